@@ -1,0 +1,277 @@
+package narada
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultBaseURL is the address of Remote Dispatch.
+const DefaultBaseURL = "https://api.narada.ai/fast/v2"
+
+const (
+	maxAnswer     = 32 << 20 // bytes of a result
+	maxErrorBody  = 64 << 10 // bytes of an error's explanation
+	maxRetryAfter = 24 * time.Hour
+)
+
+// Client speaks with the API. It is safe for use by several goroutines at once.
+type Client struct {
+	base      *url.URL
+	key       string
+	http      *http.Client
+	userAgent string
+}
+
+// Option changes a Client that is being made.
+type Option func(*Client) error
+
+// WithBaseURL sets the address of the API, https or, on loopback only, http.
+// The default is DefaultBaseURL.
+func WithBaseURL(address string) Option {
+	return func(c *Client) error {
+		u, err := ParseBaseURL(address)
+		c.base = u
+		return err
+	}
+}
+
+// WithTransport sets what carries the requests. The default is a transport of
+// the client's own that honours the proxy variables of the environment.
+func WithTransport(t http.RoundTripper) Option {
+	return func(c *Client) error { c.http.Transport = t; return nil }
+}
+
+// WithUserAgent sets the User-Agent header.
+func WithUserAgent(name string) Option {
+	return func(c *Client) error { c.userAgent = name; return nil }
+}
+
+// NewClient returns a client that authenticates with the API key.
+func NewClient(apiKey string, options ...Option) (*Client, error) {
+	c := &Client{
+		key:       apiKey,
+		userAgent: "narada-go",
+		// The key is sent with every request and must not follow a redirect to
+		// another host; the API redirects nowhere.
+		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+	base, err := ParseBaseURL(DefaultBaseURL)
+	if err != nil {
+		return nil, err
+	}
+	c.base = base
+	for _, option := range options {
+		if err := option(c); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case apiKey == "":
+		return nil, errors.New("no API key")
+	case strings.ContainsFunc(apiKey, func(r rune) bool { return r < '!' || r > '~' }):
+		return nil, errors.New("the API key has a character that cannot stand in a header")
+	}
+	if c.http.Transport == nil {
+		c.http.Transport = NewTransport()
+	}
+	return c, nil
+}
+
+// NewTransport returns the transport that a Client uses when it is given none:
+// the standard one with room for as many idle connections to the API as a
+// program has calls under way, up to 128.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 128, 128
+	return t
+}
+
+// ParseBaseURL checks an address of the API and cuts its trailing slash. It
+// must be https; http is understood on loopback only, since the API key goes
+// with every request.
+func ParseBaseURL(address string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(address, "/"))
+	switch {
+	case err != nil || u.Host == "":
+		return nil, fmt.Errorf("%q is not a URL", address)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q has more than a scheme, a host and a path", u.Redacted())
+	case u.Scheme == "https":
+		return u, nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, fmt.Errorf("%q: plain http would show the API key to the network; only a loopback address may use it", address)
+	}
+	return nil, fmt.Errorf("%q is not an https URL", address)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Dispatch submits a task and returns its request ID. It makes one attempt.
+// Every failure is a *DispatchError, which says whether the task may have been
+// accepted.
+func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error) {
+	if err := r.Validate(); err != nil {
+		return "", &DispatchError{Err: err}
+	}
+	body, err := encode(r)
+	if err != nil {
+		return "", &DispatchError{Err: err}
+	}
+	// The headers' way into the connection is what tells a request that was
+	// never sent from one whose answer was lost; the text of the error does not.
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+
+	const path = "/remote-dispatch"
+	answer, err := c.call(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return "", &DispatchError{Maybe: maybeAccepted(err, wrote.Load()), Err: err}
+	}
+	var accepted struct {
+		RequestID string `json:"requestId"`
+	}
+	if json.Unmarshal(answer, &accepted) != nil || accepted.RequestID == "" {
+		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "there is no requestId in the answer"}}
+	}
+	return accepted.RequestID, nil
+}
+
+func maybeAccepted(err error, wrote bool) bool {
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return api.maybeAccepted()
+	}
+	if odd, ok := errors.AsType[*AnswerError](err); ok {
+		return odd.StatusCode < 300 || odd.StatusCode == http.StatusSeeOther
+	}
+	return wrote
+}
+
+// Status asks once how the task stands.
+func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
+	if err := CheckRequestID(id); err != nil {
+		return nil, err
+	}
+	path := "/remote-dispatch/responses/" + url.PathEscape(id)
+	answer, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ParseResult(answer)
+	if err != nil {
+		return nil, &AnswerError{http.MethodGet, path, http.StatusOK, "the answer is not a result: " + err.Error()}
+	}
+	r.withID(id)
+	return r, nil
+}
+
+// CheckRequestID reports why id cannot be a request ID. An ID stands in a URL's
+// path, and has nothing in it that could lead elsewhere.
+func CheckRequestID(id string) error {
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\?#%`, r) }
+	if id == "" || id == "." || id == ".." || len(id) > 256 || strings.ContainsFunc(id, odd) {
+		return fmt.Errorf("%q is not a request ID", id)
+	}
+	return nil
+}
+
+// MinSDKVersion asks for the lowest version of an official package that the
+// cloud still serves, "" when it names none.
+func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) {
+	const path = "/sdk/config"
+	answer, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return "", err
+	}
+	var config struct {
+		Packages map[string]struct {
+			Min string `json:"min_required_version"`
+		} `json:"packages"`
+	}
+	if json.Unmarshal(answer, &config) != nil {
+		return "", &AnswerError{http.MethodGet, path, http.StatusOK, "the answer is not JSON"}
+	}
+	return config.Packages[pkg].Min, nil
+}
+
+// call makes one attempt and returns the body of a 2xx answer. Other answers
+// are an *APIError or an *AnswerError.
+func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		// Without GetBody net/http cannot send the request a second time of its
+		// own accord, as it would on a connection that has gone stale.
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("x-api-key", c.key)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return readAnswer(resp, method, path)
+}
+
+func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
+	odd := func(reason string) error { return &AnswerError{method, path, resp.StatusCode, reason} }
+	switch {
+	case resp.StatusCode >= 400:
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		e := &APIError{Method: method, Path: path, StatusCode: resp.StatusCode, Detail: detail(body)}
+		e.RetryAfter, e.hasRetry = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		return nil, e
+	case resp.StatusCode >= 300:
+		to := "elsewhere"
+		if u, err := resp.Location(); err == nil {
+			to = "to " + u.Scheme + "://" + u.Host
+		}
+		return nil, odd("it redirects " + to + ", where the API key does not go")
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, odd("the answer broke off: " + err.Error())
+	case len(body) > maxAnswer:
+		return nil, odd(fmt.Sprintf("the answer is larger than %d MiB", maxAnswer>>20))
+	case !json.Valid(body):
+		return nil, odd("the answer is not JSON")
+	}
+	return body, nil
+}
+
+// retryAfter reads a Retry-After header, in seconds or as a date.
+func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
+	if value == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && seconds >= 0 {
+		return min(time.Duration(min(seconds, 1<<30))*time.Second, maxRetryAfter), true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter), true
+}

@@ -1,0 +1,232 @@
+package narada
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+)
+
+// Request is the body of a dispatch. Prompt alone is required; a field with its
+// zero value is left out, never sent as null.
+type Request struct {
+	// Prompt starts with the agent's prefix: "/Operator ", "/OperatorMini ",
+	// "/coreAgent ", "/CoreAgentMini ", "/name " of an Agent Studio agent, or
+	// none for the generalist.
+	Prompt                string                       `json:"prompt"`
+	TimeZone              string                       `json:"timeZone,omitempty"` // IANA name
+	BrowserWindowID       string                       `json:"browserWindowId,omitempty"`
+	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty"`
+	ExecutionMode         ExecutionMode                `json:"executionMode,omitempty"`
+	ClearChat             *bool                        `json:"clearChat,omitempty"`       // nil: the cloud's default, true
+	SaveScreenshots       *bool                        `json:"saveScreenshots,omitempty"` // record a GIF
+	PreviousRequestID     string                       `json:"previousRequestId,omitempty"`
+	ChatHistory           []ChatMessage                `json:"chatHistory,omitempty"`
+	AdditionalContext     map[string]string            `json:"additionalContext,omitempty"`
+	ResponseFormat        *ResponseFormat              `json:"responseFormat,omitempty"`
+	Attachment            *Attachment                  `json:"attachment,omitempty"`
+	InputVariables        map[string]any               `json:"inputVariables,omitempty"`
+	SecretVariables       map[string]string            `json:"secretVariables,omitempty"`
+	MCPServers            []MCPServer                  `json:"mcpServers,omitempty"`
+	Credentials           map[string]map[string]string `json:"userResourceCredentials,omitempty"`
+	ReasoningMode         ReasoningMode                `json:"reasoningMode,omitempty"` // built-in agents only
+	CallbackURL           string                       `json:"callbackUrl,omitempty"`   // public https
+	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty"`
+	CallbackSecret        string                       `json:"callbackSecret,omitempty"`
+
+	// Extra are members of the body that this package has no field for, sent as
+	// they are. A name that is the name of a field above is an error.
+	Extra map[string]json.RawMessage `json:"-"`
+}
+
+// ExecutionMode is where a task runs.
+type ExecutionMode string
+
+// The execution modes. ModeClient is the cloud's default and needs a browser
+// window.
+const (
+	ModeClient       ExecutionMode = "client"
+	ModeCloud        ExecutionMode = "cloud"
+	ModeCloudBrowser ExecutionMode = "cloud_browser"
+)
+
+// ReasoningMode is how much a built-in agent thinks.
+type ReasoningMode string
+
+// The reasoning modes.
+const (
+	ReasoningNone   ReasoningMode = "none"
+	ReasoningLow    ReasoningMode = "low"
+	ReasoningMedium ReasoningMode = "medium"
+	ReasoningHigh   ReasoningMode = "high"
+)
+
+// ChatMessage is a turn of an earlier conversation; Role is "user" or
+// "assistant".
+type ChatMessage struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// ResponseFormat asks for structured output.
+type ResponseFormat struct {
+	Type       string          `json:"type"` // "jsonSchema"
+	JSONSchema json.RawMessage `json:"jsonSchema"`
+}
+
+// JSONSchema returns the response format that asks for data of the given JSON
+// Schema.
+func JSONSchema(schema json.RawMessage) *ResponseFormat {
+	return &ResponseFormat{Type: "jsonSchema", JSONSchema: schema}
+}
+
+// Attachment is a file that was uploaded before.
+type Attachment struct {
+	Key string `json:"key"`
+}
+
+// MCPServer is a Model Context Protocol server that the agent may call. Label,
+// Description and SelectedTools are null when nil.
+type MCPServer struct {
+	URL            string            `json:"url"`
+	Label          *string           `json:"label"`
+	Description    *string           `json:"description"`
+	Authentication MCPAuthentication `json:"authentication"`
+	SelectedTools  []string          `json:"selectedTools"`
+}
+
+// MCPAuthentication is how the cloud authenticates to an MCP server: Type is
+// "none", "bearer-token" or "custom-headers".
+type MCPAuthentication struct {
+	Type          string      `json:"type"`
+	BearerToken   string      `json:"bearerToken,omitempty"`
+	CustomHeaders []MCPHeader `json:"customHeaders,omitempty"`
+}
+
+// MCPHeader is one header of a "custom-headers" authentication.
+type MCPHeader struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// MarshalJSON writes the fields in the order above, then Extra by name.
+func (r *Request) MarshalJSON() ([]byte, error) {
+	type plain Request // without this method
+	body, err := encode((*plain)(r))
+	if err != nil || len(r.Extra) == 0 {
+		return body, err
+	}
+	known, err := members(body)
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[string]bool, len(known))
+	for _, m := range known {
+		set[m.name] = true
+	}
+	names := make([]string, 0, len(r.Extra))
+	for name := range r.Extra {
+		if set[name] {
+			return nil, fmt.Errorf("request: field %q is set twice", name)
+		}
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	body = body[:len(body)-1]
+	for _, name := range names {
+		key, err := encode(name)
+		if err != nil {
+			return nil, err
+		}
+		if !json.Valid(r.Extra[name]) {
+			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
+		}
+		body = append(append(append(append(body, ','), key...), ':'), r.Extra[name]...)
+	}
+	return append(body, '}'), nil
+}
+
+// encode is json.Marshal without the escapes that are there for HTML: a prompt
+// with <b> in it is sent as it was typed.
+func encode(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// Validate reports what the API would refuse for certain.
+func (r *Request) Validate() error {
+	if r.Prompt == "" {
+		return errors.New("request: the prompt is empty")
+	}
+	return nil
+}
+
+// masked stands in the place of every secret value.
+const masked = "***"
+
+// Masked returns a copy of r that is safe to show: the values of secret
+// variables, credentials, MCP authentication, callback headers and the callback
+// secret are replaced by ***.
+func (r *Request) Masked() *Request {
+	m := *r
+	m.SecretVariables = maskValues(r.SecretVariables)
+	m.CallbackHeaders = maskValues(r.CallbackHeaders)
+	if r.CallbackSecret != "" {
+		m.CallbackSecret = masked
+	}
+	if r.Credentials != nil {
+		m.Credentials = make(map[string]map[string]string, len(r.Credentials))
+		for service, values := range r.Credentials {
+			m.Credentials[service] = maskValues(values)
+		}
+	}
+	m.MCPServers = append([]MCPServer(nil), r.MCPServers...)
+	for i := range m.MCPServers {
+		auth := &m.MCPServers[i].Authentication
+		if auth.BearerToken != "" {
+			auth.BearerToken = masked
+		}
+		auth.CustomHeaders = append([]MCPHeader(nil), auth.CustomHeaders...)
+		for j := range auth.CustomHeaders {
+			auth.CustomHeaders[j].Value = masked
+		}
+	}
+	if r.Extra != nil {
+		m.Extra = make(map[string]json.RawMessage, len(r.Extra))
+		for name, value := range r.Extra {
+			m.Extra[name] = maskExtra(name, value)
+		}
+	}
+	return &m
+}
+
+// secretFields are the members of the body that hold secrets. They can be in
+// Extra, where a caller puts a whole one as JSON.
+var secretFields = map[string]bool{
+	"secretVariables": true, "mcpServers": true, "userResourceCredentials": true,
+	"callbackHeaders": true, "callbackSecret": true,
+}
+
+func maskExtra(name string, value json.RawMessage) json.RawMessage {
+	if !secretFields[name] {
+		return value
+	}
+	return json.RawMessage(`"` + masked + `"`)
+}
+
+func maskValues(values map[string]string) map[string]string {
+	if values == nil {
+		return nil
+	}
+	m := make(map[string]string, len(values))
+	for name := range values {
+		m[name] = masked
+	}
+	return m
+}

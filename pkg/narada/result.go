@@ -1,0 +1,261 @@
+package narada
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Status is how a task stands.
+type Status string
+
+// The statuses that the API documents. A callback is never pending.
+const (
+	StatusPending       Status = "pending"
+	StatusSuccess       Status = "success"
+	StatusError         Status = "error"
+	StatusInputRequired Status = "input-required"
+)
+
+// Result is what the cloud says of a task, in the answer to a status call or in
+// the body of a callback. Fields that this package does not know are kept in
+// Raw.
+type Result struct {
+	RequestID       string // a status call's answer may leave it out; Client fills it in
+	Status          Status
+	BrowserWindowID string // "" where the cloud says null
+	Response        *Response
+	CreatedAt       time.Time // zero when absent or not understood
+	CompletedAt     time.Time
+	Usage           *Usage
+	HumanInput      *HumanInput // the person being asked, while Status is input-required
+
+	final     bool
+	raw       json.RawMessage
+	secret    string
+	hasSecret bool
+}
+
+// Response is a task's outcome.
+type Response struct {
+	Text             string
+	Output           *Output
+	StructuredOutput json.RawMessage
+}
+
+// UnmarshalJSON reads each member by itself, so that one of an unexpected type
+// does not take the others with it.
+func (r *Response) UnmarshalJSON(doc []byte) error {
+	list, err := members(doc)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		switch m.name {
+		case "text":
+			decodeLenient(m.value, &r.Text)
+		case "output":
+			decodeLenient(m.value, &r.Output)
+		case "structuredOutput":
+			r.StructuredOutput = m.value
+		}
+	}
+	return nil
+}
+
+// Output is the outcome as the status call words it: Type is "text" or
+// "structured".
+type Output struct {
+	Type    string          `json:"type"`
+	Content json.RawMessage `json:"content"`
+}
+
+// Usage is what a task cost.
+type Usage struct {
+	Actions int     `json:"actions"` // steps in the browser
+	Credits float64 `json:"credits"` // can be fractional
+}
+
+// HumanInput tells that the agent asks a person in its browser window. There is
+// no call that answers it.
+type HumanInput struct {
+	InputID string `json:"inputId"`
+	Action  struct {
+		Name    string `json:"name"` // "prompt_for_user_input" or "user_approval"
+		Message string `json:"prompt_message"`
+	} `json:"action"`
+}
+
+// ParseResult reads the answer to a status call. The top-level members
+// requestId, status and secret may each stand there once only, in any case.
+func ParseResult(body []byte) (*Result, error) {
+	list, err := members(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{}
+	if err := r.decode(list); err != nil {
+		return nil, err
+	}
+	if r.Status == "" {
+		return nil, errors.New("no status")
+	}
+	r.raw = cut(body, list, "secret")
+	return r, nil
+}
+
+// ParseCallback reads the body of a callback, which must also have a request ID
+// and a secret; the secret may be null. It returns the secret apart, and keeps
+// it out of the result.
+func ParseCallback(body []byte) (result *Result, secret string, err error) {
+	r, err := ParseResult(body)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case r.RequestID == "":
+		return nil, "", errors.New("no requestId")
+	case !r.hasSecret:
+		return nil, "", errors.New("no secret")
+	}
+	secret, r.secret = r.secret, ""
+	return r, secret, nil
+}
+
+// decode takes what the program decides on (which task, how it stands, is it
+// the cloud that speaks) strictly, and the rest as far as it is understood: an
+// unexpected type in it is not worth losing an answer for, and Raw has it all.
+func (r *Result) decode(list []member) error {
+	var secret *string
+	for name, into := range map[string]any{"requestId": &r.RequestID, "status": &r.Status, "secret": &secret} {
+		value, err := single(list, name)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			continue
+		}
+		if err := json.Unmarshal(value, into); err != nil {
+			return fmt.Errorf("%s: %w", name, wrongType(err))
+		}
+		r.hasSecret = r.hasSecret || name == "secret"
+	}
+	if secret != nil {
+		r.secret = *secret
+	}
+	for _, m := range list {
+		switch m.name {
+		case "browserWindowId":
+			decodeLenient(m.value, &r.BrowserWindowID)
+		case "response":
+			decodeLenient(m.value, &r.Response)
+		case "usage":
+			decodeLenient(m.value, &r.Usage)
+		case "hitlInputMetadata":
+			decodeLenient(m.value, &r.HumanInput)
+		case "createdAt":
+			r.CreatedAt = parseTime(m.value)
+		case "completedAt":
+			r.CompletedAt = parseTime(m.value)
+			r.final = present(m.value) && !bytes.Equal(m.value, []byte(`""`))
+		}
+	}
+	return nil
+}
+
+// decodeLenient leaves *into at its zero value when value is of another type.
+func decodeLenient[T any](value json.RawMessage, into *T) {
+	var v T
+	if json.Unmarshal(value, &v) == nil {
+		*into = v
+	}
+}
+
+func wrongType(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("unexpected %s", e.Value)
+	}
+	return err
+}
+
+// parseTime understands ISO 8601 with an offset, as the API writes it, and
+// without one, which is taken as UTC. What it does not understand is no time:
+// a date is worth showing, not worth losing an answer for.
+func parseTime(value json.RawMessage) time.Time {
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// Final reports whether the task has finished: the cloud has set completedAt.
+// Until then any status, input-required too, is of a task that goes on.
+func (r *Result) Final() bool { return r.final }
+
+// Text returns the response text, "" when there is none.
+func (r *Result) Text() string {
+	if r.Response == nil {
+		return ""
+	}
+	return r.Response.Text
+}
+
+// Structured returns the structured data in either of its forms,
+// response.structuredOutput (callbacks) or response.output.content (status
+// calls), as the cloud wrote it; nil when there is none.
+func (r *Result) Structured() json.RawMessage {
+	switch {
+	case r.Response == nil:
+		return nil
+	case present(r.Response.StructuredOutput):
+		return r.Response.StructuredOutput
+	case r.Response.Output != nil && r.Response.Output.Type == "structured" && present(r.Response.Output.Content):
+		return r.Response.Output.Content
+	}
+	return nil
+}
+
+func present(value json.RawMessage) bool {
+	return len(value) > 0 && !bytes.Equal(value, []byte("null"))
+}
+
+// Duration is the time from creation to completion, 0 when either is unknown.
+func (r *Result) Duration() time.Duration {
+	if r.CreatedAt.IsZero() || r.CompletedAt.IsZero() {
+		return 0
+	}
+	return r.CompletedAt.Sub(r.CreatedAt)
+}
+
+// Raw returns the JSON object as the cloud sent it, unknown members and the
+// spelling of numbers kept, but for two things: the top-level secret is taken
+// out, and requestId is put in front where the cloud left it out.
+func (r *Result) Raw() json.RawMessage { return r.raw }
+
+// withID fills in the request ID that the caller asked by.
+func (r *Result) withID(id string) {
+	if r.RequestID != "" {
+		return
+	}
+	r.RequestID = id
+	list, err := members(r.raw)
+	if err != nil { // cannot be: it has been parsed
+		return
+	}
+	// requestId may stand there as null or "".
+	rest := cut(r.raw, list, "requestId")
+	rest = bytes.TrimLeft(rest[bytes.IndexByte(rest, '{')+1:], " \t\r\n")
+	name, _ := json.Marshal(id)
+	raw := append([]byte(`{"requestId":`), name...)
+	if rest[0] != '}' {
+		raw = append(raw, ',')
+	}
+	r.raw = append(raw, rest...)
+}

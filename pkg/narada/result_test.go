@@ -1,0 +1,179 @@
+package narada
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const callbackBody = `{
+  "requestId": "req_1", "secret": "s3cret", "status": "success",
+  "browserWindowId": "window_1",
+  "response": {"text": "Found 1,234.", "structuredOutput": {"n": 12345678901234567890}, "actionTrace": []},
+  "createdAt": "2024-11-21T10:00:00.000000+00:00", "completedAt": "2024-11-21T10:00:45.000000+00:00",
+  "usage": {"actions": 12, "credits": 5.5}, "unknown": 1e400
+}`
+
+func TestCallbackIsReadAndItsSecretTakenOut(t *testing.T) {
+	r, secret, err := ParseCallback([]byte(callbackBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret != "s3cret" {
+		t.Errorf("secret = %q", secret)
+	}
+	created := time.Date(2024, 11, 21, 10, 0, 0, 0, time.UTC)
+	want := &Result{
+		RequestID: "req_1", Status: StatusSuccess, BrowserWindowID: "window_1",
+		Response:  &Response{Text: "Found 1,234.", StructuredOutput: json.RawMessage(`{"n": 12345678901234567890}`)},
+		CreatedAt: created, CompletedAt: created.Add(45 * time.Second), Usage: &Usage{Actions: 12, Credits: 5.5},
+	}
+	if diff := cmp.Diff(want, r, cmpopts.IgnoreUnexported(Result{}), cmpopts.EquateApproxTime(0)); diff != "" {
+		t.Error(diff)
+	}
+	if !r.Final() || r.Text() != "Found 1,234." || string(r.Structured()) != `{"n": 12345678901234567890}` || r.Duration() != 45*time.Second {
+		t.Errorf("Final %v, Text %q, Structured %s, Duration %v", r.Final(), r.Text(), r.Structured(), r.Duration())
+	}
+	raw := string(r.Raw())
+	if strings.Contains(raw, "s3cret") || !strings.Contains(raw, "12345678901234567890") || !strings.Contains(raw, "1e400") {
+		t.Errorf("Raw = %s", raw)
+	}
+	if diff := cmp.Diff(strings.Replace(callbackBody, ` "secret": "s3cret",`, "", 1), raw); diff != "" {
+		t.Errorf("Raw differs in more than the secret:\n%s", diff)
+	}
+}
+
+func TestSecretIsCutWhereverItStands(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"first", `{"secret":"s","status":"success"}`, `{"status":"success"}`},
+		{"middle", `{"a":1, "secret" : "s" , "status":"success"}`, `{"a":1, "status":"success"}`},
+		{"last", `{"status":"success" , "secret":null }`, `{"status":"success" }`},
+		{"escaped name", `{"status":"success","s\u0065cret":"s"}`, `{"status":"success"}`},
+		{"other case", `{"SECRET":"s","status":"success"}`, `{"status":"success"}`},
+		{"long s", `{"ſecret":"s","status":"success"}`, `{"status":"success"}`},
+		{"nested is not ours", `{"status":"success","response":{"secret":"kept"}}`, `{"status":"success","response":{"secret":"kept"}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := ParseResult([]byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(r.Raw()); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMalformedCallbacksAreRefused(t *testing.T) {
+	tests := []struct{ name, body, err string }{
+		{"empty", ``, "ends too early"},
+		{"not an object", `[]`, "not a JSON object"},
+		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "ends too early"},
+		{"broken", `{"requestId":"r",}`, "not valid JSON"},
+		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "more text"},
+		{"no requestId", `{"secret":"s","status":"success"}`, "no requestId"},
+		{"null requestId", `{"requestId":null,"secret":"s","status":"success"}`, "no requestId"},
+		{"no status", `{"requestId":"r","secret":"s"}`, "no status"},
+		{"no secret", `{"requestId":"r","status":"success"}`, "no secret"},
+		{"secret twice", `{"requestId":"r","secret":"a","secret":"b","status":"success"}`, "more than once"},
+		{"secret in another case too", `{"requestId":"r","secret":"a","SECRET":"b","status":"success"}`, "more than once"},
+		{"secret in another case only", `{"requestId":"r","SECRET":"b","status":"success"}`, "no secret"},
+		{"status twice", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "more than once"},
+		{"requestId twice", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "more than once"},
+		{"status a number", `{"requestId":"r","secret":"a","status":1}`, "status: unexpected number"},
+		{"secret an object", `{"requestId":"r","secret":{},"status":"success"}`, "secret: unexpected object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := ParseCallback([]byte(tt.body))
+			if err == nil || !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+func TestOddTypesDoNotLoseTheAnswer(t *testing.T) {
+	r, err := ParseResult([]byte(`{"status":"success","completedAt":"soon","createdAt":7,"usage":{"actions":"many"},
+		"browserWindowId":9,"hitlInputMetadata":[],"response":{"text":"kept","output":"odd","structuredOutput":null}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Text() != "kept" || !r.Final() || r.Usage != nil || r.Structured() != nil || r.Duration() != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestNullsEverywhereAreUnderstood(t *testing.T) {
+	r, secret, err := ParseCallback([]byte(`{"requestId":"r","secret":null,"status":"error","browserWindowId":null,"response":null,"createdAt":null,"completedAt":null,"usage":null,"hitlInputMetadata":null}`))
+	if err != nil || secret != "" || r.Final() || r.Text() != "" || r.Structured() != nil {
+		t.Errorf("got %+v, %q, %v", r, secret, err)
+	}
+}
+
+func TestStructuredDataHasTwoForms(t *testing.T) {
+	tests := []struct{ name, response, want string }{
+		{"callback", `{"structuredOutput":[1]}`, `[1]`},
+		{"status call", `{"output":{"type":"structured","content":{"a":1}}}`, `{"a":1}`},
+		{"both: the callback's wins", `{"structuredOutput":1,"output":{"type":"structured","content":2}}`, `1`},
+		{"text is none", `{"output":{"type":"text","content":"x"}}`, ``},
+		{"null is none", `{"structuredOutput":null,"output":{"type":"structured","content":null}}`, ``},
+		{"false is some", `{"structuredOutput":false}`, `false`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := ParseResult([]byte(`{"status":"success","response":` + tt.response + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(r.Structured()); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRequestIDIsPutInWhereTheCloudLeftItOut(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{`{"status":"pending"}`, `{"requestId":"req_9","status":"pending"}`},
+		{`{ "status":"pending","requestId":null}`, `{"requestId":"req_9","status":"pending"}`},
+		{`{"requestId":"req_1","status":"pending"}`, `{"requestId":"req_1","status":"pending"}`},
+	}
+	for _, tt := range tests {
+		r, err := ParseResult([]byte(tt.in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.withID("req_9")
+		if got := string(r.Raw()); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func FuzzParseCallback(f *testing.F) {
+	f.Add([]byte(callbackBody))
+	f.Add([]byte(`{"secret":"s"}`))
+	f.Add([]byte(`{"requestId":"r","status":"x","secret":"needle"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, _, err := ParseCallback(body)
+		if err != nil {
+			return
+		}
+		list, err := members(r.Raw())
+		if err != nil {
+			t.Fatalf("Raw is not an object: %v\n%s", err, r.Raw())
+		}
+		for _, m := range list {
+			if strings.EqualFold(m.name, "secret") {
+				t.Fatalf("Raw has the secret: %s", r.Raw())
+			}
+		}
+	})
+}

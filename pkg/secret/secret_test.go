@@ -1,0 +1,132 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestStringNeverPrintsItsValue(t *testing.T) {
+	s := New("hunter2-hunter2")
+	holder := struct{ Key String }{s}
+	for _, format := range []string{"%s", "%v", "%+v", "%#v", "%q", "%x", "%d"} {
+		for _, v := range []any{s, &s, holder, []String{s}} {
+			if got := fmt.Sprintf(format, v); strings.Contains(got, "hunter2") || strings.Contains(got, "68756e") {
+				t.Errorf("Sprintf(%q) of %T shows the value: %s", format, v, got)
+			}
+		}
+	}
+	b, err := json.Marshal(holder)
+	if err != nil || string(b) != `{"Key":"***"}` {
+		t.Errorf("json.Marshal = %s, %v", b, err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", s)
+	if strings.Contains(log.String(), "hunter2") {
+		t.Errorf("slog shows the value: %s", &log)
+	}
+	if s.Reveal() != "hunter2-hunter2" || s.Empty() || !(String{}).Empty() || (String{}).String() != "" {
+		t.Error("Reveal, Empty or String of the empty secret is wrong")
+	}
+}
+
+func TestSourceResolvesReferences(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "file:" + path
+	}
+	env := map[string]string{"TOKEN": "from-env", "BLANK": ""}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	tests := []struct {
+		name, ref, stdin, want, err string
+	}{
+		{name: "environment", ref: "env:TOKEN", want: "from-env"},
+		{name: "unset variable", ref: "env:NOPE", err: "environment variable NOPE is not set"},
+		{name: "empty variable", ref: "env:BLANK", err: "environment variable BLANK is empty"},
+		{name: "variable without a name", ref: "env:", err: "env: needs the name"},
+		{name: "file", ref: file("plain", "from-file"), want: "from-file"},
+		{name: "file with a newline", ref: file("lf", "from-file\n"), want: "from-file"},
+		{name: "file with a Windows newline", ref: file("crlf", "from-file\r\n"), want: "from-file"},
+		{name: "one newline only is cut", ref: file("two", "from-file\n\n"), want: "from-file\n"},
+		{name: "byte order mark", ref: file("bom", "\ufefffrom-file"), want: "from-file"},
+		{name: "invalid UTF-8", ref: file("latin1", "caf\xe9"), err: "not UTF-8 text"},
+		{name: "empty file", ref: file("empty", "\n"), err: "is empty"},
+		{name: "huge file", ref: file("huge", strings.Repeat("x", MaxSize+1)), err: "larger than"},
+		{name: "missing file", ref: "file:" + filepath.Join(dir, "none"), err: "no such file"},
+		{name: "standard input", ref: "-", stdin: "from-stdin\n", want: "from-stdin"},
+		{name: "empty standard input", ref: "-", err: "is empty"},
+		{name: "literal", ref: "s3cr3t-value", err: ErrLiteral.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			source := &Source{Lookup: lookup, Stdin: strings.NewReader(tt.stdin)}
+			got, err := source.Resolve(tt.ref)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Fatalf("error %v, want %q", err, tt.err)
+				}
+				if strings.Contains(err.Error(), "s3cr3t") {
+					t.Fatalf("the error repeats the literal: %v", err)
+				}
+				return
+			}
+			if err != nil || got.Reveal() != tt.want {
+				t.Fatalf("got %q, %v, want %q", got.Reveal(), err, tt.want)
+			}
+		})
+	}
+	if _, err := (&Source{}).Resolve("literal"); !errors.Is(err, ErrLiteral) {
+		t.Errorf("a literal gives %v", err)
+	}
+}
+
+func TestStandardInputIsReadOnce(t *testing.T) {
+	source := &Source{Stdin: strings.NewReader("a")}
+	if _, err := source.Resolve("-"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Resolve("-"); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("the second - gives %v", err)
+	}
+}
+
+func TestRedactorReplacesEverySpelling(t *testing.T) {
+	var out bytes.Buffer
+	r := NewRedactor(&out)
+	r.Hide(New(`se"cret/<1>`), New("abc"), String{})
+	text := `plain se"cret/<1> json ` + string(mustJSON(t, `se"cret/<1>`)) + ` url se%22cret%2F%3C1%3E short abc`
+	n, err := r.Write([]byte(text))
+	if err != nil || n != len(text) {
+		t.Fatalf("Write = %d, %v", n, err)
+	}
+	if want := `plain *** json "***" url *** short abc`; out.String() != want {
+		t.Errorf("got  %s\nwant %s", &out, want)
+	}
+}
+
+func TestRedactorHidesTheLongerSecretFirst(t *testing.T) {
+	r := NewRedactor(&bytes.Buffer{})
+	r.Hide(New("token"), New("token-and-more"))
+	if got := r.Redact("token-and-more token"); got != "*** ***" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -1,0 +1,120 @@
+package secret
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSize is the most bytes that a secret read from a file or from standard
+// input may have.
+const MaxSize = 64 << 10
+
+// ErrLiteral says that a secret's value was written where only a reference to
+// it may stand. Its text leaves the value out on purpose.
+var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
+
+// Source resolves references to secrets. Its zero value resolves file:
+// references only. It is not safe for use by several goroutines at once.
+type Source struct {
+	Lookup func(name string) (string, bool) // environment; nil: no variable is set
+	Stdin  io.Reader                        // for "-"; nil: there is none
+
+	stdinTaken bool
+}
+
+// IsReference reports whether text has the form of a reference: env:NAME,
+// file:PATH or -.
+func IsReference(text string) bool {
+	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
+}
+
+// Resolve returns the secret that ref names: env:NAME (which must be set and
+// not empty), file:PATH or - (standard input, at most once per Source). One
+// trailing newline, LF or CRLF, is cut. Anything else is ErrLiteral.
+func (s *Source) Resolve(ref string) (String, error) {
+	switch {
+	case ref == "-":
+		return s.fromStdin()
+	case strings.HasPrefix(ref, "env:"):
+		return s.fromEnv(strings.TrimPrefix(ref, "env:"))
+	case strings.HasPrefix(ref, "file:"):
+		return fromFile(strings.TrimPrefix(ref, "file:"))
+	}
+	return String{}, ErrLiteral
+}
+
+// TakeStdin hands out standard input, which one reader per command may have.
+func (s *Source) TakeStdin() (io.Reader, error) {
+	if s.stdinTaken {
+		return nil, errors.New("standard input is asked for twice: only one - per command")
+	}
+	s.stdinTaken = true
+	if s.Stdin == nil {
+		return strings.NewReader(""), nil
+	}
+	return s.Stdin, nil
+}
+
+func (s *Source) fromEnv(name string) (String, error) {
+	if name == "" {
+		return String{}, errors.New("env: needs the name of an environment variable")
+	}
+	var value string
+	var set bool
+	if s.Lookup != nil {
+		value, set = s.Lookup(name)
+	}
+	switch {
+	case !set:
+		return String{}, fmt.Errorf("environment variable %s is not set", name)
+	case value == "":
+		return String{}, fmt.Errorf("environment variable %s is empty", name)
+	}
+	return New(value), nil
+}
+
+func (s *Source) fromStdin() (String, error) {
+	r, err := s.TakeStdin()
+	if err != nil {
+		return String{}, err
+	}
+	return read(r, "standard input")
+}
+
+func fromFile(path string) (String, error) {
+	if path == "" {
+		return String{}, errors.New("file: needs a path")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return String{}, err
+	}
+	defer f.Close()
+	return read(f, path)
+}
+
+func read(r io.Reader, name string) (String, error) {
+	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	switch {
+	case err != nil:
+		return String{}, fmt.Errorf("reading a secret from %s: %w", name, err)
+	case len(b) > MaxSize:
+		return String{}, fmt.Errorf("the secret in %s is larger than %d bytes", name, MaxSize)
+	}
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	if cut, ok := bytes.CutSuffix(b, []byte("\n")); ok {
+		b = bytes.TrimSuffix(cut, []byte("\r"))
+	}
+	switch {
+	case len(b) == 0:
+		return String{}, fmt.Errorf("the secret in %s is empty", name)
+	case !utf8.Valid(b):
+		return String{}, fmt.Errorf("the secret in %s is not UTF-8 text", name)
+	}
+	return New(string(b)), nil
+}

@@ -1,0 +1,276 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// sinkOf collects deliveries, or fails.
+type sinkOf struct {
+	got []Delivery
+	err error
+}
+
+func (s *sinkOf) Deliver(_ context.Context, d Delivery) error {
+	if s.err == nil {
+		s.got = append(s.got, d)
+	}
+	return s.err
+}
+
+func testTicket() Ticket {
+	return Ticket{Path: "/cb/1", Header: http.Header{"Authorization": {"Bearer t0ken"}}, Secret: "s3cret"}
+}
+
+func callback(secret string) string {
+	return `{"requestId":"req_1","secret":` + secret + `,"status":"success","response":{"text":"hi"},"completedAt":"2026-01-01T00:00:00Z"}`
+}
+
+func request(method, path, body string, header map[string]string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer t0ken")
+	for name, value := range header {
+		if value == "" {
+			r.Header.Del(name)
+			continue
+		}
+		r.Header.Set(name, value)
+	}
+	return r
+}
+
+func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
+	good := callback(`"s3cret"`)
+	tests := []struct {
+		name    string
+		request *http.Request
+		status  int
+		body    string
+	}{
+		{"genuine", request("POST", "/cb/1", good, nil), 200, `{"received":true}`},
+		{"charset is understood", request("POST", "/cb/1", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}), 200, `{"received":true}`},
+		{"unknown fields and nulls", request("POST", "/cb/1", `{"requestId":"req_1","secret":"s3cret","status":"error","browserWindowId":null,"response":null,"usage":null,"createdAt":null,"completedAt":null,"new":[1]}`, nil), 200, `{"received":true}`},
+		{"unknown path, and all else wrong too", request("GET", "/cb/2", "x", map[string]string{"Authorization": ""}), 404, `{"error":"no such path"}`},
+		{"wrong method, and all else wrong too", request("GET", "/cb/1", "x", map[string]string{"Authorization": ""}), 405, `{"error":"only POST is answered here"}`},
+		{"missing header, and all else wrong too", request("POST", "/cb/1", "x", map[string]string{"Authorization": "", "Content-Type": "text/plain"}), 401, `{"error":"wrong or missing header"}`},
+		{"wrong header", request("POST", "/cb/1", good, map[string]string{"Authorization": "Bearer other"}), 401, `{"error":"wrong or missing header"}`},
+		{"not JSON", request("POST", "/cb/1", "x", map[string]string{"Content-Type": "text/plain"}), 415, `{"error":"the body is not declared as JSON"}`},
+		{"no type", request("POST", "/cb/1", good, map[string]string{"Content-Type": ""}), 415, `{"error":"the body is not declared as JSON"}`},
+		{"too large", request("POST", "/cb/1", strings.Repeat("x", 1001), nil), 413, `{"error":"the body is too large"}`},
+		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: the JSON text ends too early"}`},
+		{"no secret", request("POST", "/cb/1", `{"requestId":"r","status":"success"}`, nil), 400, `{"error":"malformed callback: no secret"}`},
+		{"secret twice", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","SECRET":"x"}`, nil), 400, `{"error":"malformed callback: \"secret\" stands there more than once"}`},
+		{"wrong secret", request("POST", "/cb/1", callback(`"other"`), nil), 401, `{"error":"wrong secret"}`},
+		{"null secret", request("POST", "/cb/1", callback(`null`), nil), 401, `{"error":"wrong secret"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var told int
+			sink := &sinkOf{}
+			h := NewHandler(testTicket(), sink, WithMaxBody(1000), WithRefused(func(_ *http.Request, status int, _ error) { told = status }))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, tt.request)
+			if w.Code != tt.status || strings.TrimSpace(w.Body.String()) != tt.body {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			if accepted := tt.status == 200; accepted != (len(sink.got) == 1) || accepted != (told == 0) || !accepted && told != tt.status {
+				t.Errorf("%d deliveries, refusal %d told", len(sink.got), told)
+			}
+			if allow := w.Header().Get("Allow"); (tt.status == 405) != (allow == "POST") {
+				t.Errorf("Allow: %q", allow)
+			}
+		})
+	}
+}
+
+func TestDeliveryHasTheBodyAsItCame(t *testing.T) {
+	sink := &sinkOf{}
+	body := callback(`"s3cret"`)
+	NewHandler(testTicket(), sink).ServeHTTP(httptest.NewRecorder(), request("POST", "/cb/1", body, nil))
+	d := sink.got[0]
+	if diff := cmp.Diff(body, string(d.Body)); diff != "" {
+		t.Error(diff)
+	}
+	if d.Result.RequestID != "req_1" || strings.Contains(string(d.Result.Raw()), "s3cret") || d.ReceivedAt.IsZero() || d.Ticket.Path != "/cb/1" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestFailingSinkIsAnswered503WithoutItsReason(t *testing.T) {
+	w := httptest.NewRecorder()
+	NewHandler(testTicket(), &sinkOf{err: errors.New("disk /dev/sda1 is full")}).ServeHTTP(w, request("POST", "/cb/1", callback(`"s3cret"`), nil))
+	if w.Code != 503 || strings.Contains(w.Body.String(), "disk") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+type brokenBook struct{}
+
+func (brokenBook) Ticket(context.Context, string) (Ticket, bool, error) {
+	return Ticket{}, false, errors.New("locked")
+}
+
+func TestBookThatCannotTellIsAnswered503(t *testing.T) {
+	w := httptest.NewRecorder()
+	NewHandler(brokenBook{}, &sinkOf{}).ServeHTTP(w, request("POST", "/cb/1", "", nil))
+	if w.Code != 503 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// reader is a body of unknown length that ends with err.
+type reader struct {
+	io.Reader
+	err error
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF && r.err != nil {
+		err = r.err
+	}
+	return n, err
+}
+
+func TestBodyOfUnknownLengthIsBoundedToo(t *testing.T) {
+	tests := []struct {
+		name   string
+		body   io.Reader
+		status int
+	}{
+		{"too large", reader{strings.NewReader(strings.Repeat("x", 1001)), nil}, 413},
+		{"fits", reader{strings.NewReader(callback(`"s3cret"`)), nil}, 200},
+		{"too slow", reader{strings.NewReader(`{"requ`), fmt.Errorf("read: %w", os.ErrDeadlineExceeded)}, 408},
+		{"cut off", reader{strings.NewReader(`{"requ`), io.ErrUnexpectedEOF}, 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request("POST", "/cb/1", "", nil)
+			r.Body, r.ContentLength = io.NopCloser(tt.body), -1
+			w := httptest.NewRecorder()
+			NewHandler(testTicket(), &sinkOf{}, WithMaxBody(1000)).ServeHTTP(w, r)
+			if w.Code != tt.status {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+func TestBodiesInFlightShareABudget(t *testing.T) {
+	inSink, release := make(chan struct{}), make(chan struct{})
+	h := NewHandler(testTicket(), SinkFunc(func(context.Context, Delivery) error {
+		inSink <- struct{}{}
+		<-release
+		return nil
+	}), WithMaxBody(1000), WithBudget(1000))
+	serve := func(size int) int {
+		w := httptest.NewRecorder()
+		body := callback(`"s3cret"`)
+		h.ServeHTTP(w, request("POST", "/cb/1", body+strings.Repeat(" ", size-len(body)), nil))
+		return w.Code
+	}
+	first := make(chan int)
+	go func() { first <- serve(800) }()
+	<-inSink
+	if code := serve(300); code != 503 {
+		t.Errorf("over the budget: %d", code)
+	}
+	close(release)
+	if code := <-first; code != 200 {
+		t.Errorf("first: %d", code)
+	}
+	go func() { <-inSink }()
+	if code := serve(900); code != 200 {
+		t.Errorf("after the release: %d", code)
+	}
+}
+
+func TestTicketsAreRandomAndPrintNothing(t *testing.T) {
+	a, err := NewTicket(rand.Reader, "/narada/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := NewTicket(rand.Reader, "/narada/")
+	if a.Path == b.Path || a.Secret == b.Secret || a.Header.Get("Authorization") == b.Header.Get("Authorization") {
+		t.Error("two tickets share something")
+	}
+	if !strings.HasPrefix(a.Path, "/narada/") || len(a.Secret) != 32 || len(a.Path) != len("/narada/")+32 {
+		t.Errorf("path %s, secret of %d", a.Path, len(a.Secret))
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(format, a); text != "ticket ***" {
+			t.Errorf("%s prints %s", format, text)
+		}
+	}
+	if _, err := NewTicket(bytes.NewReader(make([]byte, 30)), "/"); err == nil {
+		t.Error("a source that runs dry is no error")
+	}
+}
+
+func TestVerify(t *testing.T) {
+	header := http.Header{"Authorization": {"Bearer t0ken"}, "Content-Type": {"application/json"}}
+	if r, err := Verify(testTicket(), header, []byte(callback(`"s3cret"`))); err != nil || r.RequestID != "req_1" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	tests := []struct {
+		name   string
+		ticket Ticket
+		header http.Header
+		body   string
+		want   error
+	}{
+		{"header", testTicket(), http.Header{"Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
+		{"header twice", testTicket(), http.Header{"Authorization": {"Bearer t0ken", "Bearer t0ken"}, "Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
+		{"media type", testTicket(), http.Header{"Authorization": {"Bearer t0ken"}}, callback(`"s3cret"`), ErrMediaType},
+		{"malformed", testTicket(), header, `[]`, ErrMalformed},
+		{"secret", testTicket(), header, callback(`"S3cret"`), ErrSecret},
+		{"a ticket that proves nothing fits nothing", Ticket{Path: "/"}, header, callback(`null`), ErrSecret},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := Verify(tt.ticket, tt.header, []byte(tt.body)); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+	headerOnly := Ticket{Header: http.Header{"Authorization": {"Bearer t0ken"}}}
+	if _, err := Verify(headerOnly, header, []byte(callback(`null`))); err != nil {
+		t.Errorf("a ticket with a header alone: %v", err)
+	}
+}
+
+func FuzzHandler(f *testing.F) {
+	f.Add("POST", "/cb/1", "Bearer t0ken", "application/json", callback(`"s3cret"`))
+	f.Add("GET", "/", "", "", "")
+	f.Add("POST", "/cb/1", "Bearer t0ken", "application/json", callback(`"x"`))
+	f.Fuzz(func(t *testing.T, method, path, authorization, mediaType, body string) {
+		r, err := http.NewRequest("POST", "http://x/", strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		r.Method, r.URL.Path = method, path
+		r.Header = http.Header{"Authorization": {authorization}, "Content-Type": {mediaType}}
+		sink := &sinkOf{}
+		w := httptest.NewRecorder()
+		NewHandler(testTicket(), sink).ServeHTTP(w, r)
+		_, secret, _ := narada.ParseCallback([]byte(body))
+		genuine := method == "POST" && path == "/cb/1" && authorization == "Bearer t0ken" && secret == "s3cret"
+		if (w.Code == 200) != (len(sink.got) == 1) || w.Code == 200 && !genuine {
+			t.Fatalf("%s %s %q %q %q: %d", method, path, authorization, mediaType, body, w.Code)
+		}
+	})
+}

@@ -1,0 +1,58 @@
+package webhook
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+)
+
+// Ticket is what a genuine callback shows: it comes to Path with each header of
+// Header, and has Secret in its body. It prints without its values.
+type Ticket struct {
+	Path   string
+	Header http.Header
+	Secret string
+}
+
+// tokenSize is the bytes of randomness in a path, a header and a secret each:
+// 192 bits, 32 characters of base64url.
+const tokenSize = 24
+
+// NewTicket returns a ticket with a random path that begins with prefix (as
+// "/callback/"), a random bearer token and a random secret. random must be a
+// cryptographic source, as crypto/rand.Reader is.
+func NewTicket(random io.Reader, prefix string) (Ticket, error) {
+	var tokens [3]string
+	for i := range tokens {
+		b := make([]byte, tokenSize)
+		if _, err := io.ReadFull(random, b); err != nil {
+			return Ticket{}, fmt.Errorf("ticket: %w", err)
+		}
+		tokens[i] = base64.RawURLEncoding.EncodeToString(b)
+	}
+	return Ticket{
+		Path:   prefix + tokens[0],
+		Header: http.Header{"Authorization": {"Bearer " + tokens[1]}},
+		Secret: tokens[2],
+	}, nil
+}
+
+// Ticket implements Book: the book of an endpoint with one path.
+func (t Ticket) Ticket(_ context.Context, path string) (Ticket, bool, error) {
+	return t, path == t.Path, nil
+}
+
+// Format writes that there is a ticket, and nothing of it, whatever the verb.
+func (t Ticket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "ticket ***") }
+
+// LogValue implements slog.LogValuer.
+func (t Ticket) LogValue() slog.Value { return slog.StringValue("***") }
+
+// Book knows the tickets that are out, by path. An error means that it cannot
+// tell now.
+type Book interface {
+	Ticket(ctx context.Context, path string) (Ticket, bool, error)
+}

@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// The ways in which a callback is not acceptable. The errors of Verify wrap
+// one of them.
+var (
+	ErrHeader    = errors.New("wrong or missing header")
+	ErrMediaType = errors.New("the body is not declared as JSON")
+	ErrMalformed = errors.New("malformed callback")
+	ErrSecret    = errors.New("wrong secret")
+)
+
+// Verify checks a callback's header and body against the ticket and returns its
+// result, with the secret taken out. It does not look at method and path, which
+// is what a router does. Headers and secret are compared in constant time.
+func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
+	if err := verifyHeader(t, header); err != nil {
+		return nil, err
+	}
+	if err := verifyMediaType(header); err != nil {
+		return nil, err
+	}
+	return verifyBody(t, body)
+}
+
+func verifyHeader(t Ticket, header http.Header) error {
+	fits := 1
+	for name, want := range t.Header {
+		fits &= equal(strings.Join(header.Values(name), "\n"), strings.Join(want, "\n"))
+	}
+	if fits == 0 {
+		return ErrHeader
+	}
+	return nil
+}
+
+func verifyMediaType(header http.Header) error {
+	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return ErrMediaType
+	}
+	return nil
+}
+
+func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
+	r, secret, err := narada.ParseCallback(body)
+	if err != nil {
+		return nil, &malformedError{err}
+	}
+	if equal(secret, t.Secret) == 0 || t.Secret == "" && len(t.Header) == 0 {
+		return nil, ErrSecret
+	}
+	return r, nil
+}
+
+// equal takes the same time for every two texts: hashing makes their lengths
+// equal first.
+func equal(a, b string) int {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:])
+}
+
+// malformedError is ErrMalformed with its reason.
+type malformedError struct{ reason error }
+
+func (e *malformedError) Error() string        { return ErrMalformed.Error() + ": " + e.reason.Error() }
+func (e *malformedError) Is(target error) bool { return target == ErrMalformed }
+func (e *malformedError) Unwrap() error        { return e.reason }
