@@ -1,0 +1,147 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// The limits of a dispatch.
+const (
+	dispatchLimit  = 60 * time.Second       // for one dispatch call
+	resendFirst    = 500 * time.Millisecond // before a dispatch is sent again
+	resendMost     = 10 * time.Second
+	unreachableFor = 30 * time.Second // that an API which cannot be reached is tried
+	concludeWithin = time.Second      // that a dispatch call is left when nobody waits any more
+)
+
+// resend is a dispatch that will be sent again.
+type resend struct {
+	err error
+	in  time.Duration
+}
+
+// dispatching is a dispatch that is under way. Exactly one of id and failed
+// gets a value, unless nobody waits any more.
+type dispatching struct {
+	id        chan string
+	failed    chan *narada.DispatchError
+	resending chan resend
+	cancel    context.CancelFunc
+	done      chan struct{}
+
+	lastID  string // after done
+	lastErr *narada.DispatchError
+}
+
+// dispatch sends the request, again when it surely was not accepted and the
+// cause may pass. The calls outlive ctx by up to a second: what may have been
+// accepted is worth a moment to learn its ID.
+func (r *Runner) dispatch(ctx context.Context, request *narada.Request) *dispatching {
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d := &dispatching{
+		id: make(chan string, 1), failed: make(chan *narada.DispatchError, 1), resending: make(chan resend),
+		cancel: cancel, done: make(chan struct{}),
+	}
+	go func() {
+		defer close(d.done)
+		d.lastID, d.lastErr = r.send(ctx, calls, request, d.resending)
+		if d.lastErr != nil {
+			d.failed <- d.lastErr
+			return
+		}
+		d.id <- d.lastID
+	}()
+	return d
+}
+
+func (r *Runner) send(ctx, calls context.Context, request *narada.Request, resending chan<- resend) (string, *narada.DispatchError) {
+	intervals := newBackoff(Pace{3 * resendFirst, resendMost})
+	start := time.Now()
+	for {
+		call, cancel := context.WithTimeout(calls, dispatchLimit)
+		id, err := r.Dispatch(call, request)
+		cancel()
+		if err == nil {
+			return id, nil
+		}
+		failure, ok := errors.AsType[*narada.DispatchError](err)
+		if !ok {
+			failure = &narada.DispatchError{Err: err}
+		}
+		pause := max(intervals.NextBackOff(), retryAfter(err))
+		if !failure.Retryable() || ctx.Err() != nil || !worthwhile(ctx, failure, start, pause) {
+			return "", failure
+		}
+		select {
+		case resending <- resend{failure, pause}:
+		case <-ctx.Done():
+			return "", failure
+		case <-calls.Done():
+			return "", failure
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", failure
+		case <-calls.Done():
+			return "", failure
+		}
+	}
+}
+
+// worthwhile reports whether another attempt after pause fits: within the time
+// limit, and for an API that cannot be reached within half a minute. A cloud
+// that answers 429 or 503 is waited for as long as there is time.
+func worthwhile(ctx context.Context, err *narada.DispatchError, start time.Time, pause time.Duration) bool {
+	next := time.Now().Add(pause)
+	if deadline, ok := ctx.Deadline(); ok && next.After(deadline) {
+		return false
+	}
+	if _, answered := errors.AsType[*narada.APIError](err); answered {
+		return true
+	}
+	return next.Sub(start) < unreachableFor
+}
+
+// conclude waits a moment for a call that is under way and returns what came of
+// the dispatch.
+func (d *dispatching) conclude() (string, *narada.DispatchError) {
+	timer := time.AfterFunc(concludeWithin, d.cancel)
+	defer timer.Stop()
+	<-d.done
+	return d.lastID, d.lastErr
+}
+
+// stop ends the dispatch, and waits for it to have ended.
+func (d *dispatching) stop() {
+	d.cancel()
+	<-d.done
+}
+
+// Submit dispatches the request without waiting for the task. When ctx ends it
+// gives a call that is under way another second to learn the ID. Its error is a
+// *narada.DispatchError.
+func (r *Runner) Submit(ctx context.Context, request *narada.Request, o Observer) (id string, err error) {
+	sent := r.dispatch(ctx, request)
+	defer sent.stop()
+	for {
+		select {
+		case id := <-sent.id:
+			return id, nil
+		case err := <-sent.failed:
+			return "", err
+		case resend := <-sent.resending:
+			o.Resending(resend.err, resend.in)
+		case <-ctx.Done():
+			id, failure := sent.conclude()
+			if failure == nil {
+				return id, nil
+			}
+			failure.Err = errors.Join(context.Cause(ctx), failure.Err)
+			return "", failure
+		}
+	}
+}
