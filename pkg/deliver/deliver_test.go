@@ -1,0 +1,213 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// script is a transport that answers with one status after the other, 0 being a
+// network error, and notes when it was asked.
+type script struct {
+	statuses []int
+	header   http.Header
+	asked    []time.Duration
+	start    time.Time
+}
+
+func newScript(statuses ...int) *script { return &script{statuses: statuses, start: time.Now()} }
+
+func (s *script) RoundTrip(*http.Request) (*http.Response, error) {
+	status := s.statuses[min(len(s.asked), len(s.statuses)-1)]
+	s.asked = append(s.asked, time.Since(s.start))
+	if status == 0 {
+		return nil, errors.New("connection refused")
+	}
+	header := s.header
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader("answer"))}, nil
+}
+
+func statuses(attempts []Attempt) []int {
+	var list []int
+	for _, a := range attempts {
+		list = append(list, a.StatusCode)
+	}
+	return list
+}
+
+func TestSendTriesAgainWhatMayPass(t *testing.T) {
+	tests := map[string]struct {
+		sender  Sender
+		answers []int
+		want    []int
+		wantErr string
+	}{
+		"accepted at once":              {Sender{Attempts: 5}, []int{204}, []int{204}, ""},
+		"after failures that may pass":  {Sender{Attempts: 5}, []int{0, 503, 429, 408, 200}, []int{0, 503, 429, 408, 200}, ""},
+		"not after a refusal":           {Sender{Attempts: 5}, []int{401, 200}, []int{401}, "the callback was refused: 401 Unauthorized"},
+		"after a refusal, if asked to":  {Sender{Attempts: 5, RetryRefused: true}, []int{401, 404, 200}, []int{401, 404, 200}, ""},
+		"a redirect is a refusal":       {Sender{Attempts: 5}, []int{307, 200}, []int{307}, "the callback was refused: 307 Temporary Redirect"},
+		"as often as it was told":       {Sender{Attempts: 3}, []int{500}, []int{500, 500, 500}, "the callback was refused: 500 Internal Server Error"},
+		"once, with its zero value":     {Sender{}, []int{500}, []int{500}, "the callback was refused: 500 Internal Server Error"},
+		"and gives the network's error": {Sender{Attempts: 2}, []int{0}, []int{0, 0}, "connection refused"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test.sender.Transport = newScript(test.answers...)
+				var seen []Attempt
+				test.sender.Observe = func(a Attempt) { seen = append(seen, a) }
+				got, err := test.sender.Send(t.Context(), Callback{URL: "https://receiver.example/secret"})
+				if diff := cmp.Diff(test.want, statuses(got)); diff != "" {
+					t.Error(diff)
+				}
+				text := ""
+				if err != nil {
+					text = err.Error()
+				}
+				if text != test.wantErr {
+					t.Errorf("error %q, want %q", text, test.wantErr)
+				}
+				if diff := cmp.Diff(statuses(got), statuses(seen)); diff != "" {
+					t.Errorf("observed: %s", diff)
+				}
+				for i, a := range got {
+					if a.Number != i+1 {
+						t.Errorf("attempt %d has number %d", i+1, a.Number)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPausesDoubleFromFirstToMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		receiver := newScript(500)
+		s := Sender{Transport: receiver, Attempts: 6, First: time.Second, Most: 4 * time.Second}
+		if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err == nil {
+			t.Fatal("no error")
+		}
+		for i, nominal := range []time.Duration{1, 2, 4, 4, 4} {
+			pause := receiver.asked[i+1] - receiver.asked[i]
+			if nominal *= time.Second; pause < nominal/2 || pause > nominal*3/2+1 {
+				t.Errorf("pause %d is %v, want about %v", i+1, pause, nominal)
+			}
+		}
+	})
+}
+
+func TestRetryAfterMakesAPauseLongerUpToMost(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"3":       3 * time.Second,
+		"86400":   5 * time.Second,
+		"-1":      0,
+		"soon":    0,
+		"(date)":  4 * time.Second,
+		"(early)": 0,
+	} {
+		t.Run(value, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				switch value {
+				case "(date)":
+					value = time.Now().Add(4 * time.Second).UTC().Format(http.TimeFormat)
+				case "(early)":
+					value = time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)
+				}
+				receiver := newScript(503, 200)
+				receiver.header = http.Header{"Retry-After": {value}}
+				s := Sender{Transport: receiver, Attempts: 2, First: time.Millisecond, Most: 5 * time.Second}
+				if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err != nil {
+					t.Fatal(err)
+				}
+				if got := receiver.asked[1].Round(10 * time.Millisecond); got != want {
+					t.Errorf("waited %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestTheEndOfTheContextEndsAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s := Sender{Transport: newScript(500), Attempts: 100, First: time.Hour, Most: time.Hour}
+		start := time.Now()
+		attempts, err := s.Send(ctx, Callback{URL: "https://receiver.example/"})
+		if !errors.Is(err, context.DeadlineExceeded) || len(attempts) != 1 || time.Since(start) != time.Minute {
+			t.Errorf("%d attempts, %v after %v", len(attempts), err, time.Since(start))
+		}
+	})
+}
+
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestASilentReceiverHoldsAnAttemptForItsTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Sender{Transport: silent{}, Timeout: 3 * time.Second}
+		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
+		if !errors.Is(err, context.DeadlineExceeded) || attempts[0].Duration != 3*time.Second {
+			t.Errorf("%v after %v", err, attempts[0].Duration)
+		}
+	})
+}
+
+func TestErrorsDoNotRepeatTheURL(t *testing.T) {
+	for _, address := range []string{"https://receiver.example/unguessable", "://unguessable", "unguessable://x/"} {
+		s := Sender{Transport: newScript(0)}
+		if _, err := s.Send(t.Context(), Callback{URL: address}); err == nil || strings.Contains(err.Error(), "unguessable") && address != "unguessable://x/" {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestWhatAReceiverSees(t *testing.T) {
+	type seen struct {
+		Method, Path, Host, Type, Token, Body string
+	}
+	var got seen
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = seen{r.Method, r.URL.Path, r.Host, r.Header.Get("Content-Type"), r.Header.Get("Authorization"), string(body)}
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		_, _ = w.Write(make([]byte, 1<<20)) // more than anyone reads
+	}))
+	defer receiver.Close()
+	s := Sender{Transport: receiver.Client().Transport}
+	attempts, err := s.Send(t.Context(), Callback{
+		URL:    receiver.URL + "/hook",
+		Header: http.Header{"authorization": {"Bearer t"}, "Host": {"hook.example"}},
+		Body:   []byte(`{"a":1}`),
+	})
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("error %v", err)
+	}
+	want := seen{"POST", "/hook", "hook.example", "application/json", "Bearer t", `{"a":1}`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if a := attempts[0]; a.Start.IsZero() || a.Duration <= 0 || a.Err != nil {
+		t.Errorf("attempt %+v", a)
+	}
+}
