@@ -1,0 +1,125 @@
+package tunnel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// maxAgentConfig is the most bytes of an ngrok configuration file that are
+// read. Real ones have a few lines.
+const maxAgentConfig = 256 << 10
+
+// AgentConfigToken returns the authtoken that the ngrok agent has been given
+// ("ngrok config add-authtoken") and the file it stands in. It is empty, without
+// an error, when there is no such file or no token in it. env looks up the
+// environment; goos is a runtime.GOOS.
+//
+// The places are those of https://ngrok.com/docs/agent/config: the file that
+// NGROK_CONFIG names, and no other, if it is set; else ngrok/ngrok.yml in
+// $XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support or
+// %LOCALAPPDATA%, and, from before version 3, ~/.ngrok2/ngrok.yml. The token is
+// agent.authtoken in version 3 of the file's format and authtoken in version 2.
+func AgentConfigToken(env func(string) string, goos string) (token secret.String, path string, err error) {
+	for _, path := range agentConfigPaths(env, goos) {
+		token, err := agentConfigToken(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return secret.String{}, path, fmt.Errorf("ngrok's configuration: %w", err)
+		}
+		if !token.Empty() {
+			return token, path, nil
+		}
+	}
+	return secret.String{}, "", nil
+}
+
+// agentConfigPaths returns where to look, best place first. Paths are put
+// together by hand: goos need not be the system that this runs on.
+func agentConfigPaths(env func(string) string, goos string) []string {
+	if path := env("NGROK_CONFIG"); path != "" {
+		return []string{path}
+	}
+	home, sep := env("HOME"), "/"
+	if goos == "windows" {
+		home, sep = env("USERPROFILE"), `\`
+	}
+	var paths []string
+	add := func(base string, elem ...string) {
+		if base != "" {
+			paths = append(paths, strings.Join(append([]string{base}, elem...), sep))
+		}
+	}
+	switch goos {
+	case "windows":
+		add(env("LOCALAPPDATA"), "ngrok", "ngrok.yml")
+	case "darwin":
+		add(home, "Library", "Application Support", "ngrok", "ngrok.yml")
+	default:
+		if xdg := env("XDG_CONFIG_HOME"); xdg != "" {
+			add(xdg, "ngrok", "ngrok.yml")
+		} else {
+			add(home, ".config", "ngrok", "ngrok.yml")
+		}
+	}
+	add(home, ".ngrok2", "ngrok.yml")
+	return paths
+}
+
+func agentConfigToken(path string) (secret.String, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return secret.String{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxAgentConfig+1))
+	if err != nil {
+		return secret.String{}, err
+	}
+	if len(b) > maxAgentConfig {
+		return secret.String{}, fmt.Errorf("%s is larger than %d bytes", path, maxAgentConfig)
+	}
+	// A tree of nodes, not a struct: aliases are left alone, and an error never
+	// quotes a value.
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return secret.String{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(doc.Content) == 0 {
+		return secret.String{}, nil
+	}
+	root := doc.Content[0]
+	if token := scalar(member(member(root, "agent"), "authtoken")); token != "" {
+		return secret.New(token), nil
+	}
+	return secret.New(scalar(member(root, "authtoken"))), nil
+}
+
+// member returns what stands under key in the mapping n, or nil.
+func member(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func scalar(n *yaml.Node) string {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		return ""
+	}
+	return strings.TrimSpace(n.Value)
+}

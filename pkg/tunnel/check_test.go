@@ -1,0 +1,100 @@
+package tunnel_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/tunnel"
+)
+
+func ngrokWith(change func(*tunnel.Ngrok)) tunnel.Config {
+	n := &tunnel.Ngrok{Authtoken: secret.New(token)}
+	change(n)
+	return tunnel.Config{Ngrok: n}
+}
+
+func ingress(publicURL, addr, cert, key string) tunnel.Config {
+	return tunnel.Config{Ingress: &tunnel.Ingress{PublicURL: publicURL, Addr: addr, TLSCert: cert, TLSKey: key}}
+}
+
+func domain(d string) tunnel.Config {
+	return ngrokWith(func(n *tunnel.Ngrok) { n.Domain = d })
+}
+
+func connectTo(addr string) tunnel.Config {
+	return ngrokWith(func(n *tunnel.Ngrok) { n.ConnectURL = addr })
+}
+
+func TestABadConfigurationIsRefusedBeforeAnythingIsOpened(t *testing.T) {
+	const usual = "an endpoint is either ngrok's, one's own ingress or local"
+	for _, tc := range []struct {
+		name   string
+		config tunnel.Config
+		want   string
+	}{
+		{"nothing", tunnel.Config{}, usual},
+		{"two kinds", tunnel.Config{Loopback: true, Ingress: &tunnel.Ingress{}}, usual},
+		{"prefix without slash", tunnel.Config{Loopback: true, PathPrefix: "/narada"}, `invalid path prefix "/narada"`},
+		{"prefix with a quote", tunnel.Config{Loopback: true, PathPrefix: "/a'b/"}, `invalid path prefix "/a'b/"`},
+		{"no authtoken", ngrokWith(func(n *tunnel.Ngrok) { n.Authtoken = secret.String{} }), "there is no ngrok authtoken"},
+		{"http domain", domain("http://x.ngrok.app"), "invalid ngrok domain"},
+		{"domain with a path", domain("x.ngrok.app/a"), "invalid ngrok domain"},
+		{"wildcard domain", domain("*.ngrok.app"), "invalid ngrok domain"},
+		{"domain with a user", domain("me@x.ngrok.app"), "invalid ngrok domain"},
+		{"scheme only", domain("https://"), "invalid ngrok domain"},
+		{"connect address with a scheme", connectTo("https://connect.example.com:443"), "invalid ngrok connect address"},
+		{"connect address without a port", connectTo("connect.example.com"), "invalid ngrok connect address"},
+		{"connect address without a host", connectTo(":443"), "invalid ngrok connect address"},
+		{"connect address with port 0", connectTo("a:0"), "invalid ngrok connect address"},
+		{"ingress without an address", ingress("https://example.com", "", "", ""), "one's own ingress needs an address"},
+		{"address without a port", ingress("https://example.com", "localhost", "", ""), "invalid address to listen on"},
+		{"certificate without a key", ingress("", ":1", "c", ""), "a TLS certificate and its key only go together"},
+		{"key without a certificate", ingress("", ":1", "", "k"), "a TLS certificate and its key only go together"},
+		{"plain on every address", ingress("https://example.com", ":8080", "", ""), "plain http only on loopback"},
+		{"plain on every IPv4 address", ingress("https://example.com", "0.0.0.0:8080", "", ""), "plain http only on loopback"},
+		{"plain on every IPv6 address", ingress("https://example.com", "[::]:8080", "", ""), "plain http only on loopback"},
+		{"plain on a name", ingress("https://example.com", "example.com:8080", "", ""), "plain http only on loopback"},
+		{"plain without a public URL", ingress("", "127.0.0.1:8080", "", ""), "an ingress without a certificate needs its public URL"},
+		{"public URL over http", ingress("http://example.com", "127.0.0.1:1", "", ""), "a public URL is https"},
+		{"public URL of another kind", ingress("ftp://localhost", "127.0.0.1:1", "", ""), "a public URL is https"},
+		{"public URL without a host", ingress("https:///x", "127.0.0.1:1", "", ""), "invalid public URL"},
+		{"public URL with a query", ingress("https://example.com/?a=1", "127.0.0.1:1", "", ""), "a public URL has no query"},
+		{"public URL with a fragment", ingress("https://example.com/#", "127.0.0.1:1", "", ""), "a public URL has no query"},
+		{"public URL with a password", ingress("https://me:hunter2@example.com", "127.0.0.1:1", "", ""), "a public URL has no user name or password"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := tunnel.Open(t.Context(), tc.config)
+			var usage *tunnel.UsageError
+			if !errors.As(err, &usage) {
+				t.Fatalf("error is %#v, want a *tunnel.UsageError", err)
+			}
+			if !strings.HasPrefix(usage.Error(), tc.want) || usage.Hint() == "" || strings.Contains(usage.Error(), "hunter2") {
+				t.Errorf("got %q, hint %q", usage.Error(), usage.Hint())
+			}
+		})
+	}
+}
+
+func TestAGoodConfigurationIsNotRefused(t *testing.T) {
+	for _, c := range []tunnel.Config{
+		{Loopback: true},
+		{Loopback: true, PathPrefix: "/"},
+		{Loopback: true, PathPrefix: "/narada/v1.0~x_-/"},
+		domain("x.ngrok.app"),
+		domain("https://x.ngrok.app/"),
+		domain("127.0.0.1:4443"),
+		connectTo("connect.example.com:443"),
+		connectTo("[::1]:443"),
+		ingress("https://example.com/hooks", "localhost:8080", "", ""),
+		ingress("https://example.com", "[::1]:8080", "", ""),
+		ingress("http://127.0.0.1:8080", "127.1.2.3:8080", "", ""),
+		ingress("", ":443", "c", "k"),
+		ingress("https://example.com", "0.0.0.0:443", "c", "k"),
+	} {
+		if err := c.Check(); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

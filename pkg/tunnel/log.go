@@ -1,0 +1,47 @@
+package tunnel
+
+import (
+	"context"
+	"log/slog"
+)
+
+// quiet is the log handler that the ngrok library gets. The library calls an
+// error what its user has no part in (each failed reconnection, and, 25 seconds
+// after a connection is lost, a "heartbeat timeout" of that old connection), and
+// prints refusals that repeat the authtoken: so everything becomes Debug, and is
+// masked.
+type quiet struct {
+	next slog.Handler
+	mask mask
+}
+
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
+	return q.next.Enabled(ctx, slog.LevelDebug)
+}
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, slog.LevelDebug, "ngrok: "+q.mask.text(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		clean.AddAttrs(q.attr(a))
+		return true
+	})
+	return q.next.Handle(ctx, clean)
+}
+
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	clean := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		clean[i] = q.attr(a)
+	}
+	return quiet{q.next.WithAttrs(clean), q.mask}
+}
+
+func (q quiet) WithGroup(name string) slog.Handler {
+	return quiet{q.next.WithGroup(name), q.mask}
+}
+
+// attr turns every value into masked text: a struct or an error would otherwise
+// be spelt out by the handler behind, too late to mask.
+func (q quiet) attr(a slog.Attr) slog.Attr {
+	return slog.String(a.Key, q.mask.text(a.Value.Resolve().String()))
+}

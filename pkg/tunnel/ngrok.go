@@ -1,0 +1,374 @@
+package tunnel
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.ngrok.com/ngrok/v2"
+
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/tunnel/internal/stream"
+)
+
+const (
+	// connectAddr is where the library connects to when it is told nothing.
+	connectAddr = "connect.ngrok-agent.com:443"
+	// closeLimit bounds Endpoint.Close, and what is left to do when opening
+	// fails.
+	closeLimit = 3 * time.Second
+	// unbindLimit is the part of it that waiting for the service may take.
+	unbindLimit = 2 * time.Second
+	// settleTime is how long no connection must have come in before closing.
+	settleTime = 20 * time.Millisecond
+	// dialAttempts is how often the service may be out of reach before opening
+	// is given up. The library waits 0.5 s, then 1 s between attempts.
+	dialAttempts = 3
+)
+
+// Ngrok describes an endpoint of ngrok.
+type Ngrok struct {
+	// Authtoken is the account's token. It is required.
+	Authtoken secret.String
+	// Domain is the address to ask for: "x.ngrok.app" or "https://x.ngrok.app".
+	// Empty leaves it to ngrok, which gives the account's dev domain.
+	Domain string
+	// ConnectURL is where to connect to, "host:port". Empty is ngrok's own.
+	ConnectURL string
+	// ConnectCAs is what the certificate there is checked with. Nil is ngrok's
+	// own certificate, which the library contains.
+	ConnectCAs *x509.CertPool
+	// Proxy chooses the proxy for an address (http, https, socks5), such as the
+	// ProxyFunc of golang.org/x/net/http/httpproxy. Nil is no proxy.
+	Proxy func(*url.URL) (*url.URL, error)
+	// Client and Version are what ngrok's dashboard shows as the agent.
+	Client, Version string
+}
+
+// A session is the connection with ngrok's service behind one endpoint.
+type session struct {
+	addr   string // where it connects to
+	mask   mask
+	log    *slog.Logger
+	dialer *dialer
+	events *events
+	cancel context.CancelFunc // ends the library's session; only a failed opening and close call it
+
+	refused chan *Error // during opening: no use to go on
+	conns   stream.Set
+	ln      ngrok.EndpointListener
+	pump    *pump
+
+	once sync.Once
+	err  error // of closing
+
+	mu       sync.Mutex
+	opened   bool
+	up       bool  // connected, and bound if opened
+	over     bool  // closing, or stopped: no more events
+	failures int   // attempts that did not reach the service
+	last     error // the latest of what went wrong
+}
+
+// openNgrok connects, authenticates and binds. The library would go on trying
+// for ever, whatever the refusal: here the first that is final ends it.
+func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
+	n := *c.Ngrok
+	s := &session{
+		addr:    cmp.Or(n.ConnectURL, connectAddr),
+		mask:    mask{n.Authtoken.Reveal()},
+		log:     c.Logger,
+		dialer:  &dialer{proxy: n.Proxy},
+		events:  newEvents(),
+		refused: make(chan *Error, 1),
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, late(ctx, nil, s.addr, s.mask)
+	}
+	agent, err := ngrok.NewAgent(s.agentOptions(n)...)
+	if err != nil {
+		return nil, failure(err, s.addr, s.mask)
+	}
+
+	// The context of Connect is that of the session for all its life, so it
+	// must not be the caller's.
+	life, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	result := make(chan error, 1)
+	go func() {
+		defer close(result)
+		result <- s.connect(life, agent, n, c.PathPrefix)
+	}()
+
+	var failed error
+	select {
+	case err := <-result:
+		if err == nil {
+			return s.endpoint(), nil
+		}
+		failed = failure(err, s.addr, s.mask)
+	case refusal := <-s.refused:
+		failed = refusal
+	case <-ctx.Done():
+		failed = late(ctx, s.lastError(), s.addr, s.mask)
+	}
+	s.abandon(result)
+	return nil, failed
+}
+
+func (s *session) agentOptions(n Ngrok) []ngrok.AgentOption {
+	opts := []ngrok.AgentOption{
+		ngrok.WithAuthtoken(n.Authtoken.Reveal()),
+		ngrok.WithAutoConnect(false),
+		ngrok.WithDialer(s.dialer),
+		// Without a logger of its own it may use slog.Default.
+		ngrok.WithLogger(slog.New(quiet{s.log.Handler(), s.mask})),
+		ngrok.WithEventHandler(s.handle),
+		ngrok.WithAgentConnectURL(s.addr),
+	}
+	if n.ConnectCAs != nil {
+		opts = append(opts, ngrok.WithAgentConnectCAs(n.ConnectCAs))
+	}
+	if n.Client != "" {
+		opts = append(opts, ngrok.WithClientInfo(n.Client, n.Version))
+	}
+	if host, _, err := net.SplitHostPort(s.addr); err == nil {
+		// The library takes what stands before the first colon, which an IPv6
+		// address does not survive.
+		opts = append(opts, ngrok.WithTLSConfig(func(t *tls.Config) { t.ServerName = host }))
+	}
+	return opts
+}
+
+// connect opens the session and binds the endpoint.
+func (s *session) connect(life context.Context, agent ngrok.Agent, n Ngrok, prefix string) error {
+	if err := agent.Connect(life); err != nil {
+		return err
+	}
+	opts := []ngrok.EndpointOption{ngrok.WithTrafficPolicy(trafficPolicy(cmp.Or(prefix, "/")))}
+	if n.Domain != "" {
+		opts = append(opts, ngrok.WithURL(domainURL(n.Domain)))
+	}
+	ln, err := agent.Listen(life, opts...)
+	if err != nil {
+		return err
+	}
+	s.ln = ln
+	return nil
+}
+
+// abandon ends what a failed opening has begun.
+func (s *session) abandon(result <-chan error) {
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.cancel()
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.dialer.close(now) // what waits for the other side ends with the connection
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	for ended := false; !ended; {
+		select {
+		case _, more := <-result:
+			ended = !more
+		case <-limit.C:
+			ended = true
+		}
+	}
+	s.events.close()
+}
+
+// endpoint starts serving the endpoint that connect has bound.
+func (s *session) endpoint() *Endpoint {
+	u := &url.URL{Scheme: s.ln.URL().Scheme, Host: s.ln.URL().Host}
+	s.pump = newPump(s.ln, publicAddr(u.Host), &s.conns, s.stopped)
+	s.mu.Lock()
+	s.opened = true
+	if !s.up { // lost between binding and here
+		s.events.send(Event{Kind: Lost, Err: failure(s.last, s.addr, s.mask)})
+	}
+	s.mu.Unlock()
+	s.log.Debug("ngrok endpoint is open", "url", u.String())
+	return &Endpoint{url: u, ln: s.pump, events: s.events, shut: s.close}
+}
+
+// handle is called by the library, which holds its own locks meanwhile: it must
+// not block, nor call the agent.
+func (s *session) handle(ev ngrok.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	switch ev := ev.(type) {
+	case *ngrok.EventAgentConnectSucceeded: // comes after the endpoint is bound again
+		if s.opened && !s.up {
+			s.events.send(Event{Kind: Back})
+		}
+		s.up = true
+	case *ngrok.EventAgentDisconnected:
+		if ev.Error == nil {
+			return // the session ended as asked
+		}
+		s.last = ev.Error
+		if !s.opened {
+			s.up = false
+			s.considerLocked(ev.Error)
+			return
+		}
+		if s.up {
+			s.events.send(Event{Kind: Lost, Err: failure(ev.Error, s.addr, s.mask)})
+		}
+		s.up = false
+	}
+}
+
+// considerLocked gives opening up when err says that it is of no use.
+func (s *session) considerLocked(err error) {
+	s.failures++
+	if codeOf(err) == "" && !hopeless(err) && s.failures < dialAttempts {
+		return
+	}
+	select {
+	case s.refused <- failure(err, s.addr, s.mask):
+	default:
+	}
+}
+
+func (s *session) lastError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// stopped is told by the pump that the library's listener has ended, and
+// returns what the endpoint's listener shall say.
+func (s *session) stopped(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return net.ErrClosed
+	}
+	s.over = true
+	e := &Error{code: codeOf(err), cause: s.mask.err(err)}
+	e.message = "ngrok stopped the endpoint: " + oneLine(s.mask.text(err.Error()), e.code)
+	if e.code != "" {
+		e.message += " (" + e.code + ")"
+		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(e.code)
+	}
+	s.events.send(Event{Kind: Stopped, Err: e})
+	return e
+}
+
+// close unbinds the endpoint and ends the session, once.
+func (s *session) close(ctx context.Context) error {
+	s.once.Do(func() { s.err = s.shut(ctx) })
+	return s.err
+}
+
+func (s *session) shut(ctx context.Context) error {
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	_ = s.pump.Close()
+	err := s.unbind(ctx)
+
+	// What follows is local, quick unless something is stuck, and done whatever
+	// ctx says: within is a part of closeLimit.
+	within := func(d time.Duration, wait func(context.Context)) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+		defer cancel()
+		wait(ctx)
+	}
+	const part = (closeLimit - unbindLimit) / 4
+	s.conns.Close()
+	within(part, func(ctx context.Context) { _ = s.conns.Wait(ctx) }) // the last bytes go out
+	s.cancel()
+	within(2*part, s.dialer.close)
+	within(part, func(ctx context.Context) {
+		_ = s.conns.Wait(ctx)
+		select {
+		case <-s.pump.finished:
+		case <-ctx.Done():
+		}
+	})
+	s.events.close()
+	return err
+}
+
+// unbind gives the address back, so that callers are told at once and what was
+// answered before is known to have arrived.
+//
+// The library (v2.4.0, internal/tunnel/client, session.go: handleProxy) takes
+// the read lock that its Close wants to write twice in a row for each connection
+// that arrives, a few instructions apart: a Close in between stops all of them
+// for ever. With callers hammering, one Close in a hundred did. So the service's
+// messages are held back until the connections that are on their way have come
+// through, then Close is called, which takes its lock at once, and when it
+// speaks to the service, the answer is let through. Should Close get stuck all
+// the same, it is waited for no longer than unbindLimit: the end of the session
+// takes the endpoint offline as well.
+func (s *session) unbind(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, unbindLimit)
+	defer cancel()
+
+	s.dialer.hold()
+	defer s.dialer.release()
+	s.pump.settle(ctx, settleTime)
+	spoke := s.dialer.nextWrite()
+	closed := make(chan error, 1)
+	go func() { closed <- s.ln.Close() }()
+	silent := time.NewTimer(10 * settleTime) // offline there is nothing to say
+	defer silent.Stop()
+	for {
+		select {
+		case <-spoke:
+			spoke = nil
+			s.dialer.release()
+		case <-silent.C:
+			s.dialer.release()
+		case err := <-closed:
+			if err != nil {
+				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.text(err.Error()))
+			}
+			return nil // offline, or stopped before: nothing was left to unbind
+		case <-ctx.Done():
+			return &Error{message: "ngrok did not confirm the closing in time", cause: ctx.Err()}
+		}
+	}
+}
+
+// domainURL returns the address to ask for.
+func domainURL(domain string) string {
+	return "https://" + strings.TrimSuffix(strings.TrimPrefix(domain, "https://"), "/")
+}
+
+// trafficPolicy returns the document that makes ngrok answer 404 to whatever is
+// not a POST under prefix (https://ngrok.com/docs/traffic-policy/actions/deny).
+func trafficPolicy(prefix string) string {
+	type action struct {
+		Type   string         `json:"type"`
+		Config map[string]int `json:"config"`
+	}
+	type rule struct {
+		Expressions []string `json:"expressions"`
+		Actions     []action `json:"actions"`
+	}
+	doc, err := json.Marshal(map[string][]rule{"on_http_request": {{
+		Expressions: []string{"req.method != 'POST' || !req.url.path.startsWith('" + prefix + "')"},
+		Actions:     []action{{Type: "deny", Config: map[string]int{"status_code": 404}}},
+	}}})
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(doc)
+}
