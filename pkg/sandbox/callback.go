@@ -1,0 +1,97 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+)
+
+// A refused callback is tried again as the cloud does: six attempts with pauses
+// of about 0.5, 1, 2, 4 and 8 seconds.
+const (
+	callbackAttempts = 6
+	callbackFirst    = 500 * time.Millisecond
+	callbackMost     = 8 * time.Second
+	callbackTimeout  = 10 * time.Second
+)
+
+// forgedSecret is no one's secret.
+const forgedSecret = "forged-by-the-sandbox"
+
+// sendCallbacks sends the callback of a finished task, with the faults that its
+// rule asks for.
+func (c *Cloud) sendCallbacks(t *task) {
+	faults := t.rule.callback
+	if faults.lost || !c.sleep(faults.late) {
+		return
+	}
+	c.mu.Lock()
+	body := t.callbackBody()
+	c.mu.Unlock()
+	if faults.forged {
+		c.sendForged(t, body)
+	}
+	if faults.malformed {
+		whole := encode(body)
+		c.sendOnce(t, "malformed", t.callbackHeader, whole[:len(whole)/2])
+	}
+	for i := 0; i <= faults.repeated && c.ctx.Err() == nil; i++ {
+		c.deliver(t, body)
+	}
+}
+
+// sendForged sends what someone who knows the address alone could send. Their
+// text tells a receiver that was taken in.
+func (c *Cloud) sendForged(t *task, body callbackBody) {
+	body.Response = callbackResponse{Text: "This callback is forged. If you read this as an answer, it was not verified."}
+	wrongHeader := http.Header{"Authorization": {"Bearer " + forgedSecret}}
+	for name := range t.callbackHeader {
+		wrongHeader.Set(name, forgedSecret)
+	}
+	right := encode(body)
+	secret := forgedSecret
+	body.Secret = &secret
+	c.sendOnce(t, "forged: wrong secret", t.callbackHeader, encode(body))
+	c.sendOnce(t, "forged: wrong header", wrongHeader, right)
+}
+
+// sendOnce sends a callback that is not genuine, and does not care what becomes
+// of it.
+func (c *Cloud) sendOnce(t *task, fault string, header http.Header, body []byte) {
+	s := c.sender(t, fault)
+	_, _ = s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
+}
+
+// deliver sends a genuine callback until it is accepted or given up.
+func (c *Cloud) deliver(t *task, body callbackBody) {
+	s := c.sender(t, "")
+	s.Attempts, s.RetryRefused = callbackAttempts, true
+	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: encode(body)})
+	c.count(func(s *Stats) {
+		if err == nil {
+			s.CallbacksAccepted++
+		} else {
+			s.CallbacksGivenUp++
+		}
+	})
+}
+
+func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
+	host := ""
+	if u, err := url.Parse(t.callbackURL); err == nil {
+		host = u.Host
+	}
+	return &deliver.Sender{
+		Transport: c.transport,
+		First:     callbackFirst, Most: callbackMost, Timeout: callbackTimeout,
+		Observe: func(a deliver.Attempt) {
+			c.count(func(s *Stats) { s.CallbackAttempts++ })
+			c.options.Observe(Event{
+				Kind: EventCallback, RequestID: t.id, Host: host, Attempt: a.Number,
+				StatusCode: a.StatusCode, Err: a.Err, Duration: a.Duration, Fault: fault,
+			})
+		},
+	}
+}

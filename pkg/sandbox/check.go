@@ -1,0 +1,276 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/schema"
+)
+
+// dispatch is what the sandbox needs of a dispatch's body.
+type dispatch struct {
+	prompt          string
+	browserWindowID *string
+	schema          *schema.Schema // nil: no structured output is asked for
+	callbackURL     string         // "": none
+	callbackHeader  http.Header
+	callbackSecret  *string
+}
+
+// problem is one item of the detail of FastAPI's 422.
+type problem struct {
+	Type     string `json:"type"`
+	Location []any  `json:"loc"`
+	Message  string `json:"msg"`
+}
+
+// parseDispatch checks a body as the cloud does. Optional members may be null,
+// and unknown ones are let through.
+func parseDispatch(body []byte) (*dispatch, []problem) {
+	top := []any{"body"}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, []problem{missing(top)}
+	}
+	var value any
+	if err := decodeNumbers(body, &value); err != nil {
+		offset := int64(0)
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			offset = syntax.Offset
+		}
+		return nil, []problem{{"json_invalid", []any{"body", offset}, "JSON decode error: " + err.Error()}}
+	}
+	if list := dispatchFields(top, value); len(list) > 0 {
+		return nil, list
+	}
+	return readDispatch(body)
+}
+
+func decodeNumbers(body []byte, into any) error {
+	// Unmarshal, unlike a Decoder, refuses what stands after the value.
+	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	return dec.Decode(into)
+}
+
+// readDispatch takes what is needed out of a body that has been checked. It
+// goes by the exact names, as decoding into a struct would not.
+func readDispatch(body []byte) (*dispatch, []problem) {
+	d := &dispatch{}
+	fields := make(map[string]json.RawMessage)
+	read := func(doc []byte, into any) {
+		if len(doc) > 0 {
+			_ = json.Unmarshal(doc, into) // the types have been checked
+		}
+	}
+	read(body, &fields)
+	read(fields["prompt"], &d.prompt)
+	read(fields["browserWindowId"], &d.browserWindowID)
+	read(fields["callbackUrl"], &d.callbackURL)
+	read(fields["callbackSecret"], &d.callbackSecret)
+	headers := make(map[string]string)
+	read(fields["callbackHeaders"], &headers)
+	d.callbackHeader = make(http.Header)
+	for name, value := range headers {
+		d.callbackHeader.Set(name, value)
+	}
+	format := make(map[string]json.RawMessage)
+	read(fields["responseFormat"], &format)
+	if doc := format["jsonSchema"]; len(doc) > 0 {
+		compiled, err := schema.Compile(doc)
+		if err != nil {
+			return nil, []problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"}, "Value error, " + err.Error()}}
+		}
+		d.schema = compiled
+	}
+	return d, nil
+}
+
+// check lists what is wrong with a value.
+type check func(at []any, value any) []problem
+
+// field is a member of an object. One that is not required may be null.
+type field struct {
+	name     string
+	required bool
+	check    check
+}
+
+// dispatchFields checks the whole body.
+func dispatchFields(at []any, value any) []problem {
+	texts := mapOf(isText)
+	authentication := object(
+		field{"type", true, oneOf("none", "bearer-token", "custom-headers")},
+		field{"bearerToken", false, isText},
+		field{"customHeaders", false, listOf(object(field{"key", true, isText}, field{"value", true, isText}))},
+	)
+	return object(
+		field{"prompt", true, isPrompt},
+		field{"browserWindowId", false, isText},
+		field{"cloudBrowserSessionId", false, isText},
+		field{"executionMode", false, oneOf("client", "cloud", "cloud_browser")},
+		field{"clearChat", false, isBool},
+		field{"saveScreenshots", false, isBool},
+		field{"generateGif", false, isBool},
+		field{"previousRequestId", false, isText},
+		field{"chatHistory", false, listOf(object(
+			field{"role", true, oneOf("user", "assistant")}, field{"content", true, isText}))},
+		field{"additionalContext", false, texts},
+		field{"responseFormat", false, object(
+			field{"type", true, oneOf("jsonSchema")}, field{"jsonSchema", true, isObject})},
+		field{"attachment", false, object(field{"key", true, isText})},
+		field{"timeZone", false, isText},
+		field{"inputVariables", false, isObject},
+		field{"secretVariables", false, texts},
+		field{"mcpServers", false, listOf(object(
+			field{"url", true, isText}, field{"label", false, isText}, field{"description", false, isText},
+			field{"authentication", true, authentication}, field{"selectedTools", false, listOf(isText)}))},
+		field{"userResourceCredentials", false, mapOf(texts)},
+		field{"reasoningMode", false, oneOf("none", "low", "medium", "high")},
+		field{"criticContext", false, isObject},
+		field{"executionTraceContext", false, isObject},
+		field{"callbackUrl", false, isCallbackURL},
+		field{"callbackHeaders", false, isHeaders},
+		field{"callbackSecret", false, isText},
+	)(at, value)
+}
+
+func object(fields ...field) check {
+	return func(at []any, value any) []problem {
+		members, ok := value.(map[string]any)
+		if !ok {
+			return []problem{{"model_attributes_type", at, "Input should be a valid dictionary or object to extract fields from"}}
+		}
+		var list []problem
+		for _, f := range fields {
+			v, there := members[f.name]
+			switch {
+			case !there && f.required:
+				list = append(list, missing(below(at, f.name)))
+			case there && (v != nil || f.required):
+				list = append(list, f.check(below(at, f.name), v)...)
+			}
+		}
+		return list
+	}
+}
+
+func listOf(item check) check {
+	return func(at []any, value any) []problem {
+		items, ok := value.([]any)
+		if !ok {
+			return []problem{{"list_type", at, "Input should be a valid list"}}
+		}
+		var list []problem
+		for i, v := range items {
+			list = append(list, item(below(at, i), v)...)
+		}
+		return list
+	}
+}
+
+func mapOf(item check) check {
+	return func(at []any, value any) []problem {
+		if list := isObject(at, value); list != nil {
+			return list
+		}
+		var list []problem
+		members := value.(map[string]any)
+		for _, name := range sortedNames(members) {
+			list = append(list, item(below(at, name), members[name])...)
+		}
+		return list
+	}
+}
+
+func oneOf(values ...string) check {
+	return func(at []any, value any) []problem {
+		for _, v := range values {
+			if value == v {
+				return nil
+			}
+		}
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = "'" + v + "'"
+		}
+		text := quoted[len(quoted)-1]
+		if n := len(quoted) - 1; n > 0 {
+			text = strings.Join(quoted[:n], ", ") + " or " + text
+		}
+		return []problem{{"literal_error", at, "Input should be " + text}}
+	}
+}
+
+func isText(at []any, value any) []problem {
+	if _, ok := value.(string); !ok {
+		return []problem{{"string_type", at, "Input should be a valid string"}}
+	}
+	return nil
+}
+
+func isPrompt(at []any, value any) []problem {
+	if value == "" {
+		return []problem{{"string_too_short", at, "String should have at least 1 character"}}
+	}
+	return isText(at, value)
+}
+
+func isBool(at []any, value any) []problem {
+	if _, ok := value.(bool); !ok {
+		return []problem{{"bool_type", at, "Input should be a valid boolean"}}
+	}
+	return nil
+}
+
+func isObject(at []any, value any) []problem {
+	if _, ok := value.(map[string]any); !ok {
+		return []problem{{"dict_type", at, "Input should be a valid dictionary"}}
+	}
+	return nil
+}
+
+func isCallbackURL(at []any, value any) []problem {
+	text, ok := value.(string)
+	if !ok {
+		return isText(at, value)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
+		return []problem{{"url_parsing", at, "Input should be a valid URL"}}
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return []problem{{"url_scheme", at, "URL scheme should be 'https' ('http' is for loopback addresses, in the sandbox only)"}}
+}
+
+// isHeaders also refuses what cannot be sent as a header, so that it is told at
+// once and not by a callback that never comes.
+func isHeaders(at []any, value any) []problem {
+	if list := mapOf(isText)(at, value); len(list) > 0 {
+		return list
+	}
+	members := value.(map[string]any)
+	for _, name := range sortedNames(members) {
+		badName := name == "" || strings.ContainsFunc(name, func(r rune) bool {
+			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+		})
+		badValue := strings.ContainsFunc(members[name].(string), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+		if badName || badValue {
+			return []problem{{"value_error", below(at, name), fmt.Sprintf("Value error, %q cannot be sent as a header", name)}}
+		}
+	}
+	return nil
+}
+
+func missing(at []any) problem { return problem{"missing", at, "Field required"} }
+
+func below(at []any, step any) []any { return append(append([]any(nil), at...), step) }

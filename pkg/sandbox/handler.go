@@ -1,0 +1,221 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// basePath is the path of the cloud's API. The root answers too, so that both
+// spellings of a base URL work.
+const basePath = "/fast/v2"
+
+const (
+	dispatchPath = "/remote-dispatch"
+	statusPath   = "/remote-dispatch/responses/"
+	configPath   = "/sdk/config"
+)
+
+// answer is what a call gets.
+type answer struct {
+	status    int
+	body      []byte // JSON, unless a fault has another
+	header    http.Header
+	cut       bool   // the connection, instead of all this
+	requestID string // for the event
+	fault     string // for the event
+}
+
+// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler where
+// a rule says that a connection is to be cut.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	a := c.answer(w, r)
+	if a.cut {
+		a.status = 0
+	}
+	c.options.Observe(Event{
+		Kind: EventRequest, RequestID: a.requestID, Method: r.Method, Path: r.URL.Path,
+		StatusCode: a.status, Duration: time.Since(start), Fault: a.fault,
+	})
+	if a.cut {
+		panic(http.ErrAbortHandler)
+	}
+	header := w.Header()
+	for name, values := range a.header {
+		header[name] = values
+	}
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/json")
+	}
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a caller that has gone is the caller's loss
+}
+
+// answer finds the call that a request is for.
+func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
+	if host := hostOf(r.Host); !isLoopback(host) {
+		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
+	}
+	path := strings.TrimPrefix(r.URL.Path, basePath)
+	id, isStatus := strings.CutPrefix(path, statusPath)
+	isStatus = isStatus && id != "" && !strings.Contains(id, "/")
+	method := http.MethodGet
+	switch {
+	case path == dispatchPath:
+		method = http.MethodPost
+		defer c.count(func(s *Stats) { s.DispatchCalls++ })
+	case isStatus:
+		defer c.count(func(s *Stats) { s.StatusCalls++ })
+	case path != configPath:
+		return detail(http.StatusNotFound, "Not Found")
+	}
+	if r.Method != method {
+		a := detail(http.StatusMethodNotAllowed, "Method Not Allowed")
+		a.header = http.Header{"Allow": {method}}
+		return a
+	}
+	if !c.authorized(r.Header.Get("x-api-key")) {
+		return detail(http.StatusUnauthorized, "Invalid API key")
+	}
+	switch {
+	case path == dispatchPath:
+		return c.dispatch(w, r)
+	case isStatus:
+		return c.status(id)
+	}
+	return answer{status: http.StatusOK, body: encode(map[string]any{"packages": map[string]any{
+		"narada":         map[string]string{"min_required_version": "0.0.1"},
+		"narada-pyodide": map[string]string{"min_required_version": "0.0.1"},
+	}})}
+}
+
+// authorized compares in constant time, hashing so that lengths are equal.
+func (c *Cloud) authorized(key string) bool {
+	if c.options.APIKey == "" {
+		return key != ""
+	}
+	got, want := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(c.options.APIKey))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+// dispatch answers POST /remote-dispatch.
+func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return detail(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d MiB", maxBody>>20))
+	}
+	if err != nil {
+		return detail(http.StatusBadRequest, "The body could not be read")
+	}
+	if !declaresJSON(r.Header) {
+		return invalid([]problem{{"model_attributes_type", []any{"body"},
+			"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}})
+	}
+	d, problems := parseDispatch(body)
+	if len(problems) > 0 {
+		return invalid(problems)
+	}
+	rule, number := c.options.Rules.find(d.prompt)
+	structured := rule.structured
+	if structured == nil && d.schema != nil && rule.succeeds() {
+		if structured, err = d.schema.Sample(); err != nil {
+			return invalid([]problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"},
+				"Value error, " + err.Error() + "; a rule can give structuredOutput"}})
+		}
+	}
+	if c.take(number, "dispatch", rule.dispatch) {
+		return rule.dispatch.answer("dispatch refused")
+	}
+	t := &task{dispatch: d, body: body, rule: rule, ruleNumber: number, structured: structured}
+	if refused, ok := c.start(t); !ok {
+		return refused
+	}
+	if c.take(number, "answerLost", rule.answerLost) {
+		a := rule.answerLost.answer("answer lost")
+		a.requestID = t.id
+		return a
+	}
+	return answer{status: http.StatusAccepted, requestID: t.id, body: encode(map[string]string{"requestId": t.id})}
+}
+
+// status answers GET /remote-dispatch/responses/{id}.
+func (c *Cloud) status(id string) answer {
+	c.mu.Lock()
+	t := c.byID[id]
+	c.mu.Unlock()
+	if t == nil {
+		return detail(http.StatusNotFound, "Request not found")
+	}
+	var a answer
+	if c.take(t.ruleNumber, "statusCalls", t.rule.statusCalls) {
+		a = t.rule.statusCalls.answer("status call failed")
+	} else {
+		c.mu.Lock()
+		a = answer{status: http.StatusOK, body: encode(t.statusAnswer())}
+		c.mu.Unlock()
+	}
+	a.requestID = id
+	return a
+}
+
+// answer is what a call gets in place of its own answer.
+func (f *fault) answer(name string) answer {
+	if f.cut {
+		return answer{cut: true, fault: name + ": connection cut"}
+	}
+	a := detail(f.status, http.StatusText(f.status))
+	a.fault = name
+	a.header = make(http.Header)
+	if f.body != nil {
+		a.body = []byte(*f.body)
+		if !json.Valid(a.body) {
+			a.header.Set("Content-Type", "text/plain; charset=utf-8")
+		}
+	}
+	if f.retryAfter != nil {
+		a.header.Set("Retry-After", strconv.Itoa(*f.retryAfter))
+	}
+	return a
+}
+
+// detail is an error as FastAPI words it.
+func detail(status int, text string) answer {
+	return answer{status: status, body: encode(map[string]string{"detail": text})}
+}
+
+func invalid(problems []problem) answer {
+	return answer{status: http.StatusUnprocessableEntity, body: encode(map[string]any{"detail": problems})}
+}
+
+func declaresJSON(header http.Header) bool {
+	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// hostOf takes the port and the brackets off a Host header.
+func hostOf(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// isLoopback reports whether a host is this machine by its very name. A name
+// that merely resolves to it today is a stranger's.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,116 @@
+package sandbox
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// documented is the example in the doc comment of Rules.
+func documented(t testing.TB) string {
+	t.Helper()
+	source, err := os.ReadFile("rules.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(source)) {
+		if text, ok := strings.CutPrefix(line, "//\t"); ok {
+			b.WriteString(text)
+		} else if strings.TrimSpace(line) == "//" {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+func TestTheDocumentedRulesAreUnderstood(t *testing.T) {
+	rules, err := ParseRules([]byte(documented(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rules.list); n != 6 {
+		t.Errorf("%d rules", n)
+	}
+	r, _ := rules.find("/Operator look for flights to Berlin")
+	if got, want := string(r.structured), `{"cheapest":129.50,"airlines":["LH","BA"]}`; got != want {
+		t.Errorf("structured output %s, want %s", got, want)
+	}
+	if _, number := rules.find("nothing of that"); number != -1 {
+		t.Errorf("rule %d fits", number)
+	}
+}
+
+func TestNoRulesAtAllAreRules(t *testing.T) {
+	for _, doc := range []string{"", "# only a remark\n", "{}", "rules: []", "rules:\n"} {
+		if _, err := ParseRules([]byte(doc)); err != nil {
+			t.Errorf("%q: %v", doc, err)
+		}
+	}
+}
+
+func TestRulesThatAreRefused(t *testing.T) {
+	tests := map[string]struct{ doc, want string }{
+		"unknown field":           {"delay: 1s\nrulez: []", `rules: line 2: unknown field "rulez"`},
+		"unknown field in a rule": {"rules:\n  - match: a\n    txt: b", `rules: line 3: unknown field "txt"`},
+		"unknown fault":           {"rules:\n  - faults:\n      callback: {torn: true}", `rules: line 3: unknown field "torn"`},
+		"unknown usage":           {"rules:\n  - usage: {cents: 3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
+		"negative usage":          {"rules:\n  - usage: {actions: -3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
+		"endless usage":           {"rules:\n  - usage: {credits: .inf}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
+		"field twice":             {"delay: 1s\ndelay: 2s", `rules: line 2: mapping key "delay" already defined at line 1`},
+		"text for a list":         {"rules: x", "rules: line 1: cannot unmarshal !!str `x` into []ruleDoc"},
+		"bad duration":            {"delay: soon", `rules: line 1: "soon" is not a duration between 0s and 24h, such as 1.5s`},
+		"number for a duration":   {"delay: 5", `rules: line 1: "5" is not a duration between 0s and 24h, such as 1.5s`},
+		"negative duration":       {"delay: -1s", `rules: line 1: "-1s" is not a duration between 0s and 24h, such as 1.5s`},
+		"endless duration":        {"delay: 25h", `rules: line 1: "25h" is not a duration between 0s and 24h, such as 1.5s`},
+		"bad expression":          {"rules:\n  - match: '('", "rules: rule 1 (line 2): match: error parsing regexp: missing closing ): `(`"},
+		"unknown status":          {"rules:\n  - match: a\n  - status: pending", `rules: rule 2 (line 3): status: "pending" is not one of success, error, input-required`},
+		"unknown action":          {"rules:\n  - humanInput: {for: 1s, action: shout}", `rules: rule 1 (line 2): humanInput: action: "shout" is not one of prompt_for_user_input, user_approval`},
+		"a person for no time":    {"rules:\n  - humanInput: {message: hi}", "rules: rule 1 (line 2): humanInput: for: how long a person is asked must be said"},
+		"fault without a status":  {"rules:\n  - faults: {dispatch: {times: 2}}", "rules: rule 1 (line 2): faults.dispatch: status: 0 is not between 200 and 599"},
+		"fault never":             {"rules:\n  - faults: {statusCalls: {status: 500, times: 0}}", "rules: rule 1 (line 2): faults.statusCalls: times: 0 is not between 1 and 1000000000"},
+		"cut with a body":         {"rules:\n  - faults: {dispatch: {cut: true, body: x}}", "rules: rule 1 (line 2): faults.dispatch: a connection that is cut has no status, retryAfter or body"},
+		"lost with a body":        {"rules:\n  - faults: {answerLost: {body: x}}", "rules: rule 1 (line 2): faults.answerLost: a connection that is cut has no status, retryAfter or body"},
+		"retry in the past":       {"rules:\n  - faults: {dispatch: {status: 429, retryAfter: -1}}", "rules: rule 1 (line 2): faults.dispatch: retryAfter: -1 is not a number of seconds"},
+		"repeated too often":      {"rules:\n  - faults: {callback: {repeated: 1001}}", "rules: rule 1 (line 2): faults.callback.repeated: 1001 is not between 0 and 1000"},
+		"not a number in JSON":    {"rules:\n  - structuredOutput: [.nan]", "rules: rule 1 (line 2): structuredOutput: line 2: .nan cannot be written as JSON"},
+		"name twice in the data":  {"rules:\n  - structuredOutput:\n      a: 1\n      a: 2", "rules: rule 1 (line 2): structuredOutput: line 4: a name in an object must be a text, and stand there once"},
+		"an anchor":               {"rules:\n  - text: &a x", "rules: line 2: aliases and anchors are not understood"},
+		"an alias":                {"x: &a [1]\nrules: *a", "rules: line 1: aliases and anchors are not understood"},
+		"two documents":           {"delay: 1s\n---\ndelay: 2s", "rules: more than one YAML document"},
+		"not YAML":                {"rules: [", "rules: line 1: did not find expected node content"},
+		"too large":               {strings.Repeat("#", maxRules+1), "the rules are larger than 1 MiB"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParseRules([]byte(test.doc))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func FuzzParseRules(f *testing.F) {
+	f.Add([]byte(documented(f)))
+	for _, doc := range []string{"", "rules: [{structuredOutput: {a: [1e5, 0x1F, 1_000, ~, yes, !!binary aGk=]}}]", "a: &x [*x]", "rules: [null]", "{? [a] : b}", "delay: 1s\n---\n"} {
+		f.Add([]byte(doc))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		rules, err := ParseRules(doc)
+		if err != nil {
+			return
+		}
+		for i := range rules.list {
+			r := &rules.list[i]
+			task := &task{dispatch: &dispatch{prompt: "x"}, rule: r, structured: r.structured}
+			_ = encode(task.statusAnswer()) // panics if it cannot be written
+			_ = encode(map[string]any{"structured": r.structured, "usage": r.usage})
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// The shapes that go over the wire, in the order of the cloud's documentation.
+type (
+	// statusAnswer answers a status call.
+	statusAnswer struct {
+		Status          narada.Status `json:"status"`
+		Response        *response     `json:"response"`
+		CreatedAt       timestamp     `json:"createdAt"`
+		CompletedAt     *timestamp    `json:"completedAt"`
+		Usage           *usage        `json:"usage"`
+		HumanInput      *humanInput   `json:"hitlInputMetadata"`
+		BrowserWindowID *string       `json:"browserWindowId"`
+	}
+	response struct {
+		Text   string `json:"text"`
+		Output output `json:"output"`
+	}
+	output struct {
+		Type    string `json:"type"` // "text" or "structured"
+		Content any    `json:"content"`
+	}
+
+	// callbackBody is the body of a callback. The cloud documents callbacks of
+	// finished tasks only, which have no hitlInputMetadata.
+	callbackBody struct {
+		RequestID       string           `json:"requestId"`
+		Secret          *string          `json:"secret"`
+		Status          narada.Status    `json:"status"`
+		BrowserWindowID *string          `json:"browserWindowId"`
+		Response        callbackResponse `json:"response"`
+		CreatedAt       timestamp        `json:"createdAt"`
+		CompletedAt     *timestamp       `json:"completedAt"`
+		Usage           *usage           `json:"usage"`
+		HumanInput      *humanInput      `json:"hitlInputMetadata,omitempty"`
+	}
+	callbackResponse struct {
+		Text             string          `json:"text"`
+		StructuredOutput json.RawMessage `json:"structuredOutput,omitempty"`
+	}
+
+	usage struct {
+		Actions int     `json:"actions"`
+		Credits float64 `json:"credits"`
+	}
+	humanInput struct {
+		InputID string `json:"inputId"`
+		Action  action `json:"action"`
+	}
+	action struct {
+		Name         string     `json:"name"`
+		StepID       string     `json:"step_id"`
+		Message      string     `json:"prompt_message"`
+		Variables    []variable `json:"variables,omitempty"`
+		ApproveLabel string     `json:"approve_label,omitempty"`
+		RejectLabel  string     `json:"reject_label,omitempty"`
+	}
+	variable struct {
+		Name     string `json:"name"`
+		Type     string `json:"type"`
+		Required bool   `json:"required"`
+	}
+)
+
+// The kinds of questions to a person.
+const (
+	actionPrompt   = "prompt_for_user_input"
+	actionApproval = "user_approval"
+)
+
+func newHumanInput(id string, h *human) *humanInput {
+	a := action{Name: h.action, StepID: "step_1", Message: h.message}
+	if h.action == actionApproval {
+		a.ApproveLabel, a.RejectLabel = "Approve", "Reject"
+	} else {
+		a.Variables = []variable{{Name: "answer", Type: "string", Required: true}}
+	}
+	return &humanInput{InputID: id, Action: a}
+}
+
+// timestamp is a time as the cloud writes it: microseconds and an offset.
+type timestamp time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t timestamp) MarshalJSON() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format(`"2006-01-02T15:04:05.000000-07:00"`)), nil
+}
+
+// encode writes v as compact JSON without the escapes that are there for HTML.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		// The shapes are ours, and each of them can be written.
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
