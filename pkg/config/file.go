@@ -1,0 +1,161 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile is the most bytes that a config file may have.
+const maxFile = 1 << 20
+
+// readFile returns the settings in a YAML file, by their dotted names.
+func readFile(path string) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if len(text) > maxFile {
+		return nil, fileError(path, fmt.Errorf("larger than %d bytes", maxFile))
+	}
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))); err != nil {
+		return nil, fileError(path, yamlError(err))
+	}
+	values := map[string]string{}
+	for _, name := range v.AllKeys() {
+		switch value := v.Get(name).(type) {
+		case string, bool, int, int64, uint64, float64:
+			values[name] = fmt.Sprint(value)
+		case nil:
+		default:
+			return nil, fileError(path, fmt.Errorf("%s must be a single value", name))
+		}
+	}
+	return values, nil
+}
+
+// yamlError keeps the line of a YAML error and drops the rest: it quotes what
+// stands there, which may be a key.
+func yamlError(err error) error {
+	if line := regexp.MustCompile(`line \d+`).FindString(err.Error()); line != "" {
+		return fmt.Errorf("not valid YAML (%s)", line)
+	}
+	return errors.New("not valid YAML")
+}
+
+// Write sets the setting called name in the user file at path, in the named
+// profile if there is one; value nil takes it out. Comments and the order of the
+// rest stay. The file is replaced as a whole and has mode 0600.
+func Write(path, profile, name string, value *string) error {
+	if path == "" {
+		return errors.New("no place for a config file: HOME is not set")
+	}
+	var doc yaml.Node
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fileError(path, err)
+	default:
+		if err := yaml.Unmarshal(text, &doc); err != nil {
+			return fileError(path, yamlError(err))
+		}
+	}
+	if len(doc.Content) == 0 {
+		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
+	}
+	if doc.Content[0].Kind != yaml.MappingNode {
+		return fileError(path, errors.New("not a YAML mapping"))
+	}
+	steps := strings.Split(name, ".")
+	if profile != "" {
+		steps = append([]string{"profiles", profile}, steps...)
+	}
+	if err := setNode(doc.Content[0], steps, value); err != nil {
+		return fileError(path, err)
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&doc); err != nil {
+		return fileError(path, err)
+	}
+	return replaceFile(path, out.Bytes())
+}
+
+// setNode sets or, for a nil value, removes what the steps lead to. A name that
+// is spelt with its dots ("ngrok.authtoken: x") is found too.
+func setNode(mapping *yaml.Node, steps []string, value *string) error {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		name, node := mapping.Content[i].Value, mapping.Content[i+1]
+		if strings.EqualFold(name, strings.Join(steps, ".")) {
+			if value == nil {
+				mapping.Content = append(mapping.Content[:i], mapping.Content[i+2:]...)
+				return nil
+			}
+			if len(steps) > 1 || node.Kind == yaml.ScalarNode {
+				comment := node.LineComment
+				*node = scalar(*value)
+				node.LineComment = comment
+				return nil
+			}
+			return fmt.Errorf("%s is not a single value there", name)
+		}
+		if len(steps) > 1 && strings.EqualFold(name, steps[0]) {
+			if node.Kind != yaml.MappingNode {
+				return fmt.Errorf("%s is not a mapping there", name)
+			}
+			return setNode(node, steps[1:], value)
+		}
+	}
+	if value == nil {
+		return nil
+	}
+	key := scalar(steps[0])
+	if len(steps) == 1 {
+		node := scalar(*value)
+		mapping.Content = append(mapping.Content, &key, &node)
+		return nil
+	}
+	child := &yaml.Node{Kind: yaml.MappingNode}
+	mapping.Content = append(mapping.Content, &key, child)
+	return setNode(child, steps[1:], value)
+}
+
+func scalar(value string) yaml.Node {
+	var n yaml.Node
+	n.SetString(value)
+	return n
+}
+
+func replaceFile(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fileError(path, err)
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path, dir = target, filepath.Dir(target) // dotfiles are often links into a repository
+	}
+	f, err := os.CreateTemp(dir, ".config-*.yaml") // made with mode 0600
+	if err != nil {
+		return fileError(path, err)
+	}
+	defer os.Remove(f.Name()) // nothing is left there after the rename
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fileError(path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fileError(path, err)
+	}
+	return nil
+}

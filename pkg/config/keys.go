@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Key is a setting.
+type Key struct {
+	Name    string // as in a file and in `narada config`: "ngrok.authtoken"
+	Env     string // environment variable
+	Default string
+	Secret  bool // never shown
+	Project bool // a project file may set it
+	Usage   string
+	Kind    Kind
+}
+
+// Kind is what a key's value must look like.
+type Kind int
+
+// The kinds.
+const (
+	KindText     Kind = iota
+	KindDuration      // as time.ParseDuration reads it, more than 0
+	KindColor         // auto, always or never
+)
+
+// Names of the settings.
+const (
+	APIKey          = "api-key"
+	BaseURL         = "base-url"
+	BrowserWindowID = "browser-window-id"
+	CallbackSecret  = "callback-secret"
+	NgrokAuthtoken  = "ngrok.authtoken"
+	NgrokDomain     = "ngrok.domain"
+	NgrokConnectURL = "ngrok.connect-url"
+	NgrokConnectCAs = "ngrok.connect-cas"
+	PublicURL       = "public-url"
+	Timeout         = "timeout"
+	PollInterval    = "poll-interval"
+	ColorMode       = "color"
+	TimeZone        = "time-zone"
+	Agent           = "agent"
+	StateDir        = "state-dir"
+)
+
+// Keys lists the settings in the order in which they are shown.
+func Keys() []Key {
+	return []Key{
+		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Usage: "Narada Cloud's API key"},
+		{Name: BaseURL, Env: "NARADA_API_BASE_URL", Default: "https://api.narada.ai/fast/v2", Usage: "address of the API; http on loopback only"},
+		{Name: BrowserWindowID, Env: "NARADA_BROWSER_WINDOW_ID", Project: true, Usage: "browser window that tasks run in"},
+		{Name: CallbackSecret, Env: "NARADA_CALLBACK_SECRET", Secret: true, Usage: "secret that listen expects in callbacks"},
+		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Usage: "ngrok's authtoken, which opens a public address"},
+		{Name: NgrokDomain, Env: "NARADA_NGROK_DOMAIN", Usage: "ngrok domain to use; any when not set"},
+		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
+		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with the ingress's certificate authorities"},
+		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "https address under which --addr is reached"},
+		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Kind: KindDuration, Usage: "most time to wait for an answer"},
+		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Kind: KindDuration, Usage: "least time between two status calls for one task"},
+		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", Kind: KindColor, Usage: "auto, always or never"},
+		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
+		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that does the tasks"},
+		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "where narada keeps its state; $XDG_STATE_HOME/narada when not set"},
+	}
+}
+
+// FindKey returns the key called name.
+func FindKey(name string) (Key, bool) {
+	for _, k := range Keys() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// UnknownKeyError is a key that does not exist.
+type UnknownKeyError struct{ Name string }
+
+func (e *UnknownKeyError) Error() string { return fmt.Sprintf("there is no setting %q", e.Name) }
+
+// Hint names the nearest setting, or where all are listed.
+func (e *UnknownKeyError) Hint() string {
+	var names []string
+	for _, k := range Keys() {
+		names = append(names, k.Name)
+	}
+	if near := Nearest(e.Name, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "narada config list shows all settings"
+}
+
+// Nearest returns the candidate that looks most like word, "" when none does.
+func Nearest(word string, candidates []string) string {
+	best, distance := "", max(2, len(word)/3)+1
+	for _, c := range candidates {
+		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(c)); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// Check reports what is wrong with a value for the key. It never repeats a
+// secret.
+func (k Key) Check(value string) error {
+	switch k.Kind {
+	case KindDuration:
+		_, err := ParseDuration(value)
+		return err
+	case KindColor:
+		if value != "auto" && value != "always" && value != "never" {
+			return fmt.Errorf("%q is not auto, always or never", value)
+		}
+	}
+	return nil
+}
+
+// ParseDuration reads a duration of more than 0, as 90s, 20m or 1h30m.
+func ParseDuration(value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a duration: write it as 90s, 20m or 1h30m", value)
+	case d <= 0:
+		return 0, fmt.Errorf("%q is not a duration of more than 0", value)
+	}
+	return d, nil
+}

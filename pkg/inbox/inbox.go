@@ -1,0 +1,288 @@
+// Package inbox is the server that callbacks come in at: it stands between a
+// public address (package tunnel) and the handler that checks callbacks
+// (package webhook), issues the tickets they must show, keeps slow and hostile
+// clients to limits, and closes in an order in which nobody is cut off.
+//
+// The package is private to narada.
+package inbox
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// Prefix is what every path begins with that is served here. An edge in front
+// can refuse the rest.
+const Prefix = "/narada/"
+
+// The time limits of a connection. A body may take readLimit altogether, which
+// is 32 MiB at some 4.5 Mbit/s.
+const (
+	headerLimit = 10 * time.Second
+	readLimit   = 60 * time.Second
+	writeLimit  = 90 * time.Second
+	idleLimit   = 90 * time.Second
+)
+
+// Endpoint is an address that is open to the public, as tunnel.Open gives it.
+type Endpoint interface {
+	URL() *url.URL
+	Listener() net.Listener
+	Close(context.Context) error
+}
+
+// Options say what an Inbox does with callbacks.
+type Options struct {
+	Sink    webhook.Sink
+	MaxBody int64     // bytes; 0: webhook.DefaultMaxBody
+	Random  io.Reader // a cryptographic source
+	Refused func(r *http.Request, status int, reason error)
+}
+
+// Inbox is a server that runs until Close.
+type Inbox struct {
+	endpoint Endpoint
+	random   io.Reader
+	handler  http.Handler
+	server   *http.Server
+	served   chan struct{} // closed when Serve has returned
+
+	mu       sync.Mutex
+	tickets  map[string]webhook.Ticket
+	probes   map[string]string // path → what it answers
+	inFlight int
+	closing  bool
+	idle     chan struct{} // closed when closing and inFlight is 0
+}
+
+// Open starts to answer at the endpoint, which belongs to the Inbox from then
+// on.
+func Open(endpoint Endpoint, o Options) *Inbox {
+	i := &Inbox{
+		endpoint: endpoint, random: o.Random,
+		tickets: map[string]webhook.Ticket{}, probes: map[string]string{},
+		served: make(chan struct{}), idle: make(chan struct{}),
+	}
+	var options []webhook.Option
+	if o.MaxBody > 0 {
+		options = append(options, webhook.WithMaxBody(o.MaxBody))
+	}
+	if o.Refused != nil {
+		options = append(options, webhook.WithRefused(o.Refused))
+	}
+	i.handler = webhook.NewHandler(i, o.Sink, options...)
+	i.server = &http.Server{
+		Handler:           i,
+		ReadHeaderTimeout: headerLimit,
+		ReadTimeout:       readLimit,
+		WriteTimeout:      writeLimit,
+		IdleTimeout:       idleLimit,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // what strangers do wrong is not worth a line
+	}
+	go func() {
+		defer close(i.served)
+		_ = i.server.Serve(endpoint.Listener()) // ends by Close alone; tunnel.Endpoint tells what befalls the address
+	}()
+	return i
+}
+
+// Issue makes a ticket that callbacks are accepted for from now on.
+func (i *Inbox) Issue() (webhook.Ticket, error) {
+	t, err := webhook.NewTicket(i.random, Prefix)
+	if err != nil {
+		return webhook.Ticket{}, err
+	}
+	i.Admit(t)
+	return t, nil
+}
+
+// Admit accepts callbacks that show t from now on.
+func (i *Inbox) Admit(t webhook.Ticket) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tickets[t.Path] = t
+}
+
+// URL is where callbacks for t go.
+func (i *Inbox) URL(t webhook.Ticket) string { return i.address(t.Path) }
+
+func (i *Inbox) address(path string) string {
+	return strings.TrimSuffix(i.endpoint.URL().String(), "/") + path
+}
+
+// Ticket implements webhook.Book.
+func (i *Inbox) Ticket(_ context.Context, path string) (webhook.Ticket, bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	t, ok := i.tickets[i.local(path)]
+	return t, ok, nil
+}
+
+// local takes the path of a public URL off: a proxy in front may pass it on or
+// cut it.
+func (i *Inbox) local(path string) string {
+	return strings.TrimPrefix(path, strings.TrimSuffix(i.endpoint.URL().Path, "/"))
+}
+
+// ServeHTTP implements http.Handler: new requests get 503 while closing.
+func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !i.enter() {
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "1")
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "closing, try again"})
+		return
+	}
+	defer i.leave()
+	if answer, isProbe := i.probe(r); isProbe {
+		writeJSON(w, http.StatusOK, map[string]string{"probe": answer})
+		return
+	}
+	i.handler.ServeHTTP(w, r)
+}
+
+func (i *Inbox) enter() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closing {
+		return false
+	}
+	i.inFlight++
+	return true
+}
+
+func (i *Inbox) leave() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inFlight--; i.closing && i.inFlight == 0 {
+		close(i.idle)
+	}
+}
+
+// Close refuses new requests with 503, waits until those in flight have been
+// answered, stops the server and closes the endpoint, in this order: a server
+// that stops first refuses connections instead, and an endpoint that closes
+// first loses the answers on their way out. ctx bounds it. Close may be called
+// once.
+func (i *Inbox) Close(ctx context.Context) error {
+	i.mu.Lock()
+	i.closing = true
+	if i.inFlight == 0 {
+		close(i.idle)
+	}
+	i.mu.Unlock()
+	select {
+	case <-i.idle:
+	case <-ctx.Done():
+	}
+	err := i.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, i.server.Close())
+	}
+	err = errors.Join(err, i.endpoint.Close(ctx))
+	<-i.served
+	return err
+}
+
+func (i *Inbox) probe(r *http.Request) (answer string, ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	answer, ok = i.probes[i.local(r.URL.Path)]
+	return answer, ok && r.Method == http.MethodPost
+}
+
+// The pace of Ready.
+const (
+	probeFirst = 50 * time.Millisecond
+	probeMost  = 2 * time.Second
+	probeLimit = 10 * time.Second
+)
+
+// Ready returns when the public address answers, and it is this Inbox that
+// answers there. failed, if not nil, is told of each attempt that did not
+// succeed. It ends without success when ctx does.
+func (i *Inbox) Ready(ctx context.Context, client *http.Client, failed func(error)) error {
+	path, answer, err := i.newProbe()
+	if err != nil {
+		return err
+	}
+	defer i.dropProbe(path)
+	for pause := probeFirst; ; pause = min(2*pause, probeMost) {
+		err := callProbe(ctx, client, i.address(path), answer)
+		if err == nil {
+			return nil
+		}
+		if failed != nil && ctx.Err() == nil {
+			failed(err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w", i.endpoint.URL(), err)
+		}
+	}
+}
+
+func (i *Inbox) newProbe() (path, answer string, err error) {
+	b := make([]byte, 48)
+	if _, err := io.ReadFull(i.random, b); err != nil {
+		return "", "", fmt.Errorf("probe: %w", err)
+	}
+	token := base64.RawURLEncoding.EncodeToString(b)
+	path, answer = Prefix+"probe-"+token[:32], token[32:]
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.probes[path] = answer
+	return path, answer, nil
+}
+
+func (i *Inbox) dropProbe(path string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.probes, path)
+}
+
+func callProbe(ctx context.Context, client *http.Client, address, want string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err // the address is said once
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	var got struct {
+		Probe string `json:"probe"`
+	}
+	err = json.NewDecoder(io.LimitReader(resp.Body, 4096)).Decode(&got)
+	if resp.StatusCode != http.StatusOK || err != nil || got.Probe != want {
+		return fmt.Errorf("somebody else answers there, with status %d", resp.StatusCode)
+	}
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a caller that has gone is the caller's loss
+}

@@ -1,0 +1,68 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/itchyny/gojq"
+)
+
+// Query is a compiled jq expression.
+type Query struct {
+	text string
+	code *gojq.Code
+	ctx  context.Context
+}
+
+// ParseQuery compiles a jq expression. It has no access to the environment, to
+// files or to further input. ctx ends one that does not end by itself.
+func ParseQuery(ctx context.Context, text string) (*Query, error) {
+	parsed, err := gojq.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+	}
+	code, err := gojq.Compile(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+	}
+	return &Query{text: text, code: code, ctx: ctx}, nil
+}
+
+// each calls f with every value that the expression makes of doc; a string
+// comes raw, anything else as JSON.
+func (q *Query) each(doc json.RawMessage, f func(value []byte, raw bool) error) error {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber() // numbers stay as the cloud wrote them
+	var input any
+	if err := dec.Decode(&input); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	for iter := q.code.RunWithContext(q.ctx, input); ; {
+		value, ok := iter.Next()
+		if !ok {
+			return nil
+		}
+		if err, failed := value.(error); failed {
+			if halt, ok := errors.AsType[*gojq.HaltError](err); ok && halt.Value() == nil {
+				return nil
+			}
+			return fmt.Errorf("the jq expression %q failed: %w", q.text, err)
+		}
+		if text, isString := value.(string); isString {
+			if err := f([]byte(text), true); err != nil {
+				return err
+			}
+			continue
+		}
+		b, err := gojq.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+		if err := f(b, false); err != nil {
+			return err
+		}
+	}
+}

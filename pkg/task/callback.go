@@ -1,0 +1,121 @@
+package task
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+func (s Spec) callback(p *Plan, source *secret.Source) error {
+	c := s.Callback
+	if c.URL == "" {
+		if c.Secret != "" || len(c.Headers) > 0 {
+			return inputError("add --callback-url URL", "--callback-secret and --callback-header need a callback URL to go to")
+		}
+		return nil
+	}
+	if err := CheckCallbackURL(c.URL); err != nil {
+		return err
+	}
+	p.Request.CallbackURL = c.URL
+	if c.Secret != "" {
+		value, err := source.Resolve(c.Secret)
+		if err != nil {
+			return inputError("", "--callback-secret: %v", err)
+		}
+		p.Request.CallbackSecret = value.Reveal()
+		p.Secrets = append(p.Secrets, value)
+	}
+	headers, err := ParseHeaders(c.Headers, source)
+	if err != nil {
+		return err
+	}
+	if len(headers.Values) > 0 {
+		p.Request.CallbackHeaders = headers.Values
+	}
+	p.Secrets = append(p.Secrets, headers.Secrets...)
+	p.Warnings = append(p.Warnings, headers.Warnings...)
+	return nil
+}
+
+// CheckCallbackURL reports why the cloud cannot send a callback to address.
+func CheckCallbackURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.Fragment != "" || u.User != nil:
+		return inputError("", "--callback-url: %q is not a URL that a callback can go to", address)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return inputError("the cloud sends callbacks to https addresses only, so that secret and answer stay private on the way",
+			"--callback-url: %q is plain http", address)
+	}
+	return inputError("", "--callback-url: %q is not an https URL", address)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Headers are callback headers that were written as flags.
+type Headers struct {
+	Values   map[string]string
+	Secrets  []secret.String
+	Warnings []string
+}
+
+// ParseHeaders reads "Name: value" texts, the value being text, env:NAME or
+// file:PATH.
+func ParseHeaders(list []string, source *secret.Source) (Headers, error) {
+	h := Headers{Values: map[string]string{}}
+	seen := map[string]bool{}
+	for _, text := range list {
+		name, value, ok := strings.Cut(text, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch {
+		case !ok:
+			// What has no colon may be a value alone: it is not repeated.
+			return Headers{}, inputError(`write it as --callback-header 'Authorization: env:NAME'`, "--callback-header: there is no colon between name and value")
+		case !httpguts.ValidHeaderFieldName(name):
+			return Headers{}, inputError("", "--callback-header: %q is not a header's name", name)
+		case seen[http.CanonicalHeaderKey(name)]:
+			return Headers{}, inputError("", "--callback-header: %s is given twice", name)
+		}
+		seen[http.CanonicalHeaderKey(name)] = true
+		switch {
+		case value != "-" && secret.IsReference(value):
+			resolved, err := source.Resolve(value)
+			if err != nil {
+				return Headers{}, inputError("", "--callback-header: %s: %v", name, err)
+			}
+			value = resolved.Reveal()
+			h.Secrets = append(h.Secrets, resolved)
+		case isSensitive(name):
+			h.Warnings = append(h.Warnings, fmt.Sprintf("the value of the callback header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
+			h.Secrets = append(h.Secrets, secret.New(value))
+		}
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return Headers{}, inputError("", "--callback-header: the value of %s has a line break or another character that cannot stand in a header", name)
+		}
+		h.Values[name] = value
+	}
+	return h, nil
+}
+
+// isSensitive reports whether a header's name says that its value is a secret.
+func isSensitive(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

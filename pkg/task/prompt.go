@@ -1,0 +1,141 @@
+package task
+
+import (
+	"io"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// maxPrompt is the most bytes that a prompt may have.
+const maxPrompt = 4 << 20
+
+// PromptFrom says where a prompt may come from.
+type PromptFrom struct {
+	Args          []string // the command's arguments
+	File          string   // --prompt-file
+	StdinTerminal bool     // standard input is a terminal, which is not read unasked
+}
+
+// ReadPrompt returns the prompt: the one argument, else the file, else standard
+// input, which is also what - means. With an argument standard input is not
+// looked at.
+func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
+	switch {
+	case len(from.Args) > 1:
+		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "one prompt is wanted, and here are %d arguments", len(from.Args))
+	case len(from.Args) == 1 && from.File != "":
+		return "", inputError("leave one of them out", "the prompt is given as an argument and with --prompt-file")
+	case len(from.Args) == 1 && from.Args[0] != "-":
+		return checkPrompt(from.Args[0])
+	case from.File != "" && from.File != "-":
+		text, err := readText(from.File, maxPrompt)
+		if err != nil {
+			return "", inputError("", "--prompt-file: %v", err)
+		}
+		return checkPrompt(text)
+	case len(from.Args) == 0 && from.File == "" && from.StdinTerminal:
+		return "", inputError(`give one, as in: narada run "count the open issues of cli/cli"`, "no prompt")
+	}
+	r, err := source.TakeStdin()
+	if err != nil {
+		return "", inputError("", "%v", err)
+	}
+	text, err := readAllText(r, maxPrompt)
+	if err != nil {
+		return "", inputError("give the prompt as an argument, or with --prompt-file", "no prompt: standard input: %v", err)
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", inputError("give the prompt as an argument, or pipe it in", "no prompt: standard input is empty")
+	}
+	return checkPrompt(text)
+}
+
+func checkPrompt(text string) (string, error) {
+	text = strings.TrimRight(text, "\r\n")
+	if strings.TrimSpace(text) == "" {
+		return "", inputError("", "the prompt is empty")
+	}
+	if !validText([]byte(text)) {
+		return "", inputError("", "the prompt is not UTF-8 text")
+	}
+	return text, nil
+}
+
+// builtIn are the agents that have a prefix of their own, by their name here.
+var builtIn = []struct{ name, prefix string }{
+	{"operator", "/Operator "},
+	{"operator-mini", "/OperatorMini "},
+	{"core", "/coreAgent "},
+	{"core-mini", "/CoreAgentMini "},
+	{"generalist", ""},
+}
+
+func isBuiltIn(agent string) bool {
+	for _, b := range builtIn {
+		if b.name == agent {
+			return true
+		}
+	}
+	return false
+}
+
+// prefix is what the agent's prompts start with.
+func prefix(agent string) (string, error) {
+	for _, b := range builtIn {
+		if b.name == agent {
+			return b.prefix, nil
+		}
+	}
+	name := strings.TrimPrefix(agent, "/")
+	if name == "" || strings.ContainsAny(name, " \t\r\n") {
+		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %q is not an agent's name", agent)
+	}
+	return "/" + name + " ", nil
+}
+
+// knownPrefix returns the built-in prefix that the prompt starts with.
+func knownPrefix(prompt string) string {
+	for _, b := range builtIn {
+		if b.prefix != "" && (strings.HasPrefix(prompt, b.prefix) || prompt == strings.TrimSpace(b.prefix)) {
+			return b.prefix
+		}
+	}
+	return ""
+}
+
+// prompt puts the agent's prefix before the prompt.
+func (s Spec) prompt() (string, error) {
+	if s.Raw {
+		if s.AgentFlag {
+			return "", inputError("leave one of them out", "--raw sends the prompt as it is, and --agent would change it")
+		}
+		return s.Prompt, nil
+	}
+	want, err := prefix(s.Agent)
+	if err != nil {
+		return "", err
+	}
+	has := knownPrefix(s.Prompt)
+	switch {
+	case has != "" && strings.TrimSpace(strings.TrimPrefix(s.Prompt, strings.TrimSpace(has))) == "":
+		return "", inputError("", "the prompt is empty after %s", strings.TrimSpace(has))
+	case has != "" && s.AgentFlag && has != want:
+		return "", inputError("leave one of them out, or send the prompt as it is with --raw",
+			"the prompt starts with %s, and --agent asks for %s", strings.TrimSpace(has), s.Agent)
+	case has != "":
+		return s.Prompt, nil
+	}
+	return want + s.Prompt, nil
+}
+
+// Bare returns the prompt without the prefix of a built-in agent.
+func Bare(prompt string) string { return strings.TrimPrefix(prompt, knownPrefix(prompt)) }
+
+func readAllText(r io.Reader, limit int64) (string, error) {
+	b, err := readBounded(r, limit)
+	if err != nil {
+		return "", err
+	}
+	return decodeText(b)
+}

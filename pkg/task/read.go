@@ -1,0 +1,134 @@
+package task
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// maxJSON is the most bytes that a JSON file may have, a JSON Schema too.
+const maxJSON = 4 << 20
+
+// LoadSchema reads and compiles the JSON Schema at path, or on standard input
+// for -.
+func LoadSchema(path string, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
+	var text string
+	var err error
+	if path == "-" {
+		var r io.Reader
+		if r, err = source.TakeStdin(); err == nil {
+			text, err = readAllText(r, maxJSON)
+		}
+	} else {
+		text, err = readText(path, maxJSON)
+	}
+	if err != nil {
+		return nil, nil, inputError("", "--schema: %v", err)
+	}
+	if err := checkJSON(text); err != nil {
+		return nil, nil, inputError("", "--schema: %s: %v", path, err)
+	}
+	compiled, err := schema.Compile([]byte(text))
+	if err != nil {
+		return nil, nil, inputError("", "--schema: %s is not a valid JSON Schema: %v", path, err)
+	}
+	return json.RawMessage(text), compiled, nil
+}
+
+// readJSON returns the JSON value that text is, or that the file or standard
+// input holds which file:PATH or - name.
+func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
+	var err error
+	if path, isFile := strings.CutPrefix(text, "file:"); isFile {
+		text, err = readText(path, maxJSON)
+	} else if text == "-" {
+		var r io.Reader
+		if r, err = source.TakeStdin(); err == nil {
+			text, err = readAllText(r, maxJSON)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkJSON(text); err != nil {
+		return nil, err
+	}
+	return json.RawMessage(text), nil
+}
+
+// checkJSON reports where text stops being one JSON value.
+func checkJSON(text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("not UTF-8 text")
+	}
+	var value json.RawMessage
+	err := json.Unmarshal([]byte(text), &value)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		upTo := text[:min(int(syntax.Offset), len(text))]
+		line := strings.Count(upTo, "\n") + 1
+		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, len(upTo)-strings.LastIndex(upTo, "\n")-1)
+	}
+	return err
+}
+
+// readText reads a text file of at most limit bytes.
+func readText(path string, limit int64) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", plainError(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return "", fmt.Errorf("%s is a folder", path)
+	} else if err == nil && info.Size() > limit {
+		return "", fmt.Errorf("%s is larger than %d MiB", path, limit>>20)
+	}
+	b, err := readBounded(f, limit)
+	if err != nil {
+		return "", plainError(path, err)
+	}
+	text, err := decodeText(b)
+	if err != nil {
+		return "", fmt.Errorf("%s is %w", path, err)
+	}
+	return text, nil
+}
+
+func readBounded(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("larger than %d MiB", limit>>20)
+	}
+	return b, nil
+}
+
+// decodeText takes a byte order mark off UTF-8 text.
+func decodeText(b []byte) (string, error) {
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	if !validText(b) {
+		return "", errors.New("not UTF-8 text")
+	}
+	return string(b), nil
+}
+
+func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
+
+// plainError words a file system error as "PATH: no such file or directory".
+func plainError(path string, err error) error {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", path, pathError.Err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}

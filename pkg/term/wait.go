@@ -1,0 +1,103 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fatih/color"
+)
+
+const (
+	clearLine  = "\r\x1b[K"
+	frameTime  = 120 * time.Millisecond
+	signOfLife = 30 * time.Second
+)
+
+// wait is a spinner on the last line of a terminal, or off one a line of life
+// from time to time.
+type wait struct {
+	talk  *Talk
+	label string
+	start time.Time
+	frame int
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+// Wait shows that the program waits, until the function it returns is called:
+// on a terminal a spinner with the elapsed time, else a line every 30 s. A Talk
+// waits for one thing at a time. Quiet shows nothing.
+func (t *Talk) Wait(event, label string) (stop func()) {
+	if t.options.Level <= Quiet {
+		return func() {}
+	}
+	w := &wait{talk: t, label: label, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	spinner := t.options.Terminal && !t.options.JSON
+	if spinner {
+		t.mu.Lock()
+		t.wait = w
+		w.draw()
+		t.mu.Unlock()
+		go w.spin()
+	} else {
+		go w.signs(event)
+	}
+	return func() {
+		close(w.stop)
+		<-w.done
+		if spinner {
+			t.mu.Lock()
+			t.wait = nil
+			_, _ = io.WriteString(t.w, clearLine)
+			t.mu.Unlock()
+		}
+	}
+}
+
+func (w *wait) spin() {
+	defer close(w.done)
+	tick := time.NewTicker(frameTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+			w.talk.mu.Lock()
+			w.frame++
+			w.draw()
+			w.talk.mu.Unlock()
+		}
+	}
+}
+
+func (w *wait) signs(event string) {
+	defer close(w.done)
+	tick := time.NewTicker(signOfLife)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+			elapsed := w.elapsed()
+			w.talk.Info(event, fmt.Sprintf("still %s (%s)", w.label, elapsed), Field{"elapsed", elapsed.Seconds()})
+		}
+	}
+}
+
+// draw is called with the Talk's lock held.
+func (w *wait) draw() {
+	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+	c := color.New(color.FgCyan)
+	c.DisableColor()
+	if w.talk.options.Color {
+		c.EnableColor()
+	}
+	_, _ = fmt.Fprintf(w.talk.w, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), OneLine(w.label), w.elapsed())
+}
+
+func (w *wait) elapsed() time.Duration {
+	return w.talk.options.Now().Sub(w.start).Truncate(time.Second)
+}
