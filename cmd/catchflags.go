@@ -1,0 +1,137 @@
+package cmd
+
+import (
+	"context"
+	"crypto/x509"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/tunnel"
+)
+
+// The time that opening an endpoint may take.
+const (
+	openLimit     = 15 * time.Second
+	openLimitAuto = 5 * time.Second // where polling can do the job
+	closeLimit    = 5 * time.Second
+)
+
+// catchFlags say at which address callbacks are caught.
+type catchFlags struct {
+	addr    string
+	tlsCert string
+	tlsKey  string
+	local   bool
+}
+
+func (c *catchFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.String("ngrok-domain", "", "ngrok `domain` to use")
+	f.String("public-url", "", "https `URL` of your own, behind which --addr listens")
+	f.StringVar(&c.addr, "addr", "", "`HOST:PORT` to listen on, instead of an ngrok tunnel")
+	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM) for --addr")
+	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM) for --addr")
+	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for trials")
+}
+
+// own reports whether the flags ask for an address without ngrok.
+func (c *catchFlags) own() bool {
+	return c.local || c.addr != "" || c.tlsCert != "" || c.tlsKey != ""
+}
+
+// endpointConfig says how to open an endpoint; ok is false when there is no way
+// to. agentFile lets the token come from the ngrok agent's own config file.
+func (s *session) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config, ok bool, err error) {
+	publicURL, domain := s.settings.Get(config.PublicURL), s.settings.Get(config.NgrokDomain)
+	t = tunnel.Config{PathPrefix: inbox.Prefix, Logger: s.logger("ngrok")}
+	if c.own() && domain.Layer == config.LayerFlag {
+		return t, false, usageError("leave one of them out", "--ngrok-domain is for an ngrok tunnel, and another address was asked for")
+	}
+	switch {
+	case c.local && (c.addr != "" || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
+		return t, false, usageError("leave one of them out", "--local picks its own address")
+	case c.local:
+		t.Loopback = true
+		return t, true, t.Check()
+	case c.own() || publicURL.Layer == config.LayerFlag:
+		t.Ingress = &tunnel.Ingress{PublicURL: publicURL.Text, Addr: c.addr, TLSCert: c.tlsCert, TLSKey: c.tlsKey}
+		return t, true, t.Check()
+	}
+	token := s.settings.Secret(config.NgrokAuthtoken)
+	if token.Empty() && agentFile {
+		token = s.agentToken()
+	}
+	if token.Empty() {
+		return t, false, nil
+	}
+	t.Ngrok, err = s.ngrokConfig(token, domain.Text)
+	if err != nil {
+		return t, false, err
+	}
+	return t, true, t.Check()
+}
+
+// agentToken looks for a token where the ngrok agent keeps its own.
+func (s *session) agentToken() secret.String {
+	token, path, err := tunnel.AgentConfigToken(s.app.getenv, runtime.GOOS)
+	switch {
+	case err != nil:
+		s.talk.Warn("ngrok", err.Error())
+	case !token.Empty():
+		s.talk.Detail("ngrok", "the authtoken comes from "+path)
+	}
+	s.redactor.Hide(token)
+	return token
+}
+
+func (s *session) ngrokConfig(token secret.String, domain string) (*tunnel.Ngrok, error) {
+	n := &tunnel.Ngrok{
+		Authtoken: token, Domain: domain,
+		ConnectURL: s.settings.Get(config.NgrokConnectURL).Text,
+		Proxy:      s.proxy(),
+		Client:     "narada-cli", Version: s.app.Build.version(),
+	}
+	cas := s.settings.Get(config.NgrokConnectCAs)
+	if !cas.Set() {
+		return n, nil
+	}
+	where := config.NgrokConnectCAs + " (" + cas.Origin + ")"
+	pem, err := os.ReadFile(cas.Text)
+	if err != nil {
+		return nil, &config.InvalidError{What: where, Err: err}
+	}
+	n.ConnectCAs = x509.NewCertPool()
+	if !n.ConnectCAs.AppendCertsFromPEM(pem) {
+		return nil, usageError("", "%s: there is no PEM certificate in %s", where, cas.Text)
+	}
+	return n, nil
+}
+
+// openEndpoint opens the endpoint within limit.
+func (s *session) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := time.Now()
+	e, err := tunnel.Open(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	s.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
+	return e, nil
+}
+
+// closeInbox closes the inbox, and its endpoint, within a limit of its own: the
+// command's context may be over.
+func (s *session) closeInbox(i *inbox.Inbox) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	if err := i.Close(ctx); err != nil {
+		s.talk.Detail("endpoint", "closing the endpoint: "+err.Error())
+	}
+}

@@ -1,0 +1,34 @@
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newCompletion(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "completion",
+		Short: "Print a shell completion script",
+		Long:  "completion prints a script that completes narada's commands, flags and values in your shell.",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	shells := []struct {
+		name, example string
+		write         func(root *cobra.Command) error
+	}{
+		{"bash", "  source <(narada completion bash)", func(root *cobra.Command) error { return root.GenBashCompletionV2(s.app.Stdout, true) }},
+		{"zsh", `  narada completion zsh > "${fpath[1]}/_narada"`, func(root *cobra.Command) error { return root.GenZshCompletion(s.app.Stdout) }},
+		{"fish", "  narada completion fish > ~/.config/fish/completions/narada.fish", func(root *cobra.Command) error { return root.GenFishCompletion(s.app.Stdout, true) }},
+		{"powershell", "  narada completion powershell | Out-String | Invoke-Expression", func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(s.app.Stdout) }},
+	}
+	for _, shell := range shells {
+		cmd.AddCommand(&cobra.Command{
+			Use:     shell.name,
+			Short:   "Print the completion script for " + shell.name,
+			Example: shell.example,
+			Args:    noArgs,
+			RunE:    func(cmd *cobra.Command, _ []string) error { return shell.write(cmd.Root()) },
+		})
+	}
+	return cmd
+}

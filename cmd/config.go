@@ -1,0 +1,280 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+func newConfig(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Get and set settings",
+		Long: `config reads and writes settings. A setting's value is the first of: the flag, the
+environment variable, the project file .narada.yaml, the profile (--profile), the
+user file, the default. narada config list shows all and where each comes from.`,
+		Example: `  # store the API key; it is read from stdin and never shown
+  narada config set api-key -
+
+  # which value counts, and where does it come from?
+  narada config list`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newConfigGet(s), newConfigSet(s), newConfigUnset(s), newConfigList(s), newConfigPath(s))
+	return cmd
+}
+
+// exactArgs wants n arguments, which usage names.
+func exactArgs(n int, usage string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError(cmd.CommandPath()+" --help", "%s wants %s", cmd.CommandPath(), usage)
+		}
+		return nil
+	}
+}
+
+func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if len(args) == 0 {
+		for _, k := range config.Keys() {
+			names = append(names, k.Name+"\t"+k.Usage)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func findKey(name string) (config.Key, error) {
+	key, ok := config.FindKey(name)
+	if !ok {
+		return key, &config.UnknownKeyError{Name: name}
+	}
+	return key, nil
+}
+
+func newConfigGet(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "get KEY",
+		Short:             "Print a setting's value",
+		Long:              "get prints the value that counts. A secret is shown as ***; a setting without a value prints nothing.",
+		Example:           "  narada config get timeout",
+		Args:              exactArgs(1, "the KEY of a setting"),
+		ValidArgsFunction: completeKeys,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := findKey(args[0])
+			if err != nil {
+				return err
+			}
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			value := s.settings.Get(key.Name)
+			if !value.Set() {
+				s.talk.Info("not-set", key.Name+" is not set")
+				return nil
+			}
+			p, err := s.printer(cmd.Context(), outputFlags{format: "text"})
+			if err != nil {
+				return err
+			}
+			return p.Text(value.Shown())
+		},
+	}
+}
+
+func newConfigSet(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "set KEY VALUE",
+		Short: "Set a setting in the user file",
+		Long: `set writes the value to the user file (narada config path), or with --profile to
+that profile in it. A secret's value is given as env:NAME, file:PATH or - (stdin),
+never as itself.`,
+		Example: `  narada config set api-key -
+  narada config set browser-window-id window_xyz789
+  narada --profile staging config set base-url https://staging.example.com/fast/v2`,
+		Args:              exactArgs(2, "the KEY of a setting and its VALUE"),
+		ValidArgsFunction: completeKeys,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runConfigSet(s, args[0], args[1])
+		},
+	}
+}
+
+func runConfigSet(s *session, name, value string) error {
+	key, err := findKey(name)
+	if err != nil {
+		return err
+	}
+	if key.Secret {
+		s.source = secret.Source{Lookup: s.app.Lookup, Stdin: s.app.Stdin}
+		resolved, err := s.secretValue(key, value)
+		if err != nil {
+			return err
+		}
+		value = resolved.Reveal()
+		s.redactor.Hide(resolved)
+	} else if err := checkSetting(key, value); err != nil {
+		return usageError("", "%s: %v", key.Name, err)
+	}
+	path := s.userFile()
+	if err := config.Write(path, s.profileName(), key.Name, &value); err != nil {
+		return err
+	}
+	s.talk.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
+	return nil
+}
+
+// secretValue resolves the reference to a secret; on a terminal - asks for it.
+func (s *session) secretValue(key config.Key, ref string) (secret.String, error) {
+	if f, ok := s.app.Stdin.(*os.File); ok && ref == "-" && term.IsTerminal(f) {
+		text, err := term.ReadSecret(f, s.app.Stderr, key.Name+": ")
+		if err == nil && text == "" {
+			err = fmt.Errorf("nothing was typed")
+		}
+		if err != nil {
+			return secret.String{}, usageError("", "%s: %v", key.Name, err)
+		}
+		return secret.New(text), nil
+	}
+	resolved, err := s.source.Resolve(ref)
+	if err != nil {
+		return secret.String{}, usageError("narada config set "+key.Name+" -", "%s: %v", key.Name, err)
+	}
+	return resolved, nil
+}
+
+// checkSetting finds what is wrong with a value before it is stored.
+func checkSetting(key config.Key, value string) error {
+	if value == "" {
+		return fmt.Errorf("the value is empty; narada config unset %s takes it out", key.Name)
+	}
+	switch key.Name {
+	case config.BaseURL:
+		_, err := narada.ParseBaseURL(value)
+		return err
+	case config.TimeZone:
+		return task.CheckZone(value)
+	}
+	return key.Check(value)
+}
+
+func newConfigUnset(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "unset KEY",
+		Short:             "Take a setting out of the user file",
+		Example:           "  narada config unset browser-window-id",
+		Args:              exactArgs(1, "the KEY of a setting"),
+		ValidArgsFunction: completeKeys,
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := s.userFile()
+			if _, err := os.Stat(path); os.IsNotExist(err) {
+				s.talk.Info("unset", path+" does not exist: nothing to unset")
+				return nil
+			}
+			// A key that is not known may be unset too: a file may have one.
+			if err := config.Write(path, s.profileName(), args[0], nil); err != nil {
+				return err
+			}
+			s.talk.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
+			return nil
+		},
+	}
+}
+
+func newConfigList(s *session) *cobra.Command {
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List all settings, their values and where these come from",
+		Example: `  narada config list
+  narada config list -o json --jq 'select(.layer == "environment") | .key'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			p, err := s.printer(cmd.Context(), out)
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return listJSON(s, p)
+			}
+			return listTable(s, p)
+		},
+	}
+	out.add(cmd)
+	return cmd
+}
+
+func listJSON(s *session, p *printer) error {
+	for _, key := range config.Keys() {
+		v := s.settings.Get(key.Name)
+		err := p.Value(struct {
+			Key    string       `json:"key"`
+			Value  string       `json:"value"`
+			Layer  config.Layer `json:"layer"`
+			Origin string       `json:"origin"`
+			Env    string       `json:"environment"`
+		}{key.Name, v.Shown(), v.Layer, v.Origin, key.Env})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listTable(s *session, p *printer) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
+	for _, key := range config.Keys() {
+		v := s.settings.Get(key.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return p.Text(b.String())
+}
+
+func newConfigPath(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:     "path",
+		Short:   "Print the path of the user file",
+		Example: `  $EDITOR "$(narada config path)"`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := s.userFile()
+			if path == "" {
+				return &exitError{code: codeUnexpected, text: "there is no place for a user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
+			}
+			p, err := s.printer(cmd.Context(), outputFlags{format: "text"})
+			if err != nil {
+				return err
+			}
+			return p.Text(path)
+		},
+	}
+}
+
+func (s *session) userFile() string {
+	return config.UserFile(config.Place{Getenv: s.app.getenv})
+}
+
+func (s *session) profileName() string {
+	if s.profile != "" {
+		return s.profile
+	}
+	return s.app.getenv("NARADA_PROFILE")
+}

@@ -1,0 +1,93 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type dispatchOptions struct {
+	task     taskFlags
+	out      outputFlags
+	callback callbackFlags
+}
+
+func newDispatch(s *session) *cobra.Command {
+	var o dispatchOptions
+	cmd := &cobra.Command{
+		Use:   "dispatch PROMPT",
+		Short: "Submit a task and print its request ID",
+		Long: `dispatch submits the prompt and prints the request ID. It does not wait for the
+answer: narada status --wait ID does, or the cloud sends it to --callback-url.
+
+Without PROMPT, or with -, the prompt is read from stdin.`,
+		Example: `  # submit now, wait later
+  id=$(narada dispatch "count the open issues of cli/cli")
+  narada status --wait "$id"
+
+  # have the answer sent to a webhook
+  narada dispatch --callback-url https://example.com/narada \
+    --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
+    "count the open issues of cli/cli"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			return runDispatch(cmd.Context(), s, &o, args)
+		},
+	}
+	o.task.add(cmd)
+	o.callback.addURL(cmd)
+	o.callback.addProof(cmd)
+	o.out.add(cmd)
+	cmd.Flags().String("timeout", "", "most `time` for submitting (default 20m)")
+	return cmd
+}
+
+func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []string) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	plan, err := s.plan(&o.task, task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}, args)
+	if err != nil {
+		return err
+	}
+	s.warn(plan.Warnings)
+	if o.task.dryRun {
+		return s.dryRun(p, plan.Request)
+	}
+	c, err := s.cloud()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	defer cancel()
+	id, err := s.submit(ctx, c, plan.Request)
+	if id != "" { // also when a signal came in that moment
+		s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
+		if !p.json {
+			return errors.Join(p.Text(id), err)
+		}
+		return errors.Join(p.Value(map[string]string{"requestId": id}), err)
+	}
+	return err
+}
+
+// submit dispatches the request and says what goes wrong.
+func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request) (string, error) {
+	r := runner.Runner{Dispatch: s.dispatchCall(c.client)}
+	o := &runObserver{talk: s.talk, start: s.app.start}
+	id, err := r.Submit(ctx, request, o)
+	if err != nil {
+		return "", explainDispatch(err)
+	}
+	return id, nil
+}

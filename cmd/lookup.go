@@ -1,0 +1,129 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// lookup asks for several tasks at once: until each has finished, or until each
+// was heard of.
+type lookup struct {
+	poller *runner.Poller
+	cancel context.CancelFunc
+	waits  sync.WaitGroup
+	tasks  map[string]*lookupTask
+	stop   func() // the spinner
+}
+
+// lookupTask is one of them.
+type lookupTask struct {
+	id    string
+	claim *runner.Claim
+	done  chan struct{}
+
+	answer *narada.Result // after done
+	err    error
+
+	mu     sync.Mutex
+	failed error // the newest call's
+}
+
+func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait bool) *lookup {
+	ctx, cancel := context.WithCancel(ctx)
+	desk := runner.NewDesk()
+	l := &lookup{cancel: cancel, tasks: map[string]*lookupTask{}, stop: func() {}}
+	for _, id := range ids {
+		t := &lookupTask{id: id, claim: desk.Expect(webhook.Ticket{}), done: make(chan struct{})}
+		t.claim.Named(id)
+		l.tasks[id] = t
+	}
+	l.poller = runner.NewPoller(runner.PollerOptions{
+		Status: s.statusCall(c.client),
+		Offer:  func(a runner.Answer) { desk.Offer(a) },
+		Pace:   runner.PaceAlone(s.duration(config.PollInterval)),
+		Failed: func(id string, err error, inARow int, gaveUp bool) {
+			l.tasks[id].note(err)
+			switch {
+			case gaveUp:
+				desk.Fail(id, err)
+			case inARow == 3:
+				s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
+			default:
+				s.talk.Detail("poll", "the status call failed: "+explain(err))
+			}
+		},
+	})
+	for id, t := range l.tasks {
+		stop := l.poller.Watch(id, 0)
+		l.waits.Go(func() {
+			defer stop()
+			t.await(ctx, s, wait)
+		})
+	}
+	if wait {
+		label := "waiting for " + ids[0]
+		if len(ids) > 1 {
+			label += " and others"
+		}
+		l.stop = s.talk.Wait("waiting", label)
+	}
+	return l
+}
+
+func (l *lookup) task(id string) *lookupTask { return l.tasks[id] }
+
+func (l *lookup) close() {
+	l.stop()
+	l.cancel()
+	l.waits.Wait()
+	l.poller.Close()
+}
+
+// await sets the outcome: the final result, or without wait any.
+func (t *lookupTask) await(ctx context.Context, s *session, wait bool) {
+	defer close(t.done)
+	if !wait {
+		select {
+		case <-t.claim.Heard():
+		case <-ctx.Done():
+			t.err = context.Cause(ctx)
+			return
+		}
+		if t.answer = t.claim.Last(); t.answer != nil {
+			return
+		}
+	}
+	var a runner.Answer
+	a, t.err = t.claim.Wait(ctx, func(input narada.HumanInput) {
+		s.talk.Warn("input-required", humanLine(t.id, input), term.Field{Name: "requestId", Value: t.id}, term.Field{Name: "inputId", Value: input.InputID})
+	})
+	t.answer = a.Result
+}
+
+func (t *lookupTask) result() (*narada.Result, error) {
+	<-t.done
+	return t.answer, t.err
+}
+
+func (t *lookupTask) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = err
+}
+
+// failure words why nothing was heard of the task.
+func (t *lookupTask) failure() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		t.failed = errors.New("no answer in time")
+	}
+	return explain(t.failed)
+}

@@ -1,0 +1,152 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// expectation is what the answer's data must fit.
+type expectation struct {
+	schema *schema.Schema // nil: nothing was asked for
+	check  bool
+}
+
+// printResult prints a finished task: the answer on stdout, how it went on
+// stderr. The error it returns carries the task's exit code.
+func (s *session) printResult(p *printer, r *narada.Result, want expectation) error {
+	violations, err := want.violations(r)
+	if err != nil {
+		return err
+	}
+	ok := r.Status == narada.StatusSuccess && len(violations) == 0
+	switch {
+	case p.json:
+		err = p.JSON(r.Raw())
+	case ok && want.schema != nil && r.Structured() != nil:
+		err = p.JSON(r.Structured())
+	case ok && r.Text() != "":
+		err = p.Text(r.Text())
+	case ok && r.Structured() != nil:
+		err = p.JSON(r.Structured())
+	case !ok && r.Text() != "":
+		s.talk.Text("answer", r.Text(), term.Field{Name: "requestId", Value: r.RequestID})
+	}
+	if err != nil {
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, "narada status"), err: err}
+	}
+	return s.verdict(r, violations)
+}
+
+// verdict says how the task ended and returns the error with its exit code.
+func (s *session) verdict(r *narada.Result, violations []schema.Violation) error {
+	line := statusLine(r)
+	switch {
+	case r.Status == narada.StatusInputRequired:
+		return &exitError{code: codeInput, text: line,
+			next: "continue the conversation: narada run --previous " + shellQuote(r.RequestID) + " PROMPT"}
+	case r.Status != narada.StatusSuccess:
+		return &exitError{code: codeFailed, text: line}
+	case len(violations) > 0:
+		for _, v := range violations {
+			where := v.Pointer
+			if where == "" {
+				where = "the data"
+			}
+			s.talk.Text("violation", "schema: "+where+": "+v.Message,
+				term.Field{Name: "pointer", Value: v.Pointer}, term.Field{Name: "requestId", Value: r.RequestID})
+		}
+		return &exitError{code: codeMismatch, text: line + ", but its data does not fit the schema"}
+	}
+	s.talk.Info("finished", line, resultFields(r)...)
+	return nil
+}
+
+// violations lists how the answer's data differs from the schema; data that is
+// missing altogether does.
+func (w expectation) violations(r *narada.Result) ([]schema.Violation, error) {
+	if w.schema == nil || !w.check || r.Status != narada.StatusSuccess {
+		return nil, nil
+	}
+	data := r.Structured()
+	if data == nil {
+		return []schema.Violation{{Message: "there is no structured data in the answer"}}, nil
+	}
+	return w.schema.Validate(data)
+}
+
+// statusLine is "req_1: success in 45s, 12 actions, 5 credits".
+func statusLine(r *narada.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", r.RequestID, r.Status)
+	if d := r.Duration(); d > 0 {
+		fmt.Fprintf(&b, " in %s", roundDuration(d))
+	}
+	if r.Usage != nil {
+		fmt.Fprintf(&b, ", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
+	}
+	return b.String()
+}
+
+func plural(many bool) string {
+	if many {
+		return "s"
+	}
+	return ""
+}
+
+// roundDuration keeps what a person reads of a duration.
+func roundDuration(d time.Duration) time.Duration {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+func resultFields(r *narada.Result) []term.Field {
+	fields := []term.Field{{Name: "requestId", Value: r.RequestID}, {Name: "status", Value: r.Status}}
+	if r.Usage != nil {
+		fields = append(fields, term.Field{Name: "actions", Value: r.Usage.Actions}, term.Field{Name: "credits", Value: r.Usage.Credits})
+	}
+	return fields
+}
+
+// humanLine says that a person is asked.
+func humanLine(id string, input narada.HumanInput) string {
+	what := "asks for input"
+	if input.Action.Name == "user_approval" {
+		what = "asks for approval"
+	}
+	line := id + " " + what + " in its browser window"
+	if input.Action.Message != "" {
+		line += ": " + term.OneLine(input.Action.Message)
+	}
+	return line
+}
+
+// resume is the command that goes on with a task.
+func resume(id string, words ...string) string {
+	return strings.Join(append(words, shellQuote(id)), " ")
+}
+
+// printUnfinished prints, as JSON, the last that is known of a task that has not
+// finished.
+func (p *printer) printUnfinished(id string, last *narada.Result) error {
+	if !p.json {
+		return nil
+	}
+	if last != nil {
+		return p.JSON(last.Raw())
+	}
+	return p.Value(struct {
+		RequestID string        `json:"requestId"`
+		Status    narada.Status `json:"status"`
+	}{id, narada.StatusPending})
+}

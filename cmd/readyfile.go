@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// readyFile is the file that tells a script that listen's address answers. A nil
+// one was not asked for.
+type readyFile struct {
+	path    string
+	content []byte // as we wrote it
+}
+
+// newReadyFile removes a stale file at path, and finds out whether one can be
+// written there.
+func newReadyFile(path string) (*readyFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New(path + " is there and not a file")
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
+	if err != nil {
+		return nil, err
+	}
+	return &readyFile{path: path}, errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// write puts address, secret and headers in the file, which is there as a whole
+// or not at all, with mode 0600.
+func (r *readyFile) write(url string, t webhook.Ticket) error {
+	if r == nil {
+		return nil
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(struct {
+		URL     string            `json:"url"`
+		Secret  string            `json:"secret"`
+		Headers map[string]string `json:"headers"`
+	}{url, t.Secret, callbackHeaders(t)})
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(r.path), ".ready-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing is left there after the rename
+	_, err = f.Write(buf.Bytes())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	r.content = buf.Bytes()
+	return os.Rename(f.Name(), r.path)
+}
+
+// remove takes the file away, unless another's stands there by now.
+func (r *readyFile) remove() error {
+	if r == nil || r.content == nil {
+		return nil
+	}
+	if b, err := os.ReadFile(r.path); err != nil || !bytes.Equal(b, r.content) {
+		return nil
+	}
+	return os.Remove(r.path)
+}

@@ -1,0 +1,145 @@
+package cmd
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/narada-cli/narada/pkg/config"
+)
+
+func newRoot(s *session) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "narada",
+		Short: "Hand work to Narada Cloud's web agents, and get the answer back",
+		Long: `narada submits a prompt to Narada Cloud's Remote Dispatch, catches the answer
+(by a callback on a temporary public address, by polling, or by both at once) and
+prints it: one answer on stdout, one honest exit code.`,
+		Example: `  # try it: a local stand-in for the cloud, no account and no network
+  narada run --sandbox "search for software engineering jobs and count the results"
+
+  # for real
+  export NARADA_API_KEY=...
+  narada run --window ID "search for software engineering jobs and count the results"`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           s.app.Build.version(),
+		DisableAutoGenTag: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { s.talk = s.newTalk(s.color) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args)
+		},
+	}
+	root.SetVersionTemplate(s.app.Build.line() + "\n")
+	root.SetFlagErrorFunc(flagError)
+	// A terminal that is narrow, and a page in docs/, want the flags as they come.
+	root.PersistentFlags().SortFlags = false
+
+	f := root.PersistentFlags()
+	f.BoolVarP(&s.quiet, "quiet", "q", false, "say errors only")
+	f.BoolVarP(&s.verbose, "verbose", "v", false, "say what is sent and received too, secrets masked")
+	f.StringVar(&s.logFormat, "log-format", "text", "`format` of stderr: text, or json for an object a line")
+	f.StringVar(&s.color, "color", "", "`when` to colour: auto, always or never")
+	f.StringVar(&s.profile, "profile", "", "`name` of a set of settings in the user file")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the API")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+
+	root.AddCommand(
+		newRun(s), newDispatch(s), newStatus(s), newListen(s), newSandbox(s),
+		newConfig(s), newCompletion(s), newVersion(s),
+		newExitCodesTopic(), newEnvironmentTopic(),
+	)
+	root.SetHelpCommand(newHelp())
+	return root
+}
+
+// newHelp is cobra's help command, but for a word that it has no help on.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command or a topic",
+		Long:  "help shows the help of a command, as its --help does, or of a topic: exit-codes, environment.",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if at, _, err := cmd.Root().Find(args); err == nil {
+				for _, c := range at.Commands() {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageError("narada --help lists the commands and topics", "there is no help on %q", strings.Join(args, " "))
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
+}
+
+// unknownCommand helps on after a word that is no command: a prompt is never
+// taken for one.
+func unknownCommand(root *cobra.Command, args []string) error {
+	word := args[0]
+	if word == "login" {
+		return usageError("narada config set api-key -", "there is no command %q: narada needs an API key, and no more", word)
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	near := config.Nearest(word, names)
+	if len(args) > 1 || strings.ContainsAny(word, " \t\n") || near == "" {
+		return usageError("narada run "+shellQuote(strings.Join(args, " ")), "there is no command %q", word)
+	}
+	return usageError("did you mean narada "+near+"?", "there is no command %q", word)
+}
+
+// flagError words what is wrong with a flag, and names the nearest one.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := unknown.GetSpecifiedName()
+		if len(name) == 1 {
+			return usageError(cmd.CommandPath()+" --help lists the flags", "there is no flag -%s", name)
+		}
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		next := cmd.CommandPath() + " --help lists the flags"
+		if near := config.Nearest(name, names); near != "" {
+			next = "did you mean --" + near + "?"
+		}
+		return usageError(next, "there is no flag --%s", name)
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		name, value := invalid.GetFlag().Name, invalid.GetValue()
+		if invalid.GetFlag().Value.Type() == "duration" {
+			return usageError("write it as 90s, 20m or 1h30m", "--%s: %q is not a duration", name, value)
+		}
+		return usageError(cmd.CommandPath()+" --help", "--%s: %q is not a number", name, value)
+	}
+	return usageError(cmd.CommandPath()+" --help", "%v", err)
+}
+
+// shellQuote writes a word as a shell reads it back.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	switch {
+	case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }):
+		return word
+	case !strings.ContainsAny(word, "\"$`\\!"):
+		return `"` + word + `"`
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,159 @@
+package cmd
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/sandbox"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type sandboxOptions struct {
+	addr  string
+	delay time.Duration
+	rules string
+}
+
+func newSandbox(s *session) *cobra.Command {
+	var o sandboxOptions
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run a local stand-in for Narada Cloud",
+		Long: `sandbox is a local Narada Cloud for trying and testing: a real HTTP server, on
+loopback only, that takes tasks, answers after a while and sends callbacks. Any
+API key will do.
+
+Rules make it answer as you want it to, faults included: see docs/sandbox.md.
+It runs until it is interrupted.`,
+		Example: `  narada sandbox &
+  export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
+  narada run "count the open issues of cli/cli"`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			return runSandbox(cmd.Context(), s, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")
+	f.DurationVar(&o.delay, "delay", time.Second, "`time` that a task takes")
+	f.StringVar(&o.rules, "rules", "", "rules `file` (YAML)")
+	return cmd
+}
+
+func runSandbox(ctx context.Context, s *session, o *sandboxOptions) error {
+	if o.delay < 0 {
+		return usageError("", "--delay: %s is less than 0", o.delay)
+	}
+	rules, err := loadRules(o.rules)
+	if err != nil {
+		return err
+	}
+	server, err := sandbox.Start(ctx, s.sandboxOptions(o.addr, o.delay, rules))
+	if err != nil {
+		return &exitError{code: codeEndpoint, text: err.Error(), err: err}
+	}
+	s.talk.Info("ready", "the sandbox listens on "+server.URL())
+	s.talk.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
+	<-ctx.Done()
+	return closeSandbox(server)
+}
+
+func (s *session) sandboxOptions(addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
+	return sandbox.Options{
+		Addr: addr, Delay: delay, Rules: rules, Random: s.app.Random, Transport: s.transport(),
+		Observe: func(e sandbox.Event) { s.talk.Detail("sandbox", sandboxLine(e)) },
+	}
+}
+
+// sandboxLine words what the sandbox did, for -v.
+func sandboxLine(e sandbox.Event) string {
+	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
+	if e.Kind == sandbox.EventCallback {
+		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
+	}
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	if e.Fault != "" {
+		line += " (fault: " + e.Fault + ")"
+	}
+	return term.OneLine(line)
+}
+
+func loadRules(path string) (*sandbox.Rules, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usageError("", "--rules: %v", err)
+	}
+	rules, err := sandbox.ParseRules(text)
+	if err != nil {
+		return nil, usageError("docs/sandbox.md has an example", "--rules: %s: %v", path, err)
+	}
+	return rules, nil
+}
+
+func closeSandbox(server *sandbox.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	return server.Close(ctx)
+}
+
+// startSandbox starts a sandbox on a free port for this one command, with a key
+// that is made up for it: the real one stays where it is.
+func (s *session) startSandbox(ctx context.Context, rulesPath string) (*cloud, func(), error) {
+	rules, err := loadRules(rulesPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := make([]byte, 16)
+	if _, err := io.ReadFull(s.app.Random, b); err != nil {
+		return nil, nil, fmt.Errorf("sandbox: %w", err)
+	}
+	key := "sandbox-" + hex.EncodeToString(b)
+	o := s.sandboxOptions("127.0.0.1:0", time.Second, rules)
+	o.APIKey = key
+	server, err := sandbox.Start(ctx, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sandbox: %w", err)
+	}
+	stop := func() {
+		if err := closeSandbox(server); err != nil {
+			s.talk.Detail("sandbox", "closing the sandbox: "+err.Error())
+		}
+	}
+	c, err := s.sandboxCloud(server, key)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	s.talk.Info("sandbox", "this is the sandbox: nothing leaves your machine")
+	return c, stop, nil
+}
+
+func (s *session) sandboxCloud(server *sandbox.Server, key string) (*cloud, error) {
+	s.redactor.Hide(secret.New(key))
+	base, err := url.Parse(server.URL())
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	var client *narada.Client
+	if client, err = s.newClient(secret.New(key), server.URL()); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return &cloud{client: client, baseURL: base, sandbox: true}, nil
+}

@@ -1,0 +1,231 @@
+//go:build unix
+
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"narada": func() {
+			os.Exit(Main(Build{Version: "1.2.3", Commit: "abc1234", Date: "2026-01-02T03:04:05Z"}))
+		},
+	})
+}
+
+// TestScripts runs testdata/script: what a person types, and what comes out.
+// Beside testscript's own commands they have:
+//
+//	exits CODE PROGRAM ARG...             the program exits with CODE, 128+N when it died of signal N
+//	terminal CODE PROGRAM ARG...          the same on a terminal; what it shows is stdout
+//	signal NAME CODE RE PROGRAM ARG...    the same, and when its stderr matches RE it gets the signal
+//	group CODE RE PROGRAM ARG...          the same with SIGINT to the whole process group, as Ctrl-C
+//	cloud [RULES]                         starts a sandbox and points the settings to it
+//	counts NAME=N...                      what the sandbox counted; N may be LEAST-MOST
+//	awaits NAME=N                         waits until the sandbox has counted so many
+//	tasks                                 prints the bodies of what was dispatched
+//	api KIND                              starts an API that answers as the cloud never would
+//	edge [WHAT ARG...]                    starts a stand-in for ngrok, or does something to it
+//	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
+//	until FILE [TEXT]                     waits for a file, with the text in it
+//	mode PERM FILE                        the file has these permissions
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			w := newScriptWorld()
+			env.Values[worldKey{}] = w
+			env.Defer(w.close)
+			env.Vars = append(env.Vars,
+				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
+				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=50ms", "NARADA_BROWSER_WINDOW_ID=window_1")
+			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			return name == "root" && os.Getuid() == 0, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    scriptExits,
+			"terminal": scriptTerminal,
+			"signal":   scriptSignal,
+			"group":    scriptGroup,
+			"cloud":    scriptCloud,
+			"counts":   scriptCounts,
+			"awaits":   scriptAwaits,
+			"tasks":    scriptTasks,
+			"api":      scriptAPI,
+			"edge":     scriptEdge,
+			"post":     scriptPost,
+			"until":    scriptUntil,
+			"mode":     scriptMode,
+		},
+	})
+}
+
+// code returns the exit code as a shell has it.
+func code(err error) int {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		if err != nil {
+			return -1
+		}
+		return 0
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return exit.ExitCode()
+}
+
+func wantCode(ts *testscript.TestScript, neg bool, args []string, least int) int {
+	if neg || len(args) < least {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	return want
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	want := wantCode(ts, neg, args, 2)
+	err := ts.Exec(args[1], args[2:]...)
+	if got := code(err); got != want {
+		ts.Fatalf("exit code %d, want %d (%v)", got, want, err)
+	}
+}
+
+// command makes a command that sees the script's environment.
+func command(ts *testscript.TestScript, args []string) *exec.Cmd {
+	c := exec.Command(args[0], args[1:]...)
+	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+		if path := filepath.Join(dir, args[0]); args[0] == "narada" && exists(path) {
+			c = exec.Command(path, args[1:]...)
+			break
+		}
+	}
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{
+		"HOME", "XDG_CONFIG_HOME", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
+		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
+	} {
+		if value := ts.Getenv(name); value != "" {
+			c.Env = append(c.Env, name+"="+value)
+		}
+	}
+	return c
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func scriptTerminal(ts *testscript.TestScript, neg bool, args []string) {
+	want := wantCode(ts, neg, args, 2)
+	c := command(ts, args[1:])
+	c.Env = append(c.Env, "TERM=xterm")
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 24, Cols: 80})
+	ts.Check(err)
+	defer tty.Close()
+	var screen bytes.Buffer
+	_, _ = io.Copy(&screen, tty) // ends with EIO when the program has
+	if got := code(c.Wait()); got != want {
+		ts.Fatalf("exit code %d, want %d; the terminal shows\n%s", got, want, screen.String())
+	}
+	_, err = ts.Stdout().Write(screen.Bytes())
+	ts.Check(err)
+}
+
+// watched is a stderr that somebody waits for a text in.
+type watched struct {
+	re *regexp.Regexp
+
+	mu    sync.Mutex
+	text  bytes.Buffer
+	found chan struct{}
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if w.found != nil && w.re.Match(w.text.Bytes()) {
+		close(w.found)
+		w.found = nil
+	}
+	return len(p), nil
+}
+
+// interrupted runs the command, calls interrupt when its stderr matches, and
+// checks how it ends.
+func interrupted(ts *testscript.TestScript, want int, pattern string, c *exec.Cmd, interrupt func() error) {
+	found := make(chan struct{})
+	stderr := &watched{re: regexp.MustCompile(pattern), found: found}
+	var stdout bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, stderr
+	ts.Check(c.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	select {
+	case <-found:
+		ts.Check(interrupt())
+	case err := <-ended:
+		ts.Fatalf("it ended (%v) before its stderr matched:\n%s", err, stderr.text.String())
+	}
+	err := <-ended
+	_, _ = fmt.Fprint(ts.Stdout(), stdout.String())
+	_, _ = fmt.Fprint(ts.Stderr(), stderr.text.String())
+	if got := code(err); got != want {
+		ts.Fatalf("exit code %d, want %d; stderr:\n%s", got, want, stderr.text.String())
+	}
+}
+
+func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	want := wantCode(ts, neg, args[1:], 3)
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]
+	c := command(ts, args[3:])
+	interrupted(ts, want, args[2], c, func() error { return c.Process.Signal(sig) })
+}
+
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	ts.Check(eventually(func() bool {
+		content, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && (len(args) == 1 || bytes.Contains(content, []byte(args[1])))
+	}))
+}
+
+func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[0]) == neg {
+		ts.Fatalf("%s has mode %s", args[1], got)
+	}
+}

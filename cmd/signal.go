@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ signal os.Signal }
+
+func (e *signalError) Error() string {
+	switch e.signal {
+	case os.Interrupt:
+		return "interrupted"
+	case syscall.SIGTERM:
+		return "terminated"
+	}
+	return e.signal.String()
+}
+
+// catchSignals ends the context on SIGINT, SIGTERM and, where it is not ignored
+// (nohup), SIGHUP. A second signal ends the program at once.
+func catchSignals(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	caught := make(chan os.Signal, 2)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	signal.Notify(caught, signals...)
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case s := <-caught:
+				if ctx.Err() != nil {
+					dieOf(s)
+				}
+				cancel(&signalError{s})
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(caught)
+		close(stopped)
+		<-done
+	}
+}
+
+// signalOf returns the signal that ended ctx, nil when none did.
+func signalOf(ctx context.Context) os.Signal {
+	if s, ok := errors.AsType[*signalError](context.Cause(ctx)); ok {
+		return s.signal
+	}
+	return nil
+}
+
+// dieOf ends the program by the signal, which a shell can tell from an exit
+// code. It exits with 128 and the signal's number where that does not work.
+func dieOf(s os.Signal) {
+	signal.Reset(s)
+	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(s) == nil {
+		time.Sleep(time.Second) // the signal is on its way
+	}
+	number, _ := s.(syscall.Signal)
+	os.Exit(128 + int(number))
+}

@@ -1,0 +1,201 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// lookupLimit is the most time that asking how tasks stand may take, unless
+// --timeout says another.
+const lookupLimit = time.Minute
+
+type statusOptions struct {
+	out        outputFlags
+	wait       bool
+	exitStatus bool
+	schema     string
+	noValidate bool
+}
+
+func newStatus(s *session) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status ID...",
+		Short: "Ask how tasks stand, or wait for them",
+		Long: `status prints the answers of tasks that have finished, in the order of the IDs:
+the text on stdout, how the task stands on stderr, or with -o json all of it on
+stdout, an object a line.
+
+It exits with 0 when all could be looked up. With --wait it waits for the tasks
+and, as with --exit-status, exits with the task's own code (narada help
+exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
+		Example: `  # how does it stand?
+  narada status -o json --jq .status req_abc123def456
+
+  # go on with a wait that was interrupted
+  narada status --wait req_abc123def456`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError("narada status --help", "no request ID")
+			}
+			for _, id := range args {
+				if err := narada.CheckRequestID(id); err != nil {
+					return usageError("it looks like req_abc123def456, and narada dispatch prints it", "%v", err)
+				}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			return runStatus(cmd.Context(), s, &o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.wait, "wait", false, "wait until the tasks have finished")
+	f.BoolVar(&o.exitStatus, "exit-status", false, "exit with the task's code, 5 while it is pending")
+	f.StringVar(&o.schema, "schema", "", "print the structured data, and check it against the JSON Schema in `file`")
+	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
+	o.out.add(cmd)
+	f.String("timeout", "", "most `time` to wait (default 20m; 1m without --wait)")
+	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	return cmd
+}
+
+func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	want := expectation{check: !o.noValidate}
+	if o.schema != "" {
+		if _, want.schema, err = task.LoadSchema(o.schema, &s.source); err != nil {
+			return err
+		}
+	}
+	c, err := s.cloud()
+	if err != nil {
+		return err
+	}
+	limit := s.duration(config.Timeout)
+	if !o.wait && s.settings.Get(config.Timeout).Layer != config.LayerFlag {
+		limit = lookupLimit
+	}
+	ctx, cancel := s.deadline(ctx, limit)
+	defer cancel()
+
+	ids = unique(ids)
+	l := newLookup(ctx, s, c, ids, o.wait)
+	defer l.close()
+	worst := codeDone
+	for _, id := range ids {
+		code := s.reportStatus(ctx, p, o, want, l.task(id))
+		if worse(code, worst) {
+			worst = code
+		}
+	}
+	return silent(worst)
+}
+
+// reportStatus prints what comes of one lookup and returns the exit code.
+func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
+	r, err := t.result()
+	switch {
+	case err != nil && ctx.Err() != nil && o.wait:
+		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
+			err = &exitError{code: codeUnfinished,
+				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
+				next: resume(t.id, o.resume(s)...)}
+		}
+	case err != nil && ctx.Err() != nil:
+		err = &exitError{code: codeUnreachable, text: t.id + ": " + t.failure(), next: "the task goes on in the cloud: ask again later"}
+	case err != nil:
+		err = &exitError{code: exitCode(err), text: t.id + ": " + explain(err), next: hintOf(err)}
+	case !r.Final():
+		return s.reportPending(p, o, r)
+	default:
+		err = s.printResult(p, r, want)
+	}
+	if err == nil {
+		return codeDone
+	}
+	s.say(err)
+	if code := exitCode(err); o.wait || o.exitStatus || !isTaskCode(code) {
+		return code
+	}
+	return codeDone
+}
+
+// reportPending prints a task that goes on.
+func (s *session) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
+	line := statusLine(r)
+	if !r.CreatedAt.IsZero() {
+		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
+	}
+	s.talk.Info("pending", line, resultFields(r)...)
+	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
+		s.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), term.Field{Name: "requestId", Value: r.RequestID})
+	}
+	if p.json {
+		if err := p.JSON(r.Raw()); err != nil {
+			s.say(err)
+			return codeUnexpected
+		}
+	}
+	if o.exitStatus {
+		return codeUnfinished
+	}
+	return codeDone
+}
+
+// say prints an error that does not end the command.
+func (s *session) say(err error) {
+	s.talk.Error("error", err.Error(), hintOf(err))
+}
+
+func (o *statusOptions) resume(s *session) []string {
+	r := runOptions{out: o.out}
+	r.task.schema, r.task.noValidate = o.schema, o.noValidate
+	return r.resume(s)
+}
+
+// isTaskCode reports whether the code says how a task ended.
+func isTaskCode(code int) bool {
+	return code == codeFailed || code == codeMismatch || code == codeInput
+}
+
+// worse orders the codes of several tasks: what went wrong with the lookup
+// first, then how the tasks stand.
+func worse(a, b int) bool {
+	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnreachable, codeUnauthorized, codeUnexpected}
+	rank := func(code int) int {
+		for i, c := range order {
+			if c == code {
+				return i
+			}
+		}
+		return len(order)
+	}
+	return rank(a) > rank(b)
+}
+
+func unique(ids []string) []string {
+	seen := map[string]bool{}
+	var list []string
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+	}
+	return list
+}

@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+)
+
+// Topics are commands that cannot be run: narada help NAME shows them.
+
+func newExitCodesTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit codes mean",
+		Long: `The exit codes are the same for every command.
+
+   0  done; the task succeeded
+   1  unexpected failure
+   2  bad usage or bad input; nothing was sent
+   3  what you asked for ran and failed: a task ended in error
+   4  the task ended in input-required
+   5  not finished in time, or still pending with --exit-status; the ID and the
+      command that goes on with the wait are on stderr
+   6  not authorised: no API key, or the cloud refused it
+   7  the API could not be reached or kept failing, and nothing was accepted: safe
+      to run again
+   8  the callback endpoint (tunnel, address, certificate) could not be opened
+   9  the answer does not match the JSON Schema asked for
+  10  it is not known whether the task was accepted: look before running again
+  11  the API refused the request; its reason is on stderr
+
+An interrupted command dies of the signal, which a shell sees as 130 (SIGINT) or
+143 (SIGTERM); what was dispatched goes on in the cloud and is named on stderr. A
+second signal ends the command at once. listen without --count and sandbox are
+servers: SIGINT and SIGTERM end them with 0.
+
+status exits with 0 when the lookup worked. With --wait or --exit-status it exits
+with the task's code, for several tasks with the first that applies of 3, 9, 4, 5.`,
+	}
+}
+
+func newEnvironmentTopic() *cobra.Command {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, key := range config.Keys() {
+		usage := key.Usage
+		if key.Default != "" {
+			usage += " (default " + key.Default + ")"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", key.Env, key.Name, usage)
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+	return &cobra.Command{
+		Use:   "environment",
+		Short: "The environment variables that narada reads",
+		Long: `Each setting has an environment variable. Beside each stands the setting's name,
+as narada config and the config file know it.
+
+` + b.String() + `
+  NARADA_PROFILE                     the profile to use, as --profile
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, for the API and for ngrok
+  NO_COLOR, CLICOLOR_FORCE           no colour; colour off a terminal too
+  XDG_CONFIG_HOME                    where narada/config.yaml is; ~/.config by default
+  SSL_CERT_FILE, SSL_CERT_DIR        certificate authorities, on Linux`,
+	}
+}

@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Build is what the release build stamped in; empty where it did not.
+type Build struct {
+	Version, Commit, Date string
+}
+
+// version is the stamped version, that of the module, or "dev".
+func (b Build) version() string {
+	if b.Version != "" {
+		return b.Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+func (b Build) line() string {
+	text := "narada " + b.version()
+	switch {
+	case b.Commit != "" && b.Date != "":
+		text += " (" + b.Commit + ", " + b.Date + ")"
+	case b.Commit != "":
+		text += " (" + b.Commit + ")"
+	}
+	return text
+}
+
+func newVersion(s *session) *cobra.Command {
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Example: `  narada version
+  narada version -o json --jq .version`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := s.printer(cmd.Context(), out)
+			if err != nil {
+				return err
+			}
+			if !p.json {
+				return p.Text(s.app.Build.line())
+			}
+			b := s.app.Build
+			return p.Value(struct {
+				Version string `json:"version"`
+				Commit  string `json:"commit"`
+				Date    string `json:"date"`
+				Go      string `json:"go"`
+				OS      string `json:"os"`
+				Arch    string `json:"arch"`
+			}{b.version(), b.Commit, b.Date, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+		},
+	}
+	out.add(cmd)
+	return cmd
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd.CommandPath()+" --help", "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package cmd
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// wire is a transport that says, for -v, which calls are made and how they end.
+// Headers and bodies, where the secrets are, it leaves alone.
+type wire struct {
+	next http.RoundTripper
+	talk *term.Talk
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	start := time.Now()
+	w.talk.Detail("request", fmt.Sprintf("> %s %s", r.Method, r.URL.Redacted()))
+	resp, err := w.next.RoundTrip(r)
+	elapsed := time.Since(start).Round(time.Millisecond)
+	if err != nil {
+		w.talk.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
+		return nil, err
+	}
+	w.talk.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
+		term.Field{Name: "status", Value: resp.StatusCode})
+	return resp, nil
+}

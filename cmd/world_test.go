@@ -1,0 +1,263 @@
+//go:build unix
+
+package cmd
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/narada-cli/narada/pkg/sandbox"
+	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
+)
+
+// The API key and the authtoken of scripts. No output may have them in it.
+const (
+	scriptKey   = "key-5cr1pt5-0nly"
+	scriptToken = "t0ken-5cr1pt5-0nly"
+)
+
+type worldKey struct{}
+
+// scriptWorld is what a script has around it: a cloud and an ngrok of its own.
+type scriptWorld struct {
+	sandbox *sandbox.Server
+	edge    *ngroktest.Edge
+	binds   int            // at the edge, when it last dropped the sessions
+	roots   *x509.CertPool // what the cloud trusts
+	closers []func()
+}
+
+func newScriptWorld() *scriptWorld { return &scriptWorld{roots: x509.NewCertPool()} }
+
+func worldOf(ts *testscript.TestScript) *scriptWorld {
+	return ts.Value(worldKey{}).(*scriptWorld)
+}
+
+func (w *scriptWorld) close() {
+	for i := len(w.closers) - 1; i >= 0; i-- {
+		w.closers[i]()
+	}
+}
+
+func scriptCloud(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	o := sandbox.Options{
+		Addr: "127.0.0.1:0", Delay: 20 * time.Millisecond, APIKey: scriptKey,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}},
+	}
+	if len(args) > 0 {
+		rules, err := sandbox.ParseRules([]byte(ts.ReadFile(args[0])))
+		ts.Check(err)
+		o.Rules, o.Delay = rules, 0
+	}
+	server, err := sandbox.Start(context.Background(), o)
+	ts.Check(err)
+	w.sandbox = server
+	w.closers = append(w.closers, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = server.Close(ctx)
+	})
+	ts.Setenv("NARADA_API_BASE_URL", server.URL())
+	ts.Setenv("NARADA_API_KEY", scriptKey)
+}
+
+func scriptCounts(ts *testscript.TestScript, _ bool, args []string) {
+	stats := reflect.ValueOf(worldOf(ts).sandbox.Stats())
+	for _, arg := range args {
+		name, want, _ := strings.Cut(arg, "=")
+		least, most, isRange := strings.Cut(want, "-")
+		if !isRange {
+			most = least
+		}
+		low, err := strconv.ParseInt(least, 10, 64)
+		ts.Check(err)
+		high, err := strconv.ParseInt(most, 10, 64)
+		ts.Check(err)
+		if got := stats.FieldByName(name).Int(); got < low || got > high {
+			ts.Fatalf("%s is %d, want %s: %+v", name, got, want, stats)
+		}
+	}
+}
+
+// scriptAwaits is scriptCounts for what is yet to come.
+func scriptAwaits(ts *testscript.TestScript, _ bool, args []string) {
+	name, want, _ := strings.Cut(args[0], "=")
+	ts.Check(eventually(func() bool {
+		got := reflect.ValueOf(worldOf(ts).sandbox.Stats()).FieldByName(name).Int()
+		return strconv.FormatInt(got, 10) == want
+	}))
+}
+
+// eventually waits for what other goroutines and processes are about to do.
+func eventually(so func() bool) error {
+	for start := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > 30*time.Second {
+			return errors.New("still not so after 30 s")
+		}
+	}
+	return nil
+}
+
+func scriptTasks(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, task := range worldOf(ts).sandbox.Tasks() {
+		_, err := fmt.Fprintln(ts.Stdout(), string(task.Body))
+		ts.Check(err)
+	}
+}
+
+// oddAPIs answer as the cloud never would.
+var oddAPIs = map[string]http.HandlerFunc{
+	"html": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<html><body>Please log in</body></html>")
+	},
+	"truncated": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"requestId":"req_`) },
+	"huge": func(w http.ResponseWriter, _ *http.Request) {
+		for range 100 {
+			if _, err := io.WriteString(w, strings.Repeat(" ", 1<<20)); err != nil {
+				return
+			}
+		}
+	},
+	"silent": func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client leave
+		<-r.Context().Done()
+	},
+	"refused": func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusPaymentRequired)
+		_, _ = io.WriteString(w, `{"detail":"Out of credits"}`)
+	},
+	"escapes": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"success","response":{"text":"a\u001b]0;title\u0007b\u009bc"},"completedAt":"2026-01-01T00:00:00Z"}`)
+	},
+}
+
+func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	handler := oddAPIs[args[0]]
+	if args[0] == "redirect" {
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = os.WriteFile(ts.MkAbs("followed"), []byte(r.Header.Get("x-api-key")), 0o600)
+		}))
+		w.closers = append(w.closers, elsewhere.Close)
+		handler = func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}
+	}
+	if handler == nil {
+		ts.Fatalf("no API %q", args[0])
+	}
+	server := httptest.NewServer(handler)
+	w.closers = append(w.closers, server.CloseClientConnections, server.Close)
+	ts.Setenv("NARADA_API_BASE_URL", server.URL)
+	ts.Setenv("NARADA_API_KEY", scriptKey)
+}
+
+func scriptEdge(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	if w.edge == nil {
+		startEdge(ts, w)
+	}
+	if len(args) == 0 {
+		return
+	}
+	switch args[0] {
+	case "refuse":
+		w.edge.RefuseAuth(args[1], "")
+	case "refuse-bind":
+		w.edge.RefuseBind(args[1], "")
+	case "pause":
+		w.edge.Pause()
+	case "resume":
+		ts.Check(w.edge.Resume())
+	case "silence":
+		w.edge.Silence()
+	case "drop":
+		w.binds = w.edge.Binds()
+		w.edge.DropSessions()
+	case "rebound": // after a drop
+		ts.Check(eventually(func() bool { return w.edge.Binds() > w.binds && w.edge.Online() > 0 }))
+	case "stop":
+		w.edge.StopEndpoint(args[1], "The endpoint was stopped.")
+	case "policy":
+		_, err := fmt.Fprintln(ts.Stdout(), w.edge.TrafficPolicy())
+		ts.Check(err)
+	case "none-online":
+		ts.Check(eventually(func() bool { return w.edge.Online() == 0 }))
+	default:
+		ts.Fatalf("the edge does not know %q", args[0])
+	}
+}
+
+func startEdge(ts *testscript.TestScript, w *scriptWorld) {
+	edge, err := ngroktest.New(ngroktest.Options{})
+	ts.Check(err)
+	w.edge = edge
+	w.closers = append(w.closers, edge.Close)
+	w.roots.AppendCertsFromPEM(edge.CAPEM())
+	ca := ts.MkAbs("edge-ca.pem")
+	ts.Check(os.WriteFile(ca, edge.CAPEM(), 0o600))
+	ts.Setenv("NGROK_AUTHTOKEN", scriptToken)
+	ts.Setenv("NARADA_NGROK_CONNECT_URL", edge.ConnectURL())
+	ts.Setenv("NARADA_NGROK_CONNECT_CAS", ca)
+	ts.Setenv("SSL_CERT_FILE", ca) // for the listener that asks its own address
+}
+
+// scriptPost sends a callback. The body's SECRET is the one of the ready file.
+// NAME=VALUE changes the request: method, path, type, and header NAME otherwise;
+// an empty value leaves it out.
+func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
+	var ready struct {
+		URL     string            `json:"url"`
+		Secret  string            `json:"secret"`
+		Headers map[string]string `json:"headers"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
+	body := strings.ReplaceAll(ts.ReadFile(args[2]), "SECRET", ready.Secret)
+	r, err := http.NewRequest(http.MethodPost, ready.URL, strings.NewReader(body))
+	ts.Check(err)
+	r.Header.Set("Content-Type", "application/json")
+	for name, value := range ready.Headers {
+		r.Header.Set(name, value)
+	}
+	for _, change := range args[3:] {
+		name, value, _ := strings.Cut(change, "=")
+		switch name {
+		case "method":
+			r.Method = value
+		case "path":
+			r.URL.Path = value
+		default:
+			r.Header.Set(name, value)
+			if value == "" {
+				r.Header.Del(name)
+			}
+		}
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: worldOf(ts).roots}, DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[1] {
+		ts.Fatalf("status %d %s, want %s", resp.StatusCode, answer, args[1])
+	}
+	_, err = ts.Stdout().Write(answer)
+	ts.Check(err)
+}
