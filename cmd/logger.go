@@ -26,7 +26,7 @@ type talkHandler struct {
 
 // Enabled implements slog.Handler.
 func (h *talkHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelInfo
+	return level >= slog.LevelDebug
 }
 
 // Handle implements slog.Handler.

@@ -19,7 +19,7 @@ import (
 
 type sandboxOptions struct {
 	addr  string
-	delay time.Duration
+	delay time.Duration // 0: as the rules say, or the default; negative: none
 	rules string
 }
 
@@ -42,20 +42,25 @@ It runs until it is interrupted.`,
 			if err := s.load(cmd); err != nil {
 				return err
 			}
+			switch {
+			case !cmd.Flags().Changed("delay"):
+				o.delay = 0 // the rules may say
+			case o.delay == 0:
+				o.delay = -1
+			case o.delay < 0:
+				return usageError("", "--delay: %s is less than 0", o.delay)
+			}
 			return runSandbox(cmd.Context(), s, &o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")
-	f.DurationVar(&o.delay, "delay", time.Second, "`time` that a task takes")
+	f.DurationVar(&o.delay, "delay", sandbox.DefaultDelay, "`time` that a task takes where its rule does not say")
 	f.StringVar(&o.rules, "rules", "", "rules `file` (YAML)")
 	return cmd
 }
 
 func runSandbox(ctx context.Context, s *session, o *sandboxOptions) error {
-	if o.delay < 0 {
-		return usageError("", "--delay: %s is less than 0", o.delay)
-	}
 	rules, err := loadRules(o.rules)
 	if err != nil {
 		return err
@@ -125,7 +130,7 @@ func (s *session) startSandbox(ctx context.Context, rulesPath string) (*cloud, f
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	key := "sandbox-" + hex.EncodeToString(b)
-	o := s.sandboxOptions("127.0.0.1:0", time.Second, rules)
+	o := s.sandboxOptions("127.0.0.1:0", 0, rules)
 	o.APIKey = key
 	server, err := sandbox.Start(ctx, o)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -220,9 +219,6 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
-	if runtime.GOOS == "windows" {
-		return
-	}
 	info, err := os.Stat(ts.MkAbs(args[1]))
 	ts.Check(err)
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[0]) == neg {

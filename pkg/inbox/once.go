@@ -29,15 +29,19 @@ type once struct {
 
 // delivery is one that is being stored, or has been.
 type delivery struct {
-	mu     sync.Mutex
-	stored bool
+	turn   chan struct{} // full while somebody stores it
+	stored bool          // changed by whoever has the turn
 }
 
 // Deliver implements webhook.Sink.
 func (o *once) Deliver(ctx context.Context, d webhook.Delivery) error {
 	entry := o.entry(identity(d))
-	entry.mu.Lock()
-	defer entry.mu.Unlock()
+	select {
+	case entry.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-entry.turn }()
 	if entry.stored {
 		return nil
 	}
@@ -58,7 +62,7 @@ func (o *once) entry(id [sha256.Size]byte) *delivery {
 		delete(o.seen, o.order[0])
 		o.order = o.order[1:]
 	}
-	e := &delivery{}
+	e := &delivery{turn: make(chan struct{}, 1)}
 	o.seen[id] = e
 	o.order = append(o.order, id)
 	return e

@@ -106,7 +106,7 @@ func ParseBaseURL(address string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "":
 		return nil, fmt.Errorf("%q is not a URL", address)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("%q has more than a scheme, a host and a path", u.Redacted())
 	case u.Scheme == "https":
 		return u, nil

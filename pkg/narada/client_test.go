@@ -228,7 +228,7 @@ func TestBaseURLMustBeHTTPSOffLoopback(t *testing.T) {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"http://api.example", "ftp://x", "api.example", "", "https://", "https://u:p@x", "https://x?q", "https://x#f", "http://127.0.0.1.evil.example", "http://localhost.evil.example"} {
+	for _, bad := range []string{"http://api.example", "ftp://x", "api.example", "", "https://", "https://u:p@x", "https://x?q", "https://x/?", "https://x#f", "http://127.0.0.1.evil.example", "http://localhost.evil.example"} {
 		if _, err := ParseBaseURL(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		} else if strings.Contains(err.Error(), "u:p@") {
@@ -305,7 +305,9 @@ func TestMaskedShowsNoSecret(t *testing.T) {
 	if err != nil || strings.Contains(string(masked), "needle") {
 		t.Errorf("%s, %v", masked, err)
 	}
-	extra := &Request{Prompt: "p", Extra: map[string]json.RawMessage{"secretVariables": json.RawMessage(`{"pw":"needle"}`)}}
+	extra := &Request{Prompt: "p", Extra: map[string]json.RawMessage{
+		"secretVariables": json.RawMessage(`{"pw":"needle"}`), "CallbackSecret": json.RawMessage(`"needle"`),
+	}}
 	if masked, err := extra.Masked().MarshalJSON(); err != nil || strings.Contains(string(masked), "needle") {
 		t.Errorf("%s, %v", masked, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 )
 
 // Request is the body of a dispatch. Prompt alone is required; a field with its
@@ -208,16 +209,18 @@ func (r *Request) Masked() *Request {
 
 // secretFields are the members of the body that hold secrets. They can be in
 // Extra, where a caller puts a whole one as JSON.
-var secretFields = map[string]bool{
-	"secretVariables": true, "mcpServers": true, "userResourceCredentials": true,
-	"callbackHeaders": true, "callbackSecret": true,
+var secretFields = []string{
+	"secretVariables", "mcpServers", "userResourceCredentials", "callbackHeaders", "callbackSecret",
 }
 
+// maskExtra knows a secret field in any case: a server may be as lenient.
 func maskExtra(name string, value json.RawMessage) json.RawMessage {
-	if !secretFields[name] {
-		return value
+	for _, secret := range secretFields {
+		if strings.EqualFold(name, secret) {
+			return json.RawMessage(`"` + masked + `"`)
+		}
 	}
-	return json.RawMessage(`"` + masked + `"`)
+	return value
 }
 
 func maskValues(values map[string]string) map[string]string {

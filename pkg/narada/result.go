@@ -74,8 +74,21 @@ type Output struct {
 
 // Usage is what a task cost.
 type Usage struct {
-	Actions int     `json:"actions"` // steps in the browser
-	Credits float64 `json:"credits"` // can be fractional
+	Actions int     // steps in the browser
+	Credits float64 // can be fractional
+}
+
+// UnmarshalJSON understands 2.0 actions too.
+func (u *Usage) UnmarshalJSON(doc []byte) error {
+	var numbers struct {
+		Actions float64 `json:"actions"`
+		Credits float64 `json:"credits"`
+	}
+	if err := json.Unmarshal(doc, &numbers); err != nil {
+		return err
+	}
+	u.Actions, u.Credits = int(numbers.Actions), numbers.Credits
+	return nil
 }
 
 // HumanInput tells that the agent asks a person in its browser window. There is

@@ -15,7 +15,7 @@ const callbackBody = `{
   "browserWindowId": "window_1",
   "response": {"text": "Found 1,234.", "structuredOutput": {"n": 12345678901234567890}, "actionTrace": []},
   "createdAt": "2024-11-21T10:00:00.000000+00:00", "completedAt": "2024-11-21T10:00:45.000000+00:00",
-  "usage": {"actions": 12, "credits": 5.5}, "unknown": 1e400
+  "usage": {"actions": 12.0, "credits": 5.5}, "unknown": 1e400
 }`
 
 func TestCallbackIsReadAndItsSecretTakenOut(t *testing.T) {

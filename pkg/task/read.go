@@ -73,9 +73,9 @@ func checkJSON(text string) error {
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		upTo := text[:min(int(syntax.Offset), len(text))]
-		line := strings.Count(upTo, "\n") + 1
-		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, len(upTo)-strings.LastIndex(upTo, "\n")-1)
+		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // of the byte that is wrong
+		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
+		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, column)
 	}
 	return err
 }

@@ -14,6 +14,6 @@
 //	}
 //	http.Handle(ticket.Path, webhook.NewHandler(ticket, sink))
 //
-// The package depends on package narada and the standard library. The two are
-// meant for other programs.
+// The package depends on package narada, the standard library and
+// golang.org/x/sync. It and package narada are meant for other programs.
 package webhook

@@ -48,12 +48,13 @@ func (f SinkFunc) Deliver(ctx context.Context, d Delivery) error { return f(ctx,
 // wrong secret, 503 the sink failed; else 200 and {"received":true}. The other
 // answers are {"error": text}.
 type Handler struct {
-	book    Book
-	sink    Sink
-	maxBody int64
-	budget  *semaphore.Weighted
-	refused func(*http.Request, int, error)
-	now     func() time.Time
+	book       Book
+	sink       Sink
+	maxBody    int64
+	budgetSize int64
+	budget     *semaphore.Weighted
+	refused    func(*http.Request, int, error)
+	now        func() time.Time
 }
 
 // Option changes a Handler that is being made.
@@ -63,10 +64,8 @@ type Option func(*Handler)
 func WithMaxBody(n int64) Option { return func(h *Handler) { h.maxBody = n } }
 
 // WithBudget sets the most bytes that the bodies in flight may have together.
-// It is at least the size of one body.
-func WithBudget(n int64) Option {
-	return func(h *Handler) { h.budget = semaphore.NewWeighted(n) }
-}
+// Less than one body of the greatest size is taken as that.
+func WithBudget(n int64) Option { return func(h *Handler) { h.budgetSize = n } }
 
 // WithRefused sets a function that is told of each callback that was not
 // accepted, with the status that it was answered.
@@ -78,15 +77,13 @@ func WithRefused(f func(r *http.Request, status int, reason error)) Option {
 // callbacks on to sink.
 func NewHandler(book Book, sink Sink, options ...Option) *Handler {
 	h := &Handler{
-		book: book, sink: sink, maxBody: DefaultMaxBody, now: time.Now,
+		book: book, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
 		refused: func(*http.Request, int, error) {},
 	}
 	for _, option := range options {
 		option(h)
 	}
-	if h.budget == nil {
-		h.budget = semaphore.NewWeighted(max(DefaultBudget, h.maxBody))
-	}
+	h.budget = semaphore.NewWeighted(max(h.budgetSize, h.maxBody))
 	return h
 }
 

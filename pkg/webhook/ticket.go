@@ -10,7 +10,8 @@ import (
 )
 
 // Ticket is what a genuine callback shows: it comes to Path with each header of
-// Header, and has Secret in its body. It prints without its values.
+// Header (Host cannot be one of them: net/http keeps it elsewhere), and has
+// Secret in its body. It prints without its values.
 type Ticket struct {
 	Path   string
 	Header http.Header

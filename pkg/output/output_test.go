@@ -1,0 +1,105 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDocumentsKeepWhatTheCloudSent(t *testing.T) {
+	doc := json.RawMessage("{ \"n\": 12345678901234567890, \"f\": 1.50, \"e\": 1e400,\n \"html\": \"<b>&\" }")
+	var b bytes.Buffer
+	if err := NewPrinter(&b, false, nil).JSON(doc); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"n":12345678901234567890,"f":1.50,"e":1e400,"html":"<b>&"}` + "\n"; b.String() != want {
+		t.Errorf("got %s", &b)
+	}
+	b.Reset()
+	if err := NewPrinter(&b, true, nil).JSON(json.RawMessage(`{"a":"x` + "\u009b" + `"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\n  \"a\": \"x<U+009B>\"\n}\n"; b.String() != want {
+		t.Errorf("on a terminal: %q", b.String())
+	}
+	b.Reset()
+	if err := NewPrinter(&b, false, nil).Value(map[string]string{"a": "<b>"}); err != nil || b.String() != `{"a":"<b>"}`+"\n" {
+		t.Errorf("Value: %q, %v", b.String(), err)
+	}
+}
+
+func TestTextEndsWithOneNewline(t *testing.T) {
+	for _, text := range []string{"a", "a\n"} {
+		var b bytes.Buffer
+		if err := NewPrinter(&b, false, nil).Text(text); err != nil || b.String() != "a\n" {
+			t.Errorf("%q gives %q, %v", text, b.String(), err)
+		}
+	}
+	var b bytes.Buffer
+	if err := NewPrinter(&b, false, nil).Text("a\x1b"); err != nil || b.String() != "a\x1b\n" {
+		t.Errorf("off a terminal text is left alone, and is %q, %v", b.String(), err)
+	}
+}
+
+func TestQuery(t *testing.T) {
+	tests := []struct{ query, want string }{
+		{".s", "raw <text>\n"},
+		{".n", "12345678901234567890\n"},
+		{".list[]", "1\ntwo\n{\"three\":3}\n"},
+		{".missing", "null\n"},
+		{"empty", ""},
+		{".list | length", "3\n"},
+		{"env | length", "0\n"},
+	}
+	doc := json.RawMessage(`{"s":"raw <text>","n":12345678901234567890,"list":[1,"two",{"three":3}]}`)
+	for _, tt := range tests {
+		q, err := ParseQuery(t.Context(), tt.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := NewPrinter(&b, false, q).JSON(doc); err != nil || b.String() != tt.want {
+			t.Errorf("%s: %q, %v", tt.query, b.String(), err)
+		}
+	}
+	q, err := ParseQuery(t.Context(), ".s | tonumber")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(doc); err == nil || !strings.Contains(err.Error(), `the jq expression ".s | tonumber" failed`) {
+		t.Errorf("got %v", err)
+	}
+	for _, bad := range []string{".[", "nosuch(1)", "input"} {
+		if q, err := ParseQuery(t.Context(), bad); err == nil {
+			if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(doc); err == nil {
+				t.Errorf("%s is taken", bad)
+			}
+		}
+	}
+}
+
+func TestEndlessQueryEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	q, err := ParseQuery(ctx, "[range(infinite)]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(json.RawMessage(`{}`)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestBrokenStdoutIsAnError(t *testing.T) {
+	if err := NewPrinter(brokenPipe{}, false, nil).Text("x"); err == nil || err.Error() != "writing to stdout: broken pipe" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,141 @@
+package term
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestVisibleShowsWhatWouldMoveTheCursor(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"plain\ttext\nünïcode 日本", "plain\ttext\nünïcode 日本"},
+		{"\x1b[31mred\x1b[0m", "^[[31mred^[[0m"},
+		{"a\rb\x00c\x7f", "a^Mb^@c^?"},
+		{"c1 \u009b31m", "c1 <U+009B>31m"},
+		{"turned \u202etxt.exe", "turned <U+202E>txt.exe"},
+	}
+	for _, tt := range tests {
+		if got := Visible(tt.in); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
+		}
+	}
+	if got := OneLine(" a\n\tb\x1b "); got != "a b^[" {
+		t.Errorf("OneLine: %q", got)
+	}
+}
+
+func TestColor(t *testing.T) {
+	tests := []struct {
+		name     string
+		mode     ColorMode
+		env      map[string]string
+		terminal bool
+		want     bool
+	}{
+		{"terminal", ColorAuto, nil, true, true},
+		{"pipe", ColorAuto, nil, false, false},
+		{"NO_COLOR", ColorAuto, map[string]string{"NO_COLOR": "1"}, true, false},
+		{"NO_COLOR wins over force", ColorAuto, map[string]string{"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, true, false},
+		{"forced", ColorAuto, map[string]string{"CLICOLOR_FORCE": "1"}, false, true},
+		{"force 0 is none", ColorAuto, map[string]string{"CLICOLOR_FORCE": "0"}, false, false},
+		{"dumb", ColorAuto, map[string]string{"TERM": "dumb"}, true, false},
+		{"always", ColorAlways, map[string]string{"NO_COLOR": "1"}, false, true},
+		{"never", ColorNever, map[string]string{"CLICOLOR_FORCE": "1"}, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Color(tt.mode, func(name string) string { return tt.env[name] }, tt.terminal); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func sayAll(o Options) string {
+	var b bytes.Buffer
+	talk := NewTalk(&b, o)
+	talk.Detail("d", "detail")
+	talk.Info("i", "info")
+	talk.Warn("w", "warn \x1b")
+	talk.Text("t", "the agent's words")
+	talk.Error("e", "failed", "do this")
+	return b.String()
+}
+
+func TestLevelsAndColours(t *testing.T) {
+	tests := []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"normal", Options{}, "info\nwarning: warn \x1b\nthe agent's words\nerror: failed\nhint: do this\n"},
+		{"quiet", Options{Level: Quiet}, "the agent's words\nerror: failed\nhint: do this\n"},
+		{"verbose, in colour", Options{Level: Verbose, Color: true}, "\x1b[2mdetail\x1b[22m\ninfo\n\x1b[33mwarning:\x1b[0m warn \x1b\nthe agent's words\n\x1b[31merror:\x1b[0m failed\n\x1b[36mhint:\x1b[0m do this\n"},
+		{"on a terminal", Options{Terminal: true}, "info\nwarning: warn ^[\nthe agent's words\nerror: failed\nhint: do this\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, sayAll(tt.o)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEachLineOfJSONTalkIsAnObjectWithEventAndTime(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	text := sayAll(Options{JSON: true, Level: Verbose, Now: func() time.Time { return now }})
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) != 5 {
+		t.Fatalf("%d lines:\n%s", len(lines), text)
+	}
+	for _, line := range lines {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil || object["event"] == "" || object["time"] != "2026-01-02T03:04:05.000006Z" {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if want := `{"event":"e","hint":"do this","level":"error","message":"failed","time":"2026-01-02T03:04:05.000006Z"}`; lines[4] != want {
+		t.Errorf("got  %s\nwant %s", lines[4], want)
+	}
+	var b bytes.Buffer
+	NewTalk(&b, Options{JSON: true}).Info("x", "y", Field{"bad", func() {}})
+	if !json.Valid(b.Bytes()) {
+		t.Errorf("a field that is no JSON gives %s", &b)
+	}
+}
+
+func TestSignOfLifeOffATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		stop := NewTalk(&b, Options{}).Wait("waiting", "waiting for req_1")
+		time.Sleep(65 * time.Second)
+		stop()
+		if want := "still waiting for req_1 (30s)\nstill waiting for req_1 (1m0s)\n"; b.String() != want {
+			t.Errorf("got %q", b.String())
+		}
+		NewTalk(io.Discard, Options{Level: Quiet}).Wait("waiting", "x")()
+	})
+}
+
+func TestSpinnerLeavesMessagesWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		talk := NewTalk(&b, Options{Terminal: true})
+		stop := talk.Wait("waiting", "waiting for req_1")
+		time.Sleep(2500 * time.Millisecond)
+		talk.Info("i", "a message")
+		time.Sleep(time.Second)
+		stop()
+		text := b.String()
+		if !strings.Contains(text, clearLine+"a message\n"+clearLine) || !strings.HasSuffix(text, clearLine) || !strings.Contains(text, "waiting for req_1 2s") {
+			t.Errorf("got %q", text)
+		}
+	})
+}
