@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/mattn/go-colorable"
@@ -46,8 +47,11 @@ func Main(build Build) int {
 	ctx, stop := catchSignals(context.Background())
 	code := app.Run(ctx)
 	stop()
-	if code == codeSignal {
+	switch code {
+	case codeSignal:
 		dieOf(signalOf(ctx))
+	case codePipe:
+		dieOf(syscall.SIGPIPE)
 	}
 	return code
 }

@@ -118,7 +118,9 @@ func (s *session) openEndpoint(ctx context.Context, t tunnel.Config, limit time.
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
+	opened := s.talk.Wait("opening", "opening the callback endpoint")
 	e, err := tunnel.Open(ctx, t)
+	opened()
 	if err != nil {
 		return nil, err
 	}

@@ -84,8 +84,7 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 // submit dispatches the request and says what goes wrong.
 func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request) (string, error) {
 	r := runner.Runner{Dispatch: s.dispatchCall(c.client)}
-	o := &runObserver{talk: s.talk, start: s.app.start}
-	id, err := r.Submit(ctx, request, o)
+	id, err := r.Submit(ctx, request, &runObserver{talk: s.talk})
 	if err != nil {
 		return "", explainDispatch(err)
 	}

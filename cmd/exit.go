@@ -27,7 +27,8 @@ const (
 	codeUnknown      = 10
 	codeRefused      = 11
 
-	codeSignal = -1 // dies of the signal instead
+	codeSignal = -1 // dies of the signal that came instead
+	codePipe   = -2 // dies of SIGPIPE instead
 )
 
 // errTimeLimit is the cause of a context that --timeout ended.
@@ -64,6 +65,9 @@ func silent(code int) error {
 func (s *session) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return codeDone
+	}
+	if errPipe(err) {
+		return codePipe
 	}
 	code := exitCode(err)
 	if sig := signalOf(ctx); sig != nil && code != codeDone {

@@ -36,7 +36,10 @@ func (s *session) printResult(p *printer, r *narada.Result, want expectation) er
 	case !ok && r.Text() != "":
 		s.talk.Text("answer", r.Text(), term.Field{Name: "requestId", Value: r.RequestID})
 	}
-	if err != nil {
+	switch {
+	case errPipe(err):
+		return err
+	case err != nil:
 		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, "narada status"), err: err}
 	}
 	return s.verdict(r, violations)

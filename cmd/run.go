@@ -352,7 +352,7 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 		r.s.hideTicket(ticket)
 		t.Ticket = ticket
 	}
-	o := &runObserver{talk: r.s.talk, start: r.s.app.start}
+	o := &runObserver{talk: r.s.talk}
 	defer o.stop()
 	return r.runner.Run(ctx, t, o)
 }
@@ -383,7 +383,6 @@ func (r *running) close() {
 // runObserver says what happens to a task.
 type runObserver struct {
 	talk    *term.Talk
-	start   time.Time
 	waiting func() // ends the spinner
 }
 

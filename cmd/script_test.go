@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	tasks                                 prints the bodies of what was dispatched
 //	api KIND                              starts an API that answers as the cloud never would
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or does something to it
+//	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
 //	until FILE [TEXT]                     waits for a file, with the text in it
 //	mode PERM FILE                        the file has these permissions
@@ -73,6 +74,7 @@ func TestScripts(t *testing.T) {
 			"tasks":    scriptTasks,
 			"api":      scriptAPI,
 			"edge":     scriptEdge,
+			"cert":     scriptCert,
 			"post":     scriptPost,
 			"until":    scriptUntil,
 			"mode":     scriptMode,

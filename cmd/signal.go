@@ -22,6 +22,9 @@ func (e *signalError) Error() string {
 	return e.signal.String()
 }
 
+// errPipe reports whether err is that nobody reads our stdout any more.
+func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
 // catchSignals ends the context on SIGINT, SIGTERM and, where it is not ignored
 // (nohup), SIGHUP. A second signal ends the program at once.
 func catchSignals(parent context.Context) (ctx context.Context, stop func()) {
@@ -32,6 +35,9 @@ func catchSignals(parent context.Context) (ctx context.Context, stop func()) {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	signal.Notify(caught, signals...)
+	// A write to a closed pipe is an error first, so that what is open can be
+	// closed; the program dies of the signal after that.
+	signal.Ignore(syscall.SIGPIPE)
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)

@@ -125,8 +125,11 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 	default:
 		err = s.printResult(p, r, want)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return codeDone
+	case errPipe(err):
+		return codePipe
 	}
 	s.say(err)
 	if code := exitCode(err); o.wait || o.exitStatus || !isTaskCode(code) {
