@@ -8,8 +8,10 @@ package cmd
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -26,6 +28,9 @@ type App struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
+
+	StdinTerminal, StdoutTerminal, StderrTerminal bool
+
 	Lookup func(name string) (string, bool) // environment
 	Dir    string                           // working directory
 	Random io.Reader                        // cryptographic
@@ -41,8 +46,11 @@ func Main(build Build) int {
 	dir, _ := os.Getwd() // a folder that is gone has no project file
 	app := &App{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout,
-		Stderr: colorable.NewColorableStderr(),
-		Lookup: os.LookupEnv, Dir: dir, Random: rand.Reader, Build: build,
+		Stderr:         colorable.NewColorableStderr(),
+		StdinTerminal:  term.IsTerminal(os.Stdin),
+		StdoutTerminal: term.IsTerminal(os.Stdout),
+		StderrTerminal: term.IsTerminal(os.Stderr),
+		Lookup:         os.LookupEnv, Dir: dir, Random: rand.Reader, Build: build,
 	}
 	ctx, stop := catchSignals(context.Background())
 	code := app.Run(ctx)
@@ -57,12 +65,23 @@ func Main(build Build) int {
 }
 
 // Run runs one command and returns its exit code.
-func (a *App) Run(ctx context.Context) int {
+func (a *App) Run(ctx context.Context) (code int) {
 	a.start = time.Now()
 	s := &session{app: a, redactor: secret.NewRedactor(a.Stderr)}
-	s.talk = s.newTalk(string(term.ColorAuto))
+	s.talk = s.newTalk()
 	root := newRoot(s)
+	// What is wrong with a flag is said as the global flags ask for, wherever
+	// these stand.
+	s.scanGlobals()
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.talk.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
+				"please report it, with the lines above: https://github.com/narada-cli/narada/issues")
+			code = codeUnexpected
+		}
+	}()
 	root.SetArgs(a.Args)
+	a.Stdin = &endingReader{ctx: ctx, r: a.Stdin}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
@@ -72,4 +91,30 @@ func (a *App) Run(ctx context.Context) int {
 func (a *App) getenv(name string) string {
 	value, _ := a.Lookup(name)
 	return value
+}
+
+// endingReader reads until ctx ends: a pipe on which nothing comes must not hold
+// a program that is to end. The read that is under way then is left behind.
+type endingReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (e *endingReader) Read(p []byte) (int, error) {
+	type outcome struct {
+		n   int
+		err error
+	}
+	done, buffer := make(chan outcome, 1), make([]byte, len(p))
+	go func() {
+		n, err := e.r.Read(buffer)
+		done <- outcome{n, err}
+	}()
+	select {
+	case o := <-done:
+		return copy(p, buffer[:o.n]), o.err
+	case <-e.ctx.Done():
+		return 0, context.Cause(e.ctx)
+	}
 }

@@ -118,6 +118,7 @@ func (s *session) openEndpoint(ctx context.Context, t tunnel.Config, limit time.
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
+	s.talk.Detail("opening", "opening the callback endpoint")
 	opened := s.talk.Wait("opening", "opening the callback endpoint")
 	e, err := tunnel.Open(ctx, t)
 	opened()

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -105,19 +106,19 @@ never as itself.`,
 		Args:              exactArgs(2, "the KEY of a setting and its VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConfigSet(s, args[0], args[1])
+			return runConfigSet(cmd.Context(), s, args[0], args[1])
 		},
 	}
 }
 
-func runConfigSet(s *session, name, value string) error {
+func runConfigSet(ctx context.Context, s *session, name, value string) error {
 	key, err := findKey(name)
 	if err != nil {
 		return err
 	}
 	if key.Secret {
 		s.source = secret.Source{Lookup: s.app.Lookup, Stdin: s.app.Stdin}
-		resolved, err := s.secretValue(key, value)
+		resolved, err := s.secretValue(ctx, key, value)
 		if err != nil {
 			return err
 		}
@@ -135,9 +136,9 @@ func runConfigSet(s *session, name, value string) error {
 }
 
 // secretValue resolves the reference to a secret; on a terminal - asks for it.
-func (s *session) secretValue(key config.Key, ref string) (secret.String, error) {
-	if f, ok := s.app.Stdin.(*os.File); ok && ref == "-" && term.IsTerminal(f) {
-		text, err := term.ReadSecret(f, s.app.Stderr, key.Name+": ")
+func (s *session) secretValue(ctx context.Context, key config.Key, ref string) (secret.String, error) {
+	if s.app.StdinTerminal && ref == "-" {
+		text, err := term.ReadSecret(ctx, os.Stdin, s.app.Stderr, key.Name+": ")
 		if err == nil && text == "" {
 			err = fmt.Errorf("nothing was typed")
 		}

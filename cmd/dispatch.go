@@ -71,22 +71,41 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
 	defer cancel()
 	id, err := s.submit(ctx, c, plan.Request)
-	if id != "" { // also when a signal came in that moment
-		s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
-		if !p.json {
-			return errors.Join(p.Text(id), err)
-		}
-		return errors.Join(p.Value(map[string]string{"requestId": id}), err)
+	if id == "" {
+		return err
+	}
+	if signalOf(ctx) != nil { // it came while the ID was on its way
+		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
+			next: resume(id, s.resumeWords(o.task.schema, o.task.noValidate, o.out)...)}
+	} else {
+		err = nil // it was submitted, if only just in time
+	}
+	s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
+	return errors.Join(printID(p, id), err)
+}
+
+func printID(p *printer, id string) error {
+	var err error
+	if p.json {
+		err = p.Value(map[string]string{"requestId": id})
+	} else {
+		err = p.Text(id)
+	}
+	if err != nil && !errPipe(err) {
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, "narada", "status"), err: err}
 	}
 	return err
 }
 
-// submit dispatches the request and says what goes wrong.
+// submit dispatches the request. An ID may come with an error: why ctx ended in
+// that moment.
 func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request) (string, error) {
 	r := runner.Runner{Dispatch: s.dispatchCall(c.client)}
-	id, err := r.Submit(ctx, request, &runObserver{talk: s.talk})
-	if err != nil {
+	o := newRunObserver(s.talk)
+	defer o.stop()
+	id, err := r.Submit(ctx, request, o)
+	if id == "" {
 		return "", explainDispatch(err)
 	}
-	return id, nil
+	return id, err
 }

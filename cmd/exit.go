@@ -8,6 +8,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -117,7 +118,8 @@ func isInput(err error) bool {
 	_, isSetting := errors.AsType[*config.InvalidError](err)
 	_, isKey := errors.AsType[*config.UnknownKeyError](err)
 	_, isEndpoint := errors.AsType[*tunnel.UsageError](err)
-	return isTask || isSetting || isKey || isEndpoint
+	_, isSandbox := errors.AsType[*sandbox.AddressError](err)
+	return isTask || isSetting || isKey || isEndpoint || isSandbox
 }
 
 // isAPI reports whether err is a call to the API that failed.
@@ -139,8 +141,6 @@ func hintOf(err error) string {
 	switch exitCode(err) {
 	case codeUnauthorized:
 		return "narada config set api-key - reads a new key; narada config list shows where the one in use comes from"
-	case codeUnreachable:
-		return "nothing was accepted: it is safe to run this again"
 	}
 	return ""
 }

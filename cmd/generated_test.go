@@ -42,7 +42,7 @@ func testRoot() *cobra.Command {
 		Lookup: func(string) (string, bool) { return "", false },
 	}
 	s := &session{app: app, redactor: secret.NewRedactor(io.Discard)}
-	s.talk = s.newTalk("auto")
+	s.talk = s.newTalk()
 	return newRoot(s)
 }
 

@@ -3,19 +3,14 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -41,6 +36,7 @@ text, or with -o json all of it. A callback is acknowledged once it is printed.
 
 It runs until it is interrupted, or until --count or --timeout ends it.`,
 		Example: `  # for a script: wait for the address, use it, take one callback
+  rm -f ready.json
   narada listen --count 1 --ready-file ready.json -o json > callback.json &
   until [ -e ready.json ]; do sleep 0.1; done
   jq -r .url ready.json
@@ -92,37 +88,20 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		return usageError("", "--ready-file: %v", err)
 	}
 	defer func() { err = errors.Join(err, ready.remove()) }()
-
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	if o.timeout > 0 {
 		timed, cancel := s.deadline(ctx, o.timeout)
 		defer cancel()
 		ctx = timed
 	}
 	endpoint, err := s.openEndpoint(ctx, t, openLimit)
-	if err != nil {
-		if signalOf(ctx) != nil {
-			return nil
-		}
+	l := &listening{s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s)}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return l.outcome(ctx) // it was ended before it had begun
+	case err != nil:
 		return err
 	}
-	l := &listening{s: s, p: p, count: o.count, stop: stop}
-	in := inbox.Open(endpoint, inbox.Options{
-		Sink: inbox.Once(l), MaxBody: o.maxBody, Random: s.app.Random, Refused: s.refused,
-	})
-	in.Admit(ticket)
-	show := o.showSecrets(s)
-	if !show {
-		s.hideProof(ticket)
-	}
-	var others sync.WaitGroup
-	others.Go(func() { l.follow(ctx, endpoint.Events()) })
-	others.Go(func() { l.announce(ctx, in, ticket, ready, show) })
-	<-ctx.Done()
-	s.closeInbox(in)
-	others.Wait()
-	return l.outcome(ctx, o)
+	return l.serve(ctx, endpoint, o.maxBody)
 }
 
 func (o *listenOptions) check() error {
@@ -169,128 +148,5 @@ func (o *listenOptions) ticket(s *session) (webhook.Ticket, error) {
 
 // showSecrets reports whether a person is to see secret and headers.
 func (o *listenOptions) showSecrets(s *session) bool {
-	return o.showSec || term.IsTerminal(s.app.Stderr)
-}
-
-// errCounted is the cause of an end by --count.
-var errCounted = errors.New("all callbacks that were asked for are here")
-
-// listening prints what comes in. It is the sink: what could be printed is
-// acknowledged.
-type listening struct {
-	s     *session
-	p     *printer
-	count int
-	stop  context.CancelCauseFunc
-
-	mu      sync.Mutex
-	printed int
-	broken  error // stdout failed
-	stopped error // the endpoint ended
-}
-
-// Deliver implements webhook.Sink.
-func (l *listening) Deliver(_ context.Context, d webhook.Delivery) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.broken != nil {
-		return l.broken
-	}
-	if l.count > 0 && l.printed == l.count {
-		return errCounted // 503: somebody else may take it
-	}
-	if err := l.print(d.Result); err != nil {
-		l.broken = err
-		l.stop(err)
-		return err
-	}
-	l.s.talk.Detail("callback", "a callback for "+term.OneLine(d.Result.RequestID)+" was accepted")
-	if l.printed++; l.printed == l.count {
-		l.stop(errCounted)
-	}
-	return nil
-}
-
-func (l *listening) print(r *narada.Result) error {
-	if l.p.json {
-		return l.p.JSON(r.Raw())
-	}
-	text := r.Text()
-	if data := r.Structured(); data != nil {
-		text = string(data)
-	}
-	return l.p.Text(fmt.Sprintf("%s\t%s\t%s", term.OneLine(r.RequestID), term.OneLine(string(r.Status)), term.OneLine(text)))
-}
-
-// announce says that the address is ready once it answers.
-func (l *listening) announce(ctx context.Context, in *inbox.Inbox, t webhook.Ticket, ready *readyFile, show bool) {
-	client := &http.Client{Transport: l.s.transport()}
-	defer client.CloseIdleConnections()
-	said := false
-	err := in.Ready(ctx, client, func(err error) {
-		if !said {
-			l.s.talk.Warn("not-ready", "the address does not answer yet: "+err.Error())
-			said = true
-		}
-	})
-	if err != nil {
-		return // the command has ended
-	}
-	if err := ready.write(in.URL(t), t); err != nil {
-		l.mu.Lock()
-		l.broken = &exitError{code: codeUnexpected, text: "ready file: " + err.Error()}
-		l.mu.Unlock()
-		l.stop(err)
-		return
-	}
-	l.s.talk.Info("ready", "listening on "+in.URL(t), term.Field{Name: "url", Value: in.URL(t)})
-	if show {
-		l.s.talk.Info("secret", "callbackSecret "+t.Secret)
-		for name := range t.Header {
-			l.s.talk.Info("header", "callbackHeaders "+name+": "+t.Header.Get(name))
-		}
-	}
-}
-
-// follow says what befalls the address, and ends the command when it is gone for
-// good.
-func (l *listening) follow(ctx context.Context, events <-chan tunnel.Event) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case event, open := <-events:
-			if !open {
-				return
-			}
-			switch event.Kind {
-			case tunnel.Lost:
-				l.s.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
-			case tunnel.Back:
-				l.s.talk.Info("tunnel-back", "the tunnel is back")
-			case tunnel.Stopped:
-				l.mu.Lock()
-				l.stopped = &exitError{code: codeEndpoint, text: eventText("the tunnel was stopped", event), err: event.Err}
-				l.mu.Unlock()
-				l.stop(l.stopped)
-			}
-		}
-	}
-}
-
-// outcome is how the command ends: by signal with success, since it is a server,
-// unless callbacks were counted that did not come.
-func (l *listening) outcome(ctx context.Context, o *listenOptions) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	missing := o.count > 0 && l.printed < o.count
-	switch {
-	case l.broken != nil:
-		return l.broken
-	case l.stopped != nil:
-		return l.stopped
-	case missing:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d callbacks came", cause(context.Cause(ctx)), l.printed, o.count)}
-	}
-	return nil
+	return o.showSec || s.app.StderrTerminal
 }

@@ -16,6 +16,7 @@ import (
 // was heard of.
 type lookup struct {
 	poller *runner.Poller
+	unlook func() // ends the wait for the last look
 	cancel context.CancelFunc
 	waits  sync.WaitGroup
 	tasks  map[string]*lookupTask
@@ -60,8 +61,9 @@ func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait boo
 			}
 		},
 	})
-	for id, t := range l.tasks {
-		stop := l.poller.Watch(id, 0)
+	l.unlook = l.poller.LookBefore(ctx)
+	for _, id := range ids {
+		t, stop := l.tasks[id], l.poller.Watch(id, 0)
 		l.waits.Go(func() {
 			defer stop()
 			t.await(ctx, s, wait)
@@ -81,6 +83,7 @@ func (l *lookup) task(id string) *lookupTask { return l.tasks[id] }
 
 func (l *lookup) close() {
 	l.stop()
+	l.unlook()
 	l.cancel()
 	l.waits.Wait()
 	l.poller.Close()

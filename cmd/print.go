@@ -40,7 +40,7 @@ func (s *session) printResult(p *printer, r *narada.Result, want expectation) er
 	case errPipe(err):
 		return err
 	case err != nil:
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, "narada status"), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, "narada", "status"), err: err}
 	}
 	return s.verdict(r, violations)
 }
@@ -132,11 +132,6 @@ func humanLine(id string, input narada.HumanInput) string {
 		line += ": " + term.OneLine(input.Action.Message)
 	}
 	return line
-}
-
-// resume is the command that goes on with a task.
-func resume(id string, words ...string) string {
-	return strings.Join(append(words, shellQuote(id)), " ")
 }
 
 // printUnfinished prints, as JSON, the last that is known of a task that has not

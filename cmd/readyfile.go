@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,10 +25,7 @@ func newReadyFile(path string) (*readyFile, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New(path + " is there and not a file")
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeStale(path); err != nil {
 		return nil, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
@@ -35,6 +33,29 @@ func newReadyFile(path string) (*readyFile, error) {
 		return nil, err
 	}
 	return &readyFile{path: path}, errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// removeStale removes what an earlier listen has left at path. A file that is
+// something else is not ours to remove.
+func removeStale(path string) error {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathError.Err
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var old struct {
+		URL    string `json:"url"`
+		Secret string `json:"secret"`
+	}
+	if len(bytes.TrimSpace(content)) > 0 && (json.Unmarshal(content, &old) != nil || old.URL == "") {
+		return fmt.Errorf("%s is there, and not a ready file: it is left alone", path)
+	}
+	return os.Remove(path)
 }
 
 // write puts address, secret and headers in the file, which is there as a whole

@@ -29,7 +29,7 @@ prints it: one answer on stdout, one honest exit code.`,
 		Version:           s.app.Build.version(),
 		DisableAutoGenTag: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { s.talk = s.newTalk(s.color) },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return s.checkGlobals() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -42,13 +42,7 @@ prints it: one answer on stdout, one honest exit code.`,
 	// A terminal that is narrow, and a page in docs/, want the flags as they come.
 	root.PersistentFlags().SortFlags = false
 
-	f := root.PersistentFlags()
-	f.BoolVarP(&s.quiet, "quiet", "q", false, "say errors only")
-	f.BoolVarP(&s.verbose, "verbose", "v", false, "say what is sent and received too, secrets masked")
-	f.StringVar(&s.logFormat, "log-format", "text", "`format` of stderr: text, or json for an object a line")
-	f.StringVar(&s.color, "color", "", "`when` to colour: auto, always or never")
-	f.StringVar(&s.profile, "profile", "", "`name` of a set of settings in the user file")
-	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the API")
+	s.addGlobals(root.PersistentFlags())
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 
@@ -99,7 +93,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		names = append(names, c.Name())
 	}
 	near := config.Nearest(word, names)
-	if len(args) > 1 || strings.ContainsAny(word, " \t\n") || near == "" {
+	if strings.ContainsAny(word, " \t\n") || near == "" {
 		return usageError("narada run "+shellQuote(strings.Join(args, " ")), "there is no command %q", word)
 	}
 	return usageError("did you mean narada "+near+"?", "there is no command %q", word)
@@ -107,6 +101,9 @@ func unknownCommand(root *cobra.Command, args []string) error {
 
 // flagError words what is wrong with a flag, and names the nearest one.
 func flagError(cmd *cobra.Command, err error) error {
+	if word := firstWord(cmd); cmd.Parent() == nil && word != "" {
+		return unknownCommand(cmd, []string{word})
+	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := unknown.GetSpecifiedName()
 		if len(name) == 1 {
@@ -125,9 +122,21 @@ func flagError(cmd *cobra.Command, err error) error {
 		if invalid.GetFlag().Value.Type() == "duration" {
 			return usageError("write it as 90s, 20m or 1h30m", "--%s: %q is not a duration", name, value)
 		}
+		if invalid.GetFlag().Value.Type() == "bool" {
+			return usageError("", "--%s is a switch, and takes no value", name)
+		}
 		return usageError(cmd.CommandPath()+" --help", "--%s: %q is not a number", name, value)
 	}
 	return usageError(cmd.CommandPath()+" --help", "%v", err)
+}
+
+// firstWord is the first word after narada's own flags: a command that does not
+// exist, where root finds what is wrong with the flags after it.
+func firstWord(root *cobra.Command) string {
+	if args := root.Flags().Args(); len(args) > 0 {
+		return args[0]
+	}
+	return ""
 }
 
 // shellQuote writes a word as a shell reads it back.

@@ -3,8 +3,10 @@ package cmd
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"time"
@@ -67,6 +69,9 @@ func runSandbox(ctx context.Context, s *session, o *sandboxOptions) error {
 	}
 	server, err := sandbox.Start(ctx, s.sandboxOptions(o.addr, o.delay, rules))
 	if err != nil {
+		if isInput(err) {
+			return err
+		}
 		return &exitError{code: codeEndpoint, text: err.Error(), err: err}
 	}
 	s.talk.Info("ready", "the sandbox listens on "+server.URL())
@@ -102,6 +107,9 @@ func loadRules(path string) (*sandbox.Rules, error) {
 		return nil, nil
 	}
 	text, err := os.ReadFile(path)
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", path, pathError.Err)
+	}
 	if err != nil {
 		return nil, usageError("", "--rules: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -189,6 +190,10 @@ func interrupted(ts *testscript.TestScript, want int, pattern string, c *exec.Cm
 	select {
 	case <-found:
 		ts.Check(interrupt())
+	case <-time.After(60 * time.Second):
+		_ = c.Process.Kill()
+		<-ended
+		ts.Fatalf("its stderr did not match:\n%s", stderr.text.String())
 	case err := <-ended:
 		ts.Fatalf("it ended (%v) before its stderr matched:\n%s", err, stderr.text.String())
 	}

@@ -2,7 +2,7 @@ package cmd
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/config"
@@ -40,30 +41,25 @@ type session struct {
 
 // settingFlags are the flags that set a setting for this once, wherever they
 // stand.
-func settingFlags() map[string]string {
-	return map[string]string{
-		"color":         config.ColorMode,
-		"base-url":      config.BaseURL,
-		"timeout":       config.Timeout,
-		"poll-interval": config.PollInterval,
-		"window":        config.BrowserWindowID,
-		"agent":         config.Agent,
-		"time-zone":     config.TimeZone,
-		"public-url":    config.PublicURL,
-		"ngrok-domain":  config.NgrokDomain,
+func settingFlags() [][2]string {
+	return [][2]string{
+		{"color", config.ColorMode},
+		{"base-url", config.BaseURL},
+		{"timeout", config.Timeout},
+		{"poll-interval", config.PollInterval},
+		{"window", config.BrowserWindowID},
+		{"agent", config.Agent},
+		{"time-zone", config.TimeZone},
+		{"public-url", config.PublicURL},
+		{"ngrok-domain", config.NgrokDomain},
 	}
 }
 
 // load reads the settings, of which the command's flags are the first layer.
 func (s *session) load(cmd *cobra.Command) error {
-	switch {
-	case s.logFormat != "text" && s.logFormat != "json":
-		return usageError("", "--log-format: %q is not text or json", s.logFormat)
-	case s.quiet && s.verbose:
-		return usageError("leave one of them out", "--quiet and --verbose ask for less and for more")
-	}
 	flags := map[string]config.Flag{}
-	for name, setting := range settingFlags() {
+	for _, pair := range settingFlags() {
+		name, setting := pair[0], pair[1]
 		f := cmd.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue
@@ -79,7 +75,7 @@ func (s *session) load(cmd *cobra.Command) error {
 	}
 	s.settings = settings
 	s.redactor.Hide(settings.Secret(config.APIKey), settings.Secret(config.NgrokAuthtoken))
-	s.talk = s.newTalk(settings.Get(config.ColorMode).Text)
+	s.talk = s.newTalk()
 	s.source = secret.Source{Lookup: s.app.Lookup, Stdin: s.app.Stdin}
 	for _, warning := range settings.Warnings {
 		s.talk.Warn("settings", warning)
@@ -88,7 +84,7 @@ func (s *session) load(cmd *cobra.Command) error {
 }
 
 // newTalk makes a Talk of the global flags as they are now.
-func (s *session) newTalk(color string) *term.Talk {
+func (s *session) newTalk() *term.Talk {
 	level := term.Normal
 	switch {
 	case s.quiet:
@@ -96,21 +92,59 @@ func (s *session) newTalk(color string) *term.Talk {
 	case s.verbose:
 		level = term.Verbose
 	}
-	terminal := s.isTerminal(s.app.Stderr, os.Stderr)
+	color := s.color
+	if s.settings != nil {
+		color = s.settings.Get(config.ColorMode).Text
+	}
 	return term.NewTalk(s.redactor, term.Options{
 		Level: level, JSON: s.logFormat == "json",
-		Color:    term.Color(term.ColorMode(color), s.app.getenv, terminal),
-		Terminal: terminal && s.app.getenv("TERM") != "dumb",
+		Color:    term.Color(term.ColorMode(color), s.app.getenv, s.app.StderrTerminal),
+		Terminal: s.app.StderrTerminal,
+		Spinner:  s.app.StderrTerminal && s.app.getenv("TERM") != "dumb",
+		Width:    func() int { return term.Width(os.Stderr) },
 	})
 }
 
-// isTerminal reports whether the stream is a terminal. On Windows what stderr is
-// written through is not the file itself.
-func (s *session) isTerminal(stream any, file *os.File) bool {
-	if _, isFile := stream.(*os.File); !isFile && stream != nil && file == os.Stderr {
-		return strings.HasPrefix(fmt.Sprintf("%T", stream), "*colorable.") && term.IsTerminal(file)
+// addGlobals adds the flags that every command has.
+func (s *session) addGlobals(f *pflag.FlagSet) {
+	f.BoolVarP(&s.quiet, "quiet", "q", false, "say errors only")
+	f.BoolVarP(&s.verbose, "verbose", "v", false, "say what is sent and received too, secrets masked")
+	f.StringVar(&s.logFormat, "log-format", "text", "`format` of stderr: text, or json for an object a line")
+	f.StringVar(&s.color, "color", "", "`when` to colour: auto, always or never")
+	f.StringVar(&s.profile, "profile", "", "`name` of a set of settings in the user file")
+	f.StringVar(&s.baseURL, "base-url", "", "`URL` of the API")
+}
+
+// scanGlobals reads the global flags before the command line is parsed as a
+// whole, and makes the Talk that they ask for. What is wrong with them is found
+// later.
+func (s *session) scanGlobals() {
+	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
+	scan.ParseErrorsAllowlist.UnknownFlags = true
+	scan.SetOutput(io.Discard)
+	scanned := session{app: s.app, redactor: s.redactor}
+	scanned.addGlobals(scan)
+	scan.BoolP("help", "h", false, "")
+	_ = scan.Parse(s.app.Args)
+	s.talk = scanned.newTalk()
+}
+
+// checkGlobals finds what is wrong with the global flags.
+func (s *session) checkGlobals() error {
+	switch {
+	case s.logFormat != "text" && s.logFormat != "json":
+		return usageError("", "--log-format: %q is not text or json", s.logFormat)
+	case s.quiet && s.verbose:
+		return usageError("leave one of them out", "--quiet and --verbose ask for less and for more")
 	}
-	return term.IsTerminal(stream)
+	if s.color != "" {
+		key, _ := config.FindKey(config.ColorMode)
+		if err := key.Check(s.color); err != nil {
+			return usageError("", "--color: %v", err)
+		}
+	}
+	s.talk = s.newTalk()
+	return nil
 }
 
 // exitField tells readers of JSON talk how the program ends.
@@ -223,7 +257,7 @@ func (s *session) printer(ctx context.Context, o outputFlags) (*printer, error) 
 		}
 	}
 	return &printer{
-		Printer: output.NewPrinter(s.app.Stdout, term.IsTerminal(s.app.Stdout), query),
+		Printer: output.NewPrinter(s.talk.Over(s.app.Stdout), s.app.StdoutTerminal, query),
 		json:    format == output.JSON || query != nil,
 	}, nil
 }

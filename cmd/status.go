@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -109,15 +110,18 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 // reportStatus prints what comes of one lookup and returns the exit code.
 func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
 	r, err := t.result()
+	ended := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 	switch {
-	case err != nil && ctx.Err() != nil && o.wait:
+	case ended && o.wait:
 		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
 			err = &exitError{code: codeUnfinished,
 				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
-				next: resume(t.id, o.resume(s)...)}
+				next: resume(t.id, s.resumeWords(o.schema, o.noValidate, o.out)...)}
 		}
-	case err != nil && ctx.Err() != nil:
-		err = &exitError{code: codeUnreachable, text: t.id + ": " + t.failure(), next: "the task goes on in the cloud: ask again later"}
+	case ended && signalOf(ctx) != nil:
+		err = &exitError{code: codeUnreachable, text: cause(err)}
+	case ended:
+		err = &exitError{code: codeUnreachable, text: t.id + ": " + t.failure(), next: "ask again later"}
 	case err != nil:
 		err = &exitError{code: exitCode(err), text: t.id + ": " + explain(err), next: hintOf(err)}
 	case !r.Final():
@@ -162,13 +166,7 @@ func (s *session) reportPending(p *printer, o *statusOptions, r *narada.Result) 
 
 // say prints an error that does not end the command.
 func (s *session) say(err error) {
-	s.talk.Error("error", err.Error(), hintOf(err))
-}
-
-func (o *statusOptions) resume(s *session) []string {
-	r := runOptions{out: o.out}
-	r.task.schema, r.task.noValidate = o.schema, o.noValidate
-	return r.resume(s)
+	s.talk.Error("error", err.Error(), hintOf(err), s.exitField(exitCode(err))...)
 }
 
 // isTaskCode reports whether the code says how a task ended.

@@ -6,7 +6,6 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
 )
 
 // taskFlags describe a task, the same on every command that submits one.
@@ -38,7 +37,7 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 	f.StringVar(&t.previous, "previous", "", "continue the conversation of the task with this request `ID`")
 	f.BoolVar(&t.keepChat, "keep-chat", false, "do not clear the chat first")
 	f.BoolVar(&t.gif, "gif", false, "record the run as a GIF")
-	f.StringVar(&t.reasoning, "reasoning", "", "`how much` a built-in agent thinks: none, low, medium or high")
+	f.StringVar(&t.reasoning, "reasoning", "", "how much a built-in agent thinks: `level` none, low, medium or high")
 	f.String("time-zone", "", "time `zone` of the task, as Europe/Berlin")
 	f.StringArrayVar(&t.fields, "field", nil, "another field of the request, as `NAME=JSON`; JSON may be file:PATH (repeatable)")
 	f.BoolVar(&t.dryRun, "dry-run", false, "print the request, secrets masked, and send nothing")
@@ -55,7 +54,7 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 // comes from.
 func (s *session) plan(t *taskFlags, callback task.Callback, args []string) (*task.Plan, error) {
 	prompt, err := task.ReadPrompt(task.PromptFrom{
-		Args: args, File: t.promptFile, StdinTerminal: term.IsTerminal(s.app.Stdin),
+		Args: args, File: t.promptFile, StdinTerminal: s.app.StdinTerminal,
 	}, &s.source)
 	if err != nil {
 		return nil, err
@@ -63,6 +62,9 @@ func (s *session) plan(t *taskFlags, callback task.Callback, args []string) (*ta
 	agent, zone := s.settings.Get(config.Agent), s.settings.Get(config.TimeZone)
 	if !zone.Set() {
 		zone.Text = task.MachineZone(s.app.getenv)
+	}
+	if err := checkOrigins(agent, zone); err != nil {
+		return nil, err
 	}
 	plan, err := task.Spec{
 		Prompt: prompt, Agent: agent.Text, AgentFlag: agent.Layer == config.LayerFlag, Raw: t.raw,
@@ -75,6 +77,18 @@ func (s *session) plan(t *taskFlags, callback task.Callback, args []string) (*ta
 	}
 	s.redactor.Hide(plan.Secrets...)
 	return plan, nil
+}
+
+// checkOrigins finds what is wrong with settings that a flag did not give, and
+// names the place that they come from.
+func checkOrigins(agent, zone config.Value) error {
+	if err := task.CheckAgent(agent.Text); err != nil && agent.Layer != config.LayerFlag {
+		return &config.InvalidError{What: agent.Key.Name + " (" + agent.Origin + ")", Err: err}
+	}
+	if err := task.CheckZone(zone.Text); err != nil && zone.Text != "" && zone.Layer != config.LayerFlag {
+		return &config.InvalidError{What: zone.Key.Name + " (" + zone.Origin + ")", Err: err}
+	}
+	return nil
 }
 
 // dryRun prints the request as it would be sent, secrets masked.
@@ -99,6 +113,6 @@ func (c *callbackFlags) addURL(cmd *cobra.Command) {
 
 func (c *callbackFlags) addProof(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&c.secret, "callback-secret", "", "secret in the callback's body, as `env:NAME`, file:PATH or - (stdin)")
+	f.StringVar(&c.secret, "callback-secret", "", "secret in the callback's body, as a `reference`: env:NAME, file:PATH or - (stdin)")
 	f.StringArrayVar(&c.headers, "callback-header", nil, "header of the callback, as `'Name: value'`; the value may be env:NAME or file:PATH (repeatable)")
 }

@@ -148,6 +148,20 @@ var oddAPIs = map[string]http.HandlerFunc{
 		w.WriteHeader(http.StatusPaymentRequired)
 		_, _ = io.WriteString(w, `{"detail":"Out of credits"}`)
 	},
+	"slow": func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(300 * time.Millisecond)
+		_, _ = io.WriteString(w, `{"requestId":"req_slow"}`)
+	},
+	// It accepts the task, and will not tell of it.
+	"mute": func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = io.WriteString(w, `{"requestId":"req_mute"}`)
+			return
+		}
+		status, _ := strconv.Atoi(r.Header.Get("x-api-key")[len(scriptKey):])
+		w.WriteHeader(status)
+	},
 	"escapes": func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"success","response":{"text":"a\u001b]0;title\u0007b\u009bc"},"completedAt":"2026-01-01T00:00:00Z"}`)
 	},
@@ -156,6 +170,9 @@ var oddAPIs = map[string]http.HandlerFunc{
 func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	handler := oddAPIs[args[0]]
+	if args[0] == "early" {
+		handler = w.callsBackEarly
+	}
 	if args[0] == "redirect" {
 		elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_ = os.WriteFile(ts.MkAbs("followed"), []byte(r.Header.Get("x-api-key")), 0o600)
@@ -172,6 +189,34 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 	w.closers = append(w.closers, server.CloseClientConnections, server.Close)
 	ts.Setenv("NARADA_API_BASE_URL", server.URL)
 	ts.Setenv("NARADA_API_KEY", scriptKey)
+}
+
+// callsBackEarly sends the callback before it answers the dispatch call, and
+// then answers as if it had not been accepted.
+func (w *scriptWorld) callsBackEarly(rw http.ResponseWriter, r *http.Request) {
+	var body struct {
+		URL     string            `json:"callbackUrl"`
+		Secret  string            `json:"callbackSecret"`
+		Headers map[string]string `json:"callbackHeaders"`
+	}
+	if json.NewDecoder(r.Body).Decode(&body) != nil {
+		return
+	}
+	callback := fmt.Sprintf(`{"requestId":"req_early","secret":%q,"status":"success","response":{"text":"early"},"completedAt":"2026-01-01T00:00:00Z"}`, body.Secret)
+	req, err := http.NewRequest(http.MethodPost, body.URL, strings.NewReader(callback))
+	if err != nil {
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, value := range body.Headers {
+		req.Header.Set(name, value)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, DisableKeepAlives: true}}
+	if resp, err := client.Do(req); err == nil {
+		resp.Body.Close()
+	}
+	rw.Header().Set("Retry-After", "1")
+	rw.WriteHeader(http.StatusServiceUnavailable)
 }
 
 func scriptEdge(ts *testscript.TestScript, _ bool, args []string) {

@@ -84,6 +84,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"not YAML", "secret-value", "not valid YAML"},
 		{"broken", "a: b\n  c: secret-value", "not valid YAML (line 2)"},
 		{"a list", "timeout: [secret-value]", "timeout must be a single value"},
+		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 2: YAML aliases"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
 		{"a number is no duration", "timeout: 30", `"30" is not a duration`},
 		{"huge", "# " + strings.Repeat("x", maxFile), "larger than"},
@@ -100,6 +101,20 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 				t.Errorf("the error shows what stands there: %v", err)
 			}
 		})
+	}
+}
+
+func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
+	p := place(t, nil)
+	write(t, UserFile(p), "browser-window-id: 0123\napi-key: 1234567890123456789012\nAgent: core\nngrok:\n  domain: 1e3\npublic-url:\n")
+	s, err := Load(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{BrowserWindowID: "0123", APIKey: "1234567890123456789012", NgrokDomain: "1e3", Agent: "core", PublicURL: ""} {
+		if got := s.Get(name).Text; got != want {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 
@@ -169,7 +184,7 @@ func TestWriteThroughALinkKeepsTheLink(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	names := []string{"status", "run", "listen", "api-key"}
-	for word, want := range map[string]string{"stauts": "status", "api_key": "api-key", "listne": "listen", "xyzzyxyz": ""} {
+	for word, want := range map[string]string{"stauts": "status", "api_key": "api-key", "listne": "listen", "xyzzyxyz": "", "buy": "", "rn": "run"} {
 		if got := Nearest(word, names); got != want {
 			t.Errorf("%s: %q", word, got)
 		}

@@ -30,17 +30,51 @@ func readFile(path string) (map[string]string, error) {
 	if err := v.ReadConfig(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))); err != nil {
 		return nil, fileError(path, yamlError(err))
 	}
+	written := map[string]string{}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, fileError(path, yamlError(err))
+	}
+	if err := asWritten(&doc, "", written); err != nil {
+		return nil, fileError(path, err)
+	}
 	values := map[string]string{}
 	for _, name := range v.AllKeys() {
-		switch value := v.Get(name).(type) {
-		case string, bool, int, int64, uint64, float64:
-			values[name] = fmt.Sprint(value)
-		case nil:
-		default:
+		value, single := written[name]
+		if !single {
 			return nil, fileError(path, fmt.Errorf("%s must be a single value", name))
 		}
+		values[name] = value
 	}
 	return values, nil
+}
+
+// asWritten collects the scalars below n by their dotted names, in the case that
+// viper gives names and with the text that stands in the file: an ID such as
+// 0123 is no number.
+func asWritten(n *yaml.Node, name string, into map[string]string) error {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return fmt.Errorf("line %d: YAML aliases are not understood here", n.Line)
+	case yaml.DocumentNode:
+		return asWritten(n.Content[0], name, into)
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			child := strings.ToLower(n.Content[i].Value)
+			if name != "" {
+				child = name + "." + child
+			}
+			if err := asWritten(n.Content[i+1], child, into); err != nil {
+				return err
+			}
+		}
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			n.Value = ""
+		}
+		into[name] = n.Value
+	}
+	return nil
 }
 
 // yamlError keeps the line of a YAML error and drops the rest: it quotes what

@@ -65,7 +65,7 @@ func Keys() []Key {
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", Kind: KindColor, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that does the tasks"},
-		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "where narada keeps its state; $XDG_STATE_HOME/narada when not set"},
+		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder for what narada keeps; $XDG_STATE_HOME/narada when not set; nothing is kept yet"},
 	}
 }
 
@@ -98,7 +98,7 @@ func (e *UnknownKeyError) Hint() string {
 
 // Nearest returns the candidate that looks most like word, "" when none does.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", max(2, len(word)/3)+1
+	best, distance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(c)); d < distance {
 			best, distance = c, d

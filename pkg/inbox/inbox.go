@@ -35,6 +35,7 @@ const (
 	readLimit   = 60 * time.Second
 	writeLimit  = 90 * time.Second
 	idleLimit   = 90 * time.Second
+	answerLimit = 500 * time.Millisecond // for answers on their way out at the end
 )
 
 // Endpoint is an address that is open to the public, as tunnel.Open gives it.
@@ -188,13 +189,21 @@ func (i *Inbox) Close(ctx context.Context) error {
 	case <-i.idle:
 	case <-ctx.Done():
 	}
-	err := i.server.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, i.server.Close())
-	}
-	err = errors.Join(err, i.endpoint.Close(ctx))
+	err := errors.Join(i.stopServer(ctx), i.endpoint.Close(ctx))
 	<-i.served
 	return err
+}
+
+// stopServer gives answers on their way out a moment. What is connected after
+// that has nothing that we wait for: a stranger who says nothing must not hold
+// the program's end.
+func (i *Inbox) stopServer(ctx context.Context) error {
+	graceful, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	if i.server.Shutdown(graceful) == nil {
+		return nil
+	}
+	return errors.Join(ctx.Err(), i.server.Close())
 }
 
 func (i *Inbox) probe(r *http.Request) (answer string, ok bool) {

@@ -195,6 +195,28 @@ func TestCloseAnswersWhatIsInFlightAndRefusesWhatIsNew(t *testing.T) {
 	})
 }
 
+func TestSilentStrangerDoesNotHoldTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
+		silent, halfway := m.dial(t), m.dial(t)
+		defer silent.Close()
+		defer halfway.Close()
+		if _, err := io.WriteString(halfway, "POST /narada/guess HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, halfway) }()
+		time.Sleep(time.Second)
+		start := time.Now()
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > answerLimit {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()

@@ -110,7 +110,7 @@ func ParseBaseURL(address string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q has more than a scheme, a host and a path", u.Redacted())
 	case u.Scheme == "https":
 		return u, nil
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "http" && IsLoopback(u.Hostname()):
 		return u, nil
 	case u.Scheme == "http":
 		return nil, fmt.Errorf("%q: plain http would show the API key to the network; only a loopback address may use it", address)
@@ -118,9 +118,11 @@ func ParseBaseURL(address string) (*url.URL, error) {
 	return nil, fmt.Errorf("%q is not an https URL", address)
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// IsLoopback reports whether host, a name or an address without a port, is this
+// machine: only there may plain http be used.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // Dispatch submits a task and returns its request ID. It makes one attempt.

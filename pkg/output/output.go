@@ -7,8 +7,10 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/term"
@@ -104,7 +106,11 @@ func (p *Printer) document(doc []byte) error {
 // write is one Write a document, so that a reader never sees half a line
 // between two of them.
 func (p *Printer) write(b []byte) error {
-	if _, err := p.w.Write(b); err != nil {
+	_, err := p.w.Write(b)
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathError.Err // which stream it is, is said here
+	}
+	if err != nil {
 		return fmt.Errorf("writing to stdout: %w", err)
 	}
 	return nil

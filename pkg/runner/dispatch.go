@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -29,6 +30,7 @@ type dispatching struct {
 	id        chan string
 	failed    chan *narada.DispatchError
 	resending chan resend
+	accepted  chan struct{} // closed by enough
 	cancel    context.CancelFunc
 	done      chan struct{}
 
@@ -43,11 +45,11 @@ func (r *Runner) dispatch(ctx context.Context, request *narada.Request) *dispatc
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d := &dispatching{
 		id: make(chan string, 1), failed: make(chan *narada.DispatchError, 1), resending: make(chan resend),
-		cancel: cancel, done: make(chan struct{}),
+		accepted: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
 	}
 	go func() {
 		defer close(d.done)
-		d.lastID, d.lastErr = r.send(ctx, calls, request, d.resending)
+		d.lastID, d.lastErr = r.send(ctx, calls, request, d)
 		if d.lastErr != nil {
 			d.failed <- d.lastErr
 			return
@@ -57,40 +59,60 @@ func (r *Runner) dispatch(ctx context.Context, request *narada.Request) *dispatc
 	return d
 }
 
-func (r *Runner) send(ctx, calls context.Context, request *narada.Request, resending chan<- resend) (string, *narada.DispatchError) {
+func (r *Runner) send(ctx, calls context.Context, request *narada.Request, d *dispatching) (string, *narada.DispatchError) {
 	intervals := newBackoff(Pace{3 * resendFirst, resendMost})
 	start := time.Now()
-	for {
+	failure := &narada.DispatchError{Err: context.Cause(ctx)}
+	for ctx.Err() == nil {
 		call, cancel := context.WithTimeout(calls, dispatchLimit)
 		id, err := r.Dispatch(call, request)
 		cancel()
 		if err == nil {
 			return id, nil
 		}
-		failure, ok := errors.AsType[*narada.DispatchError](err)
-		if !ok {
+		var ok bool
+		if failure, ok = errors.AsType[*narada.DispatchError](err); !ok {
 			failure = &narada.DispatchError{Err: err}
 		}
 		pause := max(intervals.NextBackOff(), retryAfter(err))
-		if !failure.Retryable() || ctx.Err() != nil || !worthwhile(ctx, failure, start, pause) {
-			return "", failure
+		if !failure.Retryable() || !worthwhile(ctx, failure, start, pause) || !d.pause(ctx, calls, resend{failure, pause}) {
+			break
 		}
+	}
+	return "", failure
+}
+
+// pause tells of the resend and waits for its time. It is false when there is to
+// be none: nobody waits any more, or a callback has proved that the task was
+// accepted.
+func (d *dispatching) pause(ctx, calls context.Context, again resend) bool {
+	timer := time.NewTimer(again.in)
+	defer timer.Stop()
+	tell := d.resending
+	select {
+	case <-d.accepted:
+		return false
+	default:
+	}
+	for {
 		select {
-		case resending <- resend{failure, pause}:
+		case tell <- again:
+			tell = nil
+		case <-timer.C:
+			return true
+		case <-d.accepted:
+			return false
 		case <-ctx.Done():
-			return "", failure
+			return false
 		case <-calls.Done():
-			return "", failure
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return "", failure
-		case <-calls.Done():
-			return "", failure
+			return false
 		}
 	}
 }
+
+// enough ends the sending again. A call that is under way goes on. It may be
+// called once.
+func (d *dispatching) enough() { close(d.accepted) }
 
 // worthwhile reports whether another attempt after pause fits: within the time
 // limit, and for an API that cannot be reached within half a minute. A cloud
@@ -122,8 +144,8 @@ func (d *dispatching) stop() {
 }
 
 // Submit dispatches the request without waiting for the task. When ctx ends it
-// gives a call that is under way another second to learn the ID. Its error is a
-// *narada.DispatchError.
+// gives a call that is under way another second to learn the ID; the ID then comes
+// with the error of ctx's end. Other errors are *narada.DispatchErrors.
 func (r *Runner) Submit(ctx context.Context, request *narada.Request, o Observer) (id string, err error) {
 	sent := r.dispatch(ctx, request)
 	defer sent.stop()
@@ -138,10 +160,9 @@ func (r *Runner) Submit(ctx context.Context, request *narada.Request, o Observer
 		case <-ctx.Done():
 			id, failure := sent.conclude()
 			if failure == nil {
-				return id, nil
+				return id, context.Cause(ctx)
 			}
-			failure.Err = errors.Join(context.Cause(ctx), failure.Err)
-			return "", failure
+			return "", &narada.DispatchError{Maybe: failure.Maybe, Err: fmt.Errorf("%w: %w", context.Cause(ctx), failure.Err)}
 		}
 	}
 }

@@ -148,6 +148,24 @@ func (p *Poller) Hurry() {
 	p.nudge()
 }
 
+// LookBefore asks for all tasks a last time shortly before ctx's deadline, if it
+// has one, in time for one more call; even if the cloud asked to be left alone
+// for longer.
+func (p *Poller) LookBefore(ctx context.Context) (stop func()) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return func() {}
+	}
+	left := time.Until(deadline)
+	timer := time.AfterFunc(left-min(2*time.Second, left/4), func() {
+		p.mu.Lock()
+		p.notUntil = time.Time{}
+		p.mu.Unlock()
+		p.Hurry()
+	})
+	return func() { timer.Stop() }
+}
+
 func (p *Poller) nudge() {
 	select {
 	case p.wake <- struct{}{}:

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -19,10 +20,18 @@ type Task struct {
 // Observer is told what happens while a task runs. Its methods are called by
 // one goroutine at a time.
 type Observer interface {
-	Accepted(id string, by Way)                    // by callback, when the dispatch call's answer is not there (yet)
-	Resending(err error, in time.Duration)         // the dispatch call failed, nothing was accepted
-	AnswerLost(err error)                          // the dispatch call failed, and the ticket will tell
-	HumanAsked(id string, input narada.HumanInput) // once per input ID
+	// Accepted is told the request ID: by callback, when the dispatch call's
+	// answer is not there yet, or is lost.
+	Accepted(id string, by Way)
+	// Resending is told that a dispatch call failed and nothing was accepted.
+	Resending(err error, in time.Duration)
+	// AnswerLost is told that the dispatch call failed, and a callback may tell.
+	AnswerLost(err error)
+	// AcceptedTwice is told of an ID beside the one that a callback had named: a
+	// dispatch that the cloud refused, and was sent again, had been accepted.
+	AcceptedTwice(id string)
+	// HumanAsked is told of a person being asked, once per input ID.
+	HumanAsked(id string, input narada.HumanInput)
 }
 
 // Runner runs tasks one by one or many at once.
@@ -36,7 +45,7 @@ type Runner struct {
 type UnfinishedError struct {
 	ID    string         // "" when it is not known whether the task was accepted
 	Last  *narada.Result // newest state heard of, nil when none was
-	Cause error          // of the context's end
+	Cause error          // of the context's end, or the refusal
 }
 
 func (e *UnfinishedError) Error() string {
@@ -53,16 +62,15 @@ func (e *UnfinishedError) Unwrap() error { return e.Cause }
 //
 // An error is a *narada.DispatchError when the dispatch failed: with Maybe set
 // and no ticket to wait by, it is not known whether the task was accepted. It is
-// an *UnfinishedError when ctx ended before the task did, and another error when
-// the cloud refuses to tell of the task and no callback can.
+// an *UnfinishedError when ctx ended before the task did, or the cloud refuses to
+// tell of the task and no callback can.
 func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 	claim := r.Desk.Expect(t.Ticket)
 	defer claim.Close()
 	sent := r.dispatch(ctx, t.Request)
 	defer sent.stop()
 
-	lastLook := lastLookTimer(ctx)
-	defer lastLook.Stop()
+	defer r.Poller.LookBefore(ctx)()
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
 	asked := func(input narada.HumanInput) { o.HumanAsked(claim.ID(), input) }
@@ -73,25 +81,31 @@ func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 		select {
 		case <-claim.done:
 			claim.tellHuman(asked)
-			return claim.outcome()
+			return claim.conclude()
 		case id := <-sent.id:
+			if known := claim.ID(); known != "" && known != id {
+				o.AcceptedTwice(id)
+				continue
+			}
 			way = ByPoll
 			claim.Named(id)
 		case resend := <-sent.resending:
 			o.Resending(resend.err, resend.in)
 		case err := <-sent.failed:
-			if !err.Maybe || t.Ticket.Path == "" {
+			switch {
+			case claim.ID() != "": // a callback has proved that it was accepted
+			case !err.Maybe || t.Ticket.Path == "":
 				return Answer{}, err
+			default:
+				o.AnswerLost(err)
 			}
-			o.AnswerLost(err)
 		case <-named:
 			named = nil
+			sent.enough()
 			o.Accepted(claim.ID(), way)
 			stopWatching = r.Poller.Watch(claim.ID(), r.Poller.First())
 		case <-claim.update:
 			claim.tellHuman(asked)
-		case <-lastLook.C:
-			r.Poller.Hurry()
 		case <-ctx.Done():
 			return unfinished(ctx, claim, sent)
 		}
@@ -103,24 +117,22 @@ func unfinished(ctx context.Context, claim *Claim, sent *dispatching) (Answer, e
 	id, err := sent.conclude()
 	claim.Named(id)
 	if claim.isDone() { // in the same moment
-		return claim.outcome()
+		return claim.conclude()
 	}
 	if claim.ID() == "" && err != nil && !err.Maybe {
-		return Answer{}, &narada.DispatchError{Err: errors.Join(context.Cause(ctx), err.Err)}
+		return Answer{}, &narada.DispatchError{Err: fmt.Errorf("%w: %w", context.Cause(ctx), err.Err)}
 	}
 	return Answer{}, &UnfinishedError{ID: claim.ID(), Last: claim.Last(), Cause: context.Cause(ctx)}
 }
 
-// lastLookTimer fires shortly before ctx's deadline: in time for one more call.
-func lastLookTimer(ctx context.Context) *time.Timer {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		t := time.NewTimer(time.Hour)
-		t.Stop()
-		return t
+// conclude is outcome for a task that was dispatched: it goes on when the cloud
+// refuses to tell of it.
+func (c *Claim) conclude() (Answer, error) {
+	a, err := c.outcome()
+	if err != nil {
+		return Answer{}, &UnfinishedError{ID: c.ID(), Last: c.Last(), Cause: err}
 	}
-	left := time.Until(deadline)
-	return time.NewTimer(left - min(2*time.Second, left/4))
+	return a, nil
 }
 
 func retryAfter(err error) time.Duration {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -81,7 +83,8 @@ func (n *notes) Accepted(id string, by Way) {
 func (n *notes) Resending(err error, in time.Duration) {
 	n.list = append(n.list, "resending")
 }
-func (n *notes) AnswerLost(error) { n.list = append(n.list, "answer lost") }
+func (n *notes) AcceptedTwice(id string) { n.list = append(n.list, "accepted twice "+id) }
+func (n *notes) AnswerLost(error)        { n.list = append(n.list, "answer lost") }
 func (n *notes) HumanAsked(id string, input narada.HumanInput) {
 	n.list = append(n.list, "asked "+id+" "+input.InputID)
 }
@@ -392,7 +395,9 @@ func TestRefusedStatusCallEndsTheWait(t *testing.T) {
 		w := newWorld(t, PaceAlone(time.Second))
 		w.cloud.status = func(int) (*narada.Result, error) { return nil, &narada.APIError{StatusCode: 401} }
 		_, err := w.run(t.Context(), webhook.Ticket{})
-		if api, ok := errors.AsType[*narada.APIError](err); !ok || api.StatusCode != 401 || len(w.cloud.polled()) != 1 {
+		api, isAPI := errors.AsType[*narada.APIError](err)
+		u, isUnfinished := errors.AsType[*UnfinishedError](err)
+		if !isAPI || api.StatusCode != 401 || !isUnfinished || u.ID != "req_1" || len(w.cloud.polled()) != 1 {
 			t.Errorf("%v after %d polls", err, len(w.cloud.polled()))
 		}
 	})
@@ -416,4 +421,115 @@ func TestFailingPollsGoOnUntilTheTimeLimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
+	after := []error{
+		&narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: 10 * time.Second}},
+		&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}},
+		&narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}},
+	}
+	for _, failure := range after {
+		t.Run(failure.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceBeside(3*time.Second))
+				w.cloud.dispatch = func(int) (string, error) {
+					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+					time.Sleep(time.Second)
+					return "", failure
+				}
+				w.cloud.status = func(int) (*narada.Result, error) { return success(t, "x"), nil }
+				a, err := w.run(t.Context(), w.ticket)
+				if err != nil || a.Result.Text() != "x" || w.cloud.dispatches != 1 {
+					t.Errorf("%+v, %v, %d dispatches", a, err, w.cloud.dispatches)
+				}
+				if diff := cmp.Diff([]string{"accepted req_1 by callback", "asked req_1 in_1"}, w.notes.list, cmpopts.SortSlices(strings.Compare)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceBeside(time.Second))
+		w.cloud.dispatch = func(int) (string, error) {
+			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
+		}
+		time.AfterFunc(time.Second, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+		})
+		time.AfterFunc(5*time.Minute, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+		})
+		if _, err := w.run(t.Context(), w.ticket); err != nil || w.cloud.dispatches != 1 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+	})
+}
+
+func TestSecondAcceptanceIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceBeside(time.Hour))
+		w.cloud.dispatch = func(n int) (string, error) {
+			if n == 1 {
+				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429}}
+			}
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+			time.Sleep(time.Second)
+			return "req_2", nil
+		}
+		time.AfterFunc(time.Minute, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+		})
+		if _, err := w.run(t.Context(), w.ticket); err != nil {
+			t.Fatal(err)
+		}
+		if w.notes.list[len(w.notes.list)-1] != "accepted twice req_2" {
+			t.Errorf("%q", w.notes.list)
+		}
+	})
+}
+
+func TestEndedContextDispatchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("interrupted"))
+		_, err := w.run(ctx, webhook.Ticket{})
+		if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || failure.Maybe || w.cloud.dispatches != 0 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+	})
+}
+
+func TestLastLookComesInSpiteOfRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		w.cloud.status = func(n int) (*narada.Result, error) {
+			if n == 1 {
+				return nil, &narada.APIError{StatusCode: 429, RetryAfter: 5 * time.Minute}
+			}
+			return success(t, "x"), nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := w.run(ctx, webhook.Ticket{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCallbackForATicketThatIsClosedIsNobodys(t *testing.T) {
+	d := NewDesk()
+	claim := d.Expect(webhook.Ticket{Path: "/1"})
+	claim.Named("req_1")
+	if d.Offer(Answer{Ticket: "/2", Result: success(t, "x"), By: ByCallback}) {
+		t.Error("another ticket's callback was taken by its request ID")
+	}
+	claim.Close()
+	if d.Offer(Answer{Ticket: "/1", Result: success(t, "x"), By: ByCallback}) {
+		t.Error("a closed claim took a callback")
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // basePath is the path of the cloud's API. The root answers too, so that both
@@ -65,7 +67,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer finds the call that a request is for.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
-	if host := hostOf(r.Host); !isLoopback(host) {
+	if host := hostOf(r.Host); !narada.IsLoopback(host) {
 		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
 	}
 	path := strings.TrimPrefix(r.URL.Path, basePath)
@@ -211,11 +213,4 @@ func hostOf(hostport string) string {
 		host = hostport
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-}
-
-// isLoopback reports whether a host is this machine by its very name. A name
-// that merely resolves to it today is a stranger's.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // Server is a Cloud with a listener.
@@ -30,9 +32,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %q is not an address with a port", addr)
+		return nil, &AddressError{fmt.Sprintf("sandbox: %q is not an address with a port", addr)}
 	}
-	if !isLoopback(host) {
+	if !narada.IsLoopback(host) {
 		return nil, notLoopback(addr)
 	}
 	var config net.ListenConfig
@@ -48,8 +50,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return serve(listener, New(o)), nil
 }
 
+// AddressError is an address that a sandbox does not listen on.
+type AddressError struct{ text string }
+
+func (e *AddressError) Error() string { return e.text }
+
+// Hint says which address will do.
+func (e *AddressError) Hint() string {
+	return "the sandbox is for this machine only: use 127.0.0.1, [::1] or localhost, and a port"
+}
+
 func notLoopback(addr string) error {
-	return fmt.Errorf("sandbox: %q is not a loopback address, and the sandbox is for this machine only: use 127.0.0.1, [::1] or localhost", addr)
+	return &AddressError{fmt.Sprintf("sandbox: %q is not a loopback address", addr)}
 }
 
 func serve(listener net.Listener, cloud *Cloud) *Server {

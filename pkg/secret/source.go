@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"unicode/utf8"
@@ -91,6 +92,9 @@ func fromFile(path string) (String, error) {
 		return String{}, errors.New("file: needs a path")
 	}
 	f, err := os.Open(path)
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", path, pathError.Err)
+	}
 	if err != nil {
 		return String{}, err
 	}

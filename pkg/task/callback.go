@@ -2,13 +2,13 @@ package task
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -50,18 +50,13 @@ func CheckCallbackURL(address string) error {
 	switch {
 	case err != nil || u.Host == "" || u.Fragment != "" || u.User != nil:
 		return inputError("", "--callback-url: %q is not a URL that a callback can go to", address)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return inputError("the cloud sends callbacks to https addresses only, so that secret and answer stay private on the way",
 			"--callback-url: %q is plain http", address)
 	}
 	return inputError("", "--callback-url: %q is not an https URL", address)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Headers are callback headers that were written as flags.

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -87,11 +88,18 @@ func prefix(agent string) (string, error) {
 			return b.prefix, nil
 		}
 	}
-	name := strings.TrimPrefix(agent, "/")
-	if name == "" || strings.ContainsAny(name, " \t\r\n") {
-		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %q is not an agent's name", agent)
+	if CheckAgent(agent) != nil {
+		return "", &InputError{Text: fmt.Sprintf("--agent: %v", CheckAgent(agent)), Next: "operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent"}
 	}
-	return "/" + name + " ", nil
+	return "/" + strings.TrimPrefix(agent, "/") + " ", nil
+}
+
+// CheckAgent reports why agent cannot be the name of an agent.
+func CheckAgent(agent string) error {
+	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") {
+		return fmt.Errorf("%q is not an agent's name", agent)
+	}
+	return nil
 }
 
 // knownPrefix returns the built-in prefix that the prompt starts with.
@@ -128,9 +136,6 @@ func (s Spec) prompt() (string, error) {
 	}
 	return want + s.Prompt, nil
 }
-
-// Bare returns the prompt without the prefix of a built-in agent.
-func Bare(prompt string) string { return strings.TrimPrefix(prompt, knownPrefix(prompt)) }
 
 func readAllText(r io.Reader, limit int64) (string, error) {
 	b, err := readBounded(r, limit)

@@ -42,9 +42,6 @@ func TestPromptGetsItsAgentsPrefix(t *testing.T) {
 			}
 		})
 	}
-	if got := Bare("/Operator x"); got != "x" {
-		t.Errorf("Bare: %q", got)
-	}
 }
 
 func TestPromptHasOneSource(t *testing.T) {

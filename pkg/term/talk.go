@@ -26,7 +26,9 @@ type Options struct {
 	Level    Level
 	JSON     bool // one JSON object a line, with event and time
 	Color    bool
-	Terminal bool // a spinner can be drawn, and control characters matter
+	Terminal bool       // control characters are made visible
+	Spinner  bool       // the terminal can draw one
+	Width    func() int // of the terminal, in columns; nil: 80
 	Now      func() time.Time
 }
 
@@ -45,6 +47,9 @@ type Talk struct {
 func NewTalk(w io.Writer, o Options) *Talk {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Width == nil {
+		o.Width = func() int { return 80 }
 	}
 	return &Talk{options: o, w: w}
 }
@@ -92,6 +97,29 @@ func (t *Talk) Hint(text string) { t.say(Normal, "hint", "hint", text, color.FgC
 // stream: an agent's error. Quiet does not hold it back.
 func (t *Talk) Text(event, text string, fields ...Field) {
 	t.say(Quiet, "text", event, text, 0, fields)
+}
+
+// Over returns a writer to w, which may be the same terminal: the spinner is out
+// of the way while it writes.
+func (t *Talk) Over(w io.Writer) io.Writer { return &over{t, w} }
+
+type over struct {
+	talk *Talk
+	w    io.Writer
+}
+
+// Write implements io.Writer.
+func (o *over) Write(p []byte) (int, error) {
+	if !o.talk.options.Spinner {
+		return o.w.Write(p)
+	}
+	o.talk.mu.Lock()
+	defer o.talk.mu.Unlock()
+	if o.talk.wait != nil {
+		_, _ = io.WriteString(o.talk.w, clearLine)
+		defer o.talk.wait.draw()
+	}
+	return o.w.Write(p)
 }
 
 func (t *Talk) say(level Level, kind, event, text string, paint color.Attribute, fields []Field) {

@@ -6,6 +6,8 @@
 package term
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,10 +83,38 @@ func OneLine(text string) string {
 	return Visible(strings.Join(strings.Fields(text), " "))
 }
 
+// Width returns the columns of the terminal, 80 where it does not tell.
+func Width(terminal *os.File) int {
+	if width, _, err := term.GetSize(int(terminal.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
 // ReadSecret asks for a line on the terminal and does not show what is typed.
-func ReadSecret(terminal *os.File, prompt io.Writer, text string) (string, error) {
-	_, _ = fmt.Fprint(prompt, text)
-	b, err := term.ReadPassword(int(terminal.Fd()))
-	_, _ = fmt.Fprintln(prompt)
-	return strings.TrimSpace(string(b)), err
+// When ctx ends it gives the terminal back as it was.
+func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text string) (string, error) {
+	fd := int(terminal.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type outcome struct {
+		text []byte
+		err  error
+	}
+	done := make(chan outcome, 1)
+	_, _ = io.WriteString(prompt, text)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		done <- outcome{text, err}
+	}()
+	select {
+	case o := <-done:
+		_, _ = io.WriteString(prompt, "\n")
+		return strings.TrimSpace(string(o.text)), o.err
+	case <-ctx.Done():
+		_, _ = io.WriteString(prompt, "\n")
+		return "", errors.Join(context.Cause(ctx), term.Restore(fd, before))
+	}
 }

@@ -127,15 +127,35 @@ func TestSignOfLifeOffATerminal(t *testing.T) {
 func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		talk := NewTalk(&b, Options{Terminal: true})
+		talk := NewTalk(&b, Options{Spinner: true, Width: func() int { return 24 }})
 		stop := talk.Wait("waiting", "waiting for req_1")
 		time.Sleep(2500 * time.Millisecond)
 		talk.Info("i", "a message")
+		_, _ = talk.Over(&b).Write([]byte("the answer\n"))
 		time.Sleep(time.Second)
 		stop()
 		text := b.String()
-		if !strings.Contains(text, clearLine+"a message\n"+clearLine) || !strings.HasSuffix(text, clearLine) || !strings.Contains(text, "waiting for req_1 2s") {
-			t.Errorf("got %q", text)
+		for _, want := range []string{clearLine + "a message\n" + clearLine, clearLine + "the answer\n" + clearLine, " waiting for req_1 2s" + clearLine} {
+			if !strings.Contains(text, want) {
+				t.Errorf("there is no %q in %q", want, text)
+			}
+		}
+		if !strings.HasSuffix(text, clearLine) {
+			t.Errorf("the spinner is left there: %q", text)
+		}
+	})
+}
+
+func TestSpinnerIsCutToTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		stop := NewTalk(&b, Options{Spinner: true, Width: func() int { return 20 }}).Wait("waiting", "waiting for req_0123456789abcdef")
+		time.Sleep(time.Second)
+		stop()
+		for _, line := range strings.Split(b.String(), clearLine) {
+			if n := len([]rune(line)); n > 20 {
+				t.Errorf("%d columns: %q", n, line)
+			}
 		}
 	})
 }

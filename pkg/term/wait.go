@@ -33,7 +33,7 @@ func (t *Talk) Wait(event, label string) (stop func()) {
 		return func() {}
 	}
 	w := &wait{talk: t, label: label, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
-	spinner := t.options.Terminal && !t.options.JSON
+	spinner := t.options.Spinner && !t.options.JSON
 	if spinner {
 		t.mu.Lock()
 		t.wait = w
@@ -95,7 +95,13 @@ func (w *wait) draw() {
 	if w.talk.options.Color {
 		c.EnableColor()
 	}
-	_, _ = fmt.Fprintf(w.talk.w, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), OneLine(w.label), w.elapsed())
+	elapsed := w.elapsed().String()
+	// A line that wraps could not be cleared.
+	label := []rune(OneLine(w.label))
+	if room := w.talk.options.Width() - len(elapsed) - 4; len(label) > room {
+		label = append(label[:max(room-1, 0)], '…')
+	}
+	_, _ = fmt.Fprintf(w.talk.w, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), elapsed)
 }
 
 func (w *wait) elapsed() time.Duration {

@@ -183,8 +183,9 @@ func refuse(w http.ResponseWriter, status int, err error) {
 		header.Set("Allow", http.MethodPost)
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", "1")
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		header.Set("Connection", "close") // the rest of the body is not worth reading
+	}
+	if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrSecret) && !errors.Is(err, errStore) {
+		header.Set("Connection", "close") // the body was not read, and is not worth it
 	}
 	text := err.Error()
 	for _, public := range []error{errStore, errBody} {

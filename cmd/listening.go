@@ -1,0 +1,184 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// errCounted is the cause of an end by --count.
+var errCounted = errors.New("all callbacks that were asked for are here")
+
+// listening is a listen command that serves. It is the sink: what could be
+// printed is acknowledged.
+type listening struct {
+	s      *session
+	p      *printer
+	count  int
+	ticket webhook.Ticket
+	ready  *readyFile
+	show   bool // secret and headers, to a person
+
+	stop context.CancelCauseFunc
+
+	// A reader of stdout may stall for as long as it likes, and with it whoever
+	// prints: nothing else waits for this lock.
+	printing sync.Mutex
+
+	mu      sync.Mutex
+	printed int
+	failed  error // what ends the command before its time
+}
+
+// serve takes callbacks until ctx ends, or the command has what it wants.
+func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBody int64) error {
+	ctx, l.stop = context.WithCancelCause(ctx)
+	defer l.stop(nil)
+	if !l.show {
+		l.s.hideProof(l.ticket)
+	}
+	in := inbox.Open(endpoint, inbox.Options{
+		Sink: inbox.Once(l), MaxBody: maxBody, Random: l.s.app.Random, Refused: l.s.refused,
+	})
+	in.Admit(l.ticket)
+	var others sync.WaitGroup
+	others.Go(func() { l.follow(ctx, endpoint.Events()) })
+	others.Go(func() { l.announce(ctx, in) })
+	<-ctx.Done()
+	l.s.closeInbox(in)
+	others.Wait()
+	return l.outcome(ctx)
+}
+
+// Deliver implements webhook.Sink.
+func (l *listening) Deliver(_ context.Context, d webhook.Delivery) error {
+	l.printing.Lock()
+	defer l.printing.Unlock()
+	if l.count > 0 && l.taken() == l.count {
+		return errCounted // 503: somebody else may take it
+	}
+	if err := l.print(d.Result); err != nil {
+		l.fail(err)
+		return err
+	}
+	l.s.talk.Detail("callback", "a callback for "+term.OneLine(d.Result.RequestID)+" was accepted")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.printed++; l.printed == l.count {
+		l.stop(errCounted)
+	}
+	return nil
+}
+
+func (l *listening) taken() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.printed
+}
+
+// fail ends the command with err.
+func (l *listening) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed == nil {
+		l.failed = err
+	}
+	l.stop(err)
+}
+
+func (l *listening) print(r *narada.Result) error {
+	if l.p.json {
+		return l.p.JSON(r.Raw())
+	}
+	text := r.Text()
+	if data := r.Structured(); data != nil {
+		text = string(data)
+	}
+	return l.p.Text(fmt.Sprintf("%s\t%s\t%s", term.OneLine(r.RequestID), term.OneLine(string(r.Status)), term.OneLine(text)))
+}
+
+// announce says where callbacks go: ready once the address answers. Where it
+// cannot be reached from here, as behind some routers, that is said too, and the
+// ready file stays away.
+func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
+	client := &http.Client{Transport: l.s.transport()}
+	defer client.CloseIdleConnections()
+	said := false
+	err := in.Ready(ctx, client, func(err error) {
+		if said {
+			return
+		}
+		said = true
+		l.s.talk.Warn("not-ready", "the address does not answer yet, from here: "+explain(err))
+		l.tell("listening, not ready yet, on ", "not-ready", in.URL(l.ticket))
+	})
+	if err != nil {
+		return // the command has ended
+	}
+	if err := l.ready.write(in.URL(l.ticket), l.ticket); err != nil {
+		l.fail(&exitError{code: codeUnexpected, text: "ready file: " + err.Error()})
+		return
+	}
+	if said {
+		l.s.talk.Info("ready", "the address answers now", term.Field{Name: "url", Value: in.URL(l.ticket)})
+		return
+	}
+	l.tell("listening on ", "ready", in.URL(l.ticket))
+}
+
+// tell says the address, and to a person what a callback must show there.
+func (l *listening) tell(text, event, address string) {
+	l.s.talk.Info(event, text+address, term.Field{Name: "url", Value: address})
+	if !l.show {
+		return
+	}
+	l.s.talk.Info("secret", "callbackSecret "+l.ticket.Secret)
+	for name := range l.ticket.Header {
+		l.s.talk.Info("header", "callbackHeaders "+name+": "+l.ticket.Header.Get(name))
+	}
+}
+
+// follow says what befalls the address, and ends the command when it is gone for
+// good.
+func (l *listening) follow(ctx context.Context, events <-chan tunnel.Event) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			switch event.Kind {
+			case tunnel.Lost:
+				l.s.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
+			case tunnel.Back:
+				l.s.talk.Info("tunnel-back", "the tunnel is back")
+			case tunnel.Stopped:
+				l.fail(&exitError{code: codeEndpoint, text: eventText("the tunnel was stopped", event), err: event.Err})
+			}
+		}
+	}
+}
+
+// outcome is how the command ends: by signal with success, since it is a server,
+// unless callbacks were counted that did not come.
+func (l *listening) outcome(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.failed != nil:
+		return l.failed
+	case l.count > 0 && l.printed < l.count:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d callbacks came", cause(context.Cause(ctx)), l.printed, l.count)}
+	}
+	return nil
+}

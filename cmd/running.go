@@ -1,0 +1,209 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// running is what a command needs while it waits for tasks, and closes after.
+type running struct {
+	s      *session
+	desk   *runner.Desk
+	poller *runner.Poller
+	inbox  *inbox.Inbox // nil: polling alone
+	runner *runner.Runner
+	events sync.WaitGroup
+	quit   chan struct{}
+}
+
+func newRunning(s *session, c *cloud) *running {
+	interval := s.duration(config.PollInterval)
+	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{})}
+	r.poller = runner.NewPoller(runner.PollerOptions{
+		Status: s.statusCall(c.client),
+		Offer:  func(a runner.Answer) { r.desk.Offer(a) },
+		Pace:   runner.PaceAlone(interval),
+		Failed: r.pollFailed,
+		// The cloud may take a moment to know the ID that it has just given out.
+		Retry: func(err error) bool { return narada.Temporary(err) || runner.NotFound(err) },
+	})
+	r.runner = &runner.Runner{Dispatch: s.dispatchCall(c.client), Desk: r.desk, Poller: r.poller}
+	return r
+}
+
+// open opens the endpoint, if there is to be one. Where polling can do the job,
+// a failure is a line on stderr.
+func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error {
+	if t == nil {
+		return nil
+	}
+	limit := openLimit
+	if via != "callback" {
+		limit = openLimitAuto
+		if deadline, ok := ctx.Deadline(); ok { // some time is left for polling
+			limit = min(limit, time.Until(deadline)/2)
+		}
+	}
+	e, err := r.s.openEndpoint(ctx, *t, limit)
+	if failure, ok := errors.AsType[*tunnel.Error](err); ok && via != "callback" && ctx.Err() == nil {
+		r.s.talk.Warn("endpoint", failure.Error()+"; polling does the job")
+		return nil
+	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return &exitError{code: codeEndpoint, text: cause(context.Cause(ctx)) + ": nothing was sent", err: err}
+	case err != nil:
+		return err
+	}
+	r.poller.SetPace(runner.PaceBeside(r.s.duration(config.PollInterval)))
+	r.inbox = inbox.Open(e, inbox.Options{
+		Sink: inbox.Once(webhook.SinkFunc(func(_ context.Context, d webhook.Delivery) error {
+			if r.s.talk.Verbose() {
+				r.s.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
+			}
+			r.desk.Offer(runner.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: runner.ByCallback})
+			return nil
+		})),
+		Random:  r.s.app.Random,
+		Refused: r.s.refused,
+	})
+	r.events.Go(func() { r.follow(e.Events()) })
+	return nil
+}
+
+// follow polls faster while the tunnel is gone.
+func (r *running) follow(events <-chan tunnel.Event) {
+	interval := r.s.duration(config.PollInterval)
+	for {
+		select {
+		case <-r.quit:
+			return
+		case event, open := <-events:
+			if !open {
+				return
+			}
+			switch event.Kind {
+			case tunnel.Lost:
+				r.s.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+			case tunnel.Stopped:
+				r.s.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", event)+": polling does the job")
+			case tunnel.Back:
+				r.s.talk.Info("tunnel-back", "the tunnel is back")
+				r.poller.SetPace(runner.PaceBeside(interval))
+				continue
+			}
+			r.poller.SetPace(runner.PaceAlone(interval))
+			r.poller.Hurry()
+		}
+	}
+}
+
+func eventText(text string, e tunnel.Event) string {
+	if e.Err != nil {
+		text += " (" + e.Err.Error() + ")"
+	}
+	return text
+}
+
+// run dispatches the request, with a ticket if there is an endpoint, and waits.
+func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answer, error) {
+	t := runner.Task{Request: request}
+	if r.inbox != nil {
+		ticket, err := r.inbox.Issue()
+		if err != nil {
+			return runner.Answer{}, err
+		}
+		request.CallbackURL, request.CallbackSecret = r.inbox.URL(ticket), ticket.Secret
+		request.CallbackHeaders = callbackHeaders(ticket)
+		r.s.hideTicket(ticket)
+		t.Ticket = ticket
+	}
+	o := newRunObserver(r.s.talk)
+	defer o.stop()
+	return r.runner.Run(ctx, t, o)
+}
+
+// pollFailed says once a row that status calls fail.
+func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
+	switch {
+	case gaveUp && r.inbox == nil:
+		r.desk.Fail(id, err)
+	case gaveUp:
+		r.s.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
+	case inARow == 3:
+		r.s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
+	default:
+		r.s.talk.Detail("poll", "the status call failed: "+explain(err))
+	}
+}
+
+func (r *running) close() {
+	r.poller.Close()
+	if r.inbox != nil {
+		r.s.closeInbox(r.inbox)
+	}
+	close(r.quit)
+	r.events.Wait()
+}
+
+// runObserver says what happens to a task.
+type runObserver struct {
+	talk    *term.Talk
+	waiting func() // ends the spinner
+}
+
+// newRunObserver shows that the task is being submitted.
+func newRunObserver(talk *term.Talk) *runObserver {
+	return &runObserver{talk: talk, waiting: talk.Wait("submitting", "submitting the task")}
+}
+
+// Accepted implements runner.Observer.
+func (o *runObserver) Accepted(id string, by runner.Way) {
+	text := id + " was accepted"
+	if by == runner.ByCallback {
+		text += ", says a callback"
+	}
+	o.stop()
+	o.talk.Info("accepted", text, term.Field{Name: "requestId", Value: id})
+	o.waiting = o.talk.Wait("waiting", "waiting for "+id)
+}
+
+// Resending implements runner.Observer.
+func (o *runObserver) Resending(err error, in time.Duration) {
+	o.talk.Warn("resending", fmt.Sprintf("the task was not accepted; again in %s: %s", in.Round(100*time.Millisecond), explain(err)))
+}
+
+// AnswerLost implements runner.Observer.
+func (o *runObserver) AnswerLost(err error) {
+	o.talk.Warn("answer-lost", "it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
+	o.stop()
+	o.waiting = o.talk.Wait("waiting", "waiting for a callback")
+}
+
+// AcceptedTwice implements runner.Observer.
+func (o *runObserver) AcceptedTwice(id string) {
+	o.talk.Warn("accepted-twice", "the task was accepted a second time, as "+id+": the cloud had refused the first, and accepted it all the same", term.Field{Name: "requestId", Value: id})
+}
+
+// HumanAsked implements runner.Observer.
+func (o *runObserver) HumanAsked(id string, input narada.HumanInput) {
+	o.talk.Warn("input-required", humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
+}
+
+func (o *runObserver) stop() {
+	if o.waiting != nil {
+		o.waiting()
+		o.waiting = nil
+	}
+}
