@@ -1,0 +1,39 @@
+// Bare is the least program that has narada's libraries in it: startup.sh
+// compares narada's start with that of this one.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+	"golang.ngrok.com/ngrok/v2"
+)
+
+func main() {
+	settings := viper.New()
+	settings.SetDefault("name", "bare")
+	root := &cobra.Command{
+		Use:     settings.GetString("name"),
+		Short:   "Print a version",
+		Version: "0.0.0",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if connect, err := cmd.Flags().GetBool("connect"); err != nil || !connect {
+				return err
+			}
+			// Never asked for: it is here to be linked.
+			agent, err := ngrok.NewAgent()
+			if err != nil {
+				return err
+			}
+			return agent.Connect(cmd.Context())
+		},
+	}
+	root.Flags().Bool("connect", false, "connect to ngrok")
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, color.RedString("error:"), err)
+		os.Exit(1)
+	}
+}
