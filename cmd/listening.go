@@ -50,7 +50,7 @@ func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBod
 	})
 	in.Admit(l.ticket)
 	var others sync.WaitGroup
-	others.Go(func() { l.follow(ctx, endpoint.Events()) })
+	others.Go(func() { eachEvent(ctx.Done(), endpoint.Events(), l.follow) })
 	others.Go(func() { l.announce(ctx, in) })
 	<-ctx.Done()
 	l.s.closeInbox(in)
@@ -148,24 +148,14 @@ func (l *listening) tell(text, event, address string) {
 
 // follow says what befalls the address, and ends the command when it is gone for
 // good.
-func (l *listening) follow(ctx context.Context, events <-chan tunnel.Event) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case event, open := <-events:
-			if !open {
-				return
-			}
-			switch event.Kind {
-			case tunnel.Lost:
-				l.s.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
-			case tunnel.Back:
-				l.s.talk.Info("tunnel-back", "the tunnel is back")
-			case tunnel.Stopped:
-				l.fail(&exitError{code: codeEndpoint, text: eventText("the tunnel was stopped", event), err: event.Err})
-			}
-		}
+func (l *listening) follow(e tunnel.Event) {
+	switch e.Kind {
+	case tunnel.Lost:
+		l.s.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
+	case tunnel.Back:
+		l.s.talk.Info("tunnel-back", "the tunnel is back")
+	case tunnel.Stopped:
+		l.fail(&exitError{code: codeEndpoint, text: eventText("the tunnel was stopped", e), err: e.Err})
 	}
 }
 

@@ -78,33 +78,39 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 		Random:  r.s.app.Random,
 		Refused: r.s.refused,
 	})
-	r.events.Go(func() { r.follow(e.Events()) })
+	r.events.Go(func() { eachEvent(r.quit, e.Events(), r.follow) })
 	return nil
 }
 
 // follow polls faster while the tunnel is gone.
-func (r *running) follow(events <-chan tunnel.Event) {
+func (r *running) follow(e tunnel.Event) {
 	interval := r.s.duration(config.PollInterval)
+	switch e.Kind {
+	case tunnel.Lost:
+		r.s.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+	case tunnel.Stopped:
+		r.s.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", e)+": polling does the job")
+	case tunnel.Back:
+		r.s.talk.Info("tunnel-back", "the tunnel is back")
+		r.poller.SetPace(runner.PaceBeside(interval))
+		return
+	}
+	r.poller.SetPace(runner.PaceAlone(interval))
+	r.poller.Hurry()
+}
+
+// eachEvent calls f for every event until done is closed, or there will be no
+// more.
+func eachEvent(done <-chan struct{}, events <-chan tunnel.Event, f func(tunnel.Event)) {
 	for {
 		select {
-		case <-r.quit:
+		case <-done:
 			return
-		case event, open := <-events:
+		case e, open := <-events:
 			if !open {
 				return
 			}
-			switch event.Kind {
-			case tunnel.Lost:
-				r.s.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
-			case tunnel.Stopped:
-				r.s.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", event)+": polling does the job")
-			case tunnel.Back:
-				r.s.talk.Info("tunnel-back", "the tunnel is back")
-				r.poller.SetPace(runner.PaceBeside(interval))
-				continue
-			}
-			r.poller.SetPace(runner.PaceAlone(interval))
-			r.poller.Hurry()
+			f(e)
 		}
 	}
 }
