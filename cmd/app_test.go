@@ -46,7 +46,7 @@ func TestInterruptEndsAReadOfStdin(t *testing.T) {
 			app.Stdin = stdin
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(10*time.Millisecond, func() { cancel(&signalError{os.Interrupt}) })
-			if code := app.Run(ctx); code != codeSignal || !strings.Contains(stderr.String(), "interrupted") {
+			if code := app.Run(ctx); code != codeSignal || stderr.String() != "error: interrupted: nothing was done\n" {
 				t.Errorf("code %d, stderr %s", code, stderr)
 			}
 		})

@@ -72,6 +72,9 @@ func (s *session) exit(ctx context.Context, err error) int {
 	}
 	code := exitCode(err)
 	if sig := signalOf(ctx); sig != nil && code != codeDone {
+		if code == codeUsage { // a read of stdin was ended: the input is not to blame
+			err = &exitError{text: cause(context.Cause(ctx)) + ": nothing was done"}
+		}
 		code = codeSignal
 	}
 	if text := err.Error(); text != "" {
