@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,6 +82,9 @@ func explain(err error) string {
 		}
 		if failure.Timeout() {
 			return host + " did not answer in time"
+		}
+		if errors.Is(failure.Err, io.EOF) {
+			return host + " closed the connection without an answer"
 		}
 		return "cannot reach " + host + ": " + failure.Err.Error()
 	}

@@ -124,6 +124,11 @@ func runConfigSet(ctx context.Context, s *session, name, value string) error {
 		}
 		value = resolved.Reveal()
 		s.redactor.Hide(resolved)
+		if key.Name == config.APIKey {
+			if _, err := narada.NewClient(value); err != nil {
+				return usageError("", "%s: %v", key.Name, err)
+			}
+		}
 	} else if err := checkSetting(key, value); err != nil {
 		return usageError("", "%s: %v", key.Name, err)
 	}

@@ -38,7 +38,7 @@ It runs until it is interrupted, or until --count or --timeout ends it.`,
 		Example: `  # for a script: wait for the address, use it, take one callback
   rm -f ready.json
   narada listen --count 1 --ready-file ready.json -o json > callback.json &
-  until [ -e ready.json ]; do sleep 0.1; done
+  until [ -e ready.json ]; do kill -0 $! || exit 1; sleep 0.1; done
   jq -r .url ready.json
 
   # on your own machine, without a tunnel

@@ -25,11 +25,15 @@ type running struct {
 	runner *runner.Runner
 	events sync.WaitGroup
 	quit   chan struct{}
+
+	mu      sync.Mutex
+	stopped bool             // no callback can come any more
+	refused map[string]error // IDs whose status calls were given up
 }
 
 func newRunning(s *session, c *cloud) *running {
 	interval := s.duration(config.PollInterval)
-	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{})}
+	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{}), refused: map[string]error{}}
 	r.poller = runner.NewPoller(runner.PollerOptions{
 		Status: s.statusCall(c.client),
 		Offer:  func(a runner.Answer) { r.desk.Offer(a) },
@@ -90,6 +94,7 @@ func (r *running) follow(e tunnel.Event) {
 		r.s.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
 	case tunnel.Stopped:
 		r.s.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", e)+": polling does the job")
+		r.giveUpCallbacks()
 	case tunnel.Back:
 		r.s.talk.Info("tunnel-back", "the tunnel is back")
 		r.poller.SetPace(runner.PaceBeside(interval))
@@ -143,14 +148,35 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 // pollFailed says once a row that status calls fail.
 func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
 	switch {
-	case gaveUp && r.inbox == nil:
-		r.desk.Fail(id, err)
 	case gaveUp:
-		r.s.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
+		r.giveUpPolling(id, err)
 	case inARow == 3:
 		r.s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
 	default:
 		r.s.talk.Detail("poll", "the status call failed: "+explain(err))
+	}
+}
+
+// giveUpPolling ends the wait for a task that only a callback could tell of, if
+// none can come.
+func (r *running) giveUpPolling(id string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inbox == nil || r.stopped {
+		r.desk.Fail(id, err)
+		return
+	}
+	r.refused[id] = err
+	r.s.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
+}
+
+// giveUpCallbacks is giveUpPolling the other way round.
+func (r *running) giveUpCallbacks() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	for id, err := range r.refused {
+		r.desk.Fail(id, err)
 	}
 }
 

@@ -256,8 +256,12 @@ func (s *session) printer(ctx context.Context, o outputFlags) (*printer, error) 
 			return nil, usageError("", "--jq: %v", err)
 		}
 	}
+	stdout := s.app.Stdout
+	if s.app.StdoutTerminal { // the spinner's own, perhaps
+		stdout = s.talk.Over(stdout)
+	}
 	return &printer{
-		Printer: output.NewPrinter(s.talk.Over(s.app.Stdout), s.app.StdoutTerminal, query),
+		Printer: output.NewPrinter(stdout, s.app.StdoutTerminal, query),
 		json:    format == output.JSON || query != nil,
 	}, nil
 }

@@ -153,7 +153,10 @@ func (s *session) reportPending(p *printer, o *statusOptions, r *narada.Result) 
 		s.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), term.Field{Name: "requestId", Value: r.RequestID})
 	}
 	if p.json {
-		if err := p.JSON(r.Raw()); err != nil {
+		switch err := p.JSON(r.Raw()); {
+		case errPipe(err):
+			return codePipe
+		case err != nil:
 			s.say(err)
 			return codeUnexpected
 		}

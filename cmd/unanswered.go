@@ -61,7 +61,11 @@ func (s *session) unanswered(p *printer, err error, c *cloud, resumeWords []stri
 	if c.sandbox {
 		e.text, e.next = fmt.Sprintf("%s: %s ends with the sandbox", why, unfinished.ID), ""
 	}
-	if printErr := p.printUnfinished(unfinished.ID, unfinished.Last); printErr != nil {
+	switch printErr := p.printUnfinished(unfinished.ID, unfinished.Last); {
+	case errPipe(printErr):
+		e.err = printErr
+		s.say(&exitError{code: e.code, text: e.text, next: e.next})
+	case printErr != nil:
 		e.code, e.text = codeUnexpected, printErr.Error()+"; "+e.text
 	}
 	return e

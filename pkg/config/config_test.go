@@ -84,6 +84,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"not YAML", "secret-value", "not valid YAML"},
 		{"broken", "a: b\n  c: secret-value", "not valid YAML (line 2)"},
 		{"a list", "timeout: [secret-value]", "timeout must be a single value"},
+		{"a name twice", "timeout: 5m\nTimeout: 6m\n", "line 2: timeout stands there twice"},
 		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 2: YAML aliases"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
 		{"a number is no duration", "timeout: 30", `"30" is not a duration`},
@@ -140,6 +141,8 @@ func TestWriteKeepsTheRest(t *testing.T) {
 		{"profile", "agent: a\n", "p", NgrokDomain, value("x"), "agent: a\nprofiles:\n  p:\n    ngrok:\n      domain: x\n"},
 		{"comments", "# top\nagent: a # here\n# end\n", "", Agent, value("b"), "# top\nagent: b # here\n# end\n"},
 		{"text that looks like a number", "", "", BrowserWindowID, value("0123"), "browser-window-id: \"0123\"\n"},
+		{"comments alone", "# mine\n", "", Agent, value("b"), "# mine\nagent: b\n"},
+		{"nothing under it yet", "profiles:\n", "p", Agent, value("b"), "profiles:\n  p:\n    agent: b\n"},
 		{"unset", "agent: a\ntimeout: 1m\n", "", Agent, nil, "timeout: 1m\n"},
 		{"unset what is not set", "timeout: 1m\n", "", NgrokDomain, nil, "timeout: 1m\n"},
 	}
@@ -163,6 +166,18 @@ func TestWriteKeepsTheRest(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+func TestUnsetTakesOutSingleValuesOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	before := "profiles:\n  p:\n    api-key: x\n"
+	write(t, path, before)
+	if err := Write(path, "", "profiles", nil); err == nil || !strings.Contains(err.Error(), "profiles is not a single value there") {
+		t.Errorf("got %v", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != before {
+		t.Errorf("the file has %q", got)
 	}
 }
 

@@ -69,6 +69,9 @@ func asWritten(n *yaml.Node, name string, into map[string]string) error {
 			}
 		}
 	case yaml.ScalarNode:
+		if _, twice := into[name]; twice {
+			return fmt.Errorf("line %d: %s stands there twice", n.Line, name)
+		}
 		if n.Tag == "!!null" {
 			n.Value = ""
 		}
@@ -104,7 +107,8 @@ func Write(path, profile, name string, value *string) error {
 			return fileError(path, yamlError(err))
 		}
 	}
-	if len(doc.Content) == 0 {
+	blank := len(doc.Content) == 0
+	if blank {
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
@@ -118,6 +122,9 @@ func Write(path, profile, name string, value *string) error {
 		return fileError(path, err)
 	}
 	var out bytes.Buffer
+	if blank {
+		out.Write(text) // comments alone
+	}
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := enc.Encode(&doc); err != nil {
@@ -132,19 +139,22 @@ func setNode(mapping *yaml.Node, steps []string, value *string) error {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		name, node := mapping.Content[i].Value, mapping.Content[i+1]
 		if strings.EqualFold(name, strings.Join(steps, ".")) {
+			if node.Kind != yaml.ScalarNode {
+				return fmt.Errorf("%s is not a single value there", name)
+			}
 			if value == nil {
 				mapping.Content = append(mapping.Content[:i], mapping.Content[i+2:]...)
 				return nil
 			}
-			if len(steps) > 1 || node.Kind == yaml.ScalarNode {
-				comment := node.LineComment
-				*node = scalar(*value)
-				node.LineComment = comment
-				return nil
-			}
-			return fmt.Errorf("%s is not a single value there", name)
+			comment := node.LineComment
+			*node = scalar(*value)
+			node.LineComment = comment
+			return nil
 		}
 		if len(steps) > 1 && strings.EqualFold(name, steps[0]) {
+			if node.Kind == yaml.ScalarNode && node.Tag == "!!null" { // nothing under it yet
+				*node = yaml.Node{Kind: yaml.MappingNode}
+			}
 			if node.Kind != yaml.MappingNode {
 				return fmt.Errorf("%s is not a mapping there", name)
 			}

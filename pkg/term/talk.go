@@ -114,11 +114,13 @@ func (o *over) Write(p []byte) (int, error) {
 		return o.w.Write(p)
 	}
 	o.talk.mu.Lock()
-	defer o.talk.mu.Unlock()
-	if o.talk.wait != nil {
-		_, _ = io.WriteString(o.talk.w, clearLine)
-		defer o.talk.wait.draw()
+	if o.talk.wait == nil { // a writer that stalls must not hold those who talk
+		o.talk.mu.Unlock()
+		return o.w.Write(p)
 	}
+	defer o.talk.mu.Unlock()
+	_, _ = io.WriteString(o.talk.w, clearLine)
+	defer o.talk.wait.draw()
 	return o.w.Write(p)
 }
 

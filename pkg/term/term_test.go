@@ -159,3 +159,19 @@ func TestSpinnerIsCutToTheTerminal(t *testing.T) {
 		}
 	})
 }
+
+func TestStalledStdoutDoesNotHoldTheTalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		talk := NewTalk(io.Discard, Options{Spinner: true})
+		read, write := io.Pipe()
+		go func() { _, _ = talk.Over(write).Write([]byte("x")) }()
+		synctest.Wait() // it is stuck
+		said := make(chan struct{})
+		go func() {
+			talk.Info("i", "a message")
+			close(said)
+		}()
+		<-said
+		read.Close()
+	})
+}
