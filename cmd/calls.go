@@ -38,6 +38,15 @@ func (s *session) statusCall(c *narada.Client) func(context.Context, string) (*n
 	}
 }
 
+// pollFailing says once a row that status calls fail.
+func (s *session) pollFailing(err error, inARow int) {
+	if inARow == 3 {
+		s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
+		return
+	}
+	s.talk.Detail("poll", "the status call failed: "+explain(err))
+}
+
 // refused says, for -v, that a callback was not accepted.
 func (s *session) refused(r *http.Request, status int, reason error) {
 	s.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(r.Method), status, term.OneLine(reason.Error())),

@@ -51,14 +51,11 @@ func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait boo
 		Pace:   runner.PaceAlone(s.duration(config.PollInterval)),
 		Failed: func(id string, err error, inARow int, gaveUp bool) {
 			l.tasks[id].note(err)
-			switch {
-			case gaveUp:
+			if gaveUp {
 				desk.Fail(id, err)
-			case inARow == 3:
-				s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
-			default:
-				s.talk.Detail("poll", "the status call failed: "+explain(err))
+				return
 			}
+			s.pollFailing(err, inARow)
 		},
 	})
 	l.unlook = l.poller.LookBefore(ctx)

@@ -145,16 +145,12 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 	return r.runner.Run(ctx, t, o)
 }
 
-// pollFailed says once a row that status calls fail.
 func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
-	switch {
-	case gaveUp:
+	if gaveUp {
 		r.giveUpPolling(id, err)
-	case inARow == 3:
-		r.s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
-	default:
-		r.s.talk.Detail("poll", "the status call failed: "+explain(err))
+		return
 	}
+	r.s.pollFailing(err, inARow)
 }
 
 // giveUpPolling ends the wait for a task that only a callback could tell of, if

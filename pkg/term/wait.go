@@ -56,33 +56,32 @@ func (t *Talk) Wait(event, label string) (stop func()) {
 }
 
 func (w *wait) spin() {
-	defer close(w.done)
-	tick := time.NewTicker(frameTime)
-	defer tick.Stop()
-	for {
-		select {
-		case <-w.stop:
-			return
-		case <-tick.C:
-			w.talk.mu.Lock()
-			w.frame++
-			w.draw()
-			w.talk.mu.Unlock()
-		}
-	}
+	w.every(frameTime, func() {
+		w.talk.mu.Lock()
+		defer w.talk.mu.Unlock()
+		w.frame++
+		w.draw()
+	})
 }
 
 func (w *wait) signs(event string) {
+	w.every(signOfLife, func() {
+		elapsed := w.elapsed()
+		w.talk.Info(event, fmt.Sprintf("still %s (%s)", w.label, elapsed), Field{"elapsed", elapsed.Seconds()})
+	})
+}
+
+// every calls f again and again until the wait is stopped.
+func (w *wait) every(pause time.Duration, f func()) {
 	defer close(w.done)
-	tick := time.NewTicker(signOfLife)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		select {
 		case <-w.stop:
 			return
 		case <-tick.C:
-			elapsed := w.elapsed()
-			w.talk.Info(event, fmt.Sprintf("still %s (%s)", w.label, elapsed), Field{"elapsed", elapsed.Seconds()})
+			f()
 		}
 	}
 }
