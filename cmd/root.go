@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/spelling"
 )
 
 func newRoot(s *session) *cobra.Command {
@@ -92,7 +92,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())
 	}
-	near := config.Nearest(word, names)
+	near := spelling.Nearest(word, names)
 	if strings.ContainsAny(word, " \t\n") || near == "" {
 		return usageError("narada run "+shellQuote(strings.Join(args, " ")), "there is no command %q", word)
 	}
@@ -112,7 +112,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		next := cmd.CommandPath() + " --help lists the flags"
-		if near := config.Nearest(name, names); near != "" {
+		if near := spelling.Nearest(name, names); near != "" {
 			next = "did you mean --" + near + "?"
 		}
 		return usageError(next, "there is no flag --%s", name)

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/spelling"
 )
 
 // Layer is a kind of place that a value comes from.
@@ -222,7 +223,7 @@ func (s *Settings) profile(user map[string]string) (map[string]string, error) {
 		return picked, nil
 	}
 	err := fmt.Errorf("there is no profile %q in %s", s.Profile, s.UserFile)
-	if near := Nearest(s.Profile, others); near != "" {
+	if near := spelling.Nearest(s.Profile, others); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
 	return nil, &InvalidError{What: "profile", Err: err}

@@ -197,15 +197,6 @@ func TestWriteThroughALinkKeepsTheLink(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"status", "run", "listen", "api-key"}
-	for word, want := range map[string]string{"stauts": "status", "api_key": "api-key", "listne": "listen", "xyzzyxyz": "", "buy": "", "rn": "run"} {
-		if got := Nearest(word, names); got != want {
-			t.Errorf("%s: %q", word, got)
-		}
-	}
-}
-
 func TestSecretsAreNotShown(t *testing.T) {
 	s, err := Load(place(t, map[string]string{"NARADA_API_KEY": "needle", "NGROK_AUTHTOKEN": "needle", "NARADA_CALLBACK_SECRET": "needle"}), nil)
 	if err != nil {

@@ -2,10 +2,9 @@ package config
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
+	"github.com/narada-cli/narada/pkg/spelling"
 )
 
 // Key is a setting.
@@ -90,21 +89,10 @@ func (e *UnknownKeyError) Hint() string {
 	for _, k := range Keys() {
 		names = append(names, k.Name)
 	}
-	if near := Nearest(e.Name, names); near != "" {
+	if near := spelling.Nearest(e.Name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "narada config list shows all settings"
-}
-
-// Nearest returns the candidate that looks most like word, "" when none does.
-func Nearest(word string, candidates []string) string {
-	best, distance := "", max(1, len(word)/3)+1
-	for _, c := range candidates {
-		if d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(c)); d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
 }
 
 // Check reports what is wrong with a value for the key. It never repeats a

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
 // The limits of rules.
@@ -73,21 +73,15 @@ func ParseRules(doc []byte) (*Rules, error) {
 	if len(doc) > maxRules {
 		return nil, fmt.Errorf("the rules are larger than %d MiB", maxRules>>20)
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(doc, &root); err != nil {
-		return nil, yamlError(err)
-	}
-	if err := refuseAliases(&root); err != nil {
-		return nil, err
+	root, err := yamljson.Parse(doc)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(doc))
 	dec.KnownFields(true)
 	var d document
 	if err := dec.Decode(&d); err != nil && !errors.Is(err, io.EOF) {
 		return nil, yamlError(err)
-	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, errors.New("rules: more than one YAML document")
 	}
 	rules := &Rules{}
 	if d.Delay != nil {
@@ -97,7 +91,7 @@ func ParseRules(doc []byte) (*Rules, error) {
 	for i := range d.Rules {
 		r, err := d.Rules[i].rule()
 		if err != nil {
-			return nil, fmt.Errorf("rules: rule %d%s: %w", i+1, lineOfRule(&root, i), err)
+			return nil, fmt.Errorf("rules: rule %d%s: %w", i+1, lineOfRule(root, i), err)
 		}
 		rules.list = append(rules.list, r)
 	}
@@ -106,28 +100,16 @@ func ParseRules(doc []byte) (*Rules, error) {
 
 // lineOfRule words where a rule begins, "" when that cannot be told.
 func lineOfRule(root *yaml.Node, i int) string {
-	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
+	if root == nil {
 		return ""
 	}
-	top := root.Content[0].Content
+	top := root.Content
 	for k := 0; k+1 < len(top); k += 2 {
 		if top[k].Value == "rules" && i < len(top[k+1].Content) {
 			return fmt.Sprintf(" (line %d)", top[k+1].Content[i].Line)
 		}
 	}
 	return ""
-}
-
-func refuseAliases(n *yaml.Node) error {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return fmt.Errorf("rules: line %d: aliases and anchors are not understood", n.Line)
-	}
-	for _, child := range n.Content {
-		if err := refuseAliases(child); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // yamlError takes the names of Go's types out of the decoder's messages.
@@ -167,7 +149,7 @@ func (d *ruleDoc) rule() (r rule, err error) {
 	}
 	r.text = d.Text
 	if !d.StructuredOutput.IsZero() {
-		if r.structured, err = toJSON(&d.StructuredOutput); err != nil {
+		if r.structured, err = yamljson.Encode(&d.StructuredOutput); err != nil {
 			return r, fmt.Errorf("structuredOutput: %w", err)
 		}
 	}
@@ -279,82 +261,5 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a duration between 0s and 24h, such as 1.5s", n.Line, n.Value)}}
 	}
 	*d = duration(parsed)
-	return nil
-}
-
-// toJSON writes a YAML value as JSON, with the members in their order and
-// numbers as they stand there.
-func toJSON(n *yaml.Node) (json.RawMessage, error) {
-	var b bytes.Buffer
-	if err := writeJSON(&b, n); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-func writeJSON(b *bytes.Buffer, n *yaml.Node) error {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return writeObject(b, n)
-	case yaml.SequenceNode:
-		b.WriteByte('[')
-		for i, item := range n.Content {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if err := writeJSON(b, item); err != nil {
-				return err
-			}
-		}
-		b.WriteByte(']')
-		return nil
-	}
-	var value any
-	switch n.ShortTag() {
-	case "!!int", "!!float":
-		if json.Valid([]byte(n.Value)) {
-			b.WriteString(n.Value)
-			return nil
-		}
-		if err := n.Decode(&value); err != nil {
-			return yamlError(err)
-		}
-	case "!!bool", "!!null":
-		if err := n.Decode(&value); err != nil {
-			return yamlError(err)
-		}
-	default: // dates too: JSON has none
-		value = n.Value
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("line %d: %s cannot be written as JSON", n.Line, n.Value)
-	}
-	b.Write(text)
-	return nil
-}
-
-func writeObject(b *bytes.Buffer, n *yaml.Node) error {
-	seen := make(map[string]bool)
-	b.WriteByte('{')
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" || seen[key.Value] {
-			return fmt.Errorf("line %d: a name in an object must be a text, and stand there once", key.Line)
-		}
-		seen[key.Value] = true
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(key.Value)
-		if err != nil {
-			return err
-		}
-		b.Write(append(name, ':'))
-		if err := writeJSON(b, n.Content[i+1]); err != nil {
-			return err
-		}
-	}
-	b.WriteByte('}')
 	return nil
 }

@@ -76,10 +76,10 @@ func TestRulesThatAreRefused(t *testing.T) {
 		"retry in the past":       {"rules:\n  - faults: {dispatch: {status: 429, retryAfter: -1}}", "rules: rule 1 (line 2): faults.dispatch: retryAfter: -1 is not a number of seconds"},
 		"repeated too often":      {"rules:\n  - faults: {callback: {repeated: 1001}}", "rules: rule 1 (line 2): faults.callback.repeated: 1001 is not between 0 and 1000"},
 		"not a number in JSON":    {"rules:\n  - structuredOutput: [.nan]", "rules: rule 1 (line 2): structuredOutput: line 2: .nan cannot be written as JSON"},
-		"name twice in the data":  {"rules:\n  - structuredOutput:\n      a: 1\n      a: 2", "rules: rule 1 (line 2): structuredOutput: line 4: a name in an object must be a text, and stand there once"},
+		"name twice in the data":  {"rules:\n  - structuredOutput:\n      a: 1\n      a: 2", "rules: rule 1 (line 2): structuredOutput: line 4: \"a\" stands there twice"},
 		"an anchor":               {"rules:\n  - text: &a x", "rules: line 2: aliases and anchors are not understood"},
 		"an alias":                {"x: &a [1]\nrules: *a", "rules: line 1: aliases and anchors are not understood"},
-		"two documents":           {"delay: 1s\n---\ndelay: 2s", "rules: more than one YAML document"},
+		"two documents":           {"delay: 1s\n---\ndelay: 2s", "rules: line 2: a second document begins"},
 		"not YAML":                {"rules: [", "rules: line 1: did not find expected node content"},
 		"too large":               {strings.Repeat("#", maxRules+1), "the rules are larger than 1 MiB"},
 	}
