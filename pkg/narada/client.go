@@ -31,6 +31,7 @@ type Client struct {
 	base      *url.URL
 	key       string
 	http      *http.Client
+	storage   *http.Client // for presigned URLs: without the API key
 	userAgent string
 }
 
@@ -86,6 +87,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	if c.http.Transport == nil {
 		c.http.Transport = NewTransport()
 	}
+	c.storage = &http.Client{Transport: c.http.Transport, CheckRedirect: c.http.CheckRedirect}
 	return c, nil
 }
 
@@ -136,15 +138,10 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 	if err != nil {
 		return "", &DispatchError{Err: err}
 	}
-	// The headers' way into the connection is what tells a request that was
-	// never sent from one whose answer was lost; the text of the error does not.
-	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-
 	const path = "/remote-dispatch"
-	answer, err := c.call(ctx, http.MethodPost, path, body)
+	answer, maybe, err := c.callOnce(ctx, path, body)
 	if err != nil {
-		return "", &DispatchError{Maybe: maybeAccepted(err, wrote.Load()), Err: err}
+		return "", &DispatchError{Maybe: maybe, Err: err}
 	}
 	var accepted struct {
 		RequestID string `json:"requestId"`
@@ -153,6 +150,17 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "there is no requestId in the answer"}}
 	}
 	return accepted.RequestID, nil
+}
+
+// callOnce is call for a POST that must not take effect twice. When it fails,
+// maybe says whether it may have had its effect.
+func (c *Client) callOnce(ctx context.Context, path string, body []byte) (answer []byte, maybe bool, err error) {
+	// The headers' way into the connection is what tells a request that was
+	// never sent from one whose answer was lost; the text of the error does not.
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+	answer, err = c.call(ctx, http.MethodPost, path, body)
+	return answer, err != nil && maybeAccepted(err, wrote.Load()), err
 }
 
 func maybeAccepted(err error, wrote bool) bool {
@@ -233,7 +241,8 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return readAnswer(resp, method, path)
+	bare, _, _ := strings.Cut(path, "?")
+	return readAnswer(resp, method, bare)
 }
 
 func readAnswer(resp *http.Response, method, path string) ([]byte, error) {

@@ -20,7 +20,9 @@ func newTestClient(t *testing.T, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	c, err := NewClient("key-1", WithBaseURL(server.URL+"/fast/v2/"), WithTransport(server.Client().Transport), WithUserAgent("test/1"))
+	transport := NewTransport()
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := NewClient("key-1", WithBaseURL(server.URL+"/fast/v2/"), WithTransport(transport), WithUserAgent("test/1"))
 	if err != nil {
 		t.Fatal(err)
 	}

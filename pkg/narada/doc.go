@@ -14,9 +14,14 @@
 //	result, err := client.Wait(ctx, id)
 //	fmt.Println(result.Text())
 //
-// Dispatch and Status make one attempt a call, so that the caller decides what
-// is tried again; Wait rides out failures that may pass. A dispatch has no
-// idempotency key: DispatchError says whether it may have been accepted all the
+// Upload gives a file to the cloud, for a dispatch to name; StartSession starts a
+// cloud browser for tasks to run in, whose Downloads can be fetched, and
+// StopSession ends it.
+//
+// All but Wait make one attempt a call, so that the caller decides what is tried
+// again; Wait rides out failures that may pass, which Temporary tells from
+// others. A dispatch has no idempotency key, nor has the start of a session:
+// DispatchError and SessionError say whether it may have been accepted all the
 // same, which is what to look at before sending it twice.
 //
 // The package depends on nothing but the standard library. It is one of the

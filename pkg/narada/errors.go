@@ -34,8 +34,10 @@ func (e *APIError) Unauthorized() bool {
 }
 
 // Temporary reports whether the same call may succeed later: 408, 429 and 5xx.
-func (e *APIError) Temporary() bool {
-	return e.StatusCode == http.StatusRequestTimeout || e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= 500
+func (e *APIError) Temporary() bool { return temporaryStatus(e.StatusCode) }
+
+func temporaryStatus(code int) bool {
+	return code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500
 }
 
 // AnswerError is an answer that cannot be what the API sends: another content
@@ -67,21 +69,41 @@ func (e *DispatchError) Unwrap() error { return e.Err }
 // Retryable reports whether the dispatch may be sent again without the danger
 // of running the task twice, and whether that may help: it surely was not
 // accepted, and the cause may pass.
-func (e *DispatchError) Retryable() bool {
-	if e.Maybe {
+func (e *DispatchError) Retryable() bool { return retryable(e.Maybe, e.Err) }
+
+// SessionError is a call to start a session that gave no session ID.
+type SessionError struct {
+	// Maybe is true when a session may have been started all the same. It then
+	// runs until its own timeout.
+	Maybe bool
+	Err   error
+}
+
+func (e *SessionError) Error() string { return "start a session: " + e.Err.Error() }
+
+// Unwrap returns the cause: an *APIError, an *AnswerError or a network error.
+func (e *SessionError) Unwrap() error { return e.Err }
+
+// Retryable reports whether the call may be made again without the danger of
+// starting two sessions, and whether that may help.
+func (e *SessionError) Retryable() bool { return retryable(e.Maybe, e.Err) }
+
+// retryable reports whether a call that has an effect may be made again.
+func retryable(maybe bool, err error) bool {
+	if maybe {
 		return false
 	}
-	if api, ok := errors.AsType[*APIError](e.Err); ok {
+	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Temporary()
 	}
-	if _, ok := errors.AsType[*AnswerError](e.Err); ok {
+	if _, ok := errors.AsType[*AnswerError](err); ok {
 		return false
 	}
 	return true
 }
 
-// maybeAccepted reports whether a dispatch that was answered with this error
-// may have been accepted. 429 is a refusal, and so is 503 when it says when to
+// maybeAccepted reports whether a call that was answered with this error may have
+// had its effect. 429 is a refusal, and so is 503 when it says when to
 // come back; a 502 or 504 of a gateway says nothing of what became of the
 // request behind it.
 func (e *APIError) maybeAccepted() bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -31,8 +32,10 @@ type Request struct {
 	SecretVariables       map[string]string            `json:"secretVariables,omitempty"`
 	MCPServers            []MCPServer                  `json:"mcpServers,omitempty"`
 	Credentials           map[string]map[string]string `json:"userResourceCredentials,omitempty"`
-	ReasoningMode         ReasoningMode                `json:"reasoningMode,omitempty"` // built-in agents only
-	CallbackURL           string                       `json:"callbackUrl,omitempty"`   // public https
+	ReasoningMode         ReasoningMode                `json:"reasoningMode,omitempty"`         // built-in agents only
+	CriticContext         json.RawMessage              `json:"criticContext,omitempty"`         // object: what a critic is to judge
+	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty"` // object: the trace that this task continues
+	CallbackURL           string                       `json:"callbackUrl,omitempty"`           // public https
 	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty"`
 	CallbackSecret        string                       `json:"callbackSecret,omitempty"`
 
@@ -171,37 +174,45 @@ func (r *Request) Validate() error {
 // masked stands in the place of every secret value.
 const masked = "***"
 
-// Masked returns a copy of r that is safe to show: the values of secret
-// variables, credentials, MCP authentication, callback headers and the callback
-// secret are replaced by ***.
+// Masked returns a copy of r that is safe to show: every secret value is
+// replaced by ***.
 func (r *Request) Masked() *Request {
+	return r.WithSecrets(func(_, _ string) string { return masked })
+}
+
+// WithSecrets returns a copy of r in which replace has the say over every secret
+// value: those of secret variables, credentials, MCP authentication, callback
+// headers and the callback secret. It is given the value and its place in the
+// body, as secretVariables.pw or mcpServers.0.authentication.bearerToken.
+func (r *Request) WithSecrets(replace func(place, value string) string) *Request {
 	m := *r
-	m.SecretVariables = maskValues(r.SecretVariables)
-	m.CallbackHeaders = maskValues(r.CallbackHeaders)
+	m.SecretVariables = replaceValues("secretVariables", r.SecretVariables, replace)
+	m.CallbackHeaders = replaceValues("callbackHeaders", r.CallbackHeaders, replace)
 	if r.CallbackSecret != "" {
-		m.CallbackSecret = masked
+		m.CallbackSecret = replace("callbackSecret", r.CallbackSecret)
 	}
 	if r.Credentials != nil {
 		m.Credentials = make(map[string]map[string]string, len(r.Credentials))
 		for service, values := range r.Credentials {
-			m.Credentials[service] = maskValues(values)
+			m.Credentials[service] = replaceValues("userResourceCredentials."+service, values, replace)
 		}
 	}
-	m.MCPServers = append([]MCPServer(nil), r.MCPServers...)
+	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
-		auth := &m.MCPServers[i].Authentication
+		place, auth := fmt.Sprintf("mcpServers.%d.authentication", i), &m.MCPServers[i].Authentication
 		if auth.BearerToken != "" {
-			auth.BearerToken = masked
+			auth.BearerToken = replace(place+".bearerToken", auth.BearerToken)
 		}
-		auth.CustomHeaders = append([]MCPHeader(nil), auth.CustomHeaders...)
+		auth.CustomHeaders = slices.Clone(auth.CustomHeaders)
 		for j := range auth.CustomHeaders {
-			auth.CustomHeaders[j].Value = masked
+			header := &auth.CustomHeaders[j]
+			header.Value = replace(place+".customHeaders."+header.Key, header.Value)
 		}
 	}
 	if r.Extra != nil {
 		m.Extra = make(map[string]json.RawMessage, len(r.Extra))
 		for name, value := range r.Extra {
-			m.Extra[name] = maskExtra(name, value)
+			m.Extra[name] = replaceExtra(name, value, replace)
 		}
 	}
 	return &m
@@ -213,23 +224,27 @@ var secretFields = []string{
 	"secretVariables", "mcpServers", "userResourceCredentials", "callbackHeaders", "callbackSecret",
 }
 
-// maskExtra knows a secret field in any case: a server may be as lenient.
-func maskExtra(name string, value json.RawMessage) json.RawMessage {
+// replaceExtra knows a secret field in any case: a server may be as lenient.
+func replaceExtra(name string, value json.RawMessage, replace func(place, value string) string) json.RawMessage {
 	for _, secret := range secretFields {
 		if strings.EqualFold(name, secret) {
-			return json.RawMessage(`"` + masked + `"`)
+			text, err := encode(replace(name, string(value)))
+			if err != nil { // cannot be: it is a string
+				return nil
+			}
+			return text
 		}
 	}
 	return value
 }
 
-func maskValues(values map[string]string) map[string]string {
+func replaceValues(place string, values map[string]string, replace func(place, value string) string) map[string]string {
 	if values == nil {
 		return nil
 	}
 	m := make(map[string]string, len(values))
-	for name := range values {
-		m[name] = masked
+	for name, value := range values {
+		m[name] = replace(place+"."+name, value)
 	}
 	return m
 }

@@ -50,10 +50,13 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 
 // Temporary reports whether a call that failed with err may succeed when it is
 // made again later: a network error, an answer that was not the API's, or an
-// *APIError that is Temporary.
+// *APIError or *StorageError that is Temporary.
 func Temporary(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Temporary()
+	}
+	if storage, ok := errors.AsType[*StorageError](err); ok {
+		return storage.Temporary()
 	}
 	if odd, ok := errors.AsType[*AnswerError](err); ok {
 		return odd.StatusCode < 300

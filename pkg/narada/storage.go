@@ -1,0 +1,101 @@
+package narada
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// StorageError is an answer of the storage behind a presigned URL that is not a
+// success.
+type StorageError struct {
+	Method, Host string
+	StatusCode   int
+	Code         string        // as AccessDenied, "" when the answer has none
+	Message      string        // in one line, "" when the answer has none
+	RetryAfter   time.Duration // 0 when the header is not there
+}
+
+// Error gives method, host, status, code and message in one line.
+func (e *StorageError) Error() string {
+	text := fmt.Sprintf("%s to the storage at %s: %d %s", e.Method, e.Host, e.StatusCode, http.StatusText(e.StatusCode))
+	for _, part := range []string{e.Code, e.Message} {
+		if part != "" {
+			text += ": " + part
+		}
+	}
+	return text
+}
+
+// Temporary reports whether the same may succeed later, with a presigned URL of
+// its own: 408, 429 and 5xx.
+func (e *StorageError) Temporary() bool { return temporaryStatus(e.StatusCode) }
+
+// store makes a request with a presigned URL. Its errors leave the URL's query
+// out, which has the signature in it.
+func (c *Client) store(req *http.Request) (*http.Response, error) {
+	if err := c.checkPresigned(req.URL); err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", c.userAgent)
+	resp, err := c.storage.Do(req)
+	if failure, ok := errors.AsType[*url.Error](err); ok {
+		bare := *req.URL
+		bare.RawQuery = ""
+		return nil, &url.Error{Op: failure.Op, URL: bare.String(), Err: failure.Err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		return nil, storageError(req, resp)
+	}
+	return resp, nil
+}
+
+// checkPresigned refuses an address that would show a file to the network. Plain
+// http is for an API that is on this machine itself.
+func (c *Client) checkPresigned(u *url.URL) error {
+	local := u.Scheme == "http" && IsLoopback(u.Hostname()) && c.base.Scheme == "http"
+	if u.Host == "" || u.Scheme != "https" && !local {
+		return fmt.Errorf("the presigned URL is not an https URL: %s://%s", u.Scheme, u.Host)
+	}
+	return nil
+}
+
+// storageError reads the storage's error, which is S3's XML.
+func storageError(req *http.Request, resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	e := &StorageError{Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode}
+	e.RetryAfter, _ = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	var said struct {
+		Code    string `xml:"Code"`
+		Message string `xml:"Message"`
+	}
+	if xml.Unmarshal(body, &said) == nil {
+		e.Code, e.Message = oneLine(said.Code), oneLine(said.Message)
+	}
+	return e
+}
+
+// presigned asks the API for something with a presigned URL in it.
+func (c *Client) presigned(ctx context.Context, method, path string, body []byte, address func([]byte) string) (*url.URL, error) {
+	answer, err := c.call(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	text := address(answer)
+	u, err := url.Parse(text)
+	if text == "" || err != nil {
+		bare, _, _ := strings.Cut(path, "?")
+		return nil, &AnswerError{method, bare, http.StatusOK, "there is no URL in the answer"}
+	}
+	return u, nil
+}

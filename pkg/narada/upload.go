@@ -1,0 +1,284 @@
+package narada
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// File is a file to upload.
+type File struct {
+	Name     string    // what the agent sees; the part after the last slash is sent, without control characters
+	MIMEType string    // "": MIMEType(Name)
+	Size     int64     // bytes that Body has, exactly
+	Body     io.Reader // read once
+}
+
+// Uploaded is a file that the cloud has.
+type Uploaded struct {
+	Key      string // what a dispatch names it by
+	Filename string
+	MIMEType string
+}
+
+// Attachment returns the file as a dispatch's attachment.
+func (u *Uploaded) Attachment() *Attachment { return &Attachment{Key: u.Key} }
+
+// Variable returns the file as the value of an input variable.
+func (u *Uploaded) Variable() FileVariable {
+	return FileVariable{ID: u.Key, Filename: u.Filename, MIMEType: u.MIMEType}
+}
+
+// FileVariable is an uploaded file as the value of an input variable, at any
+// depth.
+type FileVariable struct {
+	ID       string // the upload's key
+	Filename string
+	MIMEType string
+}
+
+// MarshalJSON writes the form that the cloud knows uploaded files by.
+func (v FileVariable) MarshalJSON() ([]byte, error) {
+	return encode(struct {
+		Source   string `json:"source"`
+		ID       string `json:"id"`
+		Filename string `json:"filename"`
+		MIMEType string `json:"mimeType"`
+	}{"remoteDispatchUpload", v.ID, v.Filename, v.MIMEType})
+}
+
+// ErrFileChanged is the error of an upload whose file has another length than
+// was said.
+var ErrFileChanged = errors.New("the file's length changed while it was read")
+
+// continueFrom is the size from which on the storage is asked whether it wants
+// the file before it is sent.
+const continueFrom = 1 << 20
+
+// Upload sends a file to the cloud's storage, for use in a dispatch. It asks the
+// API for a presigned URL and posts the file there, without the API key; the
+// file is streamed. It makes one attempt: another one is a whole Upload, with a
+// Body that starts at the beginning.
+//
+// An error is an *APIError or *AnswerError of the first call, a *StorageError of
+// the second, a network error, ErrFileChanged, or what Body's Read returned.
+func (c *Client) Upload(ctx context.Context, f File) (*Uploaded, error) {
+	u := &Uploaded{Filename: baseName(f.Name), MIMEType: f.MIMEType}
+	if u.MIMEType == "" {
+		u.MIMEType = MIMEType(u.Filename)
+	}
+	form, err := c.presignPost(ctx, u.Filename)
+	if err != nil {
+		return nil, err
+	}
+	if u.Key, err = form.key(); err != nil {
+		return nil, err
+	}
+	head, tail, contentType, err := form.around(u)
+	if err != nil {
+		return nil, err
+	}
+	body := &exactReader{r: f.Body, left: f.Size}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, form.url.String(), io.MultiReader(bytes.NewReader(head), body, bytes.NewReader(tail)))
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = int64(len(head)) + f.Size + int64(len(tail))
+	req.Header.Set("Content-Type", contentType)
+	if f.Size >= continueFrom {
+		req.Header.Set("Expect", "100-continue")
+	}
+	resp, err := c.store(req)
+	if failed := body.failure(); failed != nil {
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, fmt.Errorf("upload %s: %w", u.Filename, failed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, resp.Body.Close()
+}
+
+// UploadFile is Upload for a file of the disk. An empty file, a folder and what
+// is not a regular file are errors.
+func (c *Client) UploadFile(ctx context.Context, path string) (*Uploaded, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("upload %s: not a regular file", path)
+	case info.Size() == 0:
+		return nil, fmt.Errorf("upload %s: the file is empty", path)
+	}
+	return c.Upload(ctx, File{Name: filepath.Base(path), Size: info.Size(), Body: f})
+}
+
+// presignedPost is a form that the storage takes one file with.
+type presignedPost struct {
+	url    *url.URL
+	fields []member // in their order, the values JSON strings
+}
+
+const presignPath = "/remote-dispatch/generate-file-upload-presigned-post"
+
+func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPost, error) {
+	body, err := encode(map[string]string{"filename": filename})
+	if err != nil {
+		return nil, err
+	}
+	form := &presignedPost{}
+	form.url, err = c.presigned(ctx, http.MethodPost, presignPath, body, func(answer []byte) string {
+		var said struct {
+			URL    string          `json:"url"`
+			Fields json.RawMessage `json:"fields"`
+		}
+		_ = json.Unmarshal(answer, &said) // what is missing is told below
+		form.fields, _ = members(said.Fields)
+		return said.URL
+	})
+	return form, err
+}
+
+func (p *presignedPost) key() (string, error) {
+	value, _ := single(p.fields, "key")
+	var key string
+	if json.Unmarshal(value, &key) != nil || key == "" {
+		return "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, "there is no key in the answer"}
+	}
+	return key, nil
+}
+
+// around returns what goes before and after the file in the form's body. The
+// file comes last: the storage does not look at what follows it.
+func (p *presignedPost) around(u *Uploaded) (head, tail []byte, contentType string, err error) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, m := range p.fields {
+		var value string
+		if json.Unmarshal(m.value, &value) != nil || strings.ContainsFunc(m.name, unicode.IsControl) {
+			return nil, nil, "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, fmt.Sprintf("the form's field %q is not text", m.name)}
+		}
+		if err := w.WriteField(m.name, value); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	if _, err := w.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {multipart.FileContentDisposition("file", u.Filename)},
+		"Content-Type":        {u.MIMEType},
+	}); err != nil {
+		return nil, nil, "", err
+	}
+	n := b.Len()
+	if err := w.Close(); err != nil {
+		return nil, nil, "", err
+	}
+	return b.Bytes()[:n], b.Bytes()[n:], w.FormDataContentType(), nil
+}
+
+// exactReader reads exactly so many bytes of r, and fails where r has fewer or
+// more.
+type exactReader struct {
+	r    io.Reader
+	left int64
+
+	mu     sync.Mutex // the body is still read when an early answer has come
+	failed error
+}
+
+// Read implements io.Reader.
+func (e *exactReader) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		switch n, err := io.ReadFull(e.r, make([]byte, 1)); {
+		case n > 0:
+			return 0, e.fail(nil)
+		case err != io.EOF:
+			return 0, e.fail(err)
+		}
+		return 0, io.EOF
+	}
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	switch {
+	case err == io.EOF && e.left > 0:
+		return n, e.fail(nil)
+	case err == io.EOF:
+		return n, nil // the next Read looks for more
+	case err != nil:
+		return n, e.fail(err)
+	}
+	return n, nil
+}
+
+func (e *exactReader) fail(err error) error {
+	if err == nil {
+		err = ErrFileChanged
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failed = err
+	return err
+}
+
+func (e *exactReader) failure() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failed
+}
+
+// baseName is the part of a name after its last slash, of either kind, as it can
+// stand in a header.
+func baseName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name[strings.LastIndexAny(name, `/\`)+1:], "_"))
+}
+
+// mimeTypes are those of files that people hand to agents. They are not asked of
+// the machine, so that a file has the same type everywhere.
+var mimeTypes = map[string]string{
+	".avif": "image/avif", ".bmp": "image/bmp", ".css": "text/css", ".csv": "text/csv", ".doc": "application/msword",
+	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".eml":  "message/rfc822", ".gif": "image/gif", ".gz": "application/gzip", ".htm": "text/html", ".html": "text/html",
+	".ics": "text/calendar", ".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".js": "text/javascript", ".json": "application/json",
+	".md": "text/markdown", ".mp3": "audio/mpeg", ".mp4": "video/mp4", ".odp": "application/vnd.oasis.opendocument.presentation",
+	".ods": "application/vnd.oasis.opendocument.spreadsheet", ".odt": "application/vnd.oasis.opendocument.text",
+	".pdf": "application/pdf", ".png": "image/png", ".ppt": "application/vnd.ms-powerpoint",
+	".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	".rtf":  "application/rtf", ".svg": "image/svg+xml", ".tif": "image/tiff", ".tiff": "image/tiff", ".tsv": "text/tab-separated-values",
+	".txt": "text/plain", ".wav": "audio/x-wav", ".webm": "video/webm", ".webp": "image/webp", ".xls": "application/vnd.ms-excel",
+	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".xml":  "text/xml", ".yaml": "application/yaml", ".yml": "application/yaml", ".zip": "application/zip",
+}
+
+// MIMEType returns the type of a file by its name's ending,
+// application/octet-stream where that says nothing.
+func MIMEType(name string) string {
+	ending := strings.ToLower(filepath.Ext(name))
+	if known, ok := mimeTypes[ending]; ok {
+		return known
+	}
+	return "application/octet-stream"
+}
