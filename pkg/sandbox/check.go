@@ -17,6 +17,8 @@ import (
 type dispatch struct {
 	prompt          string
 	browserWindowID *string
+	sessionID       string         // "": none
+	uploads         []uploadUse    // what the body names uploaded files by
 	schema          *schema.Schema // nil: no structured output is asked for
 	callbackURL     string         // "": none
 	callbackHeader  http.Header
@@ -33,11 +35,25 @@ type problem struct {
 // parseDispatch checks a body as the cloud does. Optional members may be null,
 // and unknown ones are let through.
 func parseDispatch(body []byte) (*dispatch, []problem) {
-	top := []any{"body"}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, []problem{missing(top)}
+	value, problems := decodeBody(body)
+	if len(problems) == 0 {
+		problems = dispatchFields([]any{"body"}, value)
 	}
-	var value any
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	d, problems := readDispatch(body)
+	if d != nil {
+		d.uploads = findUploads([]any{"body"}, value, nil)
+	}
+	return d, problems
+}
+
+// decodeBody reads a body as FastAPI does, numbers as they stand there.
+func decodeBody(body []byte) (value any, problems []problem) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, []problem{missing([]any{"body"})}
+	}
 	if err := decodeNumbers(body, &value); err != nil {
 		offset := int64(0)
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -45,10 +61,7 @@ func parseDispatch(body []byte) (*dispatch, []problem) {
 		}
 		return nil, []problem{{"json_invalid", []any{"body", offset}, "JSON decode error: " + err.Error()}}
 	}
-	if list := dispatchFields(top, value); len(list) > 0 {
-		return nil, list
-	}
-	return readDispatch(body)
+	return value, nil
 }
 
 func decodeNumbers(body []byte, into any) error {
@@ -66,24 +79,20 @@ func decodeNumbers(body []byte, into any) error {
 func readDispatch(body []byte) (*dispatch, []problem) {
 	d := &dispatch{}
 	fields := make(map[string]json.RawMessage)
-	read := func(doc []byte, into any) {
-		if len(doc) > 0 {
-			_ = json.Unmarshal(doc, into) // the types have been checked
-		}
-	}
-	read(body, &fields)
-	read(fields["prompt"], &d.prompt)
-	read(fields["browserWindowId"], &d.browserWindowID)
-	read(fields["callbackUrl"], &d.callbackURL)
-	read(fields["callbackSecret"], &d.callbackSecret)
+	fill(body, &fields)
+	fill(fields["prompt"], &d.prompt)
+	fill(fields["browserWindowId"], &d.browserWindowID)
+	fill(fields["cloudBrowserSessionId"], &d.sessionID)
+	fill(fields["callbackUrl"], &d.callbackURL)
+	fill(fields["callbackSecret"], &d.callbackSecret)
 	headers := make(map[string]string)
-	read(fields["callbackHeaders"], &headers)
+	fill(fields["callbackHeaders"], &headers)
 	d.callbackHeader = make(http.Header)
 	for name, value := range headers {
 		d.callbackHeader.Set(name, value)
 	}
 	format := make(map[string]json.RawMessage)
-	read(fields["responseFormat"], &format)
+	fill(fields["responseFormat"], &format)
 	if doc := format["jsonSchema"]; len(doc) > 0 {
 		compiled, err := schema.Compile(doc)
 		if err != nil {
@@ -92,6 +101,51 @@ func readDispatch(body []byte) (*dispatch, []problem) {
 		d.schema = compiled
 	}
 	return d, nil
+}
+
+// fill decodes a document whose types have been checked.
+func fill(doc []byte, into any) {
+	if len(doc) > 0 {
+		_ = json.Unmarshal(doc, into)
+	}
+}
+
+// uploadUse is a place in a dispatch that names an uploaded file.
+type uploadUse struct {
+	at  []any
+	key string
+}
+
+// findUploads collects the attachment and the file variables of a body.
+func findUploads(at []any, value any, list []uploadUse) []uploadUse {
+	switch v := value.(type) {
+	case map[string]any:
+		if key, ok := v["id"].(string); ok && v["source"] == "remoteDispatchUpload" {
+			return append(list, uploadUse{below(at, "id"), key})
+		}
+		if key, ok := v["key"].(string); ok && len(at) == 2 && at[1] == "attachment" {
+			return append(list, uploadUse{below(at, "key"), key})
+		}
+		for _, name := range sortedNames(v) {
+			list = findUploads(below(at, name), v[name], list)
+		}
+	case []any:
+		for i, item := range v {
+			list = findUploads(below(at, i), item, list)
+		}
+	}
+	return list
+}
+
+// checkUploads finds files that were announced and never uploaded.
+func (c *Cloud) checkUploads(d *dispatch) []problem {
+	var list []problem
+	for _, use := range d.uploads {
+		if c.unused(use.key) {
+			list = append(list, problem{"value_error", use.at, "Value error, the file was not uploaded"})
+		}
+	}
+	return list
 }
 
 // check lists what is wrong with a value.

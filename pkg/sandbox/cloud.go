@@ -85,6 +85,10 @@ type Stats struct {
 	CallbackAttempts  int // of genuine callbacks and of those that faults add
 	CallbacksAccepted int // genuine ones, repetitions too
 	CallbacksGivenUp  int // genuine ones that were not accepted in the end
+	Uploads           int // files that came whole
+	SessionsStarted   int
+	SessionsStopped   int // by a call
+	Downloads         int // files that were fetched
 }
 
 // Task is a task that was dispatched and is still remembered.
@@ -118,13 +122,18 @@ type Cloud struct {
 	accepted int     // dispatches so far: the next task's number
 	used     map[faultUse]int
 	stats    Stats
+	storage  storage
+	sessions sessions
 }
 
-// faultUse names a fault of a rule, whose uses are counted.
+// faultUse names a fault of a rule, or of noRule, whose uses are counted.
 type faultUse struct {
 	rule int
 	name string
 }
+
+// noRule stands for the faults of calls that are for no prompt.
+const noRule = -2
 
 // New returns a sandbox that answers requests given to its ServeHTTP.
 func New(o Options) *Cloud {
@@ -155,6 +164,7 @@ func (c *Cloud) Close(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		c.tasks.Wait()
+		c.removeFolder()
 		c.idle()
 		close(ended)
 	}()

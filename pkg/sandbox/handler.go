@@ -17,16 +17,6 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// basePath is the path of the cloud's API. The root answers too, so that both
-// spellings of a base URL work.
-const basePath = "/fast/v2"
-
-const (
-	dispatchPath = "/remote-dispatch"
-	statusPath   = "/remote-dispatch/responses/"
-	configPath   = "/sdk/config"
-)
-
 // answer is what a call gets.
 type answer struct {
 	status    int
@@ -56,7 +46,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, values := range a.header {
 		header[name] = values
 	}
-	if header.Get("Content-Type") == "" {
+	if header.Get("Content-Type") == "" && len(a.body) > 0 {
 		header.Set("Content-Type", "application/json")
 	}
 	header.Set("Cache-Control", "no-store")
@@ -70,37 +60,33 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 	if host := hostOf(r.Host); !narada.IsLoopback(host) {
 		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
 	}
-	path := strings.TrimPrefix(r.URL.Path, basePath)
-	id, isStatus := strings.CutPrefix(path, statusPath)
-	isStatus = isStatus && id != "" && !strings.Contains(id, "/")
-	method := http.MethodGet
-	switch {
-	case path == dispatchPath:
-		method = http.MethodPost
-		defer c.count(func(s *Stats) { s.DispatchCalls++ })
-	case isStatus:
-		defer c.count(func(s *Stats) { s.StatusCalls++ })
-	case path != configPath:
+	call, known := c.route(strings.TrimPrefix(r.URL.Path, basePath))
+	if !known {
 		return detail(http.StatusNotFound, "Not Found")
 	}
-	if r.Method != method {
+	if call.count != nil {
+		defer c.count(call.count)
+	}
+	if r.Method != call.method {
 		a := detail(http.StatusMethodNotAllowed, "Method Not Allowed")
-		a.header = http.Header{"Allow": {method}}
+		a.header = http.Header{"Allow": {call.method}}
 		return a
 	}
-	if !c.authorized(r.Header.Get("x-api-key")) {
+	if !call.open && !c.authorized(r.Header.Get("x-api-key")) {
 		return detail(http.StatusUnauthorized, "Invalid API key")
 	}
-	switch {
-	case path == dispatchPath:
-		return c.dispatch(w, r)
-	case isStatus:
-		return c.status(id)
+	if f := c.options.Rules.fault(call.fault); c.take(noRule, call.fault, f) {
+		return f.answer(call.fault + " failed")
 	}
-	return answer{status: http.StatusOK, body: encode(map[string]any{"packages": map[string]any{
+	return call.serve(w, r)
+}
+
+// config answers GET /sdk/config.
+func (c *Cloud) config(http.ResponseWriter, *http.Request) answer {
+	return success(map[string]any{"packages": map[string]any{
 		"narada":         map[string]string{"min_required_version": "0.0.1"},
 		"narada-pyodide": map[string]string{"min_required_version": "0.0.1"},
-	}})}
+	}})
 }
 
 // authorized compares in constant time, hashing so that lengths are equal.
@@ -126,8 +112,14 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 			"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}})
 	}
 	d, problems := parseDispatch(body)
+	if len(problems) == 0 {
+		problems = c.checkUploads(d)
+	}
 	if len(problems) > 0 {
 		return invalid(problems)
+	}
+	if c.gone(d.sessionID) {
+		return detail(http.StatusNotFound, "Session not found: it has ended")
 	}
 	rule, number := c.options.Rules.find(d.prompt)
 	structured := rule.structured
@@ -165,7 +157,7 @@ func (c *Cloud) status(id string) answer {
 		a = t.rule.statusCalls.answer("status call failed")
 	} else {
 		c.mu.Lock()
-		a = answer{status: http.StatusOK, body: encode(t.statusAnswer())}
+		a = success(t.statusAnswer())
 		c.mu.Unlock()
 	}
 	a.requestID = id
@@ -191,6 +183,9 @@ func (f *fault) answer(name string) answer {
 	}
 	return a
 }
+
+// success is a call's own answer.
+func success(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
 
 // detail is an error as FastAPI words it.
 func detail(status int, text string) answer {

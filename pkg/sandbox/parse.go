@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -27,8 +28,15 @@ const (
 // The document as it is written. Rules has what it means.
 type (
 	document struct {
-		Delay *duration `yaml:"delay"`
-		Rules []ruleDoc `yaml:"rules"`
+		Delay  *duration `yaml:"delay"`
+		Rules  []ruleDoc `yaml:"rules"`
+		Faults struct {
+			Presign  *faultDoc `yaml:"presign"`
+			Upload   *faultDoc `yaml:"upload"`
+			Start    *faultDoc `yaml:"startSession"`
+			Stop     *faultDoc `yaml:"stopSession"`
+			Download *faultDoc `yaml:"download"`
+		} `yaml:"faults"`
 	}
 	ruleDoc struct {
 		Match            string    `yaml:"match"`
@@ -38,7 +46,11 @@ type (
 		StructuredOutput yaml.Node `yaml:"structuredOutput"`
 		Usage            yaml.Node `yaml:"usage"`
 		HumanInput       *humanDoc `yaml:"humanInput"`
-		Faults           struct {
+		Downloads        []struct {
+			Name string `yaml:"name"`
+			Text string `yaml:"text"`
+		} `yaml:"downloads"`
+		Faults struct {
 			Dispatch    *faultDoc `yaml:"dispatch"`
 			AnswerLost  *faultDoc `yaml:"answerLost"`
 			StatusCalls *faultDoc `yaml:"statusCalls"`
@@ -95,7 +107,40 @@ func ParseRules(doc []byte) (*Rules, error) {
 		}
 		rules.list = append(rules.list, r)
 	}
-	return rules, nil
+	return rules, d.callFaults(rules)
+}
+
+// callFaults reads the faults of calls that are for no prompt.
+func (d *document) callFaults(rules *Rules) error {
+	rules.faults = make(map[string]*fault)
+	for name, doc := range map[string]*faultDoc{
+		faultPresign: d.Faults.Presign, faultUpload: d.Faults.Upload, faultStart: d.Faults.Start,
+		faultStop: d.Faults.Stop, faultDownload: d.Faults.Download,
+	} {
+		f, err := doc.fault(false)
+		if err != nil {
+			return fmt.Errorf("rules: faults.%s: %w", name, err)
+		}
+		if f != nil && !f.cut && f.body == nil && (name == faultUpload || name == faultDownload) {
+			body := string(storageAnswer(f.status, storageCode(f.status), http.StatusText(f.status)).body)
+			f.body = &body
+		}
+		rules.faults[name] = f
+	}
+	return nil
+}
+
+// storageCode is S3's word for a status.
+func storageCode(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "AccessDenied"
+	case http.StatusServiceUnavailable:
+		return "SlowDown"
+	case http.StatusInternalServerError:
+		return "InternalError"
+	}
+	return "SandboxFault"
 }
 
 // lineOfRule words where a rule begins, "" when that cannot be told.
@@ -158,6 +203,12 @@ func (d *ruleDoc) rule() (r rule, err error) {
 	}
 	if r.human, err = d.HumanInput.human(); err != nil {
 		return r, fmt.Errorf("humanInput: %w", err)
+	}
+	for _, file := range d.Downloads {
+		r.downloads = append(r.downloads, downloadRule{file.Name, file.Text})
+	}
+	if d.Downloads != nil && r.downloads == nil {
+		r.downloads = []downloadRule{} // none, and not the default
 	}
 	f := &d.Faults
 	if r.dispatch, err = f.Dispatch.fault(false); err != nil {

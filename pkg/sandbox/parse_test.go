@@ -31,12 +31,18 @@ func TestTheDocumentedRulesAreUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(rules.list); n != 6 {
+	if n := len(rules.list); n != 7 {
 		t.Errorf("%d rules", n)
 	}
 	r, _ := rules.find("/Operator look for flights to Berlin")
 	if got, want := string(r.structured), `{"cheapest":129.50,"airlines":["LH","BA"]}`; got != want {
 		t.Errorf("structured output %s, want %s", got, want)
+	}
+	if r, _ := rules.find("a report"); len(r.downloads) != 1 || r.downloads[0] != (downloadRule{"report.csv", "a,b"}) {
+		t.Errorf("downloads %+v", r.downloads)
+	}
+	if f := rules.fault(faultUpload); f == nil || f.status != 403 || !strings.Contains(*f.body, "<Code>AccessDenied</Code>") {
+		t.Errorf("fault %+v", f)
 	}
 	if _, number := rules.find("nothing of that"); number != -1 {
 		t.Errorf("rule %d fits", number)

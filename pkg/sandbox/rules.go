@@ -60,11 +60,33 @@ import (
 //	        repeated: 2                   # the real one two more times
 //	        lost: false                   # true: none at all
 //
+//	  - match: report                     # in a cloud browser session
+//	    downloads:                        # files that the task leaves there; default answer.txt with its text
+//	      - {name: report.csv, text: "a,b"}
+//
+//	# What goes wrong with the other calls, each as a fault of dispatch above.
+//	faults:
+//	  presign: {status: 500}              # asking where to upload to
+//	  upload: {status: 403}               # the storage's; its default body is XML
+//	  startSession: {status: 503, retryAfter: 1}
+//	  stopSession: {status: 500}
+//	  download: {cut: true}               # the storage's
+//
 // Durations are Go's: 300ms, 1.5s, 2m, 1h, up to 24h.
 type Rules struct {
-	delay *time.Duration
-	list  []rule
+	delay  *time.Duration
+	list   []rule
+	faults map[string]*fault // by the names below
 }
+
+// The faults of calls that are for no prompt.
+const (
+	faultPresign  = "presign"
+	faultUpload   = "upload"
+	faultStart    = "startSession"
+	faultStop     = "stopSession"
+	faultDownload = "download"
+)
 
 // rule is how the tasks of some prompts go.
 type rule struct {
@@ -75,10 +97,14 @@ type rule struct {
 	structured json.RawMessage
 	human      *human
 	usage      *usage
+	downloads  []downloadRule // nil: one by default
 
 	dispatch, answerLost, statusCalls *fault
 	callback                          callbackFaults
 }
+
+// downloadRule is a file that a task leaves in its session.
+type downloadRule struct{ name, text string }
 
 // human is a time in which a person is asked.
 type human struct {
@@ -117,4 +143,12 @@ func (r *Rules) find(prompt string) (*rule, int) {
 		}
 	}
 	return &rule{status: narada.StatusSuccess, usage: defaultUsage()}, -1
+}
+
+// fault returns the fault of a call that is for no prompt, nil when it has none.
+func (r *Rules) fault(name string) *fault {
+	if r == nil {
+		return nil
+	}
+	return r.faults[name]
 }

@@ -47,6 +47,29 @@ type (
 		StructuredOutput json.RawMessage `json:"structuredOutput,omitempty"`
 	}
 
+	// startedSession answers the call that starts a session and its window,
+	// bareSession the one that starts a session for a program to drive.
+	startedSession struct {
+		ID       string  `json:"session_id"`
+		Name     *string `json:"session_name"`
+		WindowID string  `json:"browser_window_id"`
+	}
+	bareSession struct {
+		ID         string            `json:"session_id"`
+		CDPURL     string            `json:"cdp_websocket_url"`
+		LoginURL   string            `json:"login_url"`
+		CDPHeaders map[string]string `json:"cdp_auth_headers"`
+	}
+	stoppedSession struct {
+		Success bool   `json:"success"`
+		Message string `json:"message,omitempty"`
+	}
+	downloadShape struct {
+		Key  string `json:"key"`
+		Name string `json:"file_name"`
+		Size int    `json:"size"` // bytes
+	}
+
 	usage struct {
 		Actions int     `json:"actions"`
 		Credits float64 `json:"credits"`

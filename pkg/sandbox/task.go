@@ -116,6 +116,7 @@ func (c *Cloud) finish(t *task) {
 	if !t.completed.After(t.created) {
 		t.completed = t.created.Add(time.Microsecond)
 	}
+	c.leave(t)
 	c.stats.Finished++
 	c.finished = append(c.finished, t)
 	c.forget(0)
