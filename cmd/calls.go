@@ -84,6 +84,9 @@ func explain(err error) string {
 	if failure, ok := errors.AsType[*narada.DispatchError](err); ok {
 		err = failure.Err
 	}
+	if failure, ok := errors.AsType[*narada.SessionError](err); ok {
+		err = failure.Err
+	}
 	if failure, ok := errors.AsType[*url.Error](err); ok {
 		host := failure.URL
 		if u, parseErr := url.Parse(failure.URL); parseErr == nil {
@@ -98,18 +101,4 @@ func explain(err error) string {
 		return "cannot reach " + host + ": " + failure.Err.Error()
 	}
 	return err.Error()
-}
-
-// fieldName is NAME of NAME=JSON.
-func fieldName(field string) string {
-	name, _, _ := strings.Cut(field, "=")
-	return name
-}
-
-func isCallbackField(field string) bool {
-	switch fieldName(field) {
-	case "callbackUrl", "callbackHeaders", "callbackSecret":
-		return true
-	}
-	return false
 }

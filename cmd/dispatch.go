@@ -56,13 +56,19 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	if err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}, args)
+	if o.task.newSession {
+		return usageError("narada session start, then narada dispatch --cloud-session ID; narada session stop ID ends it",
+			"--new-session is for narada run, which waits and stops the session after")
+	}
+	plan, err := s.plan(&o.task, task.Spec{
+		Callback: task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers},
+	}, args)
 	if err != nil {
 		return err
 	}
 	s.warn(plan.Warnings)
-	if o.task.dryRun {
-		return s.dryRun(p, plan.Request)
+	if o.task.previews() {
+		return s.preview(p, &o.task, plan)
 	}
 	c, err := s.cloud()
 	if err != nil {
@@ -70,6 +76,9 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	}
 	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
 	defer cancel()
+	if err := s.upload(ctx, c, plan); err != nil {
+		return err
+	}
 	id, err := s.submit(ctx, c, plan.Request)
 	if id == "" {
 		return err

@@ -106,7 +106,16 @@ func exitCode(err error) int {
 	if e, ok := errors.AsType[*narada.DispatchError](err); ok && e.Maybe {
 		return codeUnknown
 	}
+	if e, ok := errors.AsType[*narada.SessionError](err); ok && e.Maybe {
+		return codeUnknown
+	}
 	if e, ok := errors.AsType[*narada.APIError](err); ok && !e.Temporary() {
+		return codeRefused
+	}
+	if e, ok := errors.AsType[*narada.StorageError](err); ok && !e.Temporary() {
+		return codeRefused
+	}
+	if errors.Is(err, narada.ErrNotStopped) {
 		return codeRefused
 	}
 	if isAPI(err) {
@@ -130,7 +139,8 @@ func isAPI(err error) bool {
 	_, isDispatch := errors.AsType[*narada.DispatchError](err)
 	_, isAnswer := errors.AsType[*narada.AnswerError](err)
 	_, isStatus := errors.AsType[*narada.APIError](err)
-	return isDispatch || isAnswer || isStatus || narada.Temporary(err)
+	_, isSession := errors.AsType[*narada.SessionError](err)
+	return isDispatch || isAnswer || isStatus || isSession || narada.Temporary(err)
 }
 
 // hintOf returns what to do about err.

@@ -47,7 +47,7 @@ prints it: one answer on stdout, one honest exit code.`,
 	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 
 	root.AddCommand(
-		newRun(s), newDispatch(s), newStatus(s), newListen(s), newSandbox(s),
+		newRun(s), newDispatch(s), newStatus(s), newListen(s), newCloudSession(s), newSandbox(s),
 		newConfig(s), newCompletion(s), newVersion(s),
 		newExitCodesTopic(), newEnvironmentTopic(),
 	)

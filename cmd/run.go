@@ -79,28 +79,28 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := o.check(s); err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Callback{}, args)
+	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true}, args)
 	if err != nil {
 		return err
 	}
 	if !o.sandbox {
 		s.warn(plan.Warnings)
 	}
-	if o.task.dryRun {
+	if o.task.previews() {
 		s.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-		return s.dryRun(p, plan.Request)
+		return s.preview(p, &o.task, plan)
 	}
 	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
 	defer cancel()
-	endpoint, err := o.endpoint(s)
-	if err != nil {
-		return err
-	}
 	cloud, stop, err := o.cloud(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	endpoint, err := o.endpoint(s)
+	if err != nil {
+		return err
+	}
 	if err := o.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
@@ -109,11 +109,30 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := r.open(ctx, endpoint, o.via); err != nil {
 		return err
 	}
-	answer, err := r.run(ctx, plan.Request)
-	if err != nil {
-		return s.unanswered(p, err, cloud, s.resumeWords(o.task.schema, o.task.noValidate, o.out))
+	if err := s.upload(ctx, cloud, plan); err != nil {
+		return err
 	}
-	return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	run := func() error { return o.runTask(ctx, s, p, r, plan) }
+	if o.task.newSession {
+		return s.inNewSession(ctx, cloud, plan.Request, run)
+	}
+	return run()
+}
+
+// runTask runs the task and prints its answer.
+func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, r *running, plan *task.Plan) error {
+	answer, err := r.run(ctx, plan.Request)
+	if err == nil {
+		return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	}
+	fate, resume := fateGoesOn, s.resumeWords(o.task.schema, o.task.noValidate, o.out)
+	switch {
+	case o.sandbox:
+		fate, resume = fateSandbox, nil
+	case o.task.newSession:
+		fate = fateSession
+	}
+	return s.unanswered(p, err, fate, resume)
 }
 
 // check finds flags that do not go together.
@@ -125,11 +144,6 @@ func (o *runOptions) check(s *session) error {
 		return usageError("leave one of them out", "--via poll opens no endpoint, and an address for one was given")
 	case o.rules != "" && !o.sandbox:
 		return usageError("add --sandbox", "--rules is for the sandbox")
-	}
-	for _, field := range o.task.fields {
-		if isCallbackField(field) {
-			return usageError("narada dispatch submits a task whose callback goes elsewhere", "--field %s: run makes a callback address of its own", fieldName(field))
-		}
 	}
 	return nil
 }

@@ -168,5 +168,5 @@ func (s *session) sandboxCloud(server *sandbox.Server, key string) (*cloud, erro
 	if client, err = s.newClient(secret.New(key), server.URL()); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	return &cloud{client: client, baseURL: base, sandbox: true}, nil
+	return &cloud{client: client, baseURL: base}, nil
 }

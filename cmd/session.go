@@ -180,7 +180,6 @@ func (s *session) transport() *http.Transport {
 type cloud struct {
 	client  *narada.Client
 	baseURL *url.URL
-	sandbox bool
 }
 
 // cloud makes the client of the API that the settings name.

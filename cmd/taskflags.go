@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
@@ -10,30 +12,55 @@ import (
 
 // taskFlags describe a task, the same on every command that submits one.
 type taskFlags struct {
-	promptFile string
-	raw        bool
-	mode       string
-	session    string
-	schema     string
-	noValidate bool
-	previous   string
-	keepChat   bool
-	gif        bool
-	reasoning  string
-	fields     []string
-	dryRun     bool
+	file        string
+	promptFile  string
+	raw         bool
+	mode        string
+	session     string
+	newSession  bool
+	schema      string
+	noValidate  bool
+	previous    string
+	keepChat    bool
+	gif         bool
+	reasoning   string
+	attach      []string
+	vars        []string
+	jsonVars    []string
+	fileVars    []string
+	secretVars  []string
+	context     []string
+	mcp         string
+	chatHistory string
+	credentials string
+	allowEnv    []string
+	fields      []string
+	dryRun      bool
+	curl        bool
 }
 
 func (t *taskFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.promptFile, "prompt-file", "", "read the prompt from `file`; - is stdin")
+	f.StringVar(&t.file, "task", "", "read the task from `file` (YAML or JSON); - is stdin; other flags win over it")
 	f.String("agent", "", "`agent` that does it: operator, operator-mini, core, core-mini, generalist, or an Agent Studio agent's name")
 	f.BoolVar(&t.raw, "raw", false, "send the prompt as typed, without an agent's prefix")
 	f.String("window", "", "`ID` of the browser window to run in")
 	f.StringVar(&t.mode, "mode", "", "`where` it runs: client, cloud or cloud_browser")
 	f.StringVar(&t.session, "cloud-session", "", "`ID` of the cloud browser session to run in")
+	f.BoolVar(&t.newSession, "new-session", false, "start a cloud browser session for the task, and stop it after (run only)")
 	f.StringVar(&t.schema, "schema", "", "ask for data that fits the JSON Schema in `file`, and check the answer against it")
 	f.BoolVar(&t.noValidate, "no-validate", false, "do not check the answer against the schema")
+	f.StringArrayVar(&t.attach, "attach", nil, "upload `file` and attach it")
+	f.StringArrayVar(&t.vars, "var", nil, "input variable, as `NAME=TEXT` (repeatable)")
+	f.StringArrayVar(&t.jsonVars, "var-json", nil, "input variable, as `NAME=JSON`; JSON may be file:PATH (repeatable)")
+	f.StringArrayVar(&t.fileVars, "var-file", nil, "input variable that is a file to upload, as `NAME=PATH` (repeatable)")
+	f.StringArrayVar(&t.secretVars, "secret-var", nil, "secret variable, as `NAME=REFERENCE`: env:VARIABLE or file:PATH (repeatable)")
+	f.StringArrayVar(&t.context, "context", nil, "additional context, as `NAME=TEXT` (repeatable)")
+	f.StringVar(&t.mcp, "mcp", "", "MCP servers that the agent may call: a list in `file` (YAML or JSON)")
+	f.StringVar(&t.chatHistory, "chat-history", "", "earlier messages: a list in `file` (YAML or JSON)")
+	f.StringVar(&t.credentials, "credentials", "", "credentials by service: an object in `file` (YAML or JSON)")
+	f.StringArrayVar(&t.allowEnv, "allow-env", nil, "let files read the environment variable `NAME` for a secret (repeatable)")
 	f.StringVar(&t.previous, "previous", "", "continue the conversation of the task with this request `ID`")
 	f.BoolVar(&t.keepChat, "keep-chat", false, "do not clear the chat first")
 	f.BoolVar(&t.gif, "gif", false, "record the run as a GIF")
@@ -41,6 +68,7 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 	f.String("time-zone", "", "time `zone` of the task, as Europe/Berlin")
 	f.StringArrayVar(&t.fields, "field", nil, "another field of the request, as `NAME=JSON`; JSON may be file:PATH (repeatable)")
 	f.BoolVar(&t.dryRun, "dry-run", false, "print the request, secrets masked, and send nothing")
+	f.BoolVar(&t.curl, "curl", false, "print the request as a curl command, secrets as environment variables, and send nothing")
 	for name, values := range map[string][]string{
 		"agent":     {"operator", "operator-mini", "core", "core-mini", "generalist"},
 		"mode":      {string(narada.ModeClient), string(narada.ModeCloud), string(narada.ModeCloudBrowser)},
@@ -50,28 +78,44 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 	}
 }
 
+// previews reports whether the request is to be shown, and not to be sent.
+func (t *taskFlags) previews() bool { return t.dryRun || t.curl }
+
 // plan makes a request of the flags, the settings and the prompt, wherever that
-// comes from.
-func (s *session) plan(t *taskFlags, callback task.Callback, args []string) (*task.Plan, error) {
+// comes from. rest is what the command adds to the task.
+func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan, error) {
+	var file *task.File
+	var err error
+	if t.file != "" {
+		if file, err = task.ReadFile(t.file, &s.source); err != nil {
+			return nil, err
+		}
+	}
 	prompt, err := task.ReadPrompt(task.PromptFrom{
-		Args: args, File: t.promptFile, StdinTerminal: s.app.StdinTerminal,
+		Args: args, File: t.promptFile, StdinTerminal: s.app.StdinTerminal, Task: file,
 	}, &s.source)
 	if err != nil {
 		return nil, err
 	}
-	agent, zone := s.settings.Get(config.Agent), s.settings.Get(config.TimeZone)
+	agent, zone, window := s.settings.Get(config.Agent), s.settings.Get(config.TimeZone), s.settings.Get(config.BrowserWindowID)
 	if !zone.Set() {
 		zone.Text = task.MachineZone(s.app.getenv)
 	}
 	if err := checkOrigins(agent, zone); err != nil {
 		return nil, err
 	}
-	plan, err := task.Spec{
-		Prompt: prompt, Agent: agent.Text, AgentFlag: agent.Layer == config.LayerFlag, Raw: t.raw,
-		Window: s.settings.Get(config.BrowserWindowID).Text, Mode: t.mode, CloudSession: t.session,
-		Schema: t.schema, Previous: t.previous, KeepChat: t.keepChat, GIF: t.gif,
-		Reasoning: t.reasoning, TimeZone: zone.Text, Fields: t.fields, Callback: callback,
-	}.Plan(&s.source)
+	spec := rest
+	spec.File, spec.Prompt, spec.Raw = file, prompt, t.raw
+	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
+	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
+	spec.TimeZone, spec.ZoneFlag = zone.Text, zone.Layer == config.LayerFlag
+	spec.Mode, spec.CloudSession, spec.NewSession = t.mode, t.session, t.newSession
+	spec.Schema, spec.Previous, spec.KeepChat, spec.GIF, spec.Reasoning = t.schema, t.previous, t.keepChat, t.gif, t.reasoning
+	spec.Attach, spec.Vars, spec.JSONVars, spec.FileVars = t.attach, t.vars, t.jsonVars, t.fileVars
+	spec.SecretVars, spec.Context, spec.AllowEnv, spec.Fields = t.secretVars, t.context, t.allowEnv, t.fields
+	spec.MCP, spec.ChatHistory, spec.Credentials = t.mcp, t.chatHistory, t.credentials
+	spec.TraceContext = s.app.getenv(task.TraceContextVariable)
+	plan, err := spec.Plan(&s.source)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +135,37 @@ func checkOrigins(agent, zone config.Value) error {
 	return nil
 }
 
-// dryRun prints the request as it would be sent, secrets masked.
-func (s *session) dryRun(p *printer, r *narada.Request) error {
-	body, err := r.Masked().MarshalJSON()
+// preview prints the request, and sends nothing.
+func (s *session) preview(p *printer, t *taskFlags, plan *task.Plan) error {
+	if t.curl {
+		return s.printCurl(p, plan)
+	}
+	for _, u := range plan.Uploads {
+		s.talk.Info("dry-run", u.Key()+" is in the place of the key that "+u.Path+" gets when it is uploaded")
+	}
+	body, err := plan.Request.Masked().MarshalJSON()
 	if err != nil {
 		return usageError("", "%v", err)
 	}
 	return p.JSON(body)
+}
+
+// printCurl prints the request as a curl command.
+func (s *session) printCurl(p *printer, plan *task.Plan) error {
+	if p.json {
+		return usageError("--dry-run prints the request as JSON", "--curl prints a command, and JSON was asked for")
+	}
+	command, names, err := plan.Curl(strings.TrimRight(s.settings.Get(config.BaseURL).Text, "/"))
+	if err != nil {
+		return usageError("", "%v", err)
+	}
+	for _, u := range plan.Uploads {
+		s.talk.Info("curl", "$"+u.Key()+" is the key of "+u.Path+", which is to be uploaded first")
+	}
+	if len(names) > len(plan.Uploads) {
+		s.talk.Info("curl", "secrets are in environment variables; a quotation mark or backslash in one needs a backslash before it")
+	}
+	return p.Text(command)
 }
 
 // callbackFlags say where the cloud sends results to, and what it shows there.

@@ -41,8 +41,16 @@ func (s *session) resumeWords(schema string, noValidate bool, out outputFlags) [
 // lookFirst is the hint for a task of which nobody knows whether it runs.
 const lookFirst = "it may run in the cloud: look there before you run this again"
 
-// unanswered says how a task without an answer stands.
-func (s *session) unanswered(p *printer, err error, c *cloud, resumeWords []string) error {
+// What becomes of a task that nobody waits for any more.
+const (
+	fateGoesOn  = "goes on in the cloud, and there is no call that cancels it"
+	fateSandbox = "ends with the sandbox"
+	fateSession = "ends with its session, which is stopped now"
+)
+
+// unanswered says how a task without an answer stands. Without resume words there
+// is nothing to wait for.
+func (s *session) unanswered(p *printer, err error, fate string, resumeWords []string) error {
 	unfinished, ok := errors.AsType[*runner.UnfinishedError](err)
 	if !ok {
 		return explainDispatch(err)
@@ -53,13 +61,12 @@ func (s *session) unanswered(p *printer, err error, c *cloud, resumeWords []stri
 			text: why + ": it is not known whether the task was accepted"}
 	}
 	e := &exitError{code: codeUnfinished, err: err,
-		text: fmt.Sprintf("%s: %s goes on in the cloud, and there is no call that cancels it", why, unfinished.ID),
-		next: resume(unfinished.ID, resumeWords...)}
+		text: fmt.Sprintf("%s: %s %s", why, unfinished.ID, fate)}
+	if resumeWords != nil {
+		e.next = resume(unfinished.ID, resumeWords...)
+	}
 	if api, ok := errors.AsType[*narada.APIError](unfinished.Cause); ok && api.Unauthorized() {
 		e.code = codeUnauthorized
-	}
-	if c.sandbox {
-		e.text, e.next = fmt.Sprintf("%s: %s ends with the sandbox", why, unfinished.ID), ""
 	}
 	switch printErr := p.printUnfinished(unfinished.ID, unfinished.Last); {
 	case errPipe(printErr):

@@ -18,7 +18,10 @@ type wire struct {
 // RoundTrip implements http.RoundTripper.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
-	w.talk.Detail("request", fmt.Sprintf("> %s %s", r.Method, r.URL.Redacted()))
+	// A presigned URL has its signature in the query.
+	bare := *r.URL
+	bare.RawQuery = ""
+	w.talk.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
 	resp, err := w.next.RoundTrip(r)
 	elapsed := time.Since(start).Round(time.Millisecond)
 	if err != nil {

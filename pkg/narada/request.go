@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -32,12 +33,12 @@ type Request struct {
 	SecretVariables       map[string]string            `json:"secretVariables,omitempty"`
 	MCPServers            []MCPServer                  `json:"mcpServers,omitempty"`
 	Credentials           map[string]map[string]string `json:"userResourceCredentials,omitempty"`
-	ReasoningMode         ReasoningMode                `json:"reasoningMode,omitempty"`         // built-in agents only
-	CriticContext         json.RawMessage              `json:"criticContext,omitempty"`         // object: what a critic is to judge
-	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty"` // object: the trace that this task continues
-	CallbackURL           string                       `json:"callbackUrl,omitempty"`           // public https
+	ReasoningMode         ReasoningMode                `json:"reasoningMode,omitempty"` // built-in agents only
+	CallbackURL           string                       `json:"callbackUrl,omitempty"`   // public https
 	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty"`
 	CallbackSecret        string                       `json:"callbackSecret,omitempty"`
+	CriticContext         json.RawMessage              `json:"criticContext,omitempty"`         // object: what a critic is to judge
+	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty"` // object: the trace that this task continues
 
 	// Extra are members of the body that this package has no field for, sent as
 	// they are. A name that is the name of a field above is an error.
@@ -183,7 +184,8 @@ func (r *Request) Masked() *Request {
 // WithSecrets returns a copy of r in which replace has the say over every secret
 // value: those of secret variables, credentials, MCP authentication, callback
 // headers and the callback secret. It is given the value and its place in the
-// body, as secretVariables.pw or mcpServers.0.authentication.bearerToken.
+// body, as secretVariables.pw or mcpServers.0.authentication.bearerToken, in the
+// same order every time.
 func (r *Request) WithSecrets(replace func(place, value string) string) *Request {
 	m := *r
 	m.SecretVariables = replaceValues("secretVariables", r.SecretVariables, replace)
@@ -193,8 +195,8 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	}
 	if r.Credentials != nil {
 		m.Credentials = make(map[string]map[string]string, len(r.Credentials))
-		for service, values := range r.Credentials {
-			m.Credentials[service] = replaceValues("userResourceCredentials."+service, values, replace)
+		for _, service := range slices.Sorted(maps.Keys(r.Credentials)) {
+			m.Credentials[service] = replaceValues("userResourceCredentials."+service, r.Credentials[service], replace)
 		}
 	}
 	m.MCPServers = slices.Clone(r.MCPServers)
@@ -211,8 +213,8 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	}
 	if r.Extra != nil {
 		m.Extra = make(map[string]json.RawMessage, len(r.Extra))
-		for name, value := range r.Extra {
-			m.Extra[name] = replaceExtra(name, value, replace)
+		for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
+			m.Extra[name] = replaceExtra(name, r.Extra[name], replace)
 		}
 	}
 	return &m
@@ -243,8 +245,8 @@ func replaceValues(place string, values map[string]string, replace func(place, v
 		return nil
 	}
 	m := make(map[string]string, len(values))
-	for name, value := range values {
-		m[name] = replace(place+"."+name, value)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		m[name] = replace(place+"."+name, values[name])
 	}
 	return m
 }

@@ -114,20 +114,6 @@ func (d *dispatching) pause(ctx, calls context.Context, again resend) bool {
 // called once.
 func (d *dispatching) enough() { close(d.accepted) }
 
-// worthwhile reports whether another attempt after pause fits: within the time
-// limit, and for an API that cannot be reached within half a minute. A cloud
-// that answers 429 or 503 is waited for as long as there is time.
-func worthwhile(ctx context.Context, err *narada.DispatchError, start time.Time, pause time.Duration) bool {
-	next := time.Now().Add(pause)
-	if deadline, ok := ctx.Deadline(); ok && next.After(deadline) {
-		return false
-	}
-	if _, answered := errors.AsType[*narada.APIError](err); answered {
-		return true
-	}
-	return next.Sub(start) < unreachableFor
-}
-
 // conclude waits a moment for a call that is under way and returns what came of
 // the dispatch.
 func (d *dispatching) conclude() (string, *narada.DispatchError) {

@@ -135,13 +135,6 @@ func (c *Claim) conclude() (Answer, error) {
 	return a, nil
 }
 
-func retryAfter(err error) time.Duration {
-	if api, ok := errors.AsType[*narada.APIError](err); ok {
-		return api.RetryAfter
-	}
-	return 0
-}
-
 // NotFound reports whether the cloud does not know the request ID, which may
 // pass in the moments after it was given out.
 func NotFound(err error) bool {

@@ -21,12 +21,14 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The limits of what is read. Compiling takes time that grows with the square
-// of the number of subschemas, and comparing numbers takes memory that grows
-// with their exponents.
+// MaxSize is the most bytes that a schema may have: compiling takes time that
+// grows with the square of the number of subschemas.
+const MaxSize = 1 << 20
+
+// The limits of numbers: comparing them takes memory that grows with their
+// exponents.
 const (
-	maxSchema   = 1 << 20 // bytes of a schema
-	maxNumber   = 10_000  // characters of one number
+	maxNumber   = 10_000 // characters of one number
 	maxExponent = 1000
 )
 
@@ -50,8 +52,8 @@ const (
 // the document (or to a draft's own meta-schema, which is built in). Errors say
 // what is wrong in one line.
 func Compile(doc []byte) (*Schema, error) {
-	if len(doc) > maxSchema {
-		return nil, fmt.Errorf("the schema is larger than %d MiB", maxSchema>>20)
+	if len(doc) > MaxSize {
+		return nil, fmt.Errorf("the schema is larger than %d MiB", MaxSize>>20)
 	}
 	value, err := decode(doc)
 	if err != nil {

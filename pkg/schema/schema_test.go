@@ -58,7 +58,7 @@ func TestCompileSaysInOneLineWhatIsWrong(t *testing.T) {
 		"another language":   {`{"$schema":"https://example.com/meta"}`, `refers to "https://example.com/meta"`},
 		"a ref to nowhere":   {`{"$ref":"#/$defs/a"}`, "#/$defs/a"},
 		"a giant number":     {`{"minimum":1e999999999}`, "out of range"},
-		"a schema too large": {`{"title":"` + strings.Repeat("x", maxSchema) + `"}`, "larger than 1 MiB"},
+		"a schema too large": {`{"title":"` + strings.Repeat("x", MaxSize) + `"}`, "larger than 1 MiB"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

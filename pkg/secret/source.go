@@ -84,7 +84,7 @@ func (s *Source) fromStdin() (String, error) {
 	if err != nil {
 		return String{}, err
 	}
-	return read(r, "standard input")
+	return Read(r, "standard input")
 }
 
 func fromFile(path string) (String, error) {
@@ -99,10 +99,12 @@ func fromFile(path string) (String, error) {
 		return String{}, err
 	}
 	defer f.Close()
-	return read(f, path)
+	return Read(f, path)
 }
 
-func read(r io.Reader, name string) (String, error) {
+// Read returns the secret that r has, up to MaxSize bytes, without one trailing
+// newline, LF or CRLF. name is what errors call it.
+func Read(r io.Reader, name string) (String, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	switch {
 	case err != nil:

@@ -12,34 +12,45 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
+// useDispatch is the hint where a command makes a callback address of its own.
+const useDispatch = "narada dispatch submits a task whose callback goes elsewhere"
+
+// callback is --callback-url, --callback-secret and --callback-header.
 func (s Spec) callback(p *Plan, source *secret.Source) error {
-	c := s.Callback
-	if c.URL == "" {
-		if c.Secret != "" || len(c.Headers) > 0 {
+	c, r := s.Callback, p.Request
+	if c.URL != "" {
+		if err := CheckCallbackURL(c.URL); err != nil {
+			return inputError(hintOf(err), "--callback-url: %v", err)
+		}
+		r.CallbackURL = c.URL
+	}
+	if r.CallbackURL == "" {
+		if c.Secret != "" || len(c.Headers) > 0 || r.CallbackSecret != "" || len(r.CallbackHeaders) > 0 {
 			return inputError("add --callback-url URL", "--callback-secret and --callback-header need a callback URL to go to")
 		}
 		return nil
 	}
-	if err := CheckCallbackURL(c.URL); err != nil {
-		return err
-	}
-	p.Request.CallbackURL = c.URL
 	if c.Secret != "" {
 		value, err := source.Resolve(c.Secret)
 		if err != nil {
 			return inputError("", "--callback-secret: %v", err)
 		}
-		p.Request.CallbackSecret = value.Reveal()
-		p.Secrets = append(p.Secrets, value)
+		r.CallbackSecret = value.Reveal()
+		p.hide(value, c.Secret)
 	}
 	headers, err := ParseHeaders(c.Headers, source)
 	if err != nil {
 		return err
 	}
-	if len(headers.Values) > 0 {
-		p.Request.CallbackHeaders = headers.Values
+	for name, value := range headers.Values {
+		if r.CallbackHeaders == nil {
+			r.CallbackHeaders = map[string]string{}
+		}
+		r.CallbackHeaders[name] = value
 	}
-	p.Secrets = append(p.Secrets, headers.Secrets...)
+	for _, ref := range headers.References {
+		p.hide(ref.Value, ref.Text)
+	}
 	p.Warnings = append(p.Warnings, headers.Warnings...)
 	return nil
 }
@@ -49,21 +60,27 @@ func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Fragment != "" || u.User != nil:
-		return inputError("", "--callback-url: %q is not a URL that a callback can go to", address)
+		return inputError("", "%q is not a URL that a callback can go to", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return inputError("the cloud sends callbacks to https addresses only, so that secret and answer stay private on the way",
-			"--callback-url: %q is plain http", address)
+			"%q is plain http", address)
 	}
-	return inputError("", "--callback-url: %q is not an https URL", address)
+	return inputError("", "%q is not an https URL", address)
 }
 
 // Headers are callback headers that were written as flags.
 type Headers struct {
-	Values   map[string]string
-	Secrets  []secret.String
-	Warnings []string
+	Values     map[string]string
+	References []Reference // of those values that are secret
+	Warnings   []string
+}
+
+// Reference is a secret, and what it was written as.
+type Reference struct {
+	Value secret.String
+	Text  string // env:NAME, file:PATH or -; the value itself where it stood there
 }
 
 // ParseHeaders reads "Name: value" texts, the value being text, env:NAME or
@@ -78,8 +95,8 @@ func ParseHeaders(list []string, source *secret.Source) (Headers, error) {
 		case !ok:
 			// What has no colon may be a value alone: it is not repeated.
 			return Headers{}, inputError(`write it as --callback-header 'Authorization: env:NAME'`, "--callback-header: there is no colon between name and value")
-		case !httpguts.ValidHeaderFieldName(name):
-			return Headers{}, inputError("", "--callback-header: %q is not a header's name", name)
+		case checkHeader(name, "") != nil:
+			return Headers{}, inputError("", "--callback-header: %v", checkHeader(name, ""))
 		case seen[http.CanonicalHeaderKey(name)]:
 			return Headers{}, inputError("", "--callback-header: %s is given twice", name)
 		}
@@ -90,18 +107,29 @@ func ParseHeaders(list []string, source *secret.Source) (Headers, error) {
 			if err != nil {
 				return Headers{}, inputError("", "--callback-header: %s: %v", name, err)
 			}
+			h.References = append(h.References, Reference{resolved, value})
 			value = resolved.Reveal()
-			h.Secrets = append(h.Secrets, resolved)
 		case isSensitive(name):
 			h.Warnings = append(h.Warnings, fmt.Sprintf("the value of the callback header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
-			h.Secrets = append(h.Secrets, secret.New(value))
+			h.References = append(h.References, Reference{secret.New(value), value})
 		}
-		if !httpguts.ValidHeaderFieldValue(value) {
-			return Headers{}, inputError("", "--callback-header: the value of %s has a line break or another character that cannot stand in a header", name)
+		if err := checkHeader(name, value); err != nil {
+			return Headers{}, inputError("", "--callback-header: %v", err)
 		}
 		h.Values[name] = value
 	}
 	return h, nil
+}
+
+// checkHeader reports why name and value cannot be a header.
+func checkHeader(name, value string) error {
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return fmt.Errorf("%q is not a header's name", name)
+	case !httpguts.ValidHeaderFieldValue(value):
+		return fmt.Errorf("the value of %s has a line break or another character that cannot stand in a header", name)
+	}
+	return nil
 }
 
 // isSensitive reports whether a header's name says that its value is a secret.

@@ -16,11 +16,13 @@ type PromptFrom struct {
 	Args          []string // the command's arguments
 	File          string   // --prompt-file
 	StdinTerminal bool     // standard input is a terminal, which is not read unasked
+	Task          *File    // --task, nil for none
 }
 
-// ReadPrompt returns the prompt: the one argument, else the file, else standard
-// input, which is also what - means. With an argument standard input is not
-// looked at.
+// ReadPrompt returns the prompt: the one argument, else the file, else the task
+// file's, for which it returns "", else standard input, which is also what -
+// means. With an argument or a task file's prompt standard input is not looked
+// at.
 func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	switch {
 	case len(from.Args) > 1:
@@ -35,6 +37,8 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 			return "", inputError("", "--prompt-file: %v", err)
 		}
 		return checkPrompt(text)
+	case len(from.Args) == 0 && from.File == "" && from.Task != nil && from.Task.Prompt != "":
+		return "", nil
 	case len(from.Args) == 0 && from.File == "" && from.StdinTerminal:
 		return "", inputError(`give one, as in: narada run "count the open issues of cli/cli"`, "no prompt")
 	}
@@ -112,29 +116,47 @@ func knownPrefix(prompt string) string {
 	return ""
 }
 
-// prompt puts the agent's prefix before the prompt.
+// prompt puts the agent's prefix before the prompt. That of a task file has its
+// own already, unless --agent asks for one.
 func (s Spec) prompt() (string, error) {
-	if s.Raw {
+	prompt, raw := s.Prompt, s.Raw
+	if prompt == "" && s.File != nil {
+		prompt, raw = s.File.Prompt, s.Raw || !s.AgentFlag
+	}
+	if raw {
 		if s.AgentFlag {
 			return "", inputError("leave one of them out", "--raw sends the prompt as it is, and --agent would change it")
 		}
-		return s.Prompt, nil
+		return prompt, nil
 	}
 	want, err := prefix(s.Agent)
 	if err != nil {
 		return "", err
 	}
-	has := knownPrefix(s.Prompt)
+	has := knownPrefix(prompt)
 	switch {
-	case has != "" && strings.TrimSpace(strings.TrimPrefix(s.Prompt, strings.TrimSpace(has))) == "":
+	case has != "" && strings.TrimSpace(strings.TrimPrefix(prompt, strings.TrimSpace(has))) == "":
 		return "", inputError("", "the prompt is empty after %s", strings.TrimSpace(has))
 	case has != "" && s.AgentFlag && has != want:
 		return "", inputError("leave one of them out, or send the prompt as it is with --raw",
 			"the prompt starts with %s, and --agent asks for %s", strings.TrimSpace(has), s.Agent)
 	case has != "":
-		return s.Prompt, nil
+		return prompt, nil
 	}
-	return want + s.Prompt, nil
+	return want + prompt, nil
+}
+
+// named is the agent of Agent Studio that the prompt is for, "" when it is for a
+// built-in one or there is no telling.
+func (s Spec) named(prompt string) string {
+	switch {
+	case s.Raw || knownPrefix(prompt) != "" || !strings.HasPrefix(prompt, "/"):
+		return ""
+	case s.Prompt != "" && isBuiltIn(s.Agent): // the slash is the prompt's own
+		return ""
+	}
+	name, _, _ := strings.Cut(prompt[1:], " ")
+	return name
 }
 
 func readAllText(r io.Reader, limit int64) (string, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// maxJSON is the most bytes that a JSON file may have, a JSON Schema too.
+// maxJSON is the most bytes that a JSON or YAML file may have.
 const maxJSON = 4 << 20
 
 // LoadSchema reads and compiles the JSON Schema at path, or on standard input
@@ -26,10 +26,10 @@ func LoadSchema(path string, source *secret.Source) (json.RawMessage, *schema.Sc
 	if path == "-" {
 		var r io.Reader
 		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, maxJSON)
+			text, err = readAllText(r, schema.MaxSize)
 		}
 	} else {
-		text, err = readText(path, maxJSON)
+		text, err = readText(path, schema.MaxSize)
 	}
 	if err != nil {
 		return nil, nil, inputError("", "--schema: %v", err)
@@ -68,7 +68,7 @@ func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 // checkJSON reports where text stops being one JSON value.
 func checkJSON(text string) error {
 	if !utf8.ValidString(text) {
-		return errors.New("not UTF-8 text")
+		return errNotText
 	}
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
@@ -118,10 +118,12 @@ func readBounded(r io.Reader, limit int64) ([]byte, error) {
 func decodeText(b []byte) (string, error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	if !validText(b) {
-		return "", errors.New("not UTF-8 text")
+		return "", errNotText
 	}
 	return string(b), nil
 }
+
+var errNotText = errors.New("not UTF-8 text")
 
 func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
 

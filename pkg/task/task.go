@@ -7,6 +7,7 @@ package task
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,21 +19,39 @@ import (
 // Spec is a task as it was written. The zero value of a field is a flag that
 // was not given.
 type Spec struct {
-	Prompt       string // read already: see ReadPrompt
+	File         *File  // task file, which everything else wins over; nil: none
+	Prompt       string // read already: see ReadPrompt; "": the task file's
 	Agent        string
 	AgentFlag    bool // Agent was asked for by flag, and not by a setting
 	Raw          bool // send the prompt as typed
 	Window       string
+	WindowFlag   bool // so was Window
 	Mode         string
 	CloudSession string
+	NewSession   bool   // one is started for the task
 	Schema       string // path of a JSON Schema, or -
 	Previous     string
 	KeepChat     bool
 	GIF          bool
 	Reasoning    string
 	TimeZone     string
-	Fields       []string // NAME=JSON
+	ZoneFlag     bool // so was TimeZone
+
+	Attach      []string // paths
+	Vars        []string // NAME=TEXT
+	JSONVars    []string // NAME=JSON
+	FileVars    []string // NAME=PATH
+	SecretVars  []string // NAME=reference
+	Context     []string // NAME=TEXT
+	MCP         string   // path, or -
+	ChatHistory string   // path, or -
+	Credentials string   // path, or -
+	AllowEnv    []string // environment variables that a file may ask for
+	Fields      []string // NAME=JSON
+
 	Callback     Callback
+	OwnCallback  bool   // the command makes a callback address of its own
+	TraceContext string // JSON, of the environment
 }
 
 // Callback is where the cloud is to send the result, as it was written.
@@ -42,12 +61,15 @@ type Callback struct {
 	Headers []string // "Name: value", the value or a reference
 }
 
-// Plan is a task that is ready to be sent.
+// Plan is a task that is ready to be sent, once its uploads are done.
 type Plan struct {
 	Request  *narada.Request
+	Uploads  []*Upload
 	Schema   *schema.Schema // what the answer must fit, nil when there is none
 	Secrets  []secret.String
 	Warnings []string
+
+	variables map[string]string // environment variable of a secret's value
 }
 
 // InputError is something wrong with what was written, and nothing was sent.
@@ -61,6 +83,14 @@ func (e *InputError) Error() string { return e.Text }
 // Hint returns what to do.
 func (e *InputError) Hint() string { return e.Next }
 
+// hintOf returns the hint of an error about the input, "" when it has none.
+func hintOf(err error) string {
+	if e, ok := errors.AsType[*InputError](err); ok {
+		return e.Next
+	}
+	return ""
+}
+
 func inputError(next, format string, args ...any) error {
 	return &InputError{Text: fmt.Sprintf(format, args...), Next: next}
 }
@@ -72,20 +102,15 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Request: &narada.Request{
-		Prompt:                prompt,
-		BrowserWindowID:       s.Window,
-		CloudBrowserSessionID: s.CloudSession,
-		PreviousRequestID:     s.Previous,
-	}}
-	if s.KeepChat {
-		p.Request.ClearChat = new(false)
+	p := &Plan{Request: &narada.Request{}, variables: map[string]string{}}
+	if err := s.base(p, source); err != nil {
+		return nil, err
 	}
-	if s.GIF {
-		p.Request.SaveScreenshots = new(true)
-	}
+	p.Request.Prompt = prompt
+	s.overlay(p.Request)
 	steps := []func(*Plan, *secret.Source) error{
-		s.modes, s.timeZone, s.schema, s.callback, s.fields,
+		s.modes, s.place, s.timeZone, s.schema, s.attachment, s.variables, s.context, s.secretVariables,
+		s.documents, s.callback, s.fields, s.traceContext,
 	}
 	for _, step := range steps {
 		if err := step(p, source); err != nil {
@@ -95,28 +120,80 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	return p, nil
 }
 
-func (s Spec) modes(p *Plan, _ *secret.Source) error {
-	r := p.Request
-	switch r.ExecutionMode = narada.ExecutionMode(s.Mode); r.ExecutionMode {
-	case "", narada.ModeClient, narada.ModeCloud, narada.ModeCloudBrowser:
-	default:
-		return inputError("", "--mode: %q is not client, cloud or cloud_browser", s.Mode)
+// overlay puts the flags that need no check over the task file's fields.
+func (s Spec) overlay(r *narada.Request) {
+	if s.Window != "" && (s.WindowFlag || r.BrowserWindowID == "" && !s.NewSession) {
+		r.BrowserWindowID = s.Window
 	}
-	switch r.ReasoningMode = narada.ReasoningMode(s.Reasoning); r.ReasoningMode {
-	case "", narada.ReasoningNone, narada.ReasoningLow, narada.ReasoningMedium, narada.ReasoningHigh:
-	default:
-		return inputError("", "--reasoning: %q is not none, low, medium or high", s.Reasoning)
-	}
-	if s.Reasoning != "" && !s.Raw && !isBuiltIn(s.Agent) && knownPrefix(s.Prompt) == "" {
-		return inputError("leave one of the two out", "--reasoning works with the built-in agents only, and %q is not one", s.Agent)
+	if s.CloudSession != "" {
+		r.CloudBrowserSessionID = s.CloudSession
 	}
 	if s.Previous != "" {
-		if err := narada.CheckRequestID(s.Previous); err != nil {
-			return inputError("", "--previous: %v", err)
+		r.PreviousRequestID = s.Previous
+	}
+	if s.KeepChat {
+		r.ClearChat = new(false)
+	}
+	if s.GIF {
+		r.SaveScreenshots = new(true)
+		delete(r.Extra, "generateGif")
+	}
+	if s.Mode != "" {
+		r.ExecutionMode = narada.ExecutionMode(s.Mode)
+	}
+	if s.Reasoning != "" {
+		r.ReasoningMode = narada.ReasoningMode(s.Reasoning)
+	}
+}
+
+// from is "--mode" where the flag gave the value, else the task file's field.
+func (s Spec) from(flag string, given bool, field string) string {
+	if given || s.File == nil {
+		return flag
+	}
+	return "--task: " + s.File.path + ": " + field
+}
+
+func (s Spec) modes(p *Plan, _ *secret.Source) error {
+	r := p.Request
+	switch r.ExecutionMode {
+	case "", narada.ModeClient, narada.ModeCloud, narada.ModeCloudBrowser:
+	default:
+		return inputError("", "%s: %q is not client, cloud or cloud_browser", s.from("--mode", s.Mode != "", "executionMode"), r.ExecutionMode)
+	}
+	reasoning := s.from("--reasoning", s.Reasoning != "", "reasoningMode")
+	switch r.ReasoningMode {
+	case "", narada.ReasoningNone, narada.ReasoningLow, narada.ReasoningMedium, narada.ReasoningHigh:
+	default:
+		return inputError("", "%s: %q is not none, low, medium or high", reasoning, r.ReasoningMode)
+	}
+	if name := s.named(r.Prompt); name != "" && r.ReasoningMode != "" {
+		return inputError("leave one of the two out", "%s works with the built-in agents only, and %q is not one", reasoning, name)
+	}
+	if r.PreviousRequestID != "" {
+		if err := narada.CheckRequestID(r.PreviousRequestID); err != nil {
+			return inputError("", "%s: %v", s.from("--previous", s.Previous != "", "previousRequestId"), err)
 		}
 	}
-	inClient := r.ExecutionMode == "" && s.CloudSession == "" || r.ExecutionMode == narada.ModeClient
-	if inClient && s.Window == "" {
+	return nil
+}
+
+// place checks where the task is to run.
+func (s Spec) place(p *Plan, _ *secret.Source) error {
+	r := p.Request
+	if r.CloudBrowserSessionID != "" {
+		if err := narada.CheckSessionID(r.CloudBrowserSessionID); err != nil {
+			return inputError("", "%s: %v", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"), err)
+		}
+	}
+	switch {
+	case s.NewSession && r.CloudBrowserSessionID != "":
+		return inputError("leave one of the two out", "--new-session starts a session, and %s names one", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
+	case s.NewSession && r.BrowserWindowID != "":
+		return inputError("leave one of the two out", "--new-session has a window of its own, and %s names one", s.from("--window", s.WindowFlag, "browserWindowId"))
+	}
+	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
+	if inClient && r.BrowserWindowID == "" && !s.NewSession {
 		p.warn(`no browser window: in client mode the cloud needs one (--window, or narada config set browser-window-id ID); ` +
 			`"Authentication" at https://docs.narada.ai says where the ID is shown`)
 	}
@@ -124,13 +201,15 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 }
 
 func (s Spec) timeZone(p *Plan, _ *secret.Source) error {
-	if s.TimeZone == "" {
+	if s.TimeZone != "" && (s.ZoneFlag || p.Request.TimeZone == "") {
+		p.Request.TimeZone = s.TimeZone
+	}
+	if p.Request.TimeZone == "" {
 		return nil
 	}
-	if err := CheckZone(s.TimeZone); err != nil {
-		return inputError("name it as in Europe/Berlin or America/Los_Angeles", "--time-zone: %v", err)
+	if err := CheckZone(p.Request.TimeZone); err != nil {
+		return inputError("name it as in Europe/Berlin or America/Los_Angeles", "%s: %v", s.from("--time-zone", s.ZoneFlag, "timeZone"), err)
 	}
-	p.Request.TimeZone = s.TimeZone
 	return nil
 }
 
@@ -146,6 +225,34 @@ func (s Spec) schema(p *Plan, source *secret.Source) error {
 	return nil
 }
 
+// TraceContextVariable is the environment variable that a program which runs
+// inside a task has its trace in.
+const TraceContextVariable = "NARADA_EXECUTION_TRACE_CONTEXT"
+
+// traceContext continues the trace that the environment names, if nothing else
+// was asked for.
+func (s Spec) traceContext(p *Plan, _ *secret.Source) error {
+	if s.TraceContext == "" || p.Request.ExecutionTraceContext != nil {
+		return nil
+	}
+	if err := checkObject([]byte(s.TraceContext)); err != nil {
+		return inputError("unset it, if you do not know where it comes from", "%s: %v", TraceContextVariable, err)
+	}
+	p.Request.ExecutionTraceContext = json.RawMessage(s.TraceContext)
+	return nil
+}
+
+func checkObject(doc []byte) error {
+	var members map[string]json.RawMessage
+	if err := checkJSON(string(doc)); err != nil {
+		return err
+	}
+	if json.Unmarshal(doc, &members) != nil || members == nil {
+		return errors.New("not a JSON object")
+	}
+	return nil
+}
+
 // fieldOwners names the flag that sets a member of the body which --field must
 // not set too, or must not set at all.
 var fieldOwners = map[string]string{
@@ -153,31 +260,87 @@ var fieldOwners = map[string]string{
 	"executionMode": "--mode", "clearChat": "--keep-chat", "saveScreenshots": "--gif",
 	"previousRequestId": "--previous", "responseFormat": "--schema", "timeZone": "--time-zone",
 	"reasoningMode": "--reasoning", "callbackUrl": "--callback-url", "callbackHeaders": "--callback-header",
-	"callbackSecret": "--callback-secret",
+	"callbackSecret": "--callback-secret", "secretVariables": "--secret-var", "mcpServers": "--mcp",
+	"userResourceCredentials": "--credentials",
 }
 
 func (s Spec) fields(p *Plan, source *secret.Source) error {
+	given := map[string]bool{}
 	for _, field := range s.Fields {
 		name, text, ok := strings.Cut(field, "=")
 		if !ok || name == "" {
 			return inputError(`write it as --field 'NAME=JSON'`, "--field %q has no name and value", field)
 		}
+		if s.OwnCallback && strings.HasPrefix(fieldOwners[name], "--callback-") {
+			return inputError(useDispatch, "--field %s: run makes a callback address of its own", name)
+		}
 		if flag, owned := fieldOwners[name]; owned {
 			return inputError("", "--field %s: use %s for it", name, flag)
 		}
-		if _, twice := p.Request.Extra[name]; twice {
+		if given[name] {
 			return inputError("", "--field %s is given twice", name)
 		}
+		given[name] = true
 		value, err := readJSON(text, source)
+		if err == nil {
+			err = s.setField(p.Request, name, value)
+		}
 		if err != nil {
 			return inputError(`strings need their quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
 		}
-		if p.Request.Extra == nil {
-			p.Request.Extra = map[string]json.RawMessage{}
-		}
-		p.Request.Extra[name] = value
 	}
 	return nil
+}
+
+// setField sets a member of the body that has no flag of its own, or one that
+// builds it up from less than JSON and was not given.
+func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) error {
+	object := func(into *json.RawMessage) error {
+		*into = value
+		return checkObject(value)
+	}
+	whole := func(flag string, given bool, into any) error {
+		if given {
+			return fmt.Errorf("%s sets it too", flag)
+		}
+		return decode(value, into)
+	}
+	switch name {
+	case "criticContext":
+		return object(&r.CriticContext)
+	case "executionTraceContext":
+		return object(&r.ExecutionTraceContext)
+	case "attachment":
+		r.Attachment = nil
+		return whole("--attach", len(s.Attach) > 0, &r.Attachment)
+	case "chatHistory":
+		r.ChatHistory = nil
+		return whole("--chat-history", s.ChatHistory != "", &r.ChatHistory)
+	case "additionalContext":
+		r.AdditionalContext = nil
+		return whole("--context", len(s.Context) > 0, &r.AdditionalContext)
+	case "inputVariables":
+		variables := map[string]json.RawMessage{}
+		err := whole("--var", len(s.Vars)+len(s.JSONVars)+len(s.FileVars) > 0, &variables)
+		r.InputVariables = map[string]any{}
+		for name, value := range variables {
+			r.InputVariables[name] = value
+		}
+		return err
+	}
+	if r.Extra == nil {
+		r.Extra = map[string]json.RawMessage{}
+	}
+	r.Extra[name] = value
+	return nil
+}
+
+// hide notes a secret, and the environment variable that it comes from.
+func (p *Plan) hide(value secret.String, reference string) {
+	p.Secrets = append(p.Secrets, value)
+	if name, ok := strings.CutPrefix(reference, "env:"); ok {
+		p.variables[value.Reveal()] = name
+	}
 }
 
 func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }

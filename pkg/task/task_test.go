@@ -88,8 +88,8 @@ func TestHeaders(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"Authorization": "from-env", "X-Plain": "yes", "Cookie": "a=b"}, h.Values); diff != "" {
 		t.Error(diff)
 	}
-	if len(h.Warnings) != 1 || !strings.Contains(h.Warnings[0], "Cookie") || strings.Contains(h.Warnings[0], "a=b") || len(h.Secrets) != 2 {
-		t.Errorf("%q, %d secrets", h.Warnings, len(h.Secrets))
+	if len(h.Warnings) != 1 || !strings.Contains(h.Warnings[0], "Cookie") || strings.Contains(h.Warnings[0], "a=b") || len(h.References) != 2 {
+		t.Errorf("%q, %d secrets", h.Warnings, len(h.References))
 	}
 }
 

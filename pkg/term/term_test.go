@@ -175,3 +175,47 @@ func TestStalledStdoutDoesNotHoldTheTalk(t *testing.T) {
 		read.Close()
 	})
 }
+
+func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		o     Options
+		wants []string
+		wide  int
+	}{
+		{"wide", Options{Spinner: true, Width: func() int { return 90 }}, []string{" uploading a.csv 0% |                | ( 0 B/4.0 MiB) [0s:0s]", " uploading a.csv 50% |████████        | (2.0/4.0 MiB, 1.7 MiB/s) [1s:1s]"}, 90},
+		{"narrow", Options{Spinner: true, Width: func() int { return 40 }}, []string{" uploading a.csv 50 % of 4.0 MiB"}, 40},
+		{"off a terminal", Options{}, []string{"still uploading a.csv: 50 % of 4.0 MiB (30s)\n"}, 90},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b bytes.Buffer
+				p := NewTalk(&b, tt.o).Progress("upload", "uploading a.csv", 4<<20)
+				time.Sleep(time.Second)
+				p.Add(3 << 20)
+				p.Restart()
+				p.Add(2 << 20)
+				time.Sleep(31 * time.Second)
+				p.Stop()
+				for _, want := range tt.wants {
+					if !strings.Contains(b.String(), want) {
+						t.Errorf("there is no %q in %.2000q", want, b.String())
+					}
+				}
+				for _, line := range strings.Split(b.String(), clearLine) {
+					if n := len([]rune(line)); n > tt.wide {
+						t.Errorf("%d columns: %q", n, line)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestBytesAreWordedForPeople(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB", 5 << 50: "5120.0 TiB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fatih/color"
 )
@@ -12,27 +13,31 @@ const (
 	clearLine  = "\r\x1b[K"
 	frameTime  = 120 * time.Millisecond
 	signOfLife = 30 * time.Second
+	leastLabel = 16 // columns; where a bar leaves fewer, words do
 )
 
 // wait is a spinner on the last line of a terminal, or off one a line of life
 // from time to time.
 type wait struct {
-	talk  *Talk
-	label string
-	start time.Time
-	frame int
-	stop  chan struct{}
-	done  chan struct{}
+	talk     *Talk
+	label    string
+	progress *Progress // nil: how far it is, nobody knows
+	start    time.Time
+	frame    int
+	stop     chan struct{}
+	done     chan struct{}
 }
 
 // Wait shows that the program waits, until the function it returns is called:
 // on a terminal a spinner with the elapsed time, else a line every 30 s. A Talk
 // waits for one thing at a time. Quiet shows nothing.
-func (t *Talk) Wait(event, label string) (stop func()) {
+func (t *Talk) Wait(event, label string) (stop func()) { return t.waitFor(event, label, nil) }
+
+func (t *Talk) waitFor(event, label string, p *Progress) (stop func()) {
 	if t.options.Level <= Quiet {
 		return func() {}
 	}
-	w := &wait{talk: t, label: label, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	w := &wait{talk: t, label: label, progress: p, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	spinner := t.options.Spinner && !t.options.JSON
 	if spinner {
 		t.mu.Lock()
@@ -67,7 +72,11 @@ func (w *wait) spin() {
 func (w *wait) signs(event string) {
 	w.every(signOfLife, func() {
 		elapsed := w.elapsed()
-		w.talk.Info(event, fmt.Sprintf("still %s (%s)", w.label, elapsed), Field{"elapsed", elapsed.Seconds()})
+		text := "still " + w.label
+		if w.progress != nil {
+			text += ": " + w.progress.text()
+		}
+		w.talk.Info(event, fmt.Sprintf("%s (%s)", text, elapsed), Field{"elapsed", elapsed.Seconds()})
 	})
 }
 
@@ -94,13 +103,18 @@ func (w *wait) draw() {
 	if w.talk.options.Color {
 		c.EnableColor()
 	}
-	elapsed := w.elapsed().String()
+	state := w.elapsed().String()
+	if w.progress != nil {
+		if state = w.progress.draw(); utf8.RuneCountInString(state) > w.talk.options.Width()-leastLabel {
+			state = w.progress.text()
+		}
+	}
 	// A line that wraps could not be cleared.
 	label := []rune(OneLine(w.label))
-	if room := w.talk.options.Width() - len(elapsed) - 4; len(label) > room {
+	if room := w.talk.options.Width() - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}
-	_, _ = fmt.Fprintf(w.talk.w, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), elapsed)
+	_, _ = fmt.Fprintf(w.talk.w, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), state)
 }
 
 func (w *wait) elapsed() time.Duration {

@@ -1,0 +1,297 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// newCloudSession is narada session. What the code calls a session is a command's
+// run; a cloud browser session is called so in full.
+func newCloudSession(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "session",
+		Short: "Cloud browser sessions: start, stop, downloads",
+		Long: `A cloud browser session is a browser in the cloud that several tasks can run in,
+one after another. It costs until it is stopped or its timeout has passed.
+
+For one task, narada run --new-session starts a session and stops it after.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSessionStart(s), newSessionStop(s), newSessionDownloads(s))
+	return cmd
+}
+
+type sessionStartOptions struct {
+	out     outputFlags
+	name    string
+	timeout time.Duration
+}
+
+func newSessionStart(s *session) *cobra.Command {
+	var o sessionStartOptions
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start a cloud browser session and print its ID",
+		Long: `start starts a cloud browser session, which can take three minutes, and prints
+its ID and the ID of its browser window, with a tab between them; with -o json
+all that the cloud says of it.
+
+An interrupted start waits up to 30 s for the session that is on its way, and
+stops it.`,
+		Example: `  # start one, run two tasks in it, stop it
+  read -r session window < <(narada session start --name nightly --session-timeout 30m)
+  narada run --cloud-session "$session" --window "$window" "log in to example.com"
+  narada run --cloud-session "$session" --window "$window" "download the report"
+  narada session stop "$session"`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
+				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
+			}
+			return runSessionStart(cmd.Context(), s, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "`name` of the session")
+	f.DurationVar(&o.timeout, "session-timeout", 0, "`time` after which the cloud ends the session (default as the cloud has it)")
+	o.out.add(cmd)
+	f.String("timeout", "", "most `time` for starting (default 20m)")
+	return cmd
+}
+
+func runSessionStart(ctx context.Context, s *session, o *sessionStartOptions) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	c, err := s.cloud()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	defer cancel()
+	started, err := s.startSession(ctx, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
+	if err != nil {
+		return err
+	}
+	s.talk.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
+	if p.json {
+		err = p.JSON(started.Raw())
+	} else {
+		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
+	}
+	if err != nil && !errPipe(err) { // nobody has learned the ID
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(started.ID, "narada", "session", "stop"), err: err}
+	}
+	return err
+}
+
+type sessionStopOptions struct{ status string }
+
+// sessionStatuses are those that a session can be stopped with.
+func sessionStatuses() []string {
+	return []string{string(narada.SessionComplete), string(narada.SessionTerminated), string(narada.SessionFailed), string(narada.SessionTimedOut)}
+}
+
+func newSessionStop(s *session) *cobra.Command {
+	var o sessionStopOptions
+	cmd := &cobra.Command{
+		Use:   "stop ID...",
+		Short: "Stop cloud browser sessions",
+		Long: `stop ends cloud browser sessions. A task that runs in one ends with it. A session
+that has ended already is exit 11.`,
+		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
+  narada session stop --status failed "$session"`,
+		Args: sessionIDs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			if !slices.Contains(sessionStatuses(), o.status) {
+				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
+			}
+			return runSessionStop(cmd.Context(), s, &o, args)
+		},
+	}
+	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
+	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(sessionStatuses(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().String("timeout", "", "most `time` for stopping (default 20m)")
+	return cmd
+}
+
+// sessionIDs checks the arguments of a command that takes session IDs, least of
+// them at the least; 0 is exactly one.
+func sessionIDs(least int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return usageError(cmd.CommandPath()+" --help", "no session ID")
+		case least == 0 && len(args) > 1:
+			return usageError("", "one session ID is wanted, and here are %d arguments", len(args))
+		}
+		for _, id := range args {
+			if err := narada.CheckSessionID(id); err != nil {
+				return usageError("narada session start prints it", "%v", err)
+			}
+		}
+		return nil
+	}
+}
+
+func runSessionStop(ctx context.Context, s *session, o *sessionStopOptions, ids []string) error {
+	c, err := s.cloud()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	defer cancel()
+	worst := codeDone
+	for _, id := range unique(ids) {
+		if err := s.stopSession(ctx, c, id, narada.SessionStatus(o.status)); err != nil {
+			err = &exitError{code: exitCode(err), text: id + ": " + cause(err), next: hintOf(err), err: err}
+			s.say(err)
+			if code := exitCode(err); worse(code, worst) {
+				worst = code
+			}
+			continue
+		}
+		s.talk.Info("session-stopped", id+" was stopped", sessionField(id))
+	}
+	return silent(worst)
+}
+
+// stopSession stops a session, again where that may help: stopping twice does no
+// harm.
+func (s *session) stopSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) error {
+	return runner.Retry(ctx, func(ctx context.Context) error {
+		return c.client.StopSession(ctx, id, status)
+	}, narada.Temporary, s.again("session", id+" was not stopped"))
+}
+
+func sessionField(id string) term.Field { return term.Field{Name: "sessionId", Value: id} }
+
+// The time that a session which nobody will use has to come, and then to be
+// stopped.
+const (
+	startGrace = 30 * time.Second
+	stopLimit  = 20 * time.Second
+)
+
+// startSession starts a session. When ctx ends while it is on its way, it is
+// waited for a while and stopped: nobody would know its ID.
+func (s *session) startSession(ctx context.Context, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
+	waiting := s.talk.Wait("session", "starting a cloud browser session")
+	defer waiting()
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var started *narada.Session
+	done := make(chan error, 1)
+	go func() {
+		done <- runner.Retry(ctx, func(context.Context) (err error) {
+			started, err = c.client.StartSession(calls, r)
+			return err
+		}, func(err error) bool {
+			failure, ok := errors.AsType[*narada.SessionError](err)
+			return ok && failure.Retryable()
+		}, s.again("session", "no session was started"))
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
+		timer := time.AfterFunc(startGrace, cancel)
+		err = <-done
+		timer.Stop()
+	}
+	switch {
+	case err != nil:
+		return nil, notStarted(ctx, err)
+	case ctx.Err() != nil:
+		s.endSession(ctx, c, started.ID, endingStatus(ctx, nil))
+		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": nothing was dispatched"}
+	}
+	return started, nil
+}
+
+// notStarted words why there is no session.
+func notStarted(ctx context.Context, err error) error {
+	failure, ok := errors.AsType[*narada.SessionError](err)
+	text := explain(err)
+	if ctx.Err() != nil {
+		text = cause(context.Cause(ctx))
+	}
+	if ok && failure.Maybe {
+		return &exitError{code: codeUnknown, err: err, text: "it is not known whether a session was started: " + text,
+			next: "one that was started costs until its own timeout: look in the cloud before you run this again"}
+	}
+	e := &exitError{code: exitCode(err), err: err, text: "no session was started: " + text, next: hintOf(err)}
+	if e.code == codeUnreachable {
+		e.next = "it is safe to run this again"
+	}
+	return e
+}
+
+// inNewSession starts a session, has run use it for the request, and stops it
+// whatever comes of that.
+func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (err error) {
+	started, err := s.startSession(ctx, c, narada.SessionRequest{})
+	if err != nil {
+		return err
+	}
+	s.talk.Info("session-started", "the cloud browser session "+started.ID+" was started", sessionField(started.ID))
+	request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
+	returned := false
+	defer func() {
+		status := narada.SessionFailed // run has panicked
+		if returned {
+			status = endingStatus(ctx, err)
+		}
+		s.endSession(ctx, c, started.ID, status)
+	}()
+	err = run()
+	returned = true
+	return err
+}
+
+// endingStatus is how a session ended whose command returns err.
+func endingStatus(ctx context.Context, err error) narada.SessionStatus {
+	switch {
+	case signalOf(ctx) != nil:
+		return narada.SessionTerminated
+	case ctx.Err() != nil:
+		return narada.SessionTimedOut
+	case err == nil || isTaskCode(exitCode(err)):
+		return narada.SessionComplete
+	}
+	return narada.SessionFailed
+}
+
+// endSession stops a session after its command: ctx may have ended.
+func (s *session) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	switch err := s.stopSession(ctx, c, id, status); {
+	case err == nil:
+		s.talk.Info("session-stopped", "the cloud browser session "+id+" was stopped", sessionField(id))
+	case errors.Is(err, narada.ErrNotStopped):
+		s.talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", id, term.OneLine(err.Error())), sessionField(id))
+	default:
+		s.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err),
+			resume(id, "narada", "session", "stop"), sessionField(id))
+	}
+}

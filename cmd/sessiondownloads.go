@@ -1,0 +1,186 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/downloads"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type sessionDownloadsOptions struct {
+	out   outputFlags
+	save  string
+	force bool
+}
+
+func newSessionDownloads(s *session) *cobra.Command {
+	var o sessionDownloadsOptions
+	cmd := &cobra.Command{
+		Use:   "downloads ID",
+		Short: "List what was downloaded in a session, or fetch it",
+		Long: `downloads lists the files that were downloaded in a cloud browser session: name
+and size in bytes, with a tab between them; with -o json an object a line.
+
+With --save it fetches them into a folder and prints their paths. Names are made
+safe: none leads out of the folder. Nothing is overwritten without --force, and a
+file is there whole or not at all.`,
+		Example: `  narada session downloads "$session"
+  narada session downloads --save reports "$session"`,
+		Args: sessionIDs(0),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			if o.force && o.save == "" {
+				return usageError("add --save DIR", "--force is for files that are saved")
+			}
+			return runSessionDownloads(cmd.Context(), s, &o, args[0])
+		},
+	}
+	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `folder`, which is made where it is not there")
+	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files")
+	o.out.add(cmd)
+	cmd.Flags().String("timeout", "", "most `time` for all (default 20m)")
+	return cmd
+}
+
+func runSessionDownloads(ctx context.Context, s *session, o *sessionDownloadsOptions, id string) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	c, err := s.cloud()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	defer cancel()
+	var list []narada.Download
+	err = runner.Retry(ctx, func(ctx context.Context) (err error) {
+		list, err = c.client.Downloads(ctx, id)
+		return err
+	}, narada.Temporary, s.again("downloads", "the files could not be listed"))
+	if err != nil {
+		return &exitError{code: exitCode(err), text: id + ": " + cause(err), next: hintOf(err), err: err}
+	}
+	if len(list) == 0 {
+		s.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
+	}
+	if o.save != "" {
+		return s.saveDownloads(ctx, p, c, o, id, list)
+	}
+	for _, d := range list {
+		if p.json {
+			err = p.JSON(d.Raw())
+		} else {
+			err = p.Text(term.OneLine(d.Name) + "\t" + strconv.FormatInt(d.Size, 10))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveDownloads fetches the files into the folder. What stands in the way is found
+// before anything is fetched.
+func (s *session) saveDownloads(ctx context.Context, p *printer, c *cloud, o *sessionDownloadsOptions, id string, list []narada.Download) error {
+	folder, err := downloads.Open(o.save)
+	if err != nil {
+		return usageError("", "--save: %v", err)
+	}
+	defer folder.Close()
+	var wanted []string
+	for _, d := range list {
+		wanted = append(wanted, d.Name)
+	}
+	names := downloads.Names(wanted)
+	for i, name := range names {
+		if !o.force && folder.Has(name) {
+			return alreadyThere(filepath.Join(o.save, name))
+		}
+		if name != wanted[i] {
+			s.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", wanted[i], filepath.Join(o.save, name)))
+		}
+	}
+	for i, d := range list {
+		path := filepath.Join(o.save, names[i])
+		if err := s.saveOne(ctx, c.client, folder, id, d, names[i], o.force); err != nil {
+			return s.notSaved(ctx, path, err)
+		}
+		if p.json {
+			err = p.JSON(withPath(d.Raw(), path))
+		} else {
+			err = p.Text(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) saveOne(ctx context.Context, c *narada.Client, folder *downloads.Folder, id string, d narada.Download, name string, force bool) error {
+	progress := s.talk.Progress("downloading", "downloading "+name, d.Size)
+	defer progress.Stop()
+	var size int64
+	err := runner.Retry(ctx, func(ctx context.Context) error {
+		body, err := c.OpenDownload(ctx, id, d.Key)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		progress.Restart()
+		size, err = folder.Save(name, &countingReader{body, progress.Add}, force)
+		return err
+	}, func(err error) bool {
+		_, broken := errors.AsType[*downloads.ReadError](err)
+		return broken || narada.Temporary(err)
+	}, s.again("download", "the download of "+name+" failed"))
+	if err == nil && size != d.Size {
+		s.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", name, size, d.Size))
+	}
+	return err
+}
+
+func alreadyThere(path string) error {
+	return usageError("--force overwrites it", "%s is there already", path)
+}
+
+// notSaved words why a file was not saved.
+func (s *session) notSaved(ctx context.Context, path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return alreadyThere(path)
+	}
+	e := &exitError{code: exitCode(err), text: path + ": " + cause(err), next: hintOf(err), err: err}
+	_, broken := errors.AsType[*downloads.ReadError](err)
+	switch {
+	case ctx.Err() != nil:
+		e.code, e.text = codeUnreachable, path+": "+cause(context.Cause(ctx))
+	case broken:
+		e.code = codeUnreachable
+	}
+	return e
+}
+
+// withPath adds where a file was saved to what the cloud says of it.
+func withPath(doc json.RawMessage, path string) json.RawMessage {
+	quoted, err := json.Marshal(path)
+	if err != nil {
+		return doc
+	}
+	head := bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSpace(doc), []byte("}")), " \t\r\n")
+	return append(append(append(bytes.Clone(head), `,"path":`...), quoted...), '}')
+}

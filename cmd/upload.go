@@ -1,0 +1,84 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// upload sends the plan's files to the cloud and puts their keys into the
+// request. Nothing has been dispatched when it fails.
+func (s *session) upload(ctx context.Context, c *cloud, plan *task.Plan) error {
+	for _, u := range plan.Uploads {
+		uploaded, err := s.uploadOne(ctx, c.client, u)
+		if err != nil {
+			return s.notUploaded(ctx, u, err)
+		}
+		u.Done(uploaded)
+		s.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), term.Field{Name: "path", Value: u.Path})
+	}
+	return nil
+}
+
+// uploadOne uploads a file, as a whole again where that may help.
+func (s *session) uploadOne(ctx context.Context, c *narada.Client, u *task.Upload) (uploaded *narada.Uploaded, err error) {
+	progress := s.talk.Progress("uploading", "uploading "+u.Path, u.Size)
+	defer progress.Stop()
+	err = runner.Retry(ctx, func(ctx context.Context) error {
+		f, err := u.Open()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		progress.Restart()
+		uploaded, err = c.Upload(ctx, narada.File{
+			Name: u.Name, MIMEType: u.MIMEType, Size: u.Size, Body: &countingReader{f, progress.Add},
+		})
+		return err
+	}, narada.Temporary, s.again("upload", "the upload of "+u.Path+" failed"))
+	return uploaded, err
+}
+
+// again says that a call is made again.
+func (s *session) again(event, what string) func(error, time.Duration) {
+	return func(err error, in time.Duration) {
+		s.talk.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), explain(err)))
+	}
+}
+
+// notUploaded words why a file could not be uploaded.
+func (s *session) notUploaded(ctx context.Context, u *task.Upload, err error) error {
+	if isInput(err) {
+		return err
+	}
+	e := &exitError{code: exitCode(err), text: "upload of " + u.Path + ": " + explain(err), next: hintOf(err), err: err}
+	switch {
+	case errors.Is(err, narada.ErrFileChanged):
+		e.code, e.text = codeUsage, u.Path+": "+narada.ErrFileChanged.Error()+": nothing was dispatched"
+	case ctx.Err() != nil:
+		e.code, e.text, e.next = codeUnreachable, cause(context.Cause(ctx))+" while "+u.Path+" was uploaded: nothing was dispatched", ""
+	case e.code == codeUnreachable:
+		e.next = "nothing was dispatched: it is safe to run this again"
+	}
+	return e
+}
+
+// countingReader tells how much was read.
+type countingReader struct {
+	r    io.Reader
+	read func(n int)
+}
+
+// Read implements io.Reader.
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.read(n)
+	return n, err
+}

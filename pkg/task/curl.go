@@ -1,0 +1,88 @@
+package task
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// Around the names of shell variables, until the body has been quoted. Unicode
+// keeps both for private use.
+const (
+	variableStart = "\ue000"
+	variableEnd   = "\ue001"
+)
+
+// Curl returns the request as a curl command for a POSIX shell. Secrets stand
+// there as environment variables: those that they came from, else NARADA_ and the
+// secret's place in the request. An upload's key is a variable too, named as
+// Upload.Key says. names lists the variables, but for NARADA_API_KEY.
+//
+// A value goes into a JSON string, so a quotation mark or backslash in it must be
+// escaped.
+func (p *Plan) Curl(baseURL string) (command string, names []string, err error) {
+	seen := map[string]string{} // value by name
+	variable := func(name, value string) string {
+		name = unique(name, value, seen)
+		if _, known := seen[name]; !known {
+			seen[name] = value
+			names = append(names, name)
+		}
+		return variableStart + name + variableEnd
+	}
+	for _, u := range p.Uploads {
+		u.Done(&narada.Uploaded{Key: variable(u.key, u.key), Filename: u.Name, MIMEType: u.MIMEType})
+	}
+	body, err := p.Request.WithSecrets(func(place, value string) string {
+		name, ok := p.variables[value]
+		if !ok {
+			name = "NARADA_" + shellName(place)
+		}
+		return variable(name, value)
+	}).MarshalJSON()
+	if err != nil {
+		return "", nil, err
+	}
+	quoted := quote(string(body))
+	for name := range seen {
+		quoted = strings.ReplaceAll(quoted, variableStart+name+variableEnd, `'"$`+name+`"'`)
+	}
+	return fmt.Sprintf(`curl --fail-with-body -X POST %s \
+  -H 'Content-Type: application/json' \
+  -H "x-api-key: $NARADA_API_KEY" \
+  --data-raw %s`, quote(baseURL+"/remote-dispatch"), quoted), names, nil
+}
+
+// quote writes text as one word of a shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// shellName makes a variable's name of a place: secretVariables.pw is
+// SECRET_VARIABLES_PW.
+func shellName(place string) string {
+	var b strings.Builder
+	lower := false
+	for _, r := range place {
+		switch {
+		case r >= 'A' && r <= 'Z' && lower:
+			b.WriteString("_" + string(r))
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			b.WriteString(strings.ToUpper(string(r)))
+		default:
+			b.WriteByte('_')
+		}
+		lower = r >= 'a' && r <= 'z'
+	}
+	return b.String()
+}
+
+// unique numbers a name that another value has already.
+func unique(name, value string, seen map[string]string) string {
+	candidate := name
+	for n := 2; ; n++ {
+		if other, taken := seen[candidate]; !taken || other == value {
+			return candidate
+		}
+		candidate = fmt.Sprintf("%s_%d", name, n)
+	}
+}

@@ -1,0 +1,160 @@
+package task
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/spelling"
+	"github.com/narada-cli/narada/pkg/yamljson"
+)
+
+// written is a YAML or JSON file of the user's, or one that came with a cloned
+// repository: it may name files of its own folder, and environment variables that
+// were allowed.
+type written struct {
+	disk     folder
+	source   *secret.Source
+	allowEnv []string
+	plan     *Plan
+}
+
+// readDocument reads the YAML or JSON file at path, or on standard input for -,
+// which stands in the working directory.
+func readDocument(path string, source *secret.Source) (json.RawMessage, folder, error) {
+	var text string
+	var err error
+	from := folder{"."}
+	if path == "-" {
+		var r io.Reader
+		if r, err = source.TakeStdin(); err == nil {
+			text, err = readAllText(r, maxJSON)
+		}
+	} else {
+		text, err = readText(path, maxJSON)
+		from = folder{filepath.Dir(path)}
+	}
+	if err != nil {
+		return nil, from, err
+	}
+	doc, err := yamljson.Read([]byte(text))
+	switch {
+	case err != nil:
+		return nil, from, fmt.Errorf("%s: %w", path, err)
+	case doc == nil:
+		return nil, from, fmt.Errorf("%s is empty", path)
+	}
+	return doc, from, nil
+}
+
+// secret resolves a value in a secret place: text, env:NAME of a variable that
+// was allowed, or file:PATH.
+func (w *written) secret(text string) (string, error) {
+	value := secret.New(text)
+	switch kind, name, _ := strings.Cut(text, ":"); kind {
+	case "env":
+		if !slices.Contains(w.allowEnv, name) {
+			return "", fmt.Errorf("the file asks for the environment variable %s; allow it with --allow-env %s", name, name)
+		}
+		var err error
+		if value, err = w.source.Resolve(text); err != nil {
+			return "", err
+		}
+	case "file":
+		f, err := w.disk.open(name)
+		if err != nil {
+			return "", plainError(name, err)
+		}
+		defer f.Close()
+		if value, err = secret.Read(f, name); err != nil {
+			return "", err
+		}
+	}
+	w.plan.hide(value, text)
+	return value.Reveal(), nil
+}
+
+// secrets resolves all values of an object.
+func (w *written) secrets(values map[string]string) error {
+	for name, text := range values {
+		value, err := w.secret(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		values[name] = value
+	}
+	return nil
+}
+
+// decode reads a JSON value into a Go one, without unknown members.
+func decode(doc json.RawMessage, into any) error {
+	if string(doc) == "null" {
+		return fmt.Errorf("must be %s, and is null", typeWord(reflect.TypeOf(into).Elem()))
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := ""
+		if wrong.Field != "" {
+			at = wrong.Field + ": "
+		}
+		return fmt.Errorf("%smust be %s, and is %s", at, typeWord(wrong.Type), article(wrong.Value))
+	}
+	if err == nil {
+		return nil
+	}
+	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		return fmt.Errorf("there is no field %s", name)
+	}
+	return err
+}
+
+// typeWord is what JSON calls the Go type.
+func typeWord(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Pointer:
+		return typeWord(t.Elem())
+	}
+	return "another type"
+}
+
+// article puts "a" or "an" before what encoding/json calls a JSON value.
+func article(value string) string {
+	switch word, _, _ := strings.Cut(value, " "); word {
+	case "string":
+		return "a text"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool":
+		return "true or false"
+	case "number":
+		return "a number"
+	}
+	return value
+}
+
+// near is ": did you mean X?" for the candidate that name looks most like.
+func near(name string, candidates []string) string {
+	if best := spelling.Nearest(name, candidates); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	return ""
+}

@@ -1,0 +1,343 @@
+package task
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// File is a task file: the body of a dispatch in Narada's own names, and attach.
+// It is YAML or JSON. Paths are relative to the file and stay inside its folder.
+// docs/task.schema.json is made of this type.
+type File struct {
+	Prompt                string                       `json:"prompt,omitempty" jsonschema:"What the agent is to do, with the agent's prefix, as it is sent. A prompt on the command line wins over it."`
+	Attach                string                       `json:"attach,omitempty" jsonschema:"Path of a file to upload and attach, relative to this file and inside its folder."`
+	TimeZone              string                       `json:"timeZone,omitempty" jsonschema:"IANA name of the task's time zone, as Europe/Berlin."`
+	BrowserWindowID       string                       `json:"browserWindowId,omitempty" jsonschema:"The browser window to run in; client mode needs one."`
+	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty" jsonschema:"The cloud browser session to run in."`
+	ExecutionMode         narada.ExecutionMode         `json:"executionMode,omitempty" jsonschema:"Where the task runs; client by default."`
+	ClearChat             *bool                        `json:"clearChat,omitempty" jsonschema:"Clear the chat first; true by default."`
+	SaveScreenshots       *bool                        `json:"saveScreenshots,omitempty" jsonschema:"Record the run as a GIF."`
+	PreviousRequestID     string                       `json:"previousRequestId,omitempty" jsonschema:"Request ID of the task whose conversation is continued."`
+	ChatHistory           []narada.ChatMessage         `json:"chatHistory,omitempty" jsonschema:"Turns of an earlier conversation."`
+	AdditionalContext     map[string]string            `json:"additionalContext,omitempty" jsonschema:"Texts that the agent knows beside the prompt."`
+	ResponseFormat        *narada.ResponseFormat       `json:"responseFormat,omitempty" jsonschema:"The form of the structured data that is asked for."`
+	Attachment            *narada.Attachment           `json:"attachment,omitempty" jsonschema:"A file that was uploaded before."`
+	InputVariables        map[string]json.RawMessage   `json:"inputVariables,omitempty" jsonschema:"Values for a custom agent. {file: PATH} at any depth is a file to upload."`
+	SecretVariables       map[string]string            `json:"secretVariables,omitempty" jsonschema:"Values for ${name} in the prompt that the model does not see: text, env:NAME (to be allowed with --allow-env) or file:PATH."`
+	MCPServers            []narada.MCPServer           `json:"mcpServers,omitempty" jsonschema:"MCP servers that the agent may call. Tokens and headers: text, env:NAME or file:PATH."`
+	Credentials           map[string]map[string]string `json:"userResourceCredentials,omitempty" jsonschema:"Credentials by service, salesforce and jira. Values: text, env:NAME or file:PATH."`
+	ReasoningMode         narada.ReasoningMode         `json:"reasoningMode,omitempty" jsonschema:"How much a built-in agent thinks."`
+	CallbackURL           string                       `json:"callbackUrl,omitempty" jsonschema:"https URL that the cloud sends the result to; for narada dispatch only."`
+	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty" jsonschema:"Headers of the callback. Values: text, env:NAME or file:PATH."`
+	CallbackSecret        string                       `json:"callbackSecret,omitempty" jsonschema:"Secret in the callback's body: text, env:NAME or file:PATH."`
+	GenerateGIF           *bool                        `json:"generateGif,omitempty" jsonschema:"The same as saveScreenshots, in the name of the newest documentation."`
+	CriticContext         json.RawMessage              `json:"criticContext,omitempty" jsonschema:"What a critic is to judge: an object."`
+	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty" jsonschema:"The trace that this task continues: an object."`
+
+	path  string
+	disk  folder
+	extra map[string]json.RawMessage // fields that this program does not know
+}
+
+// fields are the names that a task file knows, and where their values go.
+func (f *File) fields() map[string]any {
+	return map[string]any{
+		"prompt": &f.Prompt, "attach": &f.Attach, "timeZone": &f.TimeZone, "browserWindowId": &f.BrowserWindowID,
+		"cloudBrowserSessionId": &f.CloudBrowserSessionID, "executionMode": &f.ExecutionMode, "clearChat": &f.ClearChat,
+		"saveScreenshots": &f.SaveScreenshots, "previousRequestId": &f.PreviousRequestID, "chatHistory": &f.ChatHistory,
+		"additionalContext": &f.AdditionalContext, "responseFormat": &f.ResponseFormat, "attachment": &f.Attachment,
+		"inputVariables": &f.InputVariables, "secretVariables": &f.SecretVariables, "mcpServers": &f.MCPServers,
+		"userResourceCredentials": &f.Credentials, "reasoningMode": &f.ReasoningMode, "callbackUrl": &f.CallbackURL,
+		"callbackHeaders": &f.CallbackHeaders, "callbackSecret": &f.CallbackSecret, "generateGif": &f.GenerateGIF,
+		"criticContext": &f.CriticContext, "executionTraceContext": &f.ExecutionTraceContext,
+	}
+}
+
+// ReadFile reads the task file at path, or on standard input for -. Its errors
+// are about the input.
+func ReadFile(path string, source *secret.Source) (*File, error) {
+	doc, from, err := readDocument(path, source)
+	if err != nil {
+		return nil, inputError("", "--task: %v", err)
+	}
+	f := &File{path: path, disk: from, extra: map[string]json.RawMessage{}}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &members); err != nil || members == nil {
+		return nil, inputError("its fields are those of a dispatch: docs/task.schema.json lists them", "--task: %s is not an object with a task's fields", path)
+	}
+	known := f.fields()
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		into, ok := known[name]
+		switch {
+		case !ok:
+			f.extra[name] = members[name]
+		case string(members[name]) == "null": // left out: the cloud gets no nulls
+		default:
+			if err := decode(members[name], into); err != nil {
+				return nil, f.error(name, err)
+			}
+		}
+	}
+	return f, f.check()
+}
+
+// check finds what is wrong with fields that no other step checks.
+func (f *File) check() error {
+	for name, value := range map[string]json.RawMessage{"criticContext": f.CriticContext, "executionTraceContext": f.ExecutionTraceContext} {
+		if value != nil && value[0] != '{' {
+			return f.error(name, fmt.Errorf("must be an object"))
+		}
+	}
+	if f.Attach != "" && f.Attachment != nil {
+		return f.error("attach", fmt.Errorf("there is an attachment beside it, and a task has one"))
+	}
+	if f.Prompt != "" {
+		if _, err := checkPrompt(f.Prompt); err != nil {
+			return f.error("prompt", err)
+		}
+	}
+	return nil
+}
+
+func (f *File) error(field string, err error) error {
+	return inputError("", "--task: %s: %s: %v", f.path, field, err)
+}
+
+// base makes the request of the task file, which the flags win over.
+func (s Spec) base(p *Plan, source *secret.Source) error {
+	f := s.File
+	if f == nil {
+		return nil
+	}
+	p.Request = &narada.Request{
+		BrowserWindowID: f.BrowserWindowID, CloudBrowserSessionID: f.CloudBrowserSessionID, TimeZone: f.TimeZone,
+		ExecutionMode: f.ExecutionMode, ReasoningMode: f.ReasoningMode, PreviousRequestID: f.PreviousRequestID,
+		ClearChat: f.ClearChat, SaveScreenshots: f.SaveScreenshots, Attachment: f.Attachment,
+		AdditionalContext: maps.Clone(f.AdditionalContext), SecretVariables: maps.Clone(f.SecretVariables),
+		CriticContext: f.CriticContext, ExecutionTraceContext: f.ExecutionTraceContext,
+		Extra: maps.Clone(f.extra),
+	}
+	if f.GenerateGIF != nil {
+		p.Request.Extra["generateGif"] = json.RawMessage(fmt.Sprint(*f.GenerateGIF))
+	}
+	names := slices.Collect(maps.Keys(f.fields()))
+	slices.Sort(names)
+	for _, name := range slices.Sorted(maps.Keys(f.extra)) {
+		p.warn(fmt.Sprintf("--task: %s: the field %q is sent as it is: it is not one that narada knows%s", f.path, name, near(name, names)))
+	}
+	w := &written{disk: f.disk, source: source, allowEnv: s.AllowEnv, plan: p}
+	if err := f.resolve(s, p, w); err != nil {
+		return err
+	}
+	return f.callback(s, p, w)
+}
+
+// resolve reads the fields that name files and secrets.
+func (f *File) resolve(s Spec, p *Plan, w *written) error {
+	fields := namesOf(s.Fields)
+	if f.Attach != "" && len(s.Attach) == 0 && !slices.Contains(fields, "attachment") {
+		if err := p.attach(f.disk, f.Attach); err != nil {
+			return f.error("attach", err)
+		}
+	}
+	overridden := namesOf(s.Vars, s.JSONVars, s.FileVars)
+	for _, name := range slices.Sorted(maps.Keys(f.InputVariables)) {
+		if slices.Contains(overridden, name) || slices.Contains(fields, "inputVariables") {
+			continue
+		}
+		value, err := w.variable(f.InputVariables[name], 0)
+		if err != nil {
+			return f.error("inputVariables: "+name, err)
+		}
+		if p.Request.InputVariables == nil {
+			p.Request.InputVariables = map[string]any{}
+		}
+		p.Request.InputVariables[name] = value
+	}
+	for _, name := range namesOf(s.SecretVars) {
+		delete(p.Request.SecretVariables, name)
+	}
+	if err := w.secrets(p.Request.SecretVariables); err != nil {
+		return f.error("secretVariables", err)
+	}
+	if s.MCP == "" {
+		p.Request.MCPServers = slices.Clone(f.MCPServers)
+		if err := w.checkServers(p.Request.MCPServers); err != nil {
+			return f.error("mcpServers", err)
+		}
+	}
+	if s.ChatHistory == "" {
+		p.Request.ChatHistory = f.ChatHistory
+		if err := checkHistory(f.ChatHistory); err != nil {
+			return f.error("chatHistory", err)
+		}
+	}
+	if s.Credentials == "" {
+		p.Request.Credentials = maps.Clone(f.Credentials)
+		if err := w.resolveCredentials(p.Request.Credentials); err != nil {
+			return f.error("userResourceCredentials", err)
+		}
+	}
+	return f.schema(s, p)
+}
+
+// schema compiles the schema that the file asks for.
+func (f *File) schema(s Spec, p *Plan) error {
+	format := f.ResponseFormat
+	if format == nil || s.Schema != "" {
+		return nil
+	}
+	if format.Type != "jsonSchema" {
+		return f.error("responseFormat", fmt.Errorf("the type %q is not jsonSchema", format.Type))
+	}
+	compiled, err := schema.Compile(format.JSONSchema)
+	if err != nil {
+		return f.error("responseFormat", err)
+	}
+	p.Request.ResponseFormat, p.Schema = format, compiled
+	return nil
+}
+
+// callback takes over where the file wants the callback to go.
+func (f *File) callback(s Spec, p *Plan, w *written) error {
+	if f.CallbackURL == "" && f.CallbackSecret == "" && f.CallbackHeaders == nil {
+		return nil
+	}
+	if s.OwnCallback {
+		return inputError(useDispatch, "--task: %s: it has a callback, and this command makes a callback address of its own", f.path)
+	}
+	if f.CallbackURL != "" && s.Callback.URL == "" {
+		if err := CheckCallbackURL(f.CallbackURL); err != nil {
+			return f.error("callbackUrl", err)
+		}
+	}
+	p.Request.CallbackURL = f.CallbackURL
+	p.Request.CallbackHeaders = maps.Clone(f.CallbackHeaders)
+	if err := w.secrets(p.Request.CallbackHeaders); err != nil {
+		return f.error("callbackHeaders", err)
+	}
+	for name, value := range p.Request.CallbackHeaders {
+		if err := checkHeader(name, value); err != nil {
+			return f.error("callbackHeaders", err)
+		}
+	}
+	if f.CallbackSecret != "" && s.Callback.Secret == "" {
+		value, err := w.secret(f.CallbackSecret)
+		if err != nil {
+			return f.error("callbackSecret", err)
+		}
+		p.Request.CallbackSecret = value
+	}
+	return nil
+}
+
+// namesOf returns the names of NAME=VALUE texts.
+func namesOf(lists ...[]string) []string {
+	var names []string
+	for _, text := range slices.Concat(lists...) {
+		name, _, _ := strings.Cut(text, "=")
+		names = append(names, name)
+	}
+	return names
+}
+
+// maxDepth is how deep an input variable may be nested: reading it takes time that
+// grows with its depth.
+const maxDepth = 100
+
+// variable plans the uploads in an input variable and returns its value: the
+// text as it was written, but for {file: PATH}.
+func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	open, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	next := func() (any, error) {
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		return w.variable(value, depth+1)
+	}
+	switch open {
+	case json.Delim('{'):
+		object := orderedObject{}
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := next()
+			if err != nil {
+				return nil, err
+			}
+			object = append(object, orderedMember{name.(string), value})
+		}
+		if path, ok := object.file(); ok {
+			return w.plan.fileVariable(w.disk, path)
+		}
+		return object, nil
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			value, err := next()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		return list, nil
+	}
+	return doc, nil
+}
+
+// orderedObject is a JSON object whose members keep their order.
+type orderedObject []orderedMember
+
+type orderedMember struct {
+	name  string
+	value any
+}
+
+// file returns PATH of {file: PATH}.
+func (o orderedObject) file() (path string, ok bool) {
+	if len(o) != 1 || o[0].name != "file" {
+		return "", false
+	}
+	doc, isText := o[0].value.(json.RawMessage)
+	return path, isText && json.Unmarshal(doc, &path) == nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o orderedObject) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(m.name); err != nil {
+			return nil, err
+		}
+		b.WriteByte(':')
+		if err := enc.Encode(m.value); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}

@@ -1,0 +1,112 @@
+package task
+
+import (
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// attachment is --attach.
+func (s Spec) attachment(p *Plan, _ *secret.Source) error {
+	switch len(s.Attach) {
+	case 0:
+		return nil
+	case 1:
+		if err := p.attach(anywhere{}, s.Attach[0]); err != nil {
+			return inputError("", "--attach: %v", err)
+		}
+		return nil
+	}
+	return inputError("give further files as variables: --var-file NAME=PATH", "--attach is given %d times, and a task has one attachment", len(s.Attach))
+}
+
+// variables are --var, --var-json and --var-file, which win over those of the
+// task file one by one.
+func (s Spec) variables(p *Plan, source *secret.Source) error {
+	given := map[string]bool{}
+	set := func(flag string, list []string, value func(text string) (any, error)) error {
+		return eachPair(flag, list, given, func(name, text string) error {
+			v, err := value(text)
+			if err != nil {
+				return err
+			}
+			if p.Request.InputVariables == nil {
+				p.Request.InputVariables = map[string]any{}
+			}
+			p.Request.InputVariables[name] = v
+			return nil
+		})
+	}
+	if err := set("--var", s.Vars, func(text string) (any, error) { return text, checkText(text) }); err != nil {
+		return err
+	}
+	if err := set("--var-json", s.JSONVars, func(text string) (any, error) { return readJSON(text, source) }); err != nil {
+		return err
+	}
+	return set("--var-file", s.FileVars, func(text string) (any, error) { return p.fileVariable(anywhere{}, text) })
+}
+
+// context is --context.
+func (s Spec) context(p *Plan, _ *secret.Source) error {
+	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
+		if p.Request.AdditionalContext == nil {
+			p.Request.AdditionalContext = map[string]string{}
+		}
+		p.Request.AdditionalContext[name] = text
+		return checkText(text)
+	})
+}
+
+// secretVariables are --secret-var.
+func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
+	for _, text := range s.SecretVars {
+		if name, _, ok := strings.Cut(text, "="); !ok || name == "" {
+			// What has no name may be a value alone: it is not repeated.
+			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: there is no NAME= before the reference")
+		}
+	}
+	return eachPair("--secret-var", s.SecretVars, map[string]bool{}, func(name, ref string) error {
+		value, err := source.Resolve(ref)
+		if err != nil {
+			return err
+		}
+		if p.Request.SecretVariables == nil {
+			p.Request.SecretVariables = map[string]string{}
+		}
+		p.Request.SecretVariables[name] = value.Reveal()
+		p.hide(value, ref)
+		return nil
+	})
+}
+
+// eachPair takes NAME=VALUE texts apart. A name may be given once.
+func eachPair(flag string, list []string, given map[string]bool, each func(name, value string) error) error {
+	for _, text := range list {
+		name, value, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || name == "":
+			return inputError("write it as "+flag+" NAME=VALUE", "%s: %q has no name and value", flag, text)
+		case given[name]:
+			return inputError("", "%s: %s is given twice", flag, name)
+		}
+		given[name] = true
+		if err := each(name, value); err != nil {
+			return inputError(pairHint(flag), "%s %s: %v", flag, name, err)
+		}
+	}
+	return nil
+}
+
+func pairHint(flag string) string {
+	if flag == "--var-json" {
+		return "text needs no quotes with --var NAME=TEXT"
+	}
+	return ""
+}
+
+func checkText(text string) error {
+	if !validText([]byte(text)) {
+		return errNotText
+	}
+	return nil
+}
