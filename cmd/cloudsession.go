@@ -25,7 +25,7 @@ func newCloudSession(s *session) *cobra.Command {
 one after another. It costs until it is stopped or its timeout has passed.
 
 For one task, narada run --new-session starts a session and stops it after.`,
-		Args: noArgs,
+		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSessionStart(s), newSessionStop(s), newSessionDownloads(s))

@@ -28,7 +28,7 @@ user file, the default. narada config list shows all and where each comes from.`
 
   # which value counts, and where does it come from?
   narada config list`,
-		Args: noArgs,
+		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigGet(s), newConfigSet(s), newConfigUnset(s), newConfigList(s), newConfigPath(s))

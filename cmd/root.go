@@ -88,15 +88,37 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	if word == "login" {
 		return usageError("narada config set api-key -", "there is no command %q: narada needs an API key, and no more", word)
 	}
-	var names []string
-	for _, c := range root.Commands() {
-		names = append(names, c.Name())
-	}
-	near := spelling.Nearest(word, names)
+	near := nearestCommand(root, word)
 	if strings.ContainsAny(word, " \t\n") || near == "" {
 		return usageError("narada run "+shellQuote(strings.Join(args, " ")), "there is no command %q", word)
 	}
-	return usageError("did you mean narada "+near+"?", "there is no command %q", word)
+	return usageError("did you mean "+near+"?", "there is no command %q", word)
+}
+
+// subcommandOnly is for a command that has commands of its own and does nothing
+// itself.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	next := cmd.CommandPath() + " --help lists its commands"
+	if near := nearestCommand(cmd, args[0]); near != "" {
+		next = "did you mean " + near + "?"
+	}
+	return usageError(next, "there is no command %q in %s", args[0], cmd.CommandPath())
+}
+
+// nearestCommand is the command of parent that word looks most like, "" when it
+// looks like none.
+func nearestCommand(parent *cobra.Command, word string) string {
+	var names []string
+	for _, c := range parent.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := spelling.Nearest(word, names); near != "" {
+		return parent.CommandPath() + " " + near
+	}
+	return ""
 }
 
 // flagError words what is wrong with a flag, and names the nearest one.

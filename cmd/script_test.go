@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 //	counts NAME=N...                      what the sandbox counted; N may be LEAST-MOST
 //	awaits NAME=N                         waits until the sandbox has counted so many
 //	tasks                                 prints the bodies of what was dispatched
+//	uploads                               prints key, name, size and start of what was uploaded
 //	api KIND                              starts an API that answers as the cloud never would
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or does something to it
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
@@ -73,6 +74,7 @@ func TestScripts(t *testing.T) {
 			"counts":   scriptCounts,
 			"awaits":   scriptAwaits,
 			"tasks":    scriptTasks,
+			"uploads":  scriptUploads,
 			"api":      scriptAPI,
 			"edge":     scriptEdge,
 			"cert":     scriptCert,

@@ -126,6 +126,15 @@ func scriptTasks(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+func scriptUploads(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, u := range worldOf(ts).sandbox.Uploads() {
+		content, err := os.ReadFile(u.Path)
+		ts.Check(err)
+		_, err = fmt.Fprintf(ts.Stdout(), "%s %s %d %.60q\n", u.Key, u.Filename, u.Size, content)
+		ts.Check(err)
+	}
+}
+
 // oddAPIs answer as the cloud never would.
 var oddAPIs = map[string]http.HandlerFunc{
 	"html": func(w http.ResponseWriter, _ *http.Request) {
@@ -162,6 +171,13 @@ var oddAPIs = map[string]http.HandlerFunc{
 		status, _ := strconv.Atoi(r.Header.Get("x-api-key")[len(scriptKey):])
 		w.WriteHeader(status)
 	},
+	"storage": func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprintf(w, `{"url":"http://%s/storage","fields":{"key":"k"}}`, r.Host)
+	},
+	"plain-storage": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"url":"http://storage.example/?sig=s1gnature","fields":{"key":"k"}}`)
+	},
 	"escapes": func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"success","response":{"text":"a\u001b]0;title\u0007b\u009bc"},"completedAt":"2026-01-01T00:00:00Z"}`)
 	},
@@ -172,6 +188,27 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 	handler := oddAPIs[args[0]]
 	if args[0] == "early" {
 		handler = w.callsBackEarly
+	}
+	if args[0] == "growing" { // the file grows before it is read
+		path := ts.MkAbs(args[1])
+		handler = func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/storage" {
+				_ = os.WriteFile(path, []byte("one and two"), 0o600)
+			}
+			oddAPIs["storage"](w, r)
+		}
+	}
+	if args[0] == "slow-session" { // a session takes a while to start
+		handler = func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if strings.HasSuffix(r.URL.Path, "stop-cloud-browser-session") {
+				_ = os.WriteFile(ts.MkAbs("stopped"), body, 0o600)
+				_, _ = io.WriteString(w, `{"success":true}`)
+				return
+			}
+			time.Sleep(500 * time.Millisecond)
+			_, _ = io.WriteString(w, `{"session_id":"s-1","browser_window_id":"w-1"}`)
+		}
 	}
 	if args[0] == "redirect" {
 		elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

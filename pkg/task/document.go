@@ -102,11 +102,7 @@ func decode(doc json.RawMessage, into any) error {
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		at := ""
-		if wrong.Field != "" {
-			at = wrong.Field + ": "
-		}
-		return fmt.Errorf("%smust be %s, and is %s", at, typeWord(wrong.Type), article(wrong.Value))
+		return fmt.Errorf("%smust be %s, and is %s", placeOf(doc, wrong.Offset), typeWord(wrong.Type), article(wrong.Value))
 	}
 	if err == nil {
 		return nil
@@ -115,6 +111,58 @@ func decode(doc json.RawMessage, into any) error {
 		return fmt.Errorf("there is no field %s", name)
 	}
 	return err
+}
+
+// placeOf names the value at an offset of valid JSON text as "jira: " or
+// "servers: 1: url: ", items counted from 1; the whole is "".
+func placeOf(doc []byte, offset int64) string {
+	type level struct {
+		name  string // of the member, "" in an array
+		index int    // of the item, -1 in an object
+	}
+	var path []level
+	wantsName := func() bool { n := len(path) - 1; return n >= 0 && path[n].index < 0 && path[n].name == "" }
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return ""
+		}
+		if name, ok := token.(string); ok && wantsName() {
+			path[len(path)-1].name = name
+			continue
+		}
+		closing := token == json.Delim('}') || token == json.Delim(']')
+		if n := len(path) - 1; n >= 0 && !closing && path[n].index >= 0 {
+			path[n].index++
+		}
+		if dec.InputOffset() >= offset {
+			break
+		}
+		switch token {
+		case json.Delim('{'):
+			path = append(path, level{index: -1})
+			continue
+		case json.Delim('['):
+			path = append(path, level{})
+			continue
+		}
+		if closing {
+			path = path[:len(path)-1]
+		}
+		if n := len(path) - 1; n >= 0 {
+			path[n].name = "" // its value has been read
+		}
+	}
+	text := ""
+	for _, l := range path {
+		if l.index >= 0 {
+			text += fmt.Sprintf("%d: ", l.index)
+		} else {
+			text += l.name + ": "
+		}
+	}
+	return text
 }
 
 // typeWord is what JSON calls the Go type.
