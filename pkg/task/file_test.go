@@ -1,0 +1,290 @@
+package task
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// planOf plans the task file with the text, in a folder with the files.
+func planOf(t *testing.T, text string, change func(*Spec), files ...string) (*Plan, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("content of "+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "task.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := &secret.Source{Lookup: func(name string) (string, bool) { return "value of " + name, strings.HasPrefix(name, "SET") }}
+	f, err := ReadFile(path, source)
+	if err != nil {
+		return nil, err
+	}
+	s := Spec{File: f, Agent: "operator", Window: "w"}
+	if change != nil {
+		change(&s)
+	}
+	return s.Plan(source)
+}
+
+// The schema of the docs and the reader know the same names.
+func TestFileKnowsEveryFieldOfItsType(t *testing.T) {
+	known := new(File).fields()
+	for i := range reflect.TypeFor[File]().NumField() {
+		field := reflect.TypeFor[File]().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if known[name] == nil {
+			t.Errorf("%s is not read", name)
+		}
+		if field.Tag.Get("jsonschema") == "" {
+			t.Errorf("%s has no description", name)
+		}
+		delete(known, name)
+	}
+	for name := range known {
+		t.Errorf("%s is read, and not in the type", name)
+	}
+}
+
+func TestFilesInVariablesAreFoundAtAnyDepth(t *testing.T) {
+	p, err := planOf(t, `
+prompt: x
+inputVariables:
+  b: {file: sub/b.csv}
+  list: [1.50, {z: {file: a.txt}, a: {file: a.txt, more: 1}}, []]
+  empty: {}
+`, nil, "a.txt", "sub/b.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for i, u := range p.Uploads {
+		paths = append(paths, u.Path)
+		f, err := u.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(f)
+		if f.Close(); err != nil || string(text) != "content of "+u.Path || int64(len(text)) != u.Size {
+			t.Errorf("%q, %v", text, err)
+		}
+		u.Done(&narada.Uploaded{Key: "key-" + string(rune('1'+i)), Filename: u.Name, MIMEType: u.MIMEType})
+	}
+	if diff := cmp.Diff([]string{"sub/b.csv", "a.txt"}, paths); diff != "" {
+		t.Error(diff)
+	}
+	body, err := p.Request.MarshalJSON()
+	want := `{"prompt":"x","browserWindowId":"w","inputVariables":{` +
+		`"b":{"source":"remoteDispatchUpload","id":"key-1","filename":"b.csv","mimeType":"text/csv"},"empty":{},` +
+		`"list":[1.50,{"z":{"source":"remoteDispatchUpload","id":"key-2","filename":"a.txt","mimeType":"text/plain"},"a":{"file":"a.txt","more":1}},[]]}}`
+	if err != nil || string(body) != want {
+		t.Errorf("got  %s, %v\nwant %s", body, err, want)
+	}
+}
+
+func TestAFileThatChangesBeforeItsUploadIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Spec{Prompt: "x", Agent: "operator", Window: "w", Attach: []string{path}}.Plan(&secret.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func() error{
+		func() error { return os.WriteFile(path, []byte("longer"), 0o600) },
+		func() error { return os.Remove(path) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := p.Uploads[0].Open()
+		if input, ok := errors.AsType[*InputError](err); !ok || !strings.HasPrefix(input.Text, path+": ") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestTheSameFileIsUploadedOnce(t *testing.T) {
+	dir := t.TempDir()
+	a, link, other := filepath.Join(dir, "a.txt"), filepath.Join(dir, "link.txt"), filepath.Join(dir, "sub", "a.txt")
+	if err := os.Mkdir(filepath.Dir(other), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{a, other} {
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(a, link); err != nil {
+		t.Skip(err)
+	}
+	p, err := Spec{
+		Prompt: "x", Agent: "operator", Window: "w", Attach: []string{a},
+		FileVars: []string{"same=" + filepath.Join(dir, "sub", "..", "a.txt"), "otherName=" + link, "other=" + other},
+	}.Plan(&secret.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, u := range p.Uploads {
+		names = append(names, u.Path)
+	}
+	// Under another name, the agent sees another file.
+	if diff := cmp.Diff([]string{a, link, other}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFlagsWinOverTheFile(t *testing.T) {
+	text := `
+prompt: from the file
+attach: none.txt
+browserWindowId: file-w
+executionMode: cloud
+clearChat: true
+saveScreenshots: false
+generateGif: false
+timeZone: Asia/Tokyo
+reasoningMode: low
+previousRequestId: req_file
+chatHistory: [{role: robot, content: x}]
+mcpServers: [{url: nonsense}]
+userResourceCredentials: {jira: {token: "env:UNSET"}}
+inputVariables: {a: {file: none.txt}, b: 2}
+secretVariables: {a: "env:UNSET", b: text}
+additionalContext: {a: file, b: file}
+`
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	p, err := planOf(t, text, func(s *Spec) {
+		s.Prompt, s.WindowFlag, s.Window, s.Mode, s.KeepChat, s.GIF = "typed", true, "flag-w", "client", true, true
+		s.TimeZone, s.ZoneFlag, s.Reasoning, s.Previous = "UTC", true, "high", "req_flag"
+		s.ChatHistory, s.MCP = write("h.json", `[{"role":"user","content":"y"}]`), write("m.json", `[{"url":"https://m.example"}]`)
+		s.Credentials, s.Attach = write("c.json", `{"jira":{"token":"t"}}`), []string{write("a.txt", "x")}
+		s.Vars, s.SecretVars, s.Context = []string{"a=flag"}, []string{"a=env:SET"}, []string{"a=flag"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := p.Request.MarshalJSON()
+	want := `{"prompt":"/Operator typed","timeZone":"UTC","browserWindowId":"flag-w","executionMode":"client","clearChat":false,` +
+		`"saveScreenshots":true,"previousRequestId":"req_flag","chatHistory":[{"role":"user","content":"y"}],` +
+		`"additionalContext":{"a":"flag","b":"file"},"attachment":{"key":"UPLOAD_KEY_1"},"inputVariables":{"a":"flag","b":2},` +
+		`"secretVariables":{"a":"value of SET","b":"text"},` +
+		`"mcpServers":[{"url":"https://m.example","label":null,"description":null,"authentication":{"type":"none"},"selectedTools":null}],` +
+		`"userResourceCredentials":{"jira":{"token":"t"}},"reasoningMode":"high"}`
+	if err != nil || string(body) != want {
+		t.Errorf("got  %s, %v\nwant %s", body, err, want)
+	}
+}
+
+func TestEnvironmentIsForSecretPlacesOnly(t *testing.T) {
+	p, err := planOf(t, `
+prompt: "env:SET"
+additionalContext: {a: "env:SET"}
+inputVariables: {a: "env:SET"}
+secretVariables: {a: "env:SET_1", b: "file:secret.txt"}
+`, func(s *Spec) { s.AllowEnv = []string{"SET_1"} }, "secret.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := p.Request.MarshalJSON()
+	want := `{"prompt":"env:SET","browserWindowId":"w","additionalContext":{"a":"env:SET"},"inputVariables":{"a":"env:SET"},` +
+		`"secretVariables":{"a":"value of SET_1","b":"content of secret.txt"}}`
+	if err != nil || string(body) != want {
+		t.Errorf("got  %s, %v\nwant %s", body, err, want)
+	}
+	var hidden []string
+	for _, s := range p.Secrets {
+		hidden = append(hidden, s.Reveal())
+	}
+	if !strings.Contains(strings.Join(hidden, "|"), "value of SET_1") || !strings.Contains(strings.Join(hidden, "|"), "content of secret.txt") {
+		t.Errorf("hidden are %q", hidden)
+	}
+	_, err = planOf(t, `{"prompt":"x","secretVariables":{"a":"env:SET_2"}}`, func(s *Spec) { s.AllowEnv = []string{"SET_1", "SET"} })
+	if err == nil || !strings.Contains(err.Error(), "--allow-env SET_2") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestErrorsOfDocumentsNameThePlace(t *testing.T) {
+	for doc, want := range map[string]string{
+		`{"a":{"b":["x",{"c":true}]}}`: `a: b: 2: must be a text, and is an object`,
+		`{"a":{"b":["x"],"c":"y"}}`:    `a: c: must be a list, and is a text`,
+		`{"x":{}, "a":[1]}`:            `a: must be an object, and is a list`,
+		`null`:                         `must be an object, and is null`,
+		`3`:                            `must be an object, and is a number`,
+	} {
+		var into map[string]map[string][]string
+		if err := decode(json.RawMessage(doc), &into); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", doc, err, want)
+		}
+	}
+}
+
+// A task file may come from anybody.
+func FuzzReadFile(f *testing.F) {
+	for _, seed := range []string{
+		"prompt: x", "prompt: x\nattach: ../../etc/passwd", "inputVariables: {a: {file: /etc/passwd}}", "- a", "prompt: &a x",
+		`{"mcpServers":[{"url":"https://m.example","authentication":{"type":"bearer-token","bearerToken":"env:SET"}}]}`,
+		"secretVariables: {a: 'file:/etc/passwd'}", "responseFormat: {type: jsonSchema, jsonSchema: {type: object}}",
+	} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	path := filepath.Join(dir, "task.yaml")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		source := &secret.Source{Lookup: func(string) (string, bool) { return "5cr1pt5-value", true }}
+		file, err := ReadFile(path, source)
+		if err != nil {
+			return
+		}
+		p, err := Spec{File: file, Prompt: "x", Agent: "operator", Window: "w"}.Plan(source)
+		if err != nil {
+			return
+		}
+		body, err := p.Request.MarshalJSON()
+		if err != nil {
+			return
+		}
+		if strings.Contains(string(body), "5cr1pt5-value") || strings.Contains(string(body), "root:x:0") {
+			t.Errorf("%q gives %s", text, body)
+		}
+		for _, u := range p.Uploads {
+			if !filepath.IsLocal(u.Path) {
+				t.Errorf("%q uploads %s", text, u.Path)
+			}
+		}
+	})
+}
