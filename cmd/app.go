@@ -8,6 +8,7 @@ package cmd
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/mattn/go-colorable"
 
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 )
@@ -83,9 +85,25 @@ func (a *App) Run(ctx context.Context) (code int) {
 	root.SetArgs(a.Args)
 	a.Stdin = &endingReader{ctx: ctx, r: a.Stdin}
 	root.SetIn(a.Stdin)
-	root.SetOut(a.Stdout)
+	out := &helpWriter{w: a.Stdout}
+	root.SetOut(out)
 	root.SetErr(a.Stderr)
-	return s.exit(ctx, root.ExecuteContext(ctx))
+	return s.exit(ctx, errors.Join(root.ExecuteContext(ctx), out.err))
+}
+
+// helpWriter remembers that help, which cobra writes, could not be written.
+type helpWriter struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (h *helpWriter) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	if h.err == nil {
+		h.err = output.WriteError(err)
+	}
+	return n, err
 }
 
 func (a *App) getenv(name string) string {

@@ -26,14 +26,15 @@ type running struct {
 	events sync.WaitGroup
 	quit   chan struct{}
 
+	deaf chan struct{} // closed when no callback can come any more
+
 	mu      sync.Mutex
-	stopped bool             // no callback can come any more
 	refused map[string]error // IDs whose status calls were given up
 }
 
 func newRunning(s *session, c *cloud) *running {
 	interval := s.duration(config.PollInterval)
-	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{}), refused: map[string]error{}}
+	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{}), deaf: make(chan struct{}), refused: map[string]error{}}
 	r.poller = runner.NewPoller(runner.PollerOptions{
 		Status: s.statusCall(c.client),
 		Offer:  func(a runner.Answer) { r.desk.Offer(a) },
@@ -138,7 +139,7 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 		request.CallbackURL, request.CallbackSecret = r.inbox.URL(ticket), ticket.Secret
 		request.CallbackHeaders = callbackHeaders(ticket)
 		r.s.hideTicket(ticket)
-		t.Ticket = ticket
+		t.Ticket, t.Deaf = ticket, r.deaf
 	}
 	o := newRunObserver(r.s.talk)
 	defer o.stop()
@@ -158,7 +159,7 @@ func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
 func (r *running) giveUpPolling(id string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.inbox == nil || r.stopped {
+	if r.inbox == nil || r.isDeaf() {
 		r.desk.Fail(id, err)
 		return
 	}
@@ -170,9 +171,21 @@ func (r *running) giveUpPolling(id string, err error) {
 func (r *running) giveUpCallbacks() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stopped = true
+	if r.isDeaf() {
+		return
+	}
+	close(r.deaf)
 	for id, err := range r.refused {
 		r.desk.Fail(id, err)
+	}
+}
+
+func (r *running) isDeaf() bool {
+	select {
+	case <-r.deaf:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -221,6 +234,10 @@ func (o *runObserver) AnswerLost(err error) {
 
 // AcceptedTwice implements runner.Observer.
 func (o *runObserver) AcceptedTwice(id string) {
+	if id == "" {
+		o.talk.Warn("accepted-twice", "the task may have been accepted a second time: the cloud had refused the first, and accepted it all the same, and what became of the second is not known")
+		return
+	}
 	o.talk.Warn("accepted-twice", "the task was accepted a second time, as "+id+": the cloud had refused the first, and accepted it all the same", term.Field{Name: "requestId", Value: id})
 }
 

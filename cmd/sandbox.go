@@ -19,6 +19,9 @@ import (
 	"github.com/narada-cli/narada/pkg/term"
 )
 
+// docsURL is where the guides are for those who have the program alone.
+const docsURL = "https://github.com/narada-cli/narada/blob/main/docs/"
+
 type sandboxOptions struct {
 	addr  string
 	delay time.Duration // 0: as the rules say, or the default; negative: none
@@ -34,7 +37,8 @@ func newSandbox(s *session) *cobra.Command {
 loopback only, that takes tasks, answers after a while and sends callbacks. Any
 API key will do.
 
-Rules make it answer as you want it to, faults included: see docs/sandbox.md.
+Rules make it answer as you want it to, faults included:
+` + docsURL + `sandbox.md
 It runs until it is interrupted.`,
 		Example: `  narada sandbox &
   export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
@@ -115,7 +119,7 @@ func loadRules(path string) (*sandbox.Rules, error) {
 	}
 	rules, err := sandbox.ParseRules(text)
 	if err != nil {
-		return nil, usageError("docs/sandbox.md has an example", "--rules: %s: %v", path, err)
+		return nil, usageError(docsURL+"sandbox.md has an example", "--rules: %s: %v", path, err)
 	}
 	return rules, nil
 }

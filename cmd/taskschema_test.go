@@ -107,9 +107,9 @@ func TestTaskSchemaKnowsTaskFiles(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"prompt: 3":                                     "/prompt",
-		"executionMode: moon":                           "/executionMode",
-		"reasoningMode: deep":                           "/reasoningMode",
+		"prompt: 3":           "/prompt",
+		"executionMode: moon": "/executionMode",
+		"reasoningMode: deep": "/reasoningMode",
 		"chatHistory: [{role: system, content: x}]":     "/chatHistory/0/role",
 		"mcpServers: [{url: x, lable: y}]":              "/mcpServers/0/lable",
 		"mcpServers: [{authentication: {type: basic}}]": "/mcpServers/0",

@@ -93,6 +93,9 @@ func explainDispatch(err error) error {
 		return err
 	}
 	text := explain(failure.Err)
+	if noTime, ok := errors.AsType[*runner.NoTimeError](failure.Err); ok {
+		text = explain(noTime.Err) + "; the time limit leaves no room for another attempt"
+	}
 	signal, interrupted := errors.AsType[*signalError](err)
 	switch {
 	case interrupted:

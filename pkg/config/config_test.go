@@ -86,6 +86,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"a list", "timeout: [secret-value]", "timeout must be a single value"},
 		{"a name twice", "timeout: 5m\nTimeout: 6m\n", "line 2: timeout stands there twice"},
 		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 2: YAML aliases"},
+		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: a second document begins"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
 		{"a number is no duration", "timeout: 30", `"30" is not a duration`},
 		{"huge", "# " + strings.Repeat("x", maxFile), "larger than"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,9 @@ func readFile(path string) (map[string]string, error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, fileError(path, yamlError(err))
 	}
+	if err := oneDocument(text); err != nil {
+		return nil, fileError(path, err)
+	}
 	if err := asWritten(&doc, "", written); err != nil {
 		return nil, fileError(path, err)
 	}
@@ -47,6 +51,22 @@ func readFile(path string) (map[string]string, error) {
 		values[name] = value
 	}
 	return values, nil
+}
+
+// oneDocument refuses a second document, which nothing would look at.
+func oneDocument(text []byte) error {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var doc yaml.Node
+	for n := 0; ; n++ {
+		switch err := dec.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return yamlError(err)
+		case n > 0:
+			return fmt.Errorf("line %d: a second document begins", doc.Line)
+		}
+	}
 }
 
 // asWritten collects the scalars below n by their dotted names, in the case that

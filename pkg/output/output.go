@@ -107,6 +107,11 @@ func (p *Printer) document(doc []byte) error {
 // between two of them.
 func (p *Printer) write(b []byte) error {
 	_, err := p.w.Write(b)
+	return WriteError(err)
+}
+
+// WriteError words an error of writing to stdout; nil is none.
+func WriteError(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err // which stream it is, is said here
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -33,6 +34,7 @@ type dispatching struct {
 	accepted  chan struct{} // closed by enough
 	cancel    context.CancelFunc
 	done      chan struct{}
+	again     atomic.Bool // it was sent more than once
 
 	lastID  string // after done
 	lastErr *narada.DispatchError
@@ -75,9 +77,17 @@ func (r *Runner) send(ctx, calls context.Context, request *narada.Request, d *di
 			failure = &narada.DispatchError{Err: err}
 		}
 		pause := max(intervals.NextBackOff(), retryAfter(err))
-		if !failure.Retryable() || !worthwhile(ctx, failure, start, pause) || !d.pause(ctx, calls, resend{failure, pause}) {
+		if !failure.Retryable() {
 			break
 		}
+		if endsWithin(ctx, pause) {
+			failure = &narada.DispatchError{Err: &NoTimeError{failure.Err}}
+			break
+		}
+		if !worthwhile(ctx, failure, start, pause) || !d.pause(ctx, calls, resend{failure, pause}) {
+			break
+		}
+		d.again.Store(true)
 	}
 	return "", failure
 }
@@ -122,6 +132,36 @@ func (d *dispatching) conclude() (string, *narada.DispatchError) {
 	<-d.done
 	return d.lastID, d.lastErr
 }
+
+// tellTwice is for a task whose callback says that it has finished, while a
+// dispatch that was sent again is under way: the cloud may accept that one too.
+func (d *dispatching) tellTwice(id string, o Observer) {
+	if !d.again.Load() {
+		return
+	}
+	select {
+	case <-d.done:
+		return // it was told when it came
+	default:
+	}
+	switch other, err := d.conclude(); {
+	case err == nil && other != id:
+		o.AcceptedTwice(other)
+	case err != nil && err.Maybe:
+		o.AcceptedTwice("")
+	}
+}
+
+// NoTimeError is a dispatch that was not sent again although it might have been:
+// the time limit leaves no room for another attempt.
+type NoTimeError struct{ Err error }
+
+func (e *NoTimeError) Error() string {
+	return e.Err.Error() + "; the time limit leaves no room for another attempt"
+}
+
+// Unwrap returns the last attempt's error.
+func (e *NoTimeError) Unwrap() error { return e.Err }
 
 // stop ends the dispatch, and waits for it to have ended.
 func (d *dispatching) stop() {

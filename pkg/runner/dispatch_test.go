@@ -147,3 +147,92 @@ func TestEndedContextDispatchesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		w.cloud.dispatch = func(int) (string, error) {
+			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := w.run(ctx, webhook.Ticket{})
+		noTime, ok := errors.AsType[*NoTimeError](err)
+		if !ok || !strings.HasSuffix(err.Error(), "no room for another attempt") || w.cloud.dispatches != 1 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+		if api, ok := errors.AsType[*narada.APIError](noTime); !ok || api.StatusCode != 503 {
+			t.Errorf("%v", noTime)
+		}
+	})
+}
+
+// When the answer is lost and no callback can come, nothing can tell any more.
+func TestALostAnswerIsNotWaitedForInVain(t *testing.T) {
+	lost := &narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}}
+	for _, first := range []string{"the answer is lost", "callbacks end"} {
+		t.Run(first+" first", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceAlone(time.Second))
+				deaf := make(chan struct{})
+				w.cloud.dispatch = func(int) (string, error) {
+					if first != "the answer is lost" {
+						time.Sleep(2 * time.Second)
+					}
+					return "", lost
+				}
+				time.AfterFunc(time.Second, func() { close(deaf) })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_, err := w.runner.Run(ctx, Task{Request: &narada.Request{Prompt: "x"}, Ticket: w.ticket, Deaf: deaf}, &w.notes)
+				took := time.Since(w.cloud.start)
+				if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || !failure.Maybe || took > 3*time.Second {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
+		})
+	}
+}
+
+// A dispatch that is sent again while the callback of the first comes.
+func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name, id string
+		err      error
+		want     string
+	}{
+		{"accepted", "req_2", nil, "accepted twice req_2"},
+		{"not known", "", &narada.DispatchError{Maybe: true, Err: errors.New("cut")}, "accepted twice "},
+		{"refused", "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}, ""},
+		{"the same", "req_1", nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceAlone(time.Minute))
+				w.cloud.dispatch = func(n int) (string, error) {
+					if n == 1 {
+						return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Second}}
+					}
+					time.Sleep(500 * time.Millisecond)
+					return tt.id, tt.err
+				}
+				time.AfterFunc(1200*time.Millisecond, func() {
+					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+				})
+				a, err := w.run(t.Context(), w.ticket)
+				if err != nil || a.Result.Text() != "x" {
+					t.Errorf("%v, %v", a, err)
+				}
+				told := ""
+				for _, note := range w.notes.list {
+					if strings.HasPrefix(note, "accepted twice") {
+						told = note
+					}
+				}
+				if told != tt.want {
+					t.Errorf("told %q", w.notes.list)
+				}
+			})
+		})
+	}
+}

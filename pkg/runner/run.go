@@ -15,6 +15,9 @@ import (
 type Task struct {
 	Request *narada.Request
 	Ticket  webhook.Ticket // zero: no callback is expected
+
+	// Deaf is closed when no callback can come any more; nil: one always can.
+	Deaf <-chan struct{}
 }
 
 // Observer is told what happens while a task runs. Its methods are called by
@@ -28,7 +31,8 @@ type Observer interface {
 	// AnswerLost is told that the dispatch call failed, and a callback may tell.
 	AnswerLost(err error)
 	// AcceptedTwice is told of an ID beside the one that a callback had named: a
-	// dispatch that the cloud refused, and was sent again, had been accepted.
+	// dispatch that the cloud refused, and was sent again, had been accepted. It is
+	// told "" when that may have happened, and nobody knows the ID.
 	AcceptedTwice(id string)
 	// HumanAsked is told of a person being asked, once per input ID.
 	HumanAsked(id string, input narada.HumanInput)
@@ -62,8 +66,8 @@ func (e *UnfinishedError) Unwrap() error { return e.Cause }
 //
 // An error is a *narada.DispatchError when the dispatch failed: with Maybe set
 // and no ticket to wait by, it is not known whether the task was accepted. It is
-// an *UnfinishedError when ctx ended before the task did, or the cloud refuses to
-// tell of the task and no callback can.
+// an *UnfinishedError when ctx ended before the task did, or neither the cloud nor
+// a callback can tell of it any more.
 func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 	claim := r.Desk.Expect(t.Ticket)
 	defer claim.Close()
@@ -74,13 +78,15 @@ func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
 	asked := func(input narada.HumanInput) { o.HumanAsked(claim.ID(), input) }
-	named := claim.named
+	named, deaf := claim.named, t.Deaf
 	way := ByCallback
+	var lost *narada.DispatchError // the dispatch's answer, which a callback may make up for
 
 	for {
 		select {
 		case <-claim.done:
 			claim.tellHuman(asked)
+			sent.tellTwice(claim.ID(), o)
 			return claim.conclude()
 		case id := <-sent.id:
 			if known := claim.ID(); known != "" && known != id {
@@ -94,10 +100,16 @@ func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 		case err := <-sent.failed:
 			switch {
 			case claim.ID() != "": // a callback has proved that it was accepted
-			case !err.Maybe || t.Ticket.Path == "":
+			case !err.Maybe || t.Ticket.Path == "" || t.Deaf != nil && deaf == nil:
 				return Answer{}, err
 			default:
+				lost = err
 				o.AnswerLost(err)
+			}
+		case <-deaf:
+			deaf = nil
+			if lost != nil && claim.ID() == "" {
+				return Answer{}, &UnfinishedError{Cause: lost}
 			}
 		case <-named:
 			named = nil

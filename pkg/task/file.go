@@ -71,7 +71,7 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 	f := &File{path: path, disk: from, extra: map[string]json.RawMessage{}}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &members); err != nil || members == nil {
-		return nil, inputError("its fields are those of a dispatch: docs/task.schema.json lists them", "--task: %s is not an object with a task's fields", path)
+		return nil, inputError("its fields are those of a dispatch: https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s is not an object with a task's fields", path)
 	}
 	known := f.fields()
 	for _, name := range slices.Sorted(maps.Keys(members)) {
