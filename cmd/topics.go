@@ -62,6 +62,7 @@ as narada config and the config file know it.
 
 ` + b.String() + `
   NARADA_PROFILE                     the profile to use, as --profile
+  NARADA_EXECUTION_TRACE_CONTEXT     a trace that tasks continue, as JSON
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, for the API and for ngrok
   NO_COLOR, CLICOLOR_FORCE           no colour; colour off a terminal too
   XDG_CONFIG_HOME                    where narada/config.yaml is; ~/.config by default
