@@ -196,28 +196,16 @@ const (
 func (s *session) startSession(ctx context.Context, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
 	waiting := s.talk.Wait("session", "starting a cloud browser session")
 	defer waiting()
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	var started *narada.Session
-	done := make(chan error, 1)
-	go func() {
-		done <- runner.Retry(ctx, func(context.Context) (err error) {
+	err := runner.SeeThrough(ctx, startGrace, func() {
+		s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
+	}, func(calls context.Context) error {
+		// ctx ends the trying again, and calls a call that is under way.
+		return runner.Retry(ctx, func(context.Context) (err error) {
 			started, err = c.client.StartSession(calls, r)
 			return err
-		}, func(err error) bool {
-			failure, ok := errors.AsType[*narada.SessionError](err)
-			return ok && failure.Retryable()
-		}, s.again("session", "no session was started"))
-	}()
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
-		timer := time.AfterFunc(startGrace, cancel)
-		err = <-done
-		timer.Stop()
-	}
+		}, sessionRetryable, s.again("session", "no session was started"))
+	})
 	switch {
 	case err != nil:
 		return nil, notStarted(ctx, err)
@@ -226,6 +214,11 @@ func (s *session) startSession(ctx context.Context, c *cloud, r narada.SessionRe
 		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": nothing was dispatched"}
 	}
 	return started, nil
+}
+
+func sessionRetryable(err error) bool {
+	failure, ok := errors.AsType[*narada.SessionError](err)
+	return ok && failure.Retryable()
 }
 
 // notStarted words why there is no session.
@@ -240,7 +233,10 @@ func notStarted(ctx context.Context, err error) error {
 			next: "one that was started costs until its own timeout: look in the cloud before you run this again"}
 	}
 	e := &exitError{code: exitCode(err), err: err, text: "no session was started: " + text, next: hintOf(err)}
-	if e.code == codeUnreachable {
+	switch {
+	case ctx.Err() != nil:
+		e.code, e.next = codeUnreachable, ""
+	case e.code == codeUnreachable:
 		e.next = "it is safe to run this again"
 	}
 	return e

@@ -129,9 +129,9 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	if err != nil {
 		return storageAnswer(http.StatusPreconditionFailed, "PreconditionFailed", "Bucket POST must be of the enclosure-type multipart/form-data")
 	}
-	fields, file, err := readFields(parts)
-	if err != nil {
-		return storageAnswer(http.StatusBadRequest, "MalformedPOSTRequest", err.Error())
+	fields, file, odd := readFields(parts)
+	if odd != "" {
+		return storageAnswer(http.StatusBadRequest, "MalformedPOSTRequest", odd)
 	}
 	c.mu.Lock()
 	u := c.storage.byKey[fields["key"]]
@@ -160,20 +160,21 @@ func allowTime(w http.ResponseWriter) {
 	_ = control.SetWriteDeadline(until)
 }
 
-// readFields reads a form up to its file. What follows the file is not looked at.
-func readFields(parts *multipart.Reader) (fields map[string]string, file io.Reader, err error) {
+// readFields reads a form up to its file, or says what is odd about it. What
+// follows the file is not looked at.
+func readFields(parts *multipart.Reader) (fields map[string]string, file io.Reader, odd string) {
 	fields = make(map[string]string)
 	for left := int64(maxFormField); ; {
 		part, err := parts.NextPart()
 		if err != nil {
-			return nil, nil, errors.New("The body of your POST request has no file field")
+			return nil, nil, "The body of your POST request has no file field"
 		}
 		if part.FormName() == "file" {
-			return fields, part, nil
+			return fields, part, ""
 		}
 		value, err := io.ReadAll(io.LimitReader(part, left+1))
 		if left -= int64(len(value)); err != nil || left < 0 {
-			return nil, nil, errors.New("The fields of your POST request are too large or do not end")
+			return nil, nil, "The fields of your POST request are too large or do not end"
 		}
 		fields[part.FormName()] = string(value)
 	}
