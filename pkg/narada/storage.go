@@ -40,9 +40,6 @@ func (e *StorageError) Temporary() bool { return temporaryStatus(e.StatusCode) }
 // store makes a request with a presigned URL. Its errors leave the URL's query
 // out, which has the signature in it.
 func (c *Client) store(req *http.Request) (*http.Response, error) {
-	if err := c.checkPresigned(req.URL); err != nil {
-		return nil, err
-	}
 	req.Header.Set("User-Agent", c.userAgent)
 	resp, err := c.storage.Do(req)
 	if failure, ok := errors.AsType[*url.Error](err); ok {
@@ -60,16 +57,6 @@ func (c *Client) store(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkPresigned refuses an address that would show a file to the network. Plain
-// http is for an API that is on this machine itself.
-func (c *Client) checkPresigned(u *url.URL) error {
-	local := u.Scheme == "http" && IsLoopback(u.Hostname()) && c.base.Scheme == "http"
-	if u.Host == "" || u.Scheme != "https" && !local {
-		return fmt.Errorf("the presigned URL is not an https URL: %s://%s", u.Scheme, u.Host)
-	}
-	return nil
-}
-
 // storageError reads the storage's error, which is S3's XML.
 func storageError(req *http.Request, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -85,17 +72,23 @@ func storageError(req *http.Request, resp *http.Response) error {
 	return e
 }
 
-// presigned asks the API for something with a presigned URL in it.
+// presigned asks the API for something with a presigned URL in it. An address
+// that would show a file to the network is refused; plain http is for an API that
+// is on this machine itself.
 func (c *Client) presigned(ctx context.Context, method, path string, body []byte, address func([]byte) string) (*url.URL, error) {
 	answer, err := c.call(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
-	text := address(answer)
-	u, err := url.Parse(text)
-	if text == "" || err != nil {
-		bare, _, _ := strings.Cut(path, "?")
-		return nil, &AnswerError{method, bare, http.StatusOK, "there is no URL in the answer"}
+	bare, _, _ := strings.Cut(path, "?")
+	odd := func(reason string) error { return &AnswerError{method, bare, http.StatusOK, reason} }
+	u, err := url.Parse(address(answer))
+	if err != nil || u.Host == "" {
+		return nil, odd("there is no URL in the answer")
+	}
+	local := u.Scheme == "http" && IsLoopback(u.Hostname()) && c.base.Scheme == "http"
+	if u.Scheme != "https" && !local {
+		return nil, odd("the URL in the answer is not an https URL: " + u.Scheme + "://" + u.Host)
 	}
 	return u, nil
 }
