@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(w.close)
 			env.Vars = append(env.Vars,
 				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
+				"GORACE=atexit_sleep_ms=0", // the race detector's second at each end is for other programs
 				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=50ms", "NARADA_BROWSER_WINDOW_ID=window_1")
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
@@ -128,7 +129,7 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	}
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{
-		"HOME", "XDG_CONFIG_HOME", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
+		"HOME", "XDG_CONFIG_HOME", "GORACE", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
 		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
 	} {
 		if value := ts.Getenv(name); value != "" {
