@@ -108,8 +108,8 @@ func (s *session) saveDownloads(ctx context.Context, p *printer, c *cloud, o *se
 	}
 	names := downloads.Names(wanted)
 	for i, name := range names {
-		if !o.force && folder.Has(name) {
-			return alreadyThere(filepath.Join(o.save, name))
+		if err := folder.Check(name, o.force); err != nil {
+			return inTheWay(filepath.Join(o.save, name), err)
 		}
 		if name != wanted[i] {
 			s.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", wanted[i], filepath.Join(o.save, name)))
@@ -155,14 +155,26 @@ func (s *session) saveOne(ctx context.Context, c *narada.Client, folder *downloa
 	return err
 }
 
-func alreadyThere(path string) error {
-	return usageError("--force overwrites it", "%s is there already", path)
+// inTheWay words why a file cannot have its name.
+func inTheWay(path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return usageError("--force overwrites it", "%s is there already", path)
+	}
+	return usageError("", "%s: %v", path, plainPathError(err))
+}
+
+// plainPathError leaves the path out, which is said already.
+func plainPathError(err error) error {
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		return failure.Err
+	}
+	return err
 }
 
 // notSaved words why a file was not saved.
 func (s *session) notSaved(ctx context.Context, path string, err error) error {
-	if errors.Is(err, fs.ErrExist) {
-		return alreadyThere(path)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, downloads.ErrFolder) {
+		return inTheWay(path, err)
 	}
 	e := &exitError{code: exitCode(err), text: path + ": " + cause(err), next: hintOf(err), err: err}
 	_, broken := errors.AsType[*downloads.ReadError](err)

@@ -102,10 +102,25 @@ func Open(dir string) (*Folder, error) {
 // Close closes the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// Has reports whether there is something called name.
-func (f *Folder) Has(name string) bool {
-	_, err := f.root.Lstat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+// ErrFolder says that a folder has the name of a file that is to be saved.
+var ErrFolder = errors.New("a folder has that name")
+
+// Check reports why a file called name cannot be saved: an error that wraps
+// fs.ErrExist where there is something of that name, which force overwrites, and
+// ErrFolder where that is a folder.
+func (f *Folder) Check(name string, force bool) error {
+	info, err := f.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &fs.PathError{Op: "save", Path: name, Err: ErrFolder}
+	case !force:
+		return exists(name)
+	}
+	return nil
 }
 
 // ReadError is a file that could not be read from where it comes from.
@@ -121,8 +136,8 @@ func (e *ReadError) Unwrap() error { return e.Err }
 // takes the place of a file of that name, which is an error that wraps
 // fs.ErrExist otherwise. An error of r is a *ReadError.
 func (f *Folder) Save(name string, r io.Reader, force bool) (n int64, err error) {
-	if !force && f.Has(name) { // before anything is read; publish looks again
-		return 0, exists(name)
+	if err := f.Check(name, force); err != nil { // before anything is read; publish looks again
+		return 0, err
 	}
 	part, temporary, err := f.create()
 	if err != nil {
@@ -170,8 +185,11 @@ func (f *Folder) publish(part, name string, force bool) error {
 	switch err := f.root.Link(part, name); {
 	case err == nil:
 		return nil
-	case errors.Is(err, fs.ErrExist) || f.Has(name):
+	case errors.Is(err, fs.ErrExist):
 		return exists(name)
+	}
+	if err := f.Check(name, force); err != nil {
+		return err
 	}
 	return f.root.Rename(part, name) // a file system without links
 }

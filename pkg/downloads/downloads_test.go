@@ -146,3 +146,20 @@ func TestALinkLeadsNotOutOfTheFolder(t *testing.T) {
 		t.Error("a path that escapes")
 	}
 }
+
+func TestAFolderIsNotOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "a.txt"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, force := range []bool{false, true} {
+		if _, err := f.Save("a.txt", strings.NewReader("x"), force); !errors.Is(err, ErrFolder) {
+			t.Errorf("%v", err)
+		}
+	}
+}
