@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -83,8 +84,8 @@ func (w *written) secret(text string) (string, error) {
 
 // secrets resolves all values of an object.
 func (w *written) secrets(values map[string]string) error {
-	for name, text := range values {
-		value, err := w.secret(text)
+	for _, name := range slices.Sorted(maps.Keys(values)) { // the same error first every time
+		value, err := w.secret(values[name])
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -91,9 +91,12 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 
 // check finds what is wrong with fields that no other step checks.
 func (f *File) check() error {
-	for name, value := range map[string]json.RawMessage{"criticContext": f.CriticContext, "executionTraceContext": f.ExecutionTraceContext} {
-		if value != nil && value[0] != '{' {
-			return f.error(name, fmt.Errorf("must be an object"))
+	for _, part := range []struct {
+		name  string
+		value json.RawMessage
+	}{{"criticContext", f.CriticContext}, {"executionTraceContext", f.ExecutionTraceContext}} {
+		if part.value != nil && part.value[0] != '{' {
+			return f.error(part.name, fmt.Errorf("must be an object"))
 		}
 	}
 	if f.Attach != "" && f.Attachment != nil {
@@ -224,8 +227,8 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 	if err := w.secrets(p.Request.CallbackHeaders); err != nil {
 		return f.error("callbackHeaders", err)
 	}
-	for name, value := range p.Request.CallbackHeaders {
-		if err := checkHeader(name, value); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(p.Request.CallbackHeaders)) {
+		if err := checkHeader(name, p.Request.CallbackHeaders[name]); err != nil {
 			return f.error("callbackHeaders", err)
 		}
 	}
