@@ -94,8 +94,8 @@ func runSessionStart(ctx context.Context, s *session, o *sessionStartOptions) er
 	} else {
 		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
 	}
-	if err != nil && !errPipe(err) { // nobody has learned the ID
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(started.ID, "narada", "session", "stop"), err: err}
+	if err != nil { // nobody has learned the ID
+		s.endSession(ctx, c, started.ID, narada.SessionFailed)
 	}
 	return err
 }
@@ -162,7 +162,7 @@ func runSessionStop(ctx context.Context, s *session, o *sessionStopOptions, ids 
 	worst := codeDone
 	for _, id := range unique(ids) {
 		if err := s.stopSession(ctx, c, id, narada.SessionStatus(o.status)); err != nil {
-			err = &exitError{code: exitCode(err), text: id + ": " + cause(err), next: hintOf(err), err: err}
+			err = s.failed(ctx, id, err)
 			s.say(err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
@@ -175,11 +175,18 @@ func runSessionStop(ctx context.Context, s *session, o *sessionStopOptions, ids 
 }
 
 // stopSession stops a session, again where that may help: stopping twice does no
-// harm.
+// harm. One that has ended when it is asked again was stopped by a call whose
+// answer was lost.
 func (s *session) stopSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) error {
-	return runner.Retry(ctx, func(ctx context.Context) error {
+	calls := 0
+	err := runner.Retry(ctx, func(ctx context.Context) error {
+		calls++
 		return c.client.StopSession(ctx, id, status)
 	}, narada.Temporary, s.again("session", id+" was not stopped"))
+	if calls > 1 && errors.Is(err, narada.ErrNotStopped) {
+		return nil
+	}
+	return err
 }
 
 func sessionField(id string) term.Field { return term.Field{Name: "sessionId", Value: id} }
@@ -197,23 +204,23 @@ func (s *session) startSession(ctx context.Context, c *cloud, r narada.SessionRe
 	waiting := s.talk.Wait("session", "starting a cloud browser session")
 	defer waiting()
 	var started *narada.Session
-	err := runner.SeeThrough(ctx, startGrace, func() {
-		s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
-	}, func(calls context.Context) error {
-		// ctx ends the trying again, and calls a call that is under way.
-		return runner.Retry(ctx, func(context.Context) (err error) {
-			started, err = c.client.StartSession(calls, r)
+	err := runner.Retry(ctx, func(ctx context.Context) error {
+		return runner.SeeThrough(ctx, startGrace, func() {
+			s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
+		}, func(ctx context.Context) (err error) {
+			started, err = c.client.StartSession(ctx, r)
 			return err
-		}, sessionRetryable, s.again("session", "no session was started"))
-	})
+		})
+	}, sessionRetryable, s.again("session", "no session was started"))
 	switch {
 	case err != nil:
 		return nil, notStarted(ctx, err)
-	case ctx.Err() != nil:
-		s.endSession(ctx, c, started.ID, endingStatus(ctx, nil))
-		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": nothing was dispatched"}
+	case ctx.Err() == nil:
+		return started, nil
+	case s.endSession(ctx, c, started.ID, endingStatus(ctx, nil)):
+		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
 	}
-	return started, nil
+	return nil, &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
 }
 
 func sessionRetryable(err error) bool {
@@ -243,11 +250,11 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // inNewSession starts a session, has run use it for the request, and stops it
-// whatever comes of that.
-func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (err error) {
+// whatever comes of that; stopped says whether that worked.
+func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
 	started, err := s.startSession(ctx, c, narada.SessionRequest{})
 	if err != nil {
-		return err
+		return true, err
 	}
 	s.talk.Info("session-started", "the cloud browser session "+started.ID+" was started", sessionField(started.ID))
 	request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
@@ -257,28 +264,34 @@ func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Re
 		if returned {
 			status = endingStatus(ctx, err)
 		}
-		s.endSession(ctx, c, started.ID, status)
+		stopped = s.endSession(ctx, c, started.ID, status)
 	}()
 	err = run()
 	returned = true
-	return err
+	return false, err
 }
 
-// endingStatus is how a session ended whose command returns err.
+// endingStatus is how a session ended in which a task was run, or was not for
+// err.
 func endingStatus(ctx context.Context, err error) narada.SessionStatus {
 	switch {
 	case signalOf(ctx) != nil:
 		return narada.SessionTerminated
 	case ctx.Err() != nil:
 		return narada.SessionTimedOut
-	case err == nil || isTaskCode(exitCode(err)):
+	case err == nil:
 		return narada.SessionComplete
 	}
 	return narada.SessionFailed
 }
 
-// endSession stops a session after its command: ctx may have ended.
-func (s *session) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) {
+// endSession stops a session after its command: ctx may have ended. It reports
+// whether the session runs no more.
+func (s *session) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) bool {
+	stop := resume(id, s.words("session", "stop")...)
+	if signalOf(ctx) != nil { // a second signal leaves at once
+		s.talk.Error("session", cause(context.Cause(ctx))+": the cloud browser session "+id+" is being stopped", "if that is cut short: "+stop, sessionField(id))
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	switch err := s.stopSession(ctx, c, id, status); {
@@ -287,7 +300,8 @@ func (s *session) endSession(ctx context.Context, c *cloud, id string, status na
 	case errors.Is(err, narada.ErrNotStopped):
 		s.talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", id, term.OneLine(err.Error())), sessionField(id))
 	default:
-		s.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err),
-			resume(id, "narada", "session", "stop"), sessionField(id))
+		s.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err), stop, sessionField(id))
+		return false
 	}
+	return true
 }

@@ -85,15 +85,15 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	}
 	if signalOf(ctx) != nil { // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, s.resumeWords(o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, s.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
 	} else {
 		err = nil // it was submitted, if only just in time
 	}
 	s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
-	return errors.Join(printID(p, id), err)
+	return errors.Join(s.printID(p, id), err)
 }
 
-func printID(p *printer, id string) error {
+func (s *session) printID(p *printer, id string) error {
 	var err error
 	if p.json {
 		err = p.Value(map[string]string{"requestId": id})
@@ -101,7 +101,7 @@ func printID(p *printer, id string) error {
 		err = p.Text(id)
 	}
 	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, "narada", "status"), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, s.words("status")...), err: err}
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func (s *session) printResult(p *printer, r *narada.Result, want expectation) er
 	case errPipe(err):
 		return err
 	case err != nil:
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, "narada", "status"), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, s.words("status")...), err: err}
 	}
 	return s.verdict(r, violations)
 }

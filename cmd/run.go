@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -112,27 +113,31 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := s.upload(ctx, cloud, plan); err != nil {
 		return err
 	}
-	run := func() error { return o.runTask(ctx, s, p, r, plan) }
-	if o.task.newSession {
-		return s.inNewSession(ctx, cloud, plan.Request, run)
+	var answer runner.Answer
+	run := func() (err error) {
+		answer, err = r.run(ctx, plan.Request)
+		return err
 	}
-	return run()
-}
-
-// runTask runs the task and prints its answer.
-func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, r *running, plan *task.Plan) error {
-	answer, err := r.run(ctx, plan.Request)
-	if err == nil {
-		return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
-	}
-	fate, resume := fateGoesOn, s.resumeWords(o.task.schema, o.task.noValidate, o.out)
+	fate := fateGoesOn
 	switch {
-	case o.sandbox:
-		fate, resume = fateSandbox, nil
 	case o.task.newSession:
-		fate = fateSession
+		// The session is stopped before anything is printed: a reader of stdout may
+		// take its time.
+		var stopped bool
+		if stopped, err = s.inNewSession(ctx, cloud, plan.Request, run); stopped {
+			fate = fateSession
+		} else {
+			fate = fateMaybe
+		}
+	case o.sandbox:
+		fate, err = fateSandbox, run()
+	default:
+		err = run()
 	}
-	return s.unanswered(p, err, fate, resume)
+	if err != nil {
+		return s.unanswered(p, err, fate, s.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
+	}
+	return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
 }
 
 // check finds flags that do not go together.

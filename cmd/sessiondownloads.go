@@ -73,7 +73,7 @@ func runSessionDownloads(ctx context.Context, s *session, o *sessionDownloadsOpt
 		return err
 	}, narada.Temporary, s.again("downloads", "the files could not be listed"))
 	if err != nil {
-		return &exitError{code: exitCode(err), text: id + ": " + cause(err), next: hintOf(err), err: err}
+		return s.failed(ctx, id, err)
 	}
 	if len(list) == 0 {
 		s.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
@@ -176,15 +176,11 @@ func (s *session) notSaved(ctx context.Context, path string, err error) error {
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, downloads.ErrFolder) {
 		return inTheWay(path, err)
 	}
-	e := &exitError{code: exitCode(err), text: path + ": " + cause(err), next: hintOf(err), err: err}
-	_, broken := errors.AsType[*downloads.ReadError](err)
-	switch {
-	case ctx.Err() != nil:
-		e.code, e.text = codeUnreachable, path+": "+cause(context.Cause(ctx))
-	case broken:
-		e.code = codeUnreachable
+	failure := s.failed(ctx, path, err)
+	if broken, ok := errors.AsType[*downloads.ReadError](err); ok && ctx.Err() == nil {
+		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), err: err}
 	}
-	return e
+	return failure
 }
 
 // withPath adds where a file was saved to what the cloud says of it.

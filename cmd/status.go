@@ -116,7 +116,7 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
 			err = &exitError{code: codeUnfinished,
 				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
-				next: resume(t.id, s.resumeWords(o.schema, o.noValidate, o.out)...)}
+				next: resume(t.id, s.resumeWords(fateGoesOn, o.schema, o.noValidate, o.out)...)}
 		}
 	case ended && signalOf(ctx) != nil:
 		err = &exitError{code: codeUnreachable, text: cause(err)}

@@ -15,27 +15,42 @@ func resume(id string, words ...string) string {
 	return strings.Join(append(words, shellQuote(id)), " ")
 }
 
-// resumeWords is the command, without the ID, that goes on with a wait.
-func (s *session) resumeWords(schema string, noValidate bool, out outputFlags) []string {
-	words := []string{"narada", "status", "--wait"}
-	add := func(flag, value string) {
-		if value != "" {
-			words = append(words, flag, shellQuote(value))
-		}
+// words is a command of narada with the global flags that this one was given, as
+// far as they say which cloud is meant.
+func (s *session) words(command ...string) []string {
+	words := append([]string{"narada"}, command...)
+	return addFlag(addFlag(words, "--profile", s.profile), "--base-url", s.baseURL)
+}
+
+func addFlag(words []string, flag, value string) []string {
+	if value == "" {
+		return words
 	}
-	add("--profile", s.profile)
-	add("--base-url", s.baseURL)
+	return append(words, flag, shellQuote(value))
+}
+
+// resumeWords is the command, without the ID, that goes on with a wait, or tells
+// how a task ended that does not go on; nil where nothing can.
+func (s *session) resumeWords(fate, schema string, noValidate bool, out outputFlags) []string {
+	var words []string
+	switch fate {
+	case fateSandbox:
+		return nil
+	case fateSession:
+		words = s.words("status")
+	default:
+		words = s.words("status", "--wait")
+	}
 	if schema != "-" {
-		add("--schema", schema)
+		words = addFlag(words, "--schema", schema)
 	}
 	if noValidate {
 		words = append(words, "--no-validate")
 	}
 	if out.format != "text" {
-		add("-o", out.format)
+		words = addFlag(words, "-o", out.format)
 	}
-	add("--jq", out.jq)
-	return words
+	return addFlag(words, "--jq", out.jq)
 }
 
 // lookFirst is the hint for a task of which nobody knows whether it runs.
@@ -45,7 +60,8 @@ const lookFirst = "it may run in the cloud: look there before you run this again
 const (
 	fateGoesOn  = "goes on in the cloud, and there is no call that cancels it"
 	fateSandbox = "ends with the sandbox"
-	fateSession = "ends with its session, which is stopped now"
+	fateSession = "ended with its session"
+	fateMaybe   = "may go on in its session, which was not stopped"
 )
 
 // unanswered says how a task without an answer stands. Without resume words there
@@ -76,6 +92,15 @@ func (s *session) unanswered(p *printer, err error, fate string, resumeWords []s
 		e.code, e.text = codeUnexpected, printErr.Error()+"; "+e.text
 	}
 	return e
+}
+
+// failed words why a call for what failed: the end of ctx comes before what the
+// call says of it.
+func (s *session) failed(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{code: codeUnreachable, text: what + ": " + cause(context.Cause(ctx)), err: err}
+	}
+	return &exitError{code: exitCode(err), text: what + ": " + explain(err), next: hintOf(err), err: err}
 }
 
 // cause words why a wait ended.

@@ -206,6 +206,7 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 				_, _ = io.WriteString(w, `{"success":true}`)
 				return
 			}
+			_ = os.WriteFile(ts.MkAbs("started"), body, 0o600)
 			time.Sleep(500 * time.Millisecond)
 			_, _ = io.WriteString(w, `{"session_id":"s-1","browser_window_id":"w-1"}`)
 		}
