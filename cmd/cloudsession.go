@@ -50,9 +50,10 @@ all that the cloud says of it.
 An interrupted start waits up to 30 s for the session that is on its way, and
 stops it.`,
 		Example: `  # start one, run two tasks in it, stop it
-  read -r session window < <(narada session start --name nightly --session-timeout 30m)
-  narada run --cloud-session "$session" --window "$window" "log in to example.com"
-  narada run --cloud-session "$session" --window "$window" "download the report"
+  narada session start -o json --name nightly --session-timeout 30m > session.json || exit
+  session=$(jq -r .session_id session.json) window=$(jq -r '.browser_window_id // empty' session.json)
+  narada run --cloud-session "$session" ${window:+--window "$window"} "log in to example.com"
+  narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -80,13 +80,11 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := o.check(s); err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true}, args)
+	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.sandbox}, args)
 	if err != nil {
 		return err
 	}
-	if !o.sandbox {
-		s.warn(plan.Warnings)
-	}
+	s.warn(plan.Warnings)
 	if o.task.previews() {
 		s.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
 		return s.preview(p, &o.task, plan)

@@ -57,15 +57,21 @@ func settingFlags() [][2]string {
 
 // load reads the settings, of which the command's flags are the first layer.
 func (s *session) load(cmd *cobra.Command) error {
+	var empty error // a variable of a script that is not set, more often than not
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			empty = usageError("", "--%s: the value is empty", f.Name)
+		}
+	})
+	if empty != nil {
+		return empty
+	}
 	flags := map[string]config.Flag{}
 	for _, pair := range settingFlags() {
 		name, setting := pair[0], pair[1]
 		f := cmd.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue
-		}
-		if f.Value.String() == "" {
-			return usageError("", "--%s: the value is empty", name)
 		}
 		flags[setting] = config.Flag{Name: name, Value: f.Value.String()}
 	}

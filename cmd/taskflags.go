@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -37,10 +38,13 @@ type taskFlags struct {
 	fields      []string
 	dryRun      bool
 	curl        bool
+
+	flags *pflag.FlagSet // which of them were given
 }
 
 func (t *taskFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
+	t.flags = f
 	f.StringVar(&t.promptFile, "prompt-file", "", "read the prompt from `file`; - is stdin")
 	f.StringVar(&t.file, "task", "", "read the task from `file` (YAML or JSON); - is stdin; other flags win over it")
 	f.String("agent", "", "`agent` that does it: operator, operator-mini, core, core-mini, generalist, or an Agent Studio agent's name")
@@ -110,7 +114,13 @@ func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan,
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
 	spec.TimeZone, spec.ZoneFlag = zone.Text, zone.Layer == config.LayerFlag
 	spec.Mode, spec.CloudSession, spec.NewSession = t.mode, t.session, t.newSession
-	spec.Schema, spec.Previous, spec.KeepChat, spec.GIF, spec.Reasoning = t.schema, t.previous, t.keepChat, t.gif, t.reasoning
+	spec.Schema, spec.Previous, spec.Reasoning = t.schema, t.previous, t.reasoning
+	if t.flags.Changed("keep-chat") {
+		spec.KeepChat = &t.keepChat
+	}
+	if t.flags.Changed("gif") {
+		spec.GIF = &t.gif
+	}
 	spec.Attach, spec.Vars, spec.JSONVars, spec.FileVars = t.attach, t.vars, t.jsonVars, t.fileVars
 	spec.SecretVars, spec.Context, spec.AllowEnv, spec.Fields = t.secretVars, t.context, t.allowEnv, t.fields
 	spec.MCP, spec.ChatHistory, spec.Credentials = t.mcp, t.chatHistory, t.credentials
@@ -137,6 +147,12 @@ func checkOrigins(agent, zone config.Value) error {
 
 // preview prints the request, and sends nothing.
 func (s *session) preview(p *printer, t *taskFlags, plan *task.Plan) error {
+	if t.dryRun && t.curl {
+		return usageError("leave one of them out", "--dry-run and --curl print the request in two ways")
+	}
+	if t.newSession {
+		s.talk.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added when the session has been started")
+	}
 	if t.curl {
 		return s.printCurl(p, plan)
 	}

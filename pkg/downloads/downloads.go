@@ -22,7 +22,7 @@ const mostName = 200
 
 // Name makes a name that is safe as that of a file on any system: what is before
 // the last slash, of either kind, is cut, and characters that a system refuses are
-// replaced by _. A name of which nothing is left is "download".
+// replaced by _, and so is a dot at its start. A name of which nothing is left is "download".
 func Name(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
@@ -37,6 +37,9 @@ func Name(name string) string {
 	}
 	if stem, _, _ := strings.Cut(strings.ToUpper(name), "."); isDevice(strings.TrimSpace(stem)) {
 		name = "_" + name
+	}
+	if name[0] == '.' { // a file that programs read unasked, and nobody sees
+		name = "_" + name[1:]
 	}
 	return name
 }

@@ -18,7 +18,7 @@ func TestNamesAreSafe(t *testing.T) {
 		"report.pdf": "report.pdf", "../../x": "x", `..\..\x`: "x", "/etc/passwd": "passwd", "C:\\a\\b.txt": "b.txt",
 		"": "download", "..": "download", "a/..": "download", "a/": "download", " . ": "download",
 		"a\x00b\nc": "a_b_c", "a\u202eb": "a_b", "a?b*.txt": "a_b_.txt", "caf\xe9": "caf_", "trailing. ": "trailing",
-		"nul": "_nul", "CON.txt": "_CON.txt", "com1.log": "_com1.log", "console": "console", ".hidden": ".hidden",
+		"nul": "_nul", "CON.txt": "_CON.txt", "com1.log": "_com1.log", "console": "console", ".hidden": "_hidden",
 		strings.Repeat("é", 150) + ".txt": strings.Repeat("é", 98) + ".txt",
 		strings.Repeat("x", 300):          strings.Repeat("x", 200),
 	} {

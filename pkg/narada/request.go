@@ -182,8 +182,8 @@ func (r *Request) Masked() *Request {
 }
 
 // WithSecrets returns a copy of r in which replace has the say over every secret
-// value: those of secret variables, credentials, MCP authentication, callback
-// headers and the callback secret. It is given the value and its place in the
+// value: those of secret variables, credentials, MCP authentication, the queries
+// of MCP URLs, callback headers and the callback secret. It is given the value and its place in the
 // body, as secretVariables.pw or mcpServers.0.authentication.bearerToken, in the
 // same order every time.
 func (r *Request) WithSecrets(replace func(place, value string) string) *Request {
@@ -201,7 +201,11 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	}
 	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
-		place, auth := fmt.Sprintf("mcpServers.%d.authentication", i), &m.MCPServers[i].Authentication
+		server := &m.MCPServers[i]
+		if base, query, found := strings.Cut(server.URL, "?"); found { // it may have a key in it
+			server.URL = base + "?" + replace(fmt.Sprintf("mcpServers.%d.url.query", i), query)
+		}
+		place, auth := fmt.Sprintf("mcpServers.%d.authentication", i), &server.Authentication
 		if auth.BearerToken != "" {
 			auth.BearerToken = replace(place+".bearerToken", auth.BearerToken)
 		}
@@ -220,16 +224,15 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	return &m
 }
 
-// secretFields are the members of the body that hold secrets. They can be in
-// Extra, where a caller puts a whole one as JSON.
-var secretFields = []string{
-	"secretVariables", "mcpServers", "userResourceCredentials", "callbackHeaders", "callbackSecret",
-}
+// secretWords are in the names of members that hold secrets. Those can be in
+// Extra, where a caller puts a whole one as JSON, or one that is mistyped or new.
+var secretWords = []string{"secret", "credential", "mcpserver", "callbackheader", "token", "password", "apikey", "api_key", "authorization"}
 
-// replaceExtra knows a secret field in any case: a server may be as lenient.
+// replaceExtra knows a secret field in any case, as a server may be as lenient,
+// and by a word in its name.
 func replaceExtra(name string, value json.RawMessage, replace func(place, value string) string) json.RawMessage {
-	for _, secret := range secretFields {
-		if strings.EqualFold(name, secret) {
+	for _, secret := range secretWords {
+		if strings.Contains(strings.ToLower(name), secret) {
 			text, err := encode(replace(name, string(value)))
 			if err != nil { // cannot be: it is a string
 				return nil

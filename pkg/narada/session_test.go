@@ -140,7 +140,7 @@ func TestReplacedSecretsNameTheirPlaces(t *testing.T) {
 		SecretVariables: map[string]string{"pw": "1"}, CallbackHeaders: map[string]string{"A": "2"}, CallbackSecret: "3",
 		Credentials: map[string]map[string]string{"jira": {"token": "4"}},
 		MCPServers: []MCPServer{
-			{Authentication: MCPAuthentication{BearerToken: "5"}},
+			{URL: "https://m.example/x?key=7", Authentication: MCPAuthentication{BearerToken: "5"}},
 			{Authentication: MCPAuthentication{CustomHeaders: []MCPHeader{{"X", "6"}}}},
 		},
 	}
@@ -150,7 +150,7 @@ func TestReplacedSecretsNameTheirPlaces(t *testing.T) {
 		return ""
 	})
 	want := "secretVariables.pw=1 callbackHeaders.A=2 callbackSecret=3 userResourceCredentials.jira.token=4 " +
-		"mcpServers.0.authentication.bearerToken=5 mcpServers.1.authentication.customHeaders.X=6"
+		"mcpServers.0.url.query=key=7 mcpServers.0.authentication.bearerToken=5 mcpServers.1.authentication.customHeaders.X=6"
 	if strings.Join(got, " ") != want {
 		t.Error(got)
 	}

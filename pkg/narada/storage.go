@@ -50,7 +50,9 @@ func (c *Client) store(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode >= 400 {
+	// S3 has taken a file when it answers 303, and not yet when it redirects
+	// otherwise: the bucket is elsewhere.
+	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusSeeOther {
 		defer resp.Body.Close()
 		return nil, storageError(req, resp)
 	}
@@ -68,6 +70,9 @@ func storageError(req *http.Request, resp *http.Response) error {
 	}
 	if xml.Unmarshal(body, &said) == nil {
 		e.Code, e.Message = oneLine(said.Code), oneLine(said.Message)
+	}
+	if to, err := resp.Location(); err == nil {
+		e.Message = "it redirects to " + to.Scheme + "://" + to.Host
 	}
 	return e
 }

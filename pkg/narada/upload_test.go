@@ -114,6 +114,17 @@ func TestUploadSaysWhyTheStorageRefused(t *testing.T) {
 	}
 }
 
+// A bucket that is elsewhere has not taken the file.
+func TestARedirectedUploadIsNotDone(t *testing.T) {
+	for status, want := range map[int]string{307: "it redirects to https://elsewhere.example", 301: "it redirects to https://elsewhere.example", 303: ""} {
+		c := storageCloud(t, `{"key":"k"}`, answerWith(status, map[string]string{"Location": "https://elsewhere.example/b?sig=x"}, ""))
+		_, err := c.Upload(t.Context(), File{Name: "a", Size: 1, Body: strings.NewReader("a")})
+		if refused, ok := errors.AsType[*StorageError](err); want == "" && err != nil || want != "" && (!ok || refused.Message != want) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

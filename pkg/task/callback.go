@@ -26,7 +26,8 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	}
 	if r.CallbackURL == "" {
 		if c.Secret != "" || len(c.Headers) > 0 || r.CallbackSecret != "" || len(r.CallbackHeaders) > 0 {
-			return inputError("add --callback-url URL", "--callback-secret and --callback-header need a callback URL to go to")
+			what := s.from("--callback-secret and --callback-header", c.Secret != "" || len(c.Headers) > 0, "callbackSecret and callbackHeaders")
+			return inputError("add --callback-url URL", "%s need a callback URL to go to", what)
 		}
 		return nil
 	}
@@ -42,7 +43,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range headers.Values {
+	for name, value := range headers.Values { // those of the file that it replaces were left out
 		if r.CallbackHeaders == nil {
 			r.CallbackHeaders = map[string]string{}
 		}

@@ -36,7 +36,7 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 	}
 	body, err := p.Request.WithSecrets(func(place, value string) string {
 		name, ok := p.variables[value]
-		if !ok {
+		if !ok || !isShellName(name) {
 			name = "NARADA_" + shellName(place)
 		}
 		return variable(name, value)
@@ -56,6 +56,18 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 
 // quote writes text as one word of a shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// isShellName reports whether a shell knows the environment variable: others
+// cannot be named in a command.
+func isShellName(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
 
 // shellName makes a variable's name of a place: secretVariables.pw is
 // SECRET_VARIABLES_PW.

@@ -58,9 +58,14 @@ func readDocument(path string, source *secret.Source) (json.RawMessage, folder, 
 // secret resolves a value in a secret place: text, env:NAME of a variable that
 // was allowed, or file:PATH.
 func (w *written) secret(text string) (string, error) {
+	if text == "" {
+		return "", errors.New("the value is empty")
+	}
 	value := secret.New(text)
-	switch kind, name, _ := strings.Cut(text, ":"); kind {
-	case "env":
+	kind, name, reference := strings.Cut(text, ":")
+	switch {
+	case !reference:
+	case kind == "env":
 		if !slices.Contains(w.allowEnv, name) {
 			return "", fmt.Errorf("the file asks for the environment variable %s; allow it with --allow-env %s", name, name)
 		}
@@ -68,7 +73,7 @@ func (w *written) secret(text string) (string, error) {
 		if value, err = w.source.Resolve(text); err != nil {
 			return "", err
 		}
-	case "file":
+	case kind == "file":
 		f, err := w.disk.open(name)
 		if err != nil {
 			return "", plainError(name, err)
@@ -94,6 +99,20 @@ func (w *written) secrets(values map[string]string) error {
 	return nil
 }
 
+// refuseNulls reports a null in valid JSON text.
+func refuseNulls(doc json.RawMessage) error {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	for {
+		token, err := dec.Token()
+		if err != nil { // the end
+			return nil
+		}
+		if token == nil {
+			return fmt.Errorf("%sthere is no value", placeOf(doc, dec.InputOffset()))
+		}
+	}
+}
+
 // decode reads a JSON value into a Go one, without unknown members.
 func decode(doc json.RawMessage, into any) error {
 	if string(doc) == "null" {
@@ -109,7 +128,7 @@ func decode(doc json.RawMessage, into any) error {
 		return nil
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return fmt.Errorf("there is no field %s", name)
+		return fmt.Errorf("there is no field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
 	}
 	return err
 }
@@ -166,6 +185,20 @@ func placeOf(doc []byte, offset int64) string {
 	return text
 }
 
+// fieldNames are the JSON names of a type's fields, at any depth.
+func fieldNames(t reflect.Type) (names []string) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return fieldNames(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			names = append(append(names, name), fieldNames(t.Field(i).Type)...)
+		}
+	}
+	return names
+}
+
 // typeWord is what JSON calls the Go type.
 func typeWord(t reflect.Type) string {
 	switch t.Kind() {
@@ -200,7 +233,7 @@ func article(value string) string {
 	return value
 }
 
-// near is ": did you mean X?" for the candidate that name looks most like.
+// near is `; did you mean "X"?` for the candidate that name looks most like.
 func near(name string, candidates []string) string {
 	if best := spelling.Nearest(name, candidates); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -77,16 +78,42 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		into, ok := known[name]
 		switch {
+		case !ok && guarded(name) != "":
+			return nil, f.error(name, fmt.Errorf("there is no such field; it is written %s", guarded(name)))
 		case !ok:
 			f.extra[name] = members[name]
 		case string(members[name]) == "null": // left out: the cloud gets no nulls
 		default:
-			if err := decode(members[name], into); err != nil {
+			if err := f.decode(name, members[name], into); err != nil {
 				return nil, f.error(name, err)
 			}
 		}
 	}
 	return f, f.check()
+}
+
+// decode reads one field. A null inside what has texts would be sent as an empty
+// one.
+func (f *File) decode(name string, doc json.RawMessage, into any) error {
+	switch name {
+	case "secretVariables", "additionalContext", "callbackHeaders", "userResourceCredentials", "chatHistory":
+		if err := refuseNulls(doc); err != nil {
+			return err
+		}
+	}
+	return decode(doc, into)
+}
+
+// guarded returns the field, of those that say where answers and secrets go, that
+// name is but for its case: a server may be lenient, and our checks would be
+// passed by. It is "" for other names.
+func guarded(name string) string {
+	for _, field := range []string{"callbackUrl", "callbackHeaders", "callbackSecret", "secretVariables", "mcpServers", "userResourceCredentials"} {
+		if strings.EqualFold(name, field) {
+			return field
+		}
+	}
+	return ""
 }
 
 // check finds what is wrong with fields that no other step checks.
@@ -101,6 +128,9 @@ func (f *File) check() error {
 	}
 	if f.Attach != "" && f.Attachment != nil {
 		return f.error("attach", fmt.Errorf("there is an attachment beside it, and a task has one"))
+	}
+	if f.Attachment != nil && f.Attachment.Key == "" {
+		return f.error("attachment", fmt.Errorf("there is no key"))
 	}
 	if f.Prompt != "" {
 		if _, err := checkPrompt(f.Prompt); err != nil {
@@ -223,7 +253,9 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 		}
 	}
 	p.Request.CallbackURL = f.CallbackURL
-	p.Request.CallbackHeaders = maps.Clone(f.CallbackHeaders)
+	if err := f.headers(s, p); err != nil {
+		return err
+	}
 	if err := w.secrets(p.Request.CallbackHeaders); err != nil {
 		return f.error("callbackHeaders", err)
 	}
@@ -238,6 +270,31 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 			return f.error("callbackSecret", err)
 		}
 		p.Request.CallbackSecret = value
+	}
+	return nil
+}
+
+// headers takes over the callback headers that no flag replaces. Names are the
+// same in any case.
+func (f *File) headers(s Spec, p *Plan) error {
+	flags := map[string]bool{}
+	for _, text := range s.Callback.Headers {
+		name, _, _ := strings.Cut(text, ":")
+		flags[http.CanonicalHeaderKey(strings.TrimSpace(name))] = true
+	}
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(f.CallbackHeaders)) {
+		key := http.CanonicalHeaderKey(name)
+		switch {
+		case seen[key]:
+			return f.error("callbackHeaders", fmt.Errorf("%s is given twice", name))
+		case !flags[key]:
+			if p.Request.CallbackHeaders == nil {
+				p.Request.CallbackHeaders = map[string]string{}
+			}
+			p.Request.CallbackHeaders[name] = f.CallbackHeaders[name]
+		}
+		seen[key] = true
 	}
 	return nil
 }
@@ -319,8 +376,8 @@ func (o orderedObject) file() (path string, ok bool) {
 	if len(o) != 1 || o[0].name != "file" {
 		return "", false
 	}
-	doc, isText := o[0].value.(json.RawMessage)
-	return path, isText && json.Unmarshal(doc, &path) == nil
+	doc, ok := o[0].value.(json.RawMessage)
+	return path, ok && doc[0] == '"' && json.Unmarshal(doc, &path) == nil
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -185,7 +185,7 @@ additionalContext: {a: file, b: file}
 		return path
 	}
 	p, err := planOf(t, text, func(s *Spec) {
-		s.Prompt, s.WindowFlag, s.Window, s.Mode, s.KeepChat, s.GIF = "typed", true, "flag-w", "client", true, true
+		s.Prompt, s.WindowFlag, s.Window, s.Mode, s.KeepChat, s.GIF = "typed", true, "flag-w", "client", new(true), new(true)
 		s.TimeZone, s.ZoneFlag, s.Reasoning, s.Previous = "UTC", true, "high", "req_flag"
 		s.ChatHistory, s.MCP = write("h.json", `[{"role":"user","content":"y"}]`), write("m.json", `[{"url":"https://m.example"}]`)
 		s.Credentials, s.Attach = write("c.json", `{"jira":{"token":"t"}}`), []string{write("a.txt", "x")}

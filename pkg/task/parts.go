@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -26,6 +27,10 @@ func (w *written) checkServers(list []narada.MCPServer) error {
 func (w *written) checkServer(server *narada.MCPServer) error {
 	if u, err := url.Parse(server.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return fmt.Errorf("url: %q is not a URL", server.URL)
+	} else if u.User != nil {
+		return errors.New("url: there is a user name or password in it; use authentication")
+	} else if u.RawQuery != "" { // it may have a key in it
+		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
 	}
 	auth := &server.Authentication
 	var err error
@@ -68,6 +73,9 @@ func checkHistory(list []narada.ChatMessage) error {
 		if message.Role != "user" && message.Role != "assistant" {
 			return fmt.Errorf("message %d: the role %q is not user or assistant", i+1, message.Role)
 		}
+		if message.Content == "" {
+			return fmt.Errorf("message %d: there is no content", i+1)
+		}
 	}
 	return nil
 }
@@ -106,7 +114,13 @@ func (s Spec) documents(p *Plan, source *secret.Source) error {
 			return inputError("", "%s: %v", one.flag, err)
 		}
 		w := &written{disk: from, source: source, allowEnv: s.AllowEnv, plan: p}
-		if err = decode(doc, one.into); err == nil {
+		if one.flag != "--mcp" { // of which null stands for what is left out
+			err = refuseNulls(doc)
+		}
+		if err == nil {
+			err = decode(doc, one.into)
+		}
+		if err == nil {
 			err = one.check(w)
 		}
 		if err != nil {

@@ -29,10 +29,11 @@ type Spec struct {
 	Mode         string
 	CloudSession string
 	NewSession   bool   // one is started for the task
+	AnyWindow    bool   // the cloud, which is the sandbox, needs none
 	Schema       string // path of a JSON Schema, or -
 	Previous     string
-	KeepChat     bool
-	GIF          bool
+	KeepChat     *bool
+	GIF          *bool
 	Reasoning    string
 	TimeZone     string
 	ZoneFlag     bool // so was TimeZone
@@ -122,20 +123,23 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 
 // overlay puts the flags that need no check over the task file's fields.
 func (s Spec) overlay(r *narada.Request) {
-	if s.Window != "" && (s.WindowFlag || r.BrowserWindowID == "" && !s.NewSession) {
-		r.BrowserWindowID = s.Window
-	}
 	if s.CloudSession != "" {
 		r.CloudBrowserSessionID = s.CloudSession
+	}
+	// A session has a window of its own: that of the settings is on the user's
+	// machine.
+	ownWindow := s.NewSession || r.CloudBrowserSessionID != ""
+	if s.Window != "" && (s.WindowFlag || r.BrowserWindowID == "" && !ownWindow) {
+		r.BrowserWindowID = s.Window
 	}
 	if s.Previous != "" {
 		r.PreviousRequestID = s.Previous
 	}
-	if s.KeepChat {
-		r.ClearChat = new(false)
+	if s.KeepChat != nil {
+		r.ClearChat = new(!*s.KeepChat)
 	}
-	if s.GIF {
-		r.SaveScreenshots = new(true)
+	if s.GIF != nil {
+		r.SaveScreenshots = s.GIF
 		delete(r.Extra, "generateGif")
 	}
 	if s.Mode != "" {
@@ -189,11 +193,13 @@ func (s Spec) place(p *Plan, _ *secret.Source) error {
 	switch {
 	case s.NewSession && r.CloudBrowserSessionID != "":
 		return inputError("leave one of the two out", "--new-session starts a session, and %s names one", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
+	case s.NewSession && r.ExecutionMode == narada.ModeClient:
+		return inputError("leave one of the two out", "--new-session starts a session in the cloud, and %s asks for client mode", s.from("--mode", s.Mode != "", "executionMode"))
 	case s.NewSession && r.BrowserWindowID != "":
 		return inputError("leave one of the two out", "--new-session has a window of its own, and %s names one", s.from("--window", s.WindowFlag, "browserWindowId"))
 	}
 	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
-	if inClient && r.BrowserWindowID == "" && !s.NewSession {
+	if inClient && r.BrowserWindowID == "" && !s.NewSession && !s.AnyWindow {
 		p.warn(`no browser window: in client mode the cloud needs one (--window, or narada config set browser-window-id ID); ` +
 			`"Authentication" at https://docs.narada.ai says where the ID is shown`)
 	}
@@ -312,7 +318,11 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 		return object(&r.ExecutionTraceContext)
 	case "attachment":
 		r.Attachment = nil
-		return whole("--attach", len(s.Attach) > 0, &r.Attachment)
+		err := whole("--attach", len(s.Attach) > 0, &r.Attachment)
+		if err == nil && r.Attachment.Key == "" {
+			err = errors.New("there is no key")
+		}
+		return err
 	case "chatHistory":
 		r.ChatHistory = nil
 		return whole("--chat-history", s.ChatHistory != "", &r.ChatHistory)

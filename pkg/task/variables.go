@@ -60,8 +60,8 @@ func (s Spec) context(p *Plan, _ *secret.Source) error {
 // secretVariables are --secret-var.
 func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 	for _, text := range s.SecretVars {
-		if name, _, ok := strings.Cut(text, "="); !ok || name == "" {
-			// What has no name may be a value alone: it is not repeated.
+		if name, ref, ok := strings.Cut(text, "="); !ok || name == "" || strings.Trim(ref, "=") == "" {
+			// What has no name, or ends there, may be a value alone: it is not repeated.
 			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: there is no NAME= before the reference")
 		}
 	}
