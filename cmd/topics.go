@@ -30,12 +30,14 @@ func newExitCodesTopic() *cobra.Command {
       to run again
    8  the callback endpoint (tunnel, address, certificate) could not be opened
    9  the answer does not match the JSON Schema asked for
-  10  it is not known whether the task was accepted: look before running again
-  11  the API refused the request; its reason is on stderr
+  10  it is not known whether the task was accepted, or a session was started: look
+      before running again
+  11  the API, or the storage for files, refused the request; its reason is on stderr
 
 An interrupted command dies of the signal, which a shell sees as 130 (SIGINT) or
-143 (SIGTERM); what was dispatched goes on in the cloud and is named on stderr. A
-second signal ends the command at once. listen without --count and sandbox are
+143 (SIGTERM); what was dispatched goes on in the cloud and is named on stderr, but
+for a task in a --new-session, which ends with its session. A second signal ends
+the command at once. listen without --count and sandbox are
 servers: SIGINT and SIGTERM end them with 0.
 
 status exits with 0 when the lookup worked. With --wait or --exit-status it exits

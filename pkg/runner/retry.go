@@ -8,13 +8,14 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// leastAttempts is how often a call is made, however long each takes, before it
-// is given up because the other side cannot be reached.
+// leastAttempts is how often a call is made at the least before it is given up
+// because the other side cannot be reached: a long one fails late.
 const leastAttempts = 5
 
 // Retry makes a call until it succeeds, fails in a way that no other attempt can
-// help, or there is no time for another: until ctx's deadline, and where nobody
-// answers for half a minute after the first failure. again, which may be nil, is
+// help, or there is no time for another before ctx's deadline. A side that cannot
+// be reached is given up half a minute after the first failure, but not before the
+// fifth. again, which may be nil, is
 // told of each failure after which the call is made again. The error is the last
 // call's; when ctx ended while it waited, ctx's cause too.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
@@ -29,7 +30,9 @@ func Retry(ctx context.Context, call func(context.Context) error, retryable func
 			since = time.Now()
 		}
 		pause := max(intervals.NextBackOff(), retryAfter(err))
-		if !worthwhile(ctx, err, since, pause) && (attempt >= leastAttempts || endsWithin(ctx, pause)) {
+		tooLate := endsWithin(ctx, pause)
+		givenUp := attempt >= leastAttempts && !worthwhile(ctx, err, since, pause)
+		if tooLate || givenUp {
 			return err
 		}
 		if again != nil {

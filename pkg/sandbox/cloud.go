@@ -45,6 +45,10 @@ type Options struct {
 	// with at most 128 connections to one host.
 	Transport http.RoundTripper
 
+	// MaxUpload and MaxStored bound one upload, its form included, and all uploads
+	// together, in bytes. 0 is 2 GiB and 4 GiB.
+	MaxUpload, MaxStored int64
+
 	Random io.Reader // source of request IDs; nil: crypto/rand.Reader
 
 	// Observe is told of each request and each attempt at a callback. It is
@@ -139,6 +143,12 @@ const noRule = -2
 func New(o Options) *Cloud {
 	if o.Random == nil {
 		o.Random = rand.Reader
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = maxUpload
+	}
+	if o.MaxStored == 0 {
+		o.MaxStored = maxStored
 	}
 	if o.Observe == nil {
 		o.Observe = func(Event) {}

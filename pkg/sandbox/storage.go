@@ -10,14 +10,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // The limits of the storage, which is a temporary folder.
 const (
-	maxUpload    = 2 << 30   // bytes of one file
-	maxStored    = 4 << 30   // bytes of all files; the oldest are deleted first
+	maxUpload    = 2 << 30   // bytes of one upload, its form included
+	maxStored    = 4 << 30   // bytes of all uploads, those under way too; the oldest are deleted first
 	maxForms     = 10_000    // presigned forms, used ones too; the oldest are forgotten first
 	maxFormField = 64 << 10  // bytes of a form's fields together
 	maxSmallBody = 1 << 20   // bytes of a body that is not a dispatch's
@@ -35,8 +36,9 @@ type Upload struct {
 // upload is a presigned form, and the file that came with it.
 type upload struct {
 	key, filename, policy string
-	path                  string // "": it was not used yet
-	size                  int64
+	path                  string // "": no file has come yet
+	size                  int64  // bytes, or those that are kept free for what is under way
+	busy                  bool   // an upload is under way
 }
 
 // storage keeps what is uploaded. The cloud's lock guards it.
@@ -97,21 +99,20 @@ func (s *storage) add(u *upload) {
 		s.byKey = make(map[string]*upload)
 	}
 	if len(s.forms) >= maxForms {
-		s.forget()
+		s.forget(max(slices.IndexFunc(s.forms, func(u *upload) bool { return !u.busy }), 0))
 	}
 	s.byKey[u.key] = u
 	s.forms = append(s.forms, u)
 }
 
-// forget drops the oldest form and its file.
-func (s *storage) forget() {
-	oldest := s.forms[0]
-	s.forms[0] = nil // let it be collected before the array is
-	s.forms = s.forms[1:]
-	delete(s.byKey, oldest.key)
-	s.stored -= oldest.size
-	if oldest.path != "" {
-		_ = os.Remove(oldest.path) // a file less is what was wanted
+// forget drops a form and its file.
+func (s *storage) forget(i int) {
+	u := s.forms[i]
+	s.forms = slices.Delete(s.forms, i, i+1)
+	delete(s.byKey, u.key)
+	if u.path != "" {
+		s.stored -= u.size
+		_ = os.Remove(u.path) // a file less is what was wanted
 	}
 }
 
@@ -133,22 +134,52 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	if odd != "" {
 		return storageAnswer(http.StatusBadRequest, "MalformedPOSTRequest", odd)
 	}
-	c.mu.Lock()
-	u := c.storage.byKey[fields["key"]]
-	allowed := u != nil && u.policy == fields["policy"]
-	c.mu.Unlock()
-	if !allowed {
-		return storageAnswer(http.StatusForbidden, "AccessDenied", "Invalid according to Policy")
+	u, refused := c.reserve(fields, r.ContentLength)
+	if u == nil {
+		return refused
 	}
 	path, size, err := c.keep(file)
-	switch {
-	case errors.Is(err, errTooLarge):
-		return storageAnswer(http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("The sandbox takes files of up to %d GiB", maxUpload>>30))
-	case err != nil:
-		return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The file did not come whole")
+	if !c.stored(u, path, size, err) {
+		broken := &readError{}
+		if errors.As(err, &broken) {
+			return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The file did not come whole")
+		}
+		return storageAnswer(http.StatusInternalServerError, "InternalError", fmt.Sprintf("The file could not be kept: %v", err))
 	}
-	c.stored(u, path, size)
 	return answer{status: http.StatusNoContent}
+}
+
+// reserve finds the form that an upload is for, and makes room for so many bytes.
+// Without a form it returns what to answer.
+func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u = c.storage.byKey[fields["key"]]
+	switch {
+	case u == nil || u.policy != fields["policy"]:
+		return nil, storageAnswer(http.StatusForbidden, "AccessDenied", "Invalid according to Policy")
+	case u.busy || u.path != "":
+		return nil, storageAnswer(http.StatusConflict, "OperationAborted", "The form is used already")
+	case bytes > c.options.MaxUpload:
+		return nil, storageAnswer(http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("The sandbox takes uploads of up to %d bytes", c.options.MaxUpload))
+	case !c.storage.room(bytes, c.options.MaxStored):
+		return nil, storageAnswer(http.StatusServiceUnavailable, "SlowDown", "Too much is being uploaded at once")
+	}
+	u.busy, u.size = true, bytes
+	c.storage.stored += bytes
+	return u, answer{}
+}
+
+// room deletes the oldest files until there is room for so many bytes more.
+func (s *storage) room(bytes, most int64) bool {
+	for s.stored+bytes > most {
+		i := slices.IndexFunc(s.forms, func(u *upload) bool { return u.path != "" })
+		if i < 0 { // what is under way stays
+			return false
+		}
+		s.forget(i)
+	}
+	return true
 }
 
 // allowTime gives a transfer more time than other calls have. Connections that
@@ -180,7 +211,22 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 	}
 }
 
-var errTooLarge = errors.New("too large")
+// readError is a body that could not be read.
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
+
+// source makes the errors of a body its own.
+type source struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &readError{err}
+	}
+	return n, err
+}
 
 // keep writes a file to the temporary folder.
 func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
@@ -192,10 +238,7 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	size, err = io.Copy(f, io.LimitReader(file, maxUpload+1))
-	if err == nil && size > maxUpload {
-		err = errTooLarge
-	}
+	size, err = io.Copy(f, &source{file}) // no more than its length says
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(f.Name())
 		return "", 0, err
@@ -220,20 +263,23 @@ func (c *Cloud) folder() (string, error) {
 	return c.storage.dir, nil
 }
 
-// stored notes that a form was used, and makes room.
-func (c *Cloud) stored(u *upload, path string, size int64) {
+// stored notes what came of an upload, and reports whether the file is kept.
+func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.storage.byKey[u.key] != u || u.path != "" || c.closed { // forgotten, used twice at once, or the folder is gone
+	c.storage.stored -= u.size // that was kept free
+	u.busy, u.size = false, 0
+	if err != nil {
+		return false
+	}
+	if c.closed { // and the folder with it
 		_ = os.Remove(path)
-		return
+		return false
 	}
 	u.path, u.size = path, size
 	c.storage.stored += size
 	c.stats.Uploads++
-	for c.storage.stored > maxStored && c.storage.forms[0] != u {
-		c.storage.forget()
-	}
+	return true
 }
 
 // unused reports whether the key is of a form that no file came with. A key that

@@ -93,6 +93,9 @@ func TestTheStorageTakesOnlyWhatWasPresigned(t *testing.T) {
 				t.Errorf("%.40q: %q, want %q", tt.fields, got, tt.want)
 			}
 		}
+		if got := post(nil, "key", "sandbox/1-a.txt", "policy", policy, "file", "y"); got != "OperationAborted" {
+			t.Errorf("used twice: %q", got)
+		}
 		if n := w.Stats().Uploads; n != 1 {
 			t.Errorf("%d uploads", n)
 		}
@@ -124,10 +127,11 @@ func TestTheOldestFormsAreForgotten(t *testing.T) {
 	}
 	s.add(&upload{key: "first", path: path, size: 1})
 	s.stored = 1
+	s.add(&upload{key: "busy", busy: true})
 	for range maxForms {
 		s.add(&upload{key: "more"})
 	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || s.byKey["first"] != nil || s.stored != 0 || len(s.forms) != maxForms {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || s.byKey["first"] != nil || s.byKey["busy"] == nil || s.stored != 0 || len(s.forms) != maxForms {
 		t.Errorf("%v, %d bytes, %d forms", err, s.stored, len(s.forms))
 	}
 }
@@ -155,6 +159,66 @@ func TestFaultsOfTheOtherCalls(t *testing.T) {
 		}
 		if err := w.client.StopSession(context.WithoutCancel(t.Context()), s.ID, narada.SessionComplete); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestTheStorageIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "", func(o *Options) { o.MaxUpload, o.MaxStored = 3000, 7000 })
+		upload := func(size int) error {
+			t.Helper()
+			_, err := w.client.Upload(t.Context(), narada.File{Name: "a", Size: int64(size), Body: strings.NewReader(strings.Repeat("x", size))})
+			return err
+		}
+		err := upload(3000)
+		if refused, ok := errors.AsType[*narada.StorageError](err); !ok || refused.Code != "EntityTooLarge" {
+			t.Errorf("%v", err)
+		}
+		for range 5 {
+			if err := upload(2000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The oldest files have made room.
+		if list := w.Uploads(); len(list) != 3 || list[0].Key != "sandbox/4-a" {
+			t.Errorf("%+v", list)
+		}
+	})
+}
+
+// What is under way has its room too, and a second upload by the same form none.
+func TestRoomIsReservedForWhatIsUnderWay(t *testing.T) {
+	c := New(Options{MaxStored: 100})
+	defer c.Close(t.Context())
+	for _, key := range []string{"a", "b"} {
+		c.storage.add(&upload{key: key, policy: "p"})
+	}
+	fields := func(key string) map[string]string { return map[string]string{"key": key, "policy": "p"} }
+	u, _ := c.reserve(fields("a"), 60)
+	if u == nil {
+		t.Fatal("no room")
+	}
+	if again, refused := c.reserve(fields("a"), 10); again != nil || refused.status != 409 {
+		t.Errorf("%+v", refused)
+	}
+	if second, refused := c.reserve(fields("b"), 60); second != nil || refused.status != 503 {
+		t.Errorf("%+v", refused)
+	}
+	c.stored(u, "", 0, errors.New("it broke off"))
+	if second, refused := c.reserve(fields("b"), 60); second == nil {
+		t.Errorf("%+v", refused)
+	}
+}
+
+// A disk that is full is not the caller's fault.
+func TestAFileThatCannotBeKeptIsTheSandboxesFault(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "", nil)
+		_, err := w.client.Upload(t.Context(), narada.File{Name: "a", Size: 1, Body: strings.NewReader("a")})
+		if refused, ok := errors.AsType[*narada.StorageError](err); !ok || refused.Code != "InternalError" || !refused.Temporary() {
+			t.Errorf("%v", err)
 		}
 	})
 }
