@@ -111,6 +111,12 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := s.upload(ctx, cloud, plan); err != nil {
 		return err
 	}
+	return o.runTask(ctx, s, p, cloud, r, plan)
+}
+
+// runTask runs the task, in a session of its own where that is asked for, and
+// prints its answer.
+func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud *cloud, r *running, plan *task.Plan) (err error) {
 	var answer runner.Answer
 	run := func() (err error) {
 		answer, err = r.run(ctx, plan.Request)

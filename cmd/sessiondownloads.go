@@ -176,11 +176,10 @@ func (s *session) notSaved(ctx context.Context, path string, err error) error {
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, downloads.ErrFolder) {
 		return inTheWay(path, err)
 	}
-	failure := s.failed(ctx, path, err)
 	if broken, ok := errors.AsType[*downloads.ReadError](err); ok && ctx.Err() == nil {
-		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), err: err}
+		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
 	}
-	return failure
+	return s.failed(ctx, path, err)
 }
 
 // withPath adds where a file was saved to what the cloud says of it.

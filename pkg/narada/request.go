@@ -229,15 +229,37 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 var secretWords = []string{"secret", "credential", "mcpserver", "callbackheader", "token", "password", "apikey", "api_key", "authorization"}
 
 // replaceExtra knows a secret field in any case, as a server may be as lenient,
-// and by a word in its name.
+// and by a word in its name. All texts in it are secrets then.
 func replaceExtra(name string, value json.RawMessage, replace func(place, value string) string) json.RawMessage {
-	for _, secret := range secretWords {
-		if strings.Contains(strings.ToLower(name), secret) {
-			text, err := encode(replace(name, string(value)))
-			if err != nil { // cannot be: it is a string
-				return nil
-			}
-			return text
+	lower := strings.ToLower(name)
+	if !slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(lower, word) }) {
+		return value
+	}
+	var v any
+	dec := json.NewDecoder(bytes.NewReader(value))
+	dec.UseNumber()
+	if dec.Decode(&v) != nil { // no JSON is never sent
+		return value
+	}
+	text, err := encode(replaceTexts(name, v, replace))
+	if err != nil { // cannot be: it has been decoded
+		return nil
+	}
+	return text
+}
+
+// replaceTexts has replace make something of each text in a JSON value.
+func replaceTexts(place string, value any, replace func(place, value string) string) any {
+	switch v := value.(type) {
+	case string:
+		return replace(place, v)
+	case []any:
+		for i := range v {
+			v[i] = replaceTexts(fmt.Sprintf("%s.%d", place, i), v[i], replace)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			v[name] = replaceTexts(place+"."+name, v[name], replace)
 		}
 	}
 	return value

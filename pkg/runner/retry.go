@@ -15,9 +15,9 @@ const leastAttempts = 5
 // Retry makes a call until it succeeds, fails in a way that no other attempt can
 // help, or there is no time for another before ctx's deadline. A side that cannot
 // be reached is given up half a minute after the first failure, but not before the
-// fifth. again, which may be nil, is
-// told of each failure after which the call is made again. The error is the last
-// call's; when ctx ended while it waited, ctx's cause too.
+// fifth. again, which may be nil, is told of each failure after which the call is
+// made again. The error is the last call's; when ctx ended while it waited, ctx's
+// cause too.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
 	intervals := newBackoff(Pace{3 * resendFirst, resendMost})
 	var since time.Time // the first failure

@@ -19,7 +19,7 @@ import (
 const (
 	maxUpload    = 2 << 30   // bytes of one upload, its form included
 	maxStored    = 4 << 30   // bytes of all uploads, those under way too; the oldest are deleted first
-	maxForms     = 10_000    // presigned forms, used ones too; the oldest are forgotten first
+	maxForms     = 10_000    // presigned forms, used ones too; the oldest are forgotten first, but for those in use
 	maxFormField = 64 << 10  // bytes of a form's fields together
 	maxSmallBody = 1 << 20   // bytes of a body that is not a dispatch's
 	transferTime = time.Hour // for one upload
@@ -98,8 +98,8 @@ func (s *storage) add(u *upload) {
 	if s.byKey == nil {
 		s.byKey = make(map[string]*upload)
 	}
-	if len(s.forms) >= maxForms {
-		s.forget(max(slices.IndexFunc(s.forms, func(u *upload) bool { return !u.busy }), 0))
+	if i := slices.IndexFunc(s.forms, func(u *upload) bool { return !u.busy }); len(s.forms) >= maxForms && i >= 0 {
+		s.forget(i)
 	}
 	s.byKey[u.key] = u
 	s.forms = append(s.forms, u)
@@ -172,12 +172,17 @@ func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refus
 
 // room deletes the oldest files until there is room for so many bytes more.
 func (s *storage) room(bytes, most int64) bool {
-	for s.stored+bytes > most {
-		i := slices.IndexFunc(s.forms, func(u *upload) bool { return u.path != "" })
-		if i < 0 { // what is under way stays
-			return false
+	reserved := bytes // with what is under way, which stays
+	for _, u := range s.forms {
+		if u.busy {
+			reserved += u.size
 		}
-		s.forget(i)
+	}
+	if reserved > most {
+		return false
+	}
+	for s.stored+bytes > most {
+		s.forget(slices.IndexFunc(s.forms, func(u *upload) bool { return u.path != "" }))
 	}
 	return true
 }

@@ -202,8 +202,13 @@ func TestRoomIsReservedForWhatIsUnderWay(t *testing.T) {
 	if again, refused := c.reserve(fields("a"), 10); again != nil || refused.status != 409 {
 		t.Errorf("%+v", refused)
 	}
+	c.storage.add(&upload{key: "kept", path: filepath.Join(t.TempDir(), "kept"), size: 40})
+	c.storage.stored += 40
 	if second, refused := c.reserve(fields("b"), 60); second != nil || refused.status != 503 {
 		t.Errorf("%+v", refused)
+	}
+	if c.storage.byKey["kept"] == nil {
+		t.Error("a file was deleted for nothing")
 	}
 	c.stored(u, "", 0, errors.New("it broke off"))
 	if second, refused := c.reserve(fields("b"), 60); second == nil {

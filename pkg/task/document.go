@@ -1,19 +1,16 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/spelling"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -87,156 +84,18 @@ func (w *written) secret(text string) (string, error) {
 	return value.Reveal(), nil
 }
 
-// secrets resolves all values of an object.
-func (w *written) secrets(values map[string]string) error {
+// secrets resolves all values of an object; nil is nil.
+func (w *written) secrets(values map[string]string) (map[string]string, error) {
+	if values == nil {
+		return nil, nil
+	}
+	resolved := make(map[string]string, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) { // the same error first every time
 		value, err := w.secret(values[name])
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		values[name] = value
+		resolved[name] = value
 	}
-	return nil
-}
-
-// refuseNulls reports a null in valid JSON text.
-func refuseNulls(doc json.RawMessage) error {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	for {
-		token, err := dec.Token()
-		if err != nil { // the end
-			return nil
-		}
-		if token == nil {
-			return fmt.Errorf("%sthere is no value", placeOf(doc, dec.InputOffset()))
-		}
-	}
-}
-
-// decode reads a JSON value into a Go one, without unknown members.
-func decode(doc json.RawMessage, into any) error {
-	if string(doc) == "null" {
-		return fmt.Errorf("must be %s, and is null", typeWord(reflect.TypeOf(into).Elem()))
-	}
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%smust be %s, and is %s", placeOf(doc, wrong.Offset), typeWord(wrong.Type), article(wrong.Value))
-	}
-	if err == nil {
-		return nil
-	}
-	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return fmt.Errorf("there is no field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
-	}
-	return err
-}
-
-// placeOf names the value at an offset of valid JSON text as "jira: " or
-// "servers: 1: url: ", items counted from 1; the whole is "".
-func placeOf(doc []byte, offset int64) string {
-	type level struct {
-		name  string // of the member, "" in an array
-		index int    // of the item, -1 in an object
-	}
-	var path []level
-	wantsName := func() bool { n := len(path) - 1; return n >= 0 && path[n].index < 0 && path[n].name == "" }
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return ""
-		}
-		if name, ok := token.(string); ok && wantsName() {
-			path[len(path)-1].name = name
-			continue
-		}
-		closing := token == json.Delim('}') || token == json.Delim(']')
-		if n := len(path) - 1; n >= 0 && !closing && path[n].index >= 0 {
-			path[n].index++
-		}
-		if dec.InputOffset() >= offset {
-			break
-		}
-		switch token {
-		case json.Delim('{'):
-			path = append(path, level{index: -1})
-			continue
-		case json.Delim('['):
-			path = append(path, level{})
-			continue
-		}
-		if closing {
-			path = path[:len(path)-1]
-		}
-		if n := len(path) - 1; n >= 0 {
-			path[n].name = "" // its value has been read
-		}
-	}
-	text := ""
-	for _, l := range path {
-		if l.index >= 0 {
-			text += fmt.Sprintf("%d: ", l.index)
-		} else {
-			text += l.name + ": "
-		}
-	}
-	return text
-}
-
-// fieldNames are the JSON names of a type's fields, at any depth.
-func fieldNames(t reflect.Type) (names []string) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map:
-		return fieldNames(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			names = append(append(names, name), fieldNames(t.Field(i).Type)...)
-		}
-	}
-	return names
-}
-
-// typeWord is what JSON calls the Go type.
-func typeWord(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "a text"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	case reflect.Map, reflect.Struct:
-		return "an object"
-	case reflect.Pointer:
-		return typeWord(t.Elem())
-	}
-	return "another type"
-}
-
-// article puts "a" or "an" before what encoding/json calls a JSON value.
-func article(value string) string {
-	switch word, _, _ := strings.Cut(value, " "); word {
-	case "string":
-		return "a text"
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool":
-		return "true or false"
-	case "number":
-		return "a number"
-	}
-	return value
-}
-
-// near is `; did you mean "X"?` for the candidate that name looks most like.
-func near(name string, candidates []string) string {
-	if best := spelling.Nearest(name, candidates); best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
-	}
-	return ""
+	return resolved, nil
 }

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -154,8 +153,8 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 		BrowserWindowID: f.BrowserWindowID, CloudBrowserSessionID: f.CloudBrowserSessionID, TimeZone: f.TimeZone,
 		ExecutionMode: f.ExecutionMode, ReasoningMode: f.ReasoningMode, PreviousRequestID: f.PreviousRequestID,
 		ClearChat: f.ClearChat, SaveScreenshots: f.SaveScreenshots, Attachment: f.Attachment,
-		AdditionalContext: maps.Clone(f.AdditionalContext), SecretVariables: maps.Clone(f.SecretVariables),
-		CriticContext: f.CriticContext, ExecutionTraceContext: f.ExecutionTraceContext,
+		AdditionalContext: maps.Clone(f.AdditionalContext),
+		CriticContext:     f.CriticContext, ExecutionTraceContext: f.ExecutionTraceContext,
 		Extra: maps.Clone(f.extra),
 	}
 	if f.GenerateGIF != nil {
@@ -195,15 +194,16 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 		}
 		p.Request.InputVariables[name] = value
 	}
+	secrets := maps.Clone(f.SecretVariables)
 	for _, name := range namesOf(s.SecretVars) {
-		delete(p.Request.SecretVariables, name)
+		delete(secrets, name)
 	}
-	if err := w.secrets(p.Request.SecretVariables); err != nil {
+	var err error
+	if p.Request.SecretVariables, err = w.secrets(secrets); err != nil {
 		return f.error("secretVariables", err)
 	}
 	if s.MCP == "" {
-		p.Request.MCPServers = slices.Clone(f.MCPServers)
-		if err := w.checkServers(p.Request.MCPServers); err != nil {
+		if p.Request.MCPServers, err = w.servers(f.MCPServers); err != nil {
 			return f.error("mcpServers", err)
 		}
 	}
@@ -214,8 +214,7 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 		}
 	}
 	if s.Credentials == "" {
-		p.Request.Credentials = maps.Clone(f.Credentials)
-		if err := w.resolveCredentials(p.Request.Credentials); err != nil {
+		if p.Request.Credentials, err = w.credentials(f.Credentials); err != nil {
 			return f.error("userResourceCredentials", err)
 		}
 	}
@@ -253,10 +252,11 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 		}
 	}
 	p.Request.CallbackURL = f.CallbackURL
-	if err := f.headers(s, p); err != nil {
-		return err
+	headers, err := f.headers(s)
+	if err == nil {
+		p.Request.CallbackHeaders, err = w.secrets(headers)
 	}
-	if err := w.secrets(p.Request.CallbackHeaders); err != nil {
+	if err != nil {
 		return f.error("callbackHeaders", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Request.CallbackHeaders)) {
@@ -274,29 +274,25 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 	return nil
 }
 
-// headers takes over the callback headers that no flag replaces. Names are the
-// same in any case.
-func (f *File) headers(s Spec, p *Plan) error {
+// headers are the callback headers that no flag replaces. Names are the same in
+// any case.
+func (f *File) headers(s Spec) (map[string]string, error) {
 	flags := map[string]bool{}
 	for _, text := range s.Callback.Headers {
 		name, _, _ := strings.Cut(text, ":")
 		flags[http.CanonicalHeaderKey(strings.TrimSpace(name))] = true
 	}
-	seen := map[string]bool{}
+	seen, rest := map[string]bool{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(f.CallbackHeaders)) {
 		key := http.CanonicalHeaderKey(name)
-		switch {
-		case seen[key]:
-			return f.error("callbackHeaders", fmt.Errorf("%s is given twice", name))
-		case !flags[key]:
-			if p.Request.CallbackHeaders == nil {
-				p.Request.CallbackHeaders = map[string]string{}
-			}
-			p.Request.CallbackHeaders[name] = f.CallbackHeaders[name]
+		if seen[key] {
+			return nil, fmt.Errorf("%s is given twice", name)
 		}
-		seen[key] = true
+		if seen[key] = true; !flags[key] {
+			rest[name] = f.CallbackHeaders[name]
+		}
 	}
-	return nil
+	return rest, nil
 }
 
 // namesOf returns the names of NAME=VALUE texts.
@@ -307,97 +303,4 @@ func namesOf(lists ...[]string) []string {
 		names = append(names, name)
 	}
 	return names
-}
-
-// maxDepth is how deep an input variable may be nested: reading it takes time that
-// grows with its depth.
-const maxDepth = 100
-
-// variable plans the uploads in an input variable and returns its value: the
-// text as it was written, but for {file: PATH}.
-func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
-	}
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	open, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	next := func() (any, error) {
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		return w.variable(value, depth+1)
-	}
-	switch open {
-	case json.Delim('{'):
-		object := orderedObject{}
-		for dec.More() {
-			name, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := next()
-			if err != nil {
-				return nil, err
-			}
-			object = append(object, orderedMember{name.(string), value})
-		}
-		if path, ok := object.file(); ok {
-			return w.plan.fileVariable(w.disk, path)
-		}
-		return object, nil
-	case json.Delim('['):
-		list := []any{}
-		for dec.More() {
-			value, err := next()
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
-		}
-		return list, nil
-	}
-	return doc, nil
-}
-
-// orderedObject is a JSON object whose members keep their order.
-type orderedObject []orderedMember
-
-type orderedMember struct {
-	name  string
-	value any
-}
-
-// file returns PATH of {file: PATH}.
-func (o orderedObject) file() (path string, ok bool) {
-	if len(o) != 1 || o[0].name != "file" {
-		return "", false
-	}
-	doc, ok := o[0].value.(json.RawMessage)
-	return path, ok && doc[0] == '"' && json.Unmarshal(doc, &path) == nil
-}
-
-// MarshalJSON implements json.Marshaler.
-func (o orderedObject) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(m.name); err != nil {
-			return nil, err
-		}
-		b.WriteByte(':')
-		if err := enc.Encode(m.value); err != nil {
-			return nil, err
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
 }

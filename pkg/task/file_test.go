@@ -235,6 +235,43 @@ secretVariables: {a: "env:SET_1", b: "file:secret.txt"}
 	}
 }
 
+// What a plan resolves stays out of the file, so that it can be planned again.
+func TestAFileCanBePlannedTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "task.yaml")
+	text := `
+prompt: x
+secretVariables: {a: "env:A"}
+userResourceCredentials: {jira: {token: "env:A"}}
+callbackUrl: https://example.com
+callbackHeaders: {X-A: "env:A"}
+mcpServers: [{url: "https://m.example", authentication: {type: custom-headers, customHeaders: [{key: X-A, value: "env:A"}]}}]
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	value := "env:B" // which looks like a reference, and is none
+	source := &secret.Source{Lookup: func(name string) (string, bool) { return value, name == "A" }}
+	f, err := ReadFile(path, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for range 2 {
+		p, err := Spec{File: f, Agent: "operator", Window: "w", AllowEnv: []string{"A"}}.Plan(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := p.Request.MarshalJSON()
+		if err != nil || strings.Count(string(body), value) != 4 {
+			t.Errorf("%s, %v", body, err)
+		}
+		bodies = append(bodies, string(body))
+	}
+	if diff := cmp.Diff(bodies[0], bodies[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestErrorsOfDocumentsNameThePlace(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"a":{"b":["x",{"c":true}]}}`: `a: b: 2: must be a text, and is an object`,

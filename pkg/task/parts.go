@@ -14,56 +14,69 @@ import (
 // The parts of a request that have a file of their own or stand in a task file,
 // alike in both.
 
-// checkServers checks MCP servers and resolves their secrets.
-func (w *written) checkServers(list []narada.MCPServer) error {
+// servers checks MCP servers and resolves their secrets.
+func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
+	list = slices.Clone(list)
 	for i := range list {
-		if err := w.checkServer(&list[i]); err != nil {
-			return fmt.Errorf("server %d: %w", i+1, err)
+		if err := w.checkURL(list[i].URL); err != nil {
+			return nil, fmt.Errorf("server %d: url: %w", i+1, err)
 		}
+		if err := w.authentication(&list[i].Authentication); err != nil {
+			return nil, fmt.Errorf("server %d: authentication: %w", i+1, err)
+		}
+	}
+	return list, nil
+}
+
+// checkURL checks the address of an MCP server. It is not repeated in errors, as
+// it may have a key in it, and the part of it that may is a secret.
+func (w *written) checkURL(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("not an http or https URL")
+	case u.User != nil:
+		return errors.New("there is a user name or password in it; use authentication")
+	case u.RawQuery != "":
+		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
 	}
 	return nil
 }
 
-func (w *written) checkServer(server *narada.MCPServer) error {
-	if u, err := url.Parse(server.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("url: %q is not a URL", server.URL)
-	} else if u.User != nil {
-		return errors.New("url: there is a user name or password in it; use authentication")
-	} else if u.RawQuery != "" { // it may have a key in it
-		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
-	}
-	auth := &server.Authentication
-	var err error
+// authentication checks how the cloud authenticates to an MCP server, and
+// resolves the secrets in it.
+func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 	switch auth.Type {
 	case "":
 		auth.Type = "none"
 		fallthrough
 	case "none":
 		if auth.BearerToken != "" || auth.CustomHeaders != nil {
-			return fmt.Errorf("authentication: a token or headers, and the type is none")
+			return errors.New("a token or headers, and the type is none")
 		}
 	case "bearer-token":
 		if auth.BearerToken == "" || auth.CustomHeaders != nil {
-			return fmt.Errorf("authentication: bearer-token has a bearerToken, and no more")
+			return errors.New("bearer-token has a bearerToken, and no more")
 		}
 		if auth.BearerToken, err = w.secret(auth.BearerToken); err != nil {
-			return fmt.Errorf("authentication: bearerToken: %w", err)
+			return fmt.Errorf("bearerToken: %w", err)
 		}
 	case "custom-headers":
 		if len(auth.CustomHeaders) == 0 || auth.BearerToken != "" {
-			return fmt.Errorf("authentication: custom-headers has customHeaders, and no more")
+			return errors.New("custom-headers has customHeaders, and no more")
 		}
+		auth.CustomHeaders = slices.Clone(auth.CustomHeaders)
 		for i := range auth.CustomHeaders {
 			header := &auth.CustomHeaders[i]
 			if header.Value, err = w.secret(header.Value); err != nil {
-				return fmt.Errorf("authentication: customHeaders: %s: %w", header.Key, err)
+				return fmt.Errorf("customHeaders: %s: %w", header.Key, err)
 			}
 			if err := checkHeader(header.Key, header.Value); err != nil {
-				return fmt.Errorf("authentication: customHeaders: %w", err)
+				return fmt.Errorf("customHeaders: %w", err)
 			}
 		}
 	default:
-		return fmt.Errorf("authentication: the type %q is not none, bearer-token or custom-headers", auth.Type)
+		return fmt.Errorf("the type %q is not none, bearer-token or custom-headers", auth.Type)
 	}
 	return nil
 }
@@ -80,18 +93,20 @@ func checkHistory(list []narada.ChatMessage) error {
 	return nil
 }
 
-// resolveCredentials resolves the secrets of services.
-func (w *written) resolveCredentials(services map[string]map[string]string) error {
+// credentials resolves the secrets of services.
+func (w *written) credentials(services map[string]map[string]string) (map[string]map[string]string, error) {
 	known := []string{"salesforce", "jira"}
+	resolved := map[string]map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		if !slices.Contains(known, name) {
 			w.plan.warn(fmt.Sprintf("the credentials for %q are sent as they are: the services that narada knows are salesforce and jira%s", name, near(name, known)))
 		}
-		if err := w.secrets(services[name]); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		var err error
+		if resolved[name], err = w.secrets(services[name]); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	return resolved, nil
 }
 
 // documents are --mcp, --chat-history and --credentials.
@@ -102,9 +117,12 @@ func (s Spec) documents(p *Plan, source *secret.Source) error {
 		into       any
 		check      func(*written) error
 	}{
-		{"--mcp", s.MCP, &r.MCPServers, func(w *written) error { return w.checkServers(r.MCPServers) }},
+		{"--mcp", s.MCP, &r.MCPServers, func(w *written) (err error) { r.MCPServers, err = w.servers(r.MCPServers); return err }},
 		{"--chat-history", s.ChatHistory, &r.ChatHistory, func(*written) error { return checkHistory(r.ChatHistory) }},
-		{"--credentials", s.Credentials, &r.Credentials, func(w *written) error { return w.resolveCredentials(r.Credentials) }},
+		{"--credentials", s.Credentials, &r.Credentials, func(w *written) (err error) {
+			r.Credentials, err = w.credentials(r.Credentials)
+			return err
+		}},
 	} {
 		if one.path == "" {
 			continue
