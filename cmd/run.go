@@ -123,8 +123,7 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 		return err
 	}
 	fate := fateGoesOn
-	switch {
-	case o.task.newSession:
+	if o.task.newSession {
 		// The session is stopped before anything is printed: a reader of stdout may
 		// take its time.
 		var stopped bool
@@ -133,10 +132,11 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 		} else {
 			fate = fateMaybe
 		}
-	case o.sandbox:
-		fate, err = fateSandbox, run()
-	default:
+	} else {
 		err = run()
+	}
+	if o.sandbox {
+		fate = fateSandbox
 	}
 	if err != nil {
 		return s.unanswered(p, err, fate, s.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
