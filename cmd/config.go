@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -144,7 +146,7 @@ func runConfigSet(ctx context.Context, s *session, name, value string) error {
 func (s *session) secretValue(ctx context.Context, key config.Key, ref string) (secret.String, error) {
 	if s.app.StdinTerminal && ref == "-" {
 		text, err := term.ReadSecret(ctx, os.Stdin, s.app.Stderr, key.Name+": ")
-		if err == nil && text == "" {
+		if errors.Is(err, io.EOF) || err == nil && text == "" {
 			err = fmt.Errorf("nothing was typed")
 		}
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/term"
 )
 
 func TestMain(m *testing.M) {
@@ -35,6 +37,7 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM ARG...             the program exits with CODE, 128+N when it died of signal N
 //	terminal CODE PROGRAM ARG...          the same on a terminal; what it shows is stdout
+//	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed when it asks for something
 //	signal NAME CODE RE PROGRAM ARG...    the same, and when its stderr matches RE it gets the signal
 //	group CODE RE PROGRAM ARG...          the same with SIGINT to the whole process group, as Ctrl-C
 //	cloud [RULES]                         starts a sandbox and points the settings to it
@@ -69,6 +72,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    scriptExits,
 			"terminal": scriptTerminal,
+			"types":    scriptTypes,
 			"signal":   scriptSignal,
 			"group":    scriptGroup,
 			"cloud":    scriptCloud,
@@ -145,18 +149,61 @@ func exists(path string) bool {
 }
 
 func scriptTerminal(ts *testscript.TestScript, neg bool, args []string) {
-	want := wantCode(ts, neg, args, 2)
-	c := command(ts, args[1:])
+	onTerminal(ts, wantCode(ts, neg, args, 2), "", args[1:])
+}
+
+func scriptTypes(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 1 {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	keys, err := strconv.Unquote(`"` + args[0] + `"`)
+	ts.Check(err)
+	onTerminal(ts, wantCode(ts, neg, args[1:], 2), keys, args[2:])
+}
+
+// onTerminal runs the command on a terminal, types the keys when it asks for
+// something, and checks that the terminal is left as it was.
+func onTerminal(ts *testscript.TestScript, want int, keys string, args []string) {
+	c := command(ts, args)
 	c.Env = append(c.Env, "TERM=xterm")
-	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 24, Cols: 80})
+	tty, slave, err := pty.Open()
 	ts.Check(err)
 	defer tty.Close()
-	var screen bytes.Buffer
-	_, _ = io.Copy(&screen, tty) // ends with EIO when the program has
-	if got := code(c.Wait()); got != want {
-		ts.Fatalf("exit code %d, want %d; the terminal shows\n%s", got, want, screen.String())
+	defer slave.Close()
+	ts.Check(pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: 80}))
+	before, err := term.GetState(int(slave.Fd()))
+	ts.Check(err)
+	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	ts.Check(c.Start())
+	asked := make(chan struct{})
+	screen := &watched{re: regexp.MustCompile(`: $`), found: asked}
+	shown := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(screen, tty) // ends with EIO when nobody has the other side
+		close(shown)
+	}()
+	if keys != "" {
+		select {
+		case <-asked:
+		case <-time.After(60 * time.Second):
+			ts.Fatalf("nothing was asked for")
+		}
+		_, err := tty.WriteString(keys)
+		ts.Check(err)
 	}
-	_, err = ts.Stdout().Write(screen.Bytes())
+	err = c.Wait()
+	after, stateErr := term.GetState(int(slave.Fd()))
+	ts.Check(stateErr)
+	ts.Check(slave.Close())
+	<-shown
+	if !reflect.DeepEqual(before, after) {
+		ts.Fatalf("the terminal is not as it was")
+	}
+	if got := code(err); got != want {
+		ts.Fatalf("exit code %d, want %d; the terminal shows\n%s", got, want, screen.text.String())
+	}
+	_, err = ts.Stdout().Write(screen.text.Bytes())
 	ts.Check(err)
 }
 

@@ -6,6 +6,7 @@
 package term
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,29 +93,66 @@ func Width(terminal *os.File) int {
 }
 
 // ReadSecret asks for a line on the terminal and does not show what is typed.
-// When ctx ends it gives the terminal back as it was.
-func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text string) (string, error) {
+// Ctrl-D on the empty line is io.EOF, Ctrl-C what it is elsewhere: the program
+// gets the signal. However it ends, the terminal is as it was.
+func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text string) (_ string, err error) {
 	fd := int(terminal.Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", err
 	}
+	_, _ = io.WriteString(prompt, text)
+	defer func() {
+		err = errors.Join(err, term.Restore(fd, before))
+		_, _ = io.WriteString(prompt, "\n")
+	}()
 	type outcome struct {
-		text []byte
+		text string
 		err  error
 	}
 	done := make(chan outcome, 1)
-	_, _ = io.WriteString(prompt, text)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		text, err := term.NewTerminal(keys{terminal}, "").ReadPassword("")
+		if err == term.ErrPasteIndicator {
+			err = nil
+		}
 		done <- outcome{text, err}
 	}()
 	select {
 	case o := <-done:
-		_, _ = io.WriteString(prompt, "\n")
-		return strings.TrimSpace(string(o.text)), o.err
+		if o.err == errInterrupt && interruptSelf() == nil {
+			<-ctx.Done()
+			return "", context.Cause(ctx)
+		}
+		return strings.TrimSpace(o.text), o.err
 	case <-ctx.Done():
-		_, _ = io.WriteString(prompt, "\n")
-		return "", errors.Join(context.Cause(ctx), term.Restore(fd, before))
+		return "", context.Cause(ctx)
 	}
+}
+
+var errInterrupt = errors.New("interrupted")
+
+// keys reads what is typed on a raw terminal, and shows nothing on it.
+type keys struct{ terminal io.Reader }
+
+// Read implements io.Reader. Ctrl-C, which on a raw terminal is a key like any
+// other, is errInterrupt.
+func (k keys) Read(p []byte) (int, error) {
+	const ctrlC = 3
+	n, err := k.terminal.Read(p)
+	if bytes.IndexByte(p[:n], ctrlC) >= 0 {
+		return 0, errInterrupt
+	}
+	return n, err
+}
+
+// Write implements io.Writer.
+func (keys) Write(p []byte) (int, error) { return len(p), nil }
+
+func interruptSelf() error {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return self.Signal(os.Interrupt)
 }
