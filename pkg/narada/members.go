@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // member is one name and value of a JSON object, with the places of both in
@@ -24,43 +25,90 @@ type member struct {
 // lets the last of two equal names win. What a secret is compared with, and
 // what is masked, must not depend on that.
 func members(doc []byte) ([]member, error) {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	open, err := dec.Token()
-	if err != nil {
-		return nil, syntaxError(err)
+	if !json.Valid(doc) {
+		return nil, whyInvalid(doc)
 	}
-	if open != json.Delim('{') {
+	at := skipSpace(doc, 0)
+	if doc[at] != '{' {
 		return nil, errors.New("not a JSON object")
 	}
 	var list []member
-	for dec.More() {
-		before := int(dec.InputOffset())
-		token, err := dec.Token()
-		if err != nil {
-			return nil, syntaxError(err)
+	for at = skipSpace(doc, at+1); doc[at] != '}'; at = skipSpace(doc, at) {
+		if doc[at] == ',' {
+			at = skipSpace(doc, at+1)
 		}
-		// What stands between two tokens is white space and a comma.
-		m := member{name: token.(string), start: before + bytes.IndexByte(doc[before:], '"')}
-		if err := dec.Decode(&m.value); err != nil {
-			return nil, syntaxError(err)
-		}
-		m.end = int(dec.InputOffset())
+		m := member{start: at}
+		at = skipString(doc, at)
+		m.name = unquote(doc[m.start:at])
+		value := skipSpace(doc, skipSpace(doc, at)+1) // after the colon
+		m.end = skipValue(doc, value)
+		m.value = doc[value:m.end:m.end]
 		list = append(list, m)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, syntaxError(err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("more text after the JSON object")
+		at = m.end
 	}
 	return list, nil
 }
 
-func syntaxError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the JSON text ends too early")
+// The functions below go over JSON that is known to be valid.
+
+func skipSpace(doc []byte, at int) int {
+	for doc[at] == ' ' || doc[at] == '\t' || doc[at] == '\n' || doc[at] == '\r' {
+		at++
 	}
-	return fmt.Errorf("not valid JSON: %w", err)
+	return at
+}
+
+func skipString(doc []byte, at int) int {
+	for at++; doc[at] != '"'; at++ {
+		if doc[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+func skipValue(doc []byte, at int) int {
+	depth := 0
+	for {
+		switch doc[at] {
+		case '"':
+			at = skipString(doc, at) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		default:
+			if depth == 0 { // a number or a word
+				return at + len(doc[at:]) - len(bytes.TrimLeft(doc[at:], "+-.0123456789eEtrufalsn"))
+			}
+		}
+		if at++; depth == 0 {
+			return at
+		}
+	}
+}
+
+// unquote decodes a JSON string.
+func unquote(quoted []byte) string {
+	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		return string(plain)
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return text
+}
+
+// whyInvalid words what is wrong with a text that is not one JSON value.
+func whyInvalid(doc []byte) error {
+	var value json.RawMessage
+	switch err := json.NewDecoder(bytes.NewReader(doc)).Decode(&value); {
+	case err == nil:
+		return errors.New("more text after the JSON object")
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the JSON text ends too early")
+	default:
+		return fmt.Errorf("not valid JSON: %w", err)
+	}
 }
 
 // single returns the value of the one member called name, nil when there is

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,7 +57,7 @@ func (r *Response) UnmarshalJSON(doc []byte) error {
 	for _, m := range list {
 		switch m.name {
 		case "text":
-			decodeLenient(m.value, &r.Text)
+			r.Text = lenientText(m.value)
 		case "output":
 			decodeLenient(m.value, &r.Output)
 		case "structuredOutput":
@@ -136,33 +138,58 @@ func ParseCallback(body []byte) (result *Result, secret string, err error) {
 	return r, secret, nil
 }
 
+// ReplaceSecret returns a callback's body with secret as the value of its
+// top-level member of that name, in any case of letters, and every other byte as
+// it was. A body without such a member is returned as it is. The error says that
+// body is not a JSON object.
+func ReplaceSecret(body []byte, secret string) ([]byte, error) {
+	list, err := members(body)
+	if err != nil {
+		return nil, err
+	}
+	value, err := json.Marshal(secret)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range slices.Backward(list) { // from the end, so that places stay right
+		if strings.EqualFold(m.name, "secret") {
+			start := m.end - len(m.value)
+			body = slices.Concat(body[:start], value, body[m.end:])
+		}
+	}
+	return body, nil
+}
+
 // decode takes what the program decides on (which task, how it stands, is it
 // the cloud that speaks) strictly, and the rest as far as it is understood: an
 // unexpected type in it is not worth losing an answer for, and Raw has it all.
 func (r *Result) decode(list []member) error {
-	var secret *string
-	for name, into := range map[string]any{"requestId": &r.RequestID, "status": &r.Status, "secret": &secret} {
-		value, err := single(list, name)
+	var status string
+	for _, field := range []struct {
+		name string
+		into *string
+	}{{"requestId", &r.RequestID}, {"status", &status}, {"secret", &r.secret}} {
+		value, err := single(list, field.name)
 		if err != nil {
 			return err
 		}
 		if value == nil {
 			continue
 		}
-		if err := json.Unmarshal(value, into); err != nil {
-			return fmt.Errorf("%s: %w", name, wrongType(err))
+		if *field.into, err = strictText(value); err != nil {
+			return fmt.Errorf("%s: %w", field.name, err)
 		}
-		r.hasSecret = r.hasSecret || name == "secret"
+		r.hasSecret = r.hasSecret || field.name == "secret"
 	}
-	if secret != nil {
-		r.secret = *secret
-	}
+	r.Status = Status(status)
 	for _, m := range list {
 		switch m.name {
 		case "browserWindowId":
-			decodeLenient(m.value, &r.BrowserWindowID)
+			r.BrowserWindowID = lenientText(m.value)
 		case "response":
-			decodeLenient(m.value, &r.Response)
+			if response := (Response{}); m.value[0] == '{' && response.UnmarshalJSON(m.value) == nil {
+				r.Response = &response
+			}
 		case "usage":
 			decodeLenient(m.value, &r.Usage)
 		case "hitlInputMetadata":
@@ -185,21 +212,32 @@ func decodeLenient[T any](value json.RawMessage, into *T) {
 	}
 }
 
-func wrongType(err error) error {
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("unexpected %s", e.Value)
+// strictText decodes a string; null is "".
+func strictText(value json.RawMessage) (string, error) {
+	if value[0] == '"' {
+		return unquote(value), nil
 	}
-	return err
+	var text *string
+	err := json.Unmarshal(value, &text)
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return "", fmt.Errorf("unexpected %s", e.Value)
+	}
+	return "", err
+}
+
+// lenientText decodes a string; a value of another type is "".
+func lenientText(value json.RawMessage) string {
+	if value[0] != '"' {
+		return ""
+	}
+	return unquote(value)
 }
 
 // parseTime understands ISO 8601 with an offset, as the API writes it, and
 // without one, which is taken as UTC. What it does not understand is no time:
 // a date is worth showing, not worth losing an answer for.
 func parseTime(value json.RawMessage) time.Time {
-	var text string
-	if json.Unmarshal(value, &text) != nil {
-		return time.Time{}
-	}
+	text := lenientText(value)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t

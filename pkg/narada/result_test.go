@@ -177,3 +177,26 @@ func FuzzParseCallback(f *testing.F) {
 		}
 	})
 }
+
+func TestReplaceSecretChangesNothingElse(t *testing.T) {
+	tests := map[string]struct{ body, want string }{
+		"a secret":           {`{ "requestId" : "r", "secret":"old" , "n":1.50}`, `{ "requestId" : "r", "secret":"new\"" , "n":1.50}`},
+		"null":               {`{"secret":null}`, `{"secret":"new\""}`},
+		"in another case":    {`{"SECRET": "x","secret":"y"}`, `{"SECRET": "new\"","secret":"new\""}`},
+		"none":               {`{"a":{"secret":"deep"}}`, `{"a":{"secret":"deep"}}`},
+		"an escaped name":    {`{"s\u0065cret":"x"}`, `{"s\u0065cret":"new\""}`},
+		"an object as value": {`{"secret":{"a":[1]},"b":2}`, `{"secret":"new\"","b":2}`},
+	}
+	for name, test := range tests {
+		got, err := ReplaceSecret([]byte(test.body), `new"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+	if _, err := ReplaceSecret([]byte(`[1]`), ""); err == nil {
+		t.Error("no error for what is not an object")
+	}
+}
