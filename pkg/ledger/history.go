@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// Task is a task in the ledger.
+type Task struct {
+	Number       int64 // grows with every task
+	RequestID    string
+	Source       string // the command that sent it; "callback": it was sent elsewhere
+	Cloud        string // address of the API, "" when it was sent elsewhere
+	Prompt       string
+	Status       narada.Status // StatusUnknown and StatusRefused too
+	Way          string        // how the newest state came: callback, poll or ""
+	DispatchedAt time.Time
+	FinishedAt   time.Time     // when the end was heard of here; zero while the task is open
+	Took         time.Duration // that the task ran, as the cloud says; 0 when it does not
+
+	path string
+}
+
+// Open reports whether the task has not finished, as far as is known here.
+func (t Task) Open() bool { return t.FinishedAt.IsZero() }
+
+// Query says which tasks are wanted. Its zero value is all of them.
+type Query struct {
+	Status narada.Status
+	Open   bool
+	Since  time.Time
+	Grep   *regexp.Regexp // in prompt or request ID
+	Limit  int            // 0: no limit
+}
+
+const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, status, way, intended, coalesce(finished, 0), took, coalesce(path, '')"
+
+// Tasks calls yield for the tasks that are wanted, the newest first, until it
+// returns an error, which Tasks returns. Another error is an *Error.
+func (l *Ledger) Tasks(ctx context.Context, q Query, yield func(Task) error) error {
+	where, args := []string{"true"}, []any{}
+	if q.Status != "" {
+		where, args = append(where, "status = ?"), append(args, q.Status)
+	}
+	if q.Open {
+		where = append(where, "finished IS NULL")
+	}
+	if !q.Since.IsZero() {
+		where, args = append(where, "intended >= ?"), append(args, milliseconds(q.Since))
+	}
+	rows, err := l.read.QueryContext(ctx, "SELECT "+taskColumns+" FROM tasks WHERE "+strings.Join(where, " AND ")+" ORDER BY number DESC", args...)
+	if err != nil {
+		return newError(l.path, err)
+	}
+	errEnough := errors.New("enough")
+	count := 0
+	var stopped error
+	err = eachRow(rows, func() error {
+		t, err := scanTask(rows)
+		if err != nil {
+			return err
+		}
+		if q.Grep != nil && !q.Grep.MatchString(t.Prompt) && !q.Grep.MatchString(t.RequestID) {
+			return nil
+		}
+		if stopped = yield(t); stopped != nil {
+			return stopped
+		}
+		if count++; count == q.Limit {
+			return errEnough
+		}
+		return nil
+	})
+	switch {
+	case stopped != nil:
+		return stopped
+	case err == errEnough:
+		return nil
+	}
+	return newError(l.path, err)
+}
+
+type scanner interface{ Scan(...any) error }
+
+func scanTask(row scanner) (Task, error) {
+	var t Task
+	var intended, finished, took int64
+	err := row.Scan(&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Prompt, &t.Status, &t.Way, &intended, &finished, &took, &t.path)
+	t.DispatchedAt, t.Took = fromMilliseconds(intended), time.Duration(took)*time.Millisecond
+	if finished != 0 {
+		t.FinishedAt = fromMilliseconds(finished)
+	}
+	return t, err
+}
+
+// Task returns the task with that request ID.
+func (l *Ledger) Task(ctx context.Context, id string) (t Task, ok bool, err error) {
+	return l.task(ctx, "WHERE request_id = ?", id)
+}
+
+// Newest returns the newest task that has a request ID.
+func (l *Ledger) Newest(ctx context.Context) (t Task, ok bool, err error) {
+	return l.task(ctx, "WHERE request_id IS NOT NULL ORDER BY number DESC LIMIT 1")
+}
+
+func (l *Ledger) task(ctx context.Context, where string, args ...any) (Task, bool, error) {
+	t, err := scanTask(l.read.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM tasks "+where, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Task{}, false, nil
+	}
+	return t, err == nil, newError(l.path, err)
+}
+
+// Request returns the request that was sent, secrets masked; nil for a task that
+// was sent elsewhere.
+func (l *Ledger) Request(ctx context.Context, t Task) (json.RawMessage, error) {
+	var body []byte
+	err := l.read.QueryRowContext(ctx, "SELECT body FROM tasks WHERE number = ?", t.Number).Scan(&body)
+	return body, newError(l.path, err)
+}
+
+// Final returns the task's result: of the newest final callback, or what a poll
+// has told. nil: there is none.
+func (l *Ledger) Final(ctx context.Context, t Task) (*narada.Result, error) {
+	var polled, delivered []byte
+	err := l.read.QueryRowContext(ctx, `SELECT result, (SELECT body FROM deliveries d WHERE d.request_id = t.request_id AND d.final ORDER BY seq DESC LIMIT 1)
+		FROM tasks t WHERE number = ?`, t.Number).Scan(&polled, &delivered)
+	var r *narada.Result
+	switch {
+	case err != nil:
+	case delivered != nil:
+		r, _, err = narada.ParseCallback(delivered)
+	case polled != nil:
+		r, err = narada.ParseResult(polled)
+	}
+	return r, newError(l.path, err)
+}
+
+// Delivery is a callback as it is kept.
+type Delivery struct {
+	Seq        int64
+	ReceivedAt time.Time
+	Final      bool
+	Header     http.Header     // what proves the sender is masked
+	Body       json.RawMessage // as it came; the secret is blanked once the task has finished
+}
+
+// Deliveries returns the task's callbacks, the oldest first.
+func (l *Ledger) Deliveries(ctx context.Context, t Task) ([]Delivery, error) {
+	rows, err := l.read.QueryContext(ctx, "SELECT seq, received, final, header, body FROM deliveries WHERE request_id = ? ORDER BY seq", t.RequestID)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	var list []Delivery
+	err = eachRow(rows, func() error {
+		var d Delivery
+		var received int64
+		var header []byte
+		if err := rows.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
+			return err
+		}
+		d.ReceivedAt = fromMilliseconds(received)
+		list = append(list, d)
+		return json.Unmarshal(header, &list[len(list)-1].Header)
+	})
+	return list, newError(l.path, err)
+}

@@ -1,0 +1,70 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// The bounds of what is kept of refused callbacks.
+const (
+	mostRefusals      = 20      // of one task, the newest
+	mostRefusedHeader = 4 << 10 // bytes
+	mostReason        = 200     // bytes
+	mostAllRefusals   = 10_000  // of all tasks
+)
+
+// Refusal is a callback that came to a task's path and was not accepted.
+type Refusal struct {
+	ReceivedAt time.Time
+	StatusCode int // that it was answered
+	Reason     string
+	Size       int64       // that it declared, in bytes; -1: none
+	Header     http.Header // what may prove the sender is masked
+}
+
+// Refuse writes a refused callback down, if it came to a task's path. The newest
+// 20 of a task are kept, and 10,000 in all, without their bodies.
+func (l *Ledger) Refuse(ctx context.Context, path string, r Refusal) error {
+	header, err := json.Marshal(maskHeader(r.Header, nil))
+	if err != nil || len(header) > mostRefusedHeader {
+		header = []byte("{}")
+	}
+	if len(r.Reason) > mostReason {
+		r.Reason = r.Reason[:mostReason]
+	}
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		if _, err := tx.exec("INSERT INTO refusals (received, path, status, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE path = ?2)",
+			milliseconds(r.ReceivedAt), path, r.StatusCode, r.Reason, r.Size, header); err != nil {
+			return err
+		}
+		if _, err := tx.exec("DELETE FROM refusals WHERE path = ?1 AND seq <= (SELECT seq FROM refusals WHERE path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", path, mostRefusals); err != nil {
+			return err
+		}
+		_, err := tx.exec("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", mostAllRefusals)
+		return err
+	}})
+}
+
+// Refusals returns the refused callbacks that came to the task's path, the oldest
+// first.
+func (l *Ledger) Refusals(ctx context.Context, t Task) ([]Refusal, error) {
+	rows, err := l.read.QueryContext(ctx, "SELECT received, status, reason, size, header FROM refusals WHERE path = ? ORDER BY seq", t.path)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	var list []Refusal
+	err = eachRow(rows, func() error {
+		var r Refusal
+		var received int64
+		var header []byte
+		if err := rows.Scan(&received, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
+			return err
+		}
+		r.ReceivedAt = fromMilliseconds(received)
+		list = append(list, r)
+		return json.Unmarshal(header, &list[len(list)-1].Header)
+	})
+	return list, newError(l.path, err)
+}

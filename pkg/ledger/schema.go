@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// applicationID marks an SQLite file as a ledger: "Nrda".
+const applicationID = 0x4e726461
+
+// migrations bring the database from each version to the next. The version of a
+// ledger is how many of them it has had. What has been released is not changed.
+//
+// Times are milliseconds since 1970, UTC.
+var migrations = []string{
+	// A task is open until finished. proof is what its callback must show, as
+	// JSON; body is the request as it was sent, secrets masked; took is the time
+	// that it ran, as the cloud says.
+	`CREATE TABLE tasks (
+		number      INTEGER PRIMARY KEY,
+		intended    INTEGER NOT NULL,
+		request_id  TEXT,
+		source      TEXT NOT NULL,
+		cloud       TEXT NOT NULL DEFAULT '',
+		prompt      TEXT NOT NULL DEFAULT '',
+		path        TEXT,
+		proof       TEXT,
+		status      TEXT NOT NULL,
+		way         TEXT NOT NULL DEFAULT '',
+		finished    INTEGER,
+		took        INTEGER NOT NULL DEFAULT 0,
+		result      BLOB,
+		body        BLOB
+	);
+	CREATE UNIQUE INDEX tasks_request ON tasks (request_id) WHERE request_id IS NOT NULL;
+	CREATE UNIQUE INDEX tasks_path ON tasks (path) WHERE path IS NOT NULL;
+	CREATE INDEX tasks_open ON tasks (number) WHERE finished IS NULL;
+	CREATE INDEX tasks_status ON tasks (status, number);
+
+	-- A callback as it came. The secret is blanked in the body of a final one, and
+	-- in those of its task's earlier phases as soon as it is there.
+	CREATE TABLE deliveries (
+		seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+		received    INTEGER NOT NULL,
+		request_id  TEXT NOT NULL,
+		digest      BLOB NOT NULL,
+		path        TEXT NOT NULL,
+		status      TEXT NOT NULL,
+		final       INTEGER NOT NULL,
+		took        INTEGER NOT NULL,
+		header      BLOB NOT NULL,
+		body        BLOB NOT NULL
+	);
+	CREATE UNIQUE INDEX deliveries_once ON deliveries (request_id, digest);
+
+	-- Callbacks up to this one have been filed: those for tasks that were sent
+	-- elsewhere have a row in tasks.
+	CREATE TABLE filed (seq INTEGER NOT NULL);
+	INSERT INTO filed VALUES (0);`,
+
+	// What came to a task's path and was refused.
+	`CREATE TABLE refusals (
+		seq         INTEGER PRIMARY KEY,
+		received    INTEGER NOT NULL,
+		path        TEXT NOT NULL,
+		status      INTEGER NOT NULL,
+		reason      TEXT NOT NULL,
+		size        INTEGER NOT NULL,
+		header      BLOB NOT NULL
+	);
+	CREATE INDEX refusals_path ON refusals (path, seq);`,
+}
+
+var errNewer = errors.New("a newer version of narada has written it")
+
+// migrate brings the database to the newest version, each step whole or not at
+// all.
+func migrate(ctx context.Context, db *sql.DB) error {
+	for {
+		version, err := schemaVersion(ctx, db)
+		switch {
+		case err != nil:
+			return err
+		case version > len(migrations):
+			return errNewer
+		case version == len(migrations):
+			return nil
+		}
+		tx, err := db.BeginTx(ctx, nil) // a BEGIN IMMEDIATE
+		if err != nil {
+			return err
+		}
+		step := fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", migrations[version], version+1, applicationID)
+		if _, err := tx.ExecContext(ctx, step); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+	}
+}
+
+func schemaVersion(ctx context.Context, db *sql.DB) (version int, err error) {
+	var id, tables int
+	row := db.QueryRowContext(ctx, "SELECT v.user_version, a.application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version v, pragma_application_id a")
+	if err := row.Scan(&version, &id, &tables); err != nil {
+		return 0, err
+	}
+	if id != applicationID && tables > 0 {
+		return 0, errForeign
+	}
+	return version, nil
+}

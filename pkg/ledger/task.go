@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// What a task's status is in the ledger beside narada's own.
+const (
+	StatusUnknown narada.Status = "unknown" // it was about to be sent, and may have been
+	StatusRefused narada.Status = "refused" // it was not accepted
+)
+
+// Intent is a task that is about to be sent.
+type Intent struct {
+	Source string          // the command that sends it
+	Cloud  string          // address of the API
+	Prompt string          // as it is sent
+	Body   json.RawMessage // the request, its secrets masked
+	Ticket webhook.Ticket  // zero: no callback comes to this machine
+	At     time.Time
+}
+
+// proof is what a callback must show, in the column of that name.
+type proof struct {
+	Header http.Header `json:"header"`
+	Secret string      `json:"secret"`
+}
+
+// Intend writes down that the tasks are about to be sent, and returns their
+// numbers in the ledger. It must have succeeded before they are. The error is an
+// *Error.
+func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) {
+	numbers := make([]int64, len(intents))
+	err := l.writer.put(ctx, &write{do: func(tx transaction) error {
+		for i, intent := range intents {
+			path, shown, err := ticketColumns(intent.Ticket)
+			if err != nil {
+				return err
+			}
+			r, err := tx.exec("INSERT INTO tasks (intended, source, cloud, prompt, path, proof, status, body) VALUES (?,?,?,?,?,?,?,?)",
+				milliseconds(intent.At), intent.Source, intent.Cloud, intent.Prompt, path, shown, StatusUnknown, []byte(intent.Body))
+			if err != nil {
+				return err
+			}
+			if numbers[i], err = r.LastInsertId(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for _, intent := range intents {
+		if intent.Ticket.Path != "" {
+			l.remember(intent.Ticket)
+		}
+	}
+	return numbers, nil
+}
+
+func ticketColumns(t webhook.Ticket) (path, shown sql.NullString, err error) {
+	if t.Path == "" {
+		return path, shown, nil
+	}
+	doc, err := json.Marshal(proof{t.Header, t.Secret})
+	return sql.NullString{String: t.Path, Valid: true}, sql.NullString{String: string(doc), Valid: true}, err
+}
+
+// Accepted writes down the request ID that the cloud has given the task with that
+// number.
+func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		// A callback may have come first, at an address that is not this task's own.
+		if _, err := tx.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took,
+				proof = CASE WHEN o.finished IS NULL THEN tasks.proof END
+			FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
+			return err
+		}
+		if _, err := tx.exec("DELETE FROM tasks WHERE request_id = ? AND source = ? AND number <> ?", id, sourceCallback, number); err != nil {
+			return err
+		}
+		_, err := tx.exec("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
+			number, id, StatusUnknown, narada.StatusPending)
+		return err
+	}})
+}
+
+// Refused writes down that the task with that number was not accepted.
+func (l *Ledger) Refused(ctx context.Context, number int64, at time.Time) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE tasks SET status = ?, finished = ?, proof = NULL WHERE number = ? AND finished IS NULL AND request_id IS NULL",
+			StatusRefused, milliseconds(at), number)
+		return err
+	}})
+}
+
+// Polled writes down what a status call told of a task. A task that is not in the
+// ledger stays out of it.
+func (l *Ledger) Polled(ctx context.Context, r *narada.Result, at time.Time) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		if !r.Final() {
+			_, err := tx.exec("UPDATE tasks SET status = ? WHERE request_id = ? AND finished IS NULL", r.Status, r.RequestID)
+			return err
+		}
+		if _, err := tx.exec("UPDATE tasks SET status = ?, way = 'poll', finished = ?, took = ?, result = ?, proof = NULL WHERE request_id = ? AND finished IS NULL",
+			r.Status, milliseconds(at), r.Duration().Milliseconds(), []byte(r.Raw()), r.RequestID); err != nil {
+			return err
+		}
+		return blank(tx, "", r.RequestID)
+	}})
+}
+
+// sourceCallback is the source of a task that was dispatched elsewhere, and whose
+// callback came here.
+const sourceCallback = "callback"
+
+// noteTask writes down what a callback tells of the task whose ticket it showed.
+// What it tells of one that was sent elsewhere is filed later.
+func (l *Ledger) noteTask(tx transaction, a *arrival) error {
+	l.unfiled.Store(true)
+	if l.isShared(a.Ticket.Path) {
+		return nil
+	}
+	finished := sql.NullInt64{Int64: milliseconds(a.ReceivedAt), Valid: a.Result.Final()}
+	_, err := tx.exec(`UPDATE tasks SET status = ?2, way = 'callback', finished = ?3, took = ?4, proof = iif(?3 IS NULL, proof, NULL),
+			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
+		WHERE path = ?1 AND finished IS NULL`, a.Ticket.Path, string(a.Result.Status), finished, a.Result.Duration().Milliseconds(), a.id)
+	return err
+}
+
+// mostTickets is how many tickets are remembered.
+const mostTickets = 10_000
+
+func (l *Ledger) remember(t webhook.Ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.tickets) >= mostTickets {
+		clear(l.tickets)
+	}
+	l.tickets[t.Path] = t
+}
+
+// Share says that path is not one task's alone: whoever knows what to show there
+// may send callbacks for tasks that were dispatched elsewhere.
+func (l *Ledger) Share(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shared[path] = true
+}
+
+func (l *Ledger) isShared(path string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shared[path]
+}
+
+// Ticket implements webhook.Book: the tickets of all tasks in the ledger that have
+// not finished, whichever process has dispatched them.
+func (l *Ledger) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
+	l.mu.Lock()
+	t, ok := l.tickets[path]
+	l.mu.Unlock()
+	if ok {
+		return t, true, nil
+	}
+	var doc string
+	err := l.read.QueryRowContext(ctx, "SELECT proof FROM tasks WHERE path = ? AND proof IS NOT NULL", path).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return webhook.Ticket{}, false, nil
+	}
+	var p proof
+	if err == nil {
+		err = json.Unmarshal([]byte(doc), &p)
+	}
+	if err != nil {
+		return webhook.Ticket{}, false, newError(l.path, err)
+	}
+	t = webhook.Ticket{Path: path, Header: p.Header, Secret: p.Secret}
+	l.remember(t)
+	return t, true, nil
+}

@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// transaction is one of the writer's. Its statements are kept prepared, which
+// database/sql's own transactions do not do.
+//
+// It takes no context: whoever waits for one of its writes may leave, and the
+// others' go on.
+type transaction struct{ ledger *Ledger }
+
+func (l *Ledger) begin() (transaction, error) {
+	_, err := l.conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
+	return transaction{l}, err
+}
+
+func (t transaction) commit() error {
+	_, err := t.exec("COMMIT")
+	return err
+}
+
+func (t transaction) rollback() error {
+	_, err := t.exec("ROLLBACK")
+	return err
+}
+
+// apart does what is done whole or not at all, without the others' fate.
+func (t transaction) apart(do func(transaction) error) error {
+	if _, err := t.exec("SAVEPOINT apart"); err != nil {
+		return err
+	}
+	if err := do(t); err != nil {
+		_, back := t.exec("ROLLBACK TO apart")
+		_, release := t.exec("RELEASE apart")
+		return errors.Join(err, back, release)
+	}
+	_, err := t.exec("RELEASE apart")
+	return err
+}
+
+func (t transaction) exec(statement string, args ...any) (sql.Result, error) {
+	prepared, err := t.prepare(statement)
+	if err != nil {
+		return nil, err
+	}
+	return prepared.Exec(args...)
+}
+
+func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
+	prepared, err := t.prepare(statement)
+	if err != nil {
+		return nil, err
+	}
+	return prepared.Query(args...)
+}
+
+func (t transaction) prepare(statement string) (*sql.Stmt, error) {
+	prepared := t.ledger.statements[statement]
+	if prepared != nil {
+		return prepared, nil
+	}
+	prepared, err := t.ledger.conn.PrepareContext(context.Background(), statement)
+	if err == nil {
+		t.ledger.statements[statement] = prepared
+	}
+	return prepared, err
+}
+
+// eachRow calls f, which scans, for each row, and closes the rows.
+func eachRow(rows *sql.Rows, f func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func milliseconds(t time.Time) int64 { return t.UnixMilli() }
+
+func fromMilliseconds(n int64) time.Time { return time.UnixMilli(n).UTC() }

@@ -1,0 +1,161 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The limits of a group: so many writes have one transaction and one sync.
+const (
+	groupMost = 256
+	groupWait = 500 * time.Microsecond // at the most, for company
+)
+
+// write is what somebody wants to be in the ledger.
+type write struct {
+	delivery *arrival                // a callback, or
+	do       func(transaction) error // whole or not at all
+	done     chan error              // has room for one
+
+	err error // of do
+}
+
+// writer is the one goroutine that writes. What comes while it waits for the
+// disk it writes together.
+type writer struct {
+	ledger *Ledger
+	stored func(Entry)
+	writes chan *write
+	quit   chan struct{}
+	ended  chan struct{}
+}
+
+func newWriter(l *Ledger, stored func(Entry)) *writer {
+	if stored == nil {
+		stored = func(Entry) {}
+	}
+	w := &writer{ledger: l, stored: stored, writes: make(chan *write, groupMost), quit: make(chan struct{}), ended: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+func (w *writer) close() {
+	close(w.quit)
+	<-w.ended
+}
+
+// put returns when the write is durable, or has failed. When ctx ends first, it
+// may be either.
+func (w *writer) put(ctx context.Context, one *write) error {
+	one.done = make(chan error, 1)
+	select {
+	case w.writes <- one:
+	case <-w.ended:
+		return errClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-one.done:
+		return err
+	case <-w.ended: // unless it was among the last
+		select {
+		case err := <-one.done:
+			return err
+		default:
+			return errClosed
+		}
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	timer := time.NewTimer(0)
+	<-timer.C
+	company := 1 // as many as came together the last time
+	for {
+		select {
+		case first := <-w.writes:
+			group := w.gather(first, company, timer)
+			company = len(group)
+			w.commit(group)
+		case <-w.quit:
+			for {
+				select {
+				case one := <-w.writes:
+					w.commit([]*write{one})
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes what has come, and waits a moment until there are as many as the
+// last time. One that is alone, as the last one was, is not made to wait. Parking
+// on the timer lets a single processor read what has come on the network.
+func (w *writer) gather(first *write, company int, timer *time.Timer) []*write {
+	group := []*write{first}
+	timer.Reset(groupWait)
+	defer timer.Stop()
+	for len(group) < groupMost {
+		select {
+		case one := <-w.writes:
+			group = append(group, one)
+			continue
+		default:
+		}
+		if len(group) >= company {
+			break
+		}
+		select {
+		case one := <-w.writes:
+			group = append(group, one)
+		case <-timer.C:
+			return group
+		}
+	}
+	return group
+}
+
+// commit writes the group in one transaction, and tells everybody.
+func (w *writer) commit(group []*write) {
+	entries, err := w.transact(group)
+	err = newError(w.ledger.path, err)
+	for _, e := range entries {
+		w.stored(e)
+	}
+	for _, one := range group {
+		one.done <- errors.Join(err, newError(w.ledger.path, one.err))
+	}
+}
+
+func (w *writer) transact(group []*write) ([]Entry, error) {
+	tx, err := w.ledger.begin()
+	if err != nil {
+		return nil, err
+	}
+	var arrivals []*arrival
+	for _, one := range group {
+		if one.delivery != nil {
+			arrivals = append(arrivals, one.delivery)
+		}
+	}
+	entries, err := w.ledger.insertDeliveries(tx, arrivals)
+	if err != nil {
+		return nil, errors.Join(err, tx.rollback())
+	}
+	for _, one := range group {
+		if one.do != nil {
+			one.err = tx.apart(one.do)
+		}
+	}
+	if err := tx.commit(); err != nil {
+		return nil, errors.Join(err, tx.rollback())
+	}
+	return entries, nil
+}
