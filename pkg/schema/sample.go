@@ -7,8 +7,6 @@ import (
 	"iter"
 	"slices"
 	"sort"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // The limits of what is made up. Whether any value fits a schema is hard to
@@ -29,9 +27,12 @@ const (
 // Validate before it is returned. It is an error when none was found, which
 // does not mean that there is none.
 func (s *Schema) Sample() (json.RawMessage, error) {
-	for _, root := range []*jsonschema.Schema{s.formats, s.plain} {
-		g := &sampler{steps: maxSteps, bytes: maxBytes, rank: s.rank, active: make(map[*jsonschema.Schema]int)}
-		value, ok := g.value([]*jsonschema.Schema{root}, "value", 0, 0)
+	// What is made up has the right format also where the draft takes it as a
+	// mere remark, if there is such a value.
+	for _, formats := range []bool{true, false} {
+		g := &sampler{steps: maxSteps, bytes: maxBytes, rank: s.rank, active: make(map[*node]int)}
+		g.evaluator = newEvaluator(s.program, formats)
+		value, ok := g.value([]*node{s.program.root}, "value", 0, 0)
 		if !ok {
 			continue
 		}
@@ -51,16 +52,18 @@ type sampler struct {
 	steps  int
 	bytes  int
 	rank   map[string]int
-	active map[*jsonschema.Schema]int // schemas of the values that are being made
+	active map[*node]int // schemas of the values that are being made
+
+	evaluator *evaluator
 }
 
 // value makes up a value that fits all the schemas. hint is the name that the
 // value will have. A variant above 0 asks for another value than 0 gives.
-func (g *sampler) value(all []*jsonschema.Schema, hint string, depth, variant int) (value any, ok bool) {
+func (g *sampler) value(all []*node, hint string, depth, variant int) (value any, ok bool) {
 	if depth > maxDepth {
 		return nil, false
 	}
-	ok = g.expand(all, nil, variant, func(flat []*jsonschema.Schema) bool {
+	ok = g.expand(all, nil, variant, func(flat []*node) bool {
 		for _, s := range flat {
 			g.active[s]++
 		}
@@ -73,7 +76,7 @@ func (g *sampler) value(all []*jsonschema.Schema, hint string, depth, variant in
 			if g.steps--; g.steps < 0 {
 				return false
 			}
-			if fits(candidate, all) {
+			if g.fits(candidate, all) {
 				value = candidate
 				return true
 			}
@@ -83,18 +86,26 @@ func (g *sampler) value(all []*jsonschema.Schema, hint string, depth, variant in
 	return value, ok
 }
 
-func fits(value any, all []*jsonschema.Schema) bool {
+func (g *sampler) fits(value any, all []*node) bool {
 	for _, s := range all {
-		if s.Validate(value) != nil {
+		if !g.evaluator.evaluate(s, value, &path{}, nil, nil) {
 			return false
 		}
 	}
 	return true
 }
 
+// format is the format that the schema asks for, nil for none.
+func (g *sampler) format(s *node) *format {
+	if s.FormatAsserted || g.evaluator.formats {
+		return s.Format
+	}
+	return nil
+}
+
 // expand follows references and allOf, and picks one branch of each
 // alternative, until try is content with the list of schemas that this makes.
-func (g *sampler) expand(todo, flat []*jsonschema.Schema, variant int, try func([]*jsonschema.Schema) bool) bool {
+func (g *sampler) expand(todo, flat []*node, variant int, try func([]*node) bool) bool {
 	if g.steps--; g.steps < 0 {
 		return false
 	}
@@ -109,27 +120,24 @@ func (g *sampler) expand(todo, flat []*jsonschema.Schema, variant int, try func(
 		return false
 	}
 	next := slices.Concat(references(s), s.AllOf, todo)
-	for _, name := range s.Required {
-		if dependent := s.DependentSchemas[name]; dependent != nil {
-			next = append(next, dependent)
-		}
-		if dependent, ok := s.Dependencies[name].(*jsonschema.Schema); ok {
-			next = append(next, dependent)
+	for _, d := range s.Dependencies {
+		if d.schema != nil && slices.Contains(s.Required, d.trigger) {
+			next = append(next, d.schema)
 		}
 	}
-	var groups [][][]*jsonschema.Schema
-	for _, branches := range [][]*jsonschema.Schema{s.AnyOf, s.OneOf} {
+	var groups [][][]*node
+	for _, branches := range [][]*node{s.AnyOf, s.OneOf} {
 		if len(branches) > 0 {
 			groups = append(groups, g.branches(branches, variant))
 		}
 	}
 	if s.If != nil {
-		groups = append(groups, [][]*jsonschema.Schema{present(s.If, s.Then), present(s.Else)})
+		groups = append(groups, [][]*node{present(s.If, s.Then), present(s.Else)})
 	}
-	return g.choose(groups, next, slices.Concat(flat, []*jsonschema.Schema{s}), variant, try)
+	return g.choose(groups, next, slices.Concat(flat, []*node{s}), variant, try)
 }
 
-func (g *sampler) choose(groups [][][]*jsonschema.Schema, todo, flat []*jsonschema.Schema, variant int, try func([]*jsonschema.Schema) bool) bool {
+func (g *sampler) choose(groups [][][]*node, todo, flat []*node, variant int, try func([]*node) bool) bool {
 	if len(groups) == 0 {
 		return g.expand(todo, flat, variant, try)
 	}
@@ -143,28 +151,28 @@ func (g *sampler) choose(groups [][][]*jsonschema.Schema, todo, flat []*jsonsche
 
 // branches orders alternatives: those that say much before null, and before
 // those that lead back to where we are.
-func (g *sampler) branches(list []*jsonschema.Schema, variant int) [][]*jsonschema.Schema {
-	weight := func(s *jsonschema.Schema) int {
+func (g *sampler) branches(list []*node, variant int) [][]*node {
+	weight := func(s *node) int {
 		switch {
 		case g.recursive(s):
 			return 2
-		case s.Types != nil && s.Types.String() == "[null]":
+		case s.Types == nullType:
 			return 1
 		}
 		return 0
 	}
 	ordered := rotate(list, variant)
 	sort.SliceStable(ordered, func(i, j int) bool { return weight(ordered[i]) < weight(ordered[j]) })
-	var groups [][]*jsonschema.Schema
+	var groups [][]*node
 	for _, s := range ordered {
-		groups = append(groups, []*jsonschema.Schema{s})
+		groups = append(groups, []*node{s})
 	}
 	return groups
 }
 
 // references are the schemas that s names. A dynamic reference is taken at its
 // face value; the check at the end tells whether that was right.
-func references(s *jsonschema.Schema) []*jsonschema.Schema {
+func references(s *node) []*node {
 	list := present(s.Ref, s.RecursiveRef)
 	if s.DynamicRef != nil {
 		list = append(list, s.DynamicRef.Ref)
@@ -174,10 +182,10 @@ func references(s *jsonschema.Schema) []*jsonschema.Schema {
 
 // recursive reports whether s is, by itself or through references, a schema of
 // a value that is being made.
-func (g *sampler) recursive(s *jsonschema.Schema) bool {
-	seen := make(map[*jsonschema.Schema]bool)
-	var visit func(*jsonschema.Schema) bool
-	visit = func(s *jsonschema.Schema) bool {
+func (g *sampler) recursive(s *node) bool {
+	seen := make(map[*node]bool)
+	var visit func(*node) bool
+	visit = func(s *node) bool {
 		if seen[s] {
 			return false
 		}
@@ -188,7 +196,7 @@ func (g *sampler) recursive(s *jsonschema.Schema) bool {
 }
 
 // candidates are values worth a try, the best first.
-func (g *sampler) candidates(flat []*jsonschema.Schema, hint string, depth, variant int) iter.Seq[any] {
+func (g *sampler) candidates(flat []*node, hint string, depth, variant int) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, s := range flat {
 			if s.Const != nil {
@@ -212,14 +220,14 @@ func (g *sampler) candidates(flat []*jsonschema.Schema, hint string, depth, vari
 			if s.Enum == nil {
 				continue
 			}
-			for _, v := range nullLast(rotate(s.Enum.Values, variant)) {
+			for _, v := range nullLast(rotate(s.Enum, variant)) {
 				if !yield(v) {
 					return
 				}
 			}
 			return
 		}
-		for _, name := range types(flat) {
+		for _, name := range g.types(flat) {
 			for v := range g.ofType(name, flat, hint, depth, variant) {
 				if !yield(v) {
 					return
@@ -234,7 +242,7 @@ func (g *sampler) candidates(flat []*jsonschema.Schema, hint string, depth, vari
 	}
 }
 
-func (g *sampler) ofType(name string, flat []*jsonschema.Schema, hint string, depth, variant int) iter.Seq[any] {
+func (g *sampler) ofType(name string, flat []*node, hint string, depth, variant int) iter.Seq[any] {
 	switch name {
 	case "object":
 		return g.objects(flat, depth, variant)
@@ -257,17 +265,17 @@ var typeOrder = []string{"object", "array", "string", "integer", "number", "bool
 
 // types lists the types that every schema allows. Where no schema names one,
 // those come first that the keywords are about.
-func types(flat []*jsonschema.Schema) []string {
+func (g *sampler) types(flat []*node) []string {
 	var allowed, about []string
 	for _, name := range typeOrder {
 		ok, topic, named, typed := true, false, false, false
 		for _, s := range flat {
-			if s.Types != nil && !s.Types.IsEmpty() {
-				names := s.Types.ToStrings()
-				typed, named = true, named || contains(names, name)
-				ok = ok && (contains(names, name) || name == "integer" && contains(names, "number"))
+			if s.Types != 0 {
+				t := typeNamed(name)
+				typed, named = true, named || s.Types&t != 0
+				ok = ok && (s.Types&t != 0 || t == integerType && s.Types&numberType != 0)
 			}
-			topic = topic || isAbout(s, name)
+			topic = topic || g.isAbout(s, name)
 		}
 		// An integer is a number too, but not where one says "number".
 		ok = ok && (named || !typed)
@@ -285,14 +293,14 @@ func types(flat []*jsonschema.Schema) []string {
 	return append(about, allowed...)
 }
 
-func isAbout(s *jsonschema.Schema, name string) bool {
+func (g *sampler) isAbout(s *node, name string) bool {
 	switch name {
 	case "object":
 		return len(s.Properties) > 0 || len(s.Required) > 0 || len(s.PatternProperties) > 0 || s.AdditionalProperties != nil || s.MinProperties != nil || s.PropertyNames != nil
 	case "array":
-		return s.Items != nil || s.Items2020 != nil || len(s.PrefixItems) > 0 || s.MinItems != nil || s.Contains != nil || s.UniqueItems
+		return s.Items != nil || len(s.PrefixItems) > 0 || s.MinItems != nil || s.Contains != nil || s.UniqueItems
 	case "string":
-		return s.MinLength != nil || s.MaxLength != nil || s.Pattern != nil || s.Format != nil
+		return s.MinLength != nil || s.MaxLength != nil || s.Pattern != nil || g.format(s) != nil
 	case "integer", "number":
 		return s.Minimum != nil || s.Maximum != nil || s.ExclusiveMinimum != nil || s.ExclusiveMaximum != nil || s.MultipleOf != nil
 	}
@@ -328,8 +336,8 @@ func rotate[T any](list []T, n int) []T {
 	return slices.Concat(list[n:], list[:n])
 }
 
-func present(list ...*jsonschema.Schema) []*jsonschema.Schema {
-	return slices.DeleteFunc(list, func(s *jsonschema.Schema) bool { return s == nil })
+func present(list ...*node) []*node {
+	return slices.DeleteFunc(list, func(s *node) bool { return s == nil })
 }
 
 // encode writes the value with the members of objects in the schema's order.

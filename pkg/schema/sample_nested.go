@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"sort"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // objects yields an object with the optional properties, then one without.
-func (g *sampler) objects(flat []*jsonschema.Schema, depth, variant int) iter.Seq[any] {
+func (g *sampler) objects(flat []*node, depth, variant int) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, full := range []bool{true, false} {
 			if v, ok := g.object(flat, full, depth, variant); ok && !yield(v) {
@@ -20,7 +18,7 @@ func (g *sampler) objects(flat []*jsonschema.Schema, depth, variant int) iter.Se
 	}
 }
 
-func (g *sampler) object(flat []*jsonschema.Schema, full bool, depth, variant int) (map[string]any, bool) {
+func (g *sampler) object(flat []*node, full bool, depth, variant int) (map[string]any, bool) {
 	required := requiredNames(flat)
 	names := make(map[string]any)
 	for name := range required {
@@ -74,7 +72,7 @@ func (g *sampler) object(flat []*jsonschema.Schema, full bool, depth, variant in
 
 // requiredNames are the names that must be there, those too that others ask
 // for.
-func requiredNames(flat []*jsonschema.Schema) map[string]bool {
+func requiredNames(flat []*node) map[string]bool {
 	required := make(map[string]bool)
 	for changed := true; changed; {
 		before := len(required)
@@ -82,17 +80,9 @@ func requiredNames(flat []*jsonschema.Schema) map[string]bool {
 			for _, name := range s.Required {
 				required[name] = true
 			}
-			for trigger, names := range s.DependentRequired {
-				for _, name := range names {
-					if required[trigger] || s.Properties[trigger] != nil {
-						required[name] = true
-					}
-				}
-			}
-			for trigger, dependency := range s.Dependencies {
-				names, _ := dependency.([]string)
-				for _, name := range names {
-					if required[trigger] || s.Properties[trigger] != nil {
+			for _, d := range s.Dependencies {
+				for _, name := range d.required {
+					if required[d.trigger] || s.Properties[d.trigger] != nil {
 						required[name] = true
 					}
 				}
@@ -105,14 +95,14 @@ func requiredNames(flat []*jsonschema.Schema) map[string]bool {
 
 // property lists the schemas that the property must fit, and whether it may be
 // there at all.
-func property(flat []*jsonschema.Schema, name string) (schemas []*jsonschema.Schema, allowed bool) {
+func property(flat []*node, name string) (schemas []*node, allowed bool) {
 	allowed = true
 	for _, s := range flat {
 		known := false
 		if p := s.Properties[name]; p != nil {
 			schemas, known = append(schemas, p), true
 		}
-		for _, p := range patterns(s) {
+		for _, p := range s.PatternProperties {
 			if p.regexp.MatchString(name) {
 				schemas, known = append(schemas, p.schema), true
 			}
@@ -120,34 +110,17 @@ func property(flat []*jsonschema.Schema, name string) (schemas []*jsonschema.Sch
 		if known {
 			continue
 		}
-		switch additional := s.AdditionalProperties.(type) {
-		case bool:
-			allowed = allowed && additional
-		case *jsonschema.Schema:
+		if additional := s.AdditionalProperties; additional != nil {
 			schemas = append(schemas, additional)
+			allowed = allowed && (additional.Bool == nil || *additional.Bool)
 		}
 	}
 	return schemas, allowed
 }
 
-type patternProperty struct {
-	regexp jsonschema.Regexp
-	schema *jsonschema.Schema
-}
-
-// patterns lists the pattern properties in an order that is the same each time.
-func patterns(s *jsonschema.Schema) []patternProperty {
-	var list []patternProperty
-	for regexp, schema := range s.PatternProperties {
-		list = append(list, patternProperty{regexp, schema})
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].regexp.String() < list[j].regexp.String() })
-	return list
-}
-
-func isDictionary(flat []*jsonschema.Schema) bool {
+func isDictionary(flat []*node) bool {
 	for _, s := range flat {
-		if _, ok := s.AdditionalProperties.(*jsonschema.Schema); ok || len(s.PatternProperties) > 0 {
+		if additional := s.AdditionalProperties; additional != nil && additional.Bool == nil || len(s.PatternProperties) > 0 {
 			return true
 		}
 	}
@@ -155,7 +128,7 @@ func isDictionary(flat []*jsonschema.Schema) bool {
 }
 
 // extend adds made-up properties until there are n.
-func (g *sampler) extend(object map[string]any, flat []*jsonschema.Schema, n, depth, variant int) bool {
+func (g *sampler) extend(object map[string]any, flat []*node, n, depth, variant int) bool {
 	if n > maxMembers {
 		return false
 	}
@@ -177,17 +150,17 @@ func (g *sampler) extend(object map[string]any, flat []*jsonschema.Schema, n, de
 }
 
 // propertyNames makes up names that the schemas may allow.
-func (g *sampler) propertyNames(flat []*jsonschema.Schema, depth, variant int) []string {
+func (g *sampler) propertyNames(flat []*node, depth, variant int) []string {
 	var names []string
 	for _, s := range flat {
 		if s.PropertyNames != nil {
-			if v, ok := g.value([]*jsonschema.Schema{s.PropertyNames}, "key", depth+1, variant); ok {
+			if v, ok := g.value([]*node{s.PropertyNames}, "key", depth+1, variant); ok {
 				if name, ok := v.(string); ok {
 					names = append(names, name)
 				}
 			}
 		}
-		for _, p := range patterns(s) {
+		for _, p := range s.PatternProperties {
 			if name, ok := match(p.regexp.String(), 2, variant); ok {
 				names = append(names, name)
 			}
@@ -198,7 +171,7 @@ func (g *sampler) propertyNames(flat []*jsonschema.Schema, depth, variant int) [
 
 // arrays yields an array with an item of each kind, then as short a one as is
 // allowed.
-func (g *sampler) arrays(flat []*jsonschema.Schema, hint string, depth, variant int) iter.Seq[any] {
+func (g *sampler) arrays(flat []*node, hint string, depth, variant int) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, full := range []bool{true, false} {
 			if v, ok := g.array(flat, full, hint, depth, variant); ok && !yield(v) {
@@ -208,10 +181,10 @@ func (g *sampler) arrays(flat []*jsonschema.Schema, hint string, depth, variant 
 	}
 }
 
-func (g *sampler) array(flat []*jsonschema.Schema, full bool, hint string, depth, variant int) ([]any, bool) {
+func (g *sampler) array(flat []*node, full bool, hint string, depth, variant int) ([]any, bool) {
 	least, most, fixed, wanted := 0, maxMembers, 0, 0
 	unique := false
-	var special []*jsonschema.Schema // contains
+	var special []*node // contains
 	for _, s := range flat {
 		if s.MinItems != nil {
 			least = max(least, *s.MinItems)
@@ -219,7 +192,7 @@ func (g *sampler) array(flat []*jsonschema.Schema, full bool, hint string, depth
 		if s.MaxItems != nil {
 			most = min(most, *s.MaxItems)
 		}
-		fixed = max(fixed, len(positional(s)))
+		fixed = max(fixed, len(s.PrefixItems))
 		unique = unique || s.UniqueItems
 		if s.Contains != nil {
 			special = append(special, s.Contains)
@@ -262,7 +235,7 @@ func (g *sampler) array(flat []*jsonschema.Schema, full bool, hint string, depth
 }
 
 // another makes up an item that is, where it must be, unlike those seen.
-func (g *sampler) another(schemas []*jsonschema.Schema, hint string, depth, variant int, unique bool, seen map[string]bool) (any, bool) {
+func (g *sampler) another(schemas []*node, hint string, depth, variant int, unique bool, seen map[string]bool) (any, bool) {
 	const tries = 16
 	for range tries {
 		value, ok := g.value(schemas, hint, depth+1, variant)
@@ -282,38 +255,16 @@ func (g *sampler) another(schemas []*jsonschema.Schema, hint string, depth, vari
 	return nil, false
 }
 
-// positional are the schemas of the first items, as either generation of drafts
-// has them.
-func positional(s *jsonschema.Schema) []*jsonschema.Schema {
-	if list, ok := s.Items.([]*jsonschema.Schema); ok {
-		return list
-	}
-	return s.PrefixItems
-}
-
 // item lists the schemas that the item must fit, and whether it may be there at
 // all.
-func item(flat []*jsonschema.Schema, i int) (schemas []*jsonschema.Schema, allowed bool) {
+func item(flat []*node, i int) (schemas []*node, allowed bool) {
 	allowed = true
 	for _, s := range flat {
-		if first := positional(s); i < len(first) {
-			schemas = append(schemas, first[i])
-			continue
-		}
-		if s.Items2020 != nil {
-			schemas = append(schemas, s.Items2020)
-		}
-		if all, ok := s.Items.(*jsonschema.Schema); ok {
-			schemas = append(schemas, all)
-			continue
-		}
-		switch additional := s.AdditionalItems.(type) {
-		case bool:
-			allowed = allowed && (additional || s.Items == nil)
-		case *jsonschema.Schema:
-			if s.Items != nil {
-				schemas = append(schemas, additional)
-			}
+		switch {
+		case i < len(s.PrefixItems):
+			schemas = append(schemas, s.PrefixItems[i])
+		case s.Items != nil:
+			schemas = append(schemas, s.Items)
 		}
 	}
 	for _, s := range schemas {
@@ -322,7 +273,7 @@ func item(flat []*jsonschema.Schema, i int) (schemas []*jsonschema.Schema, allow
 	return schemas, allowed
 }
 
-func (g *sampler) anyRecursive(schemas []*jsonschema.Schema) bool {
+func (g *sampler) anyRecursive(schemas []*node) bool {
 	for _, s := range schemas {
 		if g.recursive(s) {
 			return true

@@ -8,8 +8,6 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // bounds is the range that numbers must be in; nil is no bound.
@@ -19,7 +17,7 @@ type bounds struct {
 	step              *big.Rat // nil: any number
 }
 
-func boundsOf(flat []*jsonschema.Schema, integer bool) bounds {
+func boundsOf(flat []*node, integer bool) bounds {
 	var b bounds
 	if integer {
 		b.step = big.NewRat(1, 1)
@@ -71,7 +69,7 @@ func commonMultiple(a, b *big.Rat) *big.Rat {
 
 // numbers yields a number in the range, and then some that a schema may mean
 // which says more than a range.
-func numbers(flat []*jsonschema.Schema, integer bool, variant int) iter.Seq[any] {
+func numbers(flat []*node, integer bool, variant int) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		b := boundsOf(flat, integer)
 		for _, r := range []*big.Rat{b.pick(variant), b.pick(variant + 1), new(big.Rat), big.NewRat(-1, 1)} {
@@ -149,7 +147,7 @@ func fraction(n int) *big.Rat {
 
 // strings yields text of the format, of the pattern, and then text that says
 // that it is a sample.
-func (g *sampler) strings(flat []*jsonschema.Schema, hint string, variant int) iter.Seq[any] {
+func (g *sampler) strings(flat []*node, hint string, variant int) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		least, most := 0, maxBytes
 		var format, pattern []string
@@ -160,8 +158,8 @@ func (g *sampler) strings(flat []*jsonschema.Schema, hint string, variant int) i
 			if s.MaxLength != nil {
 				most = min(most, *s.MaxLength)
 			}
-			if s.Format != nil {
-				format = append(format, s.Format.Name)
+			if f := g.format(s); f != nil {
+				format = append(format, f.name)
 			}
 			if s.Pattern != nil {
 				pattern = append(pattern, s.Pattern.String())

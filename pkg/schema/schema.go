@@ -15,14 +15,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// MaxSize is the most bytes that a schema may have: compiling takes time that
-// grows with the square of the number of subschemas.
+// MaxSize is the most bytes that a schema may have: what is larger was not
+// written by a person, and no model would read it.
 const MaxSize = 1 << 20
 
 // The limits of numbers: comparing them takes memory that grows with their
@@ -35,10 +34,7 @@ const (
 // Schema is a compiled JSON Schema. It is safe for use by several goroutines at
 // once.
 type Schema struct {
-	plain *jsonschema.Schema
-	// formats is the same schema with every format asserted: what is made up
-	// has the right format also where the draft takes it as a mere remark.
-	formats *jsonschema.Schema
+	program *program
 	rank    map[string]int // place of each property's name in the document
 }
 
@@ -59,65 +55,30 @@ func Compile(doc []byte) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema is %w", err)
 	}
-	plain, err := compile(value, false)
+	c := newCompiler()
+	document, err := c.add(location, value, false)
 	if err != nil {
-		return nil, compileError(err)
+		return nil, err
 	}
-	formats, err := compile(value, true)
+	program, err := c.compile(document.root)
 	if err != nil {
-		return nil, compileError(err)
+		return nil, err
 	}
 	rank := make(map[string]int)
 	rankProperties(json.NewDecoder(bytes.NewReader(doc)), false, rank)
-	return &Schema{plain: plain, formats: formats, rank: rank}, nil
-}
-
-func compile(value any, formats bool) (*jsonschema.Schema, error) {
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(noLoader{})
-	if formats {
-		c.AssertFormat()
-	}
-	if err := c.AddResource(location, value); err != nil {
-		return nil, err
-	}
-	return c.Compile(location)
-}
-
-var errOutside = errors.New("outside of the schema")
-
-// noLoader is asked for what is not in the document.
-type noLoader struct{}
-
-func (noLoader) Load(string) (any, error) { return nil, errOutside }
-
-// compileError words what the compiler found in one line.
-func compileError(err error) error {
-	if outside, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
-		target := strings.TrimPrefix(outside.URL, origin)
-		return fmt.Errorf("the schema refers to %q, which is outside of it: only drafts 4 to 2020-12 in $schema, and $ref to a place in the same document, are understood", target)
-	}
-	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
-		if v, ok := errors.AsType[*jsonschema.ValidationError](invalid.Err); ok {
-			if list := leaves(v); len(list) > 0 {
-				at := list[0].Pointer
-				if at == "" {
-					at = "the top"
-				}
-				return fmt.Errorf("not a JSON Schema: at %s: %s", at, list[0].Message)
-			}
-		}
-	}
-	text := strings.ReplaceAll(err.Error(), location, "")
-	return fmt.Errorf("not a JSON Schema: %s", oneLine(text))
+	return &Schema{program, rank}, nil
 }
 
 // decode reads one JSON value with its numbers as they are written.
 func decode(doc []byte) (any, error) {
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
-	if err != nil {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
 		return nil, fmt.Errorf("not valid JSON: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("not valid JSON: there is something after the value")
 	}
 	if err := checkNumbers(value); err != nil {
 		return nil, err
@@ -186,4 +147,10 @@ func oneLine(text string) string {
 		text = strings.ToValidUTF8(text[:most], "") + " ..."
 	}
 	return text
+}
+
+// notASchema is the error of Compile about a document that is JSON. What is
+// quoted in it is to be in one line.
+func notASchema(format string, args ...any) error {
+	return fmt.Errorf("not a JSON Schema: "+format, args...)
 }

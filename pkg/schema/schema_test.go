@@ -57,6 +57,10 @@ func TestCompileSaysInOneLineWhatIsWrong(t *testing.T) {
 		"a file URL":         {`{"$ref":"file:///etc/passwd"}`, `refers to "file:///etc/passwd", which is outside`},
 		"another language":   {`{"$schema":"https://example.com/meta"}`, `refers to "https://example.com/meta"`},
 		"a ref to nowhere":   {`{"$ref":"#/$defs/a"}`, "#/$defs/a"},
+		"a line break":       {`{"properties":{"a\nb":{"type":"text"}}}`, "at /properties/a b/type"},
+		"a broken name":      {`{"$schema":"http://json-schema.org/draft-04/schema#","patternProperties":{"(\n":{}}}`, "at /patternProperties: error parsing"},
+		"an id twice":        {`{"$defs":{"a":{"$id":"x"},"b":{"$id":"x"}}}`, `the id "x" is there twice, at /$defs/a and at /$defs/b`},
+		"an anchor twice":    {`{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}`, `the anchor "x" is there twice, at /$defs/a and at /$defs/b`},
 		"a giant number":     {`{"minimum":1e999999999}`, "out of range"},
 		"a schema too large": {`{"title":"` + strings.Repeat("x", MaxSize) + `"}`, "larger than 1 MiB"},
 	}
@@ -132,9 +136,9 @@ func TestValidateListsTheLeavesInDocumentOrder(t *testing.T) {
 			`{"$schema":"http://json-schema.org/draft-07/schema#","format":"date"}`, `"soon"`,
 			[]Violation{{"", `"soon" is not of the format date`}},
 		},
-		"what has no words of ours": {
+		"a property that another asks for": {
 			`{"dependentRequired":{"a":["b"]}}`, `{"a":1}`,
-			[]Violation{{"", `properties 'b' required, if 'a' exists`}},
+			[]Violation{{"", `missing property "b", which "a" asks for`}},
 		},
 	}
 	for name, test := range tests {

@@ -1,0 +1,181 @@
+package schema
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Linking the oracle alone costs each start of the program more than all of the
+// program's own packages do.
+func TestNoOtherValidatorIsLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if strings.Contains(dep, "jsonschema") || strings.Contains(dep, "golang.org/x/text") {
+			t.Errorf("the package depends on %s", dep)
+		}
+	}
+}
+
+func TestASchemaIsSafeForConcurrentUse(t *testing.T) {
+	for _, d := range dialects {
+		s := mustCompile(t, `{"$schema":"`+d.url+`","type":"object","properties":{
+			"next":{"anyOf":[{"$ref":"#"},{"type":"null"}]},"when":{"format":"date-time"},"list":{"items":{"pattern":"^a+$"},"uniqueItems":true}},
+			"additionalProperties":{"$ref":"`+d.url+`"},"dependencies":{"when":["list"]}}`)
+		sample, err := s.Sample()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				for range 5 {
+					if again, err := s.Sample(); err != nil || string(again) != string(sample) {
+						t.Errorf("got %s %v, want %s", again, err, sample)
+					}
+					violations, err := s.Validate([]byte(`{"next":{"next":null},"list":["a","b","a"],"x":{"type":"y"}}`))
+					if err != nil || len(violations) != 3 {
+						t.Errorf("got %v %v", violations, err)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
+func TestDialectsAreCompiledOnceByWhoeverIsFirst(t *testing.T) {
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			d := &dialect{version: draft2020.version, url: draft2020.url, idKeyword: draft2020.idKeyword}
+			first := d.metaschema()
+			if d.metaschema() != first || first.nodes == 0 {
+				t.Error("compiled twice, or not at all")
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestMetaschemasFitThemselves(t *testing.T) {
+	for _, d := range dialects {
+		text, err := json.Marshal(builtIn(d.url))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := mustCompile(t, string(text))
+		if violations, err := s.Validate(text); err != nil || len(violations) > 0 {
+			t.Errorf("%s: %v %v", d.url, violations, err)
+		}
+	}
+}
+
+func TestDeepNestingIsNoTrouble(t *testing.T) {
+	const deep = 3300 // subschemas; the decoder takes 10,000 levels of values
+	nested := strings.Repeat(`{"properties":{"a":`, deep) + `{"const":1}` + strings.Repeat(`}}`, deep)
+	value := func(innermost string) []byte {
+		return []byte(strings.Repeat(`{"a":`, deep) + innermost + strings.Repeat(`}`, deep))
+	}
+	recursive := `{"anyOf":[{"type":"object","properties":{"a":{"$ref":"#"}}},{"const":1}]}`
+	for _, doc := range []string{nested, recursive} {
+		s := mustCompile(t, doc)
+		for innermost, want := range map[string]int{`1`: 0, `2`: 1} {
+			violations, err := s.Validate(value(innermost))
+			if err != nil || len(violations) != want {
+				t.Errorf("%.30s: got %d violations, %v", doc, len(violations), err)
+			}
+		}
+	}
+}
+
+// A schema can lead through so many others at each level of a value that the
+// stack would not do.
+func TestEvaluationIsBounded(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"$ref":"#/$defs/0","$defs":{`)
+	const chain = 500
+	for i := range chain {
+		b.WriteString(`"` + strconv.Itoa(i) + `":{"$ref":"#/$defs/` + strconv.Itoa(i+1) + `"},`)
+	}
+	b.WriteString(`"` + strconv.Itoa(chain) + `":{"items":{"$ref":"#"}}}}`)
+	s := mustCompile(t, b.String())
+	if violations, err := s.Validate([]byte(`[[[1]]]`)); err != nil || len(violations) > 0 {
+		t.Errorf("got %v %v", violations, err)
+	}
+	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
+	if violations, err := s.Validate([]byte(deep)); err == nil || !strings.Contains(err.Error(), "nested too deeply") {
+		t.Errorf("got %v %v", violations, err)
+	}
+}
+
+func TestReferencesLeadToEveryPlaceOfTheDocument(t *testing.T) {
+	tests := map[string]string{
+		"unknown keywords":          `{"$ref":"#/components/schemas/X","components":{"schemas":{"X":{"type":"integer"}}}}`,
+		"definitions in 2020-12":    `{"$ref":"#/definitions/X","definitions":{"X":{"type":"integer"}}}`,
+		"$defs in draft 7":          `{"$schema":"http://json-schema.org/draft-07/schema#","$ref":"#/$defs/X","$defs":{"X":{"type":"integer"}}}`,
+		"escapes":                   `{"$ref":"#/$defs/a~1b~0c%25d","$defs":{"a/b~c%d":{"type":"integer"}}}`,
+		"an item of a list":         `{"$ref":"#/$defs/X/allOf/1","$defs":{"X":{"allOf":[true,{"type":"integer"}]}}}`,
+		"an anchor":                 `{"$ref":"#x","$defs":{"X":{"$anchor":"x","type":"integer"}}}`,
+		"an anchor of draft 7":      `{"$schema":"http://json-schema.org/draft-07/schema#","allOf":[{"$ref":"#x"}],"definitions":{"X":{"$id":"#x","type":"integer"}}}`,
+		"an id":                     `{"$id":"https://example.com/a/b","$ref":"c","$defs":{"X":{"$id":"/a/c","type":"integer"}}}`,
+		"an id of draft 4":          `{"$schema":"http://json-schema.org/draft-04/schema#","allOf":[{"$ref":"http://x/y"}],"definitions":{"X":{"id":"http://x/y","type":"integer"}}}`,
+		"an URN":                    `{"$id":"urn:a:b","$ref":"#/$defs/X","$defs":{"X":{"type":"integer"}}}`,
+		"a dynamic anchor":          `{"$ref":"list","$defs":{"item":{"$dynamicAnchor":"x","type":"integer"},"list":{"$id":"list","$dynamicRef":"#x","$defs":{"x":{"$dynamicAnchor":"x"}}}}}`,
+		"a recursive anchor":        `{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,"anyOf":[{"type":"integer"},{"type":"array","items":{"$ref":"inner"}}],"$defs":{"X":{"$id":"inner","$recursiveAnchor":true,"$recursiveRef":"#"}},"not":{"type":"string"}}`,
+		"a metaschema's definition": `{"$ref":"http://json-schema.org/draft-04/schema#/definitions/positiveInteger"}`,
+	}
+	for name, doc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := mustCompile(t, doc)
+			if got, err := s.Validate([]byte(`3`)); err != nil || len(got) > 0 {
+				t.Errorf("3: got %v %v", got, err)
+			}
+			if got, err := s.Validate([]byte(`"3"`)); err != nil || len(got) == 0 {
+				t.Errorf(`"3": got %v %v`, got, err)
+			}
+			if diff := compareWithOracle([]byte(doc), []byte(`3`), []byte(`"3"`)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMessagesOfKeywords(t *testing.T) {
+	tests := map[string]struct {
+		schema, value string
+		want          []Violation
+	}{
+		"dependencies":              {`{"dependencies":{"a":["b","c"]}}`, `{"a":1}`, []Violation{{"", `missing property "b", which "a" asks for`}, {"", `missing property "c", which "a" asks for`}}},
+		"contains":                  {`{"contains":{"type":"string"}}`, `[1,2]`, []Violation{{"", "must have at least 1 of the items that it is to contain, has 0"}}},
+		"minContains":               {`{"contains":{"type":"string"},"minContains":2}`, `["a",2]`, []Violation{{"", "must have at least 2 of the items that it is to contain, has 1"}}},
+		"maxContains":               {`{"contains":{"type":"string"},"maxContains":1}`, `["a","b"]`, []Violation{{"", "must have at most 1 of the items that it is to contain, has 2"}}},
+		"additional items":          {`{"$schema":"http://json-schema.org/draft-07/schema#","items":[true],"additionalItems":false}`, `[1,2]`, []Violation{{"/1", "no value is allowed here"}}},
+		"unevaluated":               {`{"allOf":[{"properties":{"a":true}}],"unevaluatedProperties":false}`, `{"a":1,"b":2}`, []Violation{{"/b", "no value is allowed here"}}},
+		"uniqueItems":               {`{"uniqueItems":true}`, `[{"a":1,"b":2},{"b":2.0,"a":10e-1}]`, []Violation{{"", "the items 0 and 1 are equal"}}},
+		"names of extra properties": {`{"items":{"propertyNames":{"maxLength":1}}}`, `[1,{"ab":1},3]`, []Violation{{"/1", `property name "ab": must have at most 1 characters, has 2`}}},
+		"one problem of each kind of branch": {
+			`{"anyOf":[{"properties":{"c":{"const":1},"b":{"const":1}}},{"required":["d"]}]}`, `{"c":2,"b":2}`,
+			[]Violation{{"", `fits none of the 2 alternatives: at /b must be 1; or missing property "d"`}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := mustCompile(t, test.schema).Validate([]byte(test.value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
