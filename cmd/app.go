@@ -54,16 +54,20 @@ func Main(build Build) int {
 		StderrTerminal: term.IsTerminal(os.Stderr),
 		Lookup:         os.LookupEnv, Dir: dir, Random: rand.Reader, Build: build,
 	}
-	ctx, stop := catchSignals(context.Background())
+	ctx, stop := context.Background(), func() {}
+	if wanted(app.Args) != nil { // else it has ended before a signal could be caught
+		ctx, stop = catchSignals(ctx)
+	}
 	code := app.Run(ctx)
-	stop()
 	switch code {
 	case codeSignal:
+		stop()
 		dieOf(signalOf(ctx))
 	case codePipe:
+		stop()
 		dieOf(syscall.SIGPIPE)
 	}
-	return code
+	return code // the process's end is the end of catching too, and the quickest
 }
 
 // Run runs one command and returns its exit code.
@@ -71,7 +75,7 @@ func (a *App) Run(ctx context.Context) (code int) {
 	a.start = time.Now()
 	s := &session{app: a, redactor: secret.NewRedactor(a.Stderr)}
 	s.talk = s.newTalk()
-	root := newRoot(s)
+	root := newRoot(s, wanted(a.Args))
 	// What is wrong with a flag is said as the global flags ask for, wherever
 	// these stand.
 	s.scanGlobals()

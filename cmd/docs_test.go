@@ -148,7 +148,7 @@ func TestExitCodesInTheREADMEAreThoseOfTheHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(text), -1)
-	help := regexp.MustCompile(`(?m)^ +(\d+)  `).FindAllStringSubmatch(newExitCodesTopic().Long, -1)
+	help := regexp.MustCompile(`(?m)^ +(\d+)  `).FindAllStringSubmatch(newExitCodesTopic(nil).Long, -1)
 	if len(rows) != codeRefused+1 || len(help) != codeRefused+1 {
 		t.Errorf("%d rows in README.md, %d in the help, want %d", len(rows), len(help), codeRefused+1)
 	}

@@ -43,7 +43,7 @@ func testRoot() *cobra.Command {
 	}
 	s := &session{app: app, redactor: secret.NewRedactor(io.Discard)}
 	s.talk = s.newTalk()
-	return newRoot(s)
+	return newRoot(s, commands[:])
 }
 
 func referencePages(t *testing.T) map[string]string {

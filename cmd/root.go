@@ -10,7 +10,36 @@ import (
 	"github.com/narada-cli/narada/pkg/spelling"
 )
 
-func newRoot(s *session) *cobra.Command {
+// command is one of narada's, or a help topic, that is made when it is wanted.
+type command struct {
+	name string
+	make func(*session) *cobra.Command
+}
+
+// commands are all of them, in the order of their help.
+var commands = [...]command{
+	{"run", newRun}, {"dispatch", newDispatch}, {"status", newStatus}, {"listen", newListen},
+	{"session", newCloudSession}, {"sandbox", newSandbox},
+	{"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
+	{"exit-codes", newExitCodesTopic}, {"environment", newEnvironmentTopic},
+}
+
+// wanted are the commands that the arguments can be about. Making all of them
+// takes longer than the rest of the start.
+func wanted(args []string) []command {
+	if len(args) == 1 && args[0] == "--version" {
+		return nil
+	}
+	for i, c := range commands {
+		if len(args) > 0 && args[0] == c.name {
+			return commands[i : i+1]
+		}
+	}
+	return commands[:]
+}
+
+// newRoot makes the command line with these commands.
+func newRoot(s *session, commands []command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "narada",
 		Short: "Hand work to Narada Cloud's web agents, and get the answer back",
@@ -46,11 +75,9 @@ prints it: one answer on stdout, one honest exit code.`,
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 
-	root.AddCommand(
-		newRun(s), newDispatch(s), newStatus(s), newListen(s), newCloudSession(s), newSandbox(s),
-		newConfig(s), newCompletion(s), newVersion(s),
-		newExitCodesTopic(), newEnvironmentTopic(),
-	)
+	for _, c := range commands {
+		root.AddCommand(c.make(s))
+	}
 	root.SetHelpCommand(newHelp())
 	return root
 }

@@ -122,8 +122,8 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// command makes a command that sees the script's environment.
-func command(ts *testscript.TestScript, args []string) *exec.Cmd {
+// programOf makes a command that sees the script's environment.
+func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c := exec.Command(args[0], args[1:]...)
 	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
 		if path := filepath.Join(dir, args[0]); args[0] == "narada" && exists(path) {
@@ -164,7 +164,7 @@ func scriptTypes(ts *testscript.TestScript, neg bool, args []string) {
 // onTerminal runs the command on a terminal, types the keys when it asks for
 // something, and checks that the terminal is left as it was.
 func onTerminal(ts *testscript.TestScript, want int, keys string, args []string) {
-	c := command(ts, args)
+	c := programOf(ts, args)
 	c.Env = append(c.Env, "TERM=xterm")
 	tty, slave, err := pty.Open()
 	ts.Check(err)
@@ -261,7 +261,7 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want := wantCode(ts, neg, args[1:], 3)
 	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]
-	c := command(ts, args[3:])
+	c := programOf(ts, args[3:])
 	interrupted(ts, want, args[2], c, func() error { return c.Process.Signal(sig) })
 }
 
