@@ -1,10 +1,11 @@
 package ledger
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -29,9 +30,13 @@ type arrival struct {
 	webhook.Delivery
 	id     string
 	digest [sha256.Size]byte // of the body as it came
-	header []byte            // JSON, masked
+	header string            // masked
 	body   []byte            // as it is kept
-	isNew  bool              // set by the writer
+
+	// Set by the writer.
+	isNew  bool
+	seq    int64
+	before past
 }
 
 // Deliver implements webhook.Sink: it returns nil once the callback is durable. A
@@ -47,13 +52,11 @@ func (l *Ledger) Store(ctx context.Context, d webhook.Delivery) (isNew bool, err
 	a := &arrival{Delivery: d, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
 	// A final callback ends its task, and with it the need for the secret.
 	if d.Result.Final() {
-		if a.body, err = narada.ReplaceSecret(d.Body, ""); err != nil {
+		if a.body, err = d.Result.BodyWithSecret(""); err != nil {
 			return false, newError(l.path, err)
 		}
 	}
-	if a.header, err = json.Marshal(maskHeader(d.Header, d.Ticket.Header)); err != nil {
-		return false, newError(l.path, err)
-	}
+	a.header = encodeHeader(maskHeader(d.Header, d.Ticket.Header))
 	if err := l.writer.put(ctx, &write{delivery: a}); err != nil {
 		return false, err
 	}
@@ -73,6 +76,18 @@ func maskHeader(header, proof http.Header) http.Header {
 	return masked
 }
 
+// encodeHeader writes a header as HTTP/1.1 does.
+func encodeHeader(header http.Header) string {
+	var b strings.Builder
+	_ = header.Write(&b) // it takes everything
+	return b.String()
+}
+
+func decodeHeader(text string) (http.Header, error) {
+	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\r\n"))).ReadMIMEHeader()
+	return http.Header(header), err
+}
+
 func isSensitive(name string) bool {
 	name = strings.ToLower(name)
 	for _, word := range []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"} {
@@ -90,119 +105,64 @@ func (l *Ledger) insertDeliveries(tx transaction, arrivals []*arrival) ([]Entry,
 		return nil, nil
 	}
 	l.busy.Store(true)
-	before, err := earlier(tx, arrivals)
+	fresh, err := l.pickNew(tx, arrivals)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := insertAll(tx, arrivals)
-	if err != nil {
+	if err := insertAll(tx, fresh); err != nil {
 		return nil, err
 	}
-	var entries []Entry
-	for _, a := range arrivals {
-		seq, isNew := stored[a.key()]
-		if !isNew {
-			continue
-		}
-		delete(stored, a.key()) // another like it in this group is a repeat
-		a.isNew = true
-		past, final := before[a.id], a.Result.Final()
-		entries = append(entries, Entry{
-			Seq: seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: past == pastFinal,
-		})
+	entries := make([]Entry, len(fresh))
+	for i, a := range fresh {
 		if err := l.noteTask(tx, a); err != nil {
 			return nil, err
 		}
-		if err := blankPhases(tx, a.id, final, past); err != nil {
+		if err := blankPhases(tx, a); err != nil {
 			return nil, err
 		}
-		switch {
-		case final:
-			before[a.id] = pastFinal
-		case past == pastNothing:
-			before[a.id] = pastPhase
-		}
+		entries[i] = Entry{Seq: a.seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: a.before == pastFinal}
 	}
 	return entries, nil
 }
 
-// past is what the ledger has of a task's callbacks.
-type past int
-
-const (
-	pastNothing past = iota
-	pastPhase
-	pastFinal
-)
-
-// earlier looks up what the ledger has of the arrivals' tasks.
-func earlier(tx transaction, arrivals []*arrival) (map[string]past, error) {
-	before := map[string]past{}
-	for group := range groups(arrivals) {
-		ids := make([]any, len(group))
-		for i, a := range group {
-			ids[i] = a.id
-		}
-		rows, err := tx.query("SELECT request_id, max(final) FROM deliveries WHERE request_id IN "+marks(1, len(ids))+" GROUP BY request_id", ids...)
-		if err != nil {
-			return nil, err
-		}
-		err = eachRow(rows, func() error {
-			var id string
-			var final bool
-			if err := rows.Scan(&id, &final); err != nil {
-				return err
-			}
-			before[id] = pastPhase
-			if final {
-				before[id] = pastFinal
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
+// pickNew returns the arrivals that are no repeats, each with its number.
+func (l *Ledger) pickNew(tx transaction, arrivals []*arrival) ([]*arrival, error) {
+	if err := l.unfiled.refresh(tx); err != nil {
+		return nil, err
 	}
-	return before, nil
+	filed, err := filedCallbacks(tx, arrivals)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []*arrival
+	for _, a := range arrivals {
+		both := []*callbacks{filed[a.id], l.unfiled.byID[a.id]}
+		if both[0].has(a.digest) || both[1].has(a.digest) {
+			continue
+		}
+		a.isNew, a.seq, a.before = true, l.unfiled.last+1, max(both[0].past(), both[1].past())
+		l.unfiled.add(a.seq, a.id, a.digest, a.Result.Final())
+		fresh = append(fresh, a)
+	}
+	return fresh, nil
 }
 
-// key is what makes a callback a repeat of another.
-type key struct {
-	id     string
-	digest [sha256.Size]byte
-}
-
-func (a *arrival) key() key { return key{a.id, a.digest} }
-
-// insertAll stores the arrivals that are no repeats and returns their numbers.
-func insertAll(tx transaction, arrivals []*arrival) (map[key]int64, error) {
-	stored := make(map[key]int64, len(arrivals))
+func insertAll(tx transaction, arrivals []*arrival) error {
 	for group := range groups(arrivals) {
-		const columns = 9
+		const columns = 10
 		args := make([]any, 0, columns*len(group))
 		for _, a := range group {
-			args = append(args, milliseconds(a.ReceivedAt), a.id, a.digest[:], a.Ticket.Path, string(a.Result.Status), a.Result.Final(), a.Result.Duration().Milliseconds(), a.header, a.body)
+			args = append(args, a.seq, milliseconds(a.ReceivedAt), a.id, a.digest[:], a.Ticket.Path,
+				string(a.Result.Status), a.Result.Final(), a.Result.Duration().Milliseconds(), a.header, a.body)
 		}
-		rows, err := tx.query("INSERT INTO deliveries (received, request_id, digest, path, status, final, took, header, body) VALUES "+
-			marks(len(group), columns)+" ON CONFLICT DO NOTHING RETURNING seq, request_id, digest", args...)
-		if err != nil {
-			return nil, err
-		}
-		err = eachRow(rows, func() error {
-			var seq int64
-			var id string
-			var digest []byte
-			if err := rows.Scan(&seq, &id, &digest); err != nil {
-				return err
-			}
-			stored[key{id, [sha256.Size]byte(digest)}] = seq
-			return nil
-		})
-		if err != nil {
-			return nil, err
+		// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
+		// the copies with which it could undo half a statement.
+		if _, err := tx.exec("INSERT OR IGNORE INTO deliveries (seq, received, request_id, digest, path, status, final, took, header, body) VALUES "+
+			marks(len(group), columns), args...); err != nil {
+			return err
 		}
 	}
-	return stored, nil
+	return nil
 }
 
 // groups cuts the list into pieces of a few sizes, for few prepared statements.
@@ -230,16 +190,18 @@ func marks(rows, columns int) string {
 	return strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
 }
 
-// blankPhases blanks the secrets of a task's phases when a callback has come that
-// ends them, or was late.
-func blankPhases(tx transaction, id string, final bool, before past) error {
+// blankPhases blanks the secrets of the phases of the callback's task if it has
+// finished.
+func blankPhases(tx transaction, a *arrival) error {
+	final := a.Result.Final()
 	switch {
-	case final && before == pastNothing:
-		return nil
-	case final == (before == pastFinal): // a phase of a task that goes on, unless a poll has told its end
-		return blank(tx, "AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished IS NOT NULL)", id)
+	case final && a.before == pastNothing:
+		return nil // there are none
+	case final || a.before == pastFinal:
+		return blank(tx, "", a.id)
 	}
-	return blank(tx, "", id)
+	// A poll may have told the end.
+	return blank(tx, "AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished IS NOT NULL)", a.id)
 }
 
 // blank blanks the secret in the phases of the task, if the condition holds.

@@ -131,7 +131,7 @@ func (l *Ledger) Request(ctx context.Context, t Task) (json.RawMessage, error) {
 // has told. nil: there is none.
 func (l *Ledger) Final(ctx context.Context, t Task) (*narada.Result, error) {
 	var polled, delivered []byte
-	err := l.read.QueryRowContext(ctx, `SELECT result, (SELECT body FROM deliveries d WHERE d.request_id = t.request_id AND d.final ORDER BY seq DESC LIMIT 1)
+	err := l.read.QueryRowContext(ctx, `SELECT result, (SELECT d.body FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND i.final ORDER BY i.seq DESC LIMIT 1)
 		FROM tasks t WHERE number = ?`, t.Number).Scan(&polled, &delivered)
 	var r *narada.Result
 	switch {
@@ -155,21 +155,22 @@ type Delivery struct {
 
 // Deliveries returns the task's callbacks, the oldest first.
 func (l *Ledger) Deliveries(ctx context.Context, t Task) ([]Delivery, error) {
-	rows, err := l.read.QueryContext(ctx, "SELECT seq, received, final, header, body FROM deliveries WHERE request_id = ? ORDER BY seq", t.RequestID)
+	rows, err := l.read.QueryContext(ctx, "SELECT d.seq, received, d.final, header, body FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = ? ORDER BY d.seq", t.RequestID)
 	if err != nil {
 		return nil, newError(l.path, err)
 	}
 	var list []Delivery
-	err = eachRow(rows, func() error {
+	err = eachRow(rows, func() (err error) {
 		var d Delivery
 		var received int64
-		var header []byte
+		var header string
 		if err := rows.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
 			return err
 		}
 		d.ReceivedAt = fromMilliseconds(received)
+		d.Header, err = decodeHeader(header)
 		list = append(list, d)
-		return json.Unmarshal(header, &list[len(list)-1].Header)
+		return err
 	})
 	return list, newError(l.path, err)
 }

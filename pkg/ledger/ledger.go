@@ -65,8 +65,8 @@ type Ledger struct {
 	keeper sync.WaitGroup
 	quit   chan struct{}
 
-	unfiled atomic.Bool // there may be callbacks to file
-	busy    atomic.Bool // some have come since the keeper looked
+	unfiled unfiled     // the writer's
+	busy    atomic.Bool // callbacks have come since the keeper looked
 
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // of tasks, by path; a cache
@@ -234,7 +234,8 @@ func (l *Ledger) keepHouse() {
 			// It does what it can without waiting for anybody; the rest is for the next.
 			_, _ = l.keep.Exec("PRAGMA wal_checkpoint(PASSIVE)")
 		}
-		if quiet := !l.busy.Swap(false); quiet && l.unfiled.Swap(false) {
+		waiting := l.unfiled.count.Load()
+		if quiet := !l.busy.Swap(false); quiet && waiting > 0 || waiting > mostUnfiled {
 			_ = l.file(context.Background()) // whoever opens the ledger next does it again
 		}
 	}

@@ -19,6 +19,9 @@ const pruneStep = 500
 // back, and returns how many there were. Tasks that have not finished stay, unless
 // the limits say otherwise.
 func (l *Ledger) Prune(ctx context.Context, limits Limits) (count int64, err error) {
+	if err := l.file(ctx); err != nil {
+		return 0, err
+	}
 	for {
 		n, err := l.pruneSome(ctx, limits)
 		if count += n; err != nil {
@@ -55,7 +58,8 @@ func (l *Ledger) pruneSome(ctx context.Context, limits Limits) (count int64, err
 			args[0] = int64(-1 << 62)
 		}
 		for _, statement := range []string{
-			"DELETE FROM deliveries WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+			"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+			"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
 			"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
 		} {
 			if _, err := tx.exec(statement, args...); err != nil {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -27,9 +26,9 @@ type Refusal struct {
 // Refuse writes a refused callback down, if it came to a task's path. The newest
 // 20 of a task are kept, and 10,000 in all, without their bodies.
 func (l *Ledger) Refuse(ctx context.Context, path string, r Refusal) error {
-	header, err := json.Marshal(maskHeader(r.Header, nil))
-	if err != nil || len(header) > mostRefusedHeader {
-		header = []byte("{}")
+	header := encodeHeader(maskHeader(r.Header, nil))
+	if len(header) > mostRefusedHeader {
+		header = ""
 	}
 	if len(r.Reason) > mostReason {
 		r.Reason = r.Reason[:mostReason]
@@ -55,16 +54,17 @@ func (l *Ledger) Refusals(ctx context.Context, t Task) ([]Refusal, error) {
 		return nil, newError(l.path, err)
 	}
 	var list []Refusal
-	err = eachRow(rows, func() error {
+	err = eachRow(rows, func() (err error) {
 		var r Refusal
 		var received int64
-		var header []byte
+		var header string
 		if err := rows.Scan(&received, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
 			return err
 		}
 		r.ReceivedAt = fromMilliseconds(received)
+		r.Header, err = decodeHeader(header)
 		list = append(list, r)
-		return json.Unmarshal(header, &list[len(list)-1].Header)
+		return err
 	})
 	return list, newError(l.path, err)
 }

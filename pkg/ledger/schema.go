@@ -40,9 +40,10 @@ var migrations = []string{
 	CREATE INDEX tasks_status ON tasks (status, number);
 
 	-- A callback as it came. The secret is blanked in the body of a final one, and
-	-- in those of its task's earlier phases as soon as it is there.
+	-- in those of its task's earlier phases as soon as it is there. It is on the way
+	-- of every acknowledgement: an index is for those few alone that are no end.
 	CREATE TABLE deliveries (
-		seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+		seq         INTEGER PRIMARY KEY,
 		received    INTEGER NOT NULL,
 		request_id  TEXT NOT NULL,
 		digest      BLOB NOT NULL,
@@ -50,13 +51,20 @@ var migrations = []string{
 		status      TEXT NOT NULL,
 		final       INTEGER NOT NULL,
 		took        INTEGER NOT NULL,
-		header      BLOB NOT NULL,
+		header      TEXT NOT NULL,
 		body        BLOB NOT NULL
 	);
-	CREATE UNIQUE INDEX deliveries_once ON deliveries (request_id, digest);
+	CREATE INDEX deliveries_phases ON deliveries (request_id) WHERE NOT final;
 
-	-- Callbacks up to this one have been filed: those for tasks that were sent
-	-- elsewhere have a row in tasks.
+	-- The callbacks that have been filed, up to filed.seq, by their tasks. Those of
+	-- tasks that were sent elsewhere have a row in tasks then too.
+	CREATE TABLE delivered (
+		request_id  TEXT NOT NULL,
+		digest      BLOB NOT NULL,
+		seq         INTEGER NOT NULL,
+		final       INTEGER NOT NULL,
+		PRIMARY KEY (request_id, digest)
+	) WITHOUT ROWID;
 	CREATE TABLE filed (seq INTEGER NOT NULL);
 	INSERT INTO filed VALUES (0);`,
 
@@ -68,7 +76,7 @@ var migrations = []string{
 		status      INTEGER NOT NULL,
 		reason      TEXT NOT NULL,
 		size        INTEGER NOT NULL,
-		header      BLOB NOT NULL
+		header      TEXT NOT NULL
 	);
 	CREATE INDEX refusals_path ON refusals (path, seq);`,
 }

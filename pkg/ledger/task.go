@@ -126,7 +126,6 @@ const sourceCallback = "callback"
 // noteTask writes down what a callback tells of the task whose ticket it showed.
 // What it tells of one that was sent elsewhere is filed later.
 func (l *Ledger) noteTask(tx transaction, a *arrival) error {
-	l.unfiled.Store(true)
 	if l.isShared(a.Ticket.Path) {
 		return nil
 	}

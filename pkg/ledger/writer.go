@@ -9,7 +9,7 @@ import (
 // The limits of a group: so many writes have one transaction and one sync.
 const (
 	groupMost = 256
-	groupWait = 500 * time.Microsecond // at the most, for company
+	groupWait = 5 * time.Millisecond // at the most, for company
 )
 
 // write is what somebody wants to be in the ledger.
@@ -24,11 +24,12 @@ type write struct {
 // writer is the one goroutine that writes. What comes while it waits for the
 // disk it writes together.
 type writer struct {
-	ledger *Ledger
-	stored func(Entry)
-	writes chan *write
-	quit   chan struct{}
-	ended  chan struct{}
+	ledger  *Ledger
+	stored  func(Entry)
+	company company
+	writes  chan *write
+	quit    chan struct{}
+	ended   chan struct{}
 }
 
 func newWriter(l *Ledger, stored func(Entry)) *writer {
@@ -75,13 +76,12 @@ func (w *writer) run() {
 	defer close(w.ended)
 	timer := time.NewTimer(0)
 	<-timer.C
-	company := 1 // as many as came together the last time
 	for {
 		select {
 		case first := <-w.writes:
-			group := w.gather(first, company, timer)
-			company = len(group)
+			group := w.gather(first, timer)
 			w.commit(group)
+			w.company.answered(len(group), time.Now())
 		case <-w.quit:
 			for {
 				select {
@@ -95,26 +95,28 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes what has come, and waits a moment until there are as many as the
-// last time. One that is alone, as the last one was, is not made to wait. Parking
-// on the timer lets a single processor read what has come on the network.
-func (w *writer) gather(first *write, company int, timer *time.Timer) []*write {
+// gather takes what has come, and waits a moment for those who should.
+func (w *writer) gather(first *write, timer *time.Timer) []*write {
 	group := []*write{first}
+	w.company.came()
 	timer.Reset(groupWait)
 	defer timer.Stop()
 	for len(group) < groupMost {
 		select {
 		case one := <-w.writes:
 			group = append(group, one)
+			w.company.came()
 			continue
 		default:
 		}
-		if len(group) >= company {
+		// Half of them is enough: while these are synced, the others are read.
+		if len(group) >= w.company.expected(time.Now()) {
 			break
 		}
 		select {
 		case one := <-w.writes:
 			group = append(group, one)
+			w.company.came()
 		case <-timer.C:
 			return group
 		}
@@ -147,7 +149,7 @@ func (w *writer) transact(group []*write) ([]Entry, error) {
 	}
 	entries, err := w.ledger.insertDeliveries(tx, arrivals)
 	if err != nil {
-		return nil, errors.Join(err, tx.rollback())
+		return nil, w.undo(tx, err)
 	}
 	for _, one := range group {
 		if one.do != nil {
@@ -155,7 +157,13 @@ func (w *writer) transact(group []*write) ([]Entry, error) {
 		}
 	}
 	if err := tx.commit(); err != nil {
-		return nil, errors.Join(err, tx.rollback())
+		return nil, w.undo(tx, err)
 	}
 	return entries, nil
+}
+
+// undo takes the transaction back, and what the writer has in mind of it.
+func (w *writer) undo(tx transaction, err error) error {
+	w.ledger.unfiled.forget(0)
+	return errors.Join(err, tx.rollback())
 }

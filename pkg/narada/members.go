@@ -28,6 +28,11 @@ func members(doc []byte) ([]member, error) {
 	if !json.Valid(doc) {
 		return nil, whyInvalid(doc)
 	}
+	return validMembers(doc)
+}
+
+// validMembers is members for a doc that is known to be valid JSON.
+func validMembers(doc []byte) ([]member, error) {
 	at := skipSpace(doc, 0)
 	if doc[at] != '{' {
 		return nil, errors.New("not a JSON object")

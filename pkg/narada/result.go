@@ -36,6 +36,8 @@ type Result struct {
 
 	final     bool
 	raw       json.RawMessage
+	body      []byte // that the result was read from
+	list      []member
 	secret    string
 	hasSecret bool
 }
@@ -50,7 +52,7 @@ type Response struct {
 // UnmarshalJSON reads each member by itself, so that one of an unexpected type
 // does not take the others with it.
 func (r *Response) UnmarshalJSON(doc []byte) error {
-	list, err := members(doc)
+	list, err := validMembers(doc) // json.Unmarshaler promises that it is
 	if err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func ParseResult(body []byte) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{}
+	r := &Result{body: body, list: list}
 	if err := r.decode(list); err != nil {
 		return nil, err
 	}
@@ -147,6 +149,16 @@ func ReplaceSecret(body []byte, secret string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return replaceSecret(body, list, secret)
+}
+
+// BodyWithSecret is ReplaceSecret for the body that the result was read from,
+// which must not have been changed meanwhile.
+func (r *Result) BodyWithSecret(secret string) ([]byte, error) {
+	return replaceSecret(r.body, r.list, secret)
+}
+
+func replaceSecret(body []byte, list []member, secret string) ([]byte, error) {
 	value, err := json.Marshal(secret)
 	if err != nil {
 		return nil, err
@@ -191,7 +203,9 @@ func (r *Result) decode(list []member) error {
 				r.Response = &response
 			}
 		case "usage":
-			decodeLenient(m.value, &r.Usage)
+			if usage := (Usage{}); m.value[0] == '{' && usage.UnmarshalJSON(m.value) == nil {
+				r.Usage = &usage
+			}
 		case "hitlInputMetadata":
 			decodeLenient(m.value, &r.HumanInput)
 		case "createdAt":

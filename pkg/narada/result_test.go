@@ -196,6 +196,14 @@ func TestReplaceSecretChangesNothingElse(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}
+	body := []byte(`{"requestId":"r","status":"success","secret":"old"}`)
+	r, _, err := ParseCallback(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.BodyWithSecret(""); err != nil || string(got) != `{"requestId":"r","status":"success","secret":""}` {
+		t.Errorf("got %s, %v", got, err)
+	}
 	if _, err := ReplaceSecret([]byte(`[1]`), ""); err == nil {
 		t.Error("no error for what is not an object")
 	}
