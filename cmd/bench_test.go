@@ -38,7 +38,7 @@ func benchmarkRun(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := newRunning(s, &cloud{})
+	r := newRunning(s, &cloud{}, nil)
 	defer r.close()
 	if err := r.open(b.Context(), &tunnel.Config{Loopback: true, PathPrefix: inbox.Prefix}, "callback"); err != nil {
 		b.Fatal(err)

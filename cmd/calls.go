@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
@@ -51,6 +53,21 @@ func (s *session) pollFailing(err error, inARow int) {
 func (s *session) refused(r *http.Request, status int, reason error) {
 	s.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(r.Method), status, term.OneLine(reason.Error())),
 		term.Field{Name: "status", Value: status})
+}
+
+// refusedInto is refused, and the ledger is told of those that came to a task's
+// path.
+func (s *session) refusedInto(l *ledger.Ledger) func(*http.Request, int, error) {
+	return func(r *http.Request, status int, reason error) {
+		s.refused(r, status, reason)
+		if l == nil {
+			return
+		}
+		refusal := ledger.Refusal{ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header}
+		if err := l.Refuse(r.Context(), r.URL.Path, refusal); err != nil {
+			s.talk.Detail("ledger", err.Error())
+		}
+	}
 }
 
 // callbackHeaders are the ticket's headers as a request has them.

@@ -7,10 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 type dispatchOptions struct {
@@ -79,7 +81,9 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	if err := s.upload(ctx, c, plan); err != nil {
 		return err
 	}
-	id, err := s.submit(ctx, c, plan.Request)
+	kept := s.openLedgerIfPossible(ctx, ledger.Options{})
+	defer s.closeLedger(kept)
+	id, err := s.submit(ctx, c, plan.Request, s.intend(kept, "dispatch", c, plan.Request, webhook.Ticket{}))
 	if id == "" {
 		return err
 	}
@@ -108,13 +112,15 @@ func (s *session) printID(p *printer, id string) error {
 
 // submit dispatches the request. An ID may come with an error: why ctx ended in
 // that moment.
-func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request) (string, error) {
+func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request, kept *record) (string, error) {
 	r := runner.Runner{Dispatch: s.dispatchCall(c.client)}
-	o := newRunObserver(s.talk)
+	o := newRunObserver(s.talk, kept)
 	defer o.stop()
 	id, err := r.Submit(ctx, request, o)
 	if id == "" {
+		kept.ended(runner.Answer{}, err)
 		return "", explainDispatch(err)
 	}
+	kept.accepted(id)
 	return id, err
 }

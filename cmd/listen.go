@@ -10,6 +10,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -32,7 +33,8 @@ func newListen(s *session) *cobra.Command {
 		Short: "Open a public HTTPS address and print every callback",
 		Long: `listen opens a public HTTPS address (an ngrok tunnel, or one of your own) and
 prints every genuine callback that arrives, one a line: request ID, status and
-text, or with -o json all of it. A callback is acknowledged once it is printed.
+text, or with -o json all of it. A callback is acknowledged once it is in the ledger
+(narada history), where it is safe.
 
 It runs until it is interrupted, or until --count or --timeout ends it.`,
 		Example: `  # for a script: wait for the address, use it, take one callback
@@ -93,8 +95,16 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		defer cancel()
 		ctx = timed
 	}
+	l := &listening{
+		s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s),
+		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if l.ledger, err = s.openLedger(ctx, ledger.Options{Stored: l.stored}); err != nil {
+		return err
+	}
+	defer s.closeLedger(l.ledger)
+	l.ledger.Share(ticket.Path)
 	endpoint, err := s.openEndpoint(ctx, t, openLimit)
-	l := &listening{s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s)}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return l.outcome(ctx) // it was ended before it had begun

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -17,8 +19,12 @@ import (
 // errCounted is the cause of an end by --count.
 var errCounted = errors.New("all callbacks that were asked for are here")
 
-// listening is a listen command that serves. It is the sink: what could be
-// printed is acknowledged.
+// mostUnprinted is how many callbacks may wait to be printed; then no other is
+// taken until the reader of stdout has read.
+const mostUnprinted = 1000
+
+// listening is a listen command that serves. It is the sink: what is in the
+// ledger is acknowledged, and then printed.
 type listening struct {
 	s      *session
 	p      *printer
@@ -26,14 +32,15 @@ type listening struct {
 	ticket webhook.Ticket
 	ready  *readyFile
 	show   bool // secret and headers, to a person
+	ledger *ledger.Ledger
 
-	stop context.CancelCauseFunc
-
-	// A reader of stdout may stall for as long as it likes, and with it whoever
-	// prints: nothing else waits for this lock.
-	printing sync.Mutex
+	stop    context.CancelCauseFunc
+	entries chan ledger.Entry // stored, to be printed
+	closed  chan struct{}     // no more callbacks come in
+	gone    chan struct{}     // nobody prints any more
 
 	mu      sync.Mutex
+	taken   int // of count
 	printed int
 	failed  error // what ends the command before its time
 }
@@ -46,42 +53,58 @@ func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBod
 		l.s.hideProof(l.ticket)
 	}
 	in := inbox.Open(endpoint, inbox.Options{
-		Sink: inbox.Once(l), MaxBody: maxBody, Random: l.s.app.Random, Refused: l.s.refused,
+		Sink: l, Book: l.ledger, MaxBody: maxBody, Random: l.s.app.Random, Refused: l.s.refusedInto(l.ledger),
 	})
 	in.Admit(l.ticket)
-	var others sync.WaitGroup
+	var others, printing sync.WaitGroup
 	others.Go(func() { eachEvent(ctx.Done(), endpoint.Events(), l.follow) })
 	others.Go(func() { l.announce(ctx, in) })
+	printing.Go(l.printAll)
 	<-ctx.Done()
 	l.s.closeInbox(in)
 	others.Wait()
+	l.finishPrinting(&printing)
 	return l.outcome(ctx)
 }
 
-// Deliver implements webhook.Sink.
-func (l *listening) Deliver(_ context.Context, d webhook.Delivery) error {
-	l.printing.Lock()
-	defer l.printing.Unlock()
-	if l.count > 0 && l.taken() == l.count {
-		return errCounted // 503: somebody else may take it
+// stored is told of what the ledger has, by the ledger.
+func (l *listening) stored(e ledger.Entry) {
+	select {
+	case l.entries <- e:
+	case <-l.gone:
 	}
-	if err := l.print(d.Result); err != nil {
-		l.fail(err)
-		return err
-	}
-	l.s.talk.Detail("callback", "a callback for "+term.OneLine(d.Result.RequestID)+" was accepted")
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.printed++; l.printed == l.count {
-		l.stop(errCounted)
-	}
-	return nil
 }
 
-func (l *listening) taken() int {
+// Deliver implements webhook.Sink.
+func (l *listening) Deliver(ctx context.Context, d webhook.Delivery) error {
+	if !l.take() {
+		return errCounted // 503: somebody else may take it
+	}
+	isNew, err := l.ledger.Store(ctx, d)
+	if err != nil || !isNew {
+		l.giveBack()
+	}
+	if err != nil {
+		l.s.talk.Warn("not-stored", "a callback was not acknowledged: "+err.Error())
+	}
+	return err
+}
+
+// take counts a callback that is to be taken.
+func (l *listening) take() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.printed
+	if l.count > 0 && l.taken == l.count {
+		return false
+	}
+	l.taken++
+	return true
+}
+
+func (l *listening) giveBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken--
 }
 
 // fail ends the command with err.
@@ -92,6 +115,66 @@ func (l *listening) fail(err error) {
 		l.failed = err
 	}
 	l.stop(err)
+}
+
+// printAll prints what is stored, in the ledger's order, until no more comes.
+func (l *listening) printAll() {
+	for {
+		select {
+		case e := <-l.entries:
+			l.printEntry(e)
+		case <-l.closed:
+			for len(l.entries) > 0 {
+				l.printEntry(<-l.entries)
+			}
+			return
+		}
+	}
+}
+
+// printEntry prints a callback; one that cannot be printed ends the command, and
+// those after it are in the ledger alone.
+func (l *listening) printEntry(e ledger.Entry) {
+	if l.failure() != nil {
+		return
+	}
+	if e.Further {
+		l.s.talk.Info("further", term.OneLine(e.Result.RequestID)+": a further callback, with another body than the one before",
+			term.Field{Name: "requestId", Value: e.Result.RequestID})
+	}
+	if err := l.print(e.Result); err != nil {
+		l.fail(err)
+		return
+	}
+	l.s.talk.Detail("callback", "a callback for "+term.OneLine(e.Result.RequestID)+" was accepted")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.printed++; l.printed == l.count {
+		l.stop(errCounted)
+	}
+}
+
+func (l *listening) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+// finishPrinting waits for what is still to be printed, as long as somebody reads
+// it.
+func (l *listening) finishPrinting(printing *sync.WaitGroup) {
+	close(l.closed)
+	done := make(chan struct{})
+	go func() {
+		printing.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeLimit):
+		l.s.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
+	}
+	close(l.gone)
 }
 
 func (l *listening) print(r *narada.Result) error {

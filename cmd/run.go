@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -103,7 +104,12 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err := o.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
-	r := newRunning(s, cloud)
+	var kept *ledger.Ledger // a sandbox's tasks go with it
+	if !o.sandbox {
+		kept = s.openLedgerIfPossible(ctx, ledger.Options{})
+		defer s.closeLedger(kept)
+	}
+	r := newRunning(s, cloud, kept)
 	defer r.close()
 	if err := r.open(ctx, endpoint, o.via); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/term"
@@ -21,20 +22,26 @@ type running struct {
 	s      *session
 	desk   *runner.Desk
 	poller *runner.Poller
+	cloud  *cloud
 	inbox  *inbox.Inbox // nil: polling alone
 	runner *runner.Runner
-	events sync.WaitGroup
-	quit   chan struct{}
+	ledger *ledger.Ledger // nil: nothing is kept
+	others sync.WaitGroup // goroutines that follow events and the ledger
+	quit   context.CancelFunc
 
 	deaf chan struct{} // closed when no callback can come any more
 
 	mu      sync.Mutex
 	refused map[string]error // IDs whose status calls were given up
+	issued  map[string]bool  // paths of tickets
 }
 
-func newRunning(s *session, c *cloud) *running {
+func newRunning(s *session, c *cloud, l *ledger.Ledger) *running {
 	interval := s.duration(config.PollInterval)
-	r := &running{s: s, desk: runner.NewDesk(), quit: make(chan struct{}), deaf: make(chan struct{}), refused: map[string]error{}}
+	r := &running{
+		s: s, cloud: c, ledger: l, desk: runner.NewDesk(), quit: func() {}, deaf: make(chan struct{}),
+		refused: map[string]error{}, issued: map[string]bool{},
+	}
 	r.poller = runner.NewPoller(runner.PollerOptions{
 		Status: s.statusCall(c.client),
 		Offer:  func(a runner.Answer) { r.desk.Offer(a) },
@@ -72,19 +79,60 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 		return err
 	}
 	r.poller.SetPace(runner.PaceBeside(r.s.duration(config.PollInterval)))
-	r.inbox = inbox.Open(e, inbox.Options{
-		Sink: inbox.Once(webhook.SinkFunc(func(_ context.Context, d webhook.Delivery) error {
-			if r.s.talk.Verbose() {
-				r.s.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
-			}
-			r.desk.Offer(runner.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: runner.ByCallback})
-			return nil
-		})),
-		Random:  r.s.app.Random,
-		Refused: r.s.refused,
-	})
-	r.events.Go(func() { eachEvent(r.quit, e.Events(), r.follow) })
+	o := inbox.Options{Sink: inbox.Once(webhook.SinkFunc(r.take)), Random: r.s.app.Random, Refused: r.s.refusedInto(r.ledger)}
+	if r.ledger != nil {
+		o.Sink, o.Book = webhook.SinkFunc(r.take), r.ledger
+	}
+	r.inbox = inbox.Open(e, o)
+	following, quit := context.WithCancel(context.Background())
+	r.quit = quit
+	r.others.Go(func() { eachEvent(following.Done(), e.Events(), r.follow) })
+	if r.ledger != nil {
+		r.followLedger(following)
+	}
 	return nil
+}
+
+// take is the sink. A callback for another process's task is taken for that one:
+// it sees it in the ledger.
+func (r *running) take(ctx context.Context, d webhook.Delivery) error {
+	if r.s.talk.Verbose() {
+		r.s.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
+	}
+	if r.ledger != nil {
+		if err := r.ledger.Deliver(ctx, d); err != nil {
+			if !r.isOurs(d.Ticket) {
+				return err
+			}
+			r.s.warnOfLedger(err, "the answer is not kept")
+		}
+	}
+	r.desk.Offer(runner.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: runner.ByCallback})
+	return nil
+}
+
+func (r *running) isOurs(t webhook.Ticket) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.issued[t.Path]
+}
+
+// followLedger takes the callbacks for our tasks that came in at another process.
+func (r *running) followLedger(ctx context.Context) {
+	after, err := r.ledger.Last(ctx)
+	if err != nil {
+		r.s.warnOfLedger(err, "callbacks that come in at another narada are not seen")
+		return
+	}
+	r.others.Go(func() {
+		for e, err := range r.ledger.Follow(ctx, after) {
+			if err != nil {
+				r.s.warnOfLedger(err, "callbacks that come in at another narada are not seen")
+				return
+			}
+			r.desk.Offer(runner.Answer{Ticket: e.Path, Result: e.Result, By: runner.ByCallback})
+		}
+	})
 }
 
 // follow polls faster while the tunnel is gone.
@@ -140,10 +188,15 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 		request.CallbackHeaders = callbackHeaders(ticket)
 		r.s.hideTicket(ticket)
 		t.Ticket, t.Deaf = ticket, r.deaf
+		r.mu.Lock()
+		r.issued[ticket.Path] = true
+		r.mu.Unlock()
 	}
-	o := newRunObserver(r.s.talk)
+	o := newRunObserver(r.s.talk, r.s.intend(r.ledger, "run", r.cloud, request, t.Ticket))
 	defer o.stop()
-	return r.runner.Run(ctx, t, o)
+	answer, err := r.runner.Run(ctx, t, o)
+	o.record.ended(answer, err)
+	return answer, err
 }
 
 func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
@@ -194,19 +247,20 @@ func (r *running) close() {
 	if r.inbox != nil {
 		r.s.closeInbox(r.inbox)
 	}
-	close(r.quit)
-	r.events.Wait()
+	r.quit()
+	r.others.Wait()
 }
 
 // runObserver says what happens to a task.
 type runObserver struct {
 	talk    *term.Talk
+	record  *record
 	waiting func() // ends the spinner
 }
 
 // newRunObserver shows that the task is being submitted.
-func newRunObserver(talk *term.Talk) *runObserver {
-	return &runObserver{talk: talk, waiting: talk.Wait("submitting", "submitting the task")}
+func newRunObserver(talk *term.Talk, r *record) *runObserver {
+	return &runObserver{talk: talk, record: r, waiting: talk.Wait("submitting", "submitting the task")}
 }
 
 // Accepted implements runner.Observer.
@@ -215,6 +269,7 @@ func (o *runObserver) Accepted(id string, by runner.Way) {
 	if by == runner.ByCallback {
 		text += ", says a callback"
 	}
+	o.record.accepted(id)
 	o.stop()
 	o.talk.Info("accepted", text, term.Field{Name: "requestId", Value: id})
 	o.waiting = o.talk.Wait("waiting", "waiting for "+id)
@@ -234,6 +289,7 @@ func (o *runObserver) AnswerLost(err error) {
 
 // AcceptedTwice implements runner.Observer.
 func (o *runObserver) AcceptedTwice(id string) {
+	o.record.acceptedTwice(id)
 	if id == "" {
 		o.talk.Warn("accepted-twice", "the task may have been accepted a second time: the cloud had refused the first, and accepted it all the same, and what became of the second is not known")
 		return

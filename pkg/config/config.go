@@ -93,9 +93,6 @@ type Flag struct {
 // Load reads the files and the environment; flags holds the flags that were
 // given, by the setting that they set. Every value has been checked for its kind.
 func Load(p Place, flags map[string]Flag) (*Settings, error) {
-	if p.GOOS == "" {
-		p.GOOS = runtime.GOOS
-	}
 	s := &Settings{UserFile: UserFile(p), values: map[string]Value{}}
 	user, err := s.userFile()
 	if err != nil {
@@ -155,21 +152,33 @@ func (s *Settings) Secret(name string) secret.String { return secret.New(s.Get(n
 // UserFile returns the path of the user file: $XDG_CONFIG_HOME/narada/config.yaml,
 // by default in ~/.config, on Windows in %AppData%. It is "" when none of these
 // is known.
-func UserFile(p Place) string {
-	dir := p.Getenv("XDG_CONFIG_HOME")
+func UserFile(p Place) string { return p.own("XDG_CONFIG_HOME", "AppData", ".config", "config.yaml") }
+
+// StateFolder returns the folder for what narada keeps, unless a setting names
+// one: $XDG_STATE_HOME/narada, by default in ~/.local/state, on Windows in
+// %LocalAppData%. It is "" when none of these is known.
+func StateFolder(p Place) string { return p.own("XDG_STATE_HOME", "LocalAppData", ".local/state", "") }
+
+// own is a file of ours in the folder that the first variable names, the second
+// on Windows, or that is called so in the home folder.
+func (p Place) own(variable, windows, home, file string) string {
+	if p.GOOS == "" {
+		p.GOOS = runtime.GOOS
+	}
+	dir := p.Getenv(variable)
 	switch {
 	case filepath.IsAbs(dir):
 	case p.GOOS == "windows":
-		dir = p.Getenv("AppData")
+		dir = p.Getenv(windows)
 	case p.Getenv("HOME") != "":
-		dir = filepath.Join(p.Getenv("HOME"), ".config")
+		dir = filepath.Join(p.Getenv("HOME"), filepath.FromSlash(home))
 	default:
 		dir = ""
 	}
 	if dir == "" {
 		return ""
 	}
-	return filepath.Join(dir, "narada", "config.yaml")
+	return filepath.Join(dir, "narada", file)
 }
 
 // userFile returns what stands in the user file, profiles included.

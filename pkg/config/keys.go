@@ -64,7 +64,7 @@ func Keys() []Key {
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", Kind: KindColor, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that does the tasks"},
-		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder for what narada keeps; $XDG_STATE_HOME/narada when not set; nothing is kept yet"},
+		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder for what narada keeps; $XDG_STATE_HOME/narada when not set"},
 	}
 }
 

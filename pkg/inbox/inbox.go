@@ -48,8 +48,9 @@ type Endpoint interface {
 // Options say what an Inbox does with callbacks.
 type Options struct {
 	Sink    webhook.Sink
-	MaxBody int64     // bytes; 0: webhook.DefaultMaxBody
-	Random  io.Reader // a cryptographic source
+	Book    webhook.Book // knows tickets beside those that are issued here; nil: there are none
+	MaxBody int64        // bytes; 0: webhook.DefaultMaxBody
+	Random  io.Reader    // a cryptographic source
 	Refused func(r *http.Request, status int, reason error)
 }
 
@@ -57,6 +58,7 @@ type Options struct {
 type Inbox struct {
 	endpoint Endpoint
 	random   io.Reader
+	book     webhook.Book
 	handler  http.Handler
 	server   *http.Server
 	served   chan struct{} // closed when Serve has returned
@@ -73,7 +75,7 @@ type Inbox struct {
 // on.
 func Open(endpoint Endpoint, o Options) *Inbox {
 	i := &Inbox{
-		endpoint: endpoint, random: o.Random,
+		endpoint: endpoint, random: o.Random, book: o.Book,
 		tickets: map[string]webhook.Ticket{}, probes: map[string]string{},
 		served: make(chan struct{}), idle: make(chan struct{}),
 	}
@@ -126,11 +128,14 @@ func (i *Inbox) address(path string) string {
 }
 
 // Ticket implements webhook.Book.
-func (i *Inbox) Ticket(_ context.Context, path string) (webhook.Ticket, bool, error) {
+func (i *Inbox) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	t, ok := i.tickets[i.local(path)]
-	return t, ok, nil
+	t, ok := i.tickets[path]
+	i.mu.Unlock()
+	if ok || i.book == nil || !webhook.IsTicketPath(path, Prefix) {
+		return t, ok, nil
+	}
+	return i.book.Ticket(ctx, path)
 }
 
 // local takes the path of a public URL off: a proxy in front may pass it on or
@@ -139,8 +144,15 @@ func (i *Inbox) local(path string) string {
 	return strings.TrimPrefix(path, strings.TrimSuffix(i.endpoint.URL().Path, "/"))
 }
 
-// ServeHTTP implements http.Handler: new requests get 503 while closing.
+// ServeHTTP implements http.Handler: new requests get 503 while closing. What is
+// behind it sees the path without that of the public URL.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := i.local(r.URL.Path); path != r.URL.Path {
+		u := *r.URL
+		u.Path = path
+		r = r.WithContext(r.Context()) // a copy
+		r.URL = &u
+	}
 	if !i.enter() {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "1")
@@ -209,7 +221,7 @@ func (i *Inbox) stopServer(ctx context.Context) error {
 func (i *Inbox) probe(r *http.Request) (answer string, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	answer, ok = i.probes[i.local(r.URL.Path)]
+	answer, ok = i.probes[r.URL.Path]
 	return answer, ok && r.Method == http.MethodPost
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 )
 
 // Ticket is what a genuine callback shows: it comes to Path with each header of
@@ -40,6 +41,16 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 		Secret: tokens[2],
 	}, nil
 }
+
+// IsTicketPath reports whether path looks like one that NewTicket makes with
+// prefix: one that does not need not be looked up.
+func IsTicketPath(path, prefix string) bool {
+	token, ok := strings.CutPrefix(path, prefix)
+	return ok && len(token) == base64.RawURLEncoding.EncodedLen(tokenSize) &&
+		!strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenAlphabet, r) })
+}
+
+const tokenAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // Ticket implements Book: the book of an endpoint with one path.
 func (t Ticket) Ticket(_ context.Context, path string) (Ticket, bool, error) {

@@ -1,0 +1,98 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// record is one task's place in the ledger; the zero value is one that is not
+// kept. What cannot be written is warned of, and the task goes on: a write is
+// made even when the command is about to end.
+type record struct {
+	s      *session
+	ledger *ledger.Ledger
+	intent ledger.Intent
+	number int64
+}
+
+// intend writes down that the request is about to be sent.
+func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *narada.Request, ticket webhook.Ticket) *record {
+	if l == nil {
+		return &record{}
+	}
+	body, err := request.Masked().MarshalJSON()
+	if err != nil { // then it will not be sent either
+		body = nil
+	}
+	r := &record{s: s, ledger: l, intent: ledger.Intent{
+		Source: source, Cloud: c.baseURL.String(), Prompt: request.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
+	}}
+	numbers, err := l.Intend(context.Background(), []ledger.Intent{r.intent})
+	if err != nil {
+		s.warnOfLedger(err, "this task is not kept")
+		return &record{}
+	}
+	r.number = numbers[0]
+	return r
+}
+
+// kept reports whether the task is in the ledger.
+func (r *record) kept() bool { return r.number != 0 }
+
+func (r *record) accepted(id string) {
+	if r.kept() {
+		r.warn(r.ledger.Accepted(context.Background(), r.number, id))
+	}
+}
+
+// acceptedTwice writes down another task that came of the same request.
+func (r *record) acceptedTwice(id string) {
+	if !r.kept() || id == "" {
+		return
+	}
+	again := r.intent
+	again.Ticket = webhook.Ticket{}
+	numbers, err := r.ledger.Intend(context.Background(), []ledger.Intent{again})
+	if err == nil {
+		err = r.ledger.Accepted(context.Background(), numbers[0], id)
+	}
+	r.warn(err)
+}
+
+// ended writes down how a run has ended, as far as the ledger has not heard of it:
+// callbacks are in it.
+func (r *record) ended(answer runner.Answer, err error) {
+	failure, isDispatch := errors.AsType[*narada.DispatchError](err)
+	switch {
+	case err == nil && answer.By == runner.ByPoll:
+		r.polled(answer.Result)
+	case isDispatch && !failure.Maybe:
+		r.refused()
+	}
+}
+
+func (r *record) refused() {
+	if r.kept() {
+		r.warn(r.ledger.Refused(context.Background(), r.number, time.Now()))
+	}
+}
+
+// polled writes down what a status call has told.
+func (r *record) polled(result *narada.Result) {
+	if r.kept() {
+		r.warn(r.ledger.Polled(context.Background(), result, time.Now()))
+	}
+}
+
+func (r *record) warn(err error) {
+	if err != nil {
+		r.s.warnOfLedger(err, "how this task goes on is not kept")
+	}
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Compares how many callbacks the endpoint takes, each safe on the disk before it
+# is acknowledged, with a bare server that keeps nothing. Needs Go and this
+# checkout. See README.md.
+#
+#   ROUNDS=5 SECONDS_EACH=3 LIMIT=0.45 docs/benchmarks/acknowledging.sh
+#
+# It exits with 1 when narada's rate is less than LIMIT of the bare one's.
+set -euo pipefail
+
+repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
+rounds="${ROUNDS:-5}"
+seconds="${SECONDS_EACH:-3}"
+limit="${LIMIT:-0.45}"
+
+if ! command -v go >/dev/null; then
+	echo "acknowledging.sh: it needs Go: https://go.dev/dl/" >&2
+	exit 2
+fi
+
+tmp="$(mktemp -d)"
+trap 'rm -rf -- "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+go build -C "$repository" -o "$tmp/acknowledging" ./docs/benchmarks/acknowledging
+
+echo "== 64 connections"
+"$tmp/acknowledging" -rounds "$rounds" -seconds "$seconds" -limit "$limit"
+echo "== 64 connections, one processor"
+GOMAXPROCS=1 "$tmp/acknowledging" -rounds "$rounds" -seconds "$seconds" -limit "$limit"
+echo "== one connection"
+"$tmp/acknowledging" -rounds "$rounds" -seconds "$seconds" -connections 1
