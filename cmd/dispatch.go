@@ -34,6 +34,9 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
   id=$(narada dispatch "count the open issues of cli/cli")
   narada status --wait "$id"
 
+  # have the answer printed by the narada listen that runs in another terminal
+  narada dispatch --callback-url listener "count the open issues of cli/cli"
+
   # have the answer sent to a webhook
   narada dispatch --callback-url https://example.com/narada \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
@@ -62,14 +65,19 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 		return usageError("narada session start, then narada dispatch --cloud-session ID; narada session stop ID ends it",
 			"--new-session is for narada run, which waits and stops the session after")
 	}
-	plan, err := s.plan(&o.task, task.Spec{
-		Callback: task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers},
-	}, args)
+	callback, name, toListener, err := o.callbackSpec()
+	if err != nil {
+		return err
+	}
+	plan, err := s.plan(&o.task, task.Spec{Callback: callback}, args)
 	if err != nil {
 		return err
 	}
 	s.warn(plan.Warnings)
 	if o.task.previews() {
+		if toListener {
+			s.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
+		}
 		return s.preview(p, &o.task, plan)
 	}
 	c, err := s.cloud()
@@ -78,12 +86,19 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	}
 	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
 	defer cancel()
+	kept, ticket, err := o.openLedger(ctx, s, c, plan.Request, name, toListener)
+	if err != nil {
+		return err
+	}
+	defer s.closeLedger(kept)
 	if err := s.upload(ctx, c, plan); err != nil {
 		return err
 	}
-	kept := s.openLedgerIfPossible(ctx, ledger.Options{})
-	defer s.closeLedger(kept)
-	id, err := s.submit(ctx, c, plan.Request, s.intend(kept, "dispatch", c, plan.Request, webhook.Ticket{}))
+	record := s.intend(kept, "dispatch", c, plan.Request, ticket)
+	if toListener && !record.kept() {
+		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
+	}
+	id, err := s.submit(ctx, c, plan.Request, record)
 	if id == "" {
 		return err
 	}
@@ -95,6 +110,40 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	}
 	s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
 	return errors.Join(s.printID(p, id), err)
+}
+
+// callbackSpec is where the callback is to go, as the task has it: nowhere yet, if
+// it is to go to a listener.
+func (o *dispatchOptions) callbackSpec() (c task.Callback, listener string, toListener bool, err error) {
+	c = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
+	if listener, toListener = isListener(c.URL); !toListener {
+		return c, "", false, nil
+	}
+	if c.Secret != "" || len(c.Headers) > 0 {
+		return c, "", false, usageError("leave them out", "--callback-secret and --callback-header are for a URL: a listener has its own")
+	}
+	return task.Callback{}, listener, true, nil
+}
+
+// openLedger opens the ledger, without which a listener cannot know the callback,
+// and gives the request a ticket for it.
+func (o *dispatchOptions) openLedger(ctx context.Context, s *session, c *cloud, request *narada.Request, listener string, toListener bool) (*ledger.Ledger, webhook.Ticket, error) {
+	if !toListener {
+		return s.openLedgerIfPossible(ctx, ledger.Options{}), webhook.Ticket{}, nil
+	}
+	l, err := s.findListener(listener)
+	if err == nil {
+		err = c.reachable(l)
+	}
+	if err != nil {
+		return nil, webhook.Ticket{}, err
+	}
+	ticket, err := s.sendToListener(request, l)
+	if err != nil {
+		return nil, webhook.Ticket{}, err
+	}
+	kept, err := s.openLedger(ctx, ledger.Options{})
+	return kept, ticket, err
 }
 
 func (s *session) printID(p *printer, id string) error {

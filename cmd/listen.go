@@ -21,6 +21,7 @@ type listenOptions struct {
 	callback  callbackFlags
 	count     int
 	timeout   time.Duration
+	name      string
 	readyFile string
 	showSec   bool
 	maxBody   int64
@@ -35,6 +36,9 @@ func newListen(s *session) *cobra.Command {
 prints every genuine callback that arrives, one a line: request ID, status and
 text, or with -o json all of it. A callback is acknowledged once it is in the ledger
 (narada history), where it is safe.
+
+A task of this machine has its callback come here by narada dispatch
+--callback-url listener.
 
 It runs until it is interrupted, or until --count or --timeout ends it.`,
 		Example: `  # for a script: wait for the address, use it, take one callback
@@ -56,6 +60,7 @@ It runs until it is interrupted, or until --count or --timeout ends it.`,
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks")
 	f.DurationVar(&o.timeout, "timeout", 0, "stop after this `time` (default: never)")
+	f.StringVar(&o.name, "name", "", "`name` that narada dispatch --callback-url listener:NAME finds it by (default listen-1, or the next that is free)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `file` once the address answers")
 	f.BoolVar(&o.showSec, "show-secret", false, "show secret and headers off a terminal too")
 	f.Int64Var(&o.maxBody, "max-body", webhook.DefaultMaxBody, "most `bytes` that a callback may have")
@@ -85,6 +90,11 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	registration, err := s.registerListener(o.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, registration.Close()) }()
 	ready, err := newReadyFile(o.readyFile)
 	if err != nil {
 		return usageError("", "--ready-file: %v", err)
@@ -96,7 +106,7 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		ctx = timed
 	}
 	l := &listening{
-		s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s),
+		s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s), registration: registration,
 		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if l.ledger, err = s.openLedger(ctx, ledger.Options{Stored: l.stored}); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/inbox"
 	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/listeners"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -33,6 +34,8 @@ type listening struct {
 	ready  *readyFile
 	show   bool // secret and headers, to a person
 	ledger *ledger.Ledger
+
+	registration *listeners.Registration
 
 	stop    context.CancelCauseFunc
 	entries chan ledger.Entry // stored, to be printed
@@ -208,6 +211,10 @@ func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
 	}
 	if err := l.ready.write(in.URL(l.ticket), l.ticket); err != nil {
 		l.fail(&exitError{code: codeUnexpected, text: "ready file: " + err.Error()})
+		return
+	}
+	if err := l.registration.Publish(in.URL(webhook.Ticket{}), time.Now()); err != nil {
+		l.fail(&exitError{code: codeUnexpected, text: "the address cannot be told to other commands: " + err.Error()})
 		return
 	}
 	if said {

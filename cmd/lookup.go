@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/term"
@@ -21,6 +23,9 @@ type lookup struct {
 	waits  sync.WaitGroup
 	tasks  map[string]*lookupTask
 	stop   func() // the spinner
+	desk   *runner.Desk
+	ledger *ledger.Ledger // nil: there is none
+	s      *session
 }
 
 // lookupTask is one of them.
@@ -36,10 +41,10 @@ type lookupTask struct {
 	failed error // the newest call's
 }
 
-func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait bool) *lookup {
+func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, ids []string, wait bool) *lookup {
 	ctx, cancel := context.WithCancel(ctx)
 	desk := runner.NewDesk()
-	l := &lookup{cancel: cancel, tasks: map[string]*lookupTask{}, stop: func() {}}
+	l := &lookup{cancel: cancel, tasks: map[string]*lookupTask{}, stop: func() {}, desk: desk, ledger: kept, s: s}
 	for _, id := range ids {
 		t := &lookupTask{id: id, claim: desk.Expect(webhook.Ticket{}), done: make(chan struct{})}
 		t.claim.Named(id)
@@ -47,7 +52,7 @@ func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait boo
 	}
 	l.poller = runner.NewPoller(runner.PollerOptions{
 		Status: s.statusCall(c.client),
-		Offer:  func(a runner.Answer) { desk.Offer(a) },
+		Offer:  l.polled,
 		Pace:   runner.PaceAlone(s.duration(config.PollInterval)),
 		Failed: func(id string, err error, inARow int, gaveUp bool) {
 			l.tasks[id].note(err)
@@ -58,9 +63,16 @@ func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait boo
 			s.pollFailing(err, inARow)
 		},
 	})
+	if wait && kept != nil {
+		l.watchLedger(ctx)
+	}
 	l.unlook = l.poller.LookBefore(ctx)
 	for _, id := range ids {
-		t, stop := l.tasks[id], l.poller.Watch(id, 0)
+		t := l.tasks[id]
+		stop := func() {}
+		if !t.claim.Done() {
+			stop = l.poller.Watch(id, 0)
+		}
 		l.waits.Go(func() {
 			defer stop()
 			t.await(ctx, s, wait)
@@ -74,6 +86,60 @@ func newLookup(ctx context.Context, s *session, c *cloud, ids []string, wait boo
 		l.stop = s.talk.Wait("waiting", label)
 	}
 	return l
+}
+
+// polled takes what a status call has told.
+func (l *lookup) polled(a runner.Answer) {
+	if l.ledger != nil {
+		if err := l.ledger.Polled(context.Background(), a.Result, time.Now()); err != nil {
+			l.s.warnOfLedger(err, "how the task goes on is not kept")
+		}
+	}
+	l.desk.Offer(a)
+}
+
+// watchLedger takes the answers that are in the ledger, and those whose callbacks
+// come in at another narada from now on.
+func (l *lookup) watchLedger(ctx context.Context) {
+	const consequence = "callbacks that come in at another narada are not seen"
+	after, err := l.ledger.Last(ctx)
+	if err == nil {
+		err = l.takeKept(ctx)
+	}
+	if err != nil {
+		l.s.warnOfLedger(err, consequence)
+		return
+	}
+	l.waits.Go(func() {
+		for e, err := range l.ledger.Follow(ctx, after) {
+			if err != nil {
+				l.s.warnOfLedger(err, consequence)
+				return
+			}
+			l.desk.Offer(runner.Answer{Result: e.Result, By: runner.ByCallback})
+		}
+	})
+}
+
+// takeKept takes the answers that are there already.
+func (l *lookup) takeKept(ctx context.Context) error {
+	for id := range l.tasks {
+		t, ok, err := l.ledger.Task(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !ok || t.Open() {
+			continue
+		}
+		r, err := l.ledger.Final(ctx, t)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			l.desk.Offer(runner.Answer{Result: r, By: runner.ByCallback})
+		}
+	}
+	return nil
 }
 
 func (l *lookup) task(id string) *lookupTask { return l.tasks[id] }

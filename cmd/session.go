@@ -161,6 +161,9 @@ func (s *session) exitField(code int) []term.Field {
 	return []term.Field{{Name: "exitCode", Value: code}}
 }
 
+// stdoutWidth is the columns of the terminal that stdout is.
+func (s *session) stdoutWidth() int { return term.Width(os.Stdout) }
+
 // proxy finds the proxy for an address from HTTPS_PROXY, HTTP_PROXY and
 // NO_PROXY.
 func (s *session) proxy() func(*url.URL) (*url.URL, error) {

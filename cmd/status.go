@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
@@ -22,6 +24,8 @@ type statusOptions struct {
 	out        outputFlags
 	wait       bool
 	exitStatus bool
+	last       bool
+	open       bool
 	schema     string
 	noValidate bool
 }
@@ -42,18 +46,11 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
   narada status -o json --jq .status req_abc123def456
 
   # go on with a wait that was interrupted
-  narada status --wait req_abc123def456`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError("narada status --help", "no request ID")
-			}
-			for _, id := range args {
-				if err := narada.CheckRequestID(id); err != nil {
-					return usageError("it looks like req_abc123def456, and narada dispatch prints it", "%v", err)
-				}
-			}
-			return nil
-		},
+  narada status --wait req_abc123def456
+
+  # go on with all that this machine has dispatched and that has not finished
+  narada status --wait --open`,
+		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.load(cmd); err != nil {
 				return err
@@ -64,12 +61,34 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "wait until the tasks have finished")
 	f.BoolVar(&o.exitStatus, "exit-status", false, "exit with the task's code, 5 while it is pending")
+	addLast(cmd, &o.last)
+	f.BoolVar(&o.open, "open", false, "all tasks of the ledger (narada history) that have not finished")
 	f.StringVar(&o.schema, "schema", "", "print the structured data, and check it against the JSON Schema in `file`")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
 	o.out.add(cmd)
 	f.String("timeout", "", "most `time` to wait (default 20m; 1m without --wait)")
 	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
 	return cmd
+}
+
+// checkTasks checks that the tasks are named in one way.
+func (o *statusOptions) checkTasks(args []string) error {
+	switch {
+	case o.open && (o.last || len(args) > 0):
+		return usageError("leave one of them out", "--open is several tasks, and another was named")
+	case o.open:
+		return nil
+	case o.last || len(args) == 0:
+		if err := oneTask(args, o.last); err != nil {
+			return err
+		}
+	}
+	for _, id := range args {
+		if err := narada.CheckRequestID(id); err != nil {
+			return usageError("it looks like req_abc123def456, and narada dispatch prints it", "%v", err)
+		}
+	}
+	return nil
 }
 
 func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) error {
@@ -94,8 +113,15 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 	ctx, cancel := s.deadline(ctx, limit)
 	defer cancel()
 
-	ids = unique(ids)
-	l := newLookup(ctx, s, c, ids, o.wait)
+	kept, err := s.ledgerForStatus(ctx, o.last || o.open)
+	if err != nil {
+		return err
+	}
+	defer s.closeLedger(kept)
+	if ids, err = o.tasks(ctx, s, c, kept, ids); err != nil || len(ids) == 0 {
+		return err
+	}
+	l := newLookup(ctx, s, c, kept, ids, o.wait)
 	defer l.close()
 	worst := codeDone
 	for _, id := range ids {
@@ -105,6 +131,64 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 		}
 	}
 	return silent(worst)
+}
+
+// ledgerForStatus opens the ledger if there is one; nil if not. Only where tasks
+// are to come from it is it an error that it cannot be opened.
+func (s *session) ledgerForStatus(ctx context.Context, needed bool) (*ledger.Ledger, error) {
+	dir, err := s.stateDir()
+	if err == nil && !ledger.Exists(dir) {
+		return nil, nil
+	}
+	var kept *ledger.Ledger
+	if err == nil {
+		kept, err = ledger.Open(ctx, dir, ledger.Options{})
+	}
+	if err != nil && !needed {
+		s.warnOfLedger(err, "how the task goes on is not kept")
+		return nil, nil
+	}
+	return kept, err
+}
+
+// tasks are the request IDs that are meant.
+func (o *statusOptions) tasks(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, ids []string) ([]string, error) {
+	switch {
+	case o.last:
+		t, err := s.lastTask(ctx, kept)
+		return []string{t.RequestID}, err
+	case o.open:
+		return s.openTasks(ctx, c, kept)
+	}
+	return unique(ids), nil
+}
+
+// openTasks are the tasks that have not finished, the oldest first. Those that
+// cannot be asked for are told of.
+func (s *session) openTasks(ctx context.Context, c *cloud, kept *ledger.Ledger) (ids []string, err error) {
+	elsewhere := 0
+	if kept != nil {
+		err = kept.Tasks(ctx, ledger.Query{Open: true}, func(t ledger.Task) error {
+			switch {
+			case t.Cloud != "" && t.Cloud != c.baseURL.String():
+				elsewhere++
+			case t.RequestID == "":
+				s.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
+					taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
+			default:
+				ids = append(ids, t.RequestID)
+			}
+			return nil
+		})
+	}
+	if elsewhere > 0 {
+		s.talk.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
+	}
+	if err == nil && len(ids) == 0 {
+		s.talk.Info("open", "no task is open")
+	}
+	slices.Reverse(ids)
+	return ids, err
 }
 
 // reportStatus prints what comes of one lookup and returns the exit code.

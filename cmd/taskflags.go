@@ -192,7 +192,7 @@ type callbackFlags struct {
 }
 
 func (c *callbackFlags) addURL(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.url, "callback-url", "", "https `URL` that the cloud sends the result to")
+	cmd.Flags().StringVar(&c.url, "callback-url", "", "https `URL` that the cloud sends the result to; listener, or listener:NAME, is the narada listen that runs on this machine")
 }
 
 func (c *callbackFlags) addProof(cmd *cobra.Command) {

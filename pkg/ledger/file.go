@@ -11,18 +11,22 @@ const fileStep = 1000
 // more than to store it, and can wait for a quiet moment.
 func (l *Ledger) file(ctx context.Context) error {
 	for {
-		var more bool
-		err := l.writer.put(ctx, &write{do: func(tx transaction) (err error) {
-			more, err = fileSome(tx)
-			return err
-		}})
+		more, err := l.hasUnfiled(ctx)
 		if err != nil || !more {
+			return err
+		}
+		if err = l.writer.put(ctx, &write{do: fileSome}); err != nil {
 			return err
 		}
 	}
 }
 
-func fileSome(tx transaction) (more bool, err error) {
+func (l *Ledger) hasUnfiled(ctx context.Context) (some bool, err error) {
+	err = l.read.QueryRowContext(ctx, "SELECT f.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM filed f").Scan(&some)
+	return some, newError(l.path, err)
+}
+
+func fileSome(tx transaction) error {
 	const some = "FROM deliveries d, filed WHERE d.seq > filed.seq AND d.seq <= filed.seq + ?1"
 	for _, statement := range []string{
 		"INSERT OR IGNORE INTO delivered SELECT request_id, digest, d.seq, final " + some + " ORDER BY request_id",
@@ -37,13 +41,8 @@ func fileSome(tx transaction) (more bool, err error) {
 		"UPDATE filed SET seq = min(seq + ?1, (SELECT coalesce(max(d.seq), filed.seq) FROM deliveries d))",
 	} {
 		if _, err := tx.exec(statement, fileStep); err != nil {
-			return false, err
+			return err
 		}
 	}
-	rows, err := tx.query("SELECT f.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM filed f")
-	if err != nil {
-		return false, err
-	}
-	err = eachRow(rows, func() error { return rows.Scan(&more) })
-	return more, err
+	return nil
 }

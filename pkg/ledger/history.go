@@ -106,6 +106,11 @@ func (l *Ledger) Task(ctx context.Context, id string) (t Task, ok bool, err erro
 	return l.task(ctx, "WHERE request_id = ?", id)
 }
 
+// Numbered returns the task with that number.
+func (l *Ledger) Numbered(ctx context.Context, number int64) (t Task, ok bool, err error) {
+	return l.task(ctx, "WHERE number = ?", number)
+}
+
 // Newest returns the newest task that has a request ID.
 func (l *Ledger) Newest(ctx context.Context) (t Task, ok bool, err error) {
 	return l.task(ctx, "WHERE request_id IS NOT NULL ORDER BY number DESC LIMIT 1")

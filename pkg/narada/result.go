@@ -142,7 +142,7 @@ func ParseCallback(body []byte) (result *Result, secret string, err error) {
 
 // ReplaceSecret returns a callback's body with secret as the value of its
 // top-level member of that name, in any case of letters, and every other byte as
-// it was. A body without such a member is returned as it is. The error says that
+// it was; "" is null. A body without such a member is returned as it is. The error says that
 // body is not a JSON object.
 func ReplaceSecret(body []byte, secret string) ([]byte, error) {
 	list, err := members(body)
@@ -159,9 +159,12 @@ func (r *Result) BodyWithSecret(secret string) ([]byte, error) {
 }
 
 func replaceSecret(body []byte, list []member, secret string) ([]byte, error) {
-	value, err := json.Marshal(secret)
-	if err != nil {
-		return nil, err
+	value := []byte("null")
+	if secret != "" {
+		var err error
+		if value, err = json.Marshal(secret); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range slices.Backward(list) { // from the end, so that places stay right
 		if strings.EqualFold(m.name, "secret") {

@@ -201,7 +201,7 @@ func TestReplaceSecretChangesNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := r.BodyWithSecret(""); err != nil || string(got) != `{"requestId":"r","status":"success","secret":""}` {
+	if got, err := r.BodyWithSecret(""); err != nil || string(got) != `{"requestId":"r","status":"success","secret":null}` {
 		t.Errorf("got %s, %v", got, err)
 	}
 	if _, err := ReplaceSecret([]byte(`[1]`), ""); err == nil {

@@ -89,7 +89,7 @@ func (d *Desk) Offer(a Answer) (first bool) {
 	if a.Ticket == "" { // a poll: a callback proves itself by its ticket alone
 		c = d.byID[a.Result.RequestID]
 	}
-	if c == nil || c.isDone() {
+	if c == nil || c.Done() {
 		return false
 	}
 	c.name(a.Result.RequestID)
@@ -110,7 +110,7 @@ func (d *Desk) Offer(a Answer) (first bool) {
 func (d *Desk) Fail(id string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if c := d.byID[id]; c != nil && !c.isDone() {
+	if c := d.byID[id]; c != nil && !c.Done() {
 		c.failed = err
 		if c.last == nil {
 			close(c.heard)
@@ -178,7 +178,8 @@ func (c *Claim) takeHuman() []narada.HumanInput {
 	return list
 }
 
-func (c *Claim) isDone() bool {
+// Done reports whether there is nothing more to wait for.
+func (c *Claim) Done() bool {
 	select {
 	case <-c.done:
 		return true
@@ -199,7 +200,7 @@ func (c *Claim) Wait(ctx context.Context, asked func(narada.HumanInput)) (Answer
 			c.tellHuman(asked)
 			return c.outcome()
 		case <-ctx.Done():
-			if c.isDone() {
+			if c.Done() {
 				continue
 			}
 			return Answer{}, context.Cause(ctx)

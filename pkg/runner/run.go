@@ -128,7 +128,7 @@ func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 func unfinished(ctx context.Context, claim *Claim, sent *dispatching) (Answer, error) {
 	id, err := sent.conclude()
 	claim.Named(id)
-	if claim.isDone() { // in the same moment
+	if claim.Done() { // in the same moment
 		return claim.conclude()
 	}
 	if claim.ID() == "" && err != nil && !err.Maybe {

@@ -1,0 +1,340 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rivo/uniseg"
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type historyOptions struct {
+	out    outputFlags
+	status string
+	open   bool
+	since  string
+	grep   string
+	limit  int
+}
+
+func newHistory(s *session) *cobra.Command {
+	var o historyOptions
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "What was dispatched and what came back",
+		Long: `history lists the tasks in the ledger, the newest first: request ID, age, status,
+how long it ran, how its answer came, and the prompt. A task that has no request
+ID, since it was not accepted or nobody knows, has a number instead, as #12.
+
+On a terminal it is a table; elsewhere a line has the same fields, with tabs
+between them and the whole prompt; with -o json it is an object.
+
+The statuses are those of the cloud, and two more: unknown, of a task that was
+about to be sent and may have been, and refused, of one that was not accepted.`,
+		Example: `  # what goes on, and going on with the wait for it
+  narada history --open
+  narada status --wait --open
+
+  # the prompts that failed today
+  narada history --status error --since 24h -o json --jq .prompt`,
+		Args: subcommandOnly,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			return runHistory(cmd.Context(), s, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.status, "status", "", "tasks with this `status` only")
+	f.BoolVar(&o.open, "open", false, "tasks only that have not finished, as far as is known here")
+	f.StringVar(&o.since, "since", "", "tasks only that were dispatched within this `time`, as 24h or 7d, or since a date")
+	f.StringVar(&o.grep, "grep", "", "tasks only whose prompt or request ID matches the regular `expression`")
+	f.IntVar(&o.limit, "limit", 30, "most `tasks` that are listed; 0 lists all")
+	o.out.add(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.AddCommand(newHistoryShow(s), newHistoryPrune(s))
+	return cmd
+}
+
+// statusNames are those that a task can have in the ledger.
+func statusNames() []string {
+	return []string{string(narada.StatusPending), string(narada.StatusSuccess), string(narada.StatusError), string(narada.StatusInputRequired),
+		string(ledger.StatusUnknown), string(ledger.StatusRefused)}
+}
+
+func runHistory(ctx context.Context, s *session, o *historyOptions) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	query, err := o.query(s.app.start)
+	if err != nil {
+		return err
+	}
+	l, err := s.existingLedger(ctx)
+	if l == nil {
+		return err
+	}
+	defer s.closeLedger(l)
+	count, err := s.list(ctx, p, l, query)
+	if err != nil {
+		return err
+	}
+	if count == 0 {
+		s.talk.Info("history", "there are no such tasks")
+	}
+	if count == query.Limit {
+		s.talk.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
+	}
+	s.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), term.Field{Name: "bytes", Value: l.Size()})
+	return nil
+}
+
+func (o *historyOptions) query(now time.Time) (q ledger.Query, err error) {
+	q = ledger.Query{Status: narada.Status(o.status), Open: o.open, Limit: o.limit}
+	if o.limit < 0 {
+		return q, usageError("", "--limit: %d is less than 0", o.limit)
+	}
+	if o.status != "" && !contains(statusNames(), o.status) {
+		return q, usageError("", "--status: %q is not %s", o.status, strings.Join(statusNames(), ", "))
+	}
+	if o.since != "" {
+		if q.Since, err = parseSince(o.since, now); err != nil {
+			return q, usageError("", "--since: %v", err)
+		}
+	}
+	if o.grep != "" {
+		if q.Grep, err = regexp.Compile(o.grep); err != nil {
+			return q, usageError("(?i)word finds it in any case of letters", "--grep: %v", err)
+		}
+	}
+	return q, nil
+}
+
+func contains(list []string, word string) bool {
+	for _, known := range list {
+		if known == word {
+			return true
+		}
+	}
+	return false
+}
+
+// parseSince reads how long ago something was, as 24h or 7d, or a date.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return now.AddDate(0, 0, -int(n)), nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a time, as 90m, 24h or 7d, nor a date, as 2026-01-31", text)
+}
+
+// list prints the tasks.
+func (s *session) list(ctx context.Context, p *printer, l *ledger.Ledger, q ledger.Query) (count int, err error) {
+	if p.json {
+		err = l.Tasks(ctx, q, func(t ledger.Task) error {
+			count++
+			return p.Value(newTaskJSON(t))
+		})
+		return count, err
+	}
+	var rows [][]string
+	err = l.Tasks(ctx, q, func(t ledger.Task) error {
+		count++
+		row := s.historyRow(t)
+		if s.app.StdoutTerminal {
+			rows = append(rows, row)
+			return nil
+		}
+		return p.Text(strings.Join(row, "\t"))
+	})
+	if err != nil || len(rows) == 0 {
+		return count, err
+	}
+	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), s.stdoutWidth()))
+}
+
+// historyRow is a task's line. What is not known is a dash.
+func (s *session) historyRow(t ledger.Task) []string {
+	took := "-"
+	if t.Took > 0 {
+		took = roundDuration(t.Took).String()
+	}
+	return []string{taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), string(t.Status), took, dash(t.Way), dash(term.OneLine(t.Prompt))}
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// taskName is the request ID, or the number of a task without one.
+func taskName(t ledger.Task) string {
+	if t.RequestID == "" {
+		return fmt.Sprintf("#%d", t.Number)
+	}
+	return term.OneLine(t.RequestID)
+}
+
+// table aligns the rows and cuts the last column to the width.
+func table(rows [][]string, width int) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	last := len(rows[0]) - 1
+	for _, row := range rows {
+		_, _ = io.WriteString(w, strings.Join(row[:last], "\t")+"\t\n") // a strings.Builder takes everything
+	}
+	_ = w.Flush()
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line+cut(rows[i][last], width-len(line)), " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// cut shortens the text to so many columns.
+func cut(text string, width int) string {
+	const least = 10
+	width = max(width, least)
+	if uniseg.StringWidth(text) <= width {
+		return text
+	}
+	var b strings.Builder
+	used := 0
+	for g := uniseg.NewGraphemes(text); g.Next() && used+g.Width() < width; {
+		b.WriteString(g.Str())
+		used += g.Width()
+	}
+	return b.String() + "…"
+}
+
+// formatAge is a time in its largest unit: 45s, 3m, 2h, 5d.
+func formatAge(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func formatSize(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// taskJSON is a task as -o json prints it.
+type taskJSON struct {
+	RequestID    *string       `json:"requestId"`
+	Number       int64         `json:"number"`
+	Status       narada.Status `json:"status"`
+	Prompt       string        `json:"prompt"`
+	Source       string        `json:"source"`
+	BaseURL      *string       `json:"baseUrl"`
+	DispatchedAt time.Time     `json:"dispatchedAt"`
+	FinishedAt   *time.Time    `json:"finishedAt"`
+	DurationMS   *int64        `json:"durationMs"`
+	Delivery     *string       `json:"delivery"`
+}
+
+func newTaskJSON(t ledger.Task) taskJSON {
+	j := taskJSON{Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, DispatchedAt: t.DispatchedAt,
+		RequestID: present(t.RequestID), BaseURL: present(t.Cloud), Delivery: present(t.Way)}
+	if !t.Open() {
+		j.FinishedAt = &t.FinishedAt
+	}
+	if ms := t.Took.Milliseconds(); ms > 0 {
+		j.DurationMS = &ms
+	}
+	return j
+}
+
+// present is nil for "".
+func present(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// existingLedger opens the ledger for a command that reads it; nil when nothing
+// has been kept yet, which it says.
+func (s *session) existingLedger(ctx context.Context) (*ledger.Ledger, error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	if !ledger.Exists(dir) {
+		s.talk.Info("history", "nothing has been kept yet in "+dir)
+		return nil, nil
+	}
+	return ledger.Open(ctx, dir, ledger.Options{})
+}
+
+// named finds the task that is called so: by its request ID, or by #NUMBER.
+func (s *session) namedTask(ctx context.Context, l *ledger.Ledger, name string) (ledger.Task, error) {
+	var t ledger.Task
+	var ok bool
+	var err error
+	if number, isNumber := strings.CutPrefix(name, "#"); isNumber {
+		n, parseErr := strconv.ParseInt(number, 10, 64)
+		if parseErr != nil {
+			return t, usageError("", "%q is not the number of a task", name)
+		}
+		t, ok, err = l.Numbered(ctx, n)
+	} else {
+		t, ok, err = l.Task(ctx, name)
+	}
+	if err == nil && !ok {
+		err = usageError("narada history lists the tasks", "%s is not in the ledger", name)
+	}
+	return t, err
+}
+
+var errNoTask = errors.New("no task has been kept yet")
+
+// lastTask is the newest task that has a request ID, which --last means.
+func (s *session) lastTask(ctx context.Context, l *ledger.Ledger) (ledger.Task, error) {
+	if l == nil {
+		return ledger.Task{}, usageError("", "--last: %v", errNoTask)
+	}
+	t, ok, err := l.Newest(ctx)
+	if err == nil && !ok {
+		err = usageError("", "--last: %v", errNoTask)
+	}
+	return t, err
+}

@@ -1,0 +1,76 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type historyPruneOptions struct {
+	olderThan string
+	keep      int
+	open      bool
+}
+
+func newHistoryPrune(s *session) *cobra.Command {
+	var o historyPruneOptions
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Take old tasks out of the ledger",
+		Long: `prune takes tasks out, with their callbacks, and gives the room on the disk back.
+Tasks that have not finished stay, unless --open is given.`,
+		Example: `  narada history prune --older-than 30d
+  narada history prune --keep 10000`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			limits, err := o.limits(s, cmd.Flags().Changed("keep"))
+			if err != nil {
+				return err
+			}
+			return runHistoryPrune(cmd.Context(), s, limits)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.olderThan, "older-than", "", "tasks that were dispatched more than this `time` ago, as 24h or 30d, or before a date")
+	f.IntVar(&o.keep, "keep", 0, "all but the newest `N` tasks")
+	f.BoolVar(&o.open, "open", false, "tasks that have not finished too")
+	return cmd
+}
+
+func (o *historyPruneOptions) limits(s *session, keeps bool) (limits ledger.Limits, err error) {
+	switch {
+	case o.olderThan == "" && !keeps:
+		return limits, usageError("--older-than 30d, or --keep 10000", "nothing says what is to go")
+	case keeps && o.keep < 1:
+		return limits, usageError("", "--keep: %d is not a number of tasks", o.keep)
+	}
+	limits = ledger.Limits{Keep: o.keep, Open: o.open}
+	if o.olderThan != "" {
+		if limits.Before, err = parseSince(o.olderThan, s.app.start); err != nil {
+			return limits, usageError("", "--older-than: %v", err)
+		}
+	}
+	return limits, nil
+}
+
+func runHistoryPrune(ctx context.Context, s *session, limits ledger.Limits) error {
+	l, err := s.existingLedger(ctx)
+	if l == nil {
+		return err
+	}
+	defer s.closeLedger(l)
+	count, err := l.Prune(ctx, limits)
+	if err != nil {
+		return err
+	}
+	s.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], formatSize(l.Size())),
+		term.Field{Name: "tasks", Value: count}, term.Field{Name: "bytes", Value: l.Size()})
+	return nil
+}

@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/listeners"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// listenerURL is the value of --callback-url that means the listen command that
+// runs on this machine; with a colon and a name after it, the one of that name.
+const listenerURL = "listener"
+
+// registerListener gives a listen command its name.
+func (s *session) registerListener(name string) (*listeners.Registration, error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	r, err := listeners.Register(dir, name)
+	_, taken := errors.AsType[*listeners.TakenError](err)
+	_, wrong := errors.AsType[*listeners.NameError](err)
+	switch {
+	case taken || wrong:
+		return nil, usageError("", "--name: %v", err)
+	case err != nil:
+		return nil, &exitError{code: codeUnexpected, text: err.Error(),
+			next: "NARADA_STATE_DIR, or narada config set state-dir, names a folder that can be written", err: err}
+	}
+	return r, nil
+}
+
+// isListener reports whether a callback URL means a listener, and of what name,
+// "" for any.
+func isListener(callbackURL string) (name string, ok bool) {
+	word, name, named := strings.Cut(callbackURL, ":")
+	return name, word == listenerURL && (!named || !strings.HasPrefix(name, "//"))
+}
+
+// findListener finds the listener that runs on this machine, or the one of the
+// name.
+func (s *session) findListener(name string) (listeners.Listener, error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return listeners.Listener{}, err
+	}
+	running, err := listeners.Running(dir)
+	if err != nil {
+		return listeners.Listener{}, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	var names []string
+	for _, l := range running {
+		if l.Name == name || name == "" && len(running) == 1 {
+			return l, nil
+		}
+		names = append(names, l.Name)
+	}
+	switch {
+	case len(names) == 0:
+		return listeners.Listener{}, usageError("start one: narada listen", "--callback-url: no listener takes callbacks on this machine")
+	case name == "":
+		return listeners.Listener{}, usageError("--callback-url listener:"+names[0], "--callback-url: several listeners run: %s", strings.Join(names, ", "))
+	}
+	return listeners.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "--callback-url: no listener called %q takes callbacks", name)
+}
+
+// sendToListener has the request's callback come to the listener: with a ticket
+// of its own, which the listener finds in the ledger.
+func (s *session) sendToListener(request *narada.Request, l listeners.Listener) (webhook.Ticket, error) {
+	ticket, err := webhook.NewTicket(s.app.Random, inbox.Prefix)
+	if err != nil {
+		return webhook.Ticket{}, err
+	}
+	request.CallbackURL, request.CallbackSecret = l.URL+ticket.Path, ticket.Secret
+	request.CallbackHeaders = callbackHeaders(ticket)
+	s.hideTicket(ticket)
+	return ticket, nil
+}
+
+// reachable refuses a listener on loopback for an API that is not here.
+func (c *cloud) reachable(l listeners.Listener) error {
+	u, err := url.Parse(l.URL)
+	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
+		return usageError("run narada listen without --local", "--callback-url: %s cannot reach the listener %q, whose address is of this machine alone", c.baseURL.Host, l.Name)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+type replayOptions struct {
+	out      outputFlags
+	callback callbackFlags
+	to       string
+	last     bool
+	all      bool
+	since    string
+	timeout  time.Duration
+}
+
+func newReplay(s *session) *cobra.Command {
+	var o replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay ID... --to URL",
+		Short: "Send stored callbacks again",
+		Long: `replay sends the callbacks of tasks again, as they came, to an endpoint of yours,
+and prints the status and the time of each: request ID, status and time on a line,
+with tabs between them, or an object with -o json. Of a task with several it is
+the newest final one.
+
+The secret and the headers that the cloud sent are not kept: give those that the
+endpoint wants with --callback-secret and --callback-header.
+
+It exits with 3 when one was not answered with 2xx.`,
+		Example: `  # the newest callback, to a server that is being written
+  narada replay --last --to http://localhost:3000/api/narada/webhook \
+    --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN'
+
+  # what came while the server was down
+  narada replay --all --since 1h --to https://example.com/api/narada/webhook`,
+		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.load(cmd); err != nil {
+				return err
+			}
+			return runReplay(cmd.Context(), s, &o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
+	addLast(cmd, &o.last)
+	f.BoolVar(&o.all, "all", false, "all callbacks, the oldest first")
+	f.StringVar(&o.since, "since", "", "with --all: of tasks only that were dispatched within this `time`, as 1h or 7d, or since a date")
+	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
+	o.callback.addProof(cmd)
+	o.out.add(cmd)
+	return cmd
+}
+
+func (o *replayOptions) checkTasks(args []string) error {
+	given := 0
+	for _, ok := range []bool{len(args) > 0, o.last, o.all} {
+		if ok {
+			given++
+		}
+	}
+	switch {
+	case given == 0:
+		return usageError("narada history lists the tasks; --last is the newest, --all are all", "no request ID")
+	case given > 1:
+		return usageError("leave all but one out", "request IDs, --last and --all each say what is sent")
+	case o.since != "" && !o.all:
+		return usageError("add --all", "--since is for all callbacks")
+	}
+	return nil
+}
+
+func runReplay(ctx context.Context, s *session, o *replayOptions, args []string) error {
+	p, err := s.printer(ctx, o.out)
+	if err != nil {
+		return err
+	}
+	r, err := o.newReplayer(s)
+	if err != nil {
+		return err
+	}
+	query := ledger.Query{}
+	if o.since != "" {
+		if query.Since, err = parseSince(o.since, s.app.start); err != nil {
+			return usageError("", "--since: %v", err)
+		}
+	}
+	l, err := s.existingLedger(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.closeLedger(l)
+	list, err := o.tasks(ctx, s, l, query, args)
+	if err != nil {
+		return err
+	}
+	if !o.all {
+		if err := checkStored(ctx, l, list); err != nil {
+			return err
+		}
+	}
+	return r.sendAll(ctx, p, l, list)
+}
+
+// tasks are those whose callbacks are to be sent, the oldest first where no order
+// was given.
+func (o *replayOptions) tasks(ctx context.Context, s *session, l *ledger.Ledger, q ledger.Query, args []string) ([]ledger.Task, error) {
+	var list []ledger.Task
+	switch {
+	case o.last:
+		t, err := s.lastTask(ctx, l)
+		return []ledger.Task{t}, err
+	case l == nil && o.all:
+		return nil, nil
+	case l == nil:
+		return nil, usageError("", "%s is not in the ledger", args[0])
+	case o.all:
+		err := l.Tasks(ctx, q, func(t ledger.Task) error {
+			list = append(list, t)
+			return nil
+		})
+		slices.Reverse(list)
+		return list, err
+	}
+	for _, id := range unique(args) {
+		t, err := s.namedTask(ctx, l, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// checkStored finds tasks without a callback before any is sent.
+func checkStored(ctx context.Context, l *ledger.Ledger, tasks []ledger.Task) error {
+	for _, t := range tasks {
+		body, err := storedCallback(ctx, l, t)
+		switch {
+		case err != nil:
+			return err
+		case body == nil:
+			return usageError("narada history show "+shellQuote(taskName(t)), "there is no callback of %s in the ledger: nothing was sent", taskName(t))
+		}
+	}
+	return nil
+}
+
+// storedCallback returns the body of the task's newest final callback, or else of
+// its newest phase; nil when there is none.
+func storedCallback(ctx context.Context, l *ledger.Ledger, t ledger.Task) ([]byte, error) {
+	deliveries, err := l.Deliveries(ctx, t)
+	var newest ledger.Delivery
+	for _, d := range deliveries {
+		if d.Final || !newest.Final {
+			newest = d
+		}
+	}
+	return newest.Body, err
+}
+
+// replayer sends callbacks to one endpoint.
+type replayer struct {
+	s      *session
+	sender deliver.Sender
+	to     string
+	secret string
+	header http.Header
+}
+
+func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
+	switch {
+	case o.to == "":
+		return nil, usageError("add --to URL", "nothing says where the callbacks are to go")
+	case o.timeout <= 0:
+		return nil, usageError("", "--timeout: %s is not more than 0", o.timeout)
+	}
+	if err := task.CheckCallbackURL(o.to); err != nil {
+		return nil, usageError(hintOf(err), "--to: %v", err)
+	}
+	r := &replayer{s: s, to: o.to, header: http.Header{}, secret: s.settings.Secret(config.CallbackSecret).Reveal()}
+	if o.callback.secret != "" {
+		value, err := s.source.Resolve(o.callback.secret)
+		if err != nil {
+			return nil, usageError("", "--callback-secret: %v", err)
+		}
+		r.secret = value.Reveal()
+		s.redactor.Hide(value)
+	}
+	headers, err := task.ParseHeaders(o.callback.headers, &s.source)
+	if err != nil {
+		return nil, err
+	}
+	s.warn(headers.Warnings)
+	for _, ref := range headers.References {
+		s.redactor.Hide(ref.Value)
+	}
+	for name, value := range headers.Values {
+		r.header.Set(name, value)
+	}
+	r.sender = deliver.Sender{Transport: s.transport(), Timeout: o.timeout}
+	return r, nil
+}
+
+// sendAll sends the tasks' callbacks one after another.
+func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, tasks []ledger.Task) error {
+	sent, refused := 0, 0
+	for i, t := range tasks {
+		if ctx.Err() != nil {
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: the callbacks of %d tasks were not sent", cause(context.Cause(ctx)), len(tasks)-i)}
+		}
+		body, err := storedCallback(ctx, l, t)
+		if err != nil {
+			return err
+		}
+		if body == nil {
+			continue
+		}
+		ok, err := r.send(ctx, p, t.RequestID, body)
+		if err != nil {
+			return err
+		}
+		if sent++; !ok {
+			refused++
+		}
+	}
+	switch {
+	case sent == 0:
+		r.s.talk.Info("replay", "there is no callback to send")
+	case refused > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
+	}
+	return nil
+}
+
+// send sends a callback and prints how it was answered.
+func (r *replayer) send(ctx context.Context, p *printer, id string, body []byte) (ok bool, err error) {
+	if body, err = narada.ReplaceSecret(body, r.secret); err != nil {
+		return false, err
+	}
+	attempts, failure := r.sender.Send(ctx, deliver.Callback{URL: r.to, Header: r.header, Body: body})
+	a := attempts[len(attempts)-1]
+	if p.json {
+		report := struct {
+			RequestID  string  `json:"requestId"`
+			StatusCode *int    `json:"statusCode"`
+			DurationMS int64   `json:"durationMs"`
+			Error      *string `json:"error"`
+		}{RequestID: id, DurationMS: a.Duration.Milliseconds()}
+		if a.StatusCode != 0 {
+			report.StatusCode = &a.StatusCode
+		}
+		if failure != nil {
+			report.Error = present(explain(failure))
+		}
+		return failure == nil, p.Value(report)
+	}
+	status := fmt.Sprint(a.StatusCode)
+	if a.StatusCode == 0 {
+		status = "-"
+		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explain(failure), term.Field{Name: "requestId", Value: id})
+	}
+	err = p.Text(fmt.Sprintf("%s\t%s\t%s", term.OneLine(id), status, roundDuration(a.Duration)))
+	return failure == nil, err
+}
