@@ -94,7 +94,7 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	if err := s.upload(ctx, c, plan); err != nil {
 		return err
 	}
-	record := s.intend(kept, "dispatch", c, plan.Request, ticket)
+	record := s.intend(kept, "dispatch", c, plan.Request, plan.Prompt, ticket)
 	if toListener && !record.kept() {
 		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
 	}

@@ -85,7 +85,7 @@ func runHistory(ctx context.Context, s *session, o *historyOptions) error {
 	}
 	l, err := s.existingLedger(ctx)
 	if l == nil {
-		return err
+		return s.nothingKept(err)
 	}
 	defer s.closeLedger(l)
 	count, err := s.list(ctx, p, l, query)
@@ -292,20 +292,27 @@ func present(text string) *string {
 }
 
 // existingLedger opens the ledger for a command that reads it; nil when nothing
-// has been kept yet, which it says.
+// has been kept yet.
 func (s *session) existingLedger(ctx context.Context) (*ledger.Ledger, error) {
 	dir, err := s.stateDir()
 	if err != nil {
 		return nil, err
 	}
 	if !ledger.Exists(dir) {
-		s.talk.Info("history", "nothing has been kept yet in "+dir)
 		return nil, nil
 	}
 	return ledger.Open(ctx, dir, ledger.Options{})
 }
 
-// named finds the task that is called so: by its request ID, or by #NUMBER.
+// nothingKept says that there is no ledger yet, unless that is an error.
+func (s *session) nothingKept(err error) error {
+	if err == nil {
+		s.talk.Info("history", "nothing has been kept yet")
+	}
+	return err
+}
+
+// namedTask finds the task that is called so: by its request ID, or by #NUMBER.
 func (s *session) namedTask(ctx context.Context, l *ledger.Ledger, name string) (ledger.Task, error) {
 	var t ledger.Task
 	var ok bool

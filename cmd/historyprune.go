@@ -63,7 +63,7 @@ func (o *historyPruneOptions) limits(s *session, keeps bool) (limits ledger.Limi
 func runHistoryPrune(ctx context.Context, s *session, limits ledger.Limits) error {
 	l, err := s.existingLedger(ctx)
 	if l == nil {
-		return err
+		return s.nothingKept(err)
 	}
 	defer s.closeLedger(l)
 	count, err := l.Prune(ctx, limits)

@@ -22,8 +22,9 @@ type record struct {
 	number int64
 }
 
-// intend writes down that the request is about to be sent.
-func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *narada.Request, ticket webhook.Ticket) *record {
+// intend writes down that the request is about to be sent, with the prompt as it
+// was written.
+func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *narada.Request, prompt string, ticket webhook.Ticket) *record {
 	if l == nil {
 		return &record{}
 	}
@@ -32,7 +33,7 @@ func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *nar
 		body = nil
 	}
 	r := &record{s: s, ledger: l, intent: ledger.Intent{
-		Source: source, Cloud: c.baseURL.String(), Prompt: request.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
+		Source: source, Cloud: c.baseURL.String(), Prompt: prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
 	}}
 	numbers, err := l.Intend(context.Background(), []ledger.Intent{r.intent})
 	if err != nil {

@@ -125,7 +125,7 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud *cloud, r *running, plan *task.Plan) (err error) {
 	var answer runner.Answer
 	run := func() (err error) {
-		answer, err = r.run(ctx, plan.Request)
+		answer, err = r.run(ctx, plan.Request, plan.Prompt)
 		return err
 	}
 	fate := fateGoesOn

@@ -177,7 +177,7 @@ func eventText(text string, e tunnel.Event) string {
 }
 
 // run dispatches the request, with a ticket if there is an endpoint, and waits.
-func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answer, error) {
+func (r *running) run(ctx context.Context, request *narada.Request, prompt string) (runner.Answer, error) {
 	t := runner.Task{Request: request}
 	if r.inbox != nil {
 		ticket, err := r.inbox.Issue()
@@ -192,7 +192,7 @@ func (r *running) run(ctx context.Context, request *narada.Request) (runner.Answ
 		r.issued[ticket.Path] = true
 		r.mu.Unlock()
 	}
-	o := newRunObserver(r.s.talk, r.s.intend(r.ledger, "run", r.cloud, request, t.Ticket))
+	o := newRunObserver(r.s.talk, r.s.intend(r.ledger, "run", r.cloud, request, prompt, t.Ticket))
 	defer o.stop()
 	answer, err := r.runner.Run(ctx, t, o)
 	o.record.ended(answer, err)

@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or does something to it
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
+//	misdeliver READY STATUS BODY          sends the callback of the newest task to another's listener
 //	until FILE [TEXT]                     waits for a file, with the text in it
 //	mode PERM FILE                        the file has these permissions
 func TestScripts(t *testing.T) {
@@ -70,22 +71,23 @@ func TestScripts(t *testing.T) {
 			return name == "root" && os.Getuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    scriptExits,
-			"terminal": scriptTerminal,
-			"types":    scriptTypes,
-			"signal":   scriptSignal,
-			"group":    scriptGroup,
-			"cloud":    scriptCloud,
-			"counts":   scriptCounts,
-			"awaits":   scriptAwaits,
-			"tasks":    scriptTasks,
-			"uploads":  scriptUploads,
-			"api":      scriptAPI,
-			"edge":     scriptEdge,
-			"cert":     scriptCert,
-			"post":     scriptPost,
-			"until":    scriptUntil,
-			"mode":     scriptMode,
+			"exits":      scriptExits,
+			"terminal":   scriptTerminal,
+			"types":      scriptTypes,
+			"signal":     scriptSignal,
+			"group":      scriptGroup,
+			"cloud":      scriptCloud,
+			"counts":     scriptCounts,
+			"awaits":     scriptAwaits,
+			"tasks":      scriptTasks,
+			"uploads":    scriptUploads,
+			"api":        scriptAPI,
+			"edge":       scriptEdge,
+			"cert":       scriptCert,
+			"post":       scriptPost,
+			"misdeliver": scriptMisdeliver,
+			"until":      scriptUntil,
+			"mode":       scriptMode,
 		},
 	})
 }
@@ -134,7 +136,7 @@ func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{
 		"HOME", "XDG_CONFIG_HOME", "GORACE", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
-		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
+		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_STATE_DIR", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"reflect"
 	"strconv"
@@ -311,20 +312,49 @@ func startEdge(ts *testscript.TestScript, w *scriptWorld) {
 // NAME=VALUE changes the request: method, path, type, and header NAME otherwise;
 // an empty value leaves it out.
 func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
-	var ready struct {
-		URL     string            `json:"url"`
-		Secret  string            `json:"secret"`
-		Headers map[string]string `json:"headers"`
+	var proof callbackProof
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &proof))
+	postCallback(ts, proof, args[1:])
+}
+
+// callbackProof is a callback's address and what it must show there.
+type callbackProof struct {
+	URL     string            `json:"url"`
+	Secret  string            `json:"secret"`
+	Headers map[string]string `json:"headers"`
+}
+
+// scriptMisdeliver sends a callback for the task that was dispatched last, to the
+// address of the ready file, which is another's.
+func scriptMisdeliver(ts *testscript.TestScript, _ bool, args []string) {
+	var listener callbackProof
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &listener))
+	tasks := worldOf(ts).sandbox.Tasks()
+	var task struct {
+		URL     string            `json:"callbackUrl"`
+		Secret  string            `json:"callbackSecret"`
+		Headers map[string]string `json:"callbackHeaders"`
 	}
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
-	body := strings.ReplaceAll(ts.ReadFile(args[2]), "SECRET", ready.Secret)
-	r, err := http.NewRequest(http.MethodPost, ready.URL, strings.NewReader(body))
+	ts.Check(json.Unmarshal(tasks[len(tasks)-1].Body, &task))
+	own, err := url.Parse(task.URL)
+	ts.Check(err)
+	to, err := url.Parse(listener.URL)
+	ts.Check(err)
+	to.Path = own.Path
+	postCallback(ts, callbackProof{to.String(), task.Secret, task.Headers}, args[1:])
+}
+
+// postCallback sends a callback, as scriptPost describes it, and checks the status
+// of the answer.
+func postCallback(ts *testscript.TestScript, to callbackProof, args []string) {
+	body := strings.ReplaceAll(ts.ReadFile(args[1]), "SECRET", to.Secret)
+	r, err := http.NewRequest(http.MethodPost, to.URL, strings.NewReader(body))
 	ts.Check(err)
 	r.Header.Set("Content-Type", "application/json")
-	for name, value := range ready.Headers {
+	for name, value := range to.Headers {
 		r.Header.Set(name, value)
 	}
-	for _, change := range args[3:] {
+	for _, change := range args[2:] {
 		name, value, _ := strings.Cut(change, "=")
 		switch name {
 		case "method":
@@ -344,8 +374,8 @@ func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	ts.Check(err)
-	if strconv.Itoa(resp.StatusCode) != args[1] {
-		ts.Fatalf("status %d %s, want %s", resp.StatusCode, answer, args[1])
+	if strconv.Itoa(resp.StatusCode) != args[0] {
+		ts.Fatalf("status %d %s, want %s", resp.StatusCode, answer, args[0])
 	}
 	_, err = ts.Stdout().Write(answer)
 	ts.Check(err)

@@ -22,7 +22,7 @@ const (
 type Intent struct {
 	Source string          // the command that sends it
 	Cloud  string          // address of the API
-	Prompt string          // as it is sent
+	Prompt string          // as it was written
 	Body   json.RawMessage // the request, its secrets masked
 	Ticket webhook.Ticket  // zero: no callback comes to this machine
 	At     time.Time

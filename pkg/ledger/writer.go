@@ -53,7 +53,7 @@ func (w *writer) put(ctx context.Context, one *write) error {
 	select {
 	case w.writes <- one:
 	case <-w.ended:
-		return errClosed
+		return newError(w.ledger.path, errClosed)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -65,7 +65,7 @@ func (w *writer) put(ctx context.Context, one *write) error {
 		case err := <-one.done:
 			return err
 		default:
-			return errClosed
+			return newError(w.ledger.path, errClosed)
 		}
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -65,6 +65,7 @@ type Callback struct {
 // Plan is a task that is ready to be sent, once its uploads are done.
 type Plan struct {
 	Request  *narada.Request
+	Prompt   string // as it was written, without the agent's prefix that it is sent with
 	Uploads  []*Upload
 	Schema   *schema.Schema // what the answer must fit, nil when there is none
 	Secrets  []secret.String
@@ -103,11 +104,14 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Request: &narada.Request{}, variables: map[string]string{}}
+	p := &Plan{Request: &narada.Request{}, Prompt: s.Prompt, variables: map[string]string{}}
 	if err := s.base(p, source); err != nil {
 		return nil, err
 	}
 	p.Request.Prompt = prompt
+	if p.Prompt == "" && s.File != nil {
+		p.Prompt = s.File.Prompt
+	}
 	s.overlay(p.Request)
 	steps := []func(*Plan, *secret.Source) error{
 		s.modes, s.place, s.timeZone, s.schema, s.attachment, s.variables, s.context, s.secretVariables,
