@@ -35,8 +35,7 @@ func fileSome(tx transaction) error {
 				AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.path = d.path)
 			ORDER BY d.seq
 			ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
-				status = excluded.status, way = excluded.way, finished = excluded.finished, took = excluded.took,
-				proof = iif(excluded.finished IS NULL, proof, NULL)
+				status = excluded.status, way = excluded.way, finished = excluded.finished, took = excluded.took
 			WHERE finished IS NULL`,
 		"UPDATE filed SET seq = min(seq + ?1, (SELECT coalesce(max(d.seq), filed.seq) FROM deliveries d))",
 	} {

@@ -3,9 +3,9 @@
 //
 // A task is written down, with the ticket that its callback must show, before it
 // is sent (Intend); a callback before it is acknowledged (Deliver). What another
-// process has stored is seen within a moment (Follow). Secrets are kept no longer
-// than they are needed: with a task's end its ticket's go, and those in the
-// bodies of its callbacks.
+// process has stored is seen within a moment (Follow). Of the tickets it has the
+// sums alone, by which callbacks can be checked; the secrets in the bodies of
+// callbacks are blanked when their task has finished.
 //
 // The package is private to narada.
 package ledger

@@ -347,23 +347,30 @@ func TestSecretsGoWithTheEnd(t *testing.T) {
 	}
 }
 
-func TestAnyProcessKnowsTheTicketsOfOpenTasks(t *testing.T) {
+func TestAnyProcessKnowsTheTickets(t *testing.T) {
 	dir := t.TempDir()
 	l, other := open(t, dir), open(t, dir)
 	tk := ticket("a")
 	intend(t, l, tk, "p")
-	got, ok, err := other.Ticket(ctx, tk.Path)
-	must(t, err)
-	if diff := cmp.Diff(tk.Header, got.Header); !ok || got.Secret != tk.Secret || got.Path != tk.Path || diff != "" {
-		t.Errorf("found %v: %s", ok, diff)
+	check := func(by *Ledger, when string) {
+		t.Helper()
+		got, ok, err := by.Ticket(ctx, tk.Path)
+		must(t, err)
+		if !ok {
+			t.Fatalf("%s: the ticket is not known", when)
+		}
+		d := callback(t, tk, final("req_1", tk, "42"))
+		if _, err := webhook.Verify(got, d.Header, d.Body); err != nil {
+			t.Errorf("%s: what shows it is refused: %v", when, err)
+		}
+		d.Header.Set("Authorization", "Bearer guess")
+		if _, err := webhook.Verify(got, d.Header, d.Body); err != webhook.ErrHeader {
+			t.Errorf("%s: what does not show it: %v", when, err)
+		}
 	}
+	check(other, "before")
 	deliver(t, other, tk, final("req_1", tk, "42"))
-	if _, ok, _ := open(t, dir).Ticket(ctx, tk.Path); ok {
-		t.Error("the ticket of a task that has finished is still good")
-	}
-	if _, ok, _ := other.Ticket(ctx, tk.Path); !ok {
-		t.Error("the process that took the callback refuses a repeat")
-	}
+	check(open(t, dir), "after the end")
 	if _, ok, _ := l.Ticket(ctx, "/narada/other"); ok {
 		t.Error("a ticket that nobody has issued is good")
 	}

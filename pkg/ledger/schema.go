@@ -15,8 +15,7 @@ const applicationID = 0x4e726461
 //
 // Times are milliseconds since 1970, UTC.
 var migrations = []string{
-	// A task is open until finished. proof is what its callback must show, as
-	// JSON; body is the request as it was sent, secrets masked; took is the time
+	// A task is open until finished. seal is that of its ticket; body is the request as it was sent, secrets masked; took is the time
 	// that it ran, as the cloud says.
 	`CREATE TABLE tasks (
 		number      INTEGER PRIMARY KEY,
@@ -26,7 +25,7 @@ var migrations = []string{
 		cloud       TEXT NOT NULL DEFAULT '',
 		prompt      TEXT NOT NULL DEFAULT '',
 		path        TEXT,
-		proof       TEXT,
+		seal        TEXT,
 		status      TEXT NOT NULL,
 		way         TEXT NOT NULL DEFAULT '',
 		finished    INTEGER,

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -28,12 +27,6 @@ type Intent struct {
 	At     time.Time
 }
 
-// proof is what a callback must show, in the column of that name.
-type proof struct {
-	Header http.Header `json:"header"`
-	Secret string      `json:"secret"`
-}
-
 // Intend writes down that the tasks are about to be sent, and returns their
 // numbers in the ledger. It must have succeeded before they are. The error is an
 // *Error.
@@ -41,12 +34,10 @@ func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) 
 	numbers := make([]int64, len(intents))
 	err := l.writer.put(ctx, &write{do: func(tx transaction) error {
 		for i, intent := range intents {
-			path, shown, err := ticketColumns(intent.Ticket)
-			if err != nil {
-				return err
-			}
-			r, err := tx.exec("INSERT INTO tasks (intended, source, cloud, prompt, path, proof, status, body) VALUES (?,?,?,?,?,?,?,?)",
-				milliseconds(intent.At), intent.Source, intent.Cloud, intent.Prompt, path, shown, StatusUnknown, []byte(intent.Body))
+			path := sql.NullString{String: intent.Ticket.Path, Valid: intent.Ticket.Path != ""}
+			seal := sql.NullString{String: intent.Ticket.Seal(), Valid: path.Valid}
+			r, err := tx.exec("INSERT INTO tasks (intended, source, cloud, prompt, path, seal, status, body) VALUES (?,?,?,?,?,?,?,?)",
+				milliseconds(intent.At), intent.Source, intent.Cloud, intent.Prompt, path, seal, StatusUnknown, []byte(intent.Body))
 			if err != nil {
 				return err
 			}
@@ -67,21 +58,12 @@ func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) 
 	return numbers, nil
 }
 
-func ticketColumns(t webhook.Ticket) (path, shown sql.NullString, err error) {
-	if t.Path == "" {
-		return path, shown, nil
-	}
-	doc, err := json.Marshal(proof{t.Header, t.Secret})
-	return sql.NullString{String: t.Path, Valid: true}, sql.NullString{String: string(doc), Valid: true}, err
-}
-
 // Accepted writes down the request ID that the cloud has given the task with that
 // number.
 func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
 		// A callback may have come first, at an address that is not this task's own.
-		if _, err := tx.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took,
-				proof = CASE WHEN o.finished IS NULL THEN tasks.proof END
+		if _, err := tx.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took
 			FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
 			return err
 		}
@@ -97,7 +79,7 @@ func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 // Refused writes down that the task with that number was not accepted.
 func (l *Ledger) Refused(ctx context.Context, number int64, at time.Time) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
-		_, err := tx.exec("UPDATE tasks SET status = ?, finished = ?, proof = NULL WHERE number = ? AND finished IS NULL AND request_id IS NULL",
+		_, err := tx.exec("UPDATE tasks SET status = ?, finished = ? WHERE number = ? AND finished IS NULL AND request_id IS NULL",
 			StatusRefused, milliseconds(at), number)
 		return err
 	}})
@@ -111,7 +93,7 @@ func (l *Ledger) Polled(ctx context.Context, r *narada.Result, at time.Time) err
 			_, err := tx.exec("UPDATE tasks SET status = ? WHERE request_id = ? AND finished IS NULL", r.Status, r.RequestID)
 			return err
 		}
-		if _, err := tx.exec("UPDATE tasks SET status = ?, way = 'poll', finished = ?, took = ?, result = ?, proof = NULL WHERE request_id = ? AND finished IS NULL",
+		if _, err := tx.exec("UPDATE tasks SET status = ?, way = 'poll', finished = ?, took = ?, result = ? WHERE request_id = ? AND finished IS NULL",
 			r.Status, milliseconds(at), r.Duration().Milliseconds(), []byte(r.Raw()), r.RequestID); err != nil {
 			return err
 		}
@@ -130,7 +112,7 @@ func (l *Ledger) noteTask(tx transaction, a *arrival) error {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: milliseconds(a.ReceivedAt), Valid: a.Result.Final()}
-	_, err := tx.exec(`UPDATE tasks SET status = ?2, way = 'callback', finished = ?3, took = ?4, proof = iif(?3 IS NULL, proof, NULL),
+	_, err := tx.exec(`UPDATE tasks SET status = ?2, way = 'callback', finished = ?3, took = ?4,
 			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
 		WHERE path = ?1 AND finished IS NULL`, a.Ticket.Path, string(a.Result.Status), finished, a.Result.Duration().Milliseconds(), a.id)
 	return err
@@ -162,8 +144,9 @@ func (l *Ledger) isShared(path string) bool {
 	return l.shared[path]
 }
 
-// Ticket implements webhook.Book: the tickets of all tasks in the ledger that have
-// not finished, whichever process has dispatched them.
+// Ticket implements webhook.Book: the tickets of all tasks in the ledger,
+// whichever process has dispatched them. Those of tasks that have finished are
+// good for what comes again.
 func (l *Ledger) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
 	l.mu.Lock()
 	t, ok := l.tickets[path]
@@ -171,19 +154,17 @@ func (l *Ledger) Ticket(ctx context.Context, path string) (webhook.Ticket, bool,
 	if ok {
 		return t, true, nil
 	}
-	var doc string
-	err := l.read.QueryRowContext(ctx, "SELECT proof FROM tasks WHERE path = ? AND proof IS NOT NULL", path).Scan(&doc)
+	var seal string
+	err := l.read.QueryRowContext(ctx, "SELECT seal FROM tasks WHERE path = ?", path).Scan(&seal)
 	if errors.Is(err, sql.ErrNoRows) {
 		return webhook.Ticket{}, false, nil
 	}
-	var p proof
 	if err == nil {
-		err = json.Unmarshal([]byte(doc), &p)
+		t, err = webhook.SealedTicket(path, seal)
 	}
 	if err != nil {
 		return webhook.Ticket{}, false, newError(l.path, err)
 	}
-	t = webhook.Ticket{Path: path, Header: p.Header, Secret: p.Secret}
 	l.remember(t)
 	return t, true, nil
 }

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,14 @@ type Ticket struct {
 	Path   string
 	Header http.Header
 	Secret string
+
+	sums *sums // of a ticket that was sealed; nil: what is to be shown is known
+}
+
+// sums are the SHA-256 sums, as text, of what is to be shown.
+type sums struct {
+	Header map[string]string `json:"header,omitempty"`
+	Secret string            `json:"secret"`
 }
 
 // tokenSize is the bytes of randomness in a path, a header and a secret each:
@@ -40,6 +49,35 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 		Header: http.Header{"Authorization": {"Bearer " + tokens[1]}},
 		Secret: tokens[2],
 	}, nil
+}
+
+// Seal returns a text by which a callback can be verified that shows the ticket's
+// header and secret, and from which these cannot be had, if they are as hard to
+// guess as NewTicket makes them.
+func (t Ticket) Seal() string {
+	s := t.sums
+	if s == nil {
+		s = &sums{Header: map[string]string{}, Secret: t.secretSum()}
+		for name := range t.Header {
+			s.Header[name] = t.headerSum(name)
+		}
+	}
+	doc, _ := json.Marshal(s) // it is text throughout
+	return string(doc)
+}
+
+// SealedTicket returns a ticket with the path that accepts what the one accepts
+// whose Seal it is given. It does not know what is to be shown: the values of
+// Header are "***", and Secret is "".
+func SealedTicket(path, seal string) (Ticket, error) {
+	t := Ticket{Path: path, Header: http.Header{}, sums: &sums{}}
+	if err := json.Unmarshal([]byte(seal), t.sums); err != nil {
+		return Ticket{}, fmt.Errorf("ticket: %w", err)
+	}
+	for name := range t.sums.Header {
+		t.Header.Set(name, "***")
+	}
+	return t, nil
 }
 
 // IsTicketPath reports whether path looks like one that NewTicket makes with

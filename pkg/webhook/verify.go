@@ -3,6 +3,7 @@ package webhook
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"mime"
 	"net/http"
@@ -35,8 +36,8 @@ func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 
 func verifyHeader(t Ticket, header http.Header) error {
 	fits := 1
-	for name, want := range t.Header {
-		fits &= equal(strings.Join(header.Values(name), "\n"), strings.Join(want, "\n"))
+	for name := range t.Header {
+		fits &= equal(sum(headerText(header, name)), t.headerSum(name))
 	}
 	if fits == 0 {
 		return ErrHeader
@@ -57,18 +58,40 @@ func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
 	if err != nil {
 		return nil, &malformedError{err}
 	}
-	if equal(secret, t.Secret) == 0 || t.Secret == "" && len(t.Header) == 0 {
+	want := t.secretSum()
+	if equal(sum(secret), want) == 0 || want == sum("") && len(t.Header) == 0 {
 		return nil, ErrSecret
 	}
 	return r, nil
 }
 
-// equal takes the same time for every two texts: hashing makes their lengths
-// equal first.
-func equal(a, b string) int {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:])
+func (t Ticket) headerSum(name string) string {
+	if t.sums != nil {
+		return t.sums.Header[name]
+	}
+	return sum(headerText(t.Header, name))
 }
+
+func (t Ticket) secretSum() string {
+	if t.sums != nil {
+		return t.sums.Secret
+	}
+	return sum(t.Secret)
+}
+
+func headerText(header http.Header, name string) string {
+	return strings.Join(header.Values(name), "\n")
+}
+
+// sum is the SHA-256 sum of the text, as base64. It makes texts of different
+// lengths equally long, so that comparing them tells nothing.
+func sum(text string) string {
+	s := sha256.Sum256([]byte(text))
+	return base64.RawStdEncoding.EncodeToString(s[:])
+}
+
+// equal takes the same time for every two sums.
+func equal(a, b string) int { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) }
 
 // malformedError is ErrMalformed with its reason.
 type malformedError struct{ reason error }
