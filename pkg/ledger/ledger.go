@@ -213,11 +213,12 @@ func (l *Ledger) Size() int64 {
 	return size
 }
 
-// Where the write-ahead log is moved into the database, and how often it is
-// looked at.
+// How often the keeper looks, from which size on the write-ahead log is moved into
+// the database, and from which it is begun anew.
 const (
-	logMost  = 4 << 20
 	keepTime = 250 * time.Millisecond
+	logMost  = 4 << 20
+	logEnd   = 32 << 20
 )
 
 // keepHouse does beside the writer what would hold it up.
@@ -230,13 +231,35 @@ func (l *Ledger) keepHouse() {
 			return
 		case <-ticker.C:
 		}
-		if info, err := os.Stat(l.path + "-wal"); err == nil && info.Size() > logMost {
+		if l.logSize() > logMost {
 			// It does what it can without waiting for anybody; the rest is for the next.
 			_, _ = l.keep.Exec("PRAGMA wal_checkpoint(PASSIVE)")
+		}
+		if l.logSize() > logEnd {
+			_ = l.writer.put(context.Background(), &write{after: endLog})
 		}
 		waiting := l.unfiled.count.Load()
 		if quiet := !l.busy.Swap(false); quiet && waiting > 0 || waiting > mostUnfiled {
 			_ = l.file(context.Background()) // whoever opens the ledger next does it again
 		}
 	}
+}
+
+func (l *Ledger) logSize() int64 {
+	info, err := os.Stat(l.path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// endLog moves what is left of the log into the database and begins it anew, which
+// only the writer can, since while it writes there is always more. It does not
+// wait for those who read: there is another time.
+func endLog(tx transaction) error {
+	err := tx.pragma("busy_timeout = 0")
+	if err == nil {
+		err = tx.pragma("wal_checkpoint(TRUNCATE)")
+	}
+	return errors.Join(err, tx.pragma(fmt.Sprintf("busy_timeout = %d", busyLimit.Milliseconds())))
 }

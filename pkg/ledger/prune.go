@@ -35,13 +35,7 @@ func (l *Ledger) Prune(ctx context.Context, limits Limits) (count int64, err err
 		return 0, nil
 	}
 	// The room is given back page by page; each row of the answer is one.
-	err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-		rows, err := tx.query("PRAGMA incremental_vacuum")
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func() error { return nil })
-	}})
+	err = l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.pragma("incremental_vacuum") }})
 	if err != nil {
 		return count, err
 	}

@@ -59,6 +59,15 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 	return prepared.Query(args...)
 }
 
+// pragma runs a pragma and does not look at what it answers.
+func (t transaction) pragma(text string) error {
+	rows, err := t.query("PRAGMA " + text)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, func() error { return nil })
+}
+
 func (t transaction) prepare(statement string) (*sql.Stmt, error) {
 	prepared := t.ledger.statements[statement]
 	if prepared != nil {

@@ -15,10 +15,11 @@ const (
 // write is what somebody wants to be in the ledger.
 type write struct {
 	delivery *arrival                // a callback, or
-	do       func(transaction) error // whole or not at all
+	do       func(transaction) error // what is done whole or not at all, or
+	after    func(transaction) error // what is done between two transactions
 	done     chan error              // has room for one
 
-	err error // of do
+	err error // of do or after
 }
 
 // writer is the one goroutine that writes. What comes while it waits for the
@@ -132,6 +133,9 @@ func (w *writer) commit(group []*write) {
 		w.stored(e)
 	}
 	for _, one := range group {
+		if one.after != nil {
+			one.err = one.after(transaction{w.ledger})
+		}
 		one.done <- errors.Join(err, newError(w.ledger.path, one.err))
 	}
 }
