@@ -3,14 +3,14 @@
 # is acknowledged, with a bare server that keeps nothing. Needs Go and this
 # checkout. See README.md.
 #
-#   ROUNDS=5 SECONDS_EACH=3 LIMIT=0.45 docs/benchmarks/acknowledging.sh
+#   ROUNDS=5 SECONDS_EACH=2 LIMIT=0.45 docs/benchmarks/acknowledging.sh
 #
 # It exits with 1 when narada's rate is less than LIMIT of the bare one's.
 set -euo pipefail
 
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 rounds="${ROUNDS:-5}"
-seconds="${SECONDS_EACH:-3}"
+seconds="${SECONDS_EACH:-2}"
 limit="${LIMIT:-0.45}"
 
 if ! command -v go >/dev/null; then

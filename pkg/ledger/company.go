@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // awayMost is how long somebody who was answered is taken to be about to come
 // back.
@@ -30,6 +33,14 @@ func (c *company) answered(n int, now time.Time) {
 	if extra := len(c.away) - groupMost; extra > 0 {
 		c.away = append([]time.Time(nil), c.away[extra:]...)
 	}
+}
+
+// enough reports whether a group of that size need not wait for more: when half of
+// all are there, as the others can be read while these are synced; or all, where
+// one processor does both.
+func (c *company) enough(size int, now time.Time) bool {
+	expected := c.expected(now)
+	return expected == 0 || size >= expected && runtime.GOMAXPROCS(0) > 1
 }
 
 // expected is how many are about to come.

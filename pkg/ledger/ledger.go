@@ -219,6 +219,7 @@ const (
 	keepTime = 250 * time.Millisecond
 	logMost  = 4 << 20
 	logEnd   = 32 << 20
+	pageSize = 4096 // SQLite's
 )
 
 // keepHouse does beside the writer what would hold it up.
@@ -232,16 +233,23 @@ func (l *Ledger) keepHouse() {
 		case <-ticker.C:
 		}
 		if l.logSize() > logMost {
-			// It does what it can without waiting for anybody; the rest is for the next.
-			_, _ = l.keep.Exec("PRAGMA wal_checkpoint(PASSIVE)")
-		}
-		if l.logSize() > logEnd {
-			_ = l.writer.put(context.Background(), &write{after: endLog})
+			l.moveLog()
 		}
 		waiting := l.unfiled.count.Load()
 		if quiet := !l.busy.Swap(false); quiet && waiting > 0 || waiting > mostUnfiled {
 			_ = l.file(context.Background()) // whoever opens the ledger next does it again
 		}
+	}
+}
+
+// moveLog does what it can without waiting for anybody; the rest is for the next
+// time. Where the log has become long all the same, since the writer always adds
+// to it, the writer begins it anew.
+func (l *Ledger) moveLog() {
+	var busy, pages, moved int64
+	err := l.keep.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+	if err == nil && pages > logEnd/pageSize {
+		_ = l.writer.put(context.Background(), &write{after: endLog})
 	}
 }
 
@@ -253,13 +261,14 @@ func (l *Ledger) logSize() int64 {
 	return info.Size()
 }
 
-// endLog moves what is left of the log into the database and begins it anew, which
-// only the writer can, since while it writes there is always more. It does not
-// wait for those who read: there is another time.
+// endLog moves what is left of the log into the database and has the writer begin
+// at its start again: its file does not become smaller, but no larger either. Only
+// the writer can, since while it writes there is always more. It does not wait for
+// those who read: there is another time.
 func endLog(tx transaction) error {
 	err := tx.pragma("busy_timeout = 0")
 	if err == nil {
-		err = tx.pragma("wal_checkpoint(TRUNCATE)")
+		err = tx.pragma("wal_checkpoint(RESTART)")
 	}
 	return errors.Join(err, tx.pragma(fmt.Sprintf("busy_timeout = %d", busyLimit.Milliseconds())))
 }

@@ -110,8 +110,7 @@ func (w *writer) gather(first *write, timer *time.Timer) []*write {
 			continue
 		default:
 		}
-		// Half of them is enough: while these are synced, the others are read.
-		if len(group) >= w.company.expected(time.Now()) {
+		if w.company.enough(len(group), time.Now()) {
 			break
 		}
 		select {
