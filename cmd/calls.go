@@ -60,13 +60,12 @@ func (s *session) refused(r *http.Request, status int, reason error) {
 func (s *session) refusedInto(l *ledger.Ledger) func(*http.Request, int, error) {
 	return func(r *http.Request, status int, reason error) {
 		s.refused(r, status, reason)
-		if l == nil {
+		if l == nil || status == http.StatusNotFound {
 			return
 		}
-		refusal := ledger.Refusal{ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header}
-		if err := l.Refuse(r.Context(), r.URL.Path, refusal); err != nil {
-			s.talk.Detail("ledger", err.Error())
-		}
+		l.Refuse(r.URL.Path, ledger.Refusal{
+			ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header,
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -107,7 +108,7 @@ func (o *historyOptions) query(now time.Time) (q ledger.Query, err error) {
 	if o.limit < 0 {
 		return q, usageError("", "--limit: %d is less than 0", o.limit)
 	}
-	if o.status != "" && !contains(statusNames(), o.status) {
+	if o.status != "" && !slices.Contains(statusNames(), o.status) {
 		return q, usageError("", "--status: %q is not %s", o.status, strings.Join(statusNames(), ", "))
 	}
 	if o.since != "" {
@@ -121,15 +122,6 @@ func (o *historyOptions) query(now time.Time) (q ledger.Query, err error) {
 		}
 	}
 	return q, nil
-}
-
-func contains(list []string, word string) bool {
-	for _, known := range list {
-		if known == word {
-			return true
-		}
-	}
-	return false
 }
 
 // parseSince reads how long ago something was, as 24h or 7d, or a date.
@@ -298,8 +290,8 @@ func (s *session) existingLedger(ctx context.Context) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ledger.Exists(dir) {
-		return nil, nil
+	if exists, err := ledger.Exists(dir); !exists {
+		return nil, err
 	}
 	return ledger.Open(ctx, dir, ledger.Options{})
 }
@@ -334,14 +326,23 @@ func (s *session) namedTask(ctx context.Context, l *ledger.Ledger, name string) 
 
 var errNoTask = errors.New("no task has been kept yet")
 
-// lastTask is the newest task that has a request ID, which --last means.
+// lastTask is the newest task that has a request ID, which --last means. A newer one
+// that has none is told of.
 func (s *session) lastTask(ctx context.Context, l *ledger.Ledger) (ledger.Task, error) {
 	if l == nil {
 		return ledger.Task{}, usageError("", "--last: %v", errNoTask)
 	}
 	t, ok, err := l.Newest(ctx)
-	if err == nil && !ok {
-		err = usageError("", "--last: %v", errNoTask)
+	switch {
+	case err != nil:
+		return t, err
+	case !ok:
+		return t, usageError("", "--last: %v", errNoTask)
 	}
-	return t, err
+	return t, l.Tasks(ctx, ledger.Query{Limit: 1}, func(newest ledger.Task) error {
+		if newest.Number > t.Number && newest.Open() {
+			s.talk.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
+		}
+		return nil
+	})
 }

@@ -130,7 +130,7 @@ type dossierJSON struct {
 type callbackJSON struct {
 	ReceivedAt time.Time       `json:"receivedAt"`
 	Verdict    string          `json:"verdict"`
-	Final      bool            `json:"final"`
+	Kind       string          `json:"kind"`
 	Headers    http.Header     `json:"headers"`
 	Body       json.RawMessage `json:"body"`
 }
@@ -151,12 +151,14 @@ func (d dossier) json() dossierJSON {
 	if d.result != nil {
 		j.Result = d.result.Raw()
 	}
+	ended := false
 	for _, c := range d.callbacks {
 		body, err := narada.ReplaceSecret(c.Body, maskedSecret(c.Body))
 		if err != nil { // cannot be: it was read before it was stored
 			body = nil
 		}
-		j.Callbacks = append(j.Callbacks, callbackJSON{c.ReceivedAt, accepted, c.Final, c.Header, body})
+		j.Callbacks = append(j.Callbacks, callbackJSON{c.ReceivedAt, accepted, kindOf(c, ended), c.Header, body})
+		ended = ended || c.Final
 	}
 	for _, r := range d.refusals {
 		j.Refused = append(j.Refused, refusalJSON{r.ReceivedAt, r.Reason, r.StatusCode, r.Size, r.Header})
@@ -200,17 +202,27 @@ func (d dossier) text(now time.Time) string {
 	if d.result != nil {
 		line("answer", "%s", term.Visible(answerText(d.result)))
 	}
+	ended := false
 	for i, c := range d.callbacks {
-		kind := "a phase"
-		if c.Final {
-			kind = "final"
-		}
-		line(fmt.Sprintf("callback %d", i+1), "%s, %s, %s, %d bytes\n%s", formatTime(c.ReceivedAt), accepted, kind, len(c.Body), headerText(c.Header))
+		line(fmt.Sprintf("callback %d", i+1), "%s, %s, %s\n%s", formatTime(c.ReceivedAt), accepted, kindOf(c, ended), headerText(c.Header))
+		ended = ended || c.Final
 	}
 	for _, r := range d.refusals {
 		line("refused", "%s, with %d: %s\n%s", formatTime(r.ReceivedAt), r.StatusCode, r.Reason, headerText(r.Header))
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// kindOf says what a callback is to its task; ended is whether a final one was
+// there before.
+func kindOf(c ledger.Delivery, ended bool) string {
+	switch {
+	case ended:
+		return "further" // with another body than those before
+	case c.Final:
+		return "final"
+	}
+	return "phase"
 }
 
 func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
@@ -107,8 +108,10 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 	}
 	l := &listening{
 		s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s), registration: registration,
-		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), gone: make(chan struct{}),
+		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), bytes: semaphore.NewWeighted(mostUnprintedBytes),
 	}
+	l.printing, l.gone = context.WithCancel(context.Background())
+	defer l.gone()
 	if l.ledger, err = s.openLedger(ctx, ledger.Options{Stored: l.stored}); err != nil {
 		return err
 	}

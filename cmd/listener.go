@@ -37,8 +37,11 @@ func (s *session) registerListener(name string) (*listeners.Registration, error)
 // isListener reports whether a callback URL means a listener, and of what name,
 // "" for any.
 func isListener(callbackURL string) (name string, ok bool) {
-	word, name, named := strings.Cut(callbackURL, ":")
-	return name, word == listenerURL && (!named || !strings.HasPrefix(name, "//"))
+	if callbackURL == listenerURL {
+		return "", true
+	}
+	name, ok = strings.CutPrefix(callbackURL, listenerURL+":")
+	return name, ok && name != "" && !strings.HasPrefix(name, "//")
 }
 
 // findListener finds the listener that runs on this machine, or the one of the

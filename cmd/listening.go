@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/narada-cli/narada/pkg/inbox"
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/listeners"
@@ -20,9 +22,12 @@ import (
 // errCounted is the cause of an end by --count.
 var errCounted = errors.New("all callbacks that were asked for are here")
 
-// mostUnprinted is how many callbacks may wait to be printed; then no other is
-// taken until the reader of stdout has read.
-const mostUnprinted = 1000
+// How many callbacks may wait to be printed, and how many bytes of them; then no
+// other is taken until the reader of stdout has read.
+const (
+	mostUnprinted      = 1000
+	mostUnprintedBytes = 64 << 20
+)
 
 // listening is a listen command that serves. It is the sink: what is in the
 // ledger is acknowledged, and then printed.
@@ -40,7 +45,10 @@ type listening struct {
 	stop    context.CancelCauseFunc
 	entries chan ledger.Entry // stored, to be printed
 	closed  chan struct{}     // no more callbacks come in
-	gone    chan struct{}     // nobody prints any more
+	bytes   *semaphore.Weighted
+
+	printing context.Context // until nobody prints any more
+	gone     context.CancelFunc
 
 	mu      sync.Mutex
 	taken   int // of count
@@ -59,24 +67,29 @@ func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBod
 		Sink: l, Book: l.ledger, MaxBody: maxBody, Random: l.s.app.Random, Refused: l.s.refusedInto(l.ledger),
 	})
 	in.Admit(l.ticket)
-	var others, printing sync.WaitGroup
+	var others, printer sync.WaitGroup
 	others.Go(func() { eachEvent(ctx.Done(), endpoint.Events(), l.follow) })
 	others.Go(func() { l.announce(ctx, in) })
-	printing.Go(l.printAll)
+	printer.Go(l.printAll)
 	<-ctx.Done()
 	l.s.closeInbox(in)
 	others.Wait()
-	l.finishPrinting(&printing)
+	l.finishPrinting(&printer)
 	return l.outcome(ctx)
 }
 
 // stored is told of what the ledger has, by the ledger.
 func (l *listening) stored(e ledger.Entry) {
+	if !l.bytes.TryAcquire(unprintedBytes(e)) && l.bytes.Acquire(l.printing, unprintedBytes(e)) != nil {
+		return
+	}
 	select {
 	case l.entries <- e:
-	case <-l.gone:
+	case <-l.printing.Done():
 	}
 }
+
+func unprintedBytes(e ledger.Entry) int64 { return min(int64(len(e.Result.Raw())), mostUnprintedBytes) }
 
 // Deliver implements webhook.Sink.
 func (l *listening) Deliver(ctx context.Context, d webhook.Delivery) error {
@@ -138,6 +151,7 @@ func (l *listening) printAll() {
 // printEntry prints a callback; one that cannot be printed ends the command, and
 // those after it are in the ledger alone.
 func (l *listening) printEntry(e ledger.Entry) {
+	defer l.bytes.Release(unprintedBytes(e))
 	if l.failure() != nil {
 		return
 	}
@@ -165,11 +179,11 @@ func (l *listening) failure() error {
 
 // finishPrinting waits for what is still to be printed, as long as somebody reads
 // it.
-func (l *listening) finishPrinting(printing *sync.WaitGroup) {
+func (l *listening) finishPrinting(printer *sync.WaitGroup) {
 	close(l.closed)
 	done := make(chan struct{})
 	go func() {
-		printing.Wait()
+		printer.Wait()
 		close(done)
 	}()
 	select {
@@ -177,7 +191,7 @@ func (l *listening) finishPrinting(printing *sync.WaitGroup) {
 	case <-time.After(closeLimit):
 		l.s.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
 	}
-	close(l.gone)
+	l.gone()
 }
 
 func (l *listening) print(r *narada.Result) error {

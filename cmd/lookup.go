@@ -24,7 +24,9 @@ type lookup struct {
 	tasks  map[string]*lookupTask
 	stop   func() // the spinner
 	desk   *runner.Desk
-	ledger *ledger.Ledger // nil: there is none
+	ledger *ledger.Ledger         // nil: there is none
+	kept   map[string]ledger.Task // those of the tasks that it has
+	warned sync.Once              // that it cannot be written
 	s      *session
 }
 
@@ -90,12 +92,13 @@ func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, i
 
 // polled takes what a status call has told.
 func (l *lookup) polled(a runner.Answer) {
-	if l.ledger != nil {
-		if err := l.ledger.Polled(context.Background(), a.Result, time.Now()); err != nil {
-			l.s.warnOfLedger(err, "how the task goes on is not kept")
-		}
-	}
 	l.desk.Offer(a)
+	if l.ledger == nil {
+		return
+	}
+	if err := l.ledger.Polled(context.Background(), a.Result, time.Now()); err != nil {
+		l.warned.Do(func() { l.s.warnOfLedger(err, "how the task goes on is not kept") })
+	}
 }
 
 // watchLedger takes the answers that are in the ledger, and those whose callbacks
@@ -116,18 +119,22 @@ func (l *lookup) watchLedger(ctx context.Context) {
 				l.s.warnOfLedger(err, consequence)
 				return
 			}
-			l.desk.Offer(runner.Answer{Result: e.Result, By: runner.ByCallback})
+			if l.kept[e.Result.RequestID].Takes(e.Path) {
+				l.desk.Offer(runner.Answer{Result: e.Result, By: runner.ByCallback})
+			}
 		}
 	})
 }
 
 // takeKept takes the answers that are there already.
 func (l *lookup) takeKept(ctx context.Context) error {
+	l.kept = map[string]ledger.Task{}
 	for id := range l.tasks {
 		t, ok, err := l.ledger.Task(ctx, id)
 		if err != nil {
 			return err
 		}
+		l.kept[id] = t
 		if !ok || t.Open() {
 			continue
 		}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -58,8 +59,8 @@ It exits with 3 when one was not answered with 2xx.`,
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
 	addLast(cmd, &o.last)
-	f.BoolVar(&o.all, "all", false, "all callbacks, the oldest first")
-	f.StringVar(&o.since, "since", "", "with --all: of tasks only that were dispatched within this `time`, as 1h or 7d, or since a date")
+	f.BoolVar(&o.all, "all", false, "the callbacks of all tasks, the oldest task first")
+	f.StringVar(&o.since, "since", "", "with --all: those only that came within this `time`, as 1h or 7d, or since a date")
 	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
@@ -95,7 +96,7 @@ func runReplay(ctx context.Context, s *session, o *replayOptions, args []string)
 	}
 	query := ledger.Query{}
 	if o.since != "" {
-		if query.Since, err = parseSince(o.since, s.app.start); err != nil {
+		if query.Heard, err = parseSince(o.since, s.app.start); err != nil {
 			return usageError("", "--since: %v", err)
 		}
 	}
@@ -113,7 +114,7 @@ func runReplay(ctx context.Context, s *session, o *replayOptions, args []string)
 			return err
 		}
 	}
-	return r.sendAll(ctx, p, l, list)
+	return r.sendAll(ctx, p, l, list, query.Heard)
 }
 
 // tasks are those whose callbacks are to be sent, the oldest first where no order
@@ -149,28 +150,27 @@ func (o *replayOptions) tasks(ctx context.Context, s *session, l *ledger.Ledger,
 // checkStored finds tasks without a callback before any is sent.
 func checkStored(ctx context.Context, l *ledger.Ledger, tasks []ledger.Task) error {
 	for _, t := range tasks {
-		body, err := storedCallback(ctx, l, t)
+		d, err := storedCallback(ctx, l, t)
 		switch {
 		case err != nil:
 			return err
-		case body == nil:
+		case d.Body == nil:
 			return usageError("narada history show "+shellQuote(taskName(t)), "there is no callback of %s in the ledger: nothing was sent", taskName(t))
 		}
 	}
 	return nil
 }
 
-// storedCallback returns the body of the task's newest final callback, or else of
-// its newest phase; nil when there is none.
-func storedCallback(ctx context.Context, l *ledger.Ledger, t ledger.Task) ([]byte, error) {
+// storedCallback returns the task's newest final callback, or else its newest
+// phase; one without a body when there is none.
+func storedCallback(ctx context.Context, l *ledger.Ledger, t ledger.Task) (newest ledger.Delivery, err error) {
 	deliveries, err := l.Deliveries(ctx, t)
-	var newest ledger.Delivery
 	for _, d := range deliveries {
 		if d.Final || !newest.Final {
 			newest = d
 		}
 	}
-	return newest.Body, err
+	return newest, err
 }
 
 // replayer sends callbacks to one endpoint.
@@ -217,20 +217,20 @@ func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
 }
 
 // sendAll sends the tasks' callbacks one after another.
-func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, tasks []ledger.Task) error {
+func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, tasks []ledger.Task, since time.Time) error {
 	sent, refused := 0, 0
-	for i, t := range tasks {
-		if ctx.Err() != nil {
-			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: the callbacks of %d tasks were not sent", cause(context.Cause(ctx)), len(tasks)-i)}
-		}
-		body, err := storedCallback(ctx, l, t)
+	for _, t := range tasks {
+		d, err := storedCallback(ctx, l, t)
 		if err != nil {
 			return err
 		}
-		if body == nil {
+		if d.Body == nil || d.ReceivedAt.Before(since) {
 			continue
 		}
-		ok, err := r.send(ctx, p, t.RequestID, body)
+		ok, err := r.send(ctx, p, t.RequestID, d.Body)
+		if ctx.Err() != nil {
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
+		}
 		if err != nil {
 			return err
 		}
@@ -254,6 +254,12 @@ func (r *replayer) send(ctx context.Context, p *printer, id string, body []byte)
 	}
 	attempts, failure := r.sender.Send(ctx, deliver.Callback{URL: r.to, Header: r.header, Body: body})
 	a := attempts[len(attempts)-1]
+	if ctx.Err() != nil {
+		return false, nil // the caller says so
+	}
+	if errors.Is(failure, context.DeadlineExceeded) {
+		failure = fmt.Errorf("no answer within %s", r.sender.Timeout)
+	}
 	if p.json {
 		report := struct {
 			RequestID  string  `json:"requestId"`

@@ -136,14 +136,7 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 // ledgerForStatus opens the ledger if there is one; nil if not. Only where tasks
 // are to come from it is it an error that it cannot be opened.
 func (s *session) ledgerForStatus(ctx context.Context, needed bool) (*ledger.Ledger, error) {
-	dir, err := s.stateDir()
-	if err == nil && !ledger.Exists(dir) {
-		return nil, nil
-	}
-	var kept *ledger.Ledger
-	if err == nil {
-		kept, err = ledger.Open(ctx, dir, ledger.Options{})
-	}
+	kept, err := s.existingLedger(ctx)
 	if err != nil && !needed {
 		s.warnOfLedger(err, "how the task goes on is not kept")
 		return nil, nil
@@ -156,6 +149,9 @@ func (o *statusOptions) tasks(ctx context.Context, s *session, c *cloud, kept *l
 	switch {
 	case o.last:
 		t, err := s.lastTask(ctx, kept)
+		if err == nil && t.Cloud != "" && t.Cloud != c.baseURL.String() {
+			err = usageError("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
+		}
 		return []string{t.RequestID}, err
 	case o.open:
 		return s.openTasks(ctx, c, kept)
@@ -166,7 +162,7 @@ func (o *statusOptions) tasks(ctx context.Context, s *session, c *cloud, kept *l
 // openTasks are the tasks that have not finished, the oldest first. Those that
 // cannot be asked for are told of.
 func (s *session) openTasks(ctx context.Context, c *cloud, kept *ledger.Ledger) (ids []string, err error) {
-	elsewhere := 0
+	elsewhere, unknown := 0, 0
 	if kept != nil {
 		err = kept.Tasks(ctx, ledger.Query{Open: true}, func(t ledger.Task) error {
 			switch {
@@ -175,11 +171,15 @@ func (s *session) openTasks(ctx context.Context, c *cloud, kept *ledger.Ledger) 
 			case t.RequestID == "":
 				s.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
 					taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
+				unknown++
 			default:
 				ids = append(ids, t.RequestID)
 			}
 			return nil
 		})
+	}
+	if unknown > 0 {
+		s.talk.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
 	}
 	if elsewhere > 0 {
 		s.talk.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))

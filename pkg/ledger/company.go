@@ -18,17 +18,20 @@ type company struct {
 	away []time.Time // when they were answered, the oldest first
 }
 
-// came takes note of one that has come.
-func (c *company) came() {
-	if len(c.away) > 0 {
+// came takes note of a write that has come.
+func (c *company) came(one *write) {
+	if one.delivery != nil && len(c.away) > 0 {
 		c.away = c.away[1:]
 	}
 }
 
-// answered takes note of so many that may come back.
-func (c *company) answered(n int, now time.Time) {
-	for range n {
-		c.away = append(c.away, now)
+// answered takes note of those whose callbacks are acknowledged now, who may come
+// back. Other writes have no such company.
+func (c *company) answered(group []*write, now time.Time) {
+	for _, one := range group {
+		if one.delivery != nil {
+			c.away = append(c.away, now)
+		}
 	}
 	if extra := len(c.away) - groupMost; extra > 0 {
 		c.away = append([]time.Time(nil), c.away[extra:]...)

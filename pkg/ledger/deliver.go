@@ -105,6 +105,7 @@ func (l *Ledger) insertDeliveries(tx transaction, arrivals []*arrival) ([]Entry,
 		return nil, nil
 	}
 	l.busy.Store(true)
+	l.waiting.Store(true)
 	fresh, err := l.pickNew(tx, arrivals)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (l *Ledger) insertDeliveries(tx transaction, arrivals []*arrival) ([]Entry,
 		if err := l.noteTask(tx, a); err != nil {
 			return nil, err
 		}
-		if err := blankPhases(tx, a); err != nil {
+		if err := l.blankPhases(tx, a); err != nil {
 			return nil, err
 		}
 		entries[i] = Entry{Seq: a.seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: a.before == pastFinal}
@@ -192,20 +193,20 @@ func marks(rows, columns int) string {
 
 // blankPhases blanks the secrets of the phases of the callback's task if it has
 // finished.
-func blankPhases(tx transaction, a *arrival) error {
+func (l *Ledger) blankPhases(tx transaction, a *arrival) error {
 	final := a.Result.Final()
 	switch {
 	case final && a.before == pastNothing:
 		return nil // there are none
 	case final || a.before == pastFinal:
-		return blank(tx, "", a.id)
+		return l.blank(tx, "", a.id)
 	}
 	// A poll may have told the end.
-	return blank(tx, "AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished IS NOT NULL)", a.id)
+	return l.blank(tx, "AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished IS NOT NULL)", a.id)
 }
 
 // blank blanks the secret in the phases of the task, if the condition holds.
-func blank(tx transaction, condition, id string) error {
+func (l *Ledger) blank(tx transaction, condition, id string) error {
 	rows, err := tx.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
 	if err != nil {
 		return err
@@ -224,6 +225,7 @@ func blank(tx transaction, condition, id string) error {
 		return err
 	}
 	for seq, body := range bodies {
+		l.blanked.Store(true)
 		if _, err := tx.exec("UPDATE deliveries SET body = ? WHERE seq = ?", body, seq); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (e *Error) Hint() string {
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign):
 		return "move it away, and a new one is begun; sqlite3 FILE .recover may save what is in it"
 	case code == sqlite3.SQLITE_FULL, errors.Is(e.Err, syscall.ENOSPC):
-		return "make room on the disk; narada history prune takes old tasks out"
+		return "make room on the disk"
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, network, errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
 		return "NARADA_STATE_DIR, or narada config set state-dir, names a folder on a local disk that can be written"
 	}
@@ -84,6 +84,16 @@ func (e *Error) reason() string {
 		return fmt.Sprintf("%s: %v", path.Path, path.Err)
 	}
 	return strings.Join(strings.Fields(e.Err.Error()), " ")
+}
+
+// cannotWrite reports whether err is that nothing can be written, though it may be
+// read.
+func cannotWrite(err error) bool {
+	switch resultCode(err) {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY:
+		return true
+	}
+	return false
 }
 
 // resultCode is SQLite's primary result code, 0 for an error that is not its.

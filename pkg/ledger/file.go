@@ -4,11 +4,12 @@ import "context"
 
 // fileStep is how many callbacks are filed in one transaction: others want to
 // write.
-const fileStep = 1000
+const fileStep = 5000
 
 // file puts the callbacks that have come into the index, and gives tasks that
 // were sent elsewhere their rows. That is not done when a callback comes: it costs
-// more than to store it, and can wait for a quiet moment.
+// more than to store it, and can wait for a quiet moment. A task that has a ticket
+// of its own is not told of by a callback that showed another.
 func (l *Ledger) file(ctx context.Context) error {
 	for {
 		more, err := l.hasUnfiled(ctx)
@@ -36,8 +37,9 @@ func fileSome(tx transaction) error {
 			ORDER BY d.seq
 			ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
 				status = excluded.status, way = excluded.way, finished = excluded.finished, took = excluded.took
-			WHERE finished IS NULL`,
-		"UPDATE filed SET seq = min(seq + ?1, (SELECT coalesce(max(d.seq), filed.seq) FROM deliveries d))",
+			WHERE finished IS NULL AND path IS NULL`,
+		// Never back: another process may have filed and pruned meanwhile.
+		"UPDATE filed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), filed.seq) FROM deliveries d)))",
 	} {
 		if _, err := tx.exec(statement, fileStep); err != nil {
 			return err

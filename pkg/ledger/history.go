@@ -29,6 +29,10 @@ type Task struct {
 	path string
 }
 
+// Takes reports whether a callback that showed the ticket of that path may tell of
+// the task: it is the task's own, or the task has none on this machine.
+func (t Task) Takes(path string) bool { return t.path == "" || t.path == path }
+
 // Open reports whether the task has not finished, as far as is known here.
 func (t Task) Open() bool { return t.FinishedAt.IsZero() }
 
@@ -36,7 +40,8 @@ func (t Task) Open() bool { return t.FinishedAt.IsZero() }
 type Query struct {
 	Status narada.Status
 	Open   bool
-	Since  time.Time
+	Since  time.Time      // dispatched since
+	Heard  time.Time      // finished since, or not at all
 	Grep   *regexp.Regexp // in prompt or request ID
 	Limit  int            // 0: no limit
 }
@@ -46,6 +51,9 @@ const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, st
 // Tasks calls yield for the tasks that are wanted, the newest first, until it
 // returns an error, which Tasks returns. Another error is an *Error.
 func (l *Ledger) Tasks(ctx context.Context, q Query, yield func(Task) error) error {
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
 	where, args := []string{"true"}, []any{}
 	if q.Status != "" {
 		where, args = append(where, "status = ?"), append(args, q.Status)
@@ -55,6 +63,9 @@ func (l *Ledger) Tasks(ctx context.Context, q Query, yield func(Task) error) err
 	}
 	if !q.Since.IsZero() {
 		where, args = append(where, "intended >= ?"), append(args, milliseconds(q.Since))
+	}
+	if !q.Heard.IsZero() {
+		where, args = append(where, "(finished >= ? OR finished IS NULL)"), append(args, milliseconds(q.Heard))
 	}
 	rows, err := l.read.QueryContext(ctx, "SELECT "+taskColumns+" FROM tasks WHERE "+strings.Join(where, " AND ")+" ORDER BY number DESC", args...)
 	if err != nil {
@@ -101,6 +112,15 @@ func scanTask(row scanner) (Task, error) {
 	return t, err
 }
 
+// catchUp files what others have stored meanwhile, so that it is found. Where
+// nothing can be written, what was filed before is.
+func (l *Ledger) catchUp(ctx context.Context) error {
+	if err := l.file(ctx); err != nil && !cannotWrite(err) {
+		return err
+	}
+	return nil
+}
+
 // Task returns the task with that request ID.
 func (l *Ledger) Task(ctx context.Context, id string) (t Task, ok bool, err error) {
 	return l.task(ctx, "WHERE request_id = ?", id)
@@ -117,6 +137,9 @@ func (l *Ledger) Newest(ctx context.Context) (t Task, ok bool, err error) {
 }
 
 func (l *Ledger) task(ctx context.Context, where string, args ...any) (Task, bool, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return Task{}, false, err
+	}
 	t, err := scanTask(l.read.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM tasks "+where, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Task{}, false, nil
@@ -135,6 +158,9 @@ func (l *Ledger) Request(ctx context.Context, t Task) (json.RawMessage, error) {
 // Final returns the task's result: of the newest final callback, or what a poll
 // has told. nil: there is none.
 func (l *Ledger) Final(ctx context.Context, t Task) (*narada.Result, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	var polled, delivered []byte
 	err := l.read.QueryRowContext(ctx, `SELECT result, (SELECT d.body FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND i.final ORDER BY i.seq DESC LIMIT 1)
 		FROM tasks t WHERE number = ?`, t.Number).Scan(&polled, &delivered)
@@ -160,6 +186,9 @@ type Delivery struct {
 
 // Deliveries returns the task's callbacks, the oldest first.
 func (l *Ledger) Deliveries(ctx context.Context, t Task) ([]Delivery, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := l.read.QueryContext(ctx, "SELECT d.seq, received, d.final, header, body FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = ? ORDER BY d.seq", t.RequestID)
 	if err != nil {
 		return nil, newError(l.path, err)

@@ -65,21 +65,29 @@ type Ledger struct {
 	keeper sync.WaitGroup
 	quit   chan struct{}
 
-	unfiled unfiled     // the writer's
-	busy    atomic.Bool // callbacks have come since the keeper looked
+	unfiled unfiled // the writer's
+
+	// For the keeper: whether callbacks have come since it looked, whether some are
+	// to be filed, and whether secrets have been blanked that are still in the log.
+	busy, waiting, blanked atomic.Bool
 
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // of tasks, by path; a cache
 	shared  map[string]bool           // paths
+	refused []refused                 // to be written down
 }
 
 // Path is where the database of the ledger in the folder dir is.
 func Path(dir string) string { return filepath.Join(dir, fileName) }
 
-// Exists reports whether there is a ledger in the folder dir.
-func Exists(dir string) bool {
+// Exists reports whether there is a ledger in the folder dir. The error, an *Error,
+// is that it cannot be told.
+func Exists(dir string) (bool, error) {
 	_, err := os.Stat(Path(dir))
-	return err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, newError(Path(dir), err)
 }
 
 // Open opens the ledger in the folder dir, which it makes with mode 0700 where
@@ -92,7 +100,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
 	}
 	l.writer = newWriter(l, o.Stored)
-	if err := l.file(ctx); err != nil {
+	if err := l.catchUp(ctx); err != nil {
 		l.writer.close()
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
 	}
@@ -128,6 +136,9 @@ func (l *Ledger) open(ctx context.Context, dir string) error {
 	if l.conn, err = l.write.Conn(ctx); err != nil {
 		return err
 	}
+	if err := (transaction{l}).pragma("busy_timeout = 0"); err != nil { // begin waits
+		return err
+	}
 	if l.keep, err = sql.Open("sqlite", dsn(l.path, "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
@@ -138,11 +149,14 @@ func (l *Ledger) open(ctx context.Context, dir string) error {
 // lock waits for its turn to open the ledger: the change to a write-ahead log and
 // a migration want to be alone.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	l := flock.New(path, flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+	if _, err := l.TryLockContext(limited, 10*time.Millisecond); err != nil {
+		switch {
+		case ctx.Err() != nil:
+			err = context.Cause(ctx)
+		case limited.Err() != nil:
 			err = errBusy
 		}
 		return nil, err
@@ -182,6 +196,7 @@ func dsn(path string, pragmas ...string) string {
 func (l *Ledger) Close() error {
 	close(l.quit)
 	l.keeper.Wait()
+	_ = l.writeRefusals(context.Background())
 	l.writer.close()
 	return newError(l.path, l.closeDatabase())
 }
@@ -235,9 +250,13 @@ func (l *Ledger) keepHouse() {
 		if l.logSize() > logMost {
 			l.moveLog()
 		}
-		waiting := l.unfiled.count.Load()
-		if quiet := !l.busy.Swap(false); quiet && waiting > 0 || waiting > mostUnfiled {
+		_ = l.writeRefusals(context.Background()) // they are of little use, and none to wait for
+		quiet := !l.busy.Swap(false)
+		if (quiet || l.unfiled.count.Load() > mostUnfiled) && l.waiting.Swap(false) {
 			_ = l.file(context.Background()) // whoever opens the ledger next does it again
+		}
+		if quiet && l.blanked.Swap(false) {
+			_ = l.writer.put(context.Background(), &write{after: emptyLog})
 		}
 	}
 }
@@ -265,10 +284,7 @@ func (l *Ledger) logSize() int64 {
 // at its start again: its file does not become smaller, but no larger either. Only
 // the writer can, since while it writes there is always more. It does not wait for
 // those who read: there is another time.
-func endLog(tx transaction) error {
-	err := tx.pragma("busy_timeout = 0")
-	if err == nil {
-		err = tx.pragma("wal_checkpoint(RESTART)")
-	}
-	return errors.Join(err, tx.pragma(fmt.Sprintf("busy_timeout = %d", busyLimit.Milliseconds())))
-}
+func endLog(tx transaction) error { return tx.pragma("wal_checkpoint(RESTART)") }
+
+// emptyLog is endLog, and nothing is left in the file.
+func emptyLog(tx transaction) error { return tx.pragma("wal_checkpoint(TRUNCATE)") }

@@ -347,6 +347,32 @@ func TestSecretsGoWithTheEnd(t *testing.T) {
 	}
 }
 
+// The log of a process that goes on has no secrets for longer than a moment.
+func TestSecretsGoFromTheLogToo(t *testing.T) {
+	dir := t.TempDir()
+	l, tk := open(t, dir), ticket("a")
+	deliver(t, l, tk, phase("req_1", tk))
+	deliver(t, l, tk, final("req_1", tk, "42"))
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		must(t, err)
+		found := ""
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			must(t, err)
+			if bytes.Contains(content, []byte(tk.Secret)) {
+				found = file
+			}
+		}
+		if found == "" {
+			break
+		}
+		if time.Since(begun) > 30*time.Second {
+			t.Fatalf("%s still has the secret", found)
+		}
+	}
+}
+
 func TestAnyProcessKnowsTheTickets(t *testing.T) {
 	dir := t.TempDir()
 	l, other := open(t, dir), open(t, dir)
@@ -451,9 +477,9 @@ func TestRefusedCallbacksAreBounded(t *testing.T) {
 	must(t, l.Accepted(ctx, number, "req_1"))
 	r := Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret", Size: 7, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
 	for range mostRefusals + 5 {
-		must(t, l.Refuse(ctx, tk.Path, r))
+		l.Refuse(tk.Path, r)
 	}
-	must(t, l.Refuse(ctx, "/narada/unknown", r))
+	l.Refuse("/narada/unknown", r)
 	list, err := l.Refusals(ctx, theTask(t, l, "req_1"))
 	must(t, err)
 	r.Header = http.Header{"Authorization": {"***"}, "X-A": {"b"}}
@@ -461,7 +487,7 @@ func TestRefusedCallbacksAreBounded(t *testing.T) {
 		t.Errorf("%d are kept: %s", len(list), cmp.Diff(r, list[0]))
 	}
 	r.Header = http.Header{"X-A": {strings.Repeat("b", mostRefusedHeader)}}
-	must(t, l.Refuse(ctx, tk.Path, r))
+	l.Refuse(tk.Path, r)
 	list, err = l.Refusals(ctx, theTask(t, l, "req_1"))
 	must(t, err)
 	if last := list[len(list)-1]; len(last.Header) > 0 {
@@ -509,6 +535,60 @@ func TestPrune(t *testing.T) {
 				t.Errorf("%d callbacks are left, want %d", deliveries, finished)
 			}
 		})
+	}
+}
+
+// Another process files and prunes: what was filed stays so.
+func TestWhatIsFiledStaysSo(t *testing.T) {
+	l := open(t, t.TempDir())
+	for i := range 3 {
+		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), "42"))
+	}
+	must(t, l.file(ctx))
+	must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
+		if _, err := tx.exec("DELETE FROM deliveries WHERE seq > 1"); err != nil {
+			return err
+		}
+		return fileSome(tx)
+	}}))
+	var filed int64
+	must(t, l.read.QueryRow("SELECT seq FROM filed").Scan(&filed))
+	if filed != 3 {
+		t.Errorf("filed up to %d, and it was 3", filed)
+	}
+	deliver(t, l, ticket("a"), final("req_4", ticket("a"), "42"))
+	if last, err := l.Last(ctx); err != nil || last != 4 {
+		t.Errorf("the next has the number %d, %v", last, err)
+	}
+}
+
+// A callback of another process finds its moment while there is much to prune.
+func TestPruningLeavesOthersTheirTurn(t *testing.T) {
+	dir := t.TempDir()
+	l, other := open(t, dir), open(t, dir)
+	intents := make([]Intent, 20*pruneStep)
+	for i := range intents {
+		intents[i] = Intent{At: start, Body: make([]byte, 1000)}
+	}
+	_, err := l.Intend(ctx, intents)
+	must(t, err)
+	pruned := make(chan error, 1)
+	go func() {
+		_, err := l.Prune(ctx, Limits{Keep: 1, Open: true})
+		pruned <- err
+	}()
+	meanwhile := 0
+	for done := false; !done; meanwhile++ {
+		deliver(t, other, ticket("a"), final(fmt.Sprint("req_", meanwhile), ticket("a"), "42"))
+		select {
+		case err := <-pruned:
+			must(t, err)
+			done = true
+		default:
+		}
+	}
+	if meanwhile < 10 {
+		t.Errorf("%d callbacks only were stored meanwhile", meanwhile)
 	}
 }
 

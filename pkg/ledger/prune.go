@@ -2,70 +2,131 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
 // Limits say what Prune keeps.
 type Limits struct {
-	Before time.Time // tasks dispatched before go; zero: none do for their age
-	Keep   int       // so many of the newest stay; 0: all
+	Before time.Time // tasks go that were dispatched before; zero: none for their age
+	Keep   int       // tasks go that are not among so many newest; 0: none for their number
 	Open   bool      // tasks that have not finished go too
 }
 
-// pruneStep is how many tasks go in one transaction: others want to write.
-const pruneStep = 500
+// The pace of Prune: so many tasks or pages go in one transaction, and after each
+// the others have time for theirs, since SQLite does not queue those who wait.
+const (
+	pruneStep   = 500
+	vacuumPages = 500
+	pruneShare  = 1 // pauses so many times as long as a step has taken
+	pruneLeast  = 5 * time.Millisecond
+)
 
 // Prune takes old tasks out, with their callbacks, gives the room on the disk
 // back, and returns how many there were. Tasks that have not finished stay, unless
-// the limits say otherwise.
+// the limits say otherwise. What is taken out before an error or ctx's end is gone.
 func (l *Ledger) Prune(ctx context.Context, limits Limits) (count int64, err error) {
 	if err := l.file(ctx); err != nil {
 		return 0, err
 	}
-	for {
-		n, err := l.pruneSome(ctx, limits)
+	c, err := l.cutOff(ctx, limits)
+	if err != nil {
+		return 0, err
+	}
+	for from := int64(0); from < c.last; {
+		var n int64
+		err := l.paced(ctx, func(tx transaction) (err error) {
+			n, from, err = c.pruneSome(tx, from)
+			return err
+		})
 		if count += n; err != nil {
 			return count, err
-		}
-		if n < pruneStep {
-			break
 		}
 	}
 	if count == 0 {
 		return 0, nil
 	}
-	// The room is given back page by page; each row of the answer is one.
-	err = l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.pragma("incremental_vacuum") }})
-	if err != nil {
-		return count, err
-	}
-	_, err = l.keep.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return count, newError(l.path, err)
+	return count, l.giveBack(ctx)
 }
 
-func (l *Ledger) pruneSome(ctx context.Context, limits Limits) (count int64, err error) {
-	err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-		const which = `SELECT number FROM tasks WHERE (finished IS NOT NULL OR ?3)
-			AND (intended < ?1 OR ?2 > 0 AND number <= (SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?2)) ORDER BY number LIMIT ?4`
-		args := []any{milliseconds(limits.Before), limits.Keep, limits.Open, pruneStep}
-		if limits.Before.IsZero() {
-			args[0] = int64(-1 << 62)
+// cutOff is Limits as the tasks' columns have it.
+type cutOff struct {
+	last   int64 // number of the newest task that may go
+	number int64 // tasks up to it go whenever they were dispatched
+	before int64 // others if they were dispatched before
+	open   bool
+}
+
+func (l *Ledger) cutOff(ctx context.Context, limits Limits) (c cutOff, err error) {
+	c.open = limits.Open
+	if limits.Keep > 0 {
+		err = l.read.QueryRowContext(ctx, "SELECT coalesce((SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?), 0)", limits.Keep).Scan(&c.number)
+		c.last = c.number
+	}
+	if err == nil && !limits.Before.IsZero() {
+		c.before = milliseconds(limits.Before)
+		err = l.read.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM tasks").Scan(&c.last)
+	}
+	return c, newError(l.path, err)
+}
+
+// paced does a step and leaves the others as much time.
+func (l *Ledger) paced(ctx context.Context, step func(transaction) error) error {
+	began := time.Now()
+	if err := l.writer.put(ctx, &write{do: step}); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(max(pruneShare*time.Since(began), pruneLeast)):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pruneSome takes those out that are to go among the next tasks after from, and
+// returns the number that it has come to.
+func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
+	rows, err := tx.query("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
+	if err == nil {
+		err = eachRow(rows, func() error { return rows.Scan(&to) })
+	}
+	if err != nil {
+		return 0, from, err
+	}
+	const which = "SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (finished IS NOT NULL OR ?3) AND (number <= ?4 OR intended < ?5)"
+	for _, statement := range []string{
+		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+		"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM tasks WHERE number IN (" + which + ")",
+	} {
+		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
+		if err != nil {
+			return 0, from, err
 		}
-		for _, statement := range []string{
-			"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
-			"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-			"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
-		} {
-			if _, err := tx.exec(statement, args...); err != nil {
-				return err
-			}
+		if count, err = r.RowsAffected(); err != nil { // of the last one
+			return 0, from, err
 		}
-		r, err := tx.exec("DELETE FROM tasks WHERE number IN ("+which+")", args...)
+	}
+	return count, to, nil
+}
+
+// giveBack gives the room on the disk back that pruning has left.
+func (l *Ledger) giveBack(ctx context.Context) error {
+	for {
+		var free int64
+		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
+			return newError(l.path, err)
+		}
+		if free == 0 {
+			break
+		}
+		err := l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
 		if err != nil {
 			return err
 		}
-		count, err = r.RowsAffected()
-		return err
-	}})
-	return count, err
+		l.moveLog()
+	}
+	return l.writer.put(ctx, &write{after: emptyLog})
 }

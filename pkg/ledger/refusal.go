@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,7 @@ const (
 	mostRefusedHeader = 4 << 10 // bytes
 	mostReason        = 200     // bytes
 	mostAllRefusals   = 10_000  // of all tasks
+	mostAtOnce        = 100
 )
 
 // Refusal is a callback that came to a task's path and was not accepted.
@@ -23,32 +25,67 @@ type Refusal struct {
 	Header     http.Header // what may prove the sender is masked
 }
 
-// Refuse writes a refused callback down, if it came to a task's path. The newest
-// 20 of a task are kept, and 10,000 in all, without their bodies.
-func (l *Ledger) Refuse(ctx context.Context, path string, r Refusal) error {
-	header := encodeHeader(maskHeader(r.Header, nil))
-	if len(header) > mostRefusedHeader {
-		header = ""
+// Refuse notes a refused callback, which is written down a moment later if it came
+// to a task's path: whoever is refused must not take the time of others. The newest
+// 20 of a task are kept, and 10,000 in all, without their bodies; when more than 100
+// come in a moment, the rest is not.
+func (l *Ledger) Refuse(path string, r Refusal) {
+	r.Header = maskHeader(r.Header, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.refused) < mostAtOnce {
+		l.refused = append(l.refused, refused{path, r})
 	}
-	if len(r.Reason) > mostReason {
-		r.Reason = r.Reason[:mostReason]
+}
+
+// refused is a Refusal that is not written down yet.
+type refused struct {
+	path string
+	Refusal
+}
+
+// writeRefusals writes down what was noted.
+func (l *Ledger) writeRefusals(ctx context.Context) error {
+	l.mu.Lock()
+	list := l.refused
+	l.refused = nil
+	l.mu.Unlock()
+	if len(list) == 0 {
+		return nil
 	}
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
-		if _, err := tx.exec("INSERT INTO refusals (received, path, status, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE path = ?2)",
-			milliseconds(r.ReceivedAt), path, r.StatusCode, r.Reason, r.Size, header); err != nil {
-			return err
-		}
-		if _, err := tx.exec("DELETE FROM refusals WHERE path = ?1 AND seq <= (SELECT seq FROM refusals WHERE path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", path, mostRefusals); err != nil {
-			return err
+		for _, r := range list {
+			if err := r.insert(tx); err != nil {
+				return err
+			}
 		}
 		_, err := tx.exec("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", mostAllRefusals)
 		return err
 	}})
 }
 
+func (r refused) insert(tx transaction) error {
+	header := encodeHeader(r.Header)
+	if len(header) > mostRefusedHeader {
+		header = ""
+	}
+	if len(r.Reason) > mostReason {
+		r.Reason = strings.ToValidUTF8(r.Reason[:mostReason], "")
+	}
+	if _, err := tx.exec("INSERT INTO refusals (received, path, status, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE path = ?2)",
+		milliseconds(r.ReceivedAt), r.path, r.StatusCode, r.Reason, r.Size, header); err != nil {
+		return err
+	}
+	_, err := tx.exec("DELETE FROM refusals WHERE path = ?1 AND seq <= (SELECT seq FROM refusals WHERE path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.path, mostRefusals)
+	return err
+}
+
 // Refusals returns the refused callbacks that came to the task's path, the oldest
 // first.
 func (l *Ledger) Refusals(ctx context.Context, t Task) ([]Refusal, error) {
+	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
+		return nil, err
+	}
 	rows, err := l.read.QueryContext(ctx, "SELECT received, status, reason, size, header FROM refusals WHERE path = ? ORDER BY seq", t.path)
 	if err != nil {
 		return nil, newError(l.path, err)

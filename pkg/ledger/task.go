@@ -90,14 +90,14 @@ func (l *Ledger) Refused(ctx context.Context, number int64, at time.Time) error 
 func (l *Ledger) Polled(ctx context.Context, r *narada.Result, at time.Time) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
 		if !r.Final() {
-			_, err := tx.exec("UPDATE tasks SET status = ? WHERE request_id = ? AND finished IS NULL", r.Status, r.RequestID)
+			_, err := tx.exec("UPDATE tasks SET status = ?1 WHERE request_id = ?2 AND finished IS NULL AND status <> ?1", r.Status, r.RequestID)
 			return err
 		}
 		if _, err := tx.exec("UPDATE tasks SET status = ?, way = 'poll', finished = ?, took = ?, result = ? WHERE request_id = ? AND finished IS NULL",
 			r.Status, milliseconds(at), r.Duration().Milliseconds(), []byte(r.Raw()), r.RequestID); err != nil {
 			return err
 		}
-		return blank(tx, "", r.RequestID)
+		return l.blank(tx, "", r.RequestID)
 	}})
 }
 

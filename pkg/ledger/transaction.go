@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // transaction is one of the writer's. Its statements are kept prepared, which
@@ -14,9 +16,18 @@ import (
 // others' go on.
 type transaction struct{ ledger *Ledger }
 
+// beginPause is how long a writer waits before it tries again to have its turn.
+// SQLite's own waiting sleeps up to 100 ms at a time, and with another process that
+// writes without a pause it never wakes at the right moment.
+const beginPause = 500 * time.Microsecond
+
 func (l *Ledger) begin() (transaction, error) {
-	_, err := l.conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
-	return transaction{l}, err
+	for waited := time.Now(); ; time.Sleep(beginPause) {
+		_, err := l.conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
+		if resultCode(err) != sqlite3.SQLITE_BUSY || time.Since(waited) > busyLimit {
+			return transaction{l}, err
+		}
+	}
 }
 
 func (t transaction) commit() error {
@@ -29,18 +40,20 @@ func (t transaction) rollback() error {
 	return err
 }
 
-// apart does what is done whole or not at all, without the others' fate.
-func (t transaction) apart(do func(transaction) error) error {
+// apart does what is done whole or not at all, without the others' fate: failed is
+// its own error. err is that the transaction as a whole is lost, as it is where
+// SQLite has taken it back, on a full disk.
+func (t transaction) apart(do func(transaction) error) (failed, err error) {
 	if _, err := t.exec("SAVEPOINT apart"); err != nil {
-		return err
+		return nil, err
 	}
-	if err := do(t); err != nil {
-		_, back := t.exec("ROLLBACK TO apart")
-		_, release := t.exec("RELEASE apart")
-		return errors.Join(err, back, release)
+	if failed = do(t); failed != nil {
+		if _, err := t.exec("ROLLBACK TO apart"); err != nil {
+			return failed, errors.Join(failed, err)
+		}
 	}
-	_, err := t.exec("RELEASE apart")
-	return err
+	_, err = t.exec("RELEASE apart")
+	return failed, err
 }
 
 func (t transaction) exec(statement string, args ...any) (sql.Result, error) {

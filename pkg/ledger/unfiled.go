@@ -59,6 +59,7 @@ func (u *unfiled) refresh(tx transaction) error {
 	if err != nil {
 		return err
 	}
+	first := true // row: each has filed.seq
 	return eachRow(rows, func() error {
 		var filed int64
 		var seq sql.NullInt64
@@ -68,9 +69,10 @@ func (u *unfiled) refresh(tx transaction) error {
 		if err := rows.Scan(&filed, &seq, &id, &digest, &final); err != nil {
 			return err
 		}
-		if filed >= u.last {
+		if first && filed >= u.last {
 			u.forget(filed)
 		}
+		first = false
 		if seq.Valid {
 			u.add(seq.Int64, id.String, [sha256.Size]byte(digest), final.Bool)
 		}

@@ -47,8 +47,9 @@ func (w *writer) close() {
 	<-w.ended
 }
 
-// put returns when the write is durable, or has failed. When ctx ends first, it
-// may be either.
+// put returns when the write is durable, or has failed. Once it is queued ctx does
+// not end the wait, which the disk bounds and the time limit for other processes:
+// somebody who has left must not be told otherwise than what is.
 func (w *writer) put(ctx context.Context, one *write) error {
 	one.done = make(chan error, 1)
 	select {
@@ -68,8 +69,6 @@ func (w *writer) put(ctx context.Context, one *write) error {
 		default:
 			return newError(w.ledger.path, errClosed)
 		}
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
@@ -82,7 +81,7 @@ func (w *writer) run() {
 		case first := <-w.writes:
 			group := w.gather(first, timer)
 			w.commit(group)
-			w.company.answered(len(group), time.Now())
+			w.company.answered(group, time.Now())
 		case <-w.quit:
 			for {
 				select {
@@ -99,14 +98,14 @@ func (w *writer) run() {
 // gather takes what has come, and waits a moment for those who should.
 func (w *writer) gather(first *write, timer *time.Timer) []*write {
 	group := []*write{first}
-	w.company.came()
+	w.company.came(first)
 	timer.Reset(groupWait)
 	defer timer.Stop()
 	for len(group) < groupMost {
 		select {
 		case one := <-w.writes:
 			group = append(group, one)
-			w.company.came()
+			w.company.came(one)
 			continue
 		default:
 		}
@@ -116,7 +115,7 @@ func (w *writer) gather(first *write, timer *time.Timer) []*write {
 		select {
 		case one := <-w.writes:
 			group = append(group, one)
-			w.company.came()
+			w.company.came(one)
 		case <-timer.C:
 			return group
 		}
@@ -155,8 +154,11 @@ func (w *writer) transact(group []*write) ([]Entry, error) {
 		return nil, w.undo(tx, err)
 	}
 	for _, one := range group {
-		if one.do != nil {
-			one.err = tx.apart(one.do)
+		if one.do == nil {
+			continue
+		}
+		if one.err, err = tx.apart(one.do); err != nil {
+			return nil, w.undo(tx, err)
 		}
 	}
 	if err := tx.commit(); err != nil {
