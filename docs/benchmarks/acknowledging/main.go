@@ -2,7 +2,7 @@
 // on the disk before it is acknowledged, with a bare net/http server that decodes
 // the same body, keeps nothing, and answers.
 //
-//	acknowledging [-rounds N] [-seconds N] [-connections N] [-limit R]
+//	acknowledging [-rounds N] [-seconds N] [-connections N] [-limit R] [-p99 D] [-starved R] [-over D]
 //
 // Both servers, and those who send, are in this one process.
 package main
@@ -39,7 +39,10 @@ type options struct {
 	rounds      int
 	seconds     int
 	connections int
-	limit       float64
+	limit       float64 // least ratio of the rates
+	p99         time.Duration
+	starved     float64       // least share of the mean that a connection may have
+	over        time.Duration // most over a plain sync, for one connection
 }
 
 func main() {
@@ -48,6 +51,9 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 3, "seconds that one measurement takes")
 	flag.IntVar(&o.connections, "connections", 64, "connections that send at the same time")
 	flag.Float64Var(&o.limit, "limit", 0, "least ratio of the rates, narada : bare; below it the exit code is 1")
+	flag.DurationVar(&o.p99, "p99", 100*time.Millisecond, "most that narada's 99th percentile may be")
+	flag.Float64Var(&o.starved, "starved", 0.5, "least that a connection may have of the mean of all")
+	flag.DurationVar(&o.over, "over", time.Millisecond, "most that an acknowledgement may take over a plain sync, with one connection")
 	flag.Parse()
 	if flag.NArg() != 0 || o.rounds < 1 || o.seconds < 1 || o.connections < 1 {
 		fmt.Fprintln(os.Stderr, "usage: acknowledging [-rounds N] [-seconds N] [-connections N] [-limit R]")
@@ -109,6 +115,9 @@ func compare(ctx context.Context, o options) (err error) {
 			return err
 		}
 		slices.Sort(listen.latencies)
+		if over := listen.percentile(50) - plain; over > o.over {
+			return fmt.Errorf("an acknowledgement takes %v over a plain sync", over)
+		}
 		fmt.Printf("narada  acknowledges in %v more than the %v of a plain write and sync of 700 bytes (medians)\n",
 			(listen.percentile(50) - plain).Round(10*time.Microsecond), plain.Round(10*time.Microsecond))
 	}
@@ -120,8 +129,13 @@ func compare(ctx context.Context, o options) (err error) {
 	fmt.Printf("narada  filing them after each round took %.1f µs each, which is not in its rate\n", float64(listen.rest.Microseconds())/float64(listen.count))
 	ratio := median(listen.rates) / median(bare.rates)
 	fmt.Printf("narada : bare = %.2f (median of %d rounds, %d connections, GOMAXPROCS=%d)\n", ratio, o.rounds, o.connections, runtime.GOMAXPROCS(0))
-	if ratio < o.limit {
+	switch {
+	case ratio < o.limit:
 		return fmt.Errorf("below the limit of %.2f", o.limit)
+	case listen.percentile(99) > o.p99:
+		return fmt.Errorf("narada's 99th percentile is over %v", o.p99)
+	case listen.fewest < o.starved:
+		return fmt.Errorf("a connection had less than %.2f of the mean", o.starved)
 	}
 	return nil
 }
