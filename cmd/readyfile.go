@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/webhook"
+	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
 // readyFile is the file that tells a script that listen's address answers. A nil
@@ -75,17 +76,8 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.path), ".ready-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing is left there after the rename
-	_, err = f.Write(buf.Bytes())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
 	r.content = buf.Bytes()
-	return os.Rename(f.Name(), r.path)
+	return wholefile.Write(r.path, r.content)
 }
 
 // remove takes the file away, unless another's stands there by now.

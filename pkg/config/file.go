@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
 // maxFile is the most bytes that a config file may have.
@@ -207,18 +209,9 @@ func replaceFile(path string, content []byte) error {
 		return fileError(path, err)
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path, dir = target, filepath.Dir(target) // dotfiles are often links into a repository
+		path = target // dotfiles are often links into a repository
 	}
-	f, err := os.CreateTemp(dir, ".config-*.yaml") // made with mode 0600
-	if err != nil {
-		return fileError(path, err)
-	}
-	defer os.Remove(f.Name()) // nothing is left there after the rename
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fileError(path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := wholefile.Write(path, content); err != nil {
 		return fileError(path, err)
 	}
 	return nil

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
 // Listener is a listen command that runs.
@@ -119,16 +121,7 @@ func (r *Registration) Publish(url string, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.path), ".new-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing is left there after the rename
-	_, err = f.Write(doc)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), r.path+dataSuffix)
+	return wholefile.Write(r.path+dataSuffix, doc)
 }
 
 // Close gives the name back.
