@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -114,14 +115,15 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 
 // giveBack gives the room on the disk back that pruning has left.
 func (l *Ledger) giveBack(ctx context.Context) error {
-	for {
+	for before := int64(math.MaxInt64); ; {
 		var free int64
 		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
 			return newError(l.path, err)
 		}
-		if free == 0 {
+		if free == 0 || free >= before { // or the database gives none back
 			break
 		}
+		before = free
 		err := l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
 		if err != nil {
 			return err
