@@ -228,7 +228,10 @@ func kindOf(c ledger.Delivery, ended bool) string {
 func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 func sourceName(t ledger.Task) string {
-	if t.Source == "callback" {
+	switch {
+	case t.Source == "callback" && t.Cloud != "":
+		return "the request of another task, which was accepted twice"
+	case t.Source == "callback":
 		return "somebody else"
 	}
 	return "narada " + t.Source

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/ledger"
@@ -57,10 +56,4 @@ func (s *session) closeLedger(l *ledger.Ledger) {
 	if err := l.Close(); err != nil {
 		s.talk.Warn("ledger", err.Error())
 	}
-}
-
-// isLedger reports whether err is of the ledger.
-func isLedger(err error) bool {
-	_, ok := errors.AsType[*ledger.Error](err)
-	return ok
 }

@@ -94,21 +94,21 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 }
 
 // take is the sink. A callback for another process's task is taken for that one:
-// it sees it in the ledger.
+// it sees it in the ledger. One that could not be stored is not acknowledged, though
+// the task's own run has its answer.
 func (r *running) take(ctx context.Context, d webhook.Delivery) error {
 	if r.s.talk.Verbose() {
 		r.s.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
 	}
+	var err error
 	if r.ledger != nil {
-		if err := r.ledger.Deliver(ctx, d); err != nil {
-			if !r.isOurs(d.Ticket) {
-				return err
-			}
-			r.s.warnOfLedger(err, "the answer is not kept")
-		}
+		err = r.ledger.Deliver(ctx, d)
+	}
+	if err != nil && r.isOurs(d.Ticket) {
+		r.s.warnOfLedger(err, "the answer is not kept")
 	}
 	r.desk.Offer(runner.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: runner.ByCallback})
-	return nil
+	return err
 }
 
 func (r *running) isOurs(t webhook.Ticket) bool {

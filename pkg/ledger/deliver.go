@@ -225,7 +225,6 @@ func (l *Ledger) blank(tx transaction, condition, id string) error {
 		return err
 	}
 	for seq, body := range bodies {
-		l.blanked.Store(true)
 		if _, err := tx.exec("UPDATE deliveries SET body = ? WHERE seq = ?", body, seq); err != nil {
 			return err
 		}

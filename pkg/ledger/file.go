@@ -9,7 +9,9 @@ const fileStep = 5000
 // file puts the callbacks that have come into the index, and gives tasks that
 // were sent elsewhere their rows. That is not done when a callback comes: it costs
 // more than to store it, and can wait for a quiet moment. A task that has a ticket
-// of its own is not told of by a callback that showed another.
+// of its own is not told of by a callback that showed another; one that shows a
+// task's ticket and names another ID is of a second task, since its request was
+// accepted twice.
 func (l *Ledger) file(ctx context.Context) error {
 	for {
 		more, err := l.hasUnfiled(ctx)
@@ -28,12 +30,14 @@ func (l *Ledger) hasUnfiled(ctx context.Context) (some bool, err error) {
 }
 
 func fileSome(tx transaction) error {
-	const some = "FROM deliveries d, filed WHERE d.seq > filed.seq AND d.seq <= filed.seq + ?1"
+	const some = "d.seq > filed.seq AND d.seq <= filed.seq + ?1"
 	for _, statement := range []string{
-		"INSERT OR IGNORE INTO delivered SELECT request_id, digest, d.seq, final " + some + " ORDER BY request_id",
-		`INSERT INTO tasks (intended, request_id, source, status, way, finished, took)
-			SELECT received, request_id, '` + sourceCallback + `', status, 'callback', iif(final, received, NULL), took ` + some + `
-				AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.path = d.path)
+		"INSERT OR IGNORE INTO delivered SELECT request_id, digest, d.seq, final FROM deliveries d JOIN filed WHERE " + some + " ORDER BY request_id",
+		`INSERT INTO tasks (intended, request_id, source, cloud, prompt, body, status, way, finished, took)
+			SELECT coalesce(o.intended, received), d.request_id, '` + sourceCallback + `', coalesce(o.cloud, ''), coalesce(o.prompt, ''), o.body,
+				d.status, 'callback', iif(final, received, NULL), d.took
+			FROM deliveries d JOIN filed LEFT JOIN tasks o ON o.path = d.path WHERE ` + some + `
+				AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.path = d.path AND t.request_id = d.request_id)
 			ORDER BY d.seq
 			ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
 				status = excluded.status, way = excluded.way, finished = excluded.finished, took = excluded.took

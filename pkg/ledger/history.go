@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
@@ -41,20 +43,54 @@ type Query struct {
 	Status narada.Status
 	Open   bool
 	Since  time.Time      // dispatched since
-	Heard  time.Time      // finished since, or not at all
+	Heard  time.Time      // a callback has come since
 	Grep   *regexp.Regexp // in prompt or request ID
 	Limit  int            // 0: no limit
 }
 
 const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, status, way, intended, coalesce(finished, 0), took, coalesce(path, '')"
 
+// taskPage is how many tasks are read at once.
+const taskPage = 100
+
 // Tasks calls yield for the tasks that are wanted, the newest first, until it
-// returns an error, which Tasks returns. Another error is an *Error.
+// returns an error, which Tasks returns. Another error is an *Error. Nothing is
+// being read while yield runs, which may take its time.
 func (l *Ledger) Tasks(ctx context.Context, q Query, yield func(Task) error) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
-	where, args := []string{"true"}, []any{}
+	count := 0
+	for below := int64(math.MaxInt64); ; {
+		size := taskPage
+		if q.Grep == nil && q.Limit > 0 {
+			size = min(size, q.Limit-count)
+		}
+		page, err := l.taskPage(ctx, q, below, size)
+		if err != nil {
+			return newError(l.path, err)
+		}
+		for _, t := range page {
+			if q.Grep != nil && !q.Grep.MatchString(t.Prompt) && !q.Grep.MatchString(t.RequestID) {
+				continue
+			}
+			if err := yield(t); err != nil {
+				return err
+			}
+			if count++; count == q.Limit {
+				return nil
+			}
+		}
+		if len(page) < size {
+			return nil
+		}
+		below = page[len(page)-1].Number
+	}
+}
+
+// taskPage reads the next tasks below that number; fewer than size are the last.
+func (l *Ledger) taskPage(ctx context.Context, q Query, below int64, size int) ([]Task, error) {
+	where, args := []string{"number < ?"}, []any{below}
 	if q.Status != "" {
 		where, args = append(where, "status = ?"), append(args, q.Status)
 	}
@@ -65,39 +101,23 @@ func (l *Ledger) Tasks(ctx context.Context, q Query, yield func(Task) error) err
 		where, args = append(where, "intended >= ?"), append(args, milliseconds(q.Since))
 	}
 	if !q.Heard.IsZero() {
-		where, args = append(where, "(finished >= ? OR finished IS NULL)"), append(args, milliseconds(q.Heard))
+		where, args = append(where, heardSince), append(args, milliseconds(q.Heard))
 	}
-	rows, err := l.read.QueryContext(ctx, "SELECT "+taskColumns+" FROM tasks WHERE "+strings.Join(where, " AND ")+" ORDER BY number DESC", args...)
+	rows, err := l.read.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM tasks t WHERE %s ORDER BY number DESC LIMIT %d", taskColumns, strings.Join(where, " AND "), size), args...)
 	if err != nil {
-		return newError(l.path, err)
+		return nil, err
 	}
-	errEnough := errors.New("enough")
-	count := 0
-	var stopped error
+	var page []Task
 	err = eachRow(rows, func() error {
 		t, err := scanTask(rows)
-		if err != nil {
-			return err
-		}
-		if q.Grep != nil && !q.Grep.MatchString(t.Prompt) && !q.Grep.MatchString(t.RequestID) {
-			return nil
-		}
-		if stopped = yield(t); stopped != nil {
-			return stopped
-		}
-		if count++; count == q.Limit {
-			return errEnough
-		}
-		return nil
+		page = append(page, t)
+		return err
 	})
-	switch {
-	case stopped != nil:
-		return stopped
-	case err == errEnough:
-		return nil
-	}
-	return newError(l.path, err)
+	return page, err
 }
+
+// heardSince is that a callback of the task has come since.
+const heardSince = "EXISTS (SELECT 1 FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND d.received >= ?)"
 
 type scanner interface{ Scan(...any) error }
 

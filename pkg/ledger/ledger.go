@@ -67,9 +67,9 @@ type Ledger struct {
 
 	unfiled unfiled // the writer's
 
-	// For the keeper: whether callbacks have come since it looked, whether some are
-	// to be filed, and whether secrets have been blanked that are still in the log.
-	busy, waiting, blanked atomic.Bool
+	// For the keeper: whether callbacks have come since it looked, and whether some
+	// are to be filed.
+	busy, waiting atomic.Bool
 
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // of tasks, by path; a cache
@@ -142,6 +142,7 @@ func (l *Ledger) open(ctx context.Context, dir string) error {
 	if l.keep, err = sql.Open("sqlite", dsn(l.path, "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
+	l.keep.SetMaxOpenConns(1) // which notices what others have written
 	l.read, err = sql.Open("sqlite", dsn(l.path, "query_only(1)"))
 	return err
 }
@@ -227,64 +228,3 @@ func (l *Ledger) Size() int64 {
 	}
 	return size
 }
-
-// How often the keeper looks, from which size on the write-ahead log is moved into
-// the database, and from which it is begun anew.
-const (
-	keepTime = 250 * time.Millisecond
-	logMost  = 4 << 20
-	logEnd   = 32 << 20
-	pageSize = 4096 // SQLite's
-)
-
-// keepHouse does beside the writer what would hold it up.
-func (l *Ledger) keepHouse() {
-	ticker := time.NewTicker(keepTime)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-l.quit:
-			return
-		case <-ticker.C:
-		}
-		if l.logSize() > logMost {
-			l.moveLog()
-		}
-		_ = l.writeRefusals(context.Background()) // they are of little use, and none to wait for
-		quiet := !l.busy.Swap(false)
-		if (quiet || l.unfiled.count.Load() > mostUnfiled) && l.waiting.Swap(false) {
-			_ = l.file(context.Background()) // whoever opens the ledger next does it again
-		}
-		if quiet && l.blanked.Swap(false) {
-			_ = l.writer.put(context.Background(), &write{after: emptyLog})
-		}
-	}
-}
-
-// moveLog does what it can without waiting for anybody; the rest is for the next
-// time. Where the log has become long all the same, since the writer always adds
-// to it, the writer begins it anew.
-func (l *Ledger) moveLog() {
-	var busy, pages, moved int64
-	err := l.keep.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
-	if err == nil && pages > logEnd/pageSize {
-		_ = l.writer.put(context.Background(), &write{after: endLog})
-	}
-}
-
-func (l *Ledger) logSize() int64 {
-	info, err := os.Stat(l.path + "-wal")
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-// endLog moves what is left of the log into the database and has the writer begin
-// at its start again: its file does not become smaller, but no larger either. Only
-// the writer can, since while it writes there is always more. It does not wait for
-// those who read: there is another time.
-func endLog(tx transaction) error { return tx.pragma("wal_checkpoint(RESTART)") }
-
-// emptyLog is endLog, and nothing is left in the file.
-func emptyLog(tx transaction) error { return tx.pragma("wal_checkpoint(TRUNCATE)") }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -120,6 +119,12 @@ func theTask(t testing.TB, l *Ledger, id string) Task {
 	return task
 }
 
+func countDeliveries(t testing.TB, l *Ledger) (n int) {
+	t.Helper()
+	must(t, l.read.QueryRow("SELECT count(*) FROM deliveries").Scan(&n))
+	return n
+}
+
 func TestTheFilesAreTheUsersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "narada")
 	l := open(t, dir)
@@ -183,6 +188,67 @@ func TestACallbackProvesWhatTheDispatchDidNotTell(t *testing.T) {
 	deliver(t, l, tk, final("req_1", tk, "42"))
 	if task := theTask(t, l, "req_1"); task.Prompt != "lost" || task.Open() {
 		t.Errorf("got %+v", task)
+	}
+}
+
+// The cloud may accept one request twice. Each task is told of by its own
+// callbacks, in whichever order they and the dispatch's answer come.
+func TestATaskThatWasAcceptedTwice(t *testing.T) {
+	tk := ticket("a")
+	accept := func(l *Ledger, number int64) { must(t, l.Accepted(ctx, number, "req_told")) }
+	own := func(l *Ledger, _ int64) { deliver(t, l, tk, final("req_told", tk, "told")) }
+	other := func(l *Ledger, _ int64) { deliver(t, l, tk, final("req_other", tk, "other")) }
+	file := func(l *Ledger, _ int64) { must(t, l.file(ctx)) }
+	type step = func(*Ledger, int64)
+	for name, steps := range map[string][]step{
+		"the answer first":             {accept, other, own},
+		"the answer first, filed":      {accept, other, file, own},
+		"its own callback first":       {own, accept, other},
+		"its own, the other":           {own, other, accept},
+		"its own, the other, filed":    {own, other, file, accept},
+		"the answer, its own callback": {accept, own, other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, t.TempDir())
+			number := intend(t, l, tk, "p")
+			for _, step := range steps {
+				step(l, number)
+			}
+			for id, source := range map[string]string{"req_told": "run", "req_other": "callback"} {
+				task := theTask(t, l, id)
+				r, err := l.Final(ctx, task)
+				must(t, err)
+				if task.Source != source || task.Prompt != "p" || task.Open() || r.Text() != strings.TrimPrefix(id, "req_") {
+					t.Errorf("%s: %+v with %q", id, task, r.Text())
+				}
+			}
+			if _, err := l.Prune(ctx, Limits{Keep: 1, Before: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+			if n := countDeliveries(t, l); n != 0 {
+				t.Errorf("%d callbacks are left", n)
+			}
+		})
+	}
+}
+
+// The first task of a request proves itself by its callback; what the dispatch
+// tells of the second does not change it.
+func TestTheSecondTaskOfARequest(t *testing.T) {
+	l, tk := open(t, t.TempDir()), ticket("a")
+	number := intend(t, l, tk, "p")
+	deliver(t, l, tk, phase("req_first", tk))
+	deliver(t, l, tk, phase("req_second", tk))
+	must(t, l.file(ctx))
+	must(t, l.Accepted(ctx, number, "req_second"))
+	again := intend(t, l, webhook.Ticket{}, "p")
+	must(t, l.Accepted(ctx, again, "req_second"))
+	deliver(t, l, tk, final("req_second", tk, "second"))
+	if task := theTask(t, l, "req_first"); !task.Open() || task.Number != number {
+		t.Errorf("the first is %+v", task)
+	}
+	if task := theTask(t, l, "req_second"); task.Open() || task.Number != again || task.Prompt != "p" {
+		t.Errorf("the second is %+v", task)
 	}
 }
 
@@ -308,71 +374,6 @@ func TestTwoOfAKindInOneGroup(t *testing.T) {
 	}
 }
 
-func TestSecretsGoWithTheEnd(t *testing.T) {
-	dir := t.TempDir()
-	l, err := Open(ctx, dir, Options{})
-	must(t, err)
-	tk, shared := ticket("a"), ticket("shared")
-	number := intend(t, l, tk, "p")
-	must(t, l.Accepted(ctx, number, "req_1"))
-	deliver(t, l, tk, phase("req_1", tk))
-	deliver(t, l, shared, phase("req_2", shared))
-	before, err := l.Deliveries(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if string(before[0].Body) != phase("req_1", tk) {
-		t.Errorf("a callback of an open task is kept as %s", before[0].Body)
-	}
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	deliver(t, l, shared, final("req_2", shared, "42"))
-	deliver(t, l, tk, strings.Replace(phase("req_1", tk), "input-required", "error", 1)) // late
-	after, err := l.Deliveries(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if want := strings.Replace(final("req_1", tk, "42"), `"`+tk.Secret+`"`, "null", 1); string(after[1].Body) != want {
-		t.Errorf("got %s, want %s", after[1].Body, want)
-	}
-	if got := after[0].Header.Get("Authorization"); got != "***" {
-		t.Errorf("the header is kept as %q", got)
-	}
-	must(t, l.Close())
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	must(t, err)
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		must(t, err)
-		for _, secret := range []string{"secret-of", "header-of"} {
-			if bytes.Contains(content, []byte(secret)) {
-				t.Errorf("%s still has %q in it", filepath.Base(file), secret)
-			}
-		}
-	}
-}
-
-// The log of a process that goes on has no secrets for longer than a moment.
-func TestSecretsGoFromTheLogToo(t *testing.T) {
-	dir := t.TempDir()
-	l, tk := open(t, dir), ticket("a")
-	deliver(t, l, tk, phase("req_1", tk))
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(dir, "*"))
-		must(t, err)
-		found := ""
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			must(t, err)
-			if bytes.Contains(content, []byte(tk.Secret)) {
-				found = file
-			}
-		}
-		if found == "" {
-			break
-		}
-		if time.Since(begun) > 30*time.Second {
-			t.Fatalf("%s still has the secret", found)
-		}
-	}
-}
-
 func TestAnyProcessKnowsTheTickets(t *testing.T) {
 	dir := t.TempDir()
 	l, other := open(t, dir), open(t, dir)
@@ -441,6 +442,9 @@ func TestTasksAreFound(t *testing.T) {
 		must(t, l.Accepted(ctx, numbers[0], fmt.Sprintf("req_%d", i)))
 	}
 	deliver(t, l, ticket("x"), final("req_1", ticket("x"), ""))
+	further := callback(t, ticket("x"), final("req_1", ticket("x"), "again"))
+	further.ReceivedAt = start.Add(time.Minute)
+	must(t, l.Deliver(ctx, further))
 	tests := map[string]struct {
 		query Query
 		want  string
@@ -452,6 +456,9 @@ func TestTasksAreFound(t *testing.T) {
 		"since":   {Query{Since: start.Add(30 * time.Minute)}, "req_2 req_1"},
 		"grep":    {Query{Grep: regexp.MustCompile("(?i)count")}, "req_1 req_0"},
 		"grep ID": {Query{Grep: regexp.MustCompile("req_2")}, "req_2"},
+		"heard":   {Query{Heard: start}, "req_1"},
+		"again":   {Query{Heard: start.Add(time.Second)}, "req_1"},
+		"later":   {Query{Heard: start.Add(time.Hour)}, ""},
 		"nothing": {Query{Status: "moon"}, ""},
 	}
 	for name, test := range tests {
@@ -467,6 +474,29 @@ func TestTasksAreFound(t *testing.T) {
 	must(t, err)
 	if !ok || newest.RequestID != "req_2" {
 		t.Errorf("the newest is %+v", newest)
+	}
+}
+
+// Whoever prints slowly holds nobody up, and gets all.
+func TestTasksAreReadInPages(t *testing.T) {
+	l := open(t, t.TempDir())
+	_, err := l.Intend(ctx, make([]Intent, 2*taskPage+5))
+	must(t, err)
+	for limit, want := range map[int]int{0: 2*taskPage + 5, taskPage + 3: taskPage + 3, 2 * taskPage: 2 * taskPage, 7: 7} {
+		count, last := 0, int64(2*taskPage+6)
+		must(t, l.Tasks(ctx, Query{Limit: limit}, func(task Task) error {
+			if task.Number != last-1 {
+				t.Errorf("%d comes after %d", task.Number, last)
+			}
+			if blocked, err := l.emptyLog(ctx); count == 0 && (blocked || err != nil) {
+				t.Errorf("blocked: %v, %v", blocked, err)
+			}
+			count, last = count+1, task.Number
+			return nil
+		}))
+		if count != want {
+			t.Errorf("limit %d: %d tasks, want %d", limit, count, want)
+		}
 	}
 }
 
@@ -495,49 +525,6 @@ func TestRefusedCallbacksAreBounded(t *testing.T) {
 	}
 }
 
-func TestPrune(t *testing.T) {
-	tests := map[string]struct {
-		limits Limits
-		want   string
-	}{
-		"by age":           {Limits{Before: start.Add(90 * time.Minute)}, "req_4 req_3 req_2 req_0"},
-		"by number":        {Limits{Keep: 2}, "req_4 req_3 req_0"},
-		"both":             {Limits{Keep: 1, Before: start.Add(150 * time.Minute)}, "req_4 req_0"},
-		"nothing":          {Limits{}, "req_4 req_3 req_2 req_1 req_0"},
-		"open ones too":    {Limits{Keep: 1, Open: true}, "req_4"},
-		"more than are":    {Limits{Keep: 10}, "req_4 req_3 req_2 req_1 req_0"},
-		"before the first": {Limits{Before: start}, "req_4 req_3 req_2 req_1 req_0"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			l := open(t, t.TempDir())
-			for i := range 5 {
-				numbers, err := l.Intend(ctx, []Intent{{At: start.Add(time.Duration(i) * time.Hour), Ticket: ticket(fmt.Sprint(i))}})
-				must(t, err)
-				id := fmt.Sprintf("req_%d", i)
-				must(t, l.Accepted(ctx, numbers[0], id))
-				if i > 0 { // the first goes on
-					deliver(t, l, ticket(fmt.Sprint(i)), final(id, ticket(fmt.Sprint(i)), "42"))
-				}
-			}
-			count, err := l.Prune(ctx, test.limits)
-			must(t, err)
-			var ids []string
-			for _, task := range tasks(t, l, Query{}) {
-				ids = append(ids, task.RequestID)
-			}
-			if got := strings.Join(ids, " "); got != test.want || int(count) != 5-len(ids) {
-				t.Errorf("%d went, left are %q, want %q", count, got, test.want)
-			}
-			var deliveries int
-			must(t, l.read.QueryRow("SELECT count(*) FROM deliveries").Scan(&deliveries))
-			if finished := len(ids) - strings.Count(test.want, "req_0"); deliveries != finished {
-				t.Errorf("%d callbacks are left, want %d", deliveries, finished)
-			}
-		})
-	}
-}
-
 // Another process files and prunes: what was filed stays so.
 func TestWhatIsFiledStaysSo(t *testing.T) {
 	l := open(t, t.TempDir())
@@ -560,79 +547,4 @@ func TestWhatIsFiledStaysSo(t *testing.T) {
 	if last, err := l.Last(ctx); err != nil || last != 4 {
 		t.Errorf("the next has the number %d, %v", last, err)
 	}
-}
-
-// A callback of another process finds its moment while there is much to prune.
-func TestPruningLeavesOthersTheirTurn(t *testing.T) {
-	dir := t.TempDir()
-	l, other := open(t, dir), open(t, dir)
-	intents := make([]Intent, 20*pruneStep)
-	for i := range intents {
-		intents[i] = Intent{At: start, Body: make([]byte, 1000)}
-	}
-	_, err := l.Intend(ctx, intents)
-	must(t, err)
-	pruned := make(chan error, 1)
-	go func() {
-		_, err := l.Prune(ctx, Limits{Keep: 1, Open: true})
-		pruned <- err
-	}()
-	meanwhile := 0
-	for done := false; !done; meanwhile++ {
-		deliver(t, other, ticket("a"), final(fmt.Sprint("req_", meanwhile), ticket("a"), "42"))
-		select {
-		case err := <-pruned:
-			must(t, err)
-			done = true
-		default:
-		}
-	}
-	if meanwhile < 10 {
-		t.Errorf("%d callbacks only were stored meanwhile", meanwhile)
-	}
-}
-
-func TestPruneGivesTheRoomBack(t *testing.T) {
-	l := open(t, t.TempDir())
-	text := strings.Repeat("x", 100_000)
-	for i := range 20 {
-		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), text))
-	}
-	must(t, l.file(ctx))
-	before := l.Size()
-	if _, err := l.Prune(ctx, Limits{Keep: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if after := l.Size(); after > before/4 {
-		t.Errorf("%d bytes before, %d after", before, after)
-	}
-}
-
-// A writer that has no pause would have the log grow for ever.
-func TestTheLogIsBegunAnew(t *testing.T) {
-	l := open(t, t.TempDir())
-	grow := func() {
-		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-			_, err := tx.exec("INSERT INTO tasks (intended, source, status, body) VALUES (0, '', '', zeroblob(?))", logEnd/4)
-			return err
-		}}))
-	}
-	for range 6 {
-		grow()
-	}
-	size := l.logSize()
-	if size <= logEnd {
-		t.Fatalf("the log has %d bytes only", size)
-	}
-	// The keeper may be at it in the same moment, and nobody waits for anybody.
-	for range 100 {
-		l.moveLog()
-		grow()
-		again := l.logSize()
-		if again == size {
-			return
-		}
-		size = again
-	}
-	t.Errorf("the log has grown to %d bytes, and grows", size)
 }

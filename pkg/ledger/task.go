@@ -67,7 +67,8 @@ func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 			FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
 			return err
 		}
-		if _, err := tx.exec("DELETE FROM tasks WHERE request_id = ? AND source = ? AND number <> ?", id, sourceCallback, number); err != nil {
+		if _, err := tx.exec(`DELETE FROM tasks WHERE request_id = ?2 AND source = ?3 AND number <> ?1
+			AND EXISTS (SELECT 1 FROM tasks t WHERE t.number = ?1 AND t.request_id IS NULL)`, number, id, sourceCallback); err != nil {
 			return err
 		}
 		_, err := tx.exec("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
@@ -106,7 +107,8 @@ func (l *Ledger) Polled(ctx context.Context, r *narada.Result, at time.Time) err
 const sourceCallback = "callback"
 
 // noteTask writes down what a callback tells of the task whose ticket it showed.
-// What it tells of one that was sent elsewhere is filed later.
+// What it tells of another is filed later: of one that was sent elsewhere, or that
+// came of the same request, which was accepted twice.
 func (l *Ledger) noteTask(tx transaction, a *arrival) error {
 	if l.isShared(a.Ticket.Path) {
 		return nil
@@ -114,7 +116,7 @@ func (l *Ledger) noteTask(tx transaction, a *arrival) error {
 	finished := sql.NullInt64{Int64: milliseconds(a.ReceivedAt), Valid: a.Result.Final()}
 	_, err := tx.exec(`UPDATE tasks SET status = ?2, way = 'callback', finished = ?3, took = ?4,
 			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
-		WHERE path = ?1 AND finished IS NULL`, a.Ticket.Path, string(a.Result.Status), finished, a.Result.Duration().Milliseconds(), a.id)
+		WHERE path = ?1 AND finished IS NULL AND (request_id IS NULL OR request_id = ?5)`, a.Ticket.Path, string(a.Result.Status), finished, a.Result.Duration().Milliseconds(), a.id)
 	return err
 }
 

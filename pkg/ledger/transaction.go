@@ -72,6 +72,19 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 	return prepared.Query(args...)
 }
 
+// checkpoint moves the log into the database, so far as the mode says: TRUNCATE,
+// for one. blocked is that somebody reads or writes and that it has not all been
+// done, for which it does not wait.
+func (t transaction) checkpoint(mode string) (blocked bool, err error) {
+	rows, err := t.query("PRAGMA wal_checkpoint(" + mode + ")")
+	if err != nil {
+		return resultCode(err) == sqlite3.SQLITE_BUSY, err
+	}
+	var pages, moved int64
+	err = eachRow(rows, func() error { return rows.Scan(&blocked, &pages, &moved) })
+	return blocked, err
+}
+
 // pragma runs a pragma and does not look at what it answers.
 func (t transaction) pragma(text string) error {
 	rows, err := t.query("PRAGMA " + text)
