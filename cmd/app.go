@@ -38,7 +38,8 @@ type App struct {
 	Random io.Reader                        // cryptographic
 	Build  Build
 
-	start time.Time // of the command: time limits count from here
+	start    time.Time // of the command: time limits count from here
+	patience patience
 }
 
 // Main runs the program and returns its exit code. A program that a signal ended
@@ -56,13 +57,17 @@ func Main(build Build) int {
 	}
 	ctx, stop := context.Background(), func() {}
 	if wanted(app.Args) != nil { // else it has ended before a signal could be caught
-		ctx, stop = catchSignals(ctx)
+		ctx, stop = catchSignals(ctx, &app.patience)
 	}
 	code := app.Run(ctx)
 	switch code {
 	case codeSignal:
 		stop()
-		dieOf(signalOf(ctx))
+		s := signalOf(ctx)
+		if s == nil { // a command has taken it as a wish
+			s = os.Interrupt
+		}
+		dieOf(s)
 	case codePipe:
 		stop()
 		dieOf(syscall.SIGPIPE)

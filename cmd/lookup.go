@@ -68,7 +68,7 @@ func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, i
 	if wait && kept != nil {
 		l.watchLedger(ctx)
 	}
-	l.unlook = l.poller.LookBefore(ctx)
+	l.unlook = l.poller.LookBefore(ctx, func() []string { return ids })
 	for _, id := range ids {
 		t := l.tasks[id]
 		stop := func() {}

@@ -81,7 +81,14 @@ func (r *record) ended(answer runner.Answer, err error) {
 
 func (r *record) refused() {
 	if r.kept() {
-		r.warn(r.ledger.Refused(context.Background(), r.number, time.Now()))
+		r.warn(r.ledger.Refused(context.Background(), r.number, "", time.Now()))
+	}
+}
+
+// refusedFor writes down that the task was not accepted, and never will be.
+func (r *record) refusedFor(failure string) {
+	if r.kept() {
+		r.warn(r.ledger.Refused(context.Background(), r.number, failure, time.Now()))
 	}
 }
 

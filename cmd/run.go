@@ -2,25 +2,19 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
 type runOptions struct {
-	task    taskFlags
-	out     outputFlags
-	catch   catchFlags
-	via     string
-	sandbox bool
-	rules   string
+	task   taskFlags
+	out    outputFlags
+	answer answerFlags
 }
 
 func newRun(s *session) *cobra.Command {
@@ -59,11 +53,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 	o.task.add(cmd)
 	o.out.add(cmd)
 	addWaiting(cmd)
-	cmd.Flags().StringVar(&o.via, "via", "auto", "`way` that the answer comes: auto, callback or poll")
-	o.catch.add(cmd)
-	cmd.Flags().BoolVar(&o.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")
-	cmd.Flags().StringVar(&o.rules, "rules", "", "rules `file` of the sandbox")
-	_ = cmd.RegisterFlagCompletionFunc("via", cobra.FixedCompletions([]string{"auto", "callback", "poll"}, cobra.ShellCompDirectiveNoFileComp))
+	o.answer.add(cmd)
 	return cmd
 }
 
@@ -78,10 +68,10 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	if err != nil {
 		return err
 	}
-	if err := o.check(s); err != nil {
+	if err := o.answer.check(); err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.sandbox}, args)
+	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.answer.sandbox}, args)
 	if err != nil {
 		return err
 	}
@@ -92,26 +82,26 @@ func runRun(ctx context.Context, s *session, o *runOptions, args []string) error
 	}
 	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
 	defer cancel()
-	cloud, stop, err := o.cloud(ctx, s)
+	cloud, stop, err := o.answer.cloud(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	endpoint, err := o.endpoint(s)
+	endpoint, err := o.answer.endpoint(s)
 	if err != nil {
 		return err
 	}
-	if err := o.checkLocal(endpoint, cloud); err != nil {
+	if err := o.answer.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
 	var kept *ledger.Ledger // a sandbox's tasks go with it
-	if !o.sandbox {
+	if !o.answer.sandbox {
 		kept = s.openLedgerIfPossible(ctx, ledger.Options{})
 		defer s.closeLedger(kept)
 	}
 	r := newRunning(s, cloud, kept)
 	defer r.close()
-	if err := r.open(ctx, endpoint, o.via); err != nil {
+	if err := r.open(ctx, endpoint, o.answer.via); err != nil {
 		return err
 	}
 	if err := s.upload(ctx, cloud, plan); err != nil {
@@ -141,63 +131,11 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 	} else {
 		err = run()
 	}
-	if o.sandbox {
+	if o.answer.sandbox {
 		fate = fateSandbox
 	}
 	if err != nil {
 		return s.unanswered(p, err, fate, s.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
 	}
 	return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
-}
-
-// check finds flags that do not go together.
-func (o *runOptions) check(s *session) error {
-	switch {
-	case o.via != "auto" && o.via != "callback" && o.via != "poll":
-		return usageError("", "--via: %q is not auto, callback or poll", o.via)
-	case o.via == "poll" && o.catch.own():
-		return usageError("leave one of them out", "--via poll opens no endpoint, and an address for one was given")
-	case o.rules != "" && !o.sandbox:
-		return usageError("add --sandbox", "--rules is for the sandbox")
-	}
-	return nil
-}
-
-// endpoint says how to open an endpoint, nil for not at all.
-func (o *runOptions) endpoint(s *session) (*tunnel.Config, error) {
-	switch {
-	case o.via == "poll":
-		return nil, nil
-	case o.sandbox && !o.catch.own():
-		return &tunnel.Config{Loopback: true, PathPrefix: inbox.Prefix}, nil
-	}
-	t, ok, err := s.endpointConfig(&o.catch, o.via == "callback")
-	switch {
-	case err != nil:
-		return nil, err
-	case ok:
-		return &t, nil
-	case o.via == "callback":
-		return nil, &exitError{code: codeEndpoint, text: "there is no way to open a callback endpoint: no ngrok authtoken",
-			next: "set NGROK_AUTHTOKEN, or give an address of your own: --public-url URL --addr HOST:PORT"}
-	}
-	s.talk.Info("polling", fmt.Sprintf("no ngrok authtoken, so no callback endpoint: polling every %s", s.duration(config.PollInterval)))
-	return nil, nil
-}
-
-// cloud returns the API to run against: the sandbox, or the one of the settings.
-func (o *runOptions) cloud(ctx context.Context, s *session) (*cloud, func(), error) {
-	if o.sandbox {
-		return s.startSandbox(ctx, o.rules)
-	}
-	c, err := s.cloud()
-	return c, func() {}, err
-}
-
-// checkLocal refuses a loopback callback address for an API that is not here.
-func (o *runOptions) checkLocal(endpoint *tunnel.Config, c *cloud) error {
-	if endpoint != nil && endpoint.Loopback && c.baseURL.Scheme == "https" {
-		return usageError("leave --local out, or use --sandbox", "--local: %s cannot reach an address of this machine", c.baseURL.Host)
-	}
-	return nil
 }

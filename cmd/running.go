@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/config"
@@ -29,8 +30,10 @@ type running struct {
 	others sync.WaitGroup // goroutines that follow events and the ledger
 	quit   context.CancelFunc
 
+	many bool          // tasks: what befalls one of them is a detail
 	deaf chan struct{} // closed when no callback can come any more
 
+	warned  atomic.Bool // of failing status calls, with many tasks
 	mu      sync.Mutex
 	refused map[string]error // IDs whose status calls were given up
 	issued  map[string]bool  // paths of tickets
@@ -178,19 +181,13 @@ func eventText(text string, e tunnel.Event) string {
 
 // run dispatches the request, with a ticket if there is an endpoint, and waits.
 func (r *running) run(ctx context.Context, request *narada.Request, prompt string) (runner.Answer, error) {
-	t := runner.Task{Request: request}
+	t, forget, err := r.issue(request)
+	if err != nil {
+		return runner.Answer{}, err
+	}
+	defer forget()
 	if r.inbox != nil {
-		ticket, err := r.inbox.Issue()
-		if err != nil {
-			return runner.Answer{}, err
-		}
-		request.CallbackURL, request.CallbackSecret = r.inbox.URL(ticket), ticket.Secret
-		request.CallbackHeaders = callbackHeaders(ticket)
-		r.s.hideTicket(ticket)
-		t.Ticket, t.Deaf = ticket, r.deaf
-		r.mu.Lock()
-		r.issued[ticket.Path] = true
-		r.mu.Unlock()
+		r.s.hideTicket(t.Ticket)
 	}
 	o := newRunObserver(r.s.talk, r.s.intend(r.ledger, "run", r.cloud, request, prompt, t.Ticket))
 	defer o.stop()
@@ -199,9 +196,39 @@ func (r *running) run(ctx context.Context, request *narada.Request, prompt strin
 	return answer, err
 }
 
+// issue makes a task of the request, with a ticket if there is an endpoint. forget
+// is called when its callbacks are no longer ours.
+func (r *running) issue(request *narada.Request) (t runner.Task, forget func(), err error) {
+	t.Request = request
+	if r.inbox == nil {
+		return t, func() {}, nil
+	}
+	ticket, err := r.inbox.Issue()
+	if err != nil {
+		return t, nil, err
+	}
+	request.CallbackURL, request.CallbackSecret = r.inbox.URL(ticket), ticket.Secret
+	request.CallbackHeaders = callbackHeaders(ticket)
+	t.Ticket, t.Deaf = ticket, r.deaf
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.issued[ticket.Path] = true
+	return t, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.issued, ticket.Path)
+		if r.ledger != nil { // which knows it, should a callback come again
+			r.inbox.Withdraw(ticket)
+		}
+	}, nil
+}
+
 func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
 	if gaveUp {
 		r.giveUpPolling(id, err)
+		return
+	}
+	if r.many && inARow == 3 && r.warned.Swap(true) { // it was said of another
 		return
 	}
 	r.s.pollFailing(err, inARow)
@@ -217,6 +244,9 @@ func (r *running) giveUpPolling(id string, err error) {
 		return
 	}
 	r.refused[id] = err
+	if r.many && len(r.refused) > 1 {
+		return // it was said
+	}
 	r.s.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
 }
 

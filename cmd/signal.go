@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,9 +26,38 @@ func (e *signalError) Error() string {
 // errPipe reports whether err is that nobody reads our stdout any more.
 func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
+// patience lets a command that has much under way take the first SIGINT as a wish
+// to come to an end.
+type patience struct {
+	mu    sync.Mutex
+	asked chan struct{}
+	heard bool
+}
+
+// wish returns a channel that the first SIGINT from now on closes, which then has no
+// other effect.
+func (p *patience) wish() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = make(chan struct{})
+	return p.asked
+}
+
+// take reports whether the signal is such a wish.
+func (p *patience) take(s os.Signal) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s != os.Interrupt || p.asked == nil || p.heard {
+		return false
+	}
+	p.heard = true
+	close(p.asked)
+	return true
+}
+
 // catchSignals ends the context on SIGINT, SIGTERM and, where it is not ignored
 // (nohup), SIGHUP. A second signal ends the program at once.
-func catchSignals(parent context.Context) (ctx context.Context, stop func()) {
+func catchSignals(parent context.Context, p *patience) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 2)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -44,6 +74,9 @@ func catchSignals(parent context.Context) (ctx context.Context, stop func()) {
 		for {
 			select {
 			case s := <-caught:
+				if p.take(s) {
+					continue
+				}
 				if ctx.Err() != nil {
 					dieOf(s)
 				}

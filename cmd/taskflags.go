@@ -42,17 +42,25 @@ type taskFlags struct {
 	flags *pflag.FlagSet // which of them were given
 }
 
+// add adds the flags of a command that submits one task.
 func (t *taskFlags) add(cmd *cobra.Command) {
+	t.addDefaults(cmd)
+	f := cmd.Flags()
+	f.StringVar(&t.promptFile, "prompt-file", "", "read the prompt from `file`; - is stdin")
+	f.BoolVar(&t.newSession, "new-session", false, "start a cloud browser session for the task, and stop it after (run only)")
+	f.BoolVar(&t.curl, "curl", false, "print the request as a curl command, secrets as environment variables, and send nothing")
+}
+
+// addDefaults adds the flags that can be for many tasks.
+func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	f := cmd.Flags()
 	t.flags = f
-	f.StringVar(&t.promptFile, "prompt-file", "", "read the prompt from `file`; - is stdin")
 	f.StringVar(&t.file, "task", "", "read the task from `file` (YAML or JSON); - is stdin; other flags win over it")
 	f.String("agent", "", "`agent` that does it: operator, operator-mini, core, core-mini, generalist, or an Agent Studio agent's name")
 	f.BoolVar(&t.raw, "raw", false, "send the prompt as typed, without an agent's prefix")
 	f.String("window", "", "`ID` of the browser window to run in")
 	f.StringVar(&t.mode, "mode", "", "`where` it runs: client, cloud or cloud_browser")
 	f.StringVar(&t.session, "cloud-session", "", "`ID` of the cloud browser session to run in")
-	f.BoolVar(&t.newSession, "new-session", false, "start a cloud browser session for the task, and stop it after (run only)")
 	f.StringVar(&t.schema, "schema", "", "ask for data that fits the JSON Schema in `file`, and check the answer against it")
 	f.BoolVar(&t.noValidate, "no-validate", false, "do not check the answer against the schema")
 	f.StringArrayVar(&t.attach, "attach", nil, "upload `file` and attach it")
@@ -72,7 +80,6 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 	f.String("time-zone", "", "time `zone` of the task, as Europe/Berlin")
 	f.StringArrayVar(&t.fields, "field", nil, "another field of the request, as `NAME=JSON`; JSON may be file:PATH (repeatable)")
 	f.BoolVar(&t.dryRun, "dry-run", false, "print the request, secrets masked, and send nothing")
-	f.BoolVar(&t.curl, "curl", false, "print the request as a curl command, secrets as environment variables, and send nothing")
 	for name, values := range map[string][]string{
 		"agent":     {"operator", "operator-mini", "core", "core-mini", "generalist"},
 		"mode":      {string(narada.ModeClient), string(narada.ModeCloud), string(narada.ModeCloudBrowser)},
@@ -88,12 +95,9 @@ func (t *taskFlags) previews() bool { return t.dryRun || t.curl }
 // plan makes a request of the flags, the settings and the prompt, wherever that
 // comes from. rest is what the command adds to the task.
 func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan, error) {
-	var file *task.File
-	var err error
-	if t.file != "" {
-		if file, err = task.ReadFile(t.file, &s.source); err != nil {
-			return nil, err
-		}
+	file, err := s.taskFile(t)
+	if err != nil {
+		return nil, err
 	}
 	prompt, err := task.ReadPrompt(task.PromptFrom{
 		Args: args, File: t.promptFile, StdinTerminal: s.app.StdinTerminal, Task: file,
@@ -101,15 +105,38 @@ func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan,
 	if err != nil {
 		return nil, err
 	}
+	spec, err := s.spec(t, rest, file)
+	if err != nil {
+		return nil, err
+	}
+	spec.Prompt = prompt
+	plan, err := spec.Plan(&s.source)
+	if err != nil {
+		return nil, err
+	}
+	s.redactor.Hide(plan.Secrets...)
+	return plan, nil
+}
+
+// taskFile reads --task; nil when there is none.
+func (s *session) taskFile(t *taskFlags) (*task.File, error) {
+	if t.file == "" {
+		return nil, nil
+	}
+	return task.ReadFile(t.file, &s.source)
+}
+
+// spec is a task as the flags and the settings have it, without a prompt.
+func (s *session) spec(t *taskFlags, rest task.Spec, file *task.File) (spec task.Spec, err error) {
 	agent, zone, window := s.settings.Get(config.Agent), s.settings.Get(config.TimeZone), s.settings.Get(config.BrowserWindowID)
 	if !zone.Set() {
 		zone.Text = task.MachineZone(s.app.getenv)
 	}
 	if err := checkOrigins(agent, zone); err != nil {
-		return nil, err
+		return spec, err
 	}
-	spec := rest
-	spec.File, spec.Prompt, spec.Raw = file, prompt, t.raw
+	spec = rest
+	spec.File, spec.Raw = file, t.raw
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
 	spec.TimeZone, spec.ZoneFlag = zone.Text, zone.Layer == config.LayerFlag
@@ -125,12 +152,7 @@ func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan,
 	spec.SecretVars, spec.Context, spec.AllowEnv, spec.Fields = t.secretVars, t.context, t.allowEnv, t.fields
 	spec.MCP, spec.ChatHistory, spec.Credentials = t.mcp, t.chatHistory, t.credentials
 	spec.TraceContext = s.app.getenv(task.TraceContextVariable)
-	plan, err := spec.Plan(&s.source)
-	if err != nil {
-		return nil, err
-	}
-	s.redactor.Hide(plan.Secrets...)
-	return plan, nil
+	return spec, nil
 }
 
 // checkOrigins finds what is wrong with settings that a flag did not give, and

@@ -120,6 +120,13 @@ func (i *Inbox) Admit(t webhook.Ticket) {
 	i.tickets[t.Path] = t
 }
 
+// Withdraw forgets t: what shows it from now on is accepted if the Book knows it.
+func (i *Inbox) Withdraw(t webhook.Ticket) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.tickets, t.Path)
+}
+
 // URL is where callbacks for t go.
 func (i *Inbox) URL(t webhook.Ticket) string { return i.address(t.Path) }
 

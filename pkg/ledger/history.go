@@ -27,9 +27,14 @@ type Task struct {
 	DispatchedAt time.Time
 	FinishedAt   time.Time     // when the end was heard of here; zero while the task is open
 	Took         time.Duration // that the task ran, as the cloud says; 0 when it does not
+	Failure      string        // why a task of a batch was not accepted and never will be
 
 	path string
 }
+
+// TicketPath is the path of the task's own ticket, "" when it has none on this
+// machine.
+func (t Task) TicketPath() string { return t.path }
 
 // Takes reports whether a callback that showed the ticket of that path may tell of
 // the task: it is the task's own, or the task has none on this machine.
@@ -48,7 +53,7 @@ type Query struct {
 	Limit  int            // 0: no limit
 }
 
-const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, status, way, intended, coalesce(finished, 0), took, coalesce(path, '')"
+const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, status, way, intended, coalesce(finished, 0), took, failure, coalesce(path, '')"
 
 // taskPage is how many tasks are read at once.
 const taskPage = 100
@@ -121,10 +126,10 @@ const heardSince = "EXISTS (SELECT 1 FROM delivered i JOIN deliveries d ON d.seq
 
 type scanner interface{ Scan(...any) error }
 
-func scanTask(row scanner) (Task, error) {
+func scanTask(row scanner, more ...any) (Task, error) {
 	var t Task
 	var intended, finished, took int64
-	err := row.Scan(&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Prompt, &t.Status, &t.Way, &intended, &finished, &took, &t.path)
+	err := row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Prompt, &t.Status, &t.Way, &intended, &finished, &took, &t.Failure, &t.path}, more...)...)
 	t.DispatchedAt, t.Took = fromMilliseconds(intended), time.Duration(took)*time.Millisecond
 	if finished != 0 {
 		t.FinishedAt = fromMilliseconds(finished)

@@ -256,7 +256,7 @@ func TestPollsAndRefusalsEndTasks(t *testing.T) {
 	l := open(t, t.TempDir())
 	polled, refused := intend(t, l, ticket("a"), "polled"), intend(t, l, ticket("b"), "refused")
 	must(t, l.Accepted(ctx, polled, "req_1"))
-	must(t, l.Refused(ctx, refused, start))
+	must(t, l.Refused(ctx, refused, "", start))
 	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
 	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","response":{"text":"no"},"completedAt":"2026-01-02T03:04:05Z"}`))
 	must(t, err)

@@ -47,6 +47,9 @@ func (l *Ledger) Prune(ctx context.Context, limits Limits) (count int64, err err
 	if count == 0 {
 		return 0, nil
 	}
+	if err := l.paced(ctx, pruneBatches); err != nil {
+		return count, err
+	}
 	return count, l.giveBack(ctx)
 }
 

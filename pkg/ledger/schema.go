@@ -78,6 +78,27 @@ var migrations = []string{
 		header      TEXT NOT NULL
 	);
 	CREATE INDEX refusals_path ON refusals (path, seq);`,
+
+	// The lines of batches that were sent, each with the newest task of it. failure is
+	// why a task was not accepted and never will be.
+	`ALTER TABLE tasks ADD COLUMN failure TEXT NOT NULL DEFAULT '';
+	CREATE TABLE batches (
+		number      INTEGER PRIMARY KEY,
+		name        TEXT NOT NULL UNIQUE,
+		begun       INTEGER NOT NULL,
+		input       TEXT NOT NULL,
+		cloud       TEXT NOT NULL,
+		lines       INTEGER NOT NULL
+	);
+	CREATE TABLE items (
+		batch       INTEGER NOT NULL,
+		key         BLOB NOT NULL,
+		line        INTEGER NOT NULL,
+		id          TEXT NOT NULL,
+		task        INTEGER NOT NULL,
+		PRIMARY KEY (batch, key)
+	) WITHOUT ROWID;
+	CREATE INDEX items_line ON items (batch, line, key);`,
 }
 
 var errNewer = errors.New("a newer version of narada has written it")

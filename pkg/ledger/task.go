@@ -25,6 +25,7 @@ type Intent struct {
 	Body   json.RawMessage // the request, its secrets masked
 	Ticket webhook.Ticket  // zero: no callback comes to this machine
 	At     time.Time
+	Item   Item // the line of a batch that it is of; zero: none
 }
 
 // Intend writes down that the tasks are about to be sent, and returns their
@@ -42,6 +43,9 @@ func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) 
 				return err
 			}
 			if numbers[i], err = r.LastInsertId(); err != nil {
+				return err
+			}
+			if err := intent.Item.insert(tx, numbers[i]); err != nil {
 				return err
 			}
 		}
@@ -77,11 +81,12 @@ func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 	}})
 }
 
-// Refused writes down that the task with that number was not accepted.
-func (l *Ledger) Refused(ctx context.Context, number int64, at time.Time) error {
+// Refused writes down that the task with that number was not accepted; failure is
+// why it never will be, "" when it may be another time.
+func (l *Ledger) Refused(ctx context.Context, number int64, failure string, at time.Time) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
-		_, err := tx.exec("UPDATE tasks SET status = ?, finished = ? WHERE number = ? AND finished IS NULL AND request_id IS NULL",
-			StatusRefused, milliseconds(at), number)
+		_, err := tx.exec("UPDATE tasks SET status = ?, finished = ?, failure = ? WHERE number = ? AND finished IS NULL AND request_id IS NULL",
+			StatusRefused, milliseconds(at), failure, number)
 		return err
 	}})
 }

@@ -141,17 +141,21 @@ func single(list []member, name string) (json.RawMessage, error) {
 // every other byte as it was.
 func cut(doc []byte, list []member, name string) []byte {
 	for i, m := range list {
-		if !strings.EqualFold(m.name, name) {
-			continue
+		if strings.EqualFold(m.name, name) {
+			return cutAt(doc, list, i)
 		}
-		from, to := m.start, m.end
-		switch {
-		case i+1 < len(list): // with the comma after it
-			to = list[i+1].start
-		case i > 0: // with the comma before it
-			from = list[i-1].end
-		}
-		return append(append([]byte(nil), doc[:from]...), doc[to:]...)
 	}
 	return append([]byte(nil), doc...)
+}
+
+// cutAt returns doc without its i-th member.
+func cutAt(doc []byte, list []member, i int) []byte {
+	from, to := list[i].start, list[i].end
+	switch {
+	case i+1 < len(list): // with the comma after it
+		to = list[i+1].start
+	case i > 0: // with the comma before it
+		from = list[i-1].end
+	}
+	return append(append([]byte(nil), doc[:from]...), doc[to:]...)
 }

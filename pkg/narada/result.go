@@ -140,6 +140,21 @@ func ParseCallback(body []byte) (result *Result, secret string, err error) {
 	return r, secret, nil
 }
 
+// WithoutMembers returns the JSON object doc without the members of those names, and
+// with every other byte as it was.
+func WithoutMembers(doc json.RawMessage, names ...string) (json.RawMessage, error) {
+	list, err := members(doc)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range list {
+		if slices.Contains(names, m.name) {
+			return WithoutMembers(cutAt(doc, list, i), names...)
+		}
+	}
+	return doc, nil
+}
+
 // ReplaceSecret returns a callback's body with secret as the value of its
 // top-level member of that name, in any case of letters, and every other byte as
 // it was; "" is null. A body without such a member is returned as it is. The error says that

@@ -62,7 +62,7 @@ func (r *Runner) dispatch(ctx context.Context, request *narada.Request) *dispatc
 }
 
 func (r *Runner) send(ctx, calls context.Context, request *narada.Request, d *dispatching) (string, *narada.DispatchError) {
-	intervals := newBackoff(Pace{3 * resendFirst, resendMost})
+	intervals := newBackoff(resendFirst, resendMost)
 	start := time.Now()
 	failure := &narada.DispatchError{Err: context.Cause(ctx)}
 	for ctx.Err() == nil {
@@ -85,6 +85,9 @@ func (r *Runner) send(ctx, calls context.Context, request *narada.Request, d *di
 			break
 		}
 		if !worthwhile(ctx, failure, start, pause) || !d.pause(ctx, calls, resend{failure, pause}) {
+			break
+		}
+		if r.Again != nil && r.Again(ctx) != nil {
 			break
 		}
 		d.again.Store(true)

@@ -13,21 +13,28 @@ import (
 )
 
 // Pace is how often a task is asked for: First after it is watched, then ever
-// more seldom, up to Most.
+// more seldom, up to Most. Between two calls, whichever tasks they are for, is at
+// least Gap.
 type Pace struct {
-	First, Most time.Duration
+	First, Most, Gap time.Duration
 }
 
 // Paces for a poll interval: polling alone, and polling beside an endpoint that
-// callbacks should come in at.
-func PaceAlone(interval time.Duration) Pace  { return Pace{interval, 5 * interval} }
-func PaceBeside(interval time.Duration) Pace { return Pace{5 * interval, 20 * interval} }
+// callbacks should come in at. With many tasks there are at most 30 calls in an
+// interval, or 6, and at least two in a second.
+func PaceAlone(interval time.Duration) Pace {
+	return Pace{interval, 5 * interval, min(interval/30, mostGap)}
+}
+func PaceBeside(interval time.Duration) Pace {
+	return Pace{5 * interval, 20 * interval, min(interval/6, mostGap)}
+}
 
 const (
 	growth       = 1.25             // of the interval, from poll to poll
 	callLimit    = 30 * time.Second // for one status call
 	mostInFlight = 8                // status calls at once, for all tasks together
 	mostRetry    = 5 * time.Minute  // that a Retry-After is obeyed for
+	mostGap      = 500 * time.Millisecond
 )
 
 // PollerOptions say what a Poller does.
@@ -57,6 +64,7 @@ type Poller struct {
 	watched  map[string]*watch
 	inFlight int
 	notUntil time.Time // for all tasks: the cloud said how long it wants to be left alone
+	next     time.Time // the gap after the newest call is over
 }
 
 // watch is one task that is asked for.
@@ -67,6 +75,7 @@ type watch struct {
 	backoff  *backoff.ExponentialBackOff // while calls fail
 	failures int
 	hurry    bool // ask again as soon as the call that is under way has ended
+	last     bool // its time is nearly over: even if the cloud wants to be left alone
 	index    int  // in the schedule, -1 while a call is under way
 }
 
@@ -138,30 +147,40 @@ func (p *Poller) Hurry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, w := range p.watched {
-		if w.index < 0 {
-			w.hurry = true
-			continue
-		}
-		w.at = time.Now()
-		heap.Fix(&p.due, w.index)
+		p.hurry(w)
 	}
 	p.nudge()
 }
 
-// LookBefore asks for all tasks a last time shortly before ctx's deadline, if it
+func (p *Poller) hurry(w *watch) {
+	if w.index < 0 {
+		w.hurry = true
+		return
+	}
+	w.at = time.Now()
+	heap.Fix(&p.due, w.index)
+}
+
+// LookBefore asks for those tasks a last time shortly before ctx's deadline, if it
 // has one, in time for one more call; even if the cloud asked to be left alone
-// for longer.
-func (p *Poller) LookBefore(ctx context.Context) (stop func()) {
+// for longer. ids is called then.
+func (p *Poller) LookBefore(ctx context.Context, ids func() []string) (stop func()) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return func() {}
 	}
 	left := time.Until(deadline)
 	timer := time.AfterFunc(left-min(2*time.Second, left/4), func() {
+		list := ids()
 		p.mu.Lock()
-		p.notUntil = time.Time{}
-		p.mu.Unlock()
-		p.Hurry()
+		defer p.mu.Unlock()
+		for _, id := range list {
+			if w := p.watched[id]; w != nil {
+				w.last = true
+				p.hurry(w)
+			}
+		}
+		p.nudge()
 	})
 	return func() { timer.Stop() }
 }
@@ -208,17 +227,26 @@ func (p *Poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
 	for len(p.due) > 0 && p.inFlight < mostInFlight {
 		now := time.Now()
 		at := p.due[0].at
-		if at.Before(p.notUntil) {
-			at = p.notUntil
+		if !p.due[0].last {
+			at = later(at, p.notUntil)
 		}
+		at = later(at, p.next)
 		if wait := at.Sub(now); wait > 0 {
 			return wait, true
 		}
 		w := heap.Pop(&p.due).(*watch)
 		p.inFlight++
+		p.next = now.Add(p.pace.Gap)
 		p.calls.Go(func() { p.call(ctx, w) })
 	}
 	return 0, false // a call that ends, or a new watch, wakes the loop
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (p *Poller) call(ctx context.Context, w *watch) {
@@ -270,7 +298,7 @@ func (p *Poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 
 func (p *Poller) afterFailure(w *watch, err error) time.Duration {
 	if w.backoff == nil {
-		w.backoff = newBackoff(p.pace)
+		w.backoff = newBackoff(p.pace.First/3, p.pace.Most)
 	}
 	pause := w.backoff.NextBackOff()
 	if asked := retryAfter(err); asked > 0 {
@@ -283,12 +311,11 @@ func (p *Poller) afterFailure(w *watch, err error) time.Duration {
 	return pause
 }
 
-// newBackoff is for failed calls: from a third of the first interval up to the
-// most, give or take half.
-func newBackoff(pace Pace) *backoff.ExponentialBackOff {
+// newBackoff is for failed calls: from first up to most, give or take half.
+func newBackoff(first, most time.Duration) *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = pace.First / 3
-	b.MaxInterval = pace.Most
+	b.InitialInterval = first
+	b.MaxInterval = most
 	b.Multiplier = 2
 	b.Reset()
 	return b

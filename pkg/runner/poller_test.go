@@ -16,7 +16,7 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 		var mu sync.Mutex
 		inFlight, most, finished := 0, 0, map[string]bool{}
 		p := NewPoller(PollerOptions{
-			Pace: PaceAlone(time.Second),
+			Pace: Pace{First: time.Second, Most: 5 * time.Second},
 			Status: func(_ context.Context, id string) (*narada.Result, error) {
 				mu.Lock()
 				inFlight++
@@ -42,6 +42,32 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 			t.Errorf("%d calls at once, %d of 100 tasks asked for", most, len(finished))
 		}
 	})
+}
+
+// However many tasks are open, the cloud gets so many calls and no more.
+func TestManyTasksShareABudget(t *testing.T) {
+	for name, test := range map[string]struct {
+		pace Pace
+		most int // calls in a minute
+	}{
+		"polling alone":        {PaceAlone(3 * time.Second), 600},
+		"beside an endpoint":   {PaceBeside(3 * time.Second), 120},
+		"with a long interval": {PaceAlone(time.Hour), 120},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, test.pace)
+				for i := range 10_000 {
+					w.runner.Poller.Watch(fmt.Sprint("req_", i), 0)
+				}
+				w.runner.Poller.Hurry()
+				time.Sleep(time.Minute)
+				if n := len(w.cloud.polled()); n > test.most+1 || n < test.most/2 {
+					t.Errorf("%d calls, want at most %d", n, test.most)
+				}
+			})
+		})
+	}
 }
 
 func TestHurryAsksAtOnceAndSetPaceKeepsAsking(t *testing.T) {

@@ -19,7 +19,7 @@ const leastAttempts = 5
 // made again. The error is the last call's; when ctx ended while it waited, ctx's
 // cause too.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
-	intervals := newBackoff(Pace{3 * resendFirst, resendMost})
+	intervals := newBackoff(resendFirst, resendMost)
 	var since time.Time // the first failure
 	for attempt := 1; ; attempt++ {
 		err := call(ctx)

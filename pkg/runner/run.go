@@ -43,6 +43,10 @@ type Runner struct {
 	Dispatch func(context.Context, *narada.Request) (id string, err error)
 	Desk     *Desk
 	Poller   *Poller
+
+	// Again is called before a dispatch is sent again, and may make it wait until its
+	// ctx ends; nil: it does not.
+	Again func(context.Context) error
 }
 
 // UnfinishedError is a wait that ended before the task did.
@@ -74,7 +78,7 @@ func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
 	sent := r.dispatch(ctx, t.Request)
 	defer sent.stop()
 
-	defer r.Poller.LookBefore(ctx)()
+	defer r.Poller.LookBefore(ctx, func() []string { return []string{claim.ID()} })()
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
 	asked := func(input narada.HumanInput) { o.HumanAsked(claim.ID(), input) }

@@ -18,7 +18,7 @@ import (
 // repository: it may name files of its own folder, and environment variables that
 // were allowed.
 type written struct {
-	disk     folder
+	disk     disk
 	source   *secret.Source
 	allowEnv []string
 	plan     *Plan
@@ -63,6 +63,9 @@ func (w *written) secret(text string) (string, error) {
 	switch {
 	case !reference:
 	case kind == "env":
+		if w.disk == (nowhere{}) {
+			return "", errNowhere
+		}
 		if !slices.Contains(w.allowEnv, name) {
 			return "", fmt.Errorf("the file asks for the environment variable %s; allow it with --allow-env %s", name, name)
 		}
@@ -72,6 +75,9 @@ func (w *written) secret(text string) (string, error) {
 		}
 	case kind == "file":
 		f, err := w.disk.open(name)
+		if errors.Is(err, errNowhere) {
+			return "", err
+		}
 		if err != nil {
 			return "", plainError(name, err)
 		}

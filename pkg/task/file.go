@@ -42,8 +42,8 @@ type File struct {
 	CriticContext         json.RawMessage              `json:"criticContext,omitempty" jsonschema:"What a critic is to judge: an object."`
 	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty" jsonschema:"The trace that this task continues: an object."`
 
-	path  string
-	disk  folder
+	label string // what its fields are said to be of: --task: PATH; "": nothing more
+	disk  disk
 	extra map[string]json.RawMessage // fields that this program does not know
 }
 
@@ -68,27 +68,39 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 	if err != nil {
 		return nil, inputError("", "--task: %v", err)
 	}
-	f := &File{path: path, disk: from, extra: map[string]json.RawMessage{}}
+	f := &File{label: "--task: " + path, disk: from, extra: map[string]json.RawMessage{}}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &members); err != nil || members == nil {
 		return nil, inputError("its fields are those of a dispatch: https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s is not an object with a task's fields", path)
 	}
+	return f, f.fill(members)
+}
+
+// ParseLine makes a task file of a line's JSON object, given by its members. It
+// may name neither files nor environment variables. Its errors are about the input.
+func ParseLine(members map[string]json.RawMessage) (*File, error) {
+	f := &File{disk: nowhere{}, extra: map[string]json.RawMessage{}}
+	return f, f.fill(members)
+}
+
+// fill takes the fields.
+func (f *File) fill(members map[string]json.RawMessage) error {
 	known := f.fields()
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		into, ok := known[name]
 		switch {
 		case !ok && guarded(name) != "":
-			return nil, f.error(name, fmt.Errorf("there is no such field; it is written %s", guarded(name)))
+			return f.error(name, fmt.Errorf("there is no such field; it is written %s", guarded(name)))
 		case !ok:
 			f.extra[name] = members[name]
 		case string(members[name]) == "null": // left out: the cloud gets no nulls
 		default:
 			if err := f.decode(name, members[name], into); err != nil {
-				return nil, f.error(name, err)
+				return f.error(name, err)
 			}
 		}
 	}
-	return f, f.check()
+	return f.check()
 }
 
 // decode reads one field. A null inside what has texts would be sent as an empty
@@ -140,7 +152,15 @@ func (f *File) check() error {
 }
 
 func (f *File) error(field string, err error) error {
-	return inputError("", "--task: %s: %s: %v", f.path, field, err)
+	return inputError("", "%s: %v", f.at(field), err)
+}
+
+// at names a field in messages.
+func (f *File) at(field string) string {
+	if f.label == "" {
+		return field
+	}
+	return f.label + ": " + field
 }
 
 // base makes the request of the task file, which the flags win over.
@@ -163,7 +183,7 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 	names := slices.Collect(maps.Keys(f.fields()))
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(f.extra)) {
-		p.warn(fmt.Sprintf("--task: %s: the field %q is sent as it is: it is not one that narada knows%s", f.path, name, near(name, names)))
+		p.warn(f.at(fmt.Sprintf("the field %q is sent as it is: it is not one that narada knows%s", name, near(name, names))))
 	}
 	w := &written{disk: f.disk, source: source, allowEnv: s.AllowEnv, plan: p}
 	if err := f.resolve(s, p, w); err != nil {
@@ -244,7 +264,7 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 		return nil
 	}
 	if s.OwnCallback {
-		return inputError(useDispatch, "--task: %s: it has a callback, and this command makes a callback address of its own", f.path)
+		return inputError(useDispatch, "%s", f.at("it has a callback, and this command makes a callback address of its own"))
 	}
 	if f.CallbackURL != "" && s.Callback.URL == "" {
 		if err := CheckCallbackURL(f.CallbackURL); err != nil {

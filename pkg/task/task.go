@@ -159,7 +159,7 @@ func (s Spec) from(flag string, given bool, field string) string {
 	if given || s.File == nil {
 		return flag
 	}
-	return "--task: " + s.File.path + ": " + field
+	return s.File.at(field)
 }
 
 func (s Spec) modes(p *Plan, _ *secret.Source) error {

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -63,6 +64,14 @@ type anywhere struct{}
 func (anywhere) stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (anywhere) open(path string) (*os.File, error)    { return os.Open(path) }
 
+// nowhere is no disk: for what may name no files.
+type nowhere struct{}
+
+var errNowhere = errors.New("a line names neither files nor environment variables; flags, which are for all lines, may")
+
+func (nowhere) stat(string) (fs.FileInfo, error) { return nil, errNowhere }
+func (nowhere) open(string) (*os.File, error)    { return nil, errNowhere }
+
 // folder is one folder and what is below it: for what a file names that may have
 // come from elsewhere. Neither .. nor a link leads out of it.
 type folder struct{ dir string }
@@ -102,6 +111,9 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 		return fmt.Errorf("the file's name is empty")
 	}
 	info, err := d.stat(path)
+	if errors.Is(err, errNowhere) {
+		return err
+	}
 	if err != nil {
 		return plainError(path, err)
 	}

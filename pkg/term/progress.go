@@ -30,7 +30,7 @@ func (t *Talk) Progress(event, label string, total int64) *Progress {
 		progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true), progressbar.OptionUseIECUnits(true), progressbar.OptionShowCount(),
 	)}
-	p.end = t.waitFor(event, label, p)
+	p.end = t.Show(event, label, p)
 	return p
 }
 
@@ -43,16 +43,16 @@ func (p *Progress) Restart() { p.done.Store(0) }
 // Stop takes the bar away.
 func (p *Progress) Stop() { p.end() }
 
-// draw returns the bar as it stands now.
-func (p *Progress) draw() string {
+// Draw implements Meter: the bar as it stands now.
+func (p *Progress) Draw() string {
 	if err := p.bar.Set64(min(p.done.Load(), p.total)); err != nil {
-		return p.text() // a bar that cannot be drawn
+		return p.Text() // a bar that cannot be drawn
 	}
 	return strings.TrimSpace(p.bar.String())
 }
 
-// text is the same in words.
-func (p *Progress) text() string {
+// Text implements Meter.
+func (p *Progress) Text() string {
 	return fmt.Sprintf("%d %% of %s", p.done.Load()*100/max(p.total, 1), Bytes(p.total))
 }
 

@@ -19,25 +19,32 @@ const (
 // wait is a spinner on the last line of a terminal, or off one a line of life
 // from time to time.
 type wait struct {
-	talk     *Talk
-	label    string
-	progress *Progress // nil: how far it is, nobody knows
-	start    time.Time
-	frame    int
-	stop     chan struct{}
-	done     chan struct{}
+	talk  *Talk
+	label string
+	meter Meter // nil: how far it is, nobody knows
+	start time.Time
+	frame int
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+// Meter tells how far something is.
+type Meter interface {
+	Draw() string // for a terminal, on one line
+	Text() string // in words, where there is no terminal or no room
 }
 
 // Wait shows that the program waits, until the function it returns is called:
 // on a terminal a spinner with the elapsed time, else a line every 30 s. A Talk
 // waits for one thing at a time. Quiet shows nothing.
-func (t *Talk) Wait(event, label string) (stop func()) { return t.waitFor(event, label, nil) }
+func (t *Talk) Wait(event, label string) (stop func()) { return t.Show(event, label, nil) }
 
-func (t *Talk) waitFor(event, label string, p *Progress) (stop func()) {
+// Show is Wait, and tells how far it is.
+func (t *Talk) Show(event, label string, m Meter) (stop func()) {
 	if t.options.Level <= Quiet {
 		return func() {}
 	}
-	w := &wait{talk: t, label: label, progress: p, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	w := &wait{talk: t, label: label, meter: m, start: t.options.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	spinner := t.options.Spinner && !t.options.JSON
 	if spinner {
 		t.mu.Lock()
@@ -73,8 +80,8 @@ func (w *wait) signs(event string) {
 	w.every(signOfLife, func() {
 		elapsed := w.elapsed()
 		text := "still " + w.label
-		if w.progress != nil {
-			text += ": " + w.progress.text()
+		if w.meter != nil {
+			text += ": " + w.meter.Text()
 		}
 		w.talk.Info(event, fmt.Sprintf("%s (%s)", text, elapsed), Field{"elapsed", elapsed.Seconds()})
 	})
@@ -104,9 +111,9 @@ func (w *wait) draw() {
 		c.EnableColor()
 	}
 	state := w.elapsed().String()
-	if w.progress != nil {
-		if state = w.progress.draw(); utf8.RuneCountInString(state) > w.talk.options.Width()-leastLabel {
-			state = w.progress.text()
+	if w.meter != nil {
+		if state = w.meter.Draw(); utf8.RuneCountInString(state) > w.talk.options.Width()-leastLabel {
+			state = w.meter.Text()
 		}
 	}
 	// A line that wraps could not be cleared.

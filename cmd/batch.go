@@ -1,0 +1,18 @@
+package cmd
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newBatch(s *session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "batch",
+		Short: "Run many prompts, one answer each",
+		Long: `batch runs the tasks of a file, many at once and each once: a run that was stopped,
+however that was, goes on when the same command is given again.`,
+		Args: subcommandOnly,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBatchRun(s), newBatchList(s), newBatchShow(s), newBatchResults(s))
+	return cmd
+}

@@ -1,0 +1,65 @@
+package cmd
+
+import (
+	"context"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// batchBook is the ledger as a batch sees it.
+type batchBook struct {
+	ledger *ledger.Ledger
+	number int64 // the batch's
+}
+
+// Look implements batch.Book.
+func (b *batchBook) Look(ctx context.Context, keys []batch.Key) (map[batch.Key]batch.State, error) {
+	list := make([][]byte, len(keys))
+	for i := range keys {
+		list[i] = keys[i][:]
+	}
+	items, err := b.ledger.Items(ctx, b.number, list)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[batch.Key]batch.State, len(items))
+	for _, i := range items {
+		states[batch.Key(i.Key)] = batchState(i)
+	}
+	return states, nil
+}
+
+// batchState is how a line stands whose task is that.
+func batchState(i ledger.ItemTask) batch.State {
+	t := i.Task
+	s := batch.State{
+		Task: t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath(),
+		Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+	}
+	switch {
+	case t.Number == 0:
+		s.Phase = batch.Pruned
+	case t.Status == ledger.StatusRefused && t.Failure == "":
+		s.Phase = batch.New
+	case t.Status == ledger.StatusRefused:
+		s.Phase = batch.Refused
+	case !t.Open():
+		s.Phase = batch.Finished
+	case t.RequestID == "":
+		s.Phase = batch.Unknown
+	default:
+		s.Phase = batch.Running
+	}
+	return s
+}
+
+// Result implements batch.Book.
+func (b *batchBook) Result(ctx context.Context, number int64) (*narada.Result, error) {
+	t, ok, err := b.ledger.Numbered(ctx, number)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return b.ledger.Final(ctx, t)
+}

@@ -1,0 +1,185 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+)
+
+// batchResults is where the results go, a line each: stdout, or a file.
+//
+// A file is written anew by every run: beside its place first, with what the ledger
+// has, then it takes its place and what comes is added. Each line is one write.
+type batchResults struct {
+	path    string // "": stdout
+	printer *output.Printer
+	jq      *output.Query
+	stdout  io.Writer
+	file    *os.File
+	placed  bool
+}
+
+// newResults finds what is wrong with --results and --jq before anything is sent.
+func (b *batchRun) newResults(ctx context.Context) (*batchResults, error) {
+	r := &batchResults{path: b.o.results, stdout: b.s.app.Stdout}
+	if b.o.jq != "" {
+		var err error
+		if r.jq, err = output.ParseQuery(ctx, b.o.jq); err != nil {
+			return nil, usageError("", "--jq: %v", err)
+		}
+	}
+	if b.s.app.StdoutTerminal {
+		r.stdout = b.s.talk.Over(r.stdout)
+	}
+	if r.path == "" {
+		return r, nil
+	}
+	info, err := os.Stat(r.path)
+	if err == nil && info.IsDir() {
+		return nil, usageError("", "--results: %s is a folder", r.path)
+	}
+	if info, err = os.Stat(filepath.Dir(r.path)); err != nil {
+		return nil, usageError("", "--results: %s: %v", filepath.Dir(r.path), plainPathError(err))
+	} else if !info.IsDir() {
+		return nil, usageError("", "--results: %s is not a folder", filepath.Dir(r.path))
+	}
+	return r, nil
+}
+
+// begin opens the place where the results go.
+func (r *batchResults) begin() (err error) {
+	if r.path == "" {
+		r.printer = output.NewPrinter(r.stdout, false, r.jq)
+		return nil
+	}
+	mode := os.FileMode(0o666) // as the umask has it
+	if info, err := os.Stat(r.path); err == nil {
+		if !info.Mode().IsRegular() { // a pipe, or /dev/null
+			if r.file, err = os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+				return r.error(err)
+			}
+			r.placed, r.printer = true, output.NewPrinter(r.file, false, r.jq)
+			return nil
+		}
+		mode = info.Mode().Perm()
+	}
+	r.file, err = os.OpenFile(r.temporary(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, mode)
+	if err != nil {
+		return r.error(err)
+	}
+	r.printer = output.NewPrinter(r.file, false, r.jq)
+	return nil
+}
+
+// temporary is where the file is before it takes its place. One batch has one, so
+// that what a killed run has left is written over.
+func (r *batchResults) temporary() string {
+	return filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".narada")
+}
+
+// publish puts the file in its place.
+func (r *batchResults) publish() error {
+	if r.file == nil || r.placed {
+		return nil
+	}
+	if err := os.Rename(r.temporary(), r.path); err != nil {
+		return r.error(err)
+	}
+	r.placed = true
+	return nil
+}
+
+// put writes a result.
+func (r *batchResults) put(o batch.Outcome) error {
+	line, err := resultLine(o)
+	if err == nil {
+		err = r.printer.JSON(line)
+	}
+	if err == nil || r.path == "" {
+		return err
+	}
+	return r.error(err)
+}
+
+func (r *batchResults) error(err error) error {
+	return &exitError{code: codeUnexpected, text: "--results: " + r.path + ": " + plainPathError(err).Error(), err: err,
+		next: "the ledger has the results: narada batch results NAME"}
+}
+
+// Close closes the file, which then is on the disk.
+func (r *batchResults) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := errors.Join(r.publish(), r.file.Sync(), r.file.Close())
+	r.file = nil
+	if err != nil {
+		return r.error(err)
+	}
+	return nil
+}
+
+// resultHead is what the output says of a line before the cloud's result.
+type resultHead struct {
+	ID        *string       `json:"id"`
+	Line      int           `json:"line"`
+	RequestID *string       `json:"requestId,omitempty"`
+	Status    narada.Status `json:"status,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	Misfit    []string      `json:"misfit,omitempty"`
+}
+
+// resultLine is a JSON object: the line's id and place, and the cloud's result
+// whole. A line without a result has its status and why there is none.
+func resultLine(o batch.Outcome) (json.RawMessage, error) {
+	head := resultHead{ID: present(o.ID), Line: o.Line.Number, Misfit: o.Misfit}
+	if o.Result == nil {
+		head.RequestID, head.Status, head.Error = present(o.RequestID), o.StatusName(), whyNoResult(o)
+	}
+	doc, err := encodeJSON(head)
+	if err != nil || o.Result == nil {
+		return doc, err
+	}
+	rest, err := narada.WithoutMembers(o.Result.Raw(), "id", "line", "misfit")
+	if err != nil {
+		return nil, err
+	}
+	rest = bytes.TrimSpace(rest)
+	if len(rest) <= 2 {
+		return doc, nil
+	}
+	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
+}
+
+// encodeJSON is json.Marshal without the escapes for HTML.
+func encodeJSON(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(buf.Bytes()), err
+}
+
+// whyNoResult says why a line has no result.
+func whyNoResult(o batch.Outcome) string {
+	switch {
+	case o.Failure != "":
+		return o.Failure
+	case o.Phase == batch.Unknown:
+		return "it is not known whether the task was accepted"
+	case o.Phase == batch.Pruned:
+		return "its task is no longer in the ledger"
+	case o.Err != nil:
+		return explain(o.Err)
+	}
+	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", shellQuote(o.RequestID))
+}

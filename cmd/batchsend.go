@@ -1,0 +1,206 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// batchSender is the cloud as a batch sees it.
+type batchSender struct {
+	s       *session
+	running *running
+	batch   int64 // its number in the ledger
+	pace    *batch.Pace
+	timeout time.Duration // of a task
+}
+
+// dispatch is the dispatch call, which tells the pace how it went.
+func (b *batchSender) dispatch(call func(context.Context, *narada.Request) (string, error)) func(context.Context, *narada.Request) (string, error) {
+	return func(ctx context.Context, r *narada.Request) (string, error) {
+		id, err := call(ctx, r)
+		if api, ok := errors.AsType[*narada.APIError](err); ok && api.StatusCode == http.StatusTooManyRequests {
+			b.pace.Refused(api.RetryAfter)
+		}
+		if err == nil {
+			b.pace.Accepted()
+		}
+		return id, err
+	}
+}
+
+// Send implements batch.Sender.
+func (b *batchSender) Send(ctx context.Context, l batch.Line, p *task.Plan, window string, sent func()) batch.Outcome {
+	o := batch.Outcome{Line: l, State: batch.State{Window: window}}
+	if window != "" {
+		p.Request.BrowserWindowID = window
+	}
+	t, forget, err := b.running.issue(p.Request)
+	if err != nil {
+		o.Err, o.Fatal = err, true
+		return o
+	}
+	defer forget()
+	record, err := b.intend(l, p, t.Ticket)
+	if err != nil {
+		o.Err, o.Fatal = err, true
+		return o
+	}
+	o.Task, o.Ticket = record.number, t.Ticket.Path
+	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, errTimeLimit)
+	defer cancel()
+	watch := &lineObserver{s: b.s, line: l, record: record, sent: sent}
+	answer, err := b.running.runner.Run(ctx, t, watch)
+	if err == nil {
+		record.ended(answer, nil)
+		return b.finished(o, answer.Result)
+	}
+	return b.unanswered(o, watch, err)
+}
+
+// intend writes down that the line's task is about to be sent, without which it is
+// not.
+func (b *batchSender) intend(l batch.Line, p *task.Plan, ticket webhook.Ticket) (*record, error) {
+	r := &record{s: b.s, ledger: b.running.ledger}
+	body, err := p.Request.Masked().MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	r.intent = ledger.Intent{
+		Source: "batch", Cloud: b.running.cloud.baseURL.String(), Prompt: p.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
+		Item: ledger.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID},
+	}
+	numbers, err := r.ledger.Intend(context.Background(), []ledger.Intent{r.intent})
+	if err != nil {
+		return nil, err
+	}
+	r.number = numbers[0]
+	return r, nil
+}
+
+func (b *batchSender) finished(o batch.Outcome, r *narada.Result) batch.Outcome {
+	o.Phase, o.RequestID, o.Status, o.Result = batch.Finished, r.RequestID, r.Status, r
+	return o
+}
+
+// refusals are the answers to a dispatch that are about the one request.
+var refusals = []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}
+
+// unanswered is how a line stands whose task has no answer.
+func (b *batchSender) unanswered(o batch.Outcome, watch *lineObserver, err error) batch.Outcome {
+	unfinished, waited := errors.AsType[*runner.UnfinishedError](err)
+	dispatch, notSent := errors.AsType[*narada.DispatchError](err)
+	api, answered := errors.AsType[*narada.APIError](err)
+	switch {
+	case waited && unfinished.ID != "":
+		o.Phase, o.RequestID, o.Err = batch.Running, unfinished.ID, err
+		o.Status = narada.StatusPending
+	case waited:
+		o.Phase = batch.Unknown
+		if !errors.Is(err, errTimeLimit) {
+			o.Err = err
+		}
+	case notSent && dispatch.Maybe:
+		o.Phase = batch.Unknown
+	case notSent && answered && slices.Contains(refusals, api.StatusCode):
+		o.Phase, o.Failure = batch.Refused, explain(dispatch.Err)
+		watch.record.refusedFor(o.Failure)
+	default: // nothing was accepted
+		o.Phase, o.Err = batch.New, err
+		_, interrupted := errors.AsType[*signalError](err)
+		o.Fatal = !interrupted && !errors.Is(err, errTimeLimit)
+		watch.record.refused()
+	}
+	return o
+}
+
+// CanAwait implements batch.Sender: the callback of an unknown task tells of it,
+// and comes to our address within the time that a task may take.
+func (b *batchSender) CanAwait(s batch.State) bool {
+	in := b.running.inbox
+	return in != nil && s.Ticket != "" && time.Since(s.SentAt) < b.timeout &&
+		strings.HasPrefix(s.CallbackURL, in.URL(webhook.Ticket{Path: inbox.Prefix}))
+}
+
+// Await implements batch.Sender.
+func (b *batchSender) Await(ctx context.Context, l batch.Line, s batch.State) batch.Outcome {
+	o := batch.Outcome{Line: l, State: s}
+	limit := b.timeout
+	if s.Phase == batch.Unknown {
+		limit = time.Until(s.SentAt.Add(b.timeout))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
+	defer cancel()
+	record := &record{s: b.s, ledger: b.running.ledger, number: s.Task}
+	answer, err := b.running.runner.Await(ctx, runner.Sent{
+		ID: s.RequestID, Ticket: s.Ticket, Deaf: b.running.deaf,
+		Earlier: func() (*narada.Result, error) { return (&batchBook{ledger: b.running.ledger}).Result(ctx, s.Task) },
+	}, &lineObserver{s: b.s, line: l, record: record, sent: func() {}})
+	if err == nil {
+		record.ended(answer, nil)
+		return b.finished(o, answer.Result)
+	}
+	unfinished, ok := errors.AsType[*runner.UnfinishedError](err)
+	switch {
+	case !ok:
+		o.Err, o.Fatal = err, true
+	case unfinished.ID == "" && signalOf(ctx) == nil:
+		o.Phase = batch.Unknown
+	default:
+		o.Err = err
+	}
+	return o
+}
+
+// lineObserver writes down what happens to a line's task, and says what a person
+// should know of.
+type lineObserver struct {
+	s      *session
+	line   batch.Line
+	record *record
+	sent   func()
+}
+
+// Accepted implements runner.Observer.
+func (o *lineObserver) Accepted(id string, _ runner.Way) {
+	o.record.accepted(id)
+	o.sent()
+	o.s.talk.Detail("accepted", o.line.Name()+": "+id+" was accepted", term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: o.line.Number})
+}
+
+// Resending implements runner.Observer.
+func (o *lineObserver) Resending(err error, in time.Duration) {
+	o.sent()
+	o.s.talk.Detail("resending", o.line.Name()+" was not accepted; again in "+in.Round(100*time.Millisecond).String()+": "+explain(err))
+}
+
+// AnswerLost implements runner.Observer.
+func (o *lineObserver) AnswerLost(err error) {
+	o.sent()
+	o.s.talk.Detail("answer-lost", o.line.Name()+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
+}
+
+// AcceptedTwice implements runner.Observer.
+func (o *lineObserver) AcceptedTwice(id string) {
+	o.record.acceptedTwice(id)
+	o.s.talk.Warn("accepted-twice", o.line.Name()+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
+		term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: o.line.Number})
+}
+
+// HumanAsked implements runner.Observer.
+func (o *lineObserver) HumanAsked(id string, input narada.HumanInput) {
+	o.s.talk.Warn("input-required", o.line.Name()+": "+humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
+}

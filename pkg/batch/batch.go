@@ -1,0 +1,447 @@
+// Package batch runs the tasks of an input: many at once, at a pace, each once,
+// however often it is stopped and begun again.
+//
+// An Input is read twice: all of it is checked before anything is sent. A Run
+// looks up in a Book how each line stands, has a Sender send those that are new
+// and wait for those that run, and hands each Outcome on as it comes.
+//
+// The package is private to narada. It knows neither where callbacks come in nor
+// where the book is kept.
+package batch
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/task"
+)
+
+// Phase is how far a line has come.
+type Phase int
+
+// The phases.
+const (
+	New      Phase = iota // nothing was sent, or surely not accepted, and may be another time
+	Unknown               // it was about to be sent, and may have been
+	Running               // it was accepted
+	Finished              // it has its result
+	Refused               // it was not accepted, and never will be
+	Pruned                // it was sent, and the book has forgotten how it ended
+)
+
+// State is how a line stands in the book.
+type State struct {
+	Phase     Phase
+	Task      int64 // number of its newest task in the book
+	RequestID string
+	Status    narada.Status
+	Failure   string // why it was refused
+	Ticket    string // path of its callback's ticket, "" when none comes here
+	Window    string // browser window that its task runs in, "" when it names none
+
+	CallbackURL string // where the callback of an open task goes
+	SentAt      time.Time
+}
+
+// failed reports whether a line has ended without success.
+func (s State) failed() bool {
+	return s.Phase == Refused || s.Phase == Finished && s.Status != narada.StatusSuccess
+}
+
+// ended reports whether there is nothing to wait for.
+func (s State) ended() bool { return s.Phase == Finished || s.Phase == Refused || s.Phase == Pruned }
+
+// Outcome is how a line came out.
+type Outcome struct {
+	Line
+	State
+	Result *narada.Result // of a finished one; nil in the book alone
+	Misfit []string       // how its data differ from what was asked for
+
+	// Err is why a line has not ended: of its own, or what is wrong with all of them.
+	Err   error
+	Fatal bool // with Err: nothing was accepted, and no other line would be
+}
+
+// Succeeded reports whether the line has the answer that was asked for.
+func (o Outcome) Succeeded() bool {
+	return o.Phase == Finished && o.Status == narada.StatusSuccess && len(o.Misfit) == 0
+}
+
+// Book knows how lines stand.
+type Book interface {
+	// Look returns the states of those of the lines that are in the book.
+	Look(ctx context.Context, keys []Key) (map[Key]State, error)
+	// Result returns the result of a finished task.
+	Result(ctx context.Context, number int64) (*narada.Result, error)
+}
+
+// Sender sends tasks and waits for them. Its methods are called by many goroutines
+// at once.
+type Sender interface {
+	// Send writes the line's task into the book, sends it, in that window of the pool
+	// if any, and waits for it. It calls sent when its dispatch call has ended.
+	Send(ctx context.Context, l Line, p *task.Plan, window string, sent func()) Outcome
+	// CanAwait reports whether there is any use in waiting for an unknown task.
+	CanAwait(s State) bool
+	// Await waits for a task that was sent before.
+	Await(ctx context.Context, l Line, s State) Outcome
+}
+
+// Options say how a batch is run.
+type Options struct {
+	Total       int // lines of the input
+	Concurrency int // most tasks in flight
+	Windows     []string
+	Pace        *Pace
+
+	RetryFailed   bool    // send those again that have failed
+	ResendUnknown bool    // send those again of which nobody knows whether they were accepted
+	MaxFailures   int     // of this run, at which no more are sent; 0: no limit
+	MaxCredits    float64 // of the whole batch, above which no more are sent; 0: no limit
+
+	Book   Book
+	Sender Sender
+	Plan   func(Line) (*task.Plan, error)
+	Check  func(Outcome) []string // how a success's data differ from what was asked for; nil: nothing was
+	Emit   func(Outcome) error    // called by one goroutine at a time, in the order of Ordered or as they come
+	// Ordered has them in the order of the input.
+	Ordered bool
+}
+
+// mostSending is how many dispatch calls are under way at once.
+const mostSending = 64
+
+// chunk is how many lines are looked up at once.
+const chunk = 256
+
+// Run is a batch that runs.
+type Run struct {
+	o       Options
+	slots   chan struct{}
+	sending chan struct{}
+	windows *windows
+	holds   map[Key]func(ended bool) // of windows, by the lines whose tasks are in them
+	tasks   sync.WaitGroup
+	stopped chan struct{} // no more are sent
+
+	mu    sync.Mutex
+	queue *queue
+	tally *Tally
+	past  []uint64 // bits: lines whose outcome was emitted
+	why   error    // of stopped
+}
+
+// Reasons for which no more tasks are sent.
+var (
+	ErrFailures = errors.New("too many tasks have failed")
+	ErrCredits  = errors.New("the tasks have used too many credits")
+	ErrWindows  = errors.New("every browser window of the pool has a task that has not finished in time")
+)
+
+// NewRun makes a Run.
+func NewRun(o Options) *Run {
+	r := &Run{
+		o: o, slots: make(chan struct{}, o.Concurrency), sending: make(chan struct{}, mostSending),
+		holds: map[Key]func(bool){}, stopped: make(chan struct{}),
+		tally: newTally(o.Total), past: make([]uint64, o.Total/64+1),
+	}
+	r.windows = newWindows(o.Windows, func() { r.Stop(ErrWindows) })
+	r.queue = &queue{ordered: o.Ordered, emit: o.Emit, result: func(o *Outcome) (err error) {
+		o.Result, err = r.o.Book.Result(context.Background(), o.Task)
+		return err
+	}}
+	return r
+}
+
+// Stop has no more tasks sent, for that reason; those in flight are waited for.
+func (r *Run) Stop(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stop(why)
+}
+
+func (r *Run) stop(why error) {
+	if r.why == nil {
+		r.why = why
+		close(r.stopped)
+	}
+}
+
+// Tally returns how the batch stands.
+func (r *Run) Tally() Tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tally.snapshot()
+}
+
+// Recover looks at what earlier runs have done, before others are sent: it emits
+// the lines that have ended, but where they are wanted in order, and sets the windows
+// aside in which tasks still run.
+func (r *Run) Recover(ctx context.Context, lines iter.Seq2[Line, error]) error {
+	return r.each(ctx, lines, func(l Line, s State) error {
+		if r.awaits(s) {
+			r.holds[l.Key] = r.windows.hold(s.Window)
+		}
+		if r.o.Ordered {
+			return nil
+		}
+		_, err := r.recover(ctx, l, s)
+		return err
+	})
+}
+
+// awaits reports whether an earlier run's task is waited for.
+func (r *Run) awaits(s State) bool {
+	return !r.again(s) && (s.Phase == Running || s.Phase == Unknown && r.o.Sender.CanAwait(s))
+}
+
+// Send sends the lines that are new, waits for those in flight, and returns when
+// each has come out: or, after Stop, those that were in flight. The error is the
+// reason for a stop, the end of ctx, or what went wrong here.
+func (r *Run) Send(ctx context.Context, lines iter.Seq2[Line, error]) error {
+	err := r.each(ctx, lines, func(l Line, s State) error { return r.start(ctx, l, s) })
+	if err != nil {
+		r.Stop(err)
+	}
+	r.tasks.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.queue.flush(); err != nil {
+		return err
+	}
+	return r.why
+}
+
+// each calls do for each line with its state.
+func (r *Run) each(ctx context.Context, lines iter.Seq2[Line, error], do func(Line, State) error) error {
+	var some []Line
+	flush := func() error {
+		keys := make([]Key, len(some))
+		for i, l := range some {
+			keys[i] = l.Key
+		}
+		states, err := r.o.Book.Look(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, l := range some {
+			if err := do(l, states[l.Key]); err != nil {
+				return err
+			}
+		}
+		some = some[:0]
+		return nil
+	}
+	for l, err := range lines {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if some = append(some, l); len(some) == chunk {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// again reports whether a line that was sent before is to be sent again. One whose
+// data do not fit is found out when it is taken.
+func (r *Run) again(s State) bool {
+	return s.failed() && r.o.RetryFailed || s.Phase == Unknown && r.o.ResendUnknown
+}
+
+// recover takes a line that has ended before. It is false when the line is to be
+// sent again.
+func (r *Run) recover(ctx context.Context, l Line, s State) (taken bool, err error) {
+	if !s.ended() || r.again(s) {
+		return false, nil
+	}
+	r.mu.Lock()
+	past := r.isPast(l)
+	r.mu.Unlock()
+	if past {
+		return true, nil
+	}
+	o := Outcome{Line: l, State: s}
+	if s.Phase == Finished {
+		if o.Result, err = r.o.Book.Result(ctx, s.Task); err != nil {
+			return false, err
+		}
+	}
+	if r.check(&o); len(o.Misfit) > 0 && r.o.RetryFailed {
+		return false, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.setPast(l)
+	r.tally.earlier(o)
+	r.checkCredits()
+	return true, r.queue.put(o)
+}
+
+// check finds out whether a success's data fit.
+func (r *Run) check(o *Outcome) {
+	if r.o.Check != nil && o.Phase == Finished && o.Status == narada.StatusSuccess {
+		o.Misfit = r.o.Check(*o)
+	}
+}
+
+func (r *Run) isPast(l Line) bool { return r.past[l.Index/64]>>(l.Index%64)&1 == 1 }
+func (r *Run) setPast(l Line)     { r.past[l.Index/64] |= 1 << (l.Index % 64) }
+
+// start begins a line's way, when its turn comes.
+func (r *Run) start(ctx context.Context, l Line, s State) error {
+	taken, err := r.recover(ctx, l, s)
+	switch {
+	case taken || err != nil:
+		return err
+	case r.awaits(s):
+		return r.await(ctx, l, s)
+	case s.Phase == Unknown && !r.again(s):
+		r.came(Outcome{Line: l, State: s})
+		return nil
+	}
+	return r.send(ctx, l)
+}
+
+// await waits for a task of an earlier run, which is in flight and has its window.
+func (r *Run) await(ctx context.Context, l Line, s State) error {
+	if !r.take(ctx, r.slots) {
+		return r.left(ctx, l)
+	}
+	release := r.holds[l.Key]
+	if release == nil {
+		release = func(bool) {}
+	}
+	r.inFlight(1)
+	r.tasks.Go(func() {
+		o := r.o.Sender.Await(ctx, l, s)
+		r.inFlight(-1)
+		release(o.ended())
+		<-r.slots
+		r.came(o)
+	})
+	return nil
+}
+
+// send sends a task, when there is room for it, a window, and its turn has come.
+func (r *Run) send(ctx context.Context, l Line) error {
+	if !r.take(ctx, r.slots) {
+		return r.left(ctx, l)
+	}
+	window, release, ok := r.windows.take(ctx, r.stopped)
+	if !ok || !r.take(ctx, r.sending) {
+		<-r.slots
+		release(true)
+		return r.left(ctx, l)
+	}
+	plan, err := r.o.Plan(l)
+	if err == nil {
+		err = r.o.Pace.Wait(ctx, r.stopped)
+	}
+	if err != nil || r.isStopped() {
+		<-r.sending
+		<-r.slots
+		release(true)
+		if r.isStopped() || ctx.Err() != nil {
+			return r.left(ctx, l)
+		}
+		return &LineError{l.Number, err}
+	}
+	r.inFlight(1)
+	r.tasks.Go(func() {
+		sent := sync.OnceFunc(func() { <-r.sending })
+		o := r.o.Sender.Send(ctx, l, plan, window, sent)
+		sent()
+		r.inFlight(-1)
+		release(o.ended() || o.Phase == New)
+		<-r.slots
+		r.came(o)
+	})
+	return nil
+}
+
+// take takes a place; it is false when no more are sent.
+func (r *Run) take(ctx context.Context, places chan struct{}) bool {
+	if r.isStopped() || ctx.Err() != nil {
+		return false
+	}
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-r.stopped:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+func (r *Run) isStopped() bool {
+	select {
+	case <-r.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// left is a line that nothing is done about any more. Those after it are looked at
+// all the same: they may have ended before.
+func (r *Run) left(ctx context.Context, l Line) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return r.queue.skip(l.Index)
+}
+
+func (r *Run) inFlight(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tally.InFlight += n
+}
+
+// came takes an outcome.
+func (r *Run) came(o Outcome) {
+	r.check(&o)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var err error
+	switch {
+	case o.Fatal:
+		r.stop(o.Err)
+		err = r.queue.skip(o.Index)
+	case !o.ended() && o.Phase != Unknown:
+		r.tally.unfinished(o)
+		err = r.queue.skip(o.Index)
+	case o.Phase == Unknown && o.Err != nil: // the wait was ended, and goes on in another run
+		r.tally.unfinished(o)
+		err = r.queue.skip(o.Index)
+	default:
+		r.setPast(o.Line)
+		r.tally.came(o)
+		err = r.queue.put(o)
+		if r.o.MaxFailures > 0 && r.tally.Failures >= r.o.MaxFailures {
+			r.stop(ErrFailures)
+		}
+		r.checkCredits()
+	}
+	if err != nil {
+		r.stop(err)
+	}
+}
+
+func (r *Run) checkCredits() {
+	if r.o.MaxCredits > 0 && r.tally.Credits > r.o.MaxCredits {
+		r.stop(ErrCredits)
+	}
+}

@@ -1,0 +1,98 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/narada-cli/narada/pkg/spelling"
+)
+
+// Prompt is what the prompts of a table's rows are made of: a text/template whose
+// data are the columns.
+type Prompt struct{ t *template.Template }
+
+// promptColumn is what prompts are made of when nothing else is said.
+var promptColumn = &Prompt{template.Must(newTemplate().Parse("{{.prompt}}"))}
+
+func newTemplate() *template.Template {
+	return template.New("prompt").Option("missingkey=error").Funcs(template.FuncMap{
+		"index": func(columns map[string]string, name string) (string, error) {
+			value, ok := columns[name]
+			if !ok {
+				return "", &columnError{name}
+			}
+			return value, nil
+		},
+	})
+}
+
+// columnError is a column that a table does not have.
+type columnError struct{ name string }
+
+func (e *columnError) Error() string { return fmt.Sprintf("there is no column %q", e.name) }
+
+// ParsePrompt reads a template.
+func ParsePrompt(text string) (*Prompt, error) {
+	t, err := newTemplate().Parse(text)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: prompt:"))
+	}
+	return &Prompt{t}, nil
+}
+
+// row is a record by its columns.
+type row struct {
+	header  []string
+	columns map[string]string
+}
+
+func newRow(header []string) (*row, error) {
+	r := &row{columns: map[string]string{}}
+	for _, name := range header {
+		name = strings.TrimSpace(name)
+		if slices.Contains(r.header, name) {
+			return nil, fmt.Errorf("two columns are called %q", name)
+		}
+		r.header = append(r.header, name)
+	}
+	return r, nil
+}
+
+func (r *row) fill(record []string) {
+	for i, name := range r.header {
+		r.columns[name] = record[i]
+	}
+}
+
+// execute makes a row's prompt.
+func (p *Prompt) execute(r *row) (string, error) {
+	var b strings.Builder
+	err := p.t.Execute(&b, r.columns)
+	if err == nil {
+		return b.String(), nil
+	}
+	missing, ok := errors.AsType[*columnError](err)
+	if _, name, found := strings.Cut(err.Error(), "map has no entry for key "); !ok && found {
+		missing = &columnError{strings.Trim(name, `"`)}
+	}
+	if missing != nil {
+		return "", r.missing(missing)
+	}
+	if e, ok := errors.AsType[template.ExecError](err); ok {
+		err = errors.Unwrap(e.Err)
+		if err == nil {
+			err = e.Err
+		}
+	}
+	return "", fmt.Errorf("the prompt: %w", err)
+}
+
+func (r *row) missing(e *columnError) error {
+	if near := spelling.Nearest(e.name, r.header); near != "" {
+		return fmt.Errorf("%w; did you mean %q?", e, near)
+	}
+	return fmt.Errorf("%w: there are %s", e, strings.Join(r.header, ", "))
+}

@@ -1,0 +1,246 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// Batch is a batch in the ledger.
+type Batch struct {
+	Number  int64
+	Name    string
+	BegunAt time.Time
+	Input   string // path of its file, or -
+	Cloud   string // address of the API
+	Lines   int    // of its input, when it was run last
+}
+
+// Item is a line of a batch, of which a task was sent.
+type Item struct {
+	Batch int64  // its number
+	Key   []byte // by which the line is known, whatever its place
+	Line  int    // its place, from 1
+	ID    string // its own, "" when it has none
+}
+
+func (i Item) insert(tx transaction, number int64) error {
+	if i.Batch == 0 {
+		return nil
+	}
+	_, err := tx.exec(`INSERT INTO items (batch, key, line, id, task) VALUES (?,?,?,?,?)
+		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task`, i.Batch, i.Key, i.Line, i.ID, number)
+	return err
+}
+
+// ItemTask is a line of a batch with its task. One whose task has been pruned has
+// the task's zero value.
+type ItemTask struct {
+	Item
+	Task Task
+
+	// Of an open task: where its callback goes, and its browser window; "" is nowhere.
+	CallbackURL, Window string
+}
+
+const batchColumns = "number, name, begun, input, cloud, lines"
+
+func scanBatch(row scanner, more ...any) (b Batch, err error) {
+	var begun int64
+	err = row.Scan(append([]any{&b.Number, &b.Name, &begun, &b.Input, &b.Cloud, &b.Lines}, more...)...)
+	b.BegunAt = fromMilliseconds(begun)
+	return b, err
+}
+
+// Batch returns the batch of that name.
+func (l *Ledger) Batch(ctx context.Context, name string) (b Batch, ok bool, err error) {
+	b, err = scanBatch(l.read.QueryRowContext(ctx, "SELECT "+batchColumns+" FROM batches WHERE name = ?", name))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Batch{}, false, nil
+	}
+	return b, err == nil, newError(l.path, err)
+}
+
+// PutBatch writes down a batch, a new one where its number is 0, and returns its
+// number.
+func (l *Ledger) PutBatch(ctx context.Context, b Batch) (number int64, err error) {
+	err = l.writer.put(ctx, &write{do: func(tx transaction) error {
+		if b.Number != 0 {
+			number = b.Number
+			_, err := tx.exec("UPDATE batches SET input = ?, cloud = ?, lines = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Number)
+			return err
+		}
+		r, err := tx.exec("INSERT INTO batches (name, begun, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
+		if err != nil {
+			return err
+		}
+		number, err = r.LastInsertId()
+		return err
+	}})
+	return number, err
+}
+
+// Tally is how the lines of a batch stand. Statuses are those of the tasks; lines
+// whose task has been pruned have none.
+type Tally map[narada.Status]int
+
+// Sent is how many lines there are.
+func (t Tally) Sent() (n int) {
+	for _, count := range t {
+		n += count
+	}
+	return n
+}
+
+// Batches calls yield for each batch, the newest first.
+func (l *Ledger) Batches(ctx context.Context, yield func(Batch, Tally) error) error {
+	rows, err := l.read.QueryContext(ctx, "SELECT "+batchColumns+" FROM batches ORDER BY number DESC")
+	if err != nil {
+		return newError(l.path, err)
+	}
+	var list []Batch
+	err = eachRow(rows, func() error {
+		b, err := scanBatch(rows)
+		list = append(list, b)
+		return err
+	})
+	if err != nil {
+		return newError(l.path, err)
+	}
+	for _, b := range list {
+		tally, err := l.Tally(ctx, b.Number)
+		if err != nil {
+			return err
+		}
+		if err := yield(b, tally); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tally counts the lines of a batch.
+func (l *Ledger) Tally(ctx context.Context, batch int64) (Tally, error) {
+	tally := Tally{}
+	rows, err := l.read.QueryContext(ctx, "SELECT coalesce(t.status, ''), count(*) FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ? GROUP BY 1", batch)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	err = eachRow(rows, func() error {
+		var status narada.Status
+		var count int
+		err := rows.Scan(&status, &count)
+		tally[status] = count
+		return err
+	})
+	return tally, newError(l.path, err)
+}
+
+const itemColumns = `i.batch, i.key, i.line, i.id, coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), '', coalesce(t.status, ''),
+	coalesce(t.way, ''), coalesce(t.intended, 0), coalesce(t.finished, 0), coalesce(t.took, 0), coalesce(t.failure, ''), coalesce(t.path, ''),
+	iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'callbackUrl', ''), ''), iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'browserWindowId', ''), '')`
+
+// itemRow scans the columns of an item around those of its task.
+type itemRow struct {
+	rows *sql.Rows
+	item *ItemTask
+}
+
+// Scan implements scanner.
+func (r itemRow) Scan(task ...any) error {
+	return r.rows.Scan(slices.Concat([]any{&r.item.Batch, &r.item.Key, &r.item.Line, &r.item.ID}, task, []any{&r.item.CallbackURL, &r.item.Window})...)
+}
+
+func scanItems(rows *sql.Rows) (list []ItemTask, err error) {
+	err = eachRow(rows, func() (err error) {
+		var i ItemTask
+		i.Task, err = scanTask(itemRow{rows, &i})
+		list = append(list, i)
+		return err
+	})
+	return list, err
+}
+
+// Items returns those of the lines of a batch that were sent, in no order, without
+// their prompts.
+func (l *Ledger) Items(ctx context.Context, batch int64, keys [][]byte) (list []ItemTask, err error) {
+	for len(keys) > 0 && err == nil {
+		n := min(len(keys), 256)
+		args := []any{batch}
+		for _, key := range keys[:n] {
+			args = append(args, key)
+		}
+		keys = keys[n:]
+		var rows *sql.Rows
+		if rows, err = l.read.QueryContext(ctx, "SELECT "+itemColumns+" FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ? AND i.key IN "+marks(1, n), args...); err == nil {
+			var some []ItemTask
+			some, err = scanItems(rows)
+			list = append(list, some...)
+		}
+	}
+	return list, newError(l.path, err)
+}
+
+// CountItems returns how many of the lines were sent.
+func (l *Ledger) CountItems(ctx context.Context, batch int64, keys [][]byte) (count int, err error) {
+	for len(keys) > 0 && err == nil {
+		n := min(len(keys), 256)
+		args := []any{batch}
+		for _, key := range keys[:n] {
+			args = append(args, key)
+		}
+		keys = keys[n:]
+		some := 0
+		err = l.read.QueryRowContext(ctx, "SELECT count(*) FROM items WHERE batch = ? AND key IN "+marks(1, n), args...).Scan(&some)
+		count += some
+	}
+	return count, newError(l.path, err)
+}
+
+// itemPage is how many lines are read at once.
+const itemPage = 256
+
+// EachItem calls yield for the lines of a batch that were sent, in their order,
+// without their prompts.
+func (l *Ledger) EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error {
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	for line, key := 0, []byte{}; ; {
+		rows, err := l.read.QueryContext(ctx, "SELECT "+itemColumns+" FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?1 AND (i.line, i.key) > (?2, ?3) ORDER BY i.line, i.key LIMIT "+fmt.Sprint(itemPage), batch, line, key)
+		if err != nil {
+			return newError(l.path, err)
+		}
+		page, err := scanItems(rows)
+		if err != nil {
+			return newError(l.path, err)
+		}
+		for _, i := range page {
+			if err := yield(i); err != nil {
+				return err
+			}
+		}
+		if len(page) < itemPage {
+			return nil
+		}
+		line, key = page[len(page)-1].Line, page[len(page)-1].Key
+	}
+}
+
+// pruneBatches takes out the batches of which no task is left.
+func pruneBatches(tx transaction) error {
+	for _, statement := range []string{
+		"DELETE FROM batches WHERE EXISTS (SELECT 1 FROM items i WHERE i.batch = batches.number) AND NOT EXISTS (SELECT 1 FROM items i JOIN tasks t ON t.number = i.task WHERE i.batch = batches.number)",
+		"DELETE FROM items WHERE batch NOT IN (SELECT number FROM batches)",
+	} {
+		if _, err := tx.exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}

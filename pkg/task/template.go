@@ -1,0 +1,127 @@
+package task
+
+import (
+	"maps"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// Template makes the plans of many tasks that have flags in common.
+type Template struct {
+	spec   Spec
+	source *secret.Source
+
+	// Plan is what they have in common: its uploads are made once, before the first
+	// task is. Its prompt is a placeholder.
+	Plan *Plan
+}
+
+// placeholder is a prompt that is none.
+const placeholder = "PROMPT"
+
+// Template checks the flags and resolves their files and secrets. Its errors are
+// about the input.
+func (s Spec) Template(source *secret.Source) (*Template, error) {
+	if s.File != nil && s.File.Prompt != "" {
+		return nil, inputError("leave it out", "%s: the prompts are those of the lines", s.File.at("prompt"))
+	}
+	s.Prompt = placeholder
+	plan, err := s.Plan(source)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{spec: s, source: source, Plan: plan}, nil
+}
+
+// Text is the plan of a task that is a prompt and no more.
+func (t *Template) Text(prompt string) (*Plan, error) {
+	spec := t.spec
+	var err error
+	if spec.Prompt, err = checkPrompt(prompt); err != nil {
+		return nil, err
+	}
+	request := *t.Plan.Request
+	if request.Prompt, err = spec.prompt(); err != nil {
+		return nil, err
+	}
+	p := &Plan{Request: &request, Prompt: spec.Prompt, Schema: t.Plan.Schema}
+	return p, spec.modes(p, t.source)
+}
+
+// Object is the plan of a task with fields of its own, which win over the flags.
+func (t *Template) Object(f *File) (*Plan, error) {
+	if f.Prompt == "" {
+		return nil, inputError("", "there is no prompt")
+	}
+	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true}
+	p, err := own.Plan(t.source)
+	if err != nil {
+		return nil, err
+	}
+	p.Request = merge(t.Plan.Request, p.Request)
+	if p.Schema == nil {
+		p.Schema = t.Plan.Schema
+	}
+	if err := own.modes(p, t.source); err != nil {
+		return nil, err
+	}
+	return p, own.place(p, t.source)
+}
+
+// merge puts what a request has over a copy of another.
+func merge(under, over *narada.Request) *narada.Request {
+	r := *over
+	pick(&r.TimeZone, under.TimeZone)
+	if r.CloudBrowserSessionID == "" { // a session has a window of its own
+		pick(&r.BrowserWindowID, under.BrowserWindowID)
+	}
+	pick(&r.CloudBrowserSessionID, under.CloudBrowserSessionID)
+	pick(&r.ExecutionMode, under.ExecutionMode)
+	pick(&r.ClearChat, under.ClearChat)
+	if _, has := over.Extra["generateGif"]; !has { // the same by another name
+		pick(&r.SaveScreenshots, under.SaveScreenshots)
+	}
+	pick(&r.PreviousRequestID, under.PreviousRequestID)
+	pick(&r.ResponseFormat, under.ResponseFormat)
+	pick(&r.Attachment, under.Attachment)
+	pick(&r.ReasoningMode, under.ReasoningMode)
+	if r.ChatHistory == nil {
+		r.ChatHistory = under.ChatHistory
+	}
+	if r.MCPServers == nil {
+		r.MCPServers = under.MCPServers
+	}
+	if r.CriticContext == nil {
+		r.CriticContext = under.CriticContext
+	}
+	if r.ExecutionTraceContext == nil {
+		r.ExecutionTraceContext = under.ExecutionTraceContext
+	}
+	r.AdditionalContext = mergeMaps(under.AdditionalContext, over.AdditionalContext)
+	r.InputVariables = mergeMaps(under.InputVariables, over.InputVariables)
+	r.SecretVariables = mergeMaps(under.SecretVariables, over.SecretVariables)
+	r.Credentials = mergeMaps(under.Credentials, over.Credentials)
+	r.Extra = mergeMaps(under.Extra, over.Extra)
+	return &r
+}
+
+// pick takes what is under where there is nothing.
+func pick[T comparable](value *T, under T) {
+	var none T
+	if *value == none {
+		*value = under
+	}
+}
+
+func mergeMaps[V any](under, over map[string]V) map[string]V {
+	if len(over) == 0 {
+		return under
+	}
+	merged := maps.Clone(under)
+	if merged == nil {
+		merged = map[string]V{}
+	}
+	maps.Copy(merged, over)
+	return merged
+}
