@@ -121,7 +121,8 @@ func (b *batchSender) unanswered(o batch.Outcome, watch *lineObserver, err error
 	default: // nothing was accepted
 		o.Phase, o.Err = batch.New, err
 		_, interrupted := errors.AsType[*signalError](err)
-		o.Fatal = !interrupted && !errors.Is(err, errTimeLimit)
+		_, noTime := errors.AsType[*runner.NoTimeError](err)
+		o.Fatal = !interrupted && !noTime && !errors.Is(err, errTimeLimit)
 		watch.record.refused()
 	}
 	return o

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -132,8 +133,9 @@ type Cloud struct {
 
 // faultUse names a fault of a rule, or of noRule, whose uses are counted.
 type faultUse struct {
-	rule int
-	name string
+	rule   int
+	name   string
+	prompt [sha256.Size]byte // the sum of it, where each counts by itself
 }
 
 // noRule stands for the faults of calls that are for no prompt.
@@ -220,13 +222,16 @@ func (c *Cloud) random(n int) (string, error) {
 }
 
 // take reports whether a fault applies now, and counts that it did.
-func (c *Cloud) take(number int, name string, f *fault) bool {
+func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 	if f == nil {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	use := faultUse{number, name}
+	use := faultUse{rule: number, name: name}
+	if f.each {
+		use.prompt = sha256.Sum256([]byte(prompt))
+	}
 	if c.used[use] >= f.times {
 		return false
 	}

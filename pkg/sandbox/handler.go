@@ -75,7 +75,7 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 	if !call.open && !c.authorized(r.Header.Get("x-api-key")) {
 		return detail(http.StatusUnauthorized, "Invalid API key")
 	}
-	if f := c.options.Rules.fault(call.fault); c.take(noRule, call.fault, f) {
+	if f := c.options.Rules.fault(call.fault); c.take(noRule, call.fault, "", f) {
 		return f.answer(call.fault + " failed")
 	}
 	return call.serve(w, r)
@@ -129,14 +129,14 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 				"Value error, " + err.Error() + "; a rule can give structuredOutput"}})
 		}
 	}
-	if c.take(number, "dispatch", rule.dispatch) {
+	if c.take(number, "dispatch", d.prompt, rule.dispatch) {
 		return rule.dispatch.answer("dispatch refused")
 	}
 	t := &task{dispatch: d, body: body, rule: rule, ruleNumber: number, structured: structured}
 	if refused, ok := c.start(t); !ok {
 		return refused
 	}
-	if c.take(number, "answerLost", rule.answerLost) {
+	if c.take(number, "answerLost", d.prompt, rule.answerLost) {
 		a := rule.answerLost.answer("answer lost")
 		a.requestID = t.id
 		return a
@@ -153,7 +153,7 @@ func (c *Cloud) status(id string) answer {
 		return detail(http.StatusNotFound, "Request not found")
 	}
 	var a answer
-	if c.take(t.ruleNumber, "statusCalls", t.rule.statusCalls) {
+	if c.take(t.ruleNumber, "statusCalls", t.prompt, t.rule.statusCalls) {
 		a = t.rule.statusCalls.answer("status call failed")
 	} else {
 		c.mu.Lock()

@@ -73,6 +73,7 @@ type (
 		Cut        bool    `yaml:"cut"`
 		Status     int     `yaml:"status"`
 		Times      *int    `yaml:"times"`
+		Each       bool    `yaml:"each"`
 		RetryAfter *int    `yaml:"retryAfter"`
 		Body       *string `yaml:"body"`
 	}
@@ -255,7 +256,7 @@ func (d *faultDoc) fault(cutByDefault bool) (*fault, error) {
 	if d == nil {
 		return nil, nil
 	}
-	f := &fault{cut: d.Cut || cutByDefault && d.Status == 0, status: d.Status, times: 1, retryAfter: d.RetryAfter, body: d.Body}
+	f := &fault{cut: d.Cut || cutByDefault && d.Status == 0, status: d.Status, times: 1, each: d.Each, retryAfter: d.RetryAfter, body: d.Body}
 	if d.Times != nil {
 		f.times = *d.Times
 	}

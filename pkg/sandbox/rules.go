@@ -37,6 +37,7 @@ import (
 //	      dispatch:                       # the dispatch is refused: nothing is accepted
 //	        status: 503                   # HTTP status, 200 to 599
 //	        times: 2                      # how often, over all calls that the rule fits; default 1
+//	        each: true                    # so often for each prompt by itself; default false
 //	        retryAfter: 1                 # Retry-After header, in seconds; default none
 //	        body: '{"detail": "Busy"}'    # default {"detail": the status's text}
 //	      statusCalls: {status: 500, times: 3} # the status call fails
@@ -119,6 +120,7 @@ type fault struct {
 	cut        bool // the connection, instead of an answer
 	status     int
 	times      int
+	each       bool // times is for each prompt
 	retryAfter *int // seconds
 	body       *string
 }
