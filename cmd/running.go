@@ -128,7 +128,7 @@ func (r *running) followLedger(ctx context.Context) {
 		return
 	}
 	r.others.Go(func() {
-		for e, err := range r.ledger.Follow(ctx, after) {
+		for e, err := range r.ledger.FollowOthers(ctx, after) {
 			if err != nil {
 				r.s.warnOfLedger(err, "callbacks that come in at another narada are not seen")
 				return

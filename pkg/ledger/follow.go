@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -22,8 +23,26 @@ func (l *Ledger) Last(ctx context.Context) (seq int64, err error) {
 // process stores and those of others, each within a moment of its being durable,
 // until ctx ends. An error, which is an *Error, is the last.
 func (l *Ledger) Follow(ctx context.Context, after int64) iter.Seq2[Entry, error] {
+	return l.followed(ctx, after, entriesAfter)
+}
+
+// FollowOthers is Follow without the callbacks that this Ledger stores from now on,
+// but perhaps for some in the first moment. One at a time may follow so.
+func (l *Ledger) FollowOthers(ctx context.Context, after int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		err := l.follow(ctx, after, func(e Entry) bool { return yield(e, nil) })
+		l.own.collect(true)
+		defer l.own.collect(false)
+		l.followed(ctx, after, l.othersAfter)(yield)
+	}
+}
+
+// reader reads some callbacks after a number, and the number that it has come to:
+// that one, when there are none.
+type reader func(ctx context.Context, conn *sql.Conn, after int64) (entries []Entry, to int64, err error)
+
+func (l *Ledger) followed(ctx context.Context, after int64, read reader) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		err := l.follow(ctx, after, read, func(e Entry) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(Entry{}, newError(l.path, err))
 		}
@@ -32,7 +51,7 @@ func (l *Ledger) Follow(ctx context.Context, after int64) iter.Seq2[Entry, error
 
 // follow asks for the version of the data, which changes when another connection
 // has committed, and reads only then.
-func (l *Ledger) follow(ctx context.Context, after int64, yield func(Entry) bool) error {
+func (l *Ledger) follow(ctx context.Context, after int64, read reader, yield func(Entry) bool) error {
 	conn, err := l.read.Conn(ctx)
 	if err != nil {
 		return err
@@ -47,19 +66,17 @@ func (l *Ledger) follow(ctx context.Context, after int64, yield func(Entry) bool
 		}
 		if now != version {
 			version = now
-			more := true
-			for more {
-				entries, err := entriesAfter(ctx, conn, after)
+			for more := true; more; {
+				entries, to, err := read(ctx, conn, after)
 				if err != nil {
 					return err
 				}
 				for _, e := range entries {
-					after = e.Seq
 					if !yield(e) {
 						return nil
 					}
 				}
-				more = len(entries) > 0
+				after, more = to, to > after
 			}
 		}
 		select {
@@ -70,13 +87,51 @@ func (l *Ledger) follow(ctx context.Context, after int64, yield func(Entry) bool
 	}
 }
 
+const entryColumns = "SELECT seq, received, path, body FROM deliveries "
+
 // entriesAfter reads the next callbacks, some only, so that memory is bounded.
-func entriesAfter(ctx context.Context, conn *sql.Conn, after int64) ([]Entry, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT seq, received, path, body FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 16", after)
+func entriesAfter(ctx context.Context, conn *sql.Conn, after int64) (entries []Entry, to int64, err error) {
+	entries, err = readEntries(ctx, conn, entryColumns+"WHERE seq > ? ORDER BY seq LIMIT 16", after)
+	if len(entries) > 0 {
+		after = entries[len(entries)-1].Seq
+	}
+	return entries, after, err
+}
+
+// othersAfter is entriesAfter for the callbacks of others: the bodies of our own
+// are not read.
+func (l *Ledger) othersAfter(ctx context.Context, conn *sql.Conn, after int64) (entries []Entry, to int64, err error) {
+	rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
+	if err != nil {
+		return nil, after, err
+	}
+	var others []int64
+	err = eachRow(rows, func() error {
+		if len(others) == 16 {
+			return nil // for the next time
+		}
+		err := rows.Scan(&after)
+		if !l.own.take(after) {
+			others = append(others, after)
+		}
+		return err
+	})
+	for _, seq := range others {
+		if err != nil {
+			break
+		}
+		var one []Entry
+		one, err = readEntries(ctx, conn, entryColumns+"WHERE seq = ?", seq)
+		entries = append(entries, one...)
+	}
+	return entries, after, err
+}
+
+func readEntries(ctx context.Context, conn *sql.Conn, query string, arg int64) (entries []Entry, err error) {
+	rows, err := conn.QueryContext(ctx, query, arg)
 	if err != nil {
 		return nil, err
 	}
-	var entries []Entry
 	err = eachRow(rows, func() (err error) {
 		var e Entry
 		var received int64
@@ -92,4 +147,39 @@ func entriesAfter(ctx context.Context, conn *sql.Conn, after int64) ([]Entry, er
 		return nil
 	})
 	return entries, err
+}
+
+// ownStored are the numbers of the callbacks that this Ledger has stored, for
+// somebody who follows those of others.
+type ownStored struct {
+	mu         sync.Mutex
+	collecting bool
+	list       []int64 // growing
+}
+
+func (o *ownStored) collect(on bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.collecting, o.list = on, nil
+}
+
+func (o *ownStored) add(entries []Entry) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.collecting {
+		return
+	}
+	for _, e := range entries {
+		o.list = append(o.list, e.Seq)
+	}
+}
+
+// take reports whether the callback is one of them. It is asked for growing numbers.
+func (o *ownStored) take(seq int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.list) > 0 && o.list[0] < seq {
+		o.list = o.list[1:]
+	}
+	return len(o.list) > 0 && o.list[0] == seq
 }

@@ -66,6 +66,7 @@ type Ledger struct {
 	quit   chan struct{}
 
 	unfiled unfiled // the writer's
+	own     ownStored
 
 	// For the keeper: whether callbacks have come since it looked, and whether some
 	// are to be filed.

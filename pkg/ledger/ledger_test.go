@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -434,6 +435,48 @@ func TestFollowSeesWhatOthersStore(t *testing.T) {
 	<-ended
 }
 
+func TestFollowOthersSeesThoseOfOthersAlone(t *testing.T) {
+	dir := t.TempDir()
+	l, other := open(t, dir), open(t, dir)
+	tk := ticket("a")
+	follow, stop := context.WithCancel(ctx)
+	seen := make(chan string, 1000)
+	var following sync.WaitGroup
+	following.Go(func() {
+		for e, err := range l.FollowOthers(follow, 0) {
+			if err != nil {
+				t.Error(err)
+			}
+			seen <- e.Result.RequestID
+		}
+	})
+	for l.own.mu.Lock(); !l.own.collecting; l.own.mu.Lock() {
+		l.own.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	l.own.mu.Unlock()
+	time.Sleep(2 * followInterval) // whatever it looks at first
+	for i := range 100 {
+		deliver(t, l, tk, final(fmt.Sprint("req_own_", i), tk, "own"))
+		if i%10 == 0 {
+			deliver(t, other, tk, final(fmt.Sprint("req_other_", i), tk, "other"))
+		}
+	}
+	own := 0
+	for others := 0; others < 10; {
+		if strings.HasPrefix(<-seen, "req_other") {
+			others++
+		} else {
+			own++
+		}
+	}
+	stop()
+	following.Wait()
+	if own > 10 { // those that it sees before they are noted
+		t.Errorf("%d of our own were seen", own)
+	}
+}
+
 func TestTasksAreFound(t *testing.T) {
 	l := open(t, t.TempDir())
 	for i, prompt := range []string{"Count jobs", "count Ämter", "other"} {
@@ -475,6 +518,34 @@ func TestTasksAreFound(t *testing.T) {
 	if !ok || newest.RequestID != "req_2" {
 		t.Errorf("the newest is %+v", newest)
 	}
+}
+
+// What one of a group cannot do, the others can all the same.
+func TestOneOfAGroupFails(t *testing.T) {
+	l := open(t, t.TempDir())
+	a, b := ticket("a"), ticket("b")
+	number := intend(t, l, a, "p")
+	wrong := errors.New("wrong")
+	group := []*write{
+		{do: func(tx transaction) error { return tx.name(number, "req_1") }},
+		{do: func(tx transaction) error {
+			if _, err := tx.exec("DELETE FROM tasks"); err != nil {
+				return err
+			}
+			return wrong
+		}},
+	}
+	for _, one := range group {
+		one.done = make(chan error, 1)
+	}
+	l.writer.commit(group)
+	if first, second := <-group[0].done, <-group[1].done; first != nil || !errors.Is(second, wrong) {
+		t.Errorf("got %v and %v", first, second)
+	}
+	if task := theTask(t, l, "req_1"); task.Number != number {
+		t.Errorf("got %+v", task)
+	}
+	deliver(t, l, b, final("req_2", b, "42"))
 }
 
 // Whoever prints slowly holds nobody up, and gets all.

@@ -66,6 +66,13 @@ func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) 
 // number.
 func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		known, err := tx.exists("SELECT 1 FROM tasks WHERE request_id = ?", id)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return tx.name(number, id)
+		}
 		// A callback may have come first, at an address that is not this task's own.
 		if _, err := tx.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took
 			FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
@@ -75,10 +82,15 @@ func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
 			AND EXISTS (SELECT 1 FROM tasks t WHERE t.number = ?1 AND t.request_id IS NULL)`, number, id, sourceCallback); err != nil {
 			return err
 		}
-		_, err := tx.exec("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
-			number, id, StatusUnknown, narada.StatusPending)
-		return err
+		return tx.name(number, id)
 	}})
+}
+
+// name gives the task its request ID, unless it has one.
+func (t transaction) name(number int64, id string) error {
+	_, err := t.exec("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
+		number, id, StatusUnknown, narada.StatusPending)
+	return err
 }
 
 // Refused writes down that the task with that number was not accepted; failure is

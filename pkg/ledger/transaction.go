@@ -72,6 +72,19 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 	return prepared.Query(args...)
 }
 
+// exists reports whether the query has a row.
+func (t transaction) exists(query string, args ...any) (ok bool, err error) {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		return false, err
+	}
+	err = eachRow(rows, func() error {
+		ok = true
+		return nil
+	})
+	return ok, err
+}
+
 // checkpoint moves the log into the database, so far as the mode says: TRUNCATE,
 // for one. blocked is that somebody reads or writes and that it has not all been
 // done, for which it does not wait.

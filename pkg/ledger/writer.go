@@ -123,10 +123,15 @@ func (w *writer) gather(first *write, timer *time.Timer) []*write {
 	return group
 }
 
-// commit writes the group in one transaction, and tells everybody.
+// commit writes the group in one transaction, and tells everybody. Where one of
+// them fails it is done anew, each apart from the others, which takes longer.
 func (w *writer) commit(group []*write) {
-	entries, err := w.transact(group)
+	entries, err := w.transact(group, false)
+	if _, ok := errors.AsType[*togetherError](err); ok {
+		entries, err = w.transact(group, true)
+	}
 	err = newError(w.ledger.path, err)
+	w.ledger.own.add(entries)
 	for _, e := range entries {
 		w.stored(e)
 	}
@@ -138,7 +143,10 @@ func (w *writer) commit(group []*write) {
 	}
 }
 
-func (w *writer) transact(group []*write) ([]Entry, error) {
+// togetherError is that a write has failed which was not apart from the others.
+type togetherError struct{ error }
+
+func (w *writer) transact(group []*write, apart bool) ([]Entry, error) {
 	tx, err := w.ledger.begin()
 	if err != nil {
 		return nil, err
@@ -157,7 +165,17 @@ func (w *writer) transact(group []*write) ([]Entry, error) {
 		if one.do == nil {
 			continue
 		}
-		if one.err, err = tx.apart(one.do); err != nil {
+		switch {
+		case apart:
+			one.err, err = tx.apart(one.do)
+		case len(group) > 1:
+			if failed := one.do(tx); failed != nil {
+				err = &togetherError{failed}
+			}
+		default:
+			err = one.do(tx)
+		}
+		if err != nil {
 			return nil, w.undo(tx, err)
 		}
 	}
