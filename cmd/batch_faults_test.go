@@ -208,6 +208,9 @@ func TestABatchUnderFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = c.Wait()
+			if err := eventually(func() bool { return b.edge.Online() == 0 }); err != nil { // its domain is free again
+				t.Fatal(err)
+			}
 			c = b.start()
 		}
 	}

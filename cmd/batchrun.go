@@ -158,9 +158,12 @@ func parseRate(text string) (float64, error) {
 	return n / seconds, nil
 }
 
-// batchGC has the garbage collector come when so many percent are new: little of a
-// batch stays for long.
-const batchGC = 300
+// The garbage collector comes when so many percent are new, since little of a batch
+// stays for long, but earlier when so much is in use.
+const (
+	batchGC     = 300
+	batchMemory = 180 << 20
+)
 
 // batchRun is a batch run command under way.
 type batchRun struct {
@@ -408,6 +411,7 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 	sender := &batchSender{s: s, running: r, batch: book.number, pace: pace, timeout: s.duration(config.Timeout)}
 	r.runner.Dispatch, r.runner.Again = sender.dispatch(r.runner.Dispatch), func(ctx context.Context) error { return pace.Wait(ctx, nil) }
 	defer debug.SetGCPercent(debug.SetGCPercent(batchGC))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(batchMemory))
 	run := batch.NewRun(batch.Options{
 		Total: b.total, Concurrency: b.o.concurrency, Windows: b.o.windows, Pace: pace,
 		RetryFailed: b.o.retryFailed, ResendUnknown: b.o.resendUnknown, MaxFailures: b.o.maxFailures, MaxCredits: b.o.maxCredits,

@@ -43,55 +43,61 @@ func (b *batchSender) dispatch(call func(context.Context, *narada.Request) (stri
 }
 
 // Send implements batch.Sender.
-func (b *batchSender) Send(ctx context.Context, l batch.Line, p *task.Plan, window string, sent func()) batch.Outcome {
-	o := batch.Outcome{Line: l, State: batch.State{Window: window}}
+func (b *batchSender) Send(ctx context.Context, l *batch.Line, p *task.Plan, window string, sent func()) *batch.Outcome {
+	t := b.begin(l, p, window, sent)
+	if t.outcome.Err != nil {
+		return t.outcome
+	}
+	defer t.forget()
+	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, errTimeLimit)
+	defer cancel()
+	answer, err := b.running.runner.Run(ctx, t.task, t)
+	if err != nil {
+		return b.unanswered(t, err)
+	}
+	t.record.ended(answer, nil)
+	return finished(t.outcome, answer.Result)
+}
+
+// begin gives the task a ticket and a place in the ledger. Without either it is not
+// sent.
+func (b *batchSender) begin(l *batch.Line, p *task.Plan, window string, sent func()) *lineTask {
+	t := &lineTask{s: b.s, line: l, sent: sent, outcome: &batch.Outcome{Line: *l, State: batch.State{Window: window}}}
 	if window != "" {
 		p.Request.BrowserWindowID = window
 	}
-	t, forget, err := b.running.issue(p.Request)
+	var err error
+	if t.task, t.forget, err = b.running.issue(p.Request); err == nil {
+		t.record, err = b.intend(l, p, t.task.Ticket)
+	}
 	if err != nil {
-		o.Err, o.Fatal = err, true
-		return o
+		if t.forget != nil {
+			t.forget()
+		}
+		t.outcome.Err, t.outcome.Fatal = err, true
+		return t
 	}
-	defer forget()
-	record, err := b.intend(l, p, t.Ticket)
-	if err != nil {
-		o.Err, o.Fatal = err, true
-		return o
-	}
-	o.Task, o.Ticket = record.number, t.Ticket.Path
-	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, errTimeLimit)
-	defer cancel()
-	watch := &lineObserver{s: b.s, line: l, record: record, sent: sent}
-	answer, err := b.running.runner.Run(ctx, t, watch)
-	if err == nil {
-		record.ended(answer, nil)
-		return b.finished(o, answer.Result)
-	}
-	return b.unanswered(o, watch, err)
+	t.outcome.Task, t.outcome.Ticket = t.record.number, t.task.Ticket.Path
+	return t
 }
 
-// intend writes down that the line's task is about to be sent, without which it is
-// not.
-func (b *batchSender) intend(l batch.Line, p *task.Plan, ticket webhook.Ticket) (*record, error) {
-	r := &record{s: b.s, ledger: b.running.ledger}
+// intend writes down that the line's task is about to be sent.
+func (b *batchSender) intend(l *batch.Line, p *task.Plan, ticket webhook.Ticket) (*record, error) {
 	body, err := p.Request.Masked().MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	r.intent = ledger.Intent{
+	numbers, err := b.running.ledger.Intend(context.Background(), []ledger.Intent{{
 		Source: "batch", Cloud: b.running.cloud.baseURL.String(), Prompt: p.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
 		Item: ledger.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID},
-	}
-	numbers, err := r.ledger.Intend(context.Background(), []ledger.Intent{r.intent})
+	}})
 	if err != nil {
 		return nil, err
 	}
-	r.number = numbers[0]
-	return r, nil
+	return &record{s: b.s, ledger: b.running.ledger, number: numbers[0]}, nil
 }
 
-func (b *batchSender) finished(o batch.Outcome, r *narada.Result) batch.Outcome {
+func finished(o *batch.Outcome, r *narada.Result) *batch.Outcome {
 	o.Phase, o.RequestID, o.Status, o.Result = batch.Finished, r.RequestID, r.Status, r
 	return o
 }
@@ -100,7 +106,8 @@ func (b *batchSender) finished(o batch.Outcome, r *narada.Result) batch.Outcome 
 var refusals = []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}
 
 // unanswered is how a line stands whose task has no answer.
-func (b *batchSender) unanswered(o batch.Outcome, watch *lineObserver, err error) batch.Outcome {
+func (b *batchSender) unanswered(t *lineTask, err error) *batch.Outcome {
+	o := t.outcome
 	unfinished, waited := errors.AsType[*runner.UnfinishedError](err)
 	dispatch, notSent := errors.AsType[*narada.DispatchError](err)
 	api, answered := errors.AsType[*narada.APIError](err)
@@ -117,13 +124,13 @@ func (b *batchSender) unanswered(o batch.Outcome, watch *lineObserver, err error
 		o.Phase = batch.Unknown
 	case notSent && answered && slices.Contains(refusals, api.StatusCode):
 		o.Phase, o.Failure = batch.Refused, explain(dispatch.Err)
-		watch.record.refusedFor(o.Failure)
+		t.record.refusedFor(o.Failure)
 	default: // nothing was accepted
 		o.Phase, o.Err = batch.New, err
 		_, interrupted := errors.AsType[*signalError](err)
 		_, noTime := errors.AsType[*runner.NoTimeError](err)
 		o.Fatal = !interrupted && !noTime && !errors.Is(err, errTimeLimit)
-		watch.record.refused()
+		t.record.refused()
 	}
 	return o
 }
@@ -137,22 +144,22 @@ func (b *batchSender) CanAwait(s batch.State) bool {
 }
 
 // Await implements batch.Sender.
-func (b *batchSender) Await(ctx context.Context, l batch.Line, s batch.State) batch.Outcome {
-	o := batch.Outcome{Line: l, State: s}
+func (b *batchSender) Await(ctx context.Context, l *batch.Line, s *batch.State) *batch.Outcome {
+	o := &batch.Outcome{Line: *l, State: *s}
 	limit := b.timeout
 	if s.Phase == batch.Unknown {
 		limit = time.Until(s.SentAt.Add(b.timeout))
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
 	defer cancel()
-	record := &record{s: b.s, ledger: b.running.ledger, number: s.Task}
+	t := &lineTask{s: b.s, line: l, record: &record{s: b.s, ledger: b.running.ledger, number: s.Task}, sent: func() {}}
 	answer, err := b.running.runner.Await(ctx, runner.Sent{
 		ID: s.RequestID, Ticket: s.Ticket, Deaf: b.running.deaf,
 		Earlier: func() (*narada.Result, error) { return (&batchBook{ledger: b.running.ledger}).Result(ctx, s.Task) },
-	}, &lineObserver{s: b.s, line: l, record: record, sent: func() {}})
+	}, t)
 	if err == nil {
-		record.ended(answer, nil)
-		return b.finished(o, answer.Result)
+		t.record.ended(answer, nil)
+		return finished(o, answer.Result)
 	}
 	unfinished, ok := errors.AsType[*runner.UnfinishedError](err)
 	switch {
@@ -166,42 +173,45 @@ func (b *batchSender) Await(ctx context.Context, l batch.Line, s batch.State) ba
 	return o
 }
 
-// lineObserver writes down what happens to a line's task, and says what a person
-// should know of.
-type lineObserver struct {
-	s      *session
-	line   batch.Line
-	record *record
-	sent   func()
+// lineTask is a line's task under way. It writes down what happens to it, and says
+// what a person should know of.
+type lineTask struct {
+	s       *session
+	line    *batch.Line
+	task    runner.Task
+	record  *record
+	forget  func() // the ticket
+	sent    func()
+	outcome *batch.Outcome
 }
 
 // Accepted implements runner.Observer.
-func (o *lineObserver) Accepted(id string, _ runner.Way) {
-	o.record.accepted(id)
-	o.sent()
-	o.s.talk.Detail("accepted", o.line.Name()+": "+id+" was accepted", term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: o.line.Number})
+func (t *lineTask) Accepted(id string, _ runner.Way) {
+	t.record.accepted(id)
+	t.sent()
+	t.s.talk.Detail("accepted", t.line.Name()+": "+id+" was accepted", term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: t.line.Number})
 }
 
 // Resending implements runner.Observer.
-func (o *lineObserver) Resending(err error, in time.Duration) {
-	o.sent()
-	o.s.talk.Detail("resending", o.line.Name()+" was not accepted; again in "+in.Round(100*time.Millisecond).String()+": "+explain(err))
+func (t *lineTask) Resending(err error, in time.Duration) {
+	t.sent()
+	t.s.talk.Detail("resending", t.line.Name()+" was not accepted; again in "+in.Round(100*time.Millisecond).String()+": "+explain(err))
 }
 
 // AnswerLost implements runner.Observer.
-func (o *lineObserver) AnswerLost(err error) {
-	o.sent()
-	o.s.talk.Detail("answer-lost", o.line.Name()+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
+func (t *lineTask) AnswerLost(err error) {
+	t.sent()
+	t.s.talk.Detail("answer-lost", t.line.Name()+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
 }
 
 // AcceptedTwice implements runner.Observer.
-func (o *lineObserver) AcceptedTwice(id string) {
-	o.record.acceptedTwice(id)
-	o.s.talk.Warn("accepted-twice", o.line.Name()+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
-		term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: o.line.Number})
+func (t *lineTask) AcceptedTwice(id string) {
+	t.record.acceptedTwice(id)
+	t.s.talk.Warn("accepted-twice", t.line.Name()+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
+		term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: t.line.Number})
 }
 
 // HumanAsked implements runner.Observer.
-func (o *lineObserver) HumanAsked(id string, input narada.HumanInput) {
-	o.s.talk.Warn("input-required", o.line.Name()+": "+humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
+func (t *lineTask) HumanAsked(id string, input narada.HumanInput) {
+	t.s.talk.Warn("input-required", t.line.Name()+": "+humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
 }

@@ -18,7 +18,6 @@ import (
 type record struct {
 	s      *session
 	ledger *ledger.Ledger
-	intent ledger.Intent
 	number int64
 }
 
@@ -32,16 +31,14 @@ func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *nar
 	if err != nil { // then it will not be sent either
 		body = nil
 	}
-	r := &record{s: s, ledger: l, intent: ledger.Intent{
+	numbers, err := l.Intend(context.Background(), []ledger.Intent{{
 		Source: source, Cloud: c.baseURL.String(), Prompt: prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
-	}}
-	numbers, err := l.Intend(context.Background(), []ledger.Intent{r.intent})
+	}})
 	if err != nil {
 		s.warnOfLedger(err, "this task is not kept")
 		return &record{}
 	}
-	r.number = numbers[0]
-	return r
+	return &record{s: s, ledger: l, number: numbers[0]}
 }
 
 // kept reports whether the task is in the ledger.
@@ -58,13 +55,7 @@ func (r *record) acceptedTwice(id string) {
 	if !r.kept() || id == "" {
 		return
 	}
-	again := r.intent
-	again.Ticket = webhook.Ticket{}
-	numbers, err := r.ledger.Intend(context.Background(), []ledger.Intent{again})
-	if err == nil {
-		err = r.ledger.Accepted(context.Background(), numbers[0], id)
-	}
-	r.warn(err)
+	r.warn(r.ledger.AcceptedTwice(context.Background(), r.number, id))
 }
 
 // ended writes down how a run has ended, as far as the ledger has not heard of it:

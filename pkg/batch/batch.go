@@ -85,11 +85,11 @@ type Book interface {
 type Sender interface {
 	// Send writes the line's task into the book, sends it, in that window of the pool
 	// if any, and waits for it. It calls sent when its dispatch call has ended.
-	Send(ctx context.Context, l Line, p *task.Plan, window string, sent func()) Outcome
+	Send(ctx context.Context, l *Line, p *task.Plan, window string, sent func()) *Outcome
 	// CanAwait reports whether there is any use in waiting for an unknown task.
 	CanAwait(s State) bool
 	// Await waits for a task that was sent before.
-	Await(ctx context.Context, l Line, s State) Outcome
+	Await(ctx context.Context, l *Line, s *State) *Outcome
 }
 
 // Options say how a batch is run.
@@ -324,11 +324,11 @@ func (r *Run) await(ctx context.Context, l Line, s State) error {
 	}
 	r.inFlight(1)
 	r.tasks.Go(func() {
-		o := r.o.Sender.Await(ctx, l, s)
+		o := r.o.Sender.Await(ctx, &l, &s)
 		r.inFlight(-1)
 		release(o.ended())
 		<-r.slots
-		r.came(o)
+		r.came(*o)
 	})
 	return nil
 }
@@ -358,16 +358,31 @@ func (r *Run) send(ctx context.Context, l Line) error {
 		return &LineError{l.Number, err}
 	}
 	r.inFlight(1)
-	r.tasks.Go(func() {
-		sent := sync.OnceFunc(func() { <-r.sending })
-		o := r.o.Sender.Send(ctx, l, plan, window, sent)
-		sent()
-		r.inFlight(-1)
-		release(o.ended() || o.Phase == New)
-		<-r.slots
-		r.came(o)
-	})
+	one := &inFlight{line: l, plan: plan, window: window, release: release}
+	r.tasks.Go(func() { r.run(ctx, one) })
 	return nil
+}
+
+// inFlight is a task that is sent and waited for.
+type inFlight struct {
+	line    Line
+	plan    *task.Plan // until it is sent
+	window  string
+	release func(ended bool) // the window
+}
+
+// run sends a task and waits for it. Ten thousand of these wait at once: the less
+// each has on its stack, the less memory that takes.
+func (r *Run) run(ctx context.Context, one *inFlight) {
+	sent := sync.OnceFunc(func() { <-r.sending })
+	plan := one.plan
+	one.plan = nil
+	o := r.o.Sender.Send(ctx, &one.line, plan, one.window, sent)
+	sent()
+	r.inFlight(-1)
+	one.release(o.ended() || o.Phase == New)
+	<-r.slots
+	r.came(*o)
 }
 
 // take takes a place; it is false when no more are sent.

@@ -242,13 +242,12 @@ func TestTheSecondTaskOfARequest(t *testing.T) {
 	deliver(t, l, tk, phase("req_second", tk))
 	must(t, l.file(ctx))
 	must(t, l.Accepted(ctx, number, "req_second"))
-	again := intend(t, l, webhook.Ticket{}, "p")
-	must(t, l.Accepted(ctx, again, "req_second"))
+	must(t, l.AcceptedTwice(ctx, number, "req_second"))
 	deliver(t, l, tk, final("req_second", tk, "second"))
 	if task := theTask(t, l, "req_first"); !task.Open() || task.Number != number {
 		t.Errorf("the first is %+v", task)
 	}
-	if task := theTask(t, l, "req_second"); task.Open() || task.Number != again || task.Prompt != "p" {
+	if task := theTask(t, l, "req_second"); task.Open() || task.Source != "run" || task.Prompt != "p" {
 		t.Errorf("the second is %+v", task)
 	}
 }

@@ -65,25 +65,43 @@ func (l *Ledger) Intend(ctx context.Context, intents []Intent) ([]int64, error) 
 // Accepted writes down the request ID that the cloud has given the task with that
 // number.
 func (l *Ledger) Accepted(ctx context.Context, number int64, id string) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.accepted(number, id) }})
+}
+
+// AcceptedTwice writes down another task that came of the same request, with its own
+// request ID. It has no ticket of its own.
+func (l *Ledger) AcceptedTwice(ctx context.Context, number int64, id string) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
-		known, err := tx.exists("SELECT 1 FROM tasks WHERE request_id = ?", id)
+		r, err := tx.exec("INSERT INTO tasks (intended, source, cloud, prompt, status, body) SELECT intended, source, cloud, prompt, ?, body FROM tasks WHERE number = ?", StatusUnknown, number)
 		if err != nil {
 			return err
 		}
-		if !known {
-			return tx.name(number, id)
-		}
-		// A callback may have come first, at an address that is not this task's own.
-		if _, err := tx.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took
-			FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
+		second, err := r.LastInsertId()
+		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(`DELETE FROM tasks WHERE request_id = ?2 AND source = ?3 AND number <> ?1
-			AND EXISTS (SELECT 1 FROM tasks t WHERE t.number = ?1 AND t.request_id IS NULL)`, number, id, sourceCallback); err != nil {
-			return err
-		}
-		return tx.name(number, id)
+		return tx.accepted(second, id)
 	}})
+}
+
+func (t transaction) accepted(number int64, id string) error {
+	known, err := t.exists("SELECT 1 FROM tasks WHERE request_id = ?", id)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return t.name(number, id)
+	}
+	// A callback may have come first, at an address that is not this task's own.
+	if _, err := t.exec(`UPDATE tasks SET status = o.status, way = o.way, finished = o.finished, took = o.took
+		FROM tasks o WHERE tasks.number = ?1 AND tasks.request_id IS NULL AND o.request_id = ?2 AND o.source = ?3`, number, id, sourceCallback); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM tasks WHERE request_id = ?2 AND source = ?3 AND number <> ?1
+		AND EXISTS (SELECT 1 FROM tasks t WHERE t.number = ?1 AND t.request_id IS NULL)`, number, id, sourceCallback); err != nil {
+		return err
+	}
+	return t.name(number, id)
 }
 
 // name gives the task its request ID, unless it has one.
