@@ -1,3 +1,5 @@
+//go:build linux
+
 // Batching compares narada batch run with programs that only send: how many tasks
 // a second each sends to the same server, and how much processor time that takes.
 //
