@@ -16,11 +16,7 @@ type batchBook struct {
 
 // Look implements batch.Book.
 func (b *batchBook) Look(ctx context.Context, keys []batch.Key) (map[batch.Key]batch.State, error) {
-	list := make([][]byte, len(keys))
-	for i := range keys {
-		list[i] = keys[i][:]
-	}
-	items, err := b.ledger.Items(ctx, b.number, list)
+	items, err := b.ledger.Items(ctx, b.number, keyBytes(keys))
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +49,15 @@ func batchState(i ledger.ItemTask) batch.State {
 		s.Phase = batch.Running
 	}
 	return s
+}
+
+// keyBytes are the keys as the ledger has them.
+func keyBytes(keys []batch.Key) [][]byte {
+	list := make([][]byte, len(keys))
+	for i := range keys {
+		list[i] = keys[i][:]
+	}
+	return list
 }
 
 // Result implements batch.Book.

@@ -291,14 +291,7 @@ func runBatchResults(ctx context.Context, s *session, jq, name string) error {
 		err = context.Cause(ctx)
 	}
 	if open > 0 && err == nil {
-		s.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), has(open)))
+		s.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
 	}
 	return err
-}
-
-func has(n int) string {
-	if n == 1 {
-		return "has"
-	}
-	return "have"
 }

@@ -21,6 +21,7 @@ import (
 // has, then it takes its place and what comes is added. Each line is one write.
 type batchResults struct {
 	path    string // "": stdout
+	name    string // of the batch
 	printer *output.Printer
 	jq      *output.Query
 	stdout  io.Writer
@@ -112,7 +113,7 @@ func (r *batchResults) put(o batch.Outcome) error {
 
 func (r *batchResults) error(err error) error {
 	return &exitError{code: codeUnexpected, text: "--results: " + r.path + ": " + plainPathError(err).Error(), err: err,
-		next: "the ledger has the results: narada batch results NAME"}
+		next: "the ledger has the results: narada batch results " + shellQuote(r.name)}
 }
 
 // Close closes the file, which then is on the disk.

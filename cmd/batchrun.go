@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -190,17 +188,18 @@ func runBatch(ctx context.Context, s *session, o *batchRunOptions, path string) 
 		return err
 	}
 	defer b.source.Close()
+	out.name = b.name
 	if err := b.plan(); err != nil {
 		return err
 	}
-	first, err := b.checkAll(ctx)
+	keys, err := b.checkAll(ctx)
 	if err != nil {
 		return err
 	}
 	if o.task.dryRun {
 		return b.preview(ctx, out)
 	}
-	return b.run(ctx, out, batch.NewPace(rate), first)
+	return b.run(ctx, out, batch.NewPace(rate), keys)
 }
 
 // open finds the input, and what it is called.
@@ -230,134 +229,6 @@ func (b *batchRun) open(path string) (err error) {
 	}
 	b.source, err = b.s.openBatchInput(path)
 	return err
-}
-
-// plan makes what all tasks have in common.
-func (b *batchRun) plan() error {
-	file, err := b.s.taskFile(&b.o.task)
-	if err != nil {
-		return err
-	}
-	spec, err := b.s.spec(&b.o.task, task.Spec{OwnCallback: true, AnyWindow: b.o.answer.sandbox || len(b.o.windows) > 0}, file)
-	if err != nil {
-		return err
-	}
-	if len(b.o.windows) > 0 {
-		spec.Window = "" // of the settings
-	}
-	if b.template, err = spec.Template(&b.s.source); err != nil {
-		return err
-	}
-	b.s.redactor.Hide(b.template.Plan.Secrets...)
-	b.s.warn(b.template.Plan.Warnings)
-	return nil
-}
-
-// planLine makes a line's task.
-func (b *batchRun) planLine(l batch.Line) (*task.Plan, error) {
-	if l.Object == nil {
-		return b.template.Text(l.Prompt)
-	}
-	file, err := task.ParseLine(l.Object)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := b.template.Object(file)
-	if err == nil && len(b.o.windows) > 0 && plan.Request.BrowserWindowID != "" {
-		err = errors.New("browserWindowId: --window-pool says where tasks run")
-	}
-	return plan, err
-}
-
-// lines reads the input from its beginning.
-func (b *batchRun) lines() iter.Seq2[batch.Line, error] {
-	return func(yield func(batch.Line, error) bool) {
-		r, err := b.source.rewind()
-		if err != nil {
-			yield(batch.Line{}, err)
-			return
-		}
-		for l, err := range b.input.Lines(r) {
-			if !yield(l, err) {
-				return
-			}
-		}
-	}
-}
-
-// mostLineWarnings is how many of the warnings about lines are said.
-const mostLineWarnings = 20
-
-// checkAll reads the whole input and says what is wrong with each line. first are
-// the keys of some lines, by which an input is known.
-func (b *batchRun) checkAll(ctx context.Context) (first []batch.Key, err error) {
-	bad, warned := 0, 0
-	wrong := func(e *batch.LineError) {
-		bad++
-		b.s.talk.Text("line", e.Error())
-	}
-	for l, err := range b.lines() {
-		if ctx.Err() != nil {
-			return nil, &exitError{code: codeUnexpected, text: cause(context.Cause(ctx)) + ": nothing was sent"}
-		}
-		if e, ok := errors.AsType[*batch.LineError](err); ok {
-			wrong(e)
-			continue
-		}
-		if err != nil {
-			return nil, usageError("", "%s: %v", b.source.name, err)
-		}
-		plan, err := b.planLine(l)
-		if err != nil {
-			wrong(&batch.LineError{Number: l.Number, Err: err})
-			continue
-		}
-		for _, w := range plan.Warnings {
-			if warned++; warned <= mostLineWarnings {
-				b.s.talk.Warn("task", fmt.Sprintf("line %d: %s", l.Number, w))
-			}
-		}
-		b.total++
-		first = append(first, l.Key)
-	}
-	if warned > mostLineWarnings {
-		b.s.talk.Warn("task", fmt.Sprintf("there are %d further warnings", warned-mostLineWarnings))
-	}
-	switch {
-	case bad > 0:
-		return nil, usageError("", "%s: %d line%s cannot be sent: nothing was", b.source.name, bad, plural(bad != 1))
-	case b.total == 0:
-		return nil, usageError("", "%s: there is no task in it", b.source.name)
-	}
-	return first, nil
-}
-
-// preview prints the requests, and sends nothing.
-func (b *batchRun) preview(ctx context.Context, out *batchResults) error {
-	b.s.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-	if err := out.begin(); err != nil {
-		return err
-	}
-	for l, err := range b.lines() {
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		var plan *task.Plan
-		if err == nil {
-			plan, err = b.planLine(l)
-		}
-		var body []byte
-		if err == nil {
-			body, err = plan.Request.Masked().MarshalJSON()
-		}
-		if err == nil {
-			err = out.printer.JSON(body)
-		}
-		if err != nil {
-			return errors.Join(err, out.Close())
-		}
-	}
-	return out.Close()
 }
 
 // run runs the batch: its place in the ledger, the endpoint, the uploads, the
@@ -420,121 +291,18 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 	return b.finish(ctx, out, run, earlier)
 }
 
-// stateDir is where the batch is kept: a sandbox's goes with it.
-func (b *batchRun) stateDir() (dir string, remove func(), err error) {
-	if !b.o.answer.sandbox {
-		dir, err = b.s.stateDir()
-		return dir, func() {}, err
-	}
-	dir, err = os.MkdirTemp("", "narada-batch-")
-	if err != nil {
-		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
-	}
-	return dir, func() { _ = os.RemoveAll(dir) }, nil
-}
-
-// place finds the batch in the ledger, or makes its place there. earlier reports
-// whether it was there.
-func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBook, c *cloud, keys []batch.Key) (earlier bool, err error) {
-	was, earlier, err := kept.Batch(ctx, b.name)
-	if err != nil {
-		return false, err
-	}
-	input := b.source.name
-	if abs, err := filepath.Abs(input); err == nil && input != "-" {
-		input = abs
-	}
-	is := ledger.Batch{Number: was.Number, Name: b.name, BegunAt: b.s.app.start, Input: input, Cloud: c.baseURL.String(), Lines: b.total}
-	if earlier {
-		if was.Cloud != is.Cloud {
-			return false, usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", b.name, was.Cloud, is.Cloud)
-		}
-		if err := b.compare(ctx, kept, was, input, keys); err != nil {
-			return false, err
-		}
-	}
-	book.number, err = kept.PutBatch(ctx, is)
-	return earlier, err
-}
-
-// compare notices an input that has changed since the batch was run last.
-func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.Batch, input string, keys []batch.Key) error {
-	tally, err := kept.Tally(ctx, was.Number)
-	if err != nil {
-		return err
-	}
-	sent, known := tally.Sent(), 0
-	list := make([][]byte, len(keys))
-	for i := range keys {
-		list[i] = keys[i][:]
-	}
-	if known, err = kept.CountItems(ctx, was.Number, list); err != nil {
-		return err
-	}
-	if sent > 0 && known == 0 {
-		return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", b.name, input, sent, was.Input)
-	}
-	if gone := sent - known; gone > 0 {
-		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
-			gone, plural(gone != 1), were(gone), are(gone), shellQuote(b.name)))
-	} else if was.Lines != b.total {
-		b.s.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
-	}
-	return nil
-}
-
-func were(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
-}
-
-func are(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}
-
-// misfit lists how a line's data differ from what was asked for.
-func (b *batchRun) misfit(o batch.Outcome) []string {
-	if b.o.task.noValidate || o.Result == nil {
-		return nil
-	}
-	want := b.template.Plan.Schema
-	if o.Object["responseFormat"] != nil {
-		plan, err := b.planLine(o.Line)
-		if err != nil {
-			return nil // it was sent, so it could be planned
-		}
-		want = plan.Schema
-	}
-	violations, err := expectation{want, true}.violations(o.Result)
-	if err != nil {
-		return []string{err.Error()}
-	}
-	var list []string
-	for _, v := range violations {
-		list = append(list, strings.TrimPrefix(v.Pointer+": "+v.Message, ": "))
-	}
-	return list
-}
-
 // finish sends what is to be sent, and says how it went.
 func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run, earlier bool) error {
 	s := b.s
 	wish := s.app.patience.wish()
 	done := make(chan struct{})
-	interrupted := false
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
 		select {
 		case <-wish:
-			interrupted = true
 			t := run.Tally()
-			s.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, are(t.InFlight)))
+			s.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, verb(t.InFlight, "is", "are")))
 			run.Stop(&signalError{os.Interrupt})
 		case <-done:
 		}
@@ -553,22 +321,8 @@ func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run
 	}
 	close(done)
 	<-watching
-	if closeErr := out.Close(); err == nil || closeErr != nil && !interrupted && ctx.Err() == nil {
-		err = errors.Join(err, closeErr)
-	}
+	err = errors.Join(err, out.Close())
 	t := run.Tally()
 	b.summarize(t, time.Now())
 	return b.verdict(ctx, t, err)
-}
-
-// lockBatch keeps other processes from the batch.
-func (s *session) lockBatch(dir, name string) (unlock func(), err error) {
-	unlock, err = batch.Lock(dir, name)
-	if taken, ok := errors.AsType[*batch.TakenError](err); ok {
-		return nil, usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", taken)
-	}
-	if err != nil {
-		return nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
-	}
-	return unlock, nil
 }

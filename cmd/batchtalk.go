@@ -163,7 +163,7 @@ func (b *batchRun) resume() string {
 	}
 	text := strings.Join(words, " ")
 	if b.source.name == "-" {
-		text += " (with the same input)"
+		text += " < the same input"
 	}
-	return text + " goes on"
+	return text
 }

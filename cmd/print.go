@@ -102,6 +102,14 @@ func plural(many bool) string {
 	return ""
 }
 
+// verb is one for a single thing, and many for others.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // roundDuration keeps what a person reads of a duration.
 func roundDuration(d time.Duration) time.Duration {
 	switch {

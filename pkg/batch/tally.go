@@ -25,7 +25,6 @@ type Tally struct {
 	Failures   int       // lines of this run that did not succeed
 	Worst      []Outcome // the first ones that did not succeed, in short
 	Unfinished int       // lines that still run, or may
-	Unknown    int       // lines of which nobody knows whether they were accepted
 
 	Actions int
 	Credits float64
@@ -69,8 +68,6 @@ func (t *Tally) came(o Outcome) {
 	t.count(o)
 }
 
-func (t *Tally) unfinished(Outcome) { t.Unfinished++ }
-
 func (t *Tally) count(o Outcome) {
 	t.Ended++
 	name := string(o.StatusName())
@@ -78,9 +75,6 @@ func (t *Tally) count(o Outcome) {
 		name = Misfit
 	}
 	t.Counts[name]++
-	if o.Phase == Unknown {
-		t.Unknown++
-	}
 	if !o.Succeeded() && len(t.Worst) < mostFailed {
 		short := o
 		short.Result, short.Object, short.Prompt = nil, nil, ""
@@ -107,26 +101,6 @@ func (t *Tally) time(o Outcome) {
 	}
 	t.Slowest = slices.Insert(t.Slowest, at, one)
 	t.Slowest = t.Slowest[:min(len(t.Slowest), mostSlowest)]
-}
-
-// What the output calls the status of a line that the cloud has not given one.
-const (
-	StatusUnknown narada.Status = "unknown"
-	StatusRefused narada.Status = "refused"
-	StatusPruned  narada.Status = "pruned"
-)
-
-// StatusName is what the output calls the outcome's status.
-func (o Outcome) StatusName() narada.Status {
-	switch o.Phase {
-	case Unknown:
-		return StatusUnknown
-	case Refused:
-		return StatusRefused
-	case Pruned:
-		return StatusPruned
-	}
-	return o.Status
 }
 
 // Succeeded is how many of the lines that ended did.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -169,41 +170,49 @@ func scanItems(rows *sql.Rows) (list []ItemTask, err error) {
 // Items returns those of the lines of a batch that were sent, in no order, without
 // their prompts.
 func (l *Ledger) Items(ctx context.Context, batch int64, keys [][]byte) (list []ItemTask, err error) {
-	for len(keys) > 0 && err == nil {
-		n := min(len(keys), 256)
-		args := []any{batch}
-		for _, key := range keys[:n] {
-			args = append(args, key)
+	for args := range itemArgs(batch, keys) {
+		rows, err := l.read.QueryContext(ctx, "SELECT "+itemColumns+" FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ? AND i.key IN "+marks(1, len(args)-1), args...)
+		if err != nil {
+			return nil, newError(l.path, err)
 		}
-		keys = keys[n:]
-		var rows *sql.Rows
-		if rows, err = l.read.QueryContext(ctx, "SELECT "+itemColumns+" FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ? AND i.key IN "+marks(1, n), args...); err == nil {
-			var some []ItemTask
-			some, err = scanItems(rows)
-			list = append(list, some...)
+		some, err := scanItems(rows)
+		if err != nil {
+			return nil, newError(l.path, err)
 		}
+		list = append(list, some...)
 	}
-	return list, newError(l.path, err)
+	return list, nil
 }
 
 // CountItems returns how many of the lines were sent.
 func (l *Ledger) CountItems(ctx context.Context, batch int64, keys [][]byte) (count int, err error) {
-	for len(keys) > 0 && err == nil {
-		n := min(len(keys), 256)
-		args := []any{batch}
-		for _, key := range keys[:n] {
-			args = append(args, key)
-		}
-		keys = keys[n:]
+	for args := range itemArgs(batch, keys) {
 		some := 0
-		err = l.read.QueryRowContext(ctx, "SELECT count(*) FROM items WHERE batch = ? AND key IN "+marks(1, n), args...).Scan(&some)
+		if err := l.read.QueryRowContext(ctx, "SELECT count(*) FROM items WHERE batch = ? AND key IN "+marks(1, len(args)-1), args...).Scan(&some); err != nil {
+			return 0, newError(l.path, err)
+		}
 		count += some
 	}
-	return count, newError(l.path, err)
+	return count, nil
 }
 
 // itemPage is how many lines are read at once.
 const itemPage = 256
+
+// itemArgs are the arguments of queries for so many keys of a batch at once.
+func itemArgs(batch int64, keys [][]byte) iter.Seq[[]any] {
+	return func(yield func([]any) bool) {
+		for some := range slices.Chunk(keys, itemPage) {
+			args := []any{batch}
+			for _, key := range some {
+				args = append(args, key)
+			}
+			if !yield(args) {
+				return
+			}
+		}
+	}
+}
 
 // EachItem calls yield for the lines of a batch that were sent, in their order,
 // without their prompts.

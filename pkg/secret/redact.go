@@ -21,7 +21,9 @@ type Redactor struct {
 	w io.Writer
 
 	mu     sync.Mutex
-	values []string // every spelling of every secret, longest first
+	values []string // every spelling of every secret, longest first when sorted
+	known  map[string]bool
+	sorted bool
 }
 
 // NewRedactor returns a Redactor that writes to w.
@@ -43,22 +45,27 @@ func (r *Redactor) Hide(secrets ...String) {
 		r.add(url.QueryEscape(s.value))
 		r.add(url.PathEscape(s.value))
 	}
-	sort.Slice(r.values, func(i, j int) bool { return len(r.values[i]) > len(r.values[j]) })
 }
 
 func (r *Redactor) add(value string) {
-	for _, known := range r.values {
-		if known == value {
-			return
-		}
+	if r.known[value] {
+		return
 	}
-	r.values = append(r.values, value)
+	if r.known == nil {
+		r.known = map[string]bool{}
+	}
+	r.known[value] = true
+	r.values, r.sorted = append(r.values, value), false
 }
 
 // Redact returns text with every known secret replaced.
 func (r *Redactor) Redact(text string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.sorted { // the longer ones first: a shorter one may be a part of them
+		sort.Slice(r.values, func(i, j int) bool { return len(r.values[i]) > len(r.values[j]) })
+		r.sorted = true
+	}
 	for _, v := range r.values {
 		text = strings.ReplaceAll(text, v, Mask)
 	}

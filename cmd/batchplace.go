@@ -1,0 +1,84 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/ledger"
+)
+
+// stateDir is where the batch is kept: a sandbox's goes with it.
+func (b *batchRun) stateDir() (dir string, remove func(), err error) {
+	if !b.o.answer.sandbox {
+		dir, err = b.s.stateDir()
+		return dir, func() {}, err
+	}
+	dir, err = os.MkdirTemp("", "narada-batch-")
+	if err != nil {
+		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// place finds the batch in the ledger, or makes its place there. earlier reports
+// whether it was there.
+func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBook, c *cloud, keys []batch.Key) (earlier bool, err error) {
+	was, earlier, err := kept.Batch(ctx, b.name)
+	if err != nil {
+		return false, err
+	}
+	input := b.source.name
+	if abs, err := filepath.Abs(input); err == nil && input != "-" {
+		input = abs
+	}
+	is := ledger.Batch{Number: was.Number, Name: b.name, BegunAt: b.s.app.start, Input: input, Cloud: c.baseURL.String(), Lines: b.total}
+	if earlier {
+		if was.Cloud != is.Cloud {
+			return false, usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", b.name, was.Cloud, is.Cloud)
+		}
+		if err := b.compare(ctx, kept, was, input, keys); err != nil {
+			return false, err
+		}
+	}
+	book.number, err = kept.PutBatch(ctx, is)
+	return earlier, err
+}
+
+// compare notices an input that has changed since the batch was run last.
+func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.Batch, input string, keys []batch.Key) error {
+	tally, err := kept.Tally(ctx, was.Number)
+	if err != nil {
+		return err
+	}
+	sent := tally.Sent()
+	known, err := kept.CountItems(ctx, was.Number, keyBytes(keys))
+	if err != nil {
+		return err
+	}
+	if sent > 0 && known == 0 {
+		return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", b.name, input, sent, was.Input)
+	}
+	if gone := sent - known; gone > 0 {
+		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
+			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), shellQuote(b.name)))
+	} else if was.Lines != b.total {
+		b.s.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
+	}
+	return nil
+}
+
+// lockBatch keeps other processes from the batch.
+func (s *session) lockBatch(dir, name string) (unlock func(), err error) {
+	unlock, err = batch.Lock(dir, name)
+	if taken, ok := errors.AsType[*batch.TakenError](err); ok {
+		return nil, usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", taken)
+	}
+	if err != nil {
+		return nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	return unlock, nil
+}
