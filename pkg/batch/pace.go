@@ -47,6 +47,9 @@ func NewPace(rate float64) *Pace {
 // of ctx's end.
 func (p *Pace) Wait(ctx context.Context, stop <-chan struct{}) error {
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		wait := p.turn(time.Now())
 		if wait <= 0 {
 			return nil
@@ -59,7 +62,6 @@ func (p *Pace) Wait(ctx context.Context, stop <-chan struct{}) error {
 			return nil
 		case <-ctx.Done():
 			timer.Stop()
-			return context.Cause(ctx)
 		}
 	}
 }

@@ -22,13 +22,13 @@ type Run struct {
 	slots   chan struct{}
 	sending chan struct{}
 	windows *windows
-	holds   map[Key]func(ended bool) // of windows, by the lines whose tasks are in them
+	earlier []*inFlight // tasks of earlier runs that are waited for
 	tasks   sync.WaitGroup
 	stopped chan struct{} // no more are sent
 
 	mu    sync.Mutex
 	tally *Tally
-	past  []uint64 // bits: lines whose outcome was emitted
+	taken []uint64 // bits: lines of earlier runs, which are not to be sent
 	why   error    // of stopped
 
 	// While an outcome is emitted, which may take its time, mu is free.
@@ -47,8 +47,7 @@ var (
 func NewRun(o Options) *Run {
 	r := &Run{
 		o: o, slots: make(chan struct{}, o.Concurrency), sending: make(chan struct{}, mostSending),
-		holds: map[Key]func(bool){}, stopped: make(chan struct{}),
-		tally: newTally(o.Total), past: make([]uint64, o.Total/64+1),
+		stopped: make(chan struct{}), tally: newTally(o.Total), taken: make([]uint64, o.Total/64+1),
 	}
 	r.windows = newWindows(o.Windows, func() { r.Stop(ErrWindows) })
 	r.queue = &queue{ordered: o.Ordered, emit: o.Emit, result: func(o *Outcome) (err error) {
@@ -79,13 +78,15 @@ func (r *Run) Tally() Tally {
 	return r.tally.snapshot()
 }
 
-// Recover looks at what earlier runs have done, before others are sent: it emits
-// the lines that have ended, but where they are wanted in order, and sets the windows
-// aside in which tasks still run.
+// Recover looks at what earlier runs have done, and comes before Send: it emits the
+// lines that have ended, but where they are wanted in order, and finds the tasks that
+// still run, whose windows it sets aside.
 func (r *Run) Recover(ctx context.Context, lines iter.Seq2[Line, error]) error {
 	return r.each(ctx, lines, func(l Line, s State) error {
 		if r.awaits(s) {
-			r.holds[l.Key] = r.windows.hold(s.Window)
+			r.take(l)
+			r.earlier = append(r.earlier, &inFlight{line: l, state: s, release: r.windows.hold(s.Window)})
+			return nil
 		}
 		if r.o.Ordered {
 			return nil
@@ -100,10 +101,15 @@ func (r *Run) awaits(s State) bool {
 	return !r.again(s) && (s.Phase == Running || s.Phase == Unknown && r.o.Sender.CanAwait(s))
 }
 
-// Send sends the lines that are new, waits for those in flight, and returns when
+// Send waits for the tasks that run, sends the lines that are new, and returns when
 // each has come out: or, after Stop, those that were in flight. The error is the
 // reason for a stop, the end of ctx, or what went wrong here.
 func (r *Run) Send(ctx context.Context, lines iter.Seq2[Line, error]) error {
+	for _, one := range r.earlier { // they are under way, and new ones may need their windows
+		if err := r.await(ctx, one); err != nil {
+			r.Stop(err)
+		}
+	}
 	err := r.each(ctx, lines, func(l Line, s State) error { return r.start(ctx, l, s) })
 	if err != nil {
 		r.Stop(err)
@@ -165,9 +171,6 @@ func (r *Run) recover(ctx context.Context, l Line, s State) (taken bool, err err
 	if !s.ended() || r.again(s) {
 		return false, nil
 	}
-	if r.isPast(l) {
-		return true, nil
-	}
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
 		if o.Result, err = r.o.Book.Result(ctx, s.Task); err != nil {
@@ -177,8 +180,8 @@ func (r *Run) recover(ctx context.Context, l Line, s State) (taken bool, err err
 	if r.check(&o); len(o.Misfit) > 0 && r.o.RetryFailed {
 		return false, nil
 	}
+	r.take(l)
 	r.mu.Lock()
-	r.past[l.Index/64] |= 1 << (l.Index % 64)
 	r.tally.earlier(o)
 	r.checkCredits()
 	r.mu.Unlock()
@@ -208,57 +211,53 @@ func (r *Run) check(o *Outcome) {
 	}
 }
 
-func (r *Run) isPast(l Line) bool {
+func (r *Run) take(l Line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.past[l.Index/64]>>(l.Index%64)&1 == 1
+	r.taken[l.Index/64] |= 1 << (l.Index % 64)
+}
+
+func (r *Run) isTaken(l Line) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.taken[l.Index/64]>>(l.Index%64)&1 == 1
 }
 
 // start begins a line's way, when its turn comes.
 func (r *Run) start(ctx context.Context, l Line, s State) error {
+	if r.isTaken(l) {
+		return nil
+	}
 	taken, err := r.recover(ctx, l, s)
 	switch {
 	case taken || err != nil:
 		return err
-	case r.awaits(s):
-		return r.await(ctx, l, s)
 	case s.Phase == Unknown && !r.again(s):
-		if release := r.holds[l.Key]; release != nil { // it was to be awaited, and its time is over
-			release(false)
-		}
 		r.came(Outcome{Line: l, State: s})
 		return nil
 	}
 	return r.send(ctx, l)
 }
 
-// await waits for a task of an earlier run, which is in flight and has its window.
-func (r *Run) await(ctx context.Context, l Line, s State) error {
-	if !r.take(ctx, r.slots) {
-		return r.left(ctx, l)
-	}
-	release := r.holds[l.Key]
-	if release == nil {
-		release = func(bool) {}
+// await waits for a task of an earlier run.
+func (r *Run) await(ctx context.Context, one *inFlight) error {
+	if !r.enter(ctx, r.slots) {
+		return r.left(ctx, one.line)
 	}
 	r.inFlight(1)
 	r.tasks.Go(func() {
-		o := r.o.Sender.Await(ctx, &l, &s)
-		release(o.ended())
-		r.came(*o)
-		r.inFlight(-1)
-		<-r.slots
+		r.leave(one, r.o.Sender.Await(ctx, &one.line, &one.state))
 	})
 	return nil
 }
 
 // send sends a task, when there is room for it, a window, and its turn has come.
 func (r *Run) send(ctx context.Context, l Line) error {
-	if !r.take(ctx, r.slots) {
+	if !r.enter(ctx, r.slots) {
 		return r.left(ctx, l)
 	}
 	window, release, ok := r.windows.take(ctx, r.stopped)
-	if !ok || !r.take(ctx, r.sending) {
+	if !ok || !r.enter(ctx, r.sending) {
 		<-r.slots
 		release(true)
 		return r.left(ctx, l)
@@ -282,10 +281,11 @@ func (r *Run) send(ctx context.Context, l Line) error {
 	return nil
 }
 
-// inFlight is a task that is sent and waited for.
+// inFlight is a task that is waited for.
 type inFlight struct {
 	line    Line
-	plan    *task.Plan // until it is sent
+	state   State      // of an earlier run's
+	plan    *task.Plan // of a new one, until it is sent
 	window  string
 	release func(ended bool) // the window
 }
@@ -298,14 +298,20 @@ func (r *Run) run(ctx context.Context, one *inFlight) {
 	one.plan = nil
 	o := r.o.Sender.Send(ctx, &one.line, plan, one.window, sent)
 	sent()
+	r.leave(one, o)
+}
+
+// leave takes the outcome of a task that was in flight. Its place is free only then:
+// whoever reads the outcomes may be slow.
+func (r *Run) leave(one *inFlight, o *Outcome) {
 	one.release(o.ended() || o.Phase == New)
 	r.came(*o)
 	r.inFlight(-1)
-	<-r.slots // not before: whoever reads the outcomes may be slow
+	<-r.slots
 }
 
-// take takes a place; it is false when no more are sent.
-func (r *Run) take(ctx context.Context, places chan struct{}) bool {
+// enter takes a place; it is false when no more are sent.
+func (r *Run) enter(ctx context.Context, places chan struct{}) bool {
 	if r.isStopped() || ctx.Err() != nil {
 		return false
 	}

@@ -1,0 +1,154 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// read returns the lines of a text, in short, and what is wrong with it.
+func read(t *testing.T, in Input, text string) (lines []Line, wrong []string) {
+	t.Helper()
+	for l, err := range in.Lines(strings.NewReader(text)) {
+		if err != nil {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		lines = append(lines, l)
+	}
+	return lines, wrong
+}
+
+func TestInputs(t *testing.T) {
+	prompt, err := ParsePrompt(`{{.company}} in {{index . "the city"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", mostLine+1)
+	for name, test := range map[string]struct {
+		in    Input
+		text  string
+		want  []string // number, id, prompt or number of fields
+		wrong []string
+	}{
+		"text":              {Input{Format: Text}, "\ufeffone\r\n\n  \ntwo", []string{"1  one", "4  two"}, nil},
+		"nothing":           {Input{Format: Text}, "", nil, nil},
+		"a long line":       {Input{Format: Text}, "one\n" + long + "\nthree\n", []string{"1  one", "3  three"}, []string{"line 2: longer than 4 MiB"}},
+		"a long last line":  {Input{Format: Text}, "one\n" + long, []string{"1  one"}, []string{"line 2: longer than 4 MiB"}},
+		"jsonl":             {Input{Format: JSONL}, "\"one\"\n {\"id\": 7, \"prompt\": \"two\"}\n", []string{"1  one", "2 7 1 fields"}, nil},
+		"wrong ids":         {Input{Format: JSONL}, `{"id": true}` + "\n" + `{"id": ""}`, nil, []string{"line 1: id: neither a text nor a number", "line 2: id: it has 0 bytes, and may have 1 to 200"}},
+		"an id twice":       {Input{Format: JSONL}, `{"id": "a"}` + "\n" + `{"id": "a", "x": 1}` + "\n" + `{"id": "b"}`, []string{"1 a 0 fields", "3 b 0 fields"}, []string{`line 2: the id "a" is that of line 1 too`}},
+		"csv":               {Input{CSV, prompt}, "company,id,the city\n\"A, B\",1,Berlin\n\"C\nD\",,Paris\nE,2,Rome\n", []string{"2 1 A, B in Berlin", "3  C\nD in Paris", "5 2 E in Rome"}, nil},
+		"tsv":               {Input{Format: TSV}, "prompt\tx\none\t1\n", []string{"2  one"}, nil},
+		"too few fields":    {Input{Format: CSV}, "prompt,x\none\ntwo,2\n", []string{"3  two"}, []string{"line 2: 1 fields, and the header has 2"}},
+		"a missing column":  {Input{CSV, prompt}, "compny,the city\nA,B\n", nil, []string{`line 2: there is no column "company"; did you mean "compny"?`}},
+		"a column twice":    {Input{Format: CSV}, "a,a\n1,2\n", nil, []string{`line 1: two columns are called "a"`}},
+		"an open quotation": {Input{Format: CSV}, "prompt\n\"" + long + long + "\n", nil, []string{"a record is longer than 4 MiB; is a quotation mark not closed?"}},
+		"only a header":     {Input{Format: CSV}, "prompt\n", nil, nil},
+	} {
+		lines, wrong := read(t, test.in, test.text)
+		var got []string
+		for i, l := range lines {
+			if l.Index != i {
+				t.Errorf("%s: line %d has the index %d", name, l.Number, l.Index)
+			}
+			text := l.Prompt
+			if l.Object != nil {
+				text = fmt.Sprintf("%d fields", len(l.Object))
+			}
+			got = append(got, fmt.Sprintf("%d %s %s", l.Number, l.ID, text))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if diff := cmp.Diff(test.wrong, wrong); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A line keeps its key when others come, go or change places.
+func TestKeys(t *testing.T) {
+	keys := func(in Input, text string) map[Key]string {
+		lines, wrong := read(t, in, text)
+		if wrong != nil {
+			t.Fatal(wrong)
+		}
+		m := map[Key]string{}
+		for _, l := range lines {
+			m[l.Key] = l.Prompt + l.ID
+		}
+		if len(m) != len(lines) {
+			t.Errorf("%d lines have %d keys", len(lines), len(m))
+		}
+		return m
+	}
+	first := keys(Input{Format: Text}, "a\nb\na\n")
+	second := keys(Input{Format: Text}, "new\n\na\na\nb\n")
+	for key, prompt := range first {
+		if second[key] != prompt {
+			t.Errorf("%q has another key", prompt)
+		}
+	}
+	ids := keys(Input{Format: JSONL}, `{"id": "a", "prompt": "x"}`)
+	changed := keys(Input{Format: JSONL}, `"a"`+"\n"+`{"id": "a", "prompt": "y"}`)
+	for key := range ids {
+		if _, ok := changed[key]; !ok {
+			t.Error("an id has another key with another prompt")
+		}
+	}
+}
+
+func TestLinesCanBeLeft(t *testing.T) {
+	for range (Input{Format: Text}).Lines(strings.NewReader("a\nb\n")) {
+		break
+	}
+	wrong := errors.New("wrong")
+	var got error
+	for _, err := range (Input{Format: Text}).Lines(&failing{wrong}) {
+		got = err
+	}
+	if got != wrong {
+		t.Errorf("got %v", got)
+	}
+}
+
+// failing is a reader that cannot read.
+type failing struct{ err error }
+
+func (f *failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestNames(t *testing.T) {
+	for path, want := range map[string]string{
+		"a/b.txt": "b", "-": "stdin", ".hidden": "hidden", "x y ü.csv": "x-y-", "...": "batch", "a.tar.gz": "a.tar",
+	} {
+		if got := NameOf(path); got != want || CheckName(got) != nil {
+			t.Errorf("%s: %q, %v", path, got, CheckName(got))
+		}
+	}
+	for _, name := range []string{"", "-a", ".a", "a/b", "a b", strings.Repeat("a", mostName+1)} {
+		if CheckName(name) == nil {
+			t.Errorf("%q is taken for a name", name)
+		}
+	}
+}
+
+func TestOneAtATimeHasTheLock(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := Lock(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Lock(dir, "a")
+	if taken, ok := errors.AsType[*TakenError](err); !ok || taken.Name != "a" {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	if unlock, err = Lock(dir, "a"); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}

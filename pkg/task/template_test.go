@@ -1,0 +1,89 @@
+package task
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// line is the plan of a line, as JSON.
+func line(t *testing.T, tm *Template, object string) (string, error) {
+	t.Helper()
+	var p *Plan
+	var members map[string]json.RawMessage
+	err := json.Unmarshal([]byte(object), &members)
+	if err != nil {
+		p, err = tm.Text(object)
+	} else {
+		var f *File
+		if f, err = ParseLine(members); err == nil {
+			p, err = tm.Object(f)
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(p.Request)
+	return string(body), err
+}
+
+func TestLinesHaveTheTemplatesFlagsUnderTheirOwn(t *testing.T) {
+	spec := Spec{
+		Agent: "operator", Window: "w", Mode: "client", TimeZone: "Etc/UTC", Vars: []string{"a=1", "b=2"}, GIF: new(true),
+		Context: []string{"k=v"}, OwnCallback: true,
+	}
+	tm, err := spec.Template(&secret.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rest = `"executionMode":"client","saveScreenshots":true,"additionalContext":{"k":"v"}`
+	for object, want := range map[string]string{
+		"one": `{"prompt":"/Operator one","timeZone":"Etc/UTC","browserWindowId":"w",` + rest + `,"inputVariables":{"a":"1","b":"2"}}`,
+		`{"prompt":"two","timeZone":"Europe/Berlin","inputVariables":{"b":3},"additionalContext":{"k":"own"}}`: `{"prompt":"two","timeZone":"Europe/Berlin","browserWindowId":"w","executionMode":"client","saveScreenshots":true,"additionalContext":{"k":"own"},"inputVariables":{"a":"1","b":3}}`,
+		`{"prompt":"three","saveScreenshots":false,"executionMode":"cloud"}`:                                   `{"prompt":"three","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"cloud","saveScreenshots":false,"additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"}}`,
+		`{"prompt":"four","cloudBrowserSessionId":"s"}`:                                                        `{"prompt":"four","timeZone":"Etc/UTC","cloudBrowserSessionId":"s",` + rest + `,"inputVariables":{"a":"1","b":"2"}}`,
+		`{"prompt":"five","generateGif":false}`:                                                                `{"prompt":"five","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"client","additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"},"generateGif":false}`,
+	} {
+		got, err := line(t, tm, object)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v %s", object, err, diff)
+		}
+	}
+}
+
+func TestLinesThatAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	tm, err := Spec{Agent: "operator", OwnCallback: true, AllowEnv: []string{"HOME"}}.Template(&secret.Source{Lookup: os.LookupEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for object, want := range map[string]string{
+		" ":                               "the prompt is empty",
+		`{"additionalContext":{}}`:        "there is no prompt",
+		`{"prompt":"x","attach":"a.txt"}`: errNowhere.Error(),
+		`{"prompt":"x","inputVariables":{"f":{"file":"a.txt"}}}`:                                                                      errNowhere.Error(),
+		`{"prompt":"x","secretVariables":{"p":"env:HOME"}}`:                                                                           errNowhere.Error(),
+		`{"prompt":"x","secretVariables":{"p":"file:a.txt"}}`:                                                                         errNowhere.Error(),
+		`{"prompt":"x","mcpServers":[{"url":"https://a.example","authentication":{"type":"bearer-token","bearerToken":"env:HOME"}}]}`: errNowhere.Error(),
+		`{"prompt":"x","callbackUrl":"https://a.example"}`:                                                                            "a callback address of its own",
+		`{"prompt":"x","executionMode":"moon"}`:                                                                                       `executionMode: "moon" is not`,
+		`{"prompt":"x","timeZone":"Moon/Sea"}`:                                                                                        "timeZone: ",
+	} {
+		if got, err := line(t, tm, object); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "--task") {
+			t.Errorf("%s: %s, %v", object, got, err)
+		}
+	}
+	if _, err := (Spec{Agent: "operator", File: &File{label: "--task: t.yaml", Prompt: "x"}}).Template(&secret.Source{}); err == nil || !strings.Contains(err.Error(), "the prompts are those of the lines") {
+		t.Errorf("got %v", err)
+	}
+}
