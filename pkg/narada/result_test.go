@@ -208,3 +208,22 @@ func TestReplaceSecretChangesNothingElse(t *testing.T) {
 		t.Error("no error for what is not an object")
 	}
 }
+
+func TestWithoutMembers(t *testing.T) {
+	for doc, want := range map[string]string{
+		`{"a":1, "b":2,"c":3}`:         `{"a":1, "c":3}`,
+		`{"b":{"a":1},"x":"b"}`:        `{"x":"b"}`,
+		`{"x":1,"b":2}`:                `{"x":1}`,
+		`{"b":1}`:                      `{}`,
+		`{"B":1,"b":2,"d":3, "b":"4"}`: `{"B":1}`,
+		`{ }`:                          `{ }`,
+	} {
+		got, err := WithoutMembers([]byte(doc), "b", "d")
+		if err != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v, want %s", doc, got, err, want)
+		}
+	}
+	if _, err := WithoutMembers([]byte(`[1]`), "b"); err == nil {
+		t.Error("a list is taken for an object")
+	}
+}

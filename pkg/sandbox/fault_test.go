@@ -118,6 +118,20 @@ func TestStatusCallsFailSoManyTimes(t *testing.T) {
 	})
 }
 
+func TestAFaultForEachPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, `rules: [{faults: {dispatch: {status: 503, times: 2, each: true}}}]`, nil)
+		for _, prompt := range []string{"a", "b"} {
+			for range 2 {
+				if _, err := w.client.Dispatch(t.Context(), request(prompt)); err == nil {
+					t.Errorf("%s was accepted", prompt)
+				}
+			}
+			w.dispatch(t, request(prompt))
+		}
+	})
+}
+
 func TestCallbackFaults(t *testing.T) {
 	type seen struct {
 		Status int // that the receiver answered

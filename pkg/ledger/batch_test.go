@@ -1,0 +1,121 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// batch is a batch of so many lines, of which every third has ended.
+func batch(t *testing.T, l *Ledger, name string, lines int) (number int64, keys [][]byte) {
+	t.Helper()
+	number, err := l.PutBatch(ctx, Batch{Name: name, BegunAt: start, Input: name + ".txt", Cloud: "https://api.example.com", Lines: lines})
+	must(t, err)
+	for i := range lines {
+		key := []byte(fmt.Sprintf("%s-%04d", name, lines-i)) // not in the order of the lines
+		tk := ticket(string(key))
+		numbers, err := l.Intend(ctx, []Intent{{Source: "batch", Ticket: tk, At: start, Body: []byte(`{"callbackUrl":"https://a.example` + tk.Path + `","browserWindowId":"w"}`),
+			Item: Item{Batch: number, Key: key, Line: i + 1, ID: fmt.Sprint("id", i)}}})
+		must(t, err)
+		id := fmt.Sprintf("req_%s_%d", name, i)
+		must(t, l.Accepted(ctx, numbers[0], id))
+		if i%3 == 0 {
+			deliver(t, l, tk, final(id, tk, "42"))
+		}
+		keys = append(keys, key)
+	}
+	return number, keys
+}
+
+func TestABatchIsKeptByItsLines(t *testing.T) {
+	l := open(t, t.TempDir())
+	other, _ := batch(t, l, "other", 2)
+	number, keys := batch(t, l, "jobs", 2*itemPage+10)
+	found, ok, err := l.Batch(ctx, "jobs")
+	must(t, err)
+	if want := (Batch{Number: number, Name: "jobs", BegunAt: start, Input: "jobs.txt", Cloud: "https://api.example.com", Lines: len(keys)}); !ok || found != want {
+		t.Errorf("got %+v", found)
+	}
+	if _, ok, err := l.Batch(ctx, "none"); ok || err != nil {
+		t.Errorf("found %v, %v", ok, err)
+	}
+	items, err := l.Items(ctx, number, append(keys, []byte("none")))
+	must(t, err)
+	count, err := l.CountItems(ctx, number, append(keys, []byte("none")))
+	must(t, err)
+	if len(items) != len(keys) || count != len(keys) {
+		t.Errorf("%d and %d of %d lines", len(items), count, len(keys))
+	}
+	line := 0
+	must(t, l.EachItem(ctx, number, func(i ItemTask) error {
+		if line++; i.Line != line || i.ID != fmt.Sprint("id", line-1) || i.Task.RequestID != fmt.Sprintf("req_jobs_%d", line-1) {
+			t.Errorf("line %d is %+v", line, i)
+		}
+		if open := (line-1)%3 != 0; open != i.Task.Open() || open != strings.HasPrefix(i.CallbackURL, "https://a.example/narada/jobs-") || open != (i.Window == "w") {
+			t.Errorf("line %d: %+v", line, i)
+		}
+		return nil
+	}))
+	if line != len(keys) {
+		t.Errorf("%d lines", line)
+	}
+	// Another task for a line takes the place of the one before.
+	numbers, err := l.Intend(ctx, []Intent{{At: start, Item: Item{Batch: number, Key: keys[0], Line: 1}}})
+	must(t, err)
+	if items, err = l.Items(ctx, number, keys[:1]); err != nil || items[0].Task.Number != numbers[0] {
+		t.Errorf("got %+v, %v", items, err)
+	}
+	var names []string
+	must(t, l.Batches(ctx, func(b Batch, tally Tally) error {
+		names = append(names, fmt.Sprint(b.Name, " ", tally.Sent()))
+		return nil
+	}))
+	if diff := cmp.Diff([]string{fmt.Sprint("jobs ", len(keys)), "other 2"}, names); diff != "" {
+		t.Error(diff)
+	}
+	tally, err := l.Tally(ctx, other)
+	must(t, err)
+	if diff := cmp.Diff(Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, tally); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A line whose task has been pruned is known all the same, so that it is not sent
+// again, as long as its batch has others.
+func TestPruningKeepsTheLinesOfABatch(t *testing.T) {
+	l := open(t, t.TempDir())
+	number, keys := batch(t, l, "jobs", 3) // the first has ended
+	if _, err := l.Prune(ctx, Limits{Before: start.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	items, err := l.Items(ctx, number, keys[:1])
+	must(t, err)
+	if len(items) != 1 || items[0].Task.Number != 0 {
+		t.Errorf("got %+v", items)
+	}
+	if _, err := l.Prune(ctx, Limits{Before: start.Add(time.Hour), Open: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := l.Batch(ctx, "jobs"); ok || err != nil {
+		t.Errorf("a batch of which nothing is left is there: %v, %v", ok, err)
+	}
+	if count, err := l.CountItems(ctx, number, keys); count != 0 || err != nil {
+		t.Errorf("%d lines are left, %v", count, err)
+	}
+}
+
+func TestWhyATaskWasRefusedIsKept(t *testing.T) {
+	l := open(t, t.TempDir())
+	number := intend(t, l, ticket("a"), "p")
+	must(t, l.Refused(ctx, number, "422", start))
+	task, ok, err := l.Numbered(ctx, number)
+	must(t, err)
+	if !ok || task.Status != StatusRefused || task.Failure != "422" || task.Open() {
+		t.Errorf("got %+v", task)
+	}
+}
