@@ -54,9 +54,17 @@ func (s *session) openBatchInput(path string) (*batchInput, error) {
 	}
 	if err != nil {
 		in.Close()
-		return nil, usageError("", "%s: %v", path, err)
+		return nil, usageError("", "%s: %v", in.title(), err)
 	}
 	return in, nil
+}
+
+// title is what messages call the input.
+func (in *batchInput) title() string {
+	if in.name == "-" {
+		return "standard input"
+	}
+	return in.name
 }
 
 // rewind returns the input from its beginning.
@@ -67,7 +75,7 @@ func (in *batchInput) rewind() (io.Reader, error) {
 			return nil, err
 		}
 		if now.Size() != in.info.Size() || !now.ModTime().Equal(in.info.ModTime()) {
-			return nil, usageError("run it again", "%s: it has changed while it was read", in.name)
+			return nil, usageError("run it again", "%s: it has changed while it was read", in.title())
 		}
 	}
 	_, err := in.f.Seek(0, io.SeekStart)

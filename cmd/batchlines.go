@@ -84,7 +84,7 @@ func (b *batchRun) checkAll(ctx context.Context) (keys []batch.Key, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, usageError("", "%s: %v", b.source.name, err)
+			return nil, usageError("", "%s: %v", b.source.title(), err)
 		}
 		plan, err := b.planLine(l)
 		if err != nil {
@@ -105,9 +105,9 @@ func (b *batchRun) checkAll(ctx context.Context) (keys []batch.Key, err error) {
 	}
 	switch {
 	case bad > 0:
-		return nil, usageError("", "%s: %d line%s cannot be sent: nothing was", b.source.name, bad, plural(bad != 1))
+		return nil, usageError("", "%s: %d line%s cannot be sent: nothing was", b.source.title(), bad, plural(bad != 1))
 	case b.total == 0:
-		return nil, usageError("", "%s: there is no task in it", b.source.name)
+		return nil, usageError("", "%s: there is no task in it", b.source.title())
 	}
 	return keys, nil
 }
