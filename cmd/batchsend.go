@@ -155,7 +155,9 @@ func (b *batchSender) Await(ctx context.Context, l *batch.Line, s *batch.State) 
 	t := &lineTask{s: b.s, line: l, record: &record{s: b.s, ledger: b.running.ledger, number: s.Task}, sent: func() {}}
 	answer, err := b.running.runner.Await(ctx, runner.Sent{
 		ID: s.RequestID, Ticket: s.Ticket, Deaf: b.running.deaf,
-		Earlier: func() (*narada.Result, error) { return (&batchBook{ledger: b.running.ledger}).Result(ctx, s.Task) },
+		Earlier: func(ctx context.Context) (*narada.Result, error) {
+			return (&batchBook{ledger: b.running.ledger}).Result(ctx, s.Task)
+		},
 	}, t)
 	if err == nil {
 		t.record.ended(answer, nil)

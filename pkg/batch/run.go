@@ -133,7 +133,7 @@ func (r *Run) each(ctx context.Context, lines iter.Seq2[Line, error], do func(Li
 		}
 		states, err := r.o.Book.Look(ctx, keys)
 		if err != nil {
-			return err
+			return unlessOver(ctx, err)
 		}
 		for _, l := range some {
 			if err := do(l, states[l.Key]); err != nil {
@@ -159,6 +159,14 @@ func (r *Run) each(ctx context.Context, lines iter.Seq2[Line, error], do func(Li
 	return flush()
 }
 
+// unlessOver is the error, or the end of ctx where that is the reason for it.
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // again reports whether a line that was sent before is to be sent again. One whose
 // data do not fit is found out when it is taken.
 func (r *Run) again(s State) bool {
@@ -174,7 +182,7 @@ func (r *Run) recover(ctx context.Context, l Line, s State) (taken bool, err err
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
 		if o.Result, err = r.o.Book.Result(ctx, s.Task); err != nil {
-			return false, err
+			return false, unlessOver(ctx, err)
 		}
 	}
 	if r.check(&o); len(o.Misfit) > 0 && r.o.RetryFailed {

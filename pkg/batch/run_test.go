@@ -403,3 +403,27 @@ func TestTheEndOfTheContextEndsTheRun(t *testing.T) {
 		}
 	})
 }
+
+// slowBook does not answer before its context ends.
+type slowBook struct{ *world }
+
+func (slowBook) Look(ctx context.Context, _ []Key) (map[Key]State, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("the book: %w", ctx.Err())
+}
+
+// Whoever leaves while the book is read has left; nothing is wrong with the book.
+func TestTheEndOfTheContextIsNotTheBooksFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		const text = "good 1s\n"
+		o := w.options(text)
+		o.Book = slowBook{w}
+		wrong := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(wrong) })
+		if err := NewRun(o).Recover(ctx, lines(text)); err != wrong {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -20,8 +20,9 @@ type Sent struct {
 	Deaf <-chan struct{}
 
 	// Earlier returns the task's final result if it has come already, else nil. It is
-	// called once, when what comes from now on is not missed.
-	Earlier func() (*narada.Result, error)
+	// called once, when what comes from now on is not missed, and with a context that
+	// does not end: what has come is the answer, also when there is no time to wait.
+	Earlier func(context.Context) (*narada.Result, error)
 }
 
 // Await waits for the final answer of a task that was dispatched before. An error
@@ -31,7 +32,7 @@ func (r *Runner) Await(ctx context.Context, s Sent, o Observer) (Answer, error) 
 	claim := r.Desk.Expect(webhook.Ticket{Path: s.Ticket})
 	defer claim.Close()
 	claim.Named(s.ID)
-	switch earlier, err := s.Earlier(); {
+	switch earlier, err := s.Earlier(context.WithoutCancel(ctx)); {
 	case err != nil:
 		return Answer{}, err
 	case earlier != nil:

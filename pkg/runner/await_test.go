@@ -12,7 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func none() (*narada.Result, error) { return nil, nil }
+func none(ctx context.Context) (*narada.Result, error) { return nil, ctx.Err() }
 
 func TestAwaitGoesOnWithATask(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -59,7 +59,7 @@ func TestAwaitGoesOnWithATask(t *testing.T) {
 					return success(t, "x"), nil
 				}
 				if test.sent.Earlier == nil {
-					test.sent.Earlier = func() (*narada.Result, error) { return success(t, "x"), nil }
+					test.sent.Earlier = func(context.Context) (*narada.Result, error) { return success(t, "x"), nil }
 				}
 				if test.act != nil {
 					go test.act(t, w)
@@ -99,6 +99,35 @@ func TestAwaitEndsWithoutAnAnswer(t *testing.T) {
 				_, err := w.runner.Await(ctx, Sent{ID: test.id, Ticket: "/narada/1", Deaf: deaf, Earlier: none}, &w.notes)
 				unfinished, ok := errors.AsType[*UnfinishedError](err)
 				if !ok || unfinished.ID != test.id || !errors.Is(err, test.want) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+// What has come is read even when there is no time left to wait for more: a read that
+// is cut off would be a fault of the ledger's.
+func TestAwaitWithoutTimeReadsWhatHasCome(t *testing.T) {
+	for name, test := range map[string]struct {
+		earlier *narada.Result
+	}{
+		"the answer": {success(t, "x")},
+		"nothing":    {nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceBeside(time.Second))
+				ctx, cancel := context.WithTimeout(t.Context(), -time.Second)
+				defer cancel()
+				a, err := w.runner.Await(ctx, Sent{Ticket: "/narada/1", Earlier: func(ctx context.Context) (*narada.Result, error) {
+					return test.earlier, ctx.Err()
+				}}, &w.notes)
+				if test.earlier != nil {
+					if err != nil || a.Result.Text() != "x" {
+						t.Errorf("got %+v, %v", a, err)
+					}
+				} else if _, ok := errors.AsType[*UnfinishedError](err); !ok {
 					t.Errorf("got %v", err)
 				}
 			})
