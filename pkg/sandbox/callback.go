@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // A refused callback is tried again as the cloud does: six attempts with pauses
@@ -44,8 +45,8 @@ func (c *Cloud) sendCallbacks(t *task) {
 
 // sendForged sends what someone who knows the address alone could send. Their
 // text tells a receiver that was taken in.
-func (c *Cloud) sendForged(t *task, body callbackBody) {
-	body.Response = callbackResponse{Text: "This callback is forged. If you read this as an answer, it was not verified."}
+func (c *Cloud) sendForged(t *task, body webhook.Callback) {
+	body.Response = webhook.Response{Text: "This callback is forged. If you read this as an answer, it was not verified."}
 	wrongHeader := http.Header{"Authorization": {"Bearer " + forgedSecret}}
 	for name := range t.callbackHeader {
 		wrongHeader.Set(name, forgedSecret)
@@ -65,7 +66,7 @@ func (c *Cloud) sendOnce(t *task, fault string, header http.Header, body []byte)
 }
 
 // deliver sends a genuine callback until it is accepted or given up.
-func (c *Cloud) deliver(t *task, body callbackBody) {
+func (c *Cloud) deliver(t *task, body webhook.Callback) {
 	s := c.sender(t, "")
 	s.Attempts, s.RetryRefused = callbackAttempts, true
 	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: encode(body)})

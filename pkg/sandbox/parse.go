@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -275,7 +276,7 @@ func (d *faultDoc) fault(cutByDefault bool) (*fault, error) {
 
 // parseUsage tells usage: null from no usage at all, which yaml's own decoding
 // into a struct does not.
-func parseUsage(n *yaml.Node) (*usage, error) {
+func parseUsage(n *yaml.Node) (*webhook.Usage, error) {
 	switch {
 	case n.IsZero():
 		return defaultUsage(), nil
@@ -284,7 +285,7 @@ func parseUsage(n *yaml.Node) (*usage, error) {
 	case n.Kind != yaml.MappingNode:
 		return nil, fmt.Errorf("line %d: must be null or have actions and credits", n.Line)
 	}
-	var u usage
+	var u webhook.Usage
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
 		var err error

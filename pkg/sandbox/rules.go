@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // Rules say how tasks go, by their prompts. They are written in YAML:
@@ -97,7 +98,7 @@ type rule struct {
 	text       *string
 	structured json.RawMessage
 	human      *human
-	usage      *usage
+	usage      *webhook.Usage
 	downloads  []downloadRule // nil: one by default
 
 	dispatch, answerLost, statusCalls *fault
@@ -132,7 +133,7 @@ type callbackFaults struct {
 }
 
 // defaultUsage is what a task costs when its rule does not say.
-func defaultUsage() *usage { return &usage{Actions: 2, Credits: 0.5} }
+func defaultUsage() *webhook.Usage { return &webhook.Usage{Actions: 2, Credits: 0.5} }
 
 // find returns the rule for a prompt and its number, or a rule that says
 // nothing and -1.

@@ -3,22 +3,22 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // The shapes that go over the wire, in the order of the cloud's documentation.
 type (
 	// statusAnswer answers a status call.
 	statusAnswer struct {
-		Status          narada.Status `json:"status"`
-		Response        *response     `json:"response"`
-		CreatedAt       timestamp     `json:"createdAt"`
-		CompletedAt     *timestamp    `json:"completedAt"`
-		Usage           *usage        `json:"usage"`
-		HumanInput      *humanInput   `json:"hitlInputMetadata"`
-		BrowserWindowID *string       `json:"browserWindowId"`
+		Status          narada.Status      `json:"status"`
+		Response        *response          `json:"response"`
+		CreatedAt       webhook.Timestamp  `json:"createdAt"`
+		CompletedAt     *webhook.Timestamp `json:"completedAt"`
+		Usage           *webhook.Usage     `json:"usage"`
+		HumanInput      *humanInput        `json:"hitlInputMetadata"`
+		BrowserWindowID *string            `json:"browserWindowId"`
 	}
 	response struct {
 		Text   string `json:"text"`
@@ -27,24 +27,6 @@ type (
 	output struct {
 		Type    string `json:"type"` // "text" or "structured"
 		Content any    `json:"content"`
-	}
-
-	// callbackBody is the body of a callback. The cloud documents callbacks of
-	// finished tasks only, which have no hitlInputMetadata.
-	callbackBody struct {
-		RequestID       string           `json:"requestId"`
-		Secret          *string          `json:"secret"`
-		Status          narada.Status    `json:"status"`
-		BrowserWindowID *string          `json:"browserWindowId"`
-		Response        callbackResponse `json:"response"`
-		CreatedAt       timestamp        `json:"createdAt"`
-		CompletedAt     *timestamp       `json:"completedAt"`
-		Usage           *usage           `json:"usage"`
-		HumanInput      *humanInput      `json:"hitlInputMetadata,omitempty"`
-	}
-	callbackResponse struct {
-		Text             string          `json:"text"`
-		StructuredOutput json.RawMessage `json:"structuredOutput,omitempty"`
 	}
 
 	// startedSession answers the call that starts a session and its window,
@@ -70,10 +52,6 @@ type (
 		Size int    `json:"size"` // bytes
 	}
 
-	usage struct {
-		Actions int     `json:"actions"`
-		Credits float64 `json:"credits"`
-	}
 	humanInput struct {
 		InputID string `json:"inputId"`
 		Action  action `json:"action"`
@@ -107,14 +85,6 @@ func newHumanInput(id string, h *human) *humanInput {
 		a.Variables = []variable{{Name: "answer", Type: "string", Required: true}}
 	}
 	return &humanInput{InputID: id, Action: a}
-}
-
-// timestamp is a time as the cloud writes it: microseconds and an offset.
-type timestamp time.Time
-
-// MarshalJSON implements json.Marshaler.
-func (t timestamp) MarshalJSON() ([]byte, error) {
-	return []byte(time.Time(t).UTC().Format(`"2006-01-02T15:04:05.000000-07:00"`)), nil
 }
 
 // encode writes v as compact JSON without the escapes that are there for HTML.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // task is a dispatch that was accepted.
@@ -165,11 +166,11 @@ func shortened(text string) string {
 
 // statusAnswer is how the task stands. The cloud's lock must be held.
 func (t *task) statusAnswer() statusAnswer {
-	a := statusAnswer{Status: t.status, CreatedAt: timestamp(t.created), HumanInput: t.asking, BrowserWindowID: t.browserWindowID}
+	a := statusAnswer{Status: t.status, CreatedAt: webhook.Timestamp(t.created), HumanInput: t.asking, BrowserWindowID: t.browserWindowID}
 	if t.completed.IsZero() {
 		return a
 	}
-	completed := timestamp(t.completed)
+	completed := webhook.Timestamp(t.completed)
 	a.CompletedAt, a.Usage = &completed, t.rule.usage
 	a.Response = &response{Text: t.text(), Output: output{Type: "text", Content: t.text()}}
 	if t.structured != nil {
@@ -180,17 +181,20 @@ func (t *task) statusAnswer() statusAnswer {
 
 // callbackBody is how the task stands, as a callback says it. The cloud's lock
 // must be held.
-func (t *task) callbackBody() callbackBody {
-	b := callbackBody{
+func (t *task) callbackBody() webhook.Callback {
+	b := webhook.Callback{
 		RequestID: t.id, Secret: t.callbackSecret, Status: t.status, BrowserWindowID: t.browserWindowID,
-		CreatedAt: timestamp(t.created), HumanInput: t.asking,
+		CreatedAt: webhook.Timestamp(t.created),
+	}
+	if t.asking != nil {
+		b.HumanInput = encode(t.asking)
 	}
 	if t.completed.IsZero() {
 		b.Response.Text = t.asking.Action.Message
 		return b
 	}
-	completed := timestamp(t.completed)
+	completed := webhook.Timestamp(t.completed)
 	b.CompletedAt, b.Usage = &completed, t.rule.usage
-	b.Response = callbackResponse{Text: t.text(), StructuredOutput: t.structured}
+	b.Response = webhook.Response{Text: t.text(), StructuredOutput: t.structured}
 	return b
 }
