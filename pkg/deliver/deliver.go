@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -29,13 +30,17 @@ const (
 	DefaultTimeout = 10 * time.Second
 )
 
-// maxAnswer is how many bytes of an answer are read, for the connection to be
-// used again. What is in them does not matter.
-const maxAnswer = 64 << 10
+// How many bytes of an answer are read, for the connection to be used again, and
+// how many of them are kept.
+const (
+	maxAnswer  = 64 << 10
+	keptAnswer = 4 << 10
+)
 
 // Callback is what is sent. Its Content-Type is application/json unless Header
 // has another.
 type Callback struct {
+	Method string // "" is POST, the cloud's
 	URL    string
 	Header http.Header
 	Body   []byte
@@ -48,6 +53,10 @@ type Attempt struct {
 	Err        error
 	Start      time.Time
 	Duration   time.Duration
+
+	Answer   []byte // the first 4 KiB of its body
+	Location string // where a redirect leads
+	Reused   bool   // the connection was there from an earlier one
 
 	retryAfter time.Duration
 }
@@ -138,6 +147,9 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 		a.Err = withoutURL(err)
 		return a
 	}
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(c httptrace.GotConnInfo) { a.Reused = c.Reused },
+	}))
 	client := http.Client{
 		Transport:     s.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -150,13 +162,19 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	defer resp.Body.Close()
 	a.StatusCode = resp.StatusCode
 	a.retryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	a.Location = resp.Header.Get("Location")
 	// The status is the answer; a body that breaks off does not change it.
-	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	a.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, keptAnswer))
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer-keptAnswer)
 	return a
 }
 
 func request(ctx context.Context, c Callback) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(c.Body))
+	method := c.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL, bytes.NewReader(c.Body))
 	if err != nil {
 		return nil, err
 	}

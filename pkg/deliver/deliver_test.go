@@ -207,7 +207,26 @@ func TestWhatAReceiverSees(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if a := attempts[0]; a.Start.IsZero() || a.Duration <= 0 || a.Err != nil {
+	if a := attempts[0]; a.Start.IsZero() || a.Duration <= 0 || a.Err != nil || a.Reused || a.Location != "/elsewhere" || len(a.Answer) != keptAnswer {
 		t.Errorf("attempt %+v", a)
+	}
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	var methods []string
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods = append(methods, r.Method)
+		_, _ = io.WriteString(w, "ok")
+	}))
+	defer receiver.Close()
+	s := Sender{Transport: receiver.Client().Transport}
+	for i, method := range []string{"", http.MethodGet} {
+		attempts, err := s.Send(t.Context(), Callback{Method: method, URL: receiver.URL})
+		if err != nil || attempts[0].Reused != (i > 0) || string(attempts[0].Answer) != "ok" {
+			t.Errorf("%+v, %v", attempts, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"POST", "GET"}, methods); diff != "" {
+		t.Error(diff)
 	}
 }
