@@ -23,11 +23,22 @@ type Entry struct {
 	// Further says that the ledger had a final callback for the task already, with
 	// another body.
 	Further bool
+
+	unlisted bool
+}
+
+// Onward says what is done with a callback beside keeping it. Its zero value is
+// nothing.
+type Onward struct {
+	Listener string   // that passes it on
+	Targets  []string // to which; none: it is not passed on
+	Unlisted bool     // Options.Stored is not told of it
 }
 
 // arrival is a delivery on its way into the database.
 type arrival struct {
 	webhook.Delivery
+	onward Onward
 	id     string
 	digest [sha256.Size]byte // of the body as it came
 	header string            // masked
@@ -43,13 +54,14 @@ type arrival struct {
 // repeat, which has the same request ID and body, is taken and stored no second
 // time. The error is an *Error.
 func (l *Ledger) Deliver(ctx context.Context, d webhook.Delivery) error {
-	_, err := l.Store(ctx, d)
+	_, err := l.Store(ctx, d, Onward{})
 	return err
 }
 
-// Store is Deliver, and reports whether the callback is no repeat.
-func (l *Ledger) Store(ctx context.Context, d webhook.Delivery) (isNew bool, err error) {
-	a := &arrival{Delivery: d, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
+// Store is Deliver for a callback of which something is to become, and reports whether
+// it is no repeat.
+func (l *Ledger) Store(ctx context.Context, d webhook.Delivery, o Onward) (isNew bool, err error) {
+	a := &arrival{Delivery: d, onward: o, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
 	// A final callback ends its task, and with it the need for the secret.
 	if d.Result.Final() {
 		if a.body, err = d.Result.BodyWithSecret(""); err != nil {
@@ -121,7 +133,10 @@ func (l *Ledger) insertDeliveries(tx transaction, arrivals []*arrival) ([]Entry,
 		if err := l.blankPhases(tx, a); err != nil {
 			return nil, err
 		}
-		entries[i] = Entry{Seq: a.seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: a.before == pastFinal}
+		if err := a.insertForwards(tx); err != nil {
+			return nil, err
+		}
+		entries[i] = Entry{Seq: a.seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: a.before == pastFinal, unlisted: a.onward.Unlisted}
 	}
 	return entries, nil
 }

@@ -214,22 +214,28 @@ func (l *Ledger) Deliveries(ctx context.Context, t Task) ([]Delivery, error) {
 	if err := l.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := l.read.QueryContext(ctx, "SELECT d.seq, received, d.final, header, body FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = ? ORDER BY d.seq", t.RequestID)
+	rows, err := l.read.QueryContext(ctx, "SELECT "+deliveryColumns+" FROM delivered i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = ? ORDER BY d.seq", t.RequestID)
 	if err != nil {
 		return nil, newError(l.path, err)
 	}
 	var list []Delivery
-	err = eachRow(rows, func() (err error) {
-		var d Delivery
-		var received int64
-		var header string
-		if err := rows.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
-			return err
-		}
-		d.ReceivedAt = fromMilliseconds(received)
-		d.Header, err = decodeHeader(header)
+	err = eachRow(rows, func() error {
+		d, err := scanDelivery(rows)
 		list = append(list, d)
 		return err
 	})
 	return list, newError(l.path, err)
+}
+
+const deliveryColumns = "d.seq, d.received, d.final, d.header, d.body"
+
+func scanDelivery(row scanner) (d Delivery, err error) {
+	var received int64
+	var header string
+	if err := row.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
+		return d, err
+	}
+	d.ReceivedAt = fromMilliseconds(received)
+	d.Header, err = decodeHeader(header)
+	return d, err
 }

@@ -75,7 +75,7 @@ func phase(id string, tk webhook.Ticket) string {
 
 func deliver(t testing.TB, l *Ledger, tk webhook.Ticket, body string) (isNew bool) {
 	t.Helper()
-	isNew, err := l.Store(ctx, callback(t, tk, body))
+	isNew, err := l.Store(ctx, callback(t, tk, body), Onward{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestTwoOfAKindInOneGroup(t *testing.T) {
 	fresh := 0
 	for range n {
 		stored.Go(func() {
-			isNew, err := l.Store(ctx, callback(t, tk, final("req_1", tk, "42")))
+			isNew, err := l.Store(ctx, callback(t, tk, final("req_1", tk, "42")), Onward{})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

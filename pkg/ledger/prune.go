@@ -24,8 +24,8 @@ const (
 )
 
 // Prune takes old tasks out, with their callbacks, gives the room on the disk
-// back, and returns how many there were. Tasks that have not finished stay, unless
-// the limits say otherwise. What is taken out before an error or ctx's end is gone.
+// back, and returns how many there were. Tasks that have not finished, and those with
+// a callback that waits to be passed on, stay, unless the limits say otherwise. What is taken out before an error or ctx's end is gone.
 func (l *Ledger) Prune(ctx context.Context, limits Limits) (count int64, err error) {
 	if err := l.file(ctx); err != nil {
 		return 0, err
@@ -98,9 +98,11 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 	if err != nil {
 		return 0, from, err
 	}
-	const which = "SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (finished IS NOT NULL OR ?3) AND (number <= ?4 OR intended < ?5)"
+	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR intended < ?5)
+		AND (?3 OR finished IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
 	for _, statement := range []string{
 		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM tasks WHERE number IN (" + which + ")",

@@ -99,6 +99,26 @@ var migrations = []string{
 		PRIMARY KEY (batch, key)
 	) WITHOUT ROWID;
 	CREATE INDEX items_line ON items (batch, line, key);`,
+
+	// Callbacks that the listener of that name passes on to a target, or has. header
+	// and body are as they came, the proof in them too, for as long as it waits.
+	`CREATE TABLE forwards (
+		seq         INTEGER NOT NULL,
+		target      TEXT NOT NULL,
+		listener    TEXT NOT NULL,
+		request_id  TEXT NOT NULL,
+		state       TEXT NOT NULL,
+		attempts    INTEGER NOT NULL DEFAULT 0,
+		status      INTEGER NOT NULL DEFAULT 0,
+		failure     TEXT NOT NULL DEFAULT '',
+		ended       INTEGER,
+		header      TEXT,
+		body        BLOB,
+		PRIMARY KEY (seq, target)
+	);
+	CREATE INDEX forwards_waiting ON forwards (target, listener, seq) WHERE state = 'waiting';
+	CREATE INDEX forwards_failed ON forwards (seq) WHERE state = 'failed';
+	CREATE INDEX forwards_request ON forwards (request_id);`,
 }
 
 var errNewer = errors.New("a newer version of narada has written it")

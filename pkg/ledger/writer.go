@@ -133,7 +133,9 @@ func (w *writer) commit(group []*write) {
 	err = newError(w.ledger.path, err)
 	w.ledger.own.add(entries)
 	for _, e := range entries {
-		w.stored(e)
+		if !e.unlisted {
+			w.stored(e)
+		}
 	}
 	for _, one := range group {
 		if one.after != nil {

@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// ForwardState is how a callback that is passed on stands.
+type ForwardState string
+
+// The states of a Forward.
+const (
+	ForwardWaiting   ForwardState = "waiting"
+	ForwardDelivered ForwardState = "forwarded" // the target took it
+	ForwardFailed    ForwardState = "failed"    // it was given up
+)
+
+// Forward is a callback that is passed on to a target, or was.
+type Forward struct {
+	Seq       int64 // of the callback
+	RequestID string
+	Target    string
+	State     ForwardState
+
+	// Of one that waits no more:
+	Attempts   int
+	StatusCode int    // of the last answer; 0: there was none
+	Failure    string // why it was given up
+	EndedAt    time.Time
+}
+
+// insertForwards has the callback wait for the targets. It goes on as it came: what
+// proves the sender to the target is blanked elsewhere.
+func (a *arrival) insertForwards(tx transaction) error {
+	for _, target := range a.onward.Targets {
+		_, err := tx.exec("INSERT INTO forwards (seq, target, listener, request_id, state, header, body) VALUES (?,?,?,?,?,?,?)",
+			a.seq, target, a.onward.Listener, a.id, ForwardWaiting, encodeHeader(a.Header), a.Body)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WaitingForwards returns those callbacks after that number that wait for the target
+// at the listener, so many at the most, in the order in which they came.
+func (l *Ledger) WaitingForwards(ctx context.Context, target, listener string, after int64, limit int) ([]Forward, error) {
+	return l.forwards(ctx, "WHERE target = ? AND listener = ? AND state = 'waiting' AND seq > ? ORDER BY seq LIMIT ?", target, listener, after, limit)
+}
+
+// FailedForwards returns those that were given up after that number and target, so
+// many at the most, in the order in which they came.
+func (l *Ledger) FailedForwards(ctx context.Context, after Forward, limit int) ([]Forward, error) {
+	return l.forwards(ctx, "WHERE state = 'failed' AND (seq, target) > (?, ?) ORDER BY seq, target LIMIT ?", after.Seq, after.Target, limit)
+}
+
+// Forwards returns those of the task's callbacks, in the order in which they came.
+func (l *Ledger) Forwards(ctx context.Context, t Task) ([]Forward, error) {
+	return l.forwards(ctx, "WHERE request_id = ? ORDER BY seq, target", t.RequestID)
+}
+
+func (l *Ledger) forwards(ctx context.Context, where string, args ...any) (list []Forward, err error) {
+	rows, err := l.read.QueryContext(ctx, "SELECT seq, request_id, target, state, attempts, status, failure, coalesce(ended, 0) FROM forwards "+where, args...)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	err = eachRow(rows, func() error {
+		var f Forward
+		var ended int64
+		if err := rows.Scan(&f.Seq, &f.RequestID, &f.Target, &f.State, &f.Attempts, &f.StatusCode, &f.Failure, &ended); err != nil {
+			return err
+		}
+		if ended != 0 {
+			f.EndedAt = fromMilliseconds(ended)
+		}
+		list = append(list, f)
+		return nil
+	})
+	return list, newError(l.path, err)
+}
+
+// CountForwards returns how many callbacks are in that state: of those for the target
+// at the listener, or of all, where both are "".
+func (l *Ledger) CountForwards(ctx context.Context, state ForwardState, target, listener string) (n int, err error) {
+	query, args := "SELECT count(*) FROM forwards WHERE state = ?", []any{state}
+	if target != "" {
+		query, args = query+" AND target = ? AND listener = ?", append(args, target, listener)
+	}
+	err = l.read.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, newError(l.path, err)
+}
+
+// ForwardContent returns header and body of a callback that waits, as they came.
+func (l *Ledger) ForwardContent(ctx context.Context, f Forward) (header http.Header, body []byte, err error) {
+	var text sql.NullString
+	err = l.read.QueryRowContext(ctx, "SELECT header, body FROM forwards WHERE seq = ? AND target = ?", f.Seq, f.Target).Scan(&text, &body)
+	if err == nil {
+		header, err = decodeHeader(text.String)
+	}
+	return header, body, newError(l.path, err)
+}
+
+// ForwardEnded writes down how the passing on of a callback has ended, now or in a
+// later attempt. What proved the sender is gone then.
+func (l *Ledger) ForwardEnded(ctx context.Context, f Forward) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE forwards SET state = ?, attempts = attempts + ?, status = ?, failure = ?, ended = ?, header = NULL, body = NULL WHERE seq = ? AND target = ?",
+			f.State, f.Attempts, f.StatusCode, f.Failure, milliseconds(f.EndedAt), f.Seq, f.Target)
+		return err
+	}})
+}
+
+// ForwardListeners returns the names of the listeners at which callbacks wait for the
+// target.
+func (l *Ledger) ForwardListeners(ctx context.Context, target string) (names []string, err error) {
+	return l.texts(ctx, "SELECT DISTINCT listener FROM forwards WHERE target = ? AND state = 'waiting' ORDER BY 1", target)
+}
+
+// ForwardTargets returns the targets for which callbacks wait at the listener.
+func (l *Ledger) ForwardTargets(ctx context.Context, listener string) (targets []string, err error) {
+	return l.texts(ctx, "SELECT DISTINCT target FROM forwards WHERE listener = ? AND state = 'waiting' ORDER BY 1", listener)
+}
+
+func (l *Ledger) texts(ctx context.Context, query, arg string) (list []string, err error) {
+	rows, err := l.read.QueryContext(ctx, query, arg)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	err = eachRow(rows, func() error {
+		var text string
+		err := rows.Scan(&text)
+		list = append(list, text)
+		return err
+	})
+	return list, newError(l.path, err)
+}
+
+// TakeOver gives the callbacks that wait for the target at one listener, which must
+// not run any more, to another.
+func (l *Ledger) TakeOver(ctx context.Context, target, from, to string) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE forwards SET listener = ? WHERE target = ? AND listener = ? AND state = 'waiting'", to, target, from)
+		return err
+	}})
+}
+
+// Callback returns the callback with that number; ok is false when it has been pruned.
+func (l *Ledger) Callback(ctx context.Context, seq int64) (d Delivery, ok bool, err error) {
+	d, err = scanDelivery(l.read.QueryRowContext(ctx, "SELECT "+deliveryColumns+" FROM deliveries d WHERE seq = ?", seq))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Delivery{}, false, nil
+	}
+	return d, err == nil, newError(l.path, err)
+}
