@@ -96,12 +96,19 @@ type Sender struct {
 
 	// Observe, if set, is told of each attempt before the pause that follows.
 	Observe func(Attempt)
+
+	// Stop, once it is closed, has the attempt under way be the last, and pauses end.
+	Stop <-chan struct{}
 }
+
+// ErrStopped says that a callback was not accepted before Sender.Stop was closed.
+var ErrStopped = errors.New("stopped before the callback was accepted")
 
 // Send posts the callback until it is accepted, and returns every attempt. The
 // error is nil when the last one was accepted, a *RefusedError when it was
-// answered otherwise, ctx's when ctx ended first, and else that of the network,
-// without the URL, whose path may be a secret.
+// answered otherwise, ctx's when ctx ended first, ErrStopped when more attempts would
+// have been made, and else that of the network, without the URL, whose path may be a
+// secret.
 func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval = nonZero(s.First, DefaultFirst)
@@ -124,7 +131,7 @@ func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 			return done, a.failure()
 		}
 		pause := max(pauses.NextBackOff(), min(a.retryAfter, pauses.MaxInterval))
-		if err := sleep(ctx, pause); err != nil {
+		if err := s.sleep(ctx, pause); err != nil {
 			return done, err
 		}
 	}
@@ -210,12 +217,14 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func (s *Sender) sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
+	case <-s.Stop:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -155,6 +155,19 @@ func TestTheEndOfTheContextEndsAPause(t *testing.T) {
 	})
 }
 
+func TestStopEndsAPauseAndNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		time.AfterFunc(time.Minute, func() { close(stop) })
+		s := Sender{Transport: silent{}, Attempts: 100, Timeout: 50 * time.Second, First: 40 * time.Second, Most: 40 * time.Second, Stop: stop}
+		start := time.Now()
+		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
+		if took := time.Since(start); err != ErrStopped || took != time.Minute && took != time.Duration(len(attempts)-1)*50*time.Second {
+			t.Errorf("%d attempts, %v after %v", len(attempts), err, took)
+		}
+	})
+}
+
 type silent struct{}
 
 func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
