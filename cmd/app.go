@@ -33,10 +33,11 @@ type App struct {
 
 	StdinTerminal, StdoutTerminal, StderrTerminal bool
 
-	Lookup func(name string) (string, bool) // environment
-	Dir    string                           // working directory
-	Random io.Reader                        // cryptographic
-	Build  Build
+	Lookup  func(name string) (string, bool) // environment
+	Environ func() []string
+	Dir     string    // working directory
+	Random  io.Reader // cryptographic
+	Build   Build
 
 	start    time.Time // of the command: time limits count from here
 	patience patience
@@ -53,7 +54,7 @@ func Main(build Build) int {
 		StdinTerminal:  term.IsTerminal(os.Stdin),
 		StdoutTerminal: term.IsTerminal(os.Stdout),
 		StderrTerminal: term.IsTerminal(os.Stderr),
-		Lookup:         os.LookupEnv, Dir: dir, Random: rand.Reader, Build: build,
+		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Random: rand.Reader, Build: build,
 	}
 	ctx, stop := context.Background(), func() {}
 	if wanted(app.Args) != nil { // else it has ended before a signal could be caught

@@ -119,9 +119,6 @@ func (o *dispatchOptions) callbackSpec() (c task.Callback, listener string, toLi
 	if listener, toListener = isListener(c.URL); !toListener {
 		return c, "", false, nil
 	}
-	if c.Secret != "" || len(c.Headers) > 0 {
-		return c, "", false, usageError("leave them out", "--callback-secret and --callback-header are for a URL: a listener has its own")
-	}
 	return task.Callback{}, listener, true, nil
 }
 
@@ -131,14 +128,14 @@ func (o *dispatchOptions) openLedger(ctx context.Context, s *session, c *cloud, 
 	if !toListener {
 		return s.openLedgerIfPossible(ctx, ledger.Options{}), webhook.Ticket{}, nil
 	}
-	l, err := s.findListener(listener)
+	l, err := s.findListener("--callback-url", listener)
 	if err == nil {
 		err = c.reachable(l)
 	}
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
-	ticket, err := s.sendToListener(request, l)
+	ticket, err := s.sendToListener(request, l, &o.callback)
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}

@@ -24,6 +24,7 @@ type historyOptions struct {
 	out    outputFlags
 	status string
 	open   bool
+	failed bool
 	since  string
 	grep   string
 	limit  int
@@ -60,6 +61,7 @@ about to be sent and may have been, and refused, of one that was not accepted.`,
 	f := cmd.Flags()
 	f.StringVar(&o.status, "status", "", "tasks with this `status` only")
 	f.BoolVar(&o.open, "open", false, "tasks only that have not finished, as far as is known here")
+	f.BoolVar(&o.failed, "failed", false, "tasks only of which a callback could not be passed on (narada listen --forward-to)")
 	f.StringVar(&o.since, "since", "", "tasks only that were dispatched within this `time`, as 24h or 7d, or since a date")
 	f.StringVar(&o.grep, "grep", "", "tasks only whose prompt or request ID matches the regular `expression`")
 	f.IntVar(&o.limit, "limit", 30, "most `tasks` that are listed; 0 lists all")
@@ -99,12 +101,20 @@ func runHistory(ctx context.Context, s *session, o *historyOptions) error {
 	if count == query.Limit {
 		s.talk.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
 	}
+	failed, err := l.CountForwards(ctx, ledger.ForwardFailed, "", "")
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		s.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends %s again",
+			failed, plural(failed != 1), verb(failed, "its task", "their tasks"), verb(failed, "it", "them")), term.Field{Name: "failed", Value: failed})
+	}
 	s.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), term.Field{Name: "bytes", Value: l.Size()})
 	return nil
 }
 
 func (o *historyOptions) query(now time.Time) (q ledger.Query, err error) {
-	q = ledger.Query{Status: narada.Status(o.status), Open: o.open, Limit: o.limit}
+	q = ledger.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
 	if o.limit < 0 {
 		return q, usageError("", "--limit: %d is less than 0", o.limit)
 	}
@@ -173,7 +183,18 @@ func (s *session) historyRow(t ledger.Task) []string {
 	if t.Took > 0 {
 		took = roundDuration(t.Took).String()
 	}
-	return []string{taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), string(t.Status), took, dash(t.Way), dash(term.OneLine(t.Prompt))}
+	return []string{taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
+}
+
+// answerBy is how the answer came, and how it has been passed on when that is not done.
+func answerBy(t ledger.Task) string {
+	switch t.Forwarded {
+	case ledger.ForwardFailed:
+		return dash(t.Way) + ", not passed on"
+	case ledger.ForwardWaiting:
+		return dash(t.Way) + ", waits"
+	}
+	return dash(t.Way)
 }
 
 func dash(text string) string {
@@ -261,11 +282,12 @@ type taskJSON struct {
 	FinishedAt   *time.Time    `json:"finishedAt"`
 	DurationMS   *int64        `json:"durationMs"`
 	Delivery     *string       `json:"delivery"`
+	Forwarded    *string       `json:"forwarded"`
 }
 
 func newTaskJSON(t ledger.Task) taskJSON {
 	j := taskJSON{Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, DispatchedAt: t.DispatchedAt,
-		RequestID: present(t.RequestID), BaseURL: present(t.Cloud), Delivery: present(t.Way)}
+		RequestID: present(t.RequestID), BaseURL: present(t.Cloud), Delivery: present(t.Way), Forwarded: present(string(t.Forwarded))}
 	if !t.Open() {
 		j.FinishedAt = &t.FinishedAt
 	}

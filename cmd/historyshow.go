@@ -102,6 +102,7 @@ type dossier struct {
 	result    *narada.Result // nil: there is none yet
 	callbacks []ledger.Delivery
 	refusals  []ledger.Refusal
+	forwards  []ledger.Forward
 }
 
 func readDossier(ctx context.Context, l *ledger.Ledger, t ledger.Task) (d dossier, err error) {
@@ -115,7 +116,10 @@ func readDossier(ctx context.Context, l *ledger.Ledger, t ledger.Task) (d dossie
 	if d.callbacks, err = l.Deliveries(ctx, t); err != nil {
 		return d, err
 	}
-	d.refusals, err = l.Refusals(ctx, t)
+	if d.refusals, err = l.Refusals(ctx, t); err != nil {
+		return d, err
+	}
+	d.forwards, err = l.Forwards(ctx, t)
 	return d, err
 }
 
@@ -133,6 +137,27 @@ type callbackJSON struct {
 	Kind       string          `json:"kind"`
 	Headers    http.Header     `json:"headers"`
 	Body       json.RawMessage `json:"body"`
+	Forwards   []forwardJSON   `json:"forwards"`
+}
+
+type forwardJSON struct {
+	Target     string     `json:"target"`
+	State      string     `json:"state"`
+	Attempts   int        `json:"attempts"`
+	StatusCode *int       `json:"statusCode"`
+	Error      *string    `json:"error"`
+	EndedAt    *time.Time `json:"endedAt"`
+}
+
+func newForwardJSON(f ledger.Forward) forwardJSON {
+	j := forwardJSON{Target: f.Target, State: string(f.State), Attempts: f.Attempts, Error: present(f.Failure)}
+	if f.StatusCode != 0 {
+		j.StatusCode = &f.StatusCode
+	}
+	if !f.EndedAt.IsZero() {
+		j.EndedAt = &f.EndedAt
+	}
+	return j
 }
 
 type refusalJSON struct {
@@ -157,13 +182,39 @@ func (d dossier) json() dossierJSON {
 		if err != nil { // cannot be: it was read before it was stored
 			body = nil
 		}
-		j.Callbacks = append(j.Callbacks, callbackJSON{c.ReceivedAt, accepted, kindOf(c, ended), c.Header, body})
+		forwards := []forwardJSON{}
+		for _, f := range d.forwardsOf(c) {
+			forwards = append(forwards, newForwardJSON(f))
+		}
+		j.Callbacks = append(j.Callbacks, callbackJSON{c.ReceivedAt, accepted, kindOf(c, ended), c.Header, body, forwards})
 		ended = ended || c.Final
 	}
 	for _, r := range d.refusals {
 		j.Refused = append(j.Refused, refusalJSON{r.ReceivedAt, r.Reason, r.StatusCode, r.Size, r.Header})
 	}
 	return j
+}
+
+// forwardsOf are those of the callback.
+func (d dossier) forwardsOf(c ledger.Delivery) (list []ledger.Forward) {
+	for _, f := range d.forwards {
+		if f.Seq == c.Seq {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// forwardText says how a callback was passed on.
+func forwardText(f ledger.Forward) string {
+	target := term.OneLine(f.Target)
+	switch f.State {
+	case ledger.ForwardWaiting:
+		return "waits to be passed on to " + target
+	case ledger.ForwardFailed:
+		return fmt.Sprintf("not passed on to %s after %d attempt%s, %s: %s", target, f.Attempts, plural(f.Attempts != 1), formatTime(f.EndedAt), term.OneLine(f.Failure))
+	}
+	return fmt.Sprintf("passed on to %s, %s", target, formatTime(f.EndedAt))
 }
 
 // maskedSecret is what is shown of a callback's secret: that there is one.
@@ -206,6 +257,9 @@ func (d dossier) text(now time.Time) string {
 	for i, c := range d.callbacks {
 		line(fmt.Sprintf("callback %d", i+1), "%s, %s, %s\n%s", formatTime(c.ReceivedAt), accepted, kindOf(c, ended), headerText(c.Header))
 		ended = ended || c.Final
+		for _, f := range d.forwardsOf(c) {
+			line("", "%s", forwardText(f))
+		}
 	}
 	for _, r := range d.refusals {
 		line("refused", "%s, with %d: %s\n%s", formatTime(r.ReceivedAt), r.StatusCode, r.Reason, headerText(r.Header))

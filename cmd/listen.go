@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +11,8 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/inbox"
 	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -26,12 +26,15 @@ type listenOptions struct {
 	readyFile string
 	showSec   bool
 	maxBody   int64
+	filter    string
+	forward   forwardFlags
+	command   []string // with its arguments
 }
 
 func newListen(s *session) *cobra.Command {
 	var o listenOptions
 	cmd := &cobra.Command{
-		Use:   "listen",
+		Use:   "listen [-- COMMAND ARG...]",
 		Short: "Open a public HTTPS address and print every callback",
 		Long: `listen opens a public HTTPS address (an ngrok tunnel, or one of your own) and
 prints every genuine callback that arrives, one a line: request ID, status and
@@ -41,7 +44,14 @@ text, or with -o json all of it. A callback is acknowledged once it is in the le
 A task of this machine has its callback come here by narada dispatch
 --callback-url listener.
 
-It runs until it is interrupted, or until --count or --timeout ends it.`,
+With --forward-to each callback is passed on, too, as it came, and with a command
+after -- that is run for each, one at a time: it has the callback as JSON on its stdin,
+without the secret, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in its environment; its
+output is printed instead of the callback. What could not be passed on yet, the next
+listen goes on with; what was given up, narada replay --failed sends again.
+
+It runs until it is interrupted, or until --count or --timeout ends it; with --count
+it ends when the callbacks have been passed on, with exit code 3 if one was given up.`,
 		Example: `  # for a script: wait for the address, use it, take one callback
   rm -f ready.json
   narada listen --count 1 --ready-file ready.json -o json > callback.json &
@@ -49,10 +59,31 @@ It runs until it is interrupted, or until --count or --timeout ends it.`,
   jq -r .url ready.json
 
   # on your own machine, without a tunnel
-  narada listen --local`,
-		Args: noArgs,
+  narada listen --local
+
+  # real callbacks for a server that is being written
+  narada listen --forward-to http://localhost:3000/api/narada/webhook
+
+  # a command for each that is a success
+  narada listen --filter '.status == "success"' -- ./import.sh`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			dash := cmd.ArgsLenAtDash()
+			switch {
+			case dash == 0 && len(args) == 0:
+				return usageError("", "there is no command after --")
+			case dash == 0:
+				o.command = args
+				return nil
+			case len(args) > 0 && dash < 0:
+				return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.load(cmd); err != nil {
+				return err
+			}
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return runListen(cmd.Context(), s, &o)
@@ -65,6 +96,8 @@ It runs until it is interrupted, or until --count or --timeout ends it.`,
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `file` once the address answers")
 	f.BoolVar(&o.showSec, "show-secret", false, "show secret and headers off a terminal too")
 	f.Int64Var(&o.maxBody, "max-body", webhook.DefaultMaxBody, "most `bytes` that a callback may have")
+	f.StringVar(&o.filter, "filter", "", "print and pass on those only for which the jq `expression` is true")
+	o.forward.add(cmd)
 	o.callback.addProof(cmd)
 	o.catch.add(cmd)
 	o.out.add(cmd)
@@ -76,8 +109,11 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
-		return err
+	var filter *output.Query
+	if o.filter != "" {
+		if filter, err = output.ParseQuery(ctx, o.filter); err != nil {
+			return usageError("", "--filter: %v", err)
+		}
 	}
 	t, ok, err := s.endpointConfig(&o.catch, true)
 	switch {
@@ -87,7 +123,11 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		return &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
-	ticket, err := o.ticket(s)
+	ticket, hidden, err := o.ticket(s)
+	if err != nil {
+		return err
+	}
+	targets, err := o.targets(s, hidden)
 	if err != nil {
 		return err
 	}
@@ -107,11 +147,13 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		ctx = timed
 	}
 	l := &listening{
-		s: s, p: p, count: o.count, ticket: ticket, ready: ready, show: o.showSecrets(s), registration: registration,
+		s: s, p: p, count: o.count, ticket: ticket, filter: filter, silent: len(o.command) > 0, ready: ready, show: o.showSecrets(s), registration: registration,
 		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), bytes: semaphore.NewWeighted(mostUnprintedBytes),
 	}
 	l.printing, l.gone = context.WithCancel(context.Background())
 	defer l.gone()
+	l.serving, l.stop = context.WithCancelCause(ctx)
+	defer l.stop(nil)
 	if l.ledger, err = s.openLedger(ctx, ledger.Options{Stored: l.stored}); err != nil {
 		return err
 	}
@@ -124,11 +166,20 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 	case err != nil:
 		return err
 	}
+	if err := o.forward.checkOther(endpoint); err != nil {
+		return errors.Join(err, endpoint.Close(ctx))
+	}
+	if err := l.passOn(ctx, targets); err != nil {
+		return errors.Join(err, endpoint.Close(ctx))
+	}
 	return l.serve(ctx, endpoint, o.maxBody)
 }
 
-func (o *listenOptions) check() error {
+// check finds flags that make no sense, or do not go together.
+func (o *listenOptions) check(cmd *cobra.Command) error {
 	switch {
+	case len(o.command) > 0 && (cmd.Flags().Changed("output") || o.out.jq != ""):
+		return usageError("leave one of them out", "the output is that of the command, and --output and --jq shape what listen prints")
 	case o.count < 0:
 		return usageError("", "--count: %d is less than 0", o.count)
 	case o.timeout < 0:
@@ -136,37 +187,47 @@ func (o *listenOptions) check() error {
 	case o.maxBody < 1:
 		return usageError("", "--max-body: %d is not a size in bytes", o.maxBody)
 	}
-	return nil
+	return o.forward.check(cmd)
 }
 
-// ticket is what callbacks must show: random, where nothing was asked for.
-func (o *listenOptions) ticket(s *session) (webhook.Ticket, error) {
-	t, err := webhook.NewTicket(s.app.Random, inbox.Prefix)
-	if err != nil {
-		return t, err
-	}
-	switch secret := s.settings.Secret(config.CallbackSecret); {
-	case o.callback.secret != "":
-		value, err := s.source.Resolve(o.callback.secret)
+// targets are to whom callbacks are passed on.
+func (o *listenOptions) targets(s *session, hidden []secret.String) (list []onwardTarget, err error) {
+	if o.forward.to != "" {
+		t, more, err := s.newForwarding(&o.forward)
 		if err != nil {
-			return t, usageError("", "--callback-secret: %v", err)
+			return nil, err
 		}
-		t.Secret = value.Reveal()
-	case !secret.Empty():
-		t.Secret = secret.Reveal()
+		list, hidden = append(list, t), append(hidden, more...)
 	}
-	headers, err := task.ParseHeaders(o.callback.headers, &s.source)
+	if len(o.command) > 0 {
+		c, err := s.newOnCallback(o.command)
+		if err != nil {
+			return nil, err
+		}
+		hidden = append(hidden, s.settings.Secret(config.APIKey), s.settings.Secret(config.NgrokAuthtoken), s.settings.Secret(config.CallbackSecret))
+		c.environ = withoutSecrets(s.app.Environ(), hidden)
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// ticket is what callbacks must show: random, where nothing was asked for. hidden is
+// what was asked for and is secret.
+func (o *listenOptions) ticket(s *session) (t webhook.Ticket, hidden []secret.String, err error) {
+	if t, err = webhook.NewTicket(s.app.Random, inbox.Prefix); err != nil {
+		return t, nil, err
+	}
+	p, err := s.proof(&o.callback)
 	if err != nil {
-		return t, err
+		return t, nil, err
 	}
-	s.warn(headers.Warnings)
-	if len(headers.Values) > 0 {
-		t.Header = http.Header{}
-		for name, value := range headers.Values {
-			t.Header.Set(name, value)
-		}
+	if p.secret != "" {
+		t.Secret = p.secret
 	}
-	return t, nil
+	if len(p.header) > 0 {
+		t.Header = p.header
+	}
+	return t, p.hidden, nil
 }
 
 // showSecrets reports whether a person is to see secret and headers.

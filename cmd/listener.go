@@ -45,8 +45,8 @@ func isListener(callbackURL string) (name string, ok bool) {
 }
 
 // findListener finds the listener that runs on this machine, or the one of the
-// name.
-func (s *session) findListener(name string) (listeners.Listener, error) {
+// name, for a flag.
+func (s *session) findListener(flag, name string) (listeners.Listener, error) {
 	dir, err := s.stateDir()
 	if err != nil {
 		return listeners.Listener{}, err
@@ -64,17 +64,17 @@ func (s *session) findListener(name string) (listeners.Listener, error) {
 	}
 	switch {
 	case len(names) == 0:
-		return listeners.Listener{}, usageError("start one: narada listen", "--callback-url: no listener takes callbacks on this machine")
+		return listeners.Listener{}, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
 	case name == "":
-		return listeners.Listener{}, usageError("--callback-url listener:"+names[0], "--callback-url: several listeners run: %s", strings.Join(names, ", "))
+		return listeners.Listener{}, usageError(flag+" listener:"+names[0], "%s: several listeners run: %s", flag, strings.Join(names, ", "))
 	}
-	return listeners.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "--callback-url: no listener called %q takes callbacks", name)
+	return listeners.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
 }
 
 // sendToListener has the request's callback come to the listener: with a ticket
 // of its own, which the listener finds in the ledger.
-func (s *session) sendToListener(request *narada.Request, l listeners.Listener) (webhook.Ticket, error) {
-	ticket, err := webhook.NewTicket(s.app.Random, inbox.Prefix)
+func (s *session) sendToListener(request *narada.Request, l listeners.Listener, c *callbackFlags) (webhook.Ticket, error) {
+	ticket, err := s.listenerTicket(c)
 	if err != nil {
 		return webhook.Ticket{}, err
 	}
@@ -82,6 +82,26 @@ func (s *session) sendToListener(request *narada.Request, l listeners.Listener) 
 	request.CallbackHeaders = callbackHeaders(ticket)
 	s.hideTicket(ticket)
 	return ticket, nil
+}
+
+// listenerTicket is a ticket for a listener: with the secret and the headers that were
+// asked for, since an endpoint that the callback is passed on to may want them.
+func (s *session) listenerTicket(c *callbackFlags) (webhook.Ticket, error) {
+	t, err := webhook.NewTicket(s.app.Random, inbox.Prefix)
+	if err != nil {
+		return t, err
+	}
+	p, err := s.proof(c)
+	if err != nil {
+		return t, err
+	}
+	if c.secret != "" {
+		t.Secret = p.secret
+	}
+	if len(p.header) > 0 {
+		t.Header = p.header
+	}
+	return t, nil
 }
 
 // reachable refuses a listener on loopback for an API that is not here.

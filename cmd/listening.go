@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/listeners"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -35,6 +36,9 @@ type listening struct {
 	s      *session
 	p      *printer
 	count  int
+	silent bool          // a command says what is to be printed
+	filter *output.Query // nil: all callbacks are wanted
+	onward onwards
 	ticket webhook.Ticket
 	ready  *readyFile
 	show   bool // secret and headers, to a person
@@ -42,6 +46,7 @@ type listening struct {
 
 	registration *listeners.Registration
 
+	serving context.Context // until the command has what it wants, or is to end
 	stop    context.CancelCauseFunc
 	entries chan ledger.Entry // stored, to be printed
 	closed  chan struct{}     // no more callbacks come in
@@ -53,13 +58,14 @@ type listening struct {
 	mu      sync.Mutex
 	taken   int // of count
 	printed int
+	givenUp int   // callbacks that could not be passed on
+	waiting int   // and that still wait
 	failed  error // what ends the command before its time
 }
 
 // serve takes callbacks until ctx ends, or the command has what it wants.
-func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBody int64) error {
-	ctx, l.stop = context.WithCancelCause(ctx)
-	defer l.stop(nil)
+func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxBody int64) error {
+	ctx := l.serving
 	if !l.show {
 		l.s.hideProof(l.ticket)
 	}
@@ -75,7 +81,28 @@ func (l *listening) serve(ctx context.Context, endpoint *tunnel.Endpoint, maxBod
 	l.s.closeInbox(in)
 	others.Wait()
 	l.finishPrinting(&printer)
+	l.givenUp, l.waiting = l.onward.close(whole, context.Cause(ctx) == errCounted)
+	if whole.Err() != nil {
+		ctx = whole
+	}
 	return l.outcome(ctx)
+}
+
+// passOn begins to pass callbacks on to the targets.
+func (l *listening) passOn(ctx context.Context, targets []onwardTarget) error {
+	for _, t := range targets {
+		workers := 0
+		if l.silent && t.name() == targets[len(targets)-1].name() {
+			workers = 1
+		}
+		o, err := l.s.startOnward(ctx, l.ledger, l.registration.Name(), t, workers, l.fail)
+		if err != nil {
+			l.onward.close(ctx, false)
+			return err
+		}
+		l.onward = append(l.onward, o)
+	}
+	return nil
 }
 
 // stored is told of what the ledger has, by the ledger.
@@ -93,13 +120,38 @@ func unprintedBytes(e ledger.Entry) int64 { return min(int64(len(e.Result.Raw())
 
 // Deliver implements webhook.Sink.
 func (l *listening) Deliver(ctx context.Context, d webhook.Delivery) error {
+	if !l.wants(d.Result) {
+		_, err := l.ledger.Store(ctx, d, ledger.Onward{Unlisted: true})
+		return l.notStored(err)
+	}
 	if !l.take() {
 		return errCounted // 503: somebody else may take it
 	}
-	isNew, err := l.ledger.Store(ctx, d)
+	isNew, err := l.ledger.Store(ctx, d, l.onward.plan())
 	if err != nil || !isNew {
 		l.giveBack()
+	} else {
+		l.onward.wake()
 	}
+	return l.notStored(err)
+}
+
+// wants reports whether the callback is one that the filter lets through.
+func (l *listening) wants(r *narada.Result) bool {
+	if l.filter == nil {
+		return true
+	}
+	yes, err := l.filter.True(r.Raw())
+	switch {
+	case err != nil:
+		l.s.talk.Warn("filter", term.OneLine(r.RequestID)+" is kept, and neither printed nor passed on: "+err.Error(), term.Field{Name: "requestId", Value: r.RequestID})
+	case !yes:
+		l.s.talk.Detail("filter", term.OneLine(r.RequestID)+" is kept, and not what --filter asks for")
+	}
+	return yes
+}
+
+func (l *listening) notStored(err error) error {
 	if err != nil {
 		l.s.talk.Warn("not-stored", "a callback was not acknowledged: "+err.Error())
 	}
@@ -159,9 +211,11 @@ func (l *listening) printEntry(e ledger.Entry) {
 		l.s.talk.Info("further", term.OneLine(e.Result.RequestID)+": a further callback, with another body than the one before",
 			term.Field{Name: "requestId", Value: e.Result.RequestID})
 	}
-	if err := l.print(e.Result); err != nil {
-		l.fail(err)
-		return
+	if !l.silent {
+		if err := l.print(e.Result); err != nil {
+			l.fail(err)
+			return
+		}
 	}
 	l.s.talk.Detail("callback", "a callback for "+term.OneLine(e.Result.RequestID)+" was accepted")
 	l.mu.Lock()
@@ -273,6 +327,10 @@ func (l *listening) outcome(ctx context.Context) error {
 		return l.failed
 	case l.count > 0 && l.printed < l.count:
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d callbacks came", cause(context.Cause(ctx)), l.printed, l.count)}
+	case l.count > 0 && l.waiting > 0:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d callback%s came, and %d %s to be passed on", cause(context.Cause(ctx)), l.printed, plural(l.printed != 1), l.waiting, verb(l.waiting, "waits", "wait"))}
+	case l.count > 0 && l.givenUp > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d callback%s could not be passed on", l.givenUp, plural(l.givenUp != 1)), next: "narada replay --failed sends again what was for an endpoint"}
 	}
 	return nil
 }

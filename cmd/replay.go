@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -24,6 +22,7 @@ type replayOptions struct {
 	to       string
 	last     bool
 	all      bool
+	failed   bool
 	since    string
 	timeout  time.Duration
 }
@@ -41,13 +40,19 @@ the newest final one.
 The secret and the headers that the cloud sent are not kept: give those that the
 endpoint wants with --callback-secret and --callback-header.
 
+With --failed it sends the callbacks that a narada listen --forward-to has given up,
+to where it was to pass them on, or to --to.
+
 It exits with 3 when one was not answered with 2xx.`,
 		Example: `  # the newest callback, to a server that is being written
   narada replay --last --to http://localhost:3000/api/narada/webhook \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN'
 
   # what came while the server was down
-  narada replay --all --since 1h --to https://example.com/api/narada/webhook`,
+  narada replay --all --since 1h --to https://example.com/api/narada/webhook
+
+  # what narada listen --forward-to has given up
+  narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.load(cmd); err != nil {
@@ -60,7 +65,8 @@ It exits with 3 when one was not answered with 2xx.`,
 	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
 	addLast(cmd, &o.last)
 	f.BoolVar(&o.all, "all", false, "the callbacks of all tasks, the oldest task first")
-	f.StringVar(&o.since, "since", "", "with --all: those only that came within this `time`, as 1h or 7d, or since a date")
+	f.BoolVar(&o.failed, "failed", false, "the callbacks that narada listen has given up to pass on, the oldest first")
+	f.StringVar(&o.since, "since", "", "with --all or --failed: those only that came within this `time`, as 1h or 7d, or since a date")
 	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
@@ -69,17 +75,17 @@ It exits with 3 when one was not answered with 2xx.`,
 
 func (o *replayOptions) checkTasks(args []string) error {
 	given := 0
-	for _, ok := range []bool{len(args) > 0, o.last, o.all} {
+	for _, ok := range []bool{len(args) > 0, o.last, o.all, o.failed} {
 		if ok {
 			given++
 		}
 	}
 	switch {
 	case given == 0:
-		return usageError("narada history lists the tasks; --last is the newest, --all are all", "no request ID")
+		return usageError("narada history lists the tasks; --last is the newest, --all are all, --failed those that could not be passed on", "no request ID")
 	case given > 1:
-		return usageError("leave all but one out", "request IDs, --last and --all each say what is sent")
-	case o.since != "" && !o.all:
+		return usageError("leave all but one out", "request IDs, --last, --all and --failed each say what is sent")
+	case o.since != "" && !o.all && !o.failed:
 		return usageError("add --all", "--since is for all callbacks")
 	}
 	return nil
@@ -105,6 +111,9 @@ func runReplay(ctx context.Context, s *session, o *replayOptions, args []string)
 		return err
 	}
 	defer s.closeLedger(l)
+	if o.failed {
+		return r.sendFailed(ctx, p, l, query.Heard)
+	}
 	list, err := o.tasks(ctx, s, l, query, args)
 	if err != nil {
 		return err
@@ -178,40 +187,25 @@ type replayer struct {
 	s      *session
 	sender deliver.Sender
 	to     string
-	secret string
-	header http.Header
+	proof  proof
 }
 
 func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
 	switch {
-	case o.to == "":
+	case o.to == "" && !o.failed:
 		return nil, usageError("add --to URL", "nothing says where the callbacks are to go")
 	case o.timeout <= 0:
 		return nil, usageError("", "--timeout: %s is not more than 0", o.timeout)
 	}
-	if err := task.CheckCallbackURL(o.to); err != nil {
+	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
 		return nil, usageError(hintOf(err), "--to: %v", err)
 	}
-	r := &replayer{s: s, to: o.to, header: http.Header{}, secret: s.settings.Secret(config.CallbackSecret).Reveal()}
-	if o.callback.secret != "" {
-		value, err := s.source.Resolve(o.callback.secret)
-		if err != nil {
-			return nil, usageError("", "--callback-secret: %v", err)
-		}
-		r.secret = value.Reveal()
-		s.redactor.Hide(value)
-	}
-	headers, err := task.ParseHeaders(o.callback.headers, &s.source)
+	proof, err := s.proof(&o.callback)
 	if err != nil {
 		return nil, err
 	}
-	s.warn(headers.Warnings)
-	for _, ref := range headers.References {
-		s.redactor.Hide(ref.Value)
-	}
-	for name, value := range headers.Values {
-		r.header.Set(name, value)
-	}
+	s.redactor.Hide(proof.hidden...)
+	r := &replayer{s: s, to: o.to, proof: proof}
 	r.sender = deliver.Sender{Transport: s.transport(), Timeout: o.timeout}
 	return r, nil
 }
@@ -227,17 +221,29 @@ func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, ta
 		if d.Body == nil || d.ReceivedAt.Before(since) {
 			continue
 		}
-		ok, err := r.send(ctx, p, t.RequestID, d.Body)
-		if ctx.Err() != nil {
-			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
+		a, err := r.send(ctx, p, r.to, t.RequestID, d.Body)
+		if err := r.interrupted(ctx, sent); err != nil {
+			return err
 		}
 		if err != nil {
 			return err
 		}
-		if sent++; !ok {
+		if sent++; !a.Accepted() {
 			refused++
 		}
 	}
+	return r.verdict(sent, refused)
+}
+
+// interrupted is the end of the command before all is sent.
+func (r *replayer) interrupted(ctx context.Context, sent int) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
+}
+
+func (r *replayer) verdict(sent, refused int) error {
 	switch {
 	case sent == 0:
 		r.s.talk.Info("replay", "there is no callback to send")
@@ -248,17 +254,20 @@ func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, ta
 }
 
 // send sends a callback and prints how it was answered.
-func (r *replayer) send(ctx context.Context, p *printer, id string, body []byte) (ok bool, err error) {
-	if body, err = narada.ReplaceSecret(body, r.secret); err != nil {
-		return false, err
+func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []byte) (a deliver.Attempt, err error) {
+	if body, err = narada.ReplaceSecret(body, r.proof.secret); err != nil {
+		return a, err
 	}
-	attempts, failure := r.sender.Send(ctx, deliver.Callback{URL: r.to, Header: r.header, Body: body})
-	a := attempts[len(attempts)-1]
+	attempts, failure := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.proof.header, Body: body})
+	a = attempts[len(attempts)-1]
 	if ctx.Err() != nil {
-		return false, nil // the caller says so
+		return a, nil // the caller says so
 	}
 	if errors.Is(failure, context.DeadlineExceeded) {
 		failure = fmt.Errorf("no answer within %s", r.sender.Timeout)
+	}
+	if a.StatusCode == 0 {
+		a.Err = failure
 	}
 	if p.json {
 		report := struct {
@@ -273,7 +282,7 @@ func (r *replayer) send(ctx context.Context, p *printer, id string, body []byte)
 		if failure != nil {
 			report.Error = present(explain(failure))
 		}
-		return failure == nil, p.Value(report)
+		return a, p.Value(report)
 	}
 	status := fmt.Sprint(a.StatusCode)
 	if a.StatusCode == 0 {
@@ -281,5 +290,5 @@ func (r *replayer) send(ctx context.Context, p *printer, id string, body []byte)
 		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explain(failure), term.Field{Name: "requestId", Value: id})
 	}
 	err = p.Text(fmt.Sprintf("%s\t%s\t%s", term.OneLine(id), status, roundDuration(a.Duration)))
-	return failure == nil, err
+	return a, err
 }

@@ -128,7 +128,7 @@ func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 		case ctx.Err() != nil:
 			return done, ctx.Err()
 		case a.Number >= s.Attempts || !a.Temporary() && !s.RetryRefused:
-			return done, a.failure()
+			return done, a.Failure()
 		}
 		pause := max(pauses.NextBackOff(), min(a.retryAfter, pauses.MaxInterval))
 		if err := s.sleep(ctx, pause); err != nil {
@@ -137,7 +137,8 @@ func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 	}
 }
 
-func (a Attempt) failure() error {
+// Failure is why the attempt was not accepted: a *RefusedError, or Err.
+func (a Attempt) Failure() error {
 	if a.StatusCode != 0 {
 		return &RefusedError{a.StatusCode}
 	}

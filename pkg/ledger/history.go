@@ -28,6 +28,7 @@ type Task struct {
 	FinishedAt   time.Time     // when the end was heard of here; zero while the task is open
 	Took         time.Duration // that the task ran, as the cloud says; 0 when it does not
 	Failure      string        // why a task of a batch was not accepted and never will be
+	Forwarded    ForwardState  // of its callbacks the worst: given up, else waiting, else forwarded; "" when none is passed on
 
 	path string
 }
@@ -49,11 +50,15 @@ type Query struct {
 	Open   bool
 	Since  time.Time      // dispatched since
 	Heard  time.Time      // a callback has come since
+	Failed bool           // a callback could not be passed on
 	Grep   *regexp.Regexp // in prompt or request ID
 	Limit  int            // 0: no limit
 }
 
 const taskColumns = "number, coalesce(request_id, ''), source, cloud, prompt, status, way, intended, coalesce(finished, 0), took, failure, coalesce(path, '')"
+
+// forwardedColumn is Task.Forwarded of the task t.
+const forwardedColumn = `coalesce((SELECT state FROM forwards f WHERE f.request_id = t.request_id ORDER BY state = 'failed' DESC, state = 'waiting' DESC LIMIT 1), '')`
 
 // taskPage is how many tasks are read at once.
 const taskPage = 100
@@ -102,19 +107,24 @@ func (l *Ledger) taskPage(ctx context.Context, q Query, below int64, size int) (
 	if q.Open {
 		where = append(where, "finished IS NULL")
 	}
+	if q.Failed {
+		where = append(where, "request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
+	}
 	if !q.Since.IsZero() {
 		where, args = append(where, "intended >= ?"), append(args, milliseconds(q.Since))
 	}
 	if !q.Heard.IsZero() {
 		where, args = append(where, heardSince), append(args, milliseconds(q.Heard))
 	}
-	rows, err := l.read.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM tasks t WHERE %s ORDER BY number DESC LIMIT %d", taskColumns, strings.Join(where, " AND "), size), args...)
+	rows, err := l.read.QueryContext(ctx, fmt.Sprintf("SELECT %s, %s FROM tasks t WHERE %s ORDER BY number DESC LIMIT %d", taskColumns, forwardedColumn, strings.Join(where, " AND "), size), args...)
 	if err != nil {
 		return nil, err
 	}
 	var page []Task
 	err = eachRow(rows, func() error {
-		t, err := scanTask(rows)
+		var forwarded ForwardState
+		t, err := scanTask(rows, &forwarded)
+		t.Forwarded = forwarded
 		page = append(page, t)
 		return err
 	})
@@ -165,7 +175,9 @@ func (l *Ledger) task(ctx context.Context, where string, args ...any) (Task, boo
 	if err := l.catchUp(ctx); err != nil {
 		return Task{}, false, err
 	}
-	t, err := scanTask(l.read.QueryRowContext(ctx, "SELECT "+taskColumns+" FROM tasks "+where, args...))
+	var forwarded ForwardState
+	t, err := scanTask(l.read.QueryRowContext(ctx, "SELECT "+taskColumns+", "+forwardedColumn+" FROM tasks t "+where, args...), &forwarded)
+	t.Forwarded = forwarded
 	if errors.Is(err, sql.ErrNoRows) {
 		return Task{}, false, nil
 	}

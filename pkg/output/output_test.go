@@ -103,3 +103,25 @@ func TestBrokenStdoutIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTrueIsJQsOwn(t *testing.T) {
+	doc := json.RawMessage(`{"s":"false","no":false,"zero":0}`)
+	for query, want := range map[string]bool{
+		".s": true, ".zero": true, ".no": false, ".missing": false, "empty": false, ".no, true": false, "true, .no": true, `.s == "false"`: true,
+	} {
+		q, err := ParseQuery(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := q.True(doc); got != want || err != nil {
+			t.Errorf("%s: %v, %v", query, got, err)
+		}
+	}
+	q, err := ParseQuery(t.Context(), ".s | tonumber")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := q.True(doc); got || err == nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}

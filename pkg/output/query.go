@@ -66,3 +66,19 @@ func (q *Query) each(doc json.RawMessage, f func(value []byte, raw bool) error) 
 		}
 	}
 }
+
+// True reports whether the expression's first value for the document is neither false
+// nor null; it is not when there is none.
+func (q *Query) True(doc json.RawMessage) (bool, error) {
+	answer := ""
+	err := q.each(doc, func(value []byte, raw bool) error {
+		if answer == "" {
+			answer = "true"
+			if text := string(value); !raw && (text == "false" || text == "null") {
+				answer = text
+			}
+		}
+		return nil
+	})
+	return answer == "true", err
+}

@@ -39,7 +39,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 		r.CallbackSecret = value.Reveal()
 		p.hide(value, c.Secret)
 	}
-	headers, err := ParseHeaders(c.Headers, source)
+	headers, err := ParseHeaders("--callback-header", c.Headers, source)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,9 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Host == "" || u.Fragment != "" || u.User != nil:
+	case err == nil && u.User != nil: // which may be a password
+		return inputError("", "%q is not a URL that a callback can go to: there is a user in it", u.Redacted())
+	case err != nil || u.Host == "" || u.Fragment != "":
 		return inputError("", "%q is not a URL that a callback can go to", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
@@ -85,8 +87,8 @@ type Reference struct {
 }
 
 // ParseHeaders reads "Name: value" texts, the value being text, env:NAME or
-// file:PATH.
-func ParseHeaders(list []string, source *secret.Source) (Headers, error) {
+// file:PATH, of the flag of that name.
+func ParseHeaders(flag string, list []string, source *secret.Source) (Headers, error) {
 	h := Headers{Values: map[string]string{}}
 	seen := map[string]bool{}
 	for _, text := range list {
@@ -95,27 +97,27 @@ func ParseHeaders(list []string, source *secret.Source) (Headers, error) {
 		switch {
 		case !ok:
 			// What has no colon may be a value alone: it is not repeated.
-			return Headers{}, inputError(`write it as --callback-header 'Authorization: env:NAME'`, "--callback-header: there is no colon between name and value")
+			return Headers{}, inputError("write it as "+flag+" 'Authorization: env:NAME'", "%s: there is no colon between name and value", flag)
 		case checkHeader(name, "") != nil:
-			return Headers{}, inputError("", "--callback-header: %v", checkHeader(name, ""))
+			return Headers{}, inputError("", "%s: %v", flag, checkHeader(name, ""))
 		case seen[http.CanonicalHeaderKey(name)]:
-			return Headers{}, inputError("", "--callback-header: %s is given twice", name)
+			return Headers{}, inputError("", "%s: %s is given twice", flag, name)
 		}
 		seen[http.CanonicalHeaderKey(name)] = true
 		switch {
 		case value != "-" && secret.IsReference(value):
 			resolved, err := source.Resolve(value)
 			if err != nil {
-				return Headers{}, inputError("", "--callback-header: %s: %v", name, err)
+				return Headers{}, inputError("", "%s: %s: %v", flag, name, err)
 			}
 			h.References = append(h.References, Reference{resolved, value})
 			value = resolved.Reveal()
 		case isSensitive(name):
-			h.Warnings = append(h.Warnings, fmt.Sprintf("the value of the callback header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
+			h.Warnings = append(h.Warnings, fmt.Sprintf("the value of the header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
 			h.References = append(h.References, Reference{secret.New(value), value})
 		}
 		if err := checkHeader(name, value); err != nil {
-			return Headers{}, inputError("", "--callback-header: %v", err)
+			return Headers{}, inputError("", "%s: %v", flag, err)
 		}
 		h.Values[name] = value
 	}

@@ -81,7 +81,7 @@ func TestPromptHasOneSource(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	source := &secret.Source{Lookup: func(name string) (string, bool) { return "from-env", name == "TOKEN" }}
-	h, err := ParseHeaders([]string{"Authorization: env:TOKEN", "X-Plain:yes ", "Cookie: a=b"}, source)
+	h, err := ParseHeaders("--callback-header", []string{"Authorization: env:TOKEN", "X-Plain:yes ", "Cookie: a=b"}, source)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,120 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// onCallback runs a command for each callback of a listen command.
+type onCallback struct {
+	s       *session
+	ledger  *ledger.Ledger
+	words   []string
+	environ []string
+
+	hard context.Context // its end kills the command
+	stop <-chan struct{}
+}
+
+// newOnCallback finds the command.
+func (s *session) newOnCallback(words []string) (*onCallback, error) {
+	if _, err := exec.LookPath(words[0]); err != nil {
+		if notFound, ok := errors.AsType[*exec.Error](err); ok {
+			err = notFound.Err
+		}
+		return nil, usageError("", "%s: %v", words[0], err)
+	}
+	return &onCallback{s: s, words: words}, nil
+}
+
+// name implements onwardTarget.
+func (c *onCallback) name() string {
+	quoted := make([]string, len(c.words))
+	for i, word := range c.words {
+		quoted[i] = shellQuote(word)
+	}
+	return commandPrefix + strings.Join(quoted, " ")
+}
+
+// commandPrefix is what the name of a target in the ledger begins with that is a
+// command: no URL does.
+const commandPrefix = "-- "
+
+// begin implements onwardTarget.
+func (c *onCallback) begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{}) {
+	c.ledger, c.hard, c.stop = l, hard, stop
+}
+
+// interruptedLimit is how long after a command was ended by a signal that signal may
+// take to reach us too: Ctrl-C is sent to both.
+const interruptedLimit = 100 * time.Millisecond
+
+// hand implements onwardTarget.
+func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
+	d, ok, err := c.ledger.Callback(context.Background(), f.Seq)
+	if err != nil || !ok {
+		return f, err
+	}
+	r, _, err := narada.ParseCallback(d.Body)
+	if err != nil {
+		return f, err
+	}
+	command := exec.CommandContext(c.hard, c.words[0], c.words[1:]...)
+	command.Dir = c.s.app.Dir
+	command.Stdin = bytes.NewReader(append(bytes.Clone(bytes.TrimSpace(r.Raw())), '\n'))
+	command.Stdout, command.Stderr = c.s.app.Stdout, c.s.app.Stderr
+	command.Env = append(slices.Clone(c.environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
+	command.WaitDelay = time.Second // for those who have inherited its streams
+	failure := command.Run()
+	if failure != nil && c.interrupted(command) {
+		return f, nil
+	}
+	f.State, f.Attempts, f.EndedAt = ledger.ForwardDelivered, 1, time.Now()
+	if failure != nil {
+		f.State, f.Failure = ledger.ForwardFailed, failure.Error()
+		return f, nil
+	}
+	c.s.talk.Detail("ran", c.words[0]+" has dealt with "+term.OneLine(f.RequestID))
+	return f, nil
+}
+
+// interrupted reports whether the command was ended with us, before its time.
+func (c *onCallback) interrupted(command *exec.Cmd) bool {
+	wait := time.Millisecond
+	if state := command.ProcessState; state != nil && !state.Exited() {
+		wait = interruptedLimit
+	}
+	select {
+	case <-c.stop:
+		return true
+	case <-c.hard.Done():
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// withoutSecrets are the variables of the environment that have none of the secrets
+// in them, by whatever name.
+func withoutSecrets(environ []string, secrets []secret.String) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, value, _ := strings.Cut(variable, "=")
+		for _, key := range config.Keys() {
+			if key.Secret && key.Env == name {
+				return true
+			}
+		}
+		return slices.ContainsFunc(secrets, func(s secret.String) bool { return !s.Empty() && strings.Contains(value, s.Reveal()) })
+	})
+}

@@ -1,0 +1,199 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/listeners"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// onwardTarget is what the callbacks of a listen command are passed on to: an
+// endpoint, or a command.
+type onwardTarget interface {
+	// name is what the ledger calls it.
+	name() string
+	// begin comes before the first hand. The end of hard ends what is under way; once
+	// stop is closed nothing more is begun.
+	begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{})
+	// hand passes a callback on, and returns how that has ended; one that still waits
+	// was stopped before. An error is one of the ledger.
+	hand(ledger.Forward) (ledger.Forward, error)
+}
+
+// onward passes the callbacks of a listen command on to a target. They wait in the
+// ledger, so that neither a slow target nor a restart loses one.
+type onward struct {
+	s         *session
+	ledger    *ledger.Ledger
+	listener  string
+	target    onwardTarget
+	forwarder *deliver.Forwarder
+
+	hard  context.Context // until what is under way is ended
+	kill  context.CancelFunc
+	stop  chan struct{} // nothing more is begun
+	drain chan struct{} // it ends when nothing waits
+	ended chan struct{}
+
+	failed atomic.Int64 // callbacks that were given up
+}
+
+// startOnward begins with what waits from earlier. fault is told of an error that
+// ends it.
+func (s *session) startOnward(ctx context.Context, l *ledger.Ledger, listener string, t onwardTarget, workers int, fault func(error)) (*onward, error) {
+	o := &onward{
+		s: s, ledger: l, listener: listener, target: t,
+		stop: make(chan struct{}), drain: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if err := o.takeOver(ctx); err != nil {
+		return nil, err
+	}
+	n, err := l.CountForwards(ctx, ledger.ForwardWaiting, t.name(), listener)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		s.talk.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", n, plural(n != 1), verb(n, "waits", "wait"), t.name()))
+	}
+	o.hard, o.kill = context.WithCancel(context.Background())
+	t.begin(l, o.hard, o.stop)
+	o.forwarder = deliver.NewForwarder(o, workers, o.pass)
+	running, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-o.stop
+		cancel()
+	}()
+	go func() {
+		defer close(o.ended)
+		if err := o.forwarder.Run(running, o.drain); err != nil {
+			fault(err)
+		}
+	}()
+	return o, nil
+}
+
+// takeOver takes the callbacks that wait at listeners which run no more.
+func (o *onward) takeOver(ctx context.Context) error {
+	names, err := o.ledger.ForwardListeners(ctx, o.target.name())
+	if err != nil {
+		return err
+	}
+	dir, err := o.s.stateDir()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == o.listener {
+			continue
+		}
+		other, err := listeners.Register(dir, name) // nobody else runs by that name meanwhile
+		if _, runs := errors.AsType[*listeners.TakenError](err); runs {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(o.ledger.TakeOver(ctx, o.target.name(), name, o.listener), other.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Waiting implements deliver.Queue.
+func (o *onward) Waiting(ctx context.Context, after int64, limit int) ([]deliver.Waiting, error) {
+	list, err := o.ledger.WaitingForwards(ctx, o.target.name(), o.listener, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	waiting := make([]deliver.Waiting, len(list))
+	for i, f := range list {
+		waiting[i] = deliver.Waiting{Seq: f.Seq, RequestID: f.RequestID}
+	}
+	return waiting, nil
+}
+
+// pass passes a callback on, and writes down how that has ended.
+func (o *onward) pass(w deliver.Waiting) error {
+	f, err := o.target.hand(ledger.Forward{Seq: w.Seq, RequestID: w.RequestID, Target: o.target.name(), State: ledger.ForwardWaiting})
+	if err != nil || f.State == ledger.ForwardWaiting {
+		return err
+	}
+	if f.State == ledger.ForwardFailed {
+		o.failed.Add(1)
+		o.s.talk.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(f.RequestID), f.Target, f.Failure),
+			term.Field{Name: "requestId", Value: f.RequestID})
+	}
+	return o.ledger.ForwardEnded(context.Background(), f)
+}
+
+// close ends the passing on: finish waits until nothing waits any more, or ctx ends;
+// else, and then, what is under way has a moment to end.
+func (o *onward) close(ctx context.Context, finish bool) (waiting int) {
+	if finish {
+		close(o.drain)
+		select {
+		case <-o.ended:
+		case <-ctx.Done():
+		}
+	}
+	close(o.stop)
+	select {
+	case <-o.ended:
+	case <-time.After(closeLimit):
+	}
+	o.kill()
+	<-o.ended
+	return o.sayWhatWaits()
+}
+
+// sayWhatWaits says what another listen goes on with.
+func (o *onward) sayWhatWaits() (n int) {
+	n, err := o.ledger.CountForwards(context.Background(), ledger.ForwardWaiting, o.target.name(), o.listener)
+	if err != nil {
+		o.s.talk.Warn("ledger", err.Error())
+	}
+	if n > 0 {
+		o.s.talk.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
+			n, plural(n != 1), verb(n, "waits", "wait"), o.target.name(), verb(n, "it", "them")))
+	}
+	return n
+}
+
+// onwards are those of a listen command.
+type onwards []*onward
+
+func (list onwards) wake() {
+	for _, o := range list {
+		o.forwarder.Wake()
+	}
+}
+
+// plan is what the ledger is told of a callback that is passed on.
+func (list onwards) plan() (plan ledger.Onward) {
+	for _, o := range list {
+		plan.Listener, plan.Targets = o.listener, append(plan.Targets, o.target.name())
+	}
+	return plan
+}
+
+// close closes all, and returns how many callbacks were given up and how many wait.
+func (list onwards) close(ctx context.Context, finish bool) (failed, waiting int) {
+	var closing sync.WaitGroup
+	left := make([]int, len(list))
+	for i, o := range list {
+		closing.Go(func() { left[i] = o.close(ctx, finish) })
+	}
+	closing.Wait()
+	for i, o := range list {
+		failed, waiting = failed+int(o.failed.Load()), waiting+left[i]
+	}
+	return failed, waiting
+}

@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"net/http"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/task"
+)
+
+// proof is what a callback shows to prove its sender.
+type proof struct {
+	secret string // "": none
+	header http.Header
+
+	hidden []secret.String // of those, what must not be seen
+}
+
+// proof resolves the flags; the secret is that of the settings where none was given.
+func (s *session) proof(c *callbackFlags) (p proof, err error) {
+	value := s.settings.Secret(config.CallbackSecret)
+	if c.secret != "" {
+		if value, err = s.source.Resolve(c.secret); err != nil {
+			return p, usageError("", "--callback-secret: %v", err)
+		}
+	}
+	p.secret, p.hidden = value.Reveal(), append(p.hidden, value)
+	header, hidden, err := s.headers("--callback-header", c.headers)
+	p.header, p.hidden = header, append(p.hidden, hidden...)
+	return p, err
+}
+
+// headers resolves the headers of a flag; hidden are those values that must not be
+// seen.
+func (s *session) headers(flag string, list []string) (header http.Header, hidden []secret.String, err error) {
+	headers, err := task.ParseHeaders(flag, list, &s.source)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.warn(headers.Warnings)
+	header = http.Header{}
+	for name, value := range headers.Values {
+		header.Set(name, value)
+	}
+	for _, ref := range headers.References {
+		hidden = append(hidden, ref.Value)
+	}
+	return header, hidden, nil
+}

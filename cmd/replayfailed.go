@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// failedPage is how many callbacks are looked up at once.
+const failedPage = 100
+
+// sendFailed sends the callbacks that could not be passed on, one after another. Those
+// that are taken now are no longer among them.
+func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger, since time.Time) error {
+	if l == nil {
+		return r.verdict(0, 0)
+	}
+	sent, refused, skipped := 0, 0, 0
+	for after := (ledger.Forward{}); ; {
+		page, err := l.FailedForwards(ctx, after, failedPage)
+		if err != nil {
+			return err
+		}
+		for _, f := range page {
+			after = f
+			d, ok, err := l.Callback(ctx, f.Seq)
+			switch {
+			case err != nil:
+				return err
+			case !ok || d.ReceivedAt.Before(since):
+				continue
+			case r.to == "" && strings.HasPrefix(f.Target, commandPrefix):
+				skipped++
+				continue
+			}
+			a, err := r.sendForward(ctx, p, l, f, d.Body)
+			if err := r.interrupted(ctx, sent); err != nil {
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			if sent++; !a.Accepted() {
+				refused++
+			}
+		}
+		if len(page) < failedPage {
+			break
+		}
+	}
+	if skipped > 0 {
+		r.s.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
+	}
+	return r.verdict(sent, refused)
+}
+
+// sendForward sends one, and writes down how it was answered.
+func (r *replayer) sendForward(ctx context.Context, p *printer, l *ledger.Ledger, f ledger.Forward, body []byte) (a deliver.Attempt, err error) {
+	to := r.to
+	if to == "" {
+		to = f.Target
+	}
+	if a, err = r.send(ctx, p, to, f.RequestID, body); ctx.Err() != nil {
+		return a, err
+	}
+	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = ledger.ForwardDelivered, 1, a.StatusCode, "", time.Now()
+	if !a.Accepted() {
+		f.State, f.Failure = ledger.ForwardFailed, term.OneLine(explain(a.Failure()))
+	}
+	if failed := l.ForwardEnded(context.WithoutCancel(ctx), f); err == nil {
+		err = failed
+	}
+	return a, err
+}
