@@ -21,27 +21,41 @@ const maxJSON = 4 << 20
 // LoadSchema reads and compiles the JSON Schema at path, or on standard input
 // for -.
 func LoadSchema(path string, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
+	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	compiled, err := schema.Compile(doc)
+	if err != nil {
+		return nil, nil, inputError("", "--schema: %s is not a valid JSON Schema: %v", path, err)
+	}
+	return doc, compiled, nil
+}
+
+// LoadJSON reads the JSON value in the file at path, or on standard input for -, for
+// the flag of that name. It may have 4 MiB.
+func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error) {
+	return loadJSON(flag, path, maxJSON, source)
+}
+
+func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMessage, error) {
 	var text string
 	var err error
 	if path == "-" {
 		var r io.Reader
 		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, schema.MaxSize)
+			text, err = readAllText(r, limit)
 		}
 	} else {
-		text, err = readText(path, schema.MaxSize)
+		text, err = readText(path, limit)
 	}
 	if err != nil {
-		return nil, nil, inputError("", "--schema: %v", err)
+		return nil, inputError("", "%s: %v", flag, err)
 	}
 	if err := checkJSON(text); err != nil {
-		return nil, nil, inputError("", "--schema: %s: %v", path, err)
+		return nil, inputError("", "%s: %s: %v", flag, path, err)
 	}
-	compiled, err := schema.Compile([]byte(text))
-	if err != nil {
-		return nil, nil, inputError("", "--schema: %s is not a valid JSON Schema: %v", path, err)
-	}
-	return json.RawMessage(text), compiled, nil
+	return json.RawMessage(text), nil
 }
 
 // readJSON returns the JSON value that text is, or that the file or standard
