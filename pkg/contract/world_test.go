@@ -1,0 +1,283 @@
+package contract
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The endpoint of the tests, and what its callbacks show.
+const (
+	host   = "hook.narada-check.com"
+	path   = "/hooks/unguessable-path"
+	secret = `s3cr3t "<quoted>"`
+	token  = "t0k3n-of-the-endpoint"
+)
+
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// signer is a certificate with its key.
+type signer struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// authorities are a root that is trusted, one that is not, and an intermediate of each.
+type authorities struct {
+	root, intermediate, strangeRoot, strangeIntermediate signer
+}
+
+var known = sync.OnceValue(func() authorities {
+	ca := func(name string) *x509.Certificate {
+		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	}
+	root, strange := sign(ca("Root"), nil), sign(ca("Strange Root"), nil)
+	return authorities{root, sign(ca("Intermediate"), &root), strange, sign(ca("Strange Intermediate"), &strange)}
+})
+
+// sign makes a certificate of the template, valid for ten years around now unless it
+// says otherwise, signed by the issuer or, without one, by itself.
+func sign(template *x509.Certificate, issuer *signer) signer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	if template.NotAfter.IsZero() {
+		template.NotAfter = now.AddDate(5, 0, 0)
+	}
+	if template.NotBefore.IsZero() {
+		template.NotBefore = now.AddDate(-5, 0, 0)
+	}
+	if issuer == nil {
+		issuer = &signer{template, key}
+	}
+	doc, err := x509.CreateCertificate(rand.Reader, template, issuer.certificate, key.Public(), issuer.key)
+	if err != nil {
+		panic(err)
+	}
+	certificate, err := x509.ParseCertificate(doc)
+	if err != nil {
+		panic(err)
+	}
+	return signer{certificate, key}
+}
+
+// leaf is the template of a good certificate of the endpoint.
+func leaf() *x509.Certificate {
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: "Leaf"}, DNSNames: []string{host},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+}
+
+// shown is a leaf as a server shows it, with other certificates.
+func shown(leaf signer, others ...signer) tls.Certificate {
+	c := tls.Certificate{PrivateKey: leaf.key, Certificate: [][]byte{leaf.certificate.Raw}}
+	for _, other := range others {
+		c.Certificate = append(c.Certificate, other.certificate.Raw)
+	}
+	return c
+}
+
+// issued is a leaf of the template by the known intermediate, with all that is to be
+// sent.
+func issued(template *x509.Certificate) tls.Certificate {
+	intermediate := known().intermediate
+	return shown(sign(template, &intermediate), intermediate)
+}
+
+// clock stands still unless it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// endpoint is a server with what is to be checked about it. It is perfect unless a
+// flaw is put into it before start.
+type endpoint struct {
+	handler http.Handler
+	tls     *tls.Config // nil: plain http
+	clock   *clock
+	options Options
+	server  *httptest.Server
+
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+func newEndpoint() *endpoint {
+	e := &endpoint{clock: &clock{now: now}}
+	e.handler = genuine()
+	e.tls = &tls.Config{Certificates: []tls.Certificate{issued(leaf())}}
+	roots := x509.NewCertPool()
+	roots.AddCert(known().root.certificate)
+	e.options = Options{
+		URL: "https://" + host + path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: secret,
+		Roots: roots, Random: rand.Reader, Now: e.clock.Now, Timeout: time.Minute,
+		LookupHost: resolving("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"),
+	}
+	e.options.Transport = func() *http.Transport {
+		return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, e.server.Listener.Addr().String())
+		}}
+	}
+	return e
+}
+
+func resolving(addresses ...string) func(context.Context, string) ([]netip.Addr, error) {
+	return func(_ context.Context, name string) ([]netip.Addr, error) {
+		if name != host {
+			return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+		}
+		var list []netip.Addr
+		for _, address := range addresses {
+			list = append(list, netip.MustParseAddr(address))
+		}
+		return list, nil
+	}
+}
+
+// genuine is the handler of package webhook, which keeps the contract.
+func genuine(options ...webhook.Option) http.Handler {
+	ticket := webhook.Ticket{Path: path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: secret}
+	sink := webhook.SinkFunc(func(context.Context, webhook.Delivery) error { return nil })
+	return webhook.NewHandler(ticket, sink, options...)
+}
+
+func (e *endpoint) start(t *testing.T) {
+	t.Helper()
+	e.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		e.seen = append(e.seen, r)
+		e.mu.Unlock()
+		e.handler.ServeHTTP(w, r)
+	}))
+	e.server.Config.ErrorLog = log.New(io.Discard, "", 0) // it is full of bad handshakes
+	if e.tls == nil {
+		e.server.Start()
+	} else {
+		e.server.TLS = e.tls
+		e.server.StartTLS()
+	}
+	t.Cleanup(e.server.Close)
+}
+
+// requests are how many requests of each test have come.
+func (e *endpoint) requests() map[string]int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	counts := map[string]int{}
+	for _, r := range e.seen {
+		counts[r.Header.Get("Narada-Check")]++
+	}
+	return counts
+}
+
+// check starts the endpoint and runs all tests against it.
+func (e *endpoint) check(t *testing.T) []Finding {
+	t.Helper()
+	e.start(t)
+	var findings []Finding
+	if err := Run(t.Context(), e.options, func(f Finding) { findings = append(findings, f) }); err != nil {
+		t.Fatal(err)
+	}
+	return findings
+}
+
+func verdicts(findings []Finding) map[string]Verdict {
+	m := map[string]Verdict{}
+	for _, f := range findings {
+		m[f.Test] = f.Verdict
+	}
+	return m
+}
+
+func names() []string {
+	var list []string
+	for _, test := range Tests() {
+		list = append(list, test.Name)
+	}
+	return list
+}
+
+// from are the names of the tests from one to the last.
+func from(name string) []string { return names()[slices.Index(names(), name):] }
+
+// body reads the body of a request, and leaves it there.
+func body(r *http.Request) []byte {
+	doc, _ := io.ReadAll(r.Body)
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
+	return doc
+}
+
+// setBody replaces the body of a request.
+func setBody(r *http.Request, doc []byte) {
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
+}
+
+// callback reads the callback in a request, and leaves it there; nil if there is
+// none.
+func callback(r *http.Request) map[string]any {
+	var members map[string]any
+	_ = json.Unmarshal(body(r), &members)
+	return members
+}
+
+// refusing answers requests of a kind with the status, and passes the rest on.
+func refusing(status int, kind func(*http.Request) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if kind(r) {
+				http.Error(w, "this I do not like", status)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// changing passes requests on that were changed.
+func changing(change func(*http.Request)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			change(r)
+			next.ServeHTTP(w, r)
+		})
+	}
+}
