@@ -23,7 +23,9 @@ func (c *check) newTransport(config *tls.Config) (*http.Transport, *url.URL) {
 	if t.Proxy != nil {
 		proxy, _ = t.Proxy(&http.Request{URL: c.url, Header: http.Header{}}) // the error comes again with a request
 	}
-	t.DialTLS, t.DialTLSContext = nil, nil //nolint:staticcheck // so that config is what counts
+	//lint:ignore SA1019 one that is set would get around config
+	t.DialTLS = nil
+	t.DialTLSContext = nil
 	if proxy != nil && proxy.Scheme == "https" {
 		// The transport has one configuration for both, and config is not for
 		// the proxy.
@@ -80,7 +82,7 @@ var errSeen = errors.New("seen")
 func (c *check) probe(ctx context.Context) error {
 	seen := make(chan tls.ConnectionState, 1)
 	transport, proxy := c.newTransport(&tls.Config{
-		InsecureSkipVerify: true, //nolint:gosec // each property is a test of its own
+		InsecureSkipVerify: true, // each property is a test of its own
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         tls.VersionTLS13,
 		VerifyConnection: func(state tls.ConnectionState) error {

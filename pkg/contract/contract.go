@@ -156,7 +156,7 @@ func parse(address string) (*url.URL, string, error) {
 	}
 	host := u.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
-		if host, err = idna.Lookup.ToASCII(host); err != nil {
+		if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
 			return nil, "", errors.New("the host of the endpoint's URL is not a name that DNS knows")
 		}
 	}

