@@ -143,6 +143,12 @@ func withDefaults(o Options) Options {
 	return o
 }
 
+// CheckURL reports why nothing could be tried at the address, without repeating it.
+func CheckURL(address string) error {
+	_, _, err := parse(address)
+	return err
+}
+
 // parse reads the endpoint's URL, and its host as DNS and certificates have it.
 func parse(address string) (*url.URL, string, error) {
 	u, err := url.Parse(address)
