@@ -19,7 +19,7 @@ type command struct {
 // commands are all of them, in the order of their help.
 var commands = [...]command{
 	{"run", newRun}, {"dispatch", newDispatch}, {"status", newStatus}, {"listen", newListen},
-	{"batch", newBatch}, {"history", newHistory}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox},
+	{"batch", newBatch}, {"history", newHistory}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox}, {"doctor", newDoctor},
 	{"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
 	{"exit-codes", newExitCodesTopic}, {"environment", newEnvironmentTopic},
 }
