@@ -1,0 +1,45 @@
+// A webhook endpoint for Narada Cloud, with Express.
+const crypto = require('node:crypto');
+const express = require('express');
+
+const { WEBHOOK_TOKEN, NARADA_CALLBACK_SECRET, PORT } = process.env;
+if (!WEBHOOK_TOKEN || !NARADA_CALLBACK_SECRET || !PORT) {
+  console.error('set WEBHOOK_TOKEN, NARADA_CALLBACK_SECRET and PORT');
+  process.exit(1);
+}
+
+// Hashes are equally long, which timingSafeEqual asks for. What is not a string fits nothing.
+const hash = (text) => crypto.createHash('sha256').update(text).digest();
+const same = (given, want) => typeof given === 'string' && crypto.timingSafeEqual(hash(given), hash(want));
+
+function checkHeader(req, res, next) {
+  if (same(req.headers.authorization, `Bearer ${WEBHOOK_TOKEN}`)) return next();
+  res.status(401).json({ error: 'wrong or missing Authorization header' });
+}
+
+function receive(req, res) {
+  if (!same(req.body?.secret, NARADA_CALLBACK_SECRET)) {
+    return res.status(401).json({ error: 'wrong or missing secret' });
+  }
+  // What must survive a crash is written to a disk or a queue here, before the answer.
+  res.json({ received: true });
+  setImmediate(work, req.body); // after the answer
+}
+
+function work({ requestId, status, response }) {
+  console.log('%s\t%s\t%j', requestId, status, response?.text ?? null);
+}
+
+const app = express();
+const path = '/api/narada/webhook';
+app.post(path, checkHeader, express.json({ limit: '32mb' }), receive); // the header first: a stranger's body is not read
+app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is answered here' }));
+app.use((err, req, res, next) => {
+  if (res.headersSent) return next(err);
+  const status = err.status ?? 500; // 400 broken JSON, 413 too large
+  res.status(status).json({ error: status < 500 ? err.message : 'internal error' });
+});
+app.listen(Number(PORT), '127.0.0.1', (err) => {
+  if (err) throw err; // the port is taken
+  console.error(`listening on http://127.0.0.1:${PORT}${path}`);
+});
