@@ -32,7 +32,8 @@ function work({ requestId, status, response }) {
 
 const app = express();
 const path = '/api/narada/webhook';
-app.post(path, checkHeader, express.json({ limit: '32mb' }), receive); // the header first: a stranger's body is not read
+// The header first: the body of a stranger is not read.
+app.post(path, checkHeader, express.json({ limit: '32mb' }), receive);
 app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is answered here' }));
 app.use((err, req, res, next) => {
   if (res.headersSent) return next(err);
