@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/narada-cli/narada/pkg/contract"
 )
 
 // fenced returns the first block of the language in a page of docs/.
@@ -113,6 +115,48 @@ func TestTheTableForUsersOfTheSDKIsWhole(t *testing.T) {
 	for _, flag := range regexp.MustCompile("--[a-z][a-z-]+").FindAllString(text, -1) {
 		if !known[flag] {
 			t.Errorf("there is no flag %s", flag)
+		}
+	}
+}
+
+// The endpoints in the guide are the files that the script tries.
+func TestEndpointsInTheGuideAreThoseThatAreTried(t *testing.T) {
+	for language, path := range map[string]string{"go": "go/main.go", "javascript": "node/server.js", "python": "python/main.py"} {
+		file, err := os.ReadFile("../docs/endpoints/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fenced(t, "webhooks.md", language) != string(file) {
+			t.Errorf("%s differs from what webhooks.md shows", path)
+		}
+	}
+}
+
+// The tests that the guides name are those of check, and the steps those of doctor.
+func TestTestsInTheGuidesExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, test := range contract.Tests() {
+		known[test.Name] = true
+	}
+	script, err := os.ReadFile("../docs/endpoints/check.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(script)
+	for _, page := range []string{"webhooks.md", "troubleshooting.md"} {
+		b, err := os.ReadFile("../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+	}
+	named := regexp.MustCompile(`(?m)\b((?:missing|wrong|text|certificate|public|tls|null)-[a-z0-9]+)\b`).FindAllString(text, -1)
+	if len(named) < 8 {
+		t.Errorf("only %q", named)
+	}
+	for _, name := range named {
+		if !known[name] {
+			t.Errorf("there is no test %s", name)
 		}
 	}
 }

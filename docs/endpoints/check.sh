@@ -8,7 +8,8 @@
 # FastAPI with pip, into a temporary folder. As root, what is missing is installed with
 # apt-get. An endpoint whose parts cannot be had is left out.
 #
-# Exit status: 0 all as written down, 1 not so, 77 nothing but Go could be tried.
+# Exit status: 0 all as written down, 1 not so, 77 nothing but Go could be tried, or
+# not even that without jq.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,8 +58,8 @@ have_command() {
 install_debian() {
   [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 1
   say "installing $* with apt-get"
-  { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" ||
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+  { DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y --no-install-recommends "$@" ||
+    { timeout 60 apt-get update && DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y --no-install-recommends "$@"; }
   } >"$work/apt.log" 2>&1 </dev/null || { tail -n 3 "$work/apt.log" >&2; return 1; }
 }
 
@@ -68,7 +69,7 @@ install_express() {
     return 1
   fi
   mkdir "$work/node"
-  npm install --prefix "$work/node" --no-audit --no-fund --no-save express >"$work/npm.log" 2>&1 </dev/null ||
+  timeout 120 npm install --prefix "$work/node" --no-audit --no-fund --no-save express >"$work/npm.log" 2>&1 </dev/null ||
     { tail -n 3 "$work/npm.log" >&2; return 1; }
 }
 
@@ -169,7 +170,7 @@ try() {
 }
 
 command -v go >/dev/null || { say "Go is needed"; exit 1; }
-have_command jq jq || { say "jq is needed"; exit 1; }
+have_command jq jq || { say "jq is needed, and could not be installed: nothing was tried"; exit 77; }
 (cd "$root" && go build -o "$work/narada" . && go build -o "$work/go-endpoint" ./docs/endpoints/go)
 
 # A setting of the caller's must change nothing, and no secret of theirs is used.
