@@ -45,6 +45,9 @@ func (b *batchRun) planLine(l batch.Line) (*task.Plan, error) {
 	if err == nil && len(b.o.windows) > 0 && plan.Request.BrowserWindowID != "" {
 		err = errors.New("browserWindowId: --window-pool says where tasks run")
 	}
+	if err == nil && len(b.o.windows) > 0 && plan.Request.CloudBrowserSessionID != "" {
+		err = errors.New("cloudBrowserSessionId: a session has a window of its own, and --window-pool says where tasks run")
+	}
 	return plan, err
 }
 

@@ -60,6 +60,10 @@ func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.
 		return err
 	}
 	if sent > 0 && known == 0 {
+		if input == "-" {
+			return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
+				"the batch %q was made of another input: none of the lines of %s is among the %d that were sent", b.name, b.source.title(), sent)
+		}
 		return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", b.name, input, sent, was.Input)
 	}
 	if gone := sent - known; gone > 0 {

@@ -18,7 +18,9 @@ import (
 // batchResults is where the results go, a line each: stdout, or a file.
 //
 // A file is written anew by every run: beside its place first, with what the ledger
-// has, then it takes its place and what comes is added. Each line is one write.
+// has, then it takes its place and what comes is added. Each line is one write. In the
+// order of the input, lines of earlier runs may come late: then it takes its place at
+// the end, so that at no time there are fewer in it than before.
 type batchResults struct {
 	path    string // "": stdout
 	name    string // of the batch
@@ -27,11 +29,14 @@ type batchResults struct {
 	stdout  io.Writer
 	file    *os.File
 	placed  bool
+	regular bool // and not a pipe or a device
+	broken  bool // a line could not be written
+	kept    bool // the ledger is there afterwards
 }
 
 // newResults finds what is wrong with --results and --jq before anything is sent.
-func (b *batchRun) newResults(ctx context.Context) (*batchResults, error) {
-	r := &batchResults{path: b.o.results, stdout: b.s.app.Stdout}
+func (b *batchRun) newResults(ctx context.Context, input string) (*batchResults, error) {
+	r := &batchResults{path: b.o.results, stdout: b.s.app.Stdout, kept: !b.o.answer.sandbox}
 	if b.o.jq != "" {
 		var err error
 		if r.jq, err = output.ParseQuery(ctx, b.o.jq); err != nil {
@@ -44,9 +49,15 @@ func (b *batchRun) newResults(ctx context.Context) (*batchResults, error) {
 	if r.path == "" {
 		return r, nil
 	}
+	if target, err := filepath.EvalSymlinks(r.path); err == nil {
+		r.path = target // which is to be written, and not the link
+	}
 	info, err := os.Stat(r.path)
 	if err == nil && info.IsDir() {
 		return nil, usageError("", "--results: %s is a folder", r.path)
+	}
+	if from, inputErr := os.Stat(input); err == nil && inputErr == nil && os.SameFile(info, from) {
+		return nil, usageError("", "--results: %s is the input", r.path)
 	}
 	if info, err = os.Stat(filepath.Dir(r.path)); err != nil {
 		return nil, usageError("", "--results: %s: %v", filepath.Dir(r.path), plainPathError(err))
@@ -73,6 +84,7 @@ func (r *batchResults) begin() (err error) {
 		}
 		mode = info.Mode().Perm()
 	}
+	r.regular = true
 	r.file, err = os.OpenFile(r.temporary(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, mode)
 	if err != nil {
 		return r.error(err)
@@ -108,12 +120,32 @@ func (r *batchResults) put(o batch.Outcome) error {
 	if err == nil || r.path == "" {
 		return err
 	}
+	r.broken = true
+	if inner := errors.Unwrap(err); inner != nil { // "writing to stdout"
+		err = inner
+	}
 	return r.error(err)
 }
 
 func (r *batchResults) error(err error) error {
-	return &exitError{code: codeUnexpected, text: "--results: " + r.path + ": " + plainPathError(err).Error(), err: err,
-		next: "the ledger has the results: narada batch results " + shellQuote(r.name)}
+	e := &exitError{code: codeUnexpected, text: "--results: " + r.path + ": " + plainPathError(err).Error(), err: err}
+	if r.kept {
+		e.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
+	}
+	return e
+}
+
+// discard leaves the file as an earlier run has left it.
+func (r *batchResults) discard() error {
+	if r.file == nil || r.placed {
+		return r.Close()
+	}
+	err := errors.Join(r.file.Close(), os.Remove(r.temporary()))
+	r.file = nil
+	if err != nil {
+		return r.error(err)
+	}
+	return nil
 }
 
 // Close closes the file, which then is on the disk.
@@ -121,9 +153,13 @@ func (r *batchResults) Close() error {
 	if r.file == nil {
 		return nil
 	}
-	err := errors.Join(r.publish(), r.file.Sync(), r.file.Close())
+	err := r.publish()
+	if r.regular {
+		err = errors.Join(err, r.file.Sync())
+	}
+	err = errors.Join(err, r.file.Close())
 	r.file = nil
-	if err != nil {
+	if err != nil && !r.broken { // else it was said
 		return r.error(err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -127,8 +128,8 @@ func (o *batchRunOptions) check() (rate float64, err error) {
 		return 0, usageError("", "--concurrency: %d is less than 1", o.concurrency)
 	case o.maxFailures < 0:
 		return 0, usageError("", "--max-failures: %d is less than 0", o.maxFailures)
-	case o.maxCredits < 0:
-		return 0, usageError("", "--max-credits: %g is less than 0", o.maxCredits)
+	case !(o.maxCredits >= 0) || math.IsInf(o.maxCredits, 0):
+		return 0, usageError("", "--max-credits: %g is not a number from 0 up", o.maxCredits)
 	case o.name != "" && batch.CheckName(o.name) != nil:
 		return 0, usageError("", "--name: %v", batch.CheckName(o.name))
 	}
@@ -180,7 +181,7 @@ func runBatch(ctx context.Context, s *session, o *batchRunOptions, path string) 
 		return err
 	}
 	b := &batchRun{s: s, o: o}
-	out, err := b.newResults(ctx)
+	out, err := b.newResults(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -311,7 +312,8 @@ func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run
 	if earlier {
 		s.talk.Info("resuming", resumingLine(run.Tally()))
 	}
-	if err == nil {
+	recovered := err == nil
+	if err == nil && !(b.o.ordered && run.Tally().Earlier > 0) {
 		err = out.publish()
 	}
 	if err == nil {
@@ -321,7 +323,11 @@ func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run
 	}
 	close(done)
 	<-watching
-	err = errors.Join(err, out.Close())
+	if recovered {
+		err = errors.Join(err, out.Close())
+	} else {
+		err = errors.Join(err, out.discard())
+	}
 	t := run.Tally()
 	b.summarize(t, time.Now())
 	return b.verdict(ctx, t, err)

@@ -97,7 +97,11 @@ func (b *batchRun) summarize(t batch.Tally, now time.Time) {
 		talk.Info("failed", failedLine(o), term.Field{Name: "line", Value: o.Line.Number}, term.Field{Name: "requestId", Value: o.RequestID})
 	}
 	if more := t.Failed() - len(t.Worst); more > 0 {
-		talk.Info("failed", fmt.Sprintf("and %d more: narada batch show %s", more, shellQuote(b.name)))
+		text := fmt.Sprintf("and %d more", more)
+		if !b.o.answer.sandbox { // whose ledger is gone
+			text += ": narada batch show " + shellQuote(b.name)
+		}
+		talk.Info("failed", text)
 	}
 	if t.Counts[string(batch.StatusUnknown)] > 0 {
 		talk.Hint("look in the cloud; what surely does not run there, --resend-unknown sends again")
@@ -124,6 +128,7 @@ func (b *batchRun) verdict(ctx context.Context, t batch.Tally, err error) error 
 	sig, interrupted := errors.AsType[*signalError](err)
 	var said *exitError
 	switch {
+	case interrupted && t.Ended == t.Total && ctx.Err() == nil: // there was nothing to stop any more
 	case interrupted:
 		e := &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d lines have ended", sig.Error(), t.Ended, t.Total), next: b.resume()}
 		if ctx.Err() == nil { // the sending was stopped, and those in flight have ended
@@ -134,7 +139,11 @@ func (b *batchRun) verdict(ctx context.Context, t batch.Tally, err error) error 
 		if t.Ended == t.Total {
 			break
 		}
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", err, t.Ended, t.Total), next: b.resume()}
+		next := b.resume()
+		if errors.Is(err, batch.ErrCredits) && next != "" {
+			next = "with more --max-credits it goes on: " + next
+		}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", err, t.Ended, t.Total), next: next}
 	case errors.As(err, &said):
 		return err
 	case err != nil:

@@ -10,7 +10,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
 // Format is how an input is written.
@@ -200,6 +205,9 @@ func readLine(r *bufio.Reader) (line []byte, err error) {
 func (l *Line) parse(text []byte) (content []byte, err error) {
 	l.Prompt = ""
 	text = bytes.TrimSpace(text)
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
 	switch text[0] {
 	case '"':
 		err := json.Unmarshal(text, &l.Prompt)
@@ -211,6 +219,9 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 	if err := json.Unmarshal(text, &l.Object); err != nil {
 		return nil, err
 	}
+	if name, _, twice := yamljson.Repeated(text); twice {
+		return nil, fmt.Errorf("%q stands there twice", name)
+	}
 	if id, ok := l.Object["id"]; ok {
 		if l.ID, err = parseID(id); err != nil {
 			return nil, err
@@ -220,6 +231,38 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 	var compact bytes.Buffer
 	err = json.Compact(&compact, text)
 	return compact.Bytes(), err
+}
+
+// checkText finds what encoding/json would take and change: text that is not UTF-8,
+// and half of a pair of surrogates in escapes.
+func checkText(doc []byte) error {
+	if !utf8.Valid(doc) {
+		return errors.New("not UTF-8 text")
+	}
+	for at := 0; at < len(doc); at++ {
+		if doc[at] != '\\' {
+			continue
+		}
+		unit, ok := escapedUnit(doc[at:])
+		if at++; !ok || !utf16.IsSurrogate(unit) {
+			continue // past the escaped character
+		}
+		second, _ := escapedUnit(doc[min(at+5, len(doc)):])
+		if utf16.DecodeRune(unit, second) == utf8.RuneError {
+			return fmt.Errorf("\\u%04x is half of a character", unit)
+		}
+		at += 10
+	}
+	return nil
+}
+
+// escapedUnit reads an escape \uXXXX at the beginning of the text.
+func escapedUnit(text []byte) (unit rune, ok bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // parseID reads an id: a text or a number.
@@ -271,7 +314,18 @@ func (in Input) records(r *bufio.Reader, each func(Line, []byte, error) bool) er
 	for {
 		b.left = mostLine
 		record, err := c.Read()
-		if err == io.EOF {
+		if err == io.EOF && !b.over {
+			return nil
+		}
+		if b.over {
+			b.left = 0 // and the rest is not read
+			l := Line{}
+			if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+				l.Number = parse.StartLine
+			} else {
+				l.Number, _ = c.FieldPos(0)
+			}
+			each(l, nil, errRecord)
 			return nil
 		}
 		l := Line{}
@@ -303,17 +357,21 @@ func headerError(err error) error {
 	return err
 }
 
+var errRecord = fmt.Errorf("a record is %w; is a quotation mark not closed? What follows was not looked at", errLong)
+
 // bounded ends a record that has no end: a quotation mark that is never closed has
 // all the rest in one field.
 type bounded struct {
 	r    io.Reader
 	left int
+	over bool
 }
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, fmt.Errorf("a record is %w; is a quotation mark not closed?", errLong)
+		b.over = true
+		return 0, io.EOF
 	}
 	n, err := b.r.Read(p)
 	b.left -= n

@@ -40,7 +40,7 @@ type Run struct {
 var (
 	ErrFailures = errors.New("too many tasks have failed")
 	ErrCredits  = errors.New("the tasks have used too many credits")
-	ErrWindows  = errors.New("every browser window of the pool has a task that has not finished in time")
+	ErrWindows  = errors.New("every browser window of the pool has a task that may still run")
 )
 
 // NewRun makes a Run.
@@ -79,16 +79,13 @@ func (r *Run) Tally() Tally {
 }
 
 // Recover looks at what earlier runs have done, and comes before Send: it emits the
-// lines that have ended, but where they are wanted in order, and finds the tasks that
-// still run, whose windows it sets aside.
+// lines that have ended, as far as their turn has come where they are wanted in order,
+// and finds the tasks that still run, whose windows it sets aside.
 func (r *Run) Recover(ctx context.Context, lines iter.Seq2[Line, error]) error {
 	return r.each(ctx, lines, func(l Line, s State) error {
 		if r.awaits(s) {
 			r.take(l)
 			r.earlier = append(r.earlier, &inFlight{line: l, state: s, release: r.windows.hold(s.Window)})
-			return nil
-		}
-		if r.o.Ordered {
 			return nil
 		}
 		_, err := r.recover(ctx, l, s)
@@ -247,10 +244,16 @@ func (r *Run) start(ctx context.Context, l Line, s State) error {
 	return r.send(ctx, l)
 }
 
-// await waits for a task of an earlier run.
+// await waits for a task of an earlier run, also when no more are sent: it is under
+// way. One that is unknown takes no place of others: it may never be heard of.
 func (r *Run) await(ctx context.Context, one *inFlight) error {
-	if !r.enter(ctx, r.slots) {
-		return r.left(ctx, one.line)
+	one.slot = one.state.Phase != Unknown
+	if one.slot {
+		select {
+		case r.slots <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	r.inFlight(1)
 	r.tasks.Go(func() {
@@ -284,7 +287,7 @@ func (r *Run) send(ctx context.Context, l Line) error {
 		return &LineError{l.Number, err}
 	}
 	r.inFlight(1)
-	one := &inFlight{line: l, plan: plan, window: window, release: release}
+	one := &inFlight{line: l, plan: plan, window: window, release: release, slot: true}
 	r.tasks.Go(func() { r.run(ctx, one) })
 	return nil
 }
@@ -296,6 +299,7 @@ type inFlight struct {
 	plan    *task.Plan // of a new one, until it is sent
 	window  string
 	release func(ended bool) // the window
+	slot    bool             // it has one of slots
 }
 
 // run sends a task and waits for it. Ten thousand of these wait at once: the less
@@ -315,7 +319,9 @@ func (r *Run) leave(one *inFlight, o *Outcome) {
 	one.release(o.ended() || o.Phase == New)
 	r.came(*o)
 	r.inFlight(-1)
-	<-r.slots
+	if one.slot {
+		<-r.slots
+	}
 }
 
 // enter takes a place; it is false when no more are sent.

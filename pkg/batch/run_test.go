@@ -207,6 +207,82 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// Lines of earlier runs count from the beginning, and come out in their turn.
+func TestEarlierLinesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		const text = "good 1s\nnew 2s\ngood 3s\n"
+		for l := range lines(text) {
+			if l.Number != 2 {
+				w.finished(&l, "good")
+			}
+		}
+		o := w.options(text)
+		o.Ordered = true
+		r := NewRun(o)
+		if err := r.Recover(t.Context(), lines(text)); err != nil {
+			t.Fatal(err)
+		}
+		if tally := r.Tally(); tally.Earlier != 2 || tally.Credits != 1 {
+			t.Errorf("%+v", tally)
+		}
+		diff(t, "emitted at first", w.emitted, "1 success")
+		// One that leaves has them all.
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errors.New("interrupted")) })
+		if err := r.Send(ctx, lines(text)); err != nil || r.Tally().Unfinished != 1 {
+			t.Errorf("%+v, %v", r.Tally(), err)
+		}
+		diff(t, "emitted", w.emitted, "1 success", "3 success")
+	})
+}
+
+// The credits of earlier runs count before anything is sent, in whatever order, and
+// what still runs is waited for all the same.
+func TestEarlierCreditsStopTheSending(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			const text = "new 1s\ngood 1s\ngood 2s\nrunning 3s\n"
+			for l := range lines(text) {
+				switch l.Number {
+				case 2, 3:
+					w.finished(&l, "good")
+				case 4:
+					w.states[l.Key] = State{Phase: Running}
+				}
+			}
+			o := w.options(text)
+			o.Ordered, o.MaxCredits = ordered, 0.6
+			tally, err := w.run(o, text)
+			if err != ErrCredits || tally.Ended != 3 {
+				t.Errorf("ordered %v: %+v, %v", ordered, tally, err)
+			}
+			diff(t, "sent", w.sent)
+			diff(t, "awaited", w.awaited, "running 3s")
+		})
+	}
+}
+
+// Unknown tasks, of which nothing may be heard, do not hold those up that are new.
+func TestUnknownTasksTakeNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		const text = "good 1h\ngood 2h\ngood 1s\ngood 1s\n"
+		for l := range lines(text) {
+			if l.Number < 3 {
+				w.states[l.Key] = State{Phase: Unknown, Ticket: "/a"}
+			}
+		}
+		o := w.options(text)
+		o.Concurrency = 1
+		if _, err := w.run(o, text); err != nil {
+			t.Error(err)
+		}
+		diff(t, "emitted", w.emitted, "3 success", "4 success", "1 success", "2 success")
+	})
+}
+
 func TestConcurrencyIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

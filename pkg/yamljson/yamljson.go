@@ -23,8 +23,8 @@ import (
 // nil when there is none in it. Errors name the line.
 func Read(text []byte) (json.RawMessage, error) {
 	if json.Valid(text) {
-		if err := uniqueNames(text); err != nil {
-			return nil, err
+		if name, line, ok := Repeated(text); ok {
+			return nil, fmt.Errorf("line %d: %q stands there twice", line, name)
 		}
 		return json.RawMessage(text), nil
 	}
@@ -162,9 +162,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// uniqueNames reports a name that stands twice in one object of valid JSON text,
-// of which encoding/json would take the last.
-func uniqueNames(text []byte) error {
+// Repeated finds a name that stands twice in one object of valid JSON text, of which
+// encoding/json would take the last. line is that of the second, from 1.
+func Repeated(text []byte) (name string, line int, ok bool) {
 	type level struct {
 		names map[string]bool // nil in an array
 		name  bool            // a name comes next
@@ -175,7 +175,7 @@ func uniqueNames(text []byte) error {
 	for {
 		token, err := dec.Token()
 		if err != nil { // the end: the text is valid
-			return nil
+			return "", 0, false
 		}
 		if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
 			levels = levels[:len(levels)-1]
@@ -186,8 +186,7 @@ func uniqueNames(text []byte) error {
 			if at.name {
 				name := token.(string)
 				if at.names[name] {
-					line := 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n"))
-					return fmt.Errorf("line %d: %q stands there twice", line, name)
+					return name, 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n")), true
 				}
 				at.names[name] = true
 			}
