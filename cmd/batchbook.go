@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/ledger"
@@ -32,7 +34,7 @@ func batchState(i ledger.ItemTask) batch.State {
 	t := i.Task
 	s := batch.State{
 		Task: t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath(),
-		Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+		Noted: misfitOf(i.Misfit), Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:
@@ -49,6 +51,30 @@ func batchState(i ledger.ItemTask) batch.State {
 		s.Phase = batch.Running
 	}
 	return s
+}
+
+// misfitOf reads what the ledger has of an answer's data.
+func misfitOf(text string) (list []string) {
+	if text != "" && json.Unmarshal([]byte(text), &list) != nil {
+		return []string{text}
+	}
+	return list
+}
+
+// note keeps how an answer's data differ from what was asked for, if that is new.
+func (b *batchBook) note(o batch.Outcome) error {
+	if slices.Equal(o.Misfit, o.Noted) {
+		return nil
+	}
+	text := ""
+	if len(o.Misfit) > 0 {
+		doc, err := encodeJSON(o.Misfit)
+		if err != nil {
+			return err
+		}
+		text = string(doc)
+	}
+	return b.ledger.SetMisfit(context.Background(), b.number, o.Key[:], text)
 }
 
 // keyBytes are the keys as the ledger has them.

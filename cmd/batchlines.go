@@ -70,9 +70,15 @@ func (b *batchRun) lines() iter.Seq2[batch.Line, error] {
 // mostLineWarnings is how many of the warnings about lines are said.
 const mostLineWarnings = 20
 
+// linePlace is a line's place in the input.
+type linePlace struct {
+	key, sum batch.Key
+	number   int
+}
+
 // checkAll reads the whole input, says what is wrong with each line, and returns
-// the keys of all.
-func (b *batchRun) checkAll(ctx context.Context) (keys []batch.Key, err error) {
+// the places of all.
+func (b *batchRun) checkAll(ctx context.Context) (places []linePlace, err error) {
 	bad, warned := 0, 0
 	wrong := func(e *batch.LineError) {
 		bad++
@@ -100,7 +106,7 @@ func (b *batchRun) checkAll(ctx context.Context) (keys []batch.Key, err error) {
 			}
 		}
 		b.total++
-		keys = append(keys, l.Key)
+		places = append(places, linePlace{l.Key, l.Sum, l.Number})
 		b.s.redactor.Hide(plan.Secrets...)
 	}
 	if warned > mostLineWarnings {
@@ -112,7 +118,7 @@ func (b *batchRun) checkAll(ctx context.Context) (keys []batch.Key, err error) {
 	case b.total == 0:
 		return nil, usageError("", "%s: there is no task in it", b.source.title())
 	}
-	return keys, nil
+	return places, nil
 }
 
 // preview prints the requests, and sends nothing.

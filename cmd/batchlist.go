@@ -172,11 +172,24 @@ func (s *session) namedBatch(ctx context.Context, name string) (*ledger.Ledger, 
 
 // failedJSON is a line that did not succeed, as -o json prints it.
 type failedJSON struct {
-	Line      int           `json:"line"`
+	Line      *int          `json:"line"`
 	ID        *string       `json:"id"`
 	Status    narada.Status `json:"status"`
 	RequestID *string       `json:"requestId"`
 	Error     *string       `json:"error"`
+	Misfit    []string      `json:"misfit,omitempty"`
+}
+
+// keptOutcome is how a line came out, as the ledger has it, without its result.
+func keptOutcome(i ledger.ItemTask) batch.Outcome {
+	o := batch.Outcome{Line: batch.Line{Number: i.Line, ID: i.ID}, State: batchState(i)}
+	if i.Line == ledger.GoneLine {
+		o.Line.Number = 0
+	}
+	if o.Phase == batch.Finished {
+		o.Misfit = o.Noted
+	}
+	return o
 }
 
 func runBatchShow(ctx context.Context, s *session, out outputFlags, name string) error {
@@ -190,13 +203,14 @@ func runBatchShow(ctx context.Context, s *session, out outputFlags, name string)
 	}
 	defer s.closeLedger(l)
 	var failed []failedJSON
+	var lines []string
 	err = l.EachItem(ctx, b.Number, func(i ledger.ItemTask) error {
-		state := batchState(i)
-		o := batch.Outcome{Line: batch.Line{Number: i.Line, ID: i.ID}, State: state}
+		o := keptOutcome(i)
 		if o.Succeeded() {
 			return nil
 		}
-		failed = append(failed, failedJSON{Line: i.Line, ID: present(i.ID), Status: o.StatusName(), RequestID: present(state.RequestID), Error: present(state.Failure)})
+		failed = append(failed, failedJSON{placeOf(o.Line), present(o.ID), o.StatusName(), present(o.RequestID), present(o.Failure), o.Misfit})
+		lines = append(lines, failedLine(o))
 		return nil
 	})
 	if err != nil {
@@ -216,23 +230,10 @@ func runBatchShow(ctx context.Context, s *session, out outputFlags, name string)
 	var text strings.Builder
 	fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
 		b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.Cloud, j.Sent, j.Lines, dash(countsText(j.Counts)))
-	for _, f := range failed {
-		line := fmt.Sprintf("%s: %s", batch.Line{Number: f.Line, ID: value(f.ID)}.Name(), f.Status)
-		for _, more := range []*string{f.RequestID, f.Error} {
-			if more != nil {
-				line += ", " + *more
-			}
-		}
-		text.WriteString(term.OneLine(line) + "\n")
+	for _, line := range lines {
+		text.WriteString(line + "\n")
 	}
 	return p.Text(text.String())
-}
-
-func value(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }
 
 func newBatchResults(s *session) *cobra.Command {
@@ -241,7 +242,9 @@ func newBatchResults(s *session) *cobra.Command {
 		Use:   "results NAME",
 		Short: "Print the results of a batch from the ledger",
 		Long: `results prints what batch run has printed, a JSON object a line, of all lines that
-have ended, in the order of the input. Nothing is asked of the cloud.`,
+have ended, in the order of the input as it was when the batch was run last; those
+that are no longer in it come last, with null as their line. Nothing is asked of the
+cloud.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    oneBatch, ValidArgsFunction: s.completeBatch,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -268,7 +271,7 @@ func runBatchResults(ctx context.Context, s *session, jq, name string) error {
 	book := &batchBook{ledger: l, number: b.Number}
 	open := 0
 	err = l.EachItem(ctx, b.Number, func(i ledger.ItemTask) error {
-		o := batch.Outcome{Line: batch.Line{Number: i.Line, ID: i.ID}, State: batchState(i)}
+		o := keptOutcome(i)
 		switch o.Phase {
 		case batch.New:
 			return nil

@@ -26,7 +26,7 @@ func (b *batchRun) stateDir() (dir string, remove func(), err error) {
 
 // place finds the batch in the ledger, or makes its place there. earlier reports
 // whether it was there.
-func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBook, c *cloud, keys []batch.Key) (earlier bool, err error) {
+func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBook, c *cloud, places []linePlace) (earlier bool, err error) {
 	was, earlier, err := kept.Batch(ctx, b.name)
 	if err != nil {
 		return false, err
@@ -40,7 +40,7 @@ func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBo
 		if was.Cloud != is.Cloud {
 			return false, usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", b.name, was.Cloud, is.Cloud)
 		}
-		if err := b.compare(ctx, kept, was, input, keys); err != nil {
+		if err := b.compare(ctx, kept, was, input, places); err != nil {
 			return false, err
 		}
 	}
@@ -49,13 +49,22 @@ func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBo
 }
 
 // compare notices an input that has changed since the batch was run last.
-func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.Batch, input string, keys []batch.Key) error {
+func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.Batch, input string, places []linePlace) error {
 	tally, err := kept.Tally(ctx, was.Number)
 	if err != nil {
 		return err
 	}
 	sent := tally.Sent()
-	known, err := kept.CountItems(ctx, was.Number, keyBytes(keys))
+	keys := make([][]byte, len(places))
+	items := make([]ledger.Item, len(places))
+	for i := range places {
+		keys[i] = places[i].key[:]
+		items[i] = ledger.Item{Key: keys[i], Line: places[i].number}
+		if places[i].sum != (batch.Key{}) {
+			items[i].Content = places[i].sum[:]
+		}
+	}
+	known, err := kept.CountItems(ctx, was.Number, keys)
 	if err != nil {
 		return err
 	}
@@ -66,13 +75,19 @@ func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.
 		}
 		return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", b.name, input, sent, was.Input)
 	}
-	if gone := sent - known; gone > 0 {
+	gone := sent - known
+	if gone > 0 {
 		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
 			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), shellQuote(b.name)))
 	} else if was.Lines != b.total {
 		b.s.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
 	}
-	return nil
+	changed, err := kept.PlaceItems(ctx, was.Number, items)
+	if err == nil && changed > 0 {
+		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
+			changed, plural(changed != 1)+" "+verb(changed, "has", "have"), verb(changed, "it", "them"), verb(changed, "it was", "they were"), verb(changed, "it is", "they are")))
+	}
+	return err
 }
 
 // lockBatch keeps other processes from the batch.

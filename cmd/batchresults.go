@@ -168,7 +168,7 @@ func (r *batchResults) Close() error {
 // resultHead is what the output says of a line before the cloud's result.
 type resultHead struct {
 	ID        *string       `json:"id"`
-	Line      int           `json:"line"`
+	Line      *int          `json:"line"`
 	RequestID *string       `json:"requestId,omitempty"`
 	Status    narada.Status `json:"status,omitempty"`
 	Error     string        `json:"error,omitempty"`
@@ -178,7 +178,7 @@ type resultHead struct {
 // resultLine is a JSON object: the line's id and place, and the cloud's result
 // whole. A line without a result has its status and why there is none.
 func resultLine(o batch.Outcome) (json.RawMessage, error) {
-	head := resultHead{ID: present(o.ID), Line: o.Line.Number, Misfit: o.Misfit}
+	head := resultHead{ID: present(o.ID), Line: placeOf(o.Line), Misfit: o.Misfit}
 	if o.Result == nil {
 		head.RequestID, head.Status, head.Error = present(o.RequestID), o.StatusName(), whyNoResult(o)
 	}
@@ -195,6 +195,14 @@ func resultLine(o batch.Outcome) (json.RawMessage, error) {
 		return doc, nil
 	}
 	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
+}
+
+// placeOf is a line's number, nil when it is no longer in the input.
+func placeOf(l batch.Line) *int {
+	if l.Number == 0 {
+		return nil
+	}
+	return &l.Number
 }
 
 // encodeJSON is json.Marshal without the escapes for HTML.

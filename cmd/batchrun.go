@@ -193,14 +193,14 @@ func runBatch(ctx context.Context, s *session, o *batchRunOptions, path string) 
 	if err := b.plan(); err != nil {
 		return err
 	}
-	keys, err := b.checkAll(ctx)
+	places, err := b.checkAll(ctx)
 	if err != nil {
 		return err
 	}
 	if o.task.dryRun {
 		return b.preview(ctx, out)
 	}
-	return b.run(ctx, out, batch.NewPace(rate), keys)
+	return b.run(ctx, out, batch.NewPace(rate), places)
 }
 
 // open finds the input, and what it is called.
@@ -234,7 +234,7 @@ func (b *batchRun) open(path string) (err error) {
 
 // run runs the batch: its place in the ledger, the endpoint, the uploads, the
 // tasks.
-func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace, keys []batch.Key) (err error) {
+func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace, places []linePlace) (err error) {
 	s := b.s
 	cloud, stop, err := b.o.answer.cloud(ctx, s)
 	if err != nil {
@@ -264,7 +264,7 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 	}
 	defer s.closeLedger(kept)
 	book := &batchBook{ledger: kept}
-	earlier, err := b.place(ctx, kept, book, cloud, keys)
+	earlier, err := b.place(ctx, kept, book, cloud, places)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,13 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 	run := batch.NewRun(batch.Options{
 		Total: b.total, Concurrency: b.o.concurrency, Windows: b.o.windows, Pace: pace,
 		RetryFailed: b.o.retryFailed, ResendUnknown: b.o.resendUnknown, MaxFailures: b.o.maxFailures, MaxCredits: b.o.maxCredits,
-		Book: book, Sender: sender, Plan: b.planLine, Check: b.misfit, Emit: out.put, Ordered: b.o.ordered,
+		Book: book, Sender: sender, Plan: b.planLine, Check: b.misfit, Ordered: b.o.ordered,
+		Emit: func(o batch.Outcome) error {
+			if err := book.note(o); err != nil {
+				return err
+			}
+			return out.put(o)
+		},
 	})
 	return b.finish(ctx, out, run, earlier)
 }

@@ -87,9 +87,13 @@ func (b *batchSender) intend(l *batch.Line, p *task.Plan, ticket webhook.Ticket)
 	if err != nil {
 		return nil, err
 	}
+	item := ledger.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID}
+	if l.ID != "" {
+		item.Content = l.Sum[:]
+	}
 	numbers, err := b.running.ledger.Intend(context.Background(), []ledger.Intent{{
 		Source: "batch", Cloud: b.running.cloud.baseURL.String(), Prompt: p.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
-		Item: ledger.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID},
+		Item: item,
 	}})
 	if err != nil {
 		return nil, err

@@ -59,16 +59,22 @@ type Line struct {
 	Index  int    // among the tasks, from 0
 	ID     string // its own, "" when it has none
 	Key    Key
+	Sum    Key                        // of what is in it, if it has an ID
 	Prompt string                     // the prompt, unless there are
 	Object map[string]json.RawMessage // a task's fields
 }
 
-// Name is what a person calls the line.
+// Name is what a person calls the line. One that is no longer in the input has the
+// number 0.
 func (l Line) Name() string {
-	if l.ID != "" {
-		return fmt.Sprintf("line %d (%s)", l.Number, l.ID)
+	name := fmt.Sprintf("line %d", l.Number)
+	if l.Number == 0 {
+		name = "a former line"
 	}
-	return fmt.Sprintf("line %d", l.Number)
+	if l.ID != "" {
+		name += " (" + l.ID + ")"
+	}
+	return name
 }
 
 // LineError is what is wrong with a line.
@@ -126,7 +132,7 @@ type counter struct {
 
 func (c *counter) count(l *Line, content []byte) error {
 	if l.ID != "" {
-		l.Key = sum("id", []byte(l.ID))
+		l.Key, l.Sum = sum("id", []byte(l.ID)), sum("content", content)
 		if first := c.ids[l.Key]; first != 0 {
 			return fmt.Errorf("the id %q is that of line %d too", l.ID, first)
 		}

@@ -29,6 +29,8 @@ type State struct {
 	Ticket    string // path of its callback's ticket, "" when none comes here
 	Window    string // browser window that its task runs in, "" when it names none
 
+	Noted []string // how its data differ from what was asked for, as the book has it
+
 	CallbackURL string // where the callback of an open task goes
 	SentAt      time.Time
 }

@@ -26,17 +26,67 @@ type Batch struct {
 type Item struct {
 	Batch int64  // its number
 	Key   []byte // by which the line is known, whatever its place
-	Line  int    // its place, from 1
+	Line  int    // its place, from 1, or GoneLine
 	ID    string // its own, "" when it has none
+
+	Content []byte // sum of what is in it; nil: that is what it is known by
+	Misfit  string // how its answer's data differ from what was asked for, "" when they do not
 }
+
+// GoneLine is the place of a line that is no longer in the input: after all others.
+const GoneLine = 1 << 30
 
 func (i Item) insert(tx transaction, number int64) error {
 	if i.Batch == 0 {
 		return nil
 	}
-	_, err := tx.exec(`INSERT INTO items (batch, key, line, id, task) VALUES (?,?,?,?,?)
-		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task`, i.Batch, i.Key, i.Line, i.ID, number)
+	_, err := tx.exec(`INSERT INTO items (batch, key, line, id, task, content) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task, content = excluded.content, misfit = ''`,
+		i.Batch, i.Key, i.Line, i.ID, number, append([]byte{}, i.Content...))
 	return err
+}
+
+// placeStep is how many lines get their places in one transaction.
+const placeStep = 1000
+
+// PlaceItems writes down where the lines of a batch stand in its input now, as far as
+// they were sent; those that are not among them are gone. changed is how many have
+// something else in them than what was sent.
+func (l *Ledger) PlaceItems(ctx context.Context, batch int64, items []Item) (changed int, err error) {
+	err = l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE items SET line = ? WHERE batch = ?", GoneLine, batch)
+		return err
+	}})
+	for some := range slices.Chunk(items, placeStep) {
+		if err != nil {
+			break
+		}
+		err = l.writer.put(ctx, &write{do: func(tx transaction) error {
+			for _, i := range some {
+				other, err := tx.exists("SELECT 1 FROM items WHERE batch = ? AND key = ? AND length(content) > 0 AND content <> ?", batch, i.Key, append([]byte{}, i.Content...))
+				if err != nil {
+					return err
+				}
+				if other {
+					changed++
+				}
+				if _, err := tx.exec("UPDATE items SET line = ? WHERE batch = ? AND key = ?", i.Line, batch, i.Key); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+	}
+	return changed, err
+}
+
+// SetMisfit writes down how the data of a line's answer differ from what was asked
+// for.
+func (l *Ledger) SetMisfit(ctx context.Context, batch int64, key []byte, misfit string) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE items SET misfit = ? WHERE batch = ? AND key = ?", misfit, batch, key)
+		return err
+	}})
 }
 
 // ItemTask is a line of a batch with its task. One whose task has been pruned has
@@ -125,10 +175,15 @@ func (l *Ledger) Batches(ctx context.Context, yield func(Batch, Tally) error) er
 	return nil
 }
 
-// Tally counts the lines of a batch.
+// StatusMisfit is what a Tally counts a success as whose data are not what was asked
+// for.
+const StatusMisfit narada.Status = "misfit"
+
+// Tally counts the lines of a batch, but for those that are gone from its input.
 func (l *Ledger) Tally(ctx context.Context, batch int64) (Tally, error) {
 	tally := Tally{}
-	rows, err := l.read.QueryContext(ctx, "SELECT coalesce(t.status, ''), count(*) FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ? GROUP BY 1", batch)
+	rows, err := l.read.QueryContext(ctx, "SELECT iif(t.status = 'success' AND i.misfit <> '', ?1, coalesce(t.status, '')), count(*) FROM items i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?2 AND i.line < ?3 GROUP BY 1",
+		StatusMisfit, batch, GoneLine)
 	if err != nil {
 		return nil, newError(l.path, err)
 	}
@@ -144,7 +199,7 @@ func (l *Ledger) Tally(ctx context.Context, batch int64) (Tally, error) {
 
 const itemColumns = `i.batch, i.key, i.line, i.id, coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), '', coalesce(t.status, ''),
 	coalesce(t.way, ''), coalesce(t.intended, 0), coalesce(t.finished, 0), coalesce(t.took, 0), coalesce(t.failure, ''), coalesce(t.path, ''),
-	iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'callbackUrl', ''), ''), iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'browserWindowId', ''), '')`
+	i.misfit, iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'callbackUrl', ''), ''), iif(t.finished IS NULL, coalesce(CAST(t.body AS TEXT) ->> 'browserWindowId', ''), '')`
 
 // itemRow scans the columns of an item around those of its task.
 type itemRow struct {
@@ -154,7 +209,7 @@ type itemRow struct {
 
 // Scan implements scanner.
 func (r itemRow) Scan(task ...any) error {
-	return r.rows.Scan(slices.Concat([]any{&r.item.Batch, &r.item.Key, &r.item.Line, &r.item.ID}, task, []any{&r.item.CallbackURL, &r.item.Window})...)
+	return r.rows.Scan(slices.Concat([]any{&r.item.Batch, &r.item.Key, &r.item.Line, &r.item.ID}, task, []any{&r.item.Misfit, &r.item.CallbackURL, &r.item.Window})...)
 }
 
 func scanItems(rows *sql.Rows) (list []ItemTask, err error) {

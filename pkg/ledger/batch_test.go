@@ -119,3 +119,42 @@ func TestWhyATaskWasRefusedIsKept(t *testing.T) {
 		t.Errorf("got %+v", task)
 	}
 }
+
+// Lines move, change and go; those that have gone come last, and are not counted.
+func TestLinesHaveTheirPlacesInTheInputNow(t *testing.T) {
+	l := open(t, t.TempDir())
+	number, keys := batch(t, l, "jobs", 3)
+	item := Item{Batch: number, Key: []byte("with-id"), Line: 4, ID: "a", Content: []byte("first")}
+	_, err := l.Intend(ctx, []Intent{{At: start, Item: item}})
+	must(t, err)
+	item.Content, item.Line = []byte("second"), 1
+	changed, err := l.PlaceItems(ctx, number, []Item{item, {Key: keys[0], Line: 3}, {Key: []byte("new"), Line: 2}})
+	must(t, err)
+	if changed != 1 {
+		t.Errorf("%d have changed", changed)
+	}
+	must(t, l.SetMisfit(ctx, number, keys[0], `["a"]`))
+	var got []string
+	must(t, l.EachItem(ctx, number, func(i ItemTask) error {
+		got = append(got, fmt.Sprintf("%d %s %s", i.Line, i.ID, i.Misfit))
+		return nil
+	}))
+	if diff := cmp.Diff([]string{"1 a ", `3 id0 ["a"]`, fmt.Sprint(GoneLine, " id2 "), fmt.Sprint(GoneLine, " id1 ")}, got); diff != "" {
+		t.Error(diff)
+	}
+	tally, err := l.Tally(ctx, number)
+	must(t, err)
+	if diff := cmp.Diff(Tally{StatusMisfit: 1, StatusUnknown: 1}, tally); diff != "" {
+		t.Error(diff)
+	}
+	// A new task for a line has its content, and no misfit yet.
+	item.Key, item.Content, item.ID, item.Line = keys[0], []byte("third"), "", 3
+	_, err = l.Intend(ctx, []Intent{{At: start, Item: item}})
+	must(t, err)
+	if changed, err = l.PlaceItems(ctx, number, []Item{item}); changed != 0 || err != nil {
+		t.Errorf("%d have changed, %v", changed, err)
+	}
+	if tally, err = l.Tally(ctx, number); err != nil || tally[StatusMisfit] != 0 {
+		t.Errorf("%v, %v", tally, err)
+	}
+}

@@ -119,6 +119,11 @@ var migrations = []string{
 	CREATE INDEX forwards_waiting ON forwards (target, listener, seq) WHERE state = 'waiting';
 	CREATE INDEX forwards_failed ON forwards (seq) WHERE state = 'failed';
 	CREATE INDEX forwards_request ON forwards (request_id);`,
+
+	// The sum of what is in a line that is known by its ID, and how its answer's data
+	// differ from what was asked for.
+	`ALTER TABLE items ADD COLUMN content BLOB NOT NULL DEFAULT x'';
+	ALTER TABLE items ADD COLUMN misfit TEXT NOT NULL DEFAULT '';`,
 }
 
 var errNewer = errors.New("a newer version of narada has written it")
