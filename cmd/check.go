@@ -170,7 +170,7 @@ func (s *session) checkEndpoint(ctx context.Context, p *printer, o contract.Opti
 			return
 		}
 		t[f.Verdict]++
-		if err := s.printFinding(p, f); err != nil {
+		if err := s.printFinding(p, f, ""); err != nil {
 			cancel(err)
 		}
 	})
@@ -180,7 +180,8 @@ func (s *session) checkEndpoint(ctx context.Context, p *printer, o contract.Opti
 	return t, err
 }
 
-func (s *session) printFinding(p *printer, f contract.Finding) error {
+// printFinding prints a finding, with a note behind it.
+func (s *session) printFinding(p *printer, f contract.Finding, note string) error {
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`
@@ -190,7 +191,7 @@ func (s *session) printFinding(p *printer, f contract.Finding) error {
 			DurationMS float64          `json:"durationMs"`
 		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
 	}
-	line := fmt.Sprintf("%s  %-19s  %s", s.paintVerdict(f.Verdict), f.Test, term.OneLine(f.Detail))
+	line := fmt.Sprintf("%s  %-19s  %s", s.paintVerdict(f.Verdict), f.Test, term.OneLine(f.Detail)+note)
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}

@@ -23,7 +23,7 @@ func newDoctor(s *session) *cobra.Command {
 		Use:   "doctor",
 		Short: "Is everything in place? Says what to do if not",
 		Long: `doctor looks at what narada needs, a line each: PASS, WARN, FAIL or SKIP, what was
-looked at and what was seen, and below it what to do.
+looked at, what was seen and how long that took, and below it what to do.
 
 It asks the API for a task that does not exist, which costs nothing and shows whether
 the key is accepted; opens a public address as narada listen does, and sends a sample
@@ -109,7 +109,11 @@ func runDoctor(ctx context.Context, s *session, o *doctorOptions) error {
 			return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": what is left was not looked at"}
 		}
 		t[f.Verdict]++
-		if err := s.printFinding(p, f); err != nil {
+		note := ""
+		if f.Duration >= time.Millisecond {
+			note = " [" + roundDuration(f.Duration).String() + "]"
+		}
+		if err := s.printFinding(p, f, note); err != nil {
 			return err
 		}
 	}
