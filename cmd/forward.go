@@ -146,7 +146,7 @@ func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
 	sender.Observe = t.observe
 	attempts, failure := sender.Send(t.hard, deliver.Callback{URL: t.to, Header: header, Body: body})
 	if errors.Is(failure, deliver.ErrStopped) || failure != nil && t.hard.Err() != nil {
-		return f, nil
+		return f, deliver.ErrStopped
 	}
 	last := attempts[len(attempts)-1]
 	f.State, f.Attempts, f.StatusCode, f.EndedAt = ledger.ForwardDelivered, len(attempts), last.StatusCode, time.Now()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -62,8 +63,8 @@ const interruptedLimit = 100 * time.Millisecond
 
 // hand implements onwardTarget.
 func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
-	d, ok, err := c.ledger.Callback(context.Background(), f.Seq)
-	if err != nil || !ok {
+	d, _, err := c.ledger.Callback(context.Background(), f.Seq) // what waits is not pruned
+	if err != nil {
 		return f, err
 	}
 	r, _, err := narada.ParseCallback(d.Body)
@@ -78,7 +79,7 @@ func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 	command.WaitDelay = time.Second // for those who have inherited its streams
 	failure := command.Run()
 	if failure != nil && c.interrupted(command) {
-		return f, nil
+		return f, deliver.ErrStopped
 	}
 	f.State, f.Attempts, f.EndedAt = ledger.ForwardDelivered, 1, time.Now()
 	if failure != nil {

@@ -104,7 +104,8 @@ type Sender struct {
 // ErrStopped says that a callback was not accepted before Sender.Stop was closed.
 var ErrStopped = errors.New("stopped before the callback was accepted")
 
-// Send posts the callback until it is accepted, and returns every attempt. The
+// Send posts the callback until it is accepted, and returns every attempt: none, if it
+// was stopped before. The
 // error is nil when the last one was accepted, a *RefusedError when it was
 // answered otherwise, ctx's when ctx ended first, ErrStopped when more attempts would
 // have been made, and else that of the network, without the URL, whose path may be a
@@ -116,6 +117,9 @@ func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 	pauses.Multiplier = 2
 	var done []Attempt
 	for {
+		if s.stopped() {
+			return done, ErrStopped
+		}
 		a := s.attempt(ctx, c)
 		a.Number = len(done) + 1
 		done = append(done, a)
@@ -216,6 +220,15 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	return max(at.Sub(now), 0)
+}
+
+func (s *Sender) stopped() bool {
+	select {
+	case <-s.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Sender) sleep(ctx context.Context, d time.Duration) error {

@@ -168,6 +168,15 @@ func TestStopEndsAPauseAndNoAttempt(t *testing.T) {
 	})
 }
 
+func TestNothingIsSentThatWasStoppedBefore(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	s := Sender{Transport: newScript(200), Stop: stop}
+	if attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err != ErrStopped || len(attempts) != 0 {
+		t.Errorf("%d attempts, %v", len(attempts), err)
+	}
+}
+
 type silent struct{}
 
 func (silent) RoundTrip(r *http.Request) (*http.Response, error) {

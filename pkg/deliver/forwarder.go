@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -31,8 +32,9 @@ type Forwarder struct {
 	Queue   Queue
 	Workers int // at once; 0: DefaultWorkers
 
-	// Pass passes a callback on and returns when no more is to be done about it now.
-	// Its error ends the Forwarder.
+	// Pass passes a callback on and returns when no more is to be done about it. Its
+	// error ends the Forwarder: ErrStopped is that the callback still waits, so that
+	// none of its task may overtake it.
 	Pass func(Waiting) error
 
 	wake chan struct{}
@@ -71,6 +73,9 @@ func (f *Forwarder) Run(ctx context.Context, drain <-chan struct{}) error {
 			f.start(ended)
 		}
 		if len(f.busy) == 0 && (f.failed != nil || ctx.Err() != nil || draining && len(f.queued) == 0 && !f.more) {
+			if errors.Is(f.failed, ErrStopped) {
+				return nil
+			}
 			return f.failed
 		}
 		over := ctx.Done()

@@ -141,6 +141,23 @@ func TestTheEndWaitsForWhatIsUnderWay(t *testing.T) {
 	})
 }
 
+// A callback that was stopped still waits, and those of its task behind it.
+func TestNothingOvertakesWhatWasStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l line
+		l.add("a", "a", "b", "c")
+		err := NewForwarder(&l, 2, func(w Waiting) error {
+			if w.Seq == 1 {
+				return ErrStopped
+			}
+			return l.pass(w)
+		}).Run(t.Context(), nil)
+		if diff := cmp.Diff([]string{"3"}, l.passed); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+	})
+}
+
 func TestErrorsEndTheForwarder(t *testing.T) {
 	wrong := errors.New("wrong")
 	synctest.Test(t, func(t *testing.T) {
