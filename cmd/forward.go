@@ -134,8 +134,8 @@ func (t *forwarding) begin(l *ledger.Ledger, hard context.Context, stop <-chan s
 
 // hand implements onwardTarget.
 func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
-	header, body, err := t.ledger.ForwardContent(context.Background(), f)
-	if err != nil {
+	header, body, ok, err := t.ledger.ForwardContent(context.Background(), f)
+	if err != nil || !ok {
 		return f, err
 	}
 	header = deliver.EndToEnd(header)

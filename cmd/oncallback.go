@@ -63,8 +63,8 @@ const interruptedLimit = 100 * time.Millisecond
 
 // hand implements onwardTarget.
 func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
-	d, _, err := c.ledger.Callback(context.Background(), f.Seq) // what waits is not pruned
-	if err != nil {
+	d, ok, err := c.ledger.Callback(context.Background(), f.Seq)
+	if err != nil || !ok {
 		return f, err
 	}
 	r, _, err := narada.ParseCallback(d.Body)

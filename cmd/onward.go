@@ -22,8 +22,9 @@ type onwardTarget interface {
 	// begin comes before the first hand. The end of hard ends what is under way; once
 	// stop is closed nothing more is begun.
 	begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{})
-	// hand passes a callback on, and returns how that has ended. The error is
-	// deliver.ErrStopped for one that still waits, or one of the ledger.
+	// hand passes a callback on, and returns how that has ended, or the same when it
+	// has been pruned. The error is deliver.ErrStopped for one that still waits, or one
+	// of the ledger.
 	hand(ledger.Forward) (ledger.Forward, error)
 }
 
@@ -123,7 +124,7 @@ func (o *onward) Waiting(ctx context.Context, after int64, limit int) ([]deliver
 // pass passes a callback on, and writes down how that has ended.
 func (o *onward) pass(w deliver.Waiting) error {
 	f, err := o.target.hand(ledger.Forward{Seq: w.Seq, RequestID: w.RequestID, Target: o.target.name(), State: ledger.ForwardWaiting})
-	if err != nil {
+	if err != nil || f.State == ledger.ForwardWaiting {
 		return err
 	}
 	if f.State == ledger.ForwardFailed {

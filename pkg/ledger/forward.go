@@ -93,14 +93,18 @@ func (l *Ledger) CountForwards(ctx context.Context, state ForwardState, target, 
 	return n, newError(l.path, err)
 }
 
-// ForwardContent returns header and body of a callback that waits, as they came.
-func (l *Ledger) ForwardContent(ctx context.Context, f Forward) (header http.Header, body []byte, err error) {
+// ForwardContent returns header and body of a callback that waits, as they came; ok is
+// false when it does not wait any more, since it has been pruned.
+func (l *Ledger) ForwardContent(ctx context.Context, f Forward) (header http.Header, body []byte, ok bool, err error) {
 	var text sql.NullString
 	err = l.read.QueryRowContext(ctx, "SELECT header, body FROM forwards WHERE seq = ? AND target = ?", f.Seq, f.Target).Scan(&text, &body)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !text.Valid {
+		return nil, nil, false, nil
+	}
 	if err == nil {
 		header, err = decodeHeader(text.String)
 	}
-	return header, body, newError(l.path, err)
+	return header, body, err == nil, newError(l.path, err)
 }
 
 // ForwardEnded writes down how the passing on of a callback has ended, now or in a

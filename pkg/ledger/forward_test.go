@@ -41,9 +41,9 @@ func TestACallbackWaitsForItsTargetAsItCame(t *testing.T) {
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Fatal(diff)
 	}
-	header, body, err := l.ForwardContent(ctx, list[0])
+	header, body, ok, err := l.ForwardContent(ctx, list[0])
 	must(t, err)
-	if header.Get("Authorization") != "Bearer header-of-shared" || string(body) != final("req_1", ticket("shared"), "42") {
+	if !ok || header.Get("Authorization") != "Bearer header-of-shared" || string(body) != final("req_1", ticket("shared"), "42") {
 		t.Errorf("%v, %s", header, body)
 	}
 	// The rest of the ledger has neither.
@@ -123,6 +123,9 @@ func TestTheProofGoesWhenNothingWaits(t *testing.T) {
 	// Sent again, it is one of those that the target took.
 	failed[0].State, failed[0].Attempts, failed[0].StatusCode, failed[0].Failure = ForwardDelivered, 1, 204, ""
 	must(t, l.ForwardEnded(ctx, failed[0]))
+	if _, _, ok, err := l.ForwardContent(ctx, failed[0]); ok || err != nil {
+		t.Errorf("its content is there: %v, %v", ok, err)
+	}
 	again, err := l.Forwards(ctx, Task{RequestID: "req_2"})
 	must(t, err)
 	if len(again) != 1 || again[0].State != ForwardDelivered || again[0].Attempts != 3 || again[0].StatusCode != 204 {
