@@ -75,19 +75,26 @@ func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.
 		}
 		return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", b.name, input, sent, was.Input)
 	}
-	gone := sent - known
+	changed, gone, err := kept.PlaceItems(ctx, was.Number, items)
+	if err == nil {
+		b.sayWhatChanged(was, changed, gone)
+	}
+	return err
+}
+
+// sayWhatChanged says how the input differs from that of the last run.
+func (b *batchRun) sayWhatChanged(was ledger.Batch, changed, gone int) {
 	if gone > 0 {
 		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
 			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), shellQuote(b.name)))
 	} else if was.Lines != b.total {
 		b.s.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
 	}
-	changed, err := kept.PlaceItems(ctx, was.Number, items)
-	if err == nil && changed > 0 {
-		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
-			changed, plural(changed != 1)+" "+verb(changed, "has", "have"), verb(changed, "it", "them"), verb(changed, "it was", "they were"), verb(changed, "it is", "they are")))
+	if changed == 0 {
+		return
 	}
-	return err
+	b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
+		changed, plural(changed != 1), verb(changed, "has", "have"), verb(changed, "it", "them"), verb(changed, "it was", "they were"), verb(changed, "it is", "they are")))
 }
 
 // lockBatch keeps other processes from the batch.

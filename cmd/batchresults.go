@@ -20,7 +20,7 @@ import (
 // A file is written anew by every run: beside its place first, with what the ledger
 // has, then it takes its place and what comes is added. Each line is one write. In the
 // order of the input, lines of earlier runs may come late: then it takes its place at
-// the end, so that at no time there are fewer in it than before.
+// the end, so that a kill leaves the file of the earlier run.
 type batchResults struct {
 	path    string // "": stdout
 	name    string // of the batch
@@ -49,14 +49,12 @@ func (b *batchRun) newResults(ctx context.Context, input string) (*batchResults,
 	if r.path == "" {
 		return r, nil
 	}
-	if target, err := filepath.EvalSymlinks(r.path); err == nil {
-		r.path = target // which is to be written, and not the link
-	}
+	r.path = linkTarget(r.path)
 	info, err := os.Stat(r.path)
 	if err == nil && info.IsDir() {
 		return nil, usageError("", "--results: %s is a folder", r.path)
 	}
-	if from, inputErr := os.Stat(input); err == nil && inputErr == nil && os.SameFile(info, from) {
+	if from, inputErr := b.s.statInput(input); err == nil && inputErr == nil && os.SameFile(info, from) && info.Mode().IsRegular() {
 		return nil, usageError("", "--results: %s is the input", r.path)
 	}
 	if info, err = os.Stat(filepath.Dir(r.path)); err != nil {
@@ -65,6 +63,34 @@ func (b *batchRun) newResults(ctx context.Context, input string) (*batchResults,
 		return nil, usageError("", "--results: %s is not a folder", filepath.Dir(r.path))
 	}
 	return r, nil
+}
+
+// linkTarget is what is to be written, and not the link to it; it may not be there yet.
+func linkTarget(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	target, err := os.Readlink(path)
+	switch {
+	case err != nil:
+		return path
+	case filepath.IsAbs(target):
+		return target
+	}
+	return filepath.Join(filepath.Dir(path), target)
+}
+
+// statInput describes the input's file: for -, what stdin was redirected from.
+func (s *session) statInput(path string) (os.FileInfo, error) {
+	if path != "-" {
+		return os.Stat(path)
+	}
+	if stdin, ok := s.app.Stdin.(*endingReader); ok {
+		if f, ok := stdin.r.(*os.File); ok {
+			return f.Stat()
+		}
+	}
+	return nil, os.ErrNotExist
 }
 
 // begin opens the place where the results go.
@@ -120,9 +146,8 @@ func (r *batchResults) put(o batch.Outcome) error {
 	if err == nil || r.path == "" {
 		return err
 	}
-	r.broken = true
-	if inner := errors.Unwrap(err); inner != nil { // "writing to stdout"
-		err = inner
+	if writing, ok := errors.AsType[*output.WritingError](err); ok {
+		r.broken, err = true, writing.Err
 	}
 	return r.error(err)
 }

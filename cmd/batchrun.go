@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -329,12 +328,15 @@ func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run
 	}
 	close(done)
 	<-watching
-	if recovered {
-		err = errors.Join(err, out.Close())
-	} else {
-		err = errors.Join(err, out.discard())
+	finish := out.Close
+	if !recovered {
+		finish = out.discard
 	}
+	closing := finish()
 	t := run.Tally()
 	b.summarize(t, time.Now())
-	return b.verdict(ctx, t, err)
+	if err = b.verdict(ctx, t, err); closing != nil && (err == nil || exitCode(err) == codeFailed) {
+		return closing
+	}
+	return err
 }

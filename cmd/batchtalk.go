@@ -139,11 +139,7 @@ func (b *batchRun) verdict(ctx context.Context, t batch.Tally, err error) error 
 		if t.Ended == t.Total {
 			break
 		}
-		next := b.resume()
-		if errors.Is(err, batch.ErrCredits) && next != "" {
-			next = "with more --max-credits it goes on: " + next
-		}
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", err, t.Ended, t.Total), next: next}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", err, t.Ended, t.Total), next: b.resume()}
 	case errors.As(err, &said):
 		return err
 	case err != nil:
@@ -161,13 +157,21 @@ func (b *batchRun) verdict(ctx context.Context, t batch.Tally, err error) error 
 	return nil
 }
 
-// resume is the command that goes on with the batch; "" for a sandbox's.
+// resume is the command that goes on with the batch; "" for a sandbox's. The same
+// limit on credits would stop it again.
 func (b *batchRun) resume() string {
 	if b.o.answer.sandbox {
 		return ""
 	}
 	words := []string{"narada"}
-	for _, arg := range b.s.app.Args {
+	for i, arg := range b.s.app.Args {
+		const limit = "--max-credits"
+		switch {
+		case i > 0 && b.s.app.Args[i-1] == limit:
+			arg = "MORE"
+		case strings.HasPrefix(arg, limit+"="):
+			arg = limit + "=MORE"
+		}
 		words = append(words, shellQuote(arg))
 	}
 	text := strings.Join(words, " ")

@@ -304,6 +304,8 @@ func (in Input) records(r *bufio.Reader, each func(Line, []byte, error) bool) er
 	}
 	header, err := c.Read()
 	switch {
+	case b.over:
+		return &LineError{1, errRecord}
 	case err == io.EOF:
 		return nil
 	case err != nil:

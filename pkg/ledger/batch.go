@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -46,38 +47,62 @@ func (i Item) insert(tx transaction, number int64) error {
 	return err
 }
 
-// placeStep is how many lines get their places in one transaction.
-const placeStep = 1000
-
 // PlaceItems writes down where the lines of a batch stand in its input now, as far as
 // they were sent; those that are not among them are gone. changed is how many have
-// something else in them than what was sent.
-func (l *Ledger) PlaceItems(ctx context.Context, batch int64, items []Item) (changed int, err error) {
-	err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-		_, err := tx.exec("UPDATE items SET line = ? WHERE batch = ?", GoneLine, batch)
-		return err
-	}})
-	for some := range slices.Chunk(items, placeStep) {
-		if err != nil {
-			break
-		}
-		err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-			for _, i := range some {
-				other, err := tx.exists("SELECT 1 FROM items WHERE batch = ? AND key = ? AND length(content) > 0 AND content <> ?", batch, i.Key, append([]byte{}, i.Content...))
-				if err != nil {
-					return err
-				}
-				if other {
-					changed++
-				}
-				if _, err := tx.exec("UPDATE items SET line = ? WHERE batch = ? AND key = ?", i.Line, batch, i.Key); err != nil {
-					return err
-				}
-			}
-			return nil
-		}})
+// something else in them than what was sent, gone how many were there when they were
+// placed last.
+func (l *Ledger) PlaceItems(ctx context.Context, batch int64, items []Item) (changed, gone int, err error) {
+	placed, err := l.placedItems(ctx, batch)
+	if err != nil {
+		return 0, 0, err
 	}
-	return changed, err
+	moved := map[string]int{}
+	for _, i := range items {
+		was, ok := placed[string(i.Key)]
+		if !ok {
+			continue
+		}
+		delete(placed, string(i.Key))
+		if len(was.Content) > 0 && !bytes.Equal(was.Content, i.Content) {
+			changed++
+		}
+		if was.Line != i.Line {
+			moved[string(i.Key)] = i.Line
+		}
+	}
+	for key, was := range placed {
+		if was.Line != GoneLine {
+			gone++
+			moved[key] = GoneLine
+		}
+	}
+	if len(moved) == 0 {
+		return changed, gone, nil
+	}
+	return changed, gone, l.writer.put(ctx, &write{do: func(tx transaction) error {
+		for key, line := range moved {
+			if _, err := tx.exec("UPDATE items SET line = ? WHERE batch = ? AND key = ?", line, batch, []byte(key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+}
+
+// placedItems are place and content of all lines of a batch that were sent, by key.
+func (l *Ledger) placedItems(ctx context.Context, batch int64) (map[string]Item, error) {
+	rows, err := l.read.QueryContext(ctx, "SELECT key, line, content FROM items WHERE batch = ?", batch)
+	if err != nil {
+		return nil, newError(l.path, err)
+	}
+	placed := map[string]Item{}
+	err = eachRow(rows, func() error {
+		var i Item
+		err := rows.Scan(&i.Key, &i.Line, &i.Content)
+		placed[string(i.Key)] = i
+		return err
+	})
+	return placed, newError(l.path, err)
 }
 
 // SetMisfit writes down how the data of a line's answer differ from what was asked

@@ -128,10 +128,12 @@ func TestLinesHaveTheirPlacesInTheInputNow(t *testing.T) {
 	_, err := l.Intend(ctx, []Intent{{At: start, Item: item}})
 	must(t, err)
 	item.Content, item.Line = []byte("second"), 1
-	changed, err := l.PlaceItems(ctx, number, []Item{item, {Key: keys[0], Line: 3}, {Key: []byte("new"), Line: 2}})
-	must(t, err)
-	if changed != 1 {
-		t.Errorf("%d have changed", changed)
+	for _, gone := range []int{2, 0} { // the second time nothing is new
+		changed, went, err := l.PlaceItems(ctx, number, []Item{item, {Key: keys[0], Line: 3}, {Key: []byte("new"), Line: 2}})
+		must(t, err)
+		if changed != 1 || went != gone {
+			t.Errorf("%d have changed, %d are gone", changed, went)
+		}
 	}
 	must(t, l.SetMisfit(ctx, number, keys[0], `["a"]`))
 	var got []string
@@ -151,8 +153,8 @@ func TestLinesHaveTheirPlacesInTheInputNow(t *testing.T) {
 	item.Key, item.Content, item.ID, item.Line = keys[0], []byte("third"), "", 3
 	_, err = l.Intend(ctx, []Intent{{At: start, Item: item}})
 	must(t, err)
-	if changed, err = l.PlaceItems(ctx, number, []Item{item}); changed != 0 || err != nil {
-		t.Errorf("%d have changed, %v", changed, err)
+	if changed, gone, err := l.PlaceItems(ctx, number, []Item{item}); changed != 0 || gone != 1 || err != nil {
+		t.Errorf("%d have changed, %d are gone, %v", changed, gone, err)
 	}
 	if tally, err = l.Tally(ctx, number); err != nil || tally[StatusMisfit] != 0 {
 		t.Errorf("%v, %v", tally, err)

@@ -116,7 +116,15 @@ func WriteError(err error) error {
 		err = pathError.Err // which stream it is, is said here
 	}
 	if err != nil {
-		return fmt.Errorf("writing to stdout: %w", err)
+		return &WritingError{err}
 	}
 	return nil
 }
+
+// WritingError says that a stream did not take what was written.
+type WritingError struct{ Err error }
+
+func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Error() }
+
+// Unwrap returns the stream's own error.
+func (e *WritingError) Unwrap() error { return e.Err }
