@@ -5,7 +5,8 @@
 // is sent (Intend); a callback before it is acknowledged (Deliver). What another
 // process has stored is seen within a moment (Follow). Of the tickets it has the
 // sums alone, by which callbacks can be checked; the secrets in the bodies of
-// callbacks are blanked when their task has finished.
+// callbacks are blanked when their task has finished, but for a callback that waits to
+// be passed on (Forward), which is kept as it came until it was taken or given up.
 //
 // The package is private to narada.
 package ledger
