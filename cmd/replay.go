@@ -188,6 +188,8 @@ type replayer struct {
 	sender deliver.Sender
 	to     string
 	proof  proof
+
+	sent, refused int
 }
 
 func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
@@ -212,7 +214,6 @@ func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
 
 // sendAll sends the tasks' callbacks one after another.
 func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, tasks []ledger.Task, since time.Time) error {
-	sent, refused := 0, 0
 	for _, t := range tasks {
 		d, err := storedCallback(ctx, l, t)
 		if err != nil {
@@ -222,33 +223,34 @@ func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, ta
 			continue
 		}
 		a, err := r.send(ctx, p, r.to, t.RequestID, d.Body)
-		if err := r.interrupted(ctx, sent); err != nil {
+		if err := r.count(ctx, a, err); err != nil {
 			return err
 		}
-		if err != nil {
-			return err
-		}
-		if sent++; !a.Accepted() {
-			refused++
-		}
 	}
-	return r.verdict(sent, refused)
+	return r.verdict()
 }
 
-// interrupted is the end of the command before all is sent.
-func (r *replayer) interrupted(ctx context.Context, sent int) error {
-	if ctx.Err() == nil {
-		return nil
+// count counts a callback that was sent. The error is that it was not, or that the
+// command is to end before all is sent.
+func (r *replayer) count(ctx context.Context, a deliver.Attempt, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), r.sent)}
 	}
-	return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
+	if err != nil {
+		return err
+	}
+	if r.sent++; !a.Accepted() {
+		r.refused++
+	}
+	return nil
 }
 
-func (r *replayer) verdict(sent, refused int) error {
+func (r *replayer) verdict() error {
 	switch {
-	case sent == 0:
+	case r.sent == 0:
 		r.s.talk.Info("replay", "there is no callback to send")
-	case refused > 0:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
+	case r.refused > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", r.refused, r.sent)}
 	}
 	return nil
 }

@@ -18,9 +18,9 @@ const failedPage = 100
 // that are taken now are no longer among them.
 func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger, since time.Time) error {
 	if l == nil {
-		return r.verdict(0, 0)
+		return r.verdict()
 	}
-	sent, refused, skipped := 0, 0, 0
+	skipped := 0
 	for after := (ledger.Forward{}); ; {
 		page, err := l.FailedForwards(ctx, after, failedPage)
 		if err != nil {
@@ -39,14 +39,8 @@ func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger,
 				continue
 			}
 			a, err := r.sendForward(ctx, p, l, f, d.Body)
-			if err := r.interrupted(ctx, sent); err != nil {
+			if err := r.count(ctx, a, err); err != nil {
 				return err
-			}
-			if err != nil {
-				return err
-			}
-			if sent++; !a.Accepted() {
-				refused++
 			}
 		}
 		if len(page) < failedPage {
@@ -56,7 +50,7 @@ func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger,
 	if skipped > 0 {
 		r.s.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
 	}
-	return r.verdict(sent, refused)
+	return r.verdict()
 }
 
 // sendForward sends one, and writes down how it was answered.
