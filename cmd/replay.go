@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -272,25 +273,11 @@ func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []b
 		a.Err = failure
 	}
 	if p.json {
-		report := struct {
-			RequestID  string  `json:"requestId"`
-			StatusCode *int    `json:"statusCode"`
-			DurationMS int64   `json:"durationMs"`
-			Error      *string `json:"error"`
-		}{RequestID: id, DurationMS: a.Duration.Milliseconds()}
-		if a.StatusCode != 0 {
-			report.StatusCode = &a.StatusCode
-		}
-		if failure != nil {
-			report.Error = present(explain(failure))
-		}
-		return a, p.Value(report)
+		return a, p.Value(newAttemptJSON(id, a))
 	}
-	status := fmt.Sprint(a.StatusCode)
 	if a.StatusCode == 0 {
-		status = "-"
 		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explain(failure), term.Field{Name: "requestId", Value: id})
 	}
-	err = p.Text(fmt.Sprintf("%s\t%s\t%s", term.OneLine(id), status, roundDuration(a.Duration)))
+	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), roundDuration(a.Duration).String()}, "\t"))
 	return a, err
 }

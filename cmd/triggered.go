@@ -36,30 +36,10 @@ func (t *triggering) one(ctx context.Context, p *printer) error {
 func printSent(p *printer, s sent) error {
 	a := s.attempt
 	if p.json {
-		report := struct {
-			RequestID  string  `json:"requestId"`
-			StatusCode *int    `json:"statusCode"`
-			DurationMS float64 `json:"durationMs"`
-			Answer     *string `json:"answer"`
-			Error      *string `json:"error"`
-		}{RequestID: s.id, DurationMS: milliseconds(a.Duration), Answer: present(string(a.Answer))}
-		if a.StatusCode != 0 {
-			report.StatusCode = &a.StatusCode
-		}
-		if !a.Accepted() {
-			report.Error = present(explain(a.Failure()))
-		}
-		return p.Value(report)
+		return p.Value(newAttemptJSON(s.id, a))
 	}
-	status := "-"
-	if a.StatusCode != 0 {
-		status = fmt.Sprint(a.StatusCode)
-	}
-	return p.Text(strings.Join([]string{s.id, status, roundDuration(a.Duration).String(), dash(term.OneLine(string(a.Answer)))}, "\t"))
+	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(string(a.Answer)))}, "\t"))
 }
-
-// milliseconds are those of d, to a thousandth.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // many sends the callbacks and prints how they were answered as a whole.
 func (t *triggering) many(ctx context.Context, p *printer) error {
