@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,15 +18,23 @@ type attemptJSON struct {
 	Error      *string `json:"error"`
 }
 
-func newAttemptJSON(id string, a deliver.Attempt) attemptJSON {
-	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(string(a.Answer))}
+func (s *session) newAttemptJSON(id string, a deliver.Attempt, timeout time.Duration) attemptJSON {
+	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(s.redactor.Redact(string(a.Answer)))}
 	if a.StatusCode != 0 {
 		j.StatusCode = &a.StatusCode
 	}
 	if !a.Accepted() {
-		j.Error = present(explain(a.Failure()))
+		j.Error = present(explainAttempt(a, timeout))
 	}
 	return j
+}
+
+// explainAttempt says why a callback was not accepted.
+func explainAttempt(a deliver.Attempt, timeout time.Duration) string {
+	if errors.Is(a.Err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer within %s", timeout)
+	}
+	return explain(a.Failure())
 }
 
 // statusText is the status of an answer, and a dash where there was none.

@@ -144,7 +144,7 @@ func (o *endpointFlags) options(ctx context.Context, s *session, address string)
 		requests += t.Requests
 	}
 	s.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
-	if err := s.confirmAddress(ctx, address, o.yes); err != nil {
+	if err := s.confirmAddress(ctx, fmt.Sprintf("up to %d requests", requests), address, o.yes); err != nil {
 		return c, err
 	}
 	return contract.Options{
@@ -191,11 +191,11 @@ func (s *session) printFinding(p *printer, f contract.Finding, note string) erro
 			DurationMS float64          `json:"durationMs"`
 		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
 	}
-	line := fmt.Sprintf("%s  %-19s  %s", s.paintVerdict(f.Verdict), f.Test, term.OneLine(f.Detail)+note)
+	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail)+note)
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}
-	return p.Text(line)
+	return p.Led(s.paintVerdict(f.Verdict), line)
 }
 
 // paintVerdict colours a verdict on a terminal.

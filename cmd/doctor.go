@@ -119,6 +119,9 @@ func runDoctor(ctx context.Context, s *session, o *doctorOptions) error {
 	}
 	if o.url != "" {
 		more, err := s.checkEndpoint(ctx, p, checked)
+		if ctx.Err() != nil {
+			return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
+		}
 		if err != nil {
 			return err
 		}
@@ -168,5 +171,11 @@ func skipped(detail string) contract.Finding {
 	return contract.Finding{Verdict: contract.Skip, Detail: detail}
 }
 
-// failedBy is failed for an error that has a hint of its own, or none.
-func failedBy(err error) contract.Finding { return failed(explain(err), hintOf(err)) }
+// failedBy is failed for an error that may have a hint of its own.
+func failedBy(err error) contract.Finding {
+	advice := hintOf(err)
+	if advice == "" {
+		advice = "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues"
+	}
+	return failed(explain(err), advice)
+}

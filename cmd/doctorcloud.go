@@ -152,7 +152,7 @@ func (d *doctor) ngrok(ctx context.Context) contract.Finding {
 		d.canCatch = false
 		return failedBy(err)
 	}
-	return passed(fmt.Sprintf("%s answers, region %s", found.Addr, dash(found.Region)))
+	return passed(fmt.Sprintf("%s answers in %s, region %s", found.Addr, max(roundDuration(found.Latency), time.Millisecond), dash(found.Region)))
 }
 
 func (d *doctor) open(ctx context.Context) contract.Finding {

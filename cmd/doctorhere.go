@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -44,23 +45,38 @@ func (d *doctor) stateDir(context.Context) contract.Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return passed(dir + ", which the first task makes")
+		return d.firstTask(dir)
 	case err != nil:
 		return failed(err.Error(), "NARADA_STATE_DIR names another folder.")
 	case !info.IsDir():
 		return failed(dir+" is no folder", "NARADA_STATE_DIR names another.")
 	}
-	f, err := os.CreateTemp(dir, ".doctor-*")
-	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
-	}
 	switch {
-	case err != nil:
+	case !canWrite(dir):
 		return failed("nothing can be written in "+dir, "Make it writable, or name another folder in NARADA_STATE_DIR.")
 	case info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/':
 		return warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+shellQuote(dir)+" keeps them out.")
 	}
 	return passed(dir)
+}
+
+// firstTask finds out whether a folder that is not there can be made.
+func (d *doctor) firstTask(dir string) contract.Finding {
+	there := filepath.Dir(dir)
+	for ; there != filepath.Dir(there); there = filepath.Dir(there) {
+		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if !canWrite(there) {
+		return failed(fmt.Sprintf("%s is not there, and cannot be made in %s", dir, there), "Name another folder in NARADA_STATE_DIR.")
+	}
+	return passed(dir + ", which the first task makes")
+}
+
+func canWrite(dir string) bool {
+	f, err := os.CreateTemp(dir, ".doctor-*")
+	return err == nil && errors.Join(f.Close(), os.Remove(f.Name())) == nil
 }
 
 // ledgerLimit is the time that looking through the ledger may take.

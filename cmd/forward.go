@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,7 +65,7 @@ func (f *forwardFlags) check(cmd *cobra.Command) error {
 
 // forwardHint is what to do about an address to which nothing is passed on.
 func forwardHint(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Scheme == "http" {
+	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && u.User == nil {
 		return "secret and answer would be readable on the way: use https, or an address of this machine"
 	}
 	return ""
@@ -78,7 +79,7 @@ func (f *forwardFlags) checkOther(e *tunnel.Endpoint) error {
 		return err
 	}
 	own := e.URL()
-	same := target.Hostname() == own.Hostname() && port(target) == port(own)
+	same := hostName(target) == hostName(own) && port(target) == port(own)
 	if local, ok := e.Listener().Addr().(*net.TCPAddr); ok && narada.IsLoopback(target.Hostname()) {
 		same = same || port(target) == fmt.Sprint(local.Port)
 	}
@@ -87,6 +88,9 @@ func (f *forwardFlags) checkOther(e *tunnel.Endpoint) error {
 	}
 	return nil
 }
+
+// hostName is the URL's host as DNS compares it.
+func hostName(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") }
 
 func port(u *url.URL) string {
 	switch {
@@ -117,6 +121,11 @@ func (s *session) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret
 	if t.header, hidden, err = s.headers("--forward-header", f.headers); err != nil {
 		return nil, nil, err
 	}
+	for name := range t.header {
+		if !deliver.IsEndToEnd(name) {
+			return nil, nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
+		}
+	}
 	s.redactor.Hide(hidden...)
 	transport := s.transport()
 	transport.DisableCompression = true // a header that the cloud did not send
@@ -131,6 +140,9 @@ func (t *forwarding) name() string { return t.to }
 func (t *forwarding) begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{}) {
 	t.ledger, t.hard, t.sender.Stop = l, hard, stop
 }
+
+// patience implements onwardTarget: to cut an attempt off would have it sent twice.
+func (t *forwarding) patience() time.Duration { return t.sender.Timeout + closeLimit }
 
 // hand implements onwardTarget.
 func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
@@ -151,19 +163,11 @@ func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
 	last := attempts[len(attempts)-1]
 	f.State, f.Attempts, f.StatusCode, f.EndedAt = ledger.ForwardDelivered, len(attempts), last.StatusCode, time.Now()
 	if failure != nil {
-		f.State, f.Failure = ledger.ForwardFailed, t.explain(failure)
+		f.State, f.Failure = ledger.ForwardFailed, explainAttempt(last, t.sender.Timeout)
 		return f, nil
 	}
 	t.s.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))
 	return f, nil
-}
-
-// explain words why a callback was not taken.
-func (t *forwarding) explain(failure error) string {
-	if errors.Is(failure, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s", t.sender.Timeout)
-	}
-	return explain(failure)
 }
 
 // observe says once when the target is down, and once when it is back.
@@ -174,8 +178,8 @@ func (t *forwarding) observe(a deliver.Attempt) {
 	case a.Accepted() && t.down:
 		t.down = false
 		t.s.talk.Info("target-back", t.to+" takes callbacks again")
-	case a.Temporary() && !t.down && t.hard.Err() == nil:
+	case a.Temporary() && !t.down && t.hard.Err() == nil && a.Number < t.sender.Attempts:
 		t.down = true
-		t.s.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks, which wait: %s", t.to, a.Kind()))
+		t.s.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", t.to, a.Kind()))
 	}
 }

@@ -106,8 +106,8 @@ func runHistory(ctx context.Context, s *session, o *historyOptions) error {
 		return err
 	}
 	if failed > 0 {
-		s.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends %s again",
-			failed, plural(failed != 1), verb(failed, "its task", "their tasks"), verb(failed, "it", "them")), term.Field{Name: "failed", Value: failed})
+		s.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
+			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), term.Field{Name: "failed", Value: failed})
 	}
 	s.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), term.Field{Name: "bytes", Value: l.Size()})
 	return nil

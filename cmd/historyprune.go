@@ -40,7 +40,7 @@ Tasks that have not finished stay, unless --open is given.`,
 	f := cmd.Flags()
 	f.StringVar(&o.olderThan, "older-than", "", "tasks that were dispatched more than this `time` ago, as 24h or 30d, or before a date")
 	f.IntVar(&o.keep, "keep", 0, "all but the newest `N` tasks")
-	f.BoolVar(&o.open, "open", false, "tasks that have not finished too")
+	f.BoolVar(&o.open, "open", false, "tasks too that have not finished, or have a callback that waits to be passed on")
 	return cmd
 }
 

@@ -57,15 +57,18 @@ func (c *onCallback) begin(l *ledger.Ledger, hard context.Context, stop <-chan s
 	c.ledger, c.hard, c.stop = l, hard, stop
 }
 
-// interruptedLimit is how long after a command was ended by a signal that signal may
-// take to reach us too: Ctrl-C is sent to both.
-const interruptedLimit = 100 * time.Millisecond
+// patience implements onwardTarget.
+func (c *onCallback) patience() time.Duration { return closeLimit }
 
 // hand implements onwardTarget.
 func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 	d, ok, err := c.ledger.Callback(context.Background(), f.Seq)
-	if err != nil || !ok {
+	if err != nil {
 		return f, err
+	}
+	if !ok {
+		f.State, f.Failure, f.EndedAt = ledger.ForwardFailed, "it is no longer in the ledger", time.Now()
+		return f, nil
 	}
 	r, _, err := narada.ParseCallback(d.Body)
 	if err != nil {
@@ -77,8 +80,15 @@ func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 	command.Stdout, command.Stderr = c.s.app.Stdout, c.s.app.Stderr
 	command.Env = append(slices.Clone(c.environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
 	command.WaitDelay = time.Second // for those who have inherited its streams
+	inOwnGroup(command)
 	failure := command.Run()
-	if failure != nil && c.interrupted(command) {
+	if c.hard.Err() != nil {
+		killGroup(command)
+	}
+	if errors.Is(failure, exec.ErrWaitDelay) {
+		failure = nil // it has ended well, and somebody has its streams
+	}
+	if failure != nil && c.interrupted() {
 		return f, deliver.ErrStopped
 	}
 	f.State, f.Attempts, f.EndedAt = ledger.ForwardDelivered, 1, time.Now()
@@ -90,18 +100,14 @@ func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 	return f, nil
 }
 
-// interrupted reports whether the command was ended with us, before its time.
-func (c *onCallback) interrupted(command *exec.Cmd) bool {
-	wait := time.Millisecond
-	if state := command.ProcessState; state != nil && !state.Exited() {
-		wait = interruptedLimit
-	}
+// interrupted reports whether the command may have been ended with us, before its time.
+func (c *onCallback) interrupted() bool {
 	select {
 	case <-c.stop:
 		return true
 	case <-c.hard.Done():
 		return true
-	case <-time.After(wait):
+	default:
 		return false
 	}
 }

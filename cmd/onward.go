@@ -22,6 +22,8 @@ type onwardTarget interface {
 	// begin comes before the first hand. The end of hard ends what is under way; once
 	// stop is closed nothing more is begun.
 	begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{})
+	// patience is how long what is under way may take to its end.
+	patience() time.Duration
 	// hand passes a callback on, and returns how that has ended, or the same when it
 	// has been pruned. The error is deliver.ErrStopped for one that still waits, or one
 	// of the ledger.
@@ -146,13 +148,25 @@ func (o *onward) close(ctx context.Context, finish bool) (waiting int) {
 		}
 	}
 	close(o.stop)
-	select {
-	case <-o.ended:
-	case <-time.After(closeLimit):
+	if !o.endsWithin(sayPatience) {
+		o.s.talk.Info("finishing", "waiting for what is under way to "+o.target.name()+": Ctrl-C again leaves it")
+		o.endsWithin(o.target.patience())
 	}
 	o.kill()
 	<-o.ended
 	return o.sayWhatWaits()
+}
+
+// sayPatience is from when on it is said that something is waited for.
+const sayPatience = 500 * time.Millisecond
+
+func (o *onward) endsWithin(limit time.Duration) bool {
+	select {
+	case <-o.ended:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 // sayWhatWaits says what another listen goes on with.

@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -28,6 +30,21 @@ func (s *session) proof(c *callbackFlags) (p proof, err error) {
 	header, hidden, err := s.headers("--callback-header", c.headers)
 	p.header, p.hidden = header, append(p.hidden, hidden...)
 	return p, err
+}
+
+// hideForms hides the values in what the program prints: as they are, without the
+// scheme of a header, and as JSON writes them.
+func (s *session) hideForms(values []secret.String) {
+	for _, v := range values {
+		for _, text := range []string{v.Reveal(), strings.TrimPrefix(v.Reveal(), "Bearer ")} {
+			plain, err := encodeJSON(text)
+			escaped, _ := json.Marshal(text)
+			if err != nil || text == "" {
+				continue
+			}
+			s.redactor.Hide(secret.New(text), secret.New(string(plain[1:len(plain)-1])), secret.New(string(escaped[1:len(escaped)-1])))
+		}
+	}
 }
 
 // headers resolves the headers of a flag; hidden are those values that must not be

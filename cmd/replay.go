@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -261,22 +260,16 @@ func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []b
 	if body, err = narada.ReplaceSecret(body, r.proof.secret); err != nil {
 		return a, err
 	}
-	attempts, failure := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.proof.header, Body: body})
+	attempts, _ := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.proof.header, Body: body})
 	a = attempts[len(attempts)-1]
 	if ctx.Err() != nil {
 		return a, nil // the caller says so
 	}
-	if errors.Is(failure, context.DeadlineExceeded) {
-		failure = fmt.Errorf("no answer within %s", r.sender.Timeout)
-	}
-	if a.StatusCode == 0 {
-		a.Err = failure
-	}
 	if p.json {
-		return a, p.Value(newAttemptJSON(id, a))
+		return a, p.Value(r.s.newAttemptJSON(id, a, r.sender.Timeout))
 	}
 	if a.StatusCode == 0 {
-		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explain(failure), term.Field{Name: "requestId", Value: id})
+		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explainAttempt(a, r.sender.Timeout), term.Field{Name: "requestId", Value: id})
 	}
 	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), roundDuration(a.Duration).String()}, "\t"))
 	return a, err

@@ -53,7 +53,8 @@ func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger,
 	return r.verdict()
 }
 
-// sendForward sends one, and writes down how it was answered.
+// sendForward sends one, and writes down where it was taken. That somebody else than
+// whom it was for has not taken it changes nothing.
 func (r *replayer) sendForward(ctx context.Context, p *printer, l *ledger.Ledger, f ledger.Forward, body []byte) (a deliver.Attempt, err error) {
 	to := r.to
 	if to == "" {
@@ -62,9 +63,19 @@ func (r *replayer) sendForward(ctx context.Context, p *printer, l *ledger.Ledger
 	if a, err = r.send(ctx, p, to, f.RequestID, body); ctx.Err() != nil {
 		return a, err
 	}
+	elsewhere := to != f.Target
+	switch {
+	case !a.Accepted() && elsewhere:
+		return a, err
+	case elsewhere:
+		if err := l.MoveForward(context.WithoutCancel(ctx), f, to); err != nil {
+			return a, err
+		}
+		f.Target = to
+	}
 	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = ledger.ForwardDelivered, 1, a.StatusCode, "", time.Now()
 	if !a.Accepted() {
-		f.State, f.Failure = ledger.ForwardFailed, term.OneLine(explain(a.Failure()))
+		f.State, f.Failure = ledger.ForwardFailed, term.OneLine(explainAttempt(a, r.sender.Timeout))
 	}
 	if failed := l.ForwardEnded(context.WithoutCancel(ctx), f); err == nil {
 		err = failed

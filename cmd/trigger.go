@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/listeners"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -166,8 +164,8 @@ func (t *triggering) open(ctx context.Context) (err error) {
 	if t.proof, err = t.s.proof(&t.o.callback); err != nil {
 		return err
 	}
-	t.s.redactor.Hide(t.proof.hidden...)
-	return t.s.confirmAddress(ctx, t.o.to, t.o.yes)
+	t.s.hideForms(t.proof.hidden)
+	return t.s.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
 }
 
 // sent is a callback that was sent.
@@ -204,9 +202,6 @@ func (t *triggering) send(ctx context.Context) (s sent, err error) {
 	}
 	attempts, _ := t.sender.Send(ctx, deliver.Callback{URL: to, Header: shows.header, Body: body})
 	s.attempt = attempts[0]
-	if errors.Is(s.attempt.Err, context.DeadlineExceeded) {
-		s.attempt.Err = fmt.Errorf("no answer within %s", t.o.timeout)
-	}
 	done(s.attempt)
 	return s, nil
 }
@@ -219,8 +214,8 @@ func (t *triggering) toListener(ctx context.Context, id string) (to string, p pr
 		return "", p, nil, err
 	}
 	p = proof{secret: ticket.Secret, header: ticket.Header}
-	for name := range ticket.Header {
-		p.hidden = append(p.hidden, secret.New(ticket.Header.Get(name)))
+	if t.o.count == 1 { // else no answer is shown
+		t.s.hideProof(ticket)
 	}
 	numbers, err := t.ledger.Intend(ctx, []ledger.Intent{{Source: "trigger", Prompt: "(sample: " + t.event + ")", Ticket: ticket, At: time.Now()}})
 	if err != nil {

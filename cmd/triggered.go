@@ -24,21 +24,22 @@ func (t *triggering) one(ctx context.Context, p *printer) error {
 	case ctx.Err() != nil:
 		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": how the callback was answered is not known"}
 	}
-	if err := printSent(p, s); err != nil {
+	if err := t.print(p, s); err != nil {
 		return err
 	}
 	if !s.attempt.Accepted() {
-		return &exitError{code: codeFailed, text: explain(s.attempt.Failure()), err: s.attempt.Err}
+		return &exitError{code: codeFailed, text: explainAttempt(s.attempt, t.o.timeout), err: s.attempt.Err}
 	}
 	return nil
 }
 
-func printSent(p *printer, s sent) error {
+// print prints how a callback was answered. An answer may repeat what it was shown.
+func (t *triggering) print(p *printer, s sent) error {
 	a := s.attempt
 	if p.json {
-		return p.Value(newAttemptJSON(s.id, a))
+		return p.Value(t.s.newAttemptJSON(s.id, a, t.o.timeout))
 	}
-	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(string(a.Answer)))}, "\t"))
+	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(t.s.redactor.Redact(string(a.Answer))))}, "\t"))
 }
 
 // many sends the callbacks and prints how they were answered as a whole.
@@ -75,7 +76,7 @@ func (t *triggering) many(ctx context.Context, p *printer) error {
 	refused := statistics.Count() - statistics.Accepted()
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were sent before", cause(context.Cause(ctx)), statistics.Count(), t.o.count)}
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were answered before", cause(context.Cause(ctx)), statistics.Count(), t.o.count)}
 	case refused > 0:
 		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, statistics.Count())}
 	}
@@ -97,9 +98,12 @@ func printStatistics(p *printer, s *deliver.Statistics, took time.Duration) erro
 		}{s.Count(), s.Accepted(), took.Seconds(), rate, milliseconds(s.Percentile(50)), milliseconds(s.Percentile(95)), milliseconds(s.Percentile(99)), nonNil(s.Kinds())})
 	}
 	lines := [][2]string{
-		{"sent", fmt.Sprint(s.Count())}, {"accepted", fmt.Sprint(s.Accepted())}, {"rate", fmt.Sprintf("%.0f/s", rate)},
+		{"sent", fmt.Sprint(s.Count())}, {"accepted", fmt.Sprint(s.Accepted())}, {"rate", formatRate(rate)},
 	}
 	for _, percent := range []float64{50, 95, 99} {
+		if s.Count() == 0 {
+			break
+		}
 		lines = append(lines, [2]string{fmt.Sprintf("p%.0f", percent), fmt.Sprintf("%.1fms", milliseconds(s.Percentile(percent)))})
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.Kinds())) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -146,6 +147,13 @@ var hop = []string{
 	"Content-Length", "Expect",
 }
 
+// IsEndToEnd reports whether a header may be passed on: it is not of a connection, and
+// not Host, of which each target has its own.
+func IsEndToEnd(name string) bool {
+	name = http.CanonicalHeaderKey(name)
+	return name != "Host" && !slices.Contains(hop, name)
+}
+
 // EndToEnd returns the headers that are passed on: without those of the connection on
 // which they came. Host is not among them, since each target has its own.
 func EndToEnd(header http.Header) http.Header {
@@ -155,10 +163,11 @@ func EndToEnd(header http.Header) http.Header {
 			h.Del(strings.TrimSpace(name))
 		}
 	}
-	for _, name := range hop {
-		h.Del(name)
+	for name := range h {
+		if !IsEndToEnd(name) {
+			delete(h, name)
+		}
 	}
-	h.Del("Host")
 	if len(h.Values("User-Agent")) == 0 {
 		h["User-Agent"] = []string{""} // else net/http adds its own
 	}

@@ -120,26 +120,25 @@ func (l *Ledger) ForwardEnded(ctx context.Context, f Forward) error {
 // ForwardListeners returns the names of the listeners at which callbacks wait for the
 // target.
 func (l *Ledger) ForwardListeners(ctx context.Context, target string) (names []string, err error) {
-	return l.texts(ctx, "SELECT DISTINCT listener FROM forwards WHERE target = ? AND state = 'waiting' ORDER BY 1", target)
-}
-
-// ForwardTargets returns the targets for which callbacks wait at the listener.
-func (l *Ledger) ForwardTargets(ctx context.Context, listener string) (targets []string, err error) {
-	return l.texts(ctx, "SELECT DISTINCT target FROM forwards WHERE listener = ? AND state = 'waiting' ORDER BY 1", listener)
-}
-
-func (l *Ledger) texts(ctx context.Context, query, arg string) (list []string, err error) {
-	rows, err := l.read.QueryContext(ctx, query, arg)
+	rows, err := l.read.QueryContext(ctx, "SELECT DISTINCT listener FROM forwards WHERE target = ? AND state = 'waiting' ORDER BY 1", target)
 	if err != nil {
 		return nil, newError(l.path, err)
 	}
 	err = eachRow(rows, func() error {
-		var text string
-		err := rows.Scan(&text)
-		list = append(list, text)
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
 		return err
 	})
-	return list, newError(l.path, err)
+	return names, newError(l.path, err)
+}
+
+// MoveForward gives a callback another target.
+func (l *Ledger) MoveForward(ctx context.Context, f Forward, target string) error {
+	return l.writer.put(ctx, &write{do: func(tx transaction) error {
+		_, err := tx.exec("UPDATE OR REPLACE forwards SET target = ? WHERE seq = ? AND target = ?", target, f.Seq, f.Target)
+		return err
+	}})
 }
 
 // TakeOver gives the callbacks that wait for the target at one listener, which must

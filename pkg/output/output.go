@@ -50,10 +50,14 @@ func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
 
 // Text prints text and, where it does not end with one, a newline. On a
 // terminal its control characters are made visible.
-func (p *Printer) Text(text string) error {
+func (p *Printer) Text(text string) error { return p.Led("", text) }
+
+// Led is Text behind a lead, which goes out as it is: it may be coloured.
+func (p *Printer) Led(lead, text string) error {
 	if p.terminal {
 		text = term.Visible(text)
 	}
+	text = lead + text
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
