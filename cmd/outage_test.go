@@ -36,6 +36,9 @@ type target struct {
 	address string
 	server  *http.Server
 
+	slow  time.Duration // before each answer
+	began func()        // is called when a callback has come; nil: nothing is
+
 	mu    sync.Mutex
 	taken map[string][]string // bodies by request ID
 	count int
@@ -62,6 +65,10 @@ func (t *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || parseErr != nil || secret != "outage-s3cret" || r.Header.Get("X-Token") != "outage-t0ken" || r.Header.Get("X-Extra") != "yes" {
 		t.t.Errorf("%v, %v: %v %s", err, parseErr, r.Header, body)
 	}
+	if t.began != nil {
+		t.began()
+	}
+	time.Sleep(t.slow)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.count++
@@ -192,5 +199,29 @@ func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
 	defer to.mu.Unlock()
 	if diff := cmp.Diff(sent, to.taken); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Ending listen waits for the answer that is under way, so that the next one does not
+// pass the callback on again.
+func TestEndingWaitsForTheAnswerOfASlowTarget(t *testing.T) {
+	dir, to := t.TempDir(), newTarget(t)
+	to.slow = 2 * time.Second
+	began := make(chan struct{})
+	to.began = sync.OnceFunc(func() { close(began) })
+	to.up()
+	address := "http://" + to.address + "/hook"
+	l := startOutageListen(t, dir, address)
+	l.send(`{"requestId":"req_1","status":"success","completedAt":"2026-01-02T03:04:05Z","secret":"outage-s3cret"}`)
+	<-began
+	l.end(syscall.SIGINT)
+	if !strings.Contains(l.stderr.String(), "waiting for what is under way to "+address) {
+		t.Errorf("stderr %s", l.stderr.String())
+	}
+	startOutageListen(t, dir, address).end(syscall.SIGINT)
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	if to.count != 1 {
+		t.Errorf("it was passed on %d times", to.count)
 	}
 }
