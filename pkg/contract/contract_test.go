@@ -357,7 +357,9 @@ func through(t *testing.T, e *endpoint, scheme string, status int) {
 		}
 		up, err := net.Dial("tcp", e.server.Listener.Addr().String())
 		if err != nil {
-			t.Error(err)
+			// A connection that was no longer needed when it was asked for may
+			// come after the endpoint's end.
+			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
 		defer up.Close()
