@@ -141,6 +141,9 @@ func (t *forwarding) begin(l *ledger.Ledger, hard context.Context, stop <-chan s
 	t.ledger, t.hard, t.sender.Stop = l, hard, stop
 }
 
+// workers implements onwardTarget.
+func (t *forwarding) workers() int { return deliver.DefaultWorkers }
+
 // patience implements onwardTarget: to cut an attempt off would have it sent twice.
 func (t *forwarding) patience() time.Duration { return t.sender.Timeout + closeLimit }
 

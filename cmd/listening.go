@@ -91,11 +91,7 @@ func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxB
 // passOn begins to pass callbacks on to the targets.
 func (l *listening) passOn(ctx context.Context, targets []onwardTarget) error {
 	for _, t := range targets {
-		workers := 0
-		if l.silent && t.name() == targets[len(targets)-1].name() {
-			workers = 1
-		}
-		o, err := l.s.startOnward(ctx, l.ledger, l.registration.Name(), t, workers, l.fail)
+		o, err := l.s.startOnward(ctx, l.ledger, l.registration.Name(), t, l.fail)
 		if err != nil {
 			l.onward.close(ctx, false)
 			return err

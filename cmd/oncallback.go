@@ -57,6 +57,9 @@ func (c *onCallback) begin(l *ledger.Ledger, hard context.Context, stop <-chan s
 	c.ledger, c.hard, c.stop = l, hard, stop
 }
 
+// workers implements onwardTarget: one command runs at a time.
+func (c *onCallback) workers() int { return 1 }
+
 // patience implements onwardTarget.
 func (c *onCallback) patience() time.Duration { return closeLimit }
 

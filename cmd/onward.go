@@ -22,6 +22,8 @@ type onwardTarget interface {
 	// begin comes before the first hand. The end of hard ends what is under way; once
 	// stop is closed nothing more is begun.
 	begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{})
+	// workers is how many callbacks are passed on at once.
+	workers() int
 	// patience is how long what is under way may take to its end.
 	patience() time.Duration
 	// hand passes a callback on, and returns how that has ended, or the same when it
@@ -50,7 +52,7 @@ type onward struct {
 
 // startOnward begins with what waits from earlier. fault is told of an error that
 // ends it.
-func (s *session) startOnward(ctx context.Context, l *ledger.Ledger, listener string, t onwardTarget, workers int, fault func(error)) (*onward, error) {
+func (s *session) startOnward(ctx context.Context, l *ledger.Ledger, listener string, t onwardTarget, fault func(error)) (*onward, error) {
 	o := &onward{
 		s: s, ledger: l, listener: listener, target: t,
 		stop: make(chan struct{}), drain: make(chan struct{}), ended: make(chan struct{}),
@@ -67,7 +69,7 @@ func (s *session) startOnward(ctx context.Context, l *ledger.Ledger, listener st
 	}
 	o.hard, o.kill = context.WithCancel(context.Background())
 	t.begin(l, o.hard, o.stop)
-	o.forwarder = deliver.NewForwarder(o, workers, o.pass)
+	o.forwarder = deliver.NewForwarder(o, t.workers(), o.pass)
 	running, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-o.stop

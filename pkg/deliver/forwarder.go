@@ -31,7 +31,7 @@ const (
 // the other, in the order in which they came.
 type Forwarder struct {
 	Queue   Queue
-	Workers int // at once; 0: DefaultWorkers
+	Workers int // at once
 
 	// Pass passes a callback on and returns when no more is to be done about it. Its
 	// error ends the Forwarder: ErrStopped is that the callback still waits, so that
@@ -47,11 +47,9 @@ type Forwarder struct {
 	failed error
 }
 
-// NewForwarder returns a Forwarder for what is in the queue, and comes into it.
+// NewForwarder returns a Forwarder for what is in the queue, and comes into it, with so
+// many workers, of which DefaultWorkers are enough for an endpoint.
 func NewForwarder(queue Queue, workers int, pass func(Waiting) error) *Forwarder {
-	if workers == 0 {
-		workers = DefaultWorkers
-	}
 	return &Forwarder{Queue: queue, Workers: workers, Pass: pass, wake: make(chan struct{}, 1), more: true, busy: map[string]bool{}}
 }
 

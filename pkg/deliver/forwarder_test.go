@@ -103,7 +103,7 @@ func TestOneAfterTheOtherWithOneWorker(t *testing.T) {
 func TestWhatComesLaterIsPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
-		f := NewForwarder(&l, 0, l.pass)
+		f := NewForwarder(&l, DefaultWorkers, l.pass)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- f.Run(ctx, nil) }()
