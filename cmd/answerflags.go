@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -43,14 +43,14 @@ func (a *answerFlags) check() error {
 }
 
 // endpoint says how to open an endpoint, nil for not at all.
-func (a *answerFlags) endpoint(s *session) (*tunnel.Config, error) {
+func (a *answerFlags) endpoint(inv *invocation) (*tunnel.Config, error) {
 	switch {
 	case a.via == "poll":
 		return nil, nil
 	case a.sandbox && !a.catch.own():
-		return &tunnel.Config{Loopback: true, PathPrefix: inbox.Prefix}, nil
+		return &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, nil
 	}
-	t, ok, err := s.endpointConfig(&a.catch, a.via == "callback")
+	t, ok, err := inv.endpointConfig(&a.catch, a.via == "callback")
 	switch {
 	case err != nil:
 		return nil, err
@@ -60,16 +60,16 @@ func (a *answerFlags) endpoint(s *session) (*tunnel.Config, error) {
 		return nil, &exitError{code: codeEndpoint, text: "there is no way to open a callback endpoint: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN, or give an address of your own: --public-url URL --addr HOST:PORT"}
 	}
-	s.talk.Info("polling", fmt.Sprintf("no ngrok authtoken, so no callback endpoint: polling every %s", s.duration(config.PollInterval)))
+	inv.talk.Info("polling", fmt.Sprintf("no ngrok authtoken, so no callback endpoint: polling every %s", inv.duration(config.PollInterval)))
 	return nil, nil
 }
 
 // cloud returns the API to run against: the sandbox, or the one of the settings.
-func (a *answerFlags) cloud(ctx context.Context, s *session) (*cloud, func(), error) {
+func (a *answerFlags) cloud(ctx context.Context, inv *invocation) (*cloud, func(), error) {
 	if a.sandbox {
-		return s.startSandbox(ctx, a.rules)
+		return inv.startSandbox(ctx, a.rules)
 	}
-	c, err := s.cloud()
+	c, err := inv.cloud()
 	return c, func() {}, err
 }
 

@@ -79,15 +79,15 @@ func Main(build Build) int {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start = time.Now()
-	s := &session{app: a, redactor: secret.NewRedactor(a.Stderr)}
-	s.talk = s.newTalk()
-	root := newRoot(s, wanted(a.Args))
+	inv := &invocation{app: a, redactor: secret.NewRedactor(a.Stderr)}
+	inv.talk = inv.newTalk()
+	root := newRoot(inv, wanted(a.Args))
 	// What is wrong with a flag is said as the global flags ask for, wherever
 	// these stand.
-	s.scanGlobals()
+	inv.scanGlobals()
 	defer func() {
 		if fault := recover(); fault != nil {
-			s.talk.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
+			inv.talk.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
 				"please report it, with the lines above: https://github.com/narada-cli/narada/issues")
 			code = codeUnexpected
 		}
@@ -98,7 +98,7 @@ func (a *App) Run(ctx context.Context) (code int) {
 	out := &helpWriter{w: a.Stdout}
 	root.SetOut(out)
 	root.SetErr(a.Stderr)
-	return s.exit(ctx, errors.Join(root.ExecuteContext(ctx), out.err))
+	return inv.exit(ctx, errors.Join(root.ExecuteContext(ctx), out.err))
 }
 
 // helpWriter remembers that help, which cobra writes, could not be written.

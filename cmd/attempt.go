@@ -18,8 +18,8 @@ type attemptJSON struct {
 	Error      *string `json:"error"`
 }
 
-func (s *session) newAttemptJSON(id string, a deliver.Attempt, timeout time.Duration) attemptJSON {
-	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(s.redactor.Redact(string(a.Answer)))}
+func (inv *invocation) newAttemptJSON(id string, a deliver.Attempt, timeout time.Duration) attemptJSON {
+	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(inv.redactor.Redact(string(a.Answer)))}
 	if a.StatusCode != 0 {
 		j.StatusCode = &a.StatusCode
 	}

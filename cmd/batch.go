@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newBatch(s *session) *cobra.Command {
+func newBatch(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batch",
 		Short: "Run many prompts, one answer each",
@@ -13,6 +13,6 @@ however that was, goes on when the same command is given again.`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBatchRun(s), newBatchList(s), newBatchShow(s), newBatchResults(s))
+	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
 	return cmd
 }

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
 // batchBook is the ledger as a batch sees it.
 type batchBook struct {
-	ledger *ledger.Ledger
+	ledger *sqlite.Store
 	number int64 // the batch's
 }
 
@@ -30,18 +31,18 @@ func (b *batchBook) Look(ctx context.Context, keys []batch.Key) (map[batch.Key]b
 }
 
 // batchState is how a line stands whose task is that.
-func batchState(i ledger.ItemTask) batch.State {
+func batchState(i store.ItemTask) batch.State {
 	t := i.Task
 	s := batch.State{
-		Task: t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath(),
+		Task: t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath,
 		Noted: misfitOf(i.Misfit), Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:
 		s.Phase = batch.Pruned
-	case t.Status == ledger.StatusRefused && t.Failure == "":
+	case t.Status == store.StatusRefused && t.Failure == "":
 		s.Phase = batch.New
-	case t.Status == ledger.StatusRefused:
+	case t.Status == store.StatusRefused:
 		s.Phase = batch.Refused
 	case !t.Open():
 		s.Phase = batch.Finished

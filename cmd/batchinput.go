@@ -15,14 +15,14 @@ type batchInput struct {
 }
 
 // openBatchInput opens the file; what cannot be read twice is copied first.
-func (s *session) openBatchInput(path string) (*batchInput, error) {
+func (inv *invocation) openBatchInput(path string) (*batchInput, error) {
 	in := &batchInput{name: path}
 	var from io.Reader
 	if path == "-" {
-		if s.app.StdinTerminal {
+		if inv.app.StdinTerminal {
 			return nil, usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
 		}
-		r, err := s.source.TakeStdin()
+		r, err := inv.source.TakeStdin()
 		if err != nil {
 			return nil, usageError("", "%v", err)
 		}

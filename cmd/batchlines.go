@@ -13,22 +13,22 @@ import (
 
 // plan makes what all tasks have in common.
 func (b *batchRun) plan() error {
-	file, err := b.s.taskFile(&b.o.task)
+	file, err := b.inv.taskFile(&b.o.task)
 	if err != nil {
 		return err
 	}
-	spec, err := b.s.spec(&b.o.task, task.Spec{OwnCallback: true, AnyWindow: b.o.answer.sandbox || len(b.o.windows) > 0}, file)
+	spec, err := b.inv.spec(&b.o.task, task.Spec{OwnCallback: true, AnyWindow: b.o.answer.sandbox || len(b.o.windows) > 0}, file)
 	if err != nil {
 		return err
 	}
 	if len(b.o.windows) > 0 {
 		spec.Window = "" // of the settings
 	}
-	if b.template, err = spec.Template(&b.s.source); err != nil {
+	if b.template, err = spec.Template(&b.inv.source); err != nil {
 		return err
 	}
-	b.s.redactor.Hide(b.template.Plan.Secrets...)
-	b.s.warn(b.template.Plan.Warnings)
+	b.inv.redactor.Hide(b.template.Plan.Secrets...)
+	b.inv.warn(b.template.Plan.Warnings)
 	return nil
 }
 
@@ -82,7 +82,7 @@ func (b *batchRun) checkAll(ctx context.Context) (places []linePlace, err error)
 	bad, warned := 0, 0
 	wrong := func(e *batch.LineError) {
 		bad++
-		b.s.talk.Text("line", e.Error())
+		b.inv.talk.Text("line", e.Error())
 	}
 	for l, err := range b.lines() {
 		if ctx.Err() != nil {
@@ -102,15 +102,15 @@ func (b *batchRun) checkAll(ctx context.Context) (places []linePlace, err error)
 		}
 		for _, w := range plan.Warnings {
 			if warned++; warned <= mostLineWarnings {
-				b.s.talk.Warn("task", fmt.Sprintf("line %d: %s", l.Number, w))
+				b.inv.talk.Warn("task", fmt.Sprintf("line %d: %s", l.Number, w))
 			}
 		}
 		b.total++
 		places = append(places, linePlace{l.Key, l.Sum, l.Number})
-		b.s.redactor.Hide(plan.Secrets...)
+		b.inv.redactor.Hide(plan.Secrets...)
 	}
 	if warned > mostLineWarnings {
-		b.s.talk.Warn("task", fmt.Sprintf("there are %d further warnings", warned-mostLineWarnings))
+		b.inv.talk.Warn("task", fmt.Sprintf("there are %d further warnings", warned-mostLineWarnings))
 	}
 	switch {
 	case bad > 0:
@@ -123,7 +123,7 @@ func (b *batchRun) checkAll(ctx context.Context) (places []linePlace, err error)
 
 // preview prints the requests, and sends nothing.
 func (b *batchRun) preview(ctx context.Context, out *batchResults) error {
-	b.s.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+	b.inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
 	if err := out.begin(); err != nil {
 		return err
 	}

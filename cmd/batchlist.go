@@ -12,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-func newBatchList(s *session) *cobra.Command {
+func newBatchList(inv *invocation) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -29,10 +30,10 @@ has the same fields, with tabs between them; with -o json it is an object.`,
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runBatchList(cmd.Context(), s, out)
+			return runBatchList(cmd.Context(), inv, out)
 		},
 	}
 	out.add(cmd)
@@ -50,7 +51,7 @@ type batchJSON struct {
 	Counts  map[narada.Status]int `json:"counts"`
 }
 
-func newBatchJSON(b ledger.Batch, t ledger.Tally) batchJSON {
+func newBatchJSON(b store.Batch, t store.Tally) batchJSON {
 	counts := map[narada.Status]int{}
 	for status, n := range t {
 		if status == "" {
@@ -69,26 +70,26 @@ func countsText(counts map[narada.Status]int) string {
 	return strings.Join(list, ", ")
 }
 
-func runBatchList(ctx context.Context, s *session, out outputFlags) error {
-	p, err := s.printer(ctx, out)
+func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
+	p, err := inv.printer(ctx, out)
 	if err != nil {
 		return err
 	}
-	l, err := s.existingLedger(ctx)
+	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return s.nothingKept(err)
+		return inv.nothingKept(err)
 	}
-	defer s.closeLedger(l)
+	defer inv.closeLedger(l)
 	rows := [][]string{{"NAME", "AGE", "SENT", "STATUS", "INPUT"}}
-	err = l.Batches(ctx, func(b ledger.Batch, t ledger.Tally) error {
+	err = l.Batches(ctx, func(b store.Batch, t store.Tally) error {
 		j := newBatchJSON(b, t)
 		if p.json {
 			rows = append(rows, nil)
 			return p.Value(j)
 		}
-		row := []string{b.Name, formatAge(s.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", j.Sent, j.Lines), dash(countsText(j.Counts)), term.OneLine(b.Input)}
+		row := []string{b.Name, formatAge(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", j.Sent, j.Lines), dash(countsText(j.Counts)), term.OneLine(b.Input)}
 		rows = append(rows, row)
-		if s.app.StdoutTerminal {
+		if inv.app.StdoutTerminal {
 			return nil
 		}
 		return p.Text(strings.Join(row, "\t"))
@@ -97,14 +98,14 @@ func runBatchList(ctx context.Context, s *session, out outputFlags) error {
 	case err != nil:
 		return err
 	case len(rows) == 1:
-		s.talk.Info("batch", "there are no batches")
-	case s.app.StdoutTerminal && !p.json:
-		return p.Text(table(rows, s.stdoutWidth()))
+		inv.talk.Info("batch", "there are no batches")
+	case inv.app.StdoutTerminal && !p.json:
+		return p.Text(table(rows, inv.stdoutWidth()))
 	}
 	return nil
 }
 
-func newBatchShow(s *session) *cobra.Command {
+func newBatchShow(inv *invocation) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "show NAME",
@@ -113,12 +114,12 @@ func newBatchShow(s *session) *cobra.Command {
 status, request ID, and why. With -o json it is one object.`,
 		Example:           `  narada batch show companies`,
 		Args:              oneBatch,
-		ValidArgsFunction: s.completeBatch,
+		ValidArgsFunction: inv.completeBatch,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runBatchShow(cmd.Context(), s, out, args[0])
+			return runBatchShow(cmd.Context(), inv, out, args[0])
 		},
 	}
 	out.add(cmd)
@@ -133,16 +134,16 @@ func oneBatch(_ *cobra.Command, args []string) error {
 }
 
 // completeBatch completes the names of batches.
-func (s *session) completeBatch(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	if len(args) > 0 || s.load(cmd) != nil {
+func (inv *invocation) completeBatch(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) > 0 || inv.load(cmd) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	l, err := s.existingLedger(cmd.Context())
+	l, err := inv.existingLedger(cmd.Context())
 	if l == nil || err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	defer s.closeLedger(l)
-	_ = l.Batches(cmd.Context(), func(b ledger.Batch, _ ledger.Tally) error {
+	defer inv.closeLedger(l)
+	_ = l.Batches(cmd.Context(), func(b store.Batch, _ store.Tally) error {
 		names = append(names, b.Name)
 		return nil
 	})
@@ -150,21 +151,21 @@ func (s *session) completeBatch(cmd *cobra.Command, args []string, _ string) (na
 }
 
 // namedBatch finds a batch.
-func (s *session) namedBatch(ctx context.Context, name string) (*ledger.Ledger, ledger.Batch, error) {
-	l, err := s.existingLedger(ctx)
+func (inv *invocation) namedBatch(ctx context.Context, name string) (*sqlite.Store, store.Batch, error) {
+	l, err := inv.existingLedger(ctx)
 	if err != nil {
-		return nil, ledger.Batch{}, err
+		return nil, store.Batch{}, err
 	}
 	none := usageError("narada batch list lists them", "there is no batch %q", name)
 	if l == nil {
-		return nil, ledger.Batch{}, none
+		return nil, store.Batch{}, none
 	}
 	b, ok, err := l.Batch(ctx, name)
 	if err == nil && !ok {
 		err = none
 	}
 	if err != nil {
-		s.closeLedger(l)
+		inv.closeLedger(l)
 		return nil, b, err
 	}
 	return l, b, nil
@@ -181,9 +182,9 @@ type failedJSON struct {
 }
 
 // keptOutcome is how a line came out, as the ledger has it, without its result.
-func keptOutcome(i ledger.ItemTask) batch.Outcome {
+func keptOutcome(i store.ItemTask) batch.Outcome {
 	o := batch.Outcome{Line: batch.Line{Number: i.Line, ID: i.ID}, State: batchState(i)}
-	if i.Line == ledger.GoneLine {
+	if i.Line == store.GoneLine {
 		o.Line.Number = 0
 	}
 	if o.Phase == batch.Finished {
@@ -192,19 +193,19 @@ func keptOutcome(i ledger.ItemTask) batch.Outcome {
 	return o
 }
 
-func runBatchShow(ctx context.Context, s *session, out outputFlags, name string) error {
-	p, err := s.printer(ctx, out)
+func runBatchShow(ctx context.Context, inv *invocation, out outputFlags, name string) error {
+	p, err := inv.printer(ctx, out)
 	if err != nil {
 		return err
 	}
-	l, b, err := s.namedBatch(ctx, name)
+	l, b, err := inv.namedBatch(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(l)
+	defer inv.closeLedger(l)
 	var failed []failedJSON
 	var lines []string
-	err = l.EachItem(ctx, b.Number, func(i ledger.ItemTask) error {
+	err = l.EachItem(ctx, b.Number, func(i store.ItemTask) error {
 		o := keptOutcome(i)
 		if o.Succeeded() {
 			return nil
@@ -236,7 +237,7 @@ func runBatchShow(ctx context.Context, s *session, out outputFlags, name string)
 	return p.Text(text.String())
 }
 
-func newBatchResults(s *session) *cobra.Command {
+func newBatchResults(inv *invocation) *cobra.Command {
 	var jq string
 	cmd := &cobra.Command{
 		Use:   "results NAME",
@@ -246,31 +247,31 @@ have ended, in the order of the input as it was when the batch was run last; tho
 that are no longer in it come last, with null as their line. Nothing is asked of the
 cloud.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
-		Args:    oneBatch, ValidArgsFunction: s.completeBatch,
+		Args:    oneBatch, ValidArgsFunction: inv.completeBatch,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runBatchResults(cmd.Context(), s, jq, args[0])
+			return runBatchResults(cmd.Context(), inv, jq, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&jq, "jq", "", "print what the jq `expression` makes of each result; strings come out raw")
 	return cmd
 }
 
-func runBatchResults(ctx context.Context, s *session, jq, name string) error {
-	p, err := s.printer(ctx, outputFlags{format: "json", jq: jq})
+func runBatchResults(ctx context.Context, inv *invocation, jq, name string) error {
+	p, err := inv.printer(ctx, outputFlags{format: "json", jq: jq})
 	if err != nil {
 		return err
 	}
-	l, b, err := s.namedBatch(ctx, name)
+	l, b, err := inv.namedBatch(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(l)
+	defer inv.closeLedger(l)
 	book := &batchBook{ledger: l, number: b.Number}
 	open := 0
-	err = l.EachItem(ctx, b.Number, func(i ledger.ItemTask) error {
+	err = l.EachItem(ctx, b.Number, func(i store.ItemTask) error {
 		o := keptOutcome(i)
 		switch o.Phase {
 		case batch.New:
@@ -294,7 +295,7 @@ func runBatchResults(ctx context.Context, s *session, jq, name string) error {
 		err = context.Cause(ctx)
 	}
 	if open > 0 && err == nil {
-		s.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
+		inv.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
 	}
 	return err
 }

@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
 // stateDir is where the batch is kept: a sandbox's goes with it.
 func (b *batchRun) stateDir() (dir string, remove func(), err error) {
 	if !b.o.answer.sandbox {
-		dir, err = b.s.stateDir()
+		dir, err = b.inv.stateDir()
 		return dir, func() {}, err
 	}
 	dir, err = os.MkdirTemp("", "narada-batch-")
@@ -26,7 +27,7 @@ func (b *batchRun) stateDir() (dir string, remove func(), err error) {
 
 // place finds the batch in the ledger, or makes its place there. earlier reports
 // whether it was there.
-func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBook, c *cloud, places []linePlace) (earlier bool, err error) {
+func (b *batchRun) place(ctx context.Context, kept *sqlite.Store, book *batchBook, c *cloud, places []linePlace) (earlier bool, err error) {
 	was, earlier, err := kept.Batch(ctx, b.name)
 	if err != nil {
 		return false, err
@@ -35,7 +36,7 @@ func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBo
 	if abs, err := filepath.Abs(input); err == nil && input != "-" {
 		input = abs
 	}
-	is := ledger.Batch{Number: was.Number, Name: b.name, BegunAt: b.s.app.start, Input: input, Cloud: c.baseURL.String(), Lines: b.total}
+	is := store.Batch{Number: was.Number, Name: b.name, BegunAt: b.inv.app.start, Input: input, Cloud: c.baseURL.String(), Lines: b.total}
 	if earlier {
 		if was.Cloud != is.Cloud {
 			return false, usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", b.name, was.Cloud, is.Cloud)
@@ -49,17 +50,17 @@ func (b *batchRun) place(ctx context.Context, kept *ledger.Ledger, book *batchBo
 }
 
 // compare notices an input that has changed since the batch was run last.
-func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.Batch, input string, places []linePlace) error {
+func (b *batchRun) compare(ctx context.Context, kept *sqlite.Store, was store.Batch, input string, places []linePlace) error {
 	tally, err := kept.Tally(ctx, was.Number)
 	if err != nil {
 		return err
 	}
 	sent := tally.Sent()
 	keys := make([][]byte, len(places))
-	items := make([]ledger.Item, len(places))
+	items := make([]store.Item, len(places))
 	for i := range places {
 		keys[i] = places[i].key[:]
-		items[i] = ledger.Item{Key: keys[i], Line: places[i].number}
+		items[i] = store.Item{Key: keys[i], Line: places[i].number}
 		if places[i].sum != (batch.Key{}) {
 			items[i].Content = places[i].sum[:]
 		}
@@ -83,22 +84,22 @@ func (b *batchRun) compare(ctx context.Context, kept *ledger.Ledger, was ledger.
 }
 
 // sayWhatChanged says how the input differs from that of the last run.
-func (b *batchRun) sayWhatChanged(was ledger.Batch, changed, gone int) {
+func (b *batchRun) sayWhatChanged(was store.Batch, changed, gone int) {
 	if gone > 0 {
-		b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
+		b.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
 			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), shellQuote(b.name)))
 	} else if was.Lines != b.total {
-		b.s.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
+		b.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
 	}
 	if changed == 0 {
 		return
 	}
-	b.s.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
+	b.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
 		changed, plural(changed != 1), verb(changed, "has", "have"), verb(changed, "it", "them"), verb(changed, "it was", "they were"), verb(changed, "it is", "they are")))
 }
 
 // lockBatch keeps other processes from the batch.
-func (s *session) lockBatch(dir, name string) (unlock func(), err error) {
+func (inv *invocation) lockBatch(dir, name string) (unlock func(), err error) {
 	unlock, err = batch.Lock(dir, name)
 	if taken, ok := errors.AsType[*batch.TakenError](err); ok {
 		return nil, usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", taken)

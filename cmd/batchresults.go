@@ -36,15 +36,15 @@ type batchResults struct {
 
 // newResults finds what is wrong with --results and --jq before anything is sent.
 func (b *batchRun) newResults(ctx context.Context, input string) (*batchResults, error) {
-	r := &batchResults{path: b.o.results, stdout: b.s.app.Stdout, kept: !b.o.answer.sandbox}
+	r := &batchResults{path: b.o.results, stdout: b.inv.app.Stdout, kept: !b.o.answer.sandbox}
 	if b.o.jq != "" {
 		var err error
 		if r.jq, err = output.ParseQuery(ctx, b.o.jq); err != nil {
 			return nil, usageError("", "--jq: %v", err)
 		}
 	}
-	if b.s.app.StdoutTerminal {
-		r.stdout = b.s.talk.Over(r.stdout)
+	if b.inv.app.StdoutTerminal {
+		r.stdout = b.inv.talk.Over(r.stdout)
 	}
 	if r.path == "" {
 		return r, nil
@@ -54,7 +54,7 @@ func (b *batchRun) newResults(ctx context.Context, input string) (*batchResults,
 	if err == nil && info.IsDir() {
 		return nil, usageError("", "--results: %s is a folder", r.path)
 	}
-	if from, inputErr := b.s.statInput(input); err == nil && inputErr == nil && os.SameFile(info, from) && info.Mode().IsRegular() {
+	if from, inputErr := b.inv.statInput(input); err == nil && inputErr == nil && os.SameFile(info, from) && info.Mode().IsRegular() {
 		return nil, usageError("", "--results: %s is the input", r.path)
 	}
 	if info, err = os.Stat(filepath.Dir(r.path)); err != nil {
@@ -81,11 +81,11 @@ func linkTarget(path string) string {
 }
 
 // statInput describes the input's file: for -, what stdin was redirected from.
-func (s *session) statInput(path string) (os.FileInfo, error) {
+func (inv *invocation) statInput(path string) (os.FileInfo, error) {
 	if path != "-" {
 		return os.Stat(path)
 	}
-	if stdin, ok := s.app.Stdin.(*endingReader); ok {
+	if stdin, ok := inv.app.Stdin.(*endingReader); ok {
 		if f, ok := stdin.r.(*os.File); ok {
 			return f.Stat()
 		}

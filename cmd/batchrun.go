@@ -14,7 +14,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -37,7 +37,7 @@ type batchRunOptions struct {
 	maxCredits    float64
 }
 
-func newBatchRun(s *session) *cobra.Command {
+func newBatchRun(inv *invocation) *cobra.Command {
 	var o batchRunOptions
 	cmd := &cobra.Command{
 		Use:   "run FILE",
@@ -77,10 +77,10 @@ stopped by a limit before the end.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runBatch(cmd.Context(), s, &o, args[0])
+			return runBatch(cmd.Context(), inv, &o, args[0])
 		},
 	}
 	o.task.addDefaults(cmd)
@@ -165,7 +165,7 @@ const (
 
 // batchRun is a batch run command under way.
 type batchRun struct {
-	s        *session
+	inv      *invocation
 	o        *batchRunOptions
 	source   *batchInput
 	input    batch.Input
@@ -174,12 +174,12 @@ type batchRun struct {
 	total    int
 }
 
-func runBatch(ctx context.Context, s *session, o *batchRunOptions, path string) error {
+func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path string) error {
 	rate, err := o.check()
 	if err != nil {
 		return err
 	}
-	b := &batchRun{s: s, o: o}
+	b := &batchRun{inv: inv, o: o}
 	out, err := b.newResults(ctx, path)
 	if err != nil {
 		return err
@@ -227,20 +227,20 @@ func (b *batchRun) open(path string) (err error) {
 	if b.name = b.o.name; b.name == "" {
 		b.name = batch.NameOf(path)
 	}
-	b.source, err = b.s.openBatchInput(path)
+	b.source, err = b.inv.openBatchInput(path)
 	return err
 }
 
 // run runs the batch: its place in the ledger, the endpoint, the uploads, the
 // tasks.
 func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace, places []linePlace) (err error) {
-	s := b.s
-	cloud, stop, err := b.o.answer.cloud(ctx, s)
+	inv := b.inv
+	cloud, stop, err := b.o.answer.cloud(ctx, inv)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	endpoint, err := b.o.answer.endpoint(s)
+	endpoint, err := b.o.answer.endpoint(inv)
 	if err != nil {
 		return err
 	}
@@ -252,34 +252,34 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 		return err
 	}
 	defer removeDir()
-	unlock, err := s.lockBatch(dir, b.name)
+	unlock, err := inv.lockBatch(dir, b.name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	kept, err := ledger.Open(ctx, dir, ledger.Options{})
+	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(kept)
+	defer inv.closeLedger(kept)
 	book := &batchBook{ledger: kept}
 	earlier, err := b.place(ctx, kept, book, cloud, places)
 	if err != nil {
 		return err
 	}
-	r := newRunning(s, cloud, kept)
+	r := newRunning(inv, cloud, kept)
 	r.many = true
 	defer r.close()
 	if err := r.open(ctx, endpoint, b.o.answer.via); err != nil {
 		return err
 	}
-	if err := s.upload(ctx, cloud, b.template.Plan); err != nil {
+	if err := inv.upload(ctx, cloud, b.template.Plan); err != nil {
 		return err
 	}
 	if err := out.begin(); err != nil {
 		return err
 	}
-	sender := &batchSender{s: s, running: r, batch: book.number, pace: pace, timeout: s.duration(config.Timeout)}
+	sender := &batchSender{inv: inv, running: r, batch: book.number, pace: pace, timeout: inv.duration(config.Timeout)}
 	r.runner.Dispatch, r.runner.Again = sender.dispatch(r.runner.Dispatch), func(ctx context.Context) error { return pace.Wait(ctx, nil) }
 	defer debug.SetGCPercent(debug.SetGCPercent(batchGC))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(batchMemory))
@@ -299,8 +299,8 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 
 // finish sends what is to be sent, and says how it went.
 func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run, earlier bool) error {
-	s := b.s
-	wish := s.app.patience.wish()
+	inv := b.inv
+	wish := inv.app.patience.wish()
 	done := make(chan struct{})
 	watching := make(chan struct{})
 	go func() {
@@ -308,21 +308,21 @@ func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run
 		select {
 		case <-wish:
 			t := run.Tally()
-			s.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, verb(t.InFlight, "is", "are")))
+			inv.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, verb(t.InFlight, "is", "are")))
 			run.Stop(&signalError{os.Interrupt})
 		case <-done:
 		}
 	}()
 	err := run.Recover(ctx, b.lines())
 	if earlier {
-		s.talk.Info("resuming", resumingLine(run.Tally()))
+		inv.talk.Info("resuming", resumingLine(run.Tally()))
 	}
 	recovered := err == nil
 	if err == nil && !(b.o.ordered && run.Tally().Earlier > 0) {
 		err = out.publish()
 	}
 	if err == nil {
-		shown := s.talk.Show("batch", "running "+b.name, &batchMeter{run: run})
+		shown := inv.talk.Show("batch", "running "+b.name, &batchMeter{run: run})
 		err = run.Send(ctx, b.lines())
 		shown()
 	}

@@ -4,24 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // batchSender is the cloud as a batch sees it.
 type batchSender struct {
-	s       *session
+	inv     *invocation
 	running *running
 	batch   int64 // its number in the ledger
 	pace    *batch.Pace
@@ -62,7 +62,7 @@ func (b *batchSender) Send(ctx context.Context, l *batch.Line, p *task.Plan, win
 // begin gives the task a ticket and a place in the ledger. Without either it is not
 // sent.
 func (b *batchSender) begin(l *batch.Line, p *task.Plan, window string, sent func()) *lineTask {
-	t := &lineTask{s: b.s, line: l, sent: sent, outcome: &batch.Outcome{Line: *l, State: batch.State{Window: window}}}
+	t := &lineTask{inv: b.inv, line: l, sent: sent, outcome: &batch.Outcome{Line: *l, State: batch.State{Window: window}}}
 	if window != "" {
 		p.Request.BrowserWindowID = window
 	}
@@ -87,18 +87,18 @@ func (b *batchSender) intend(l *batch.Line, p *task.Plan, ticket webhook.Ticket)
 	if err != nil {
 		return nil, err
 	}
-	item := ledger.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID}
+	item := store.Item{Batch: b.batch, Key: l.Key[:], Line: l.Number, ID: l.ID}
 	if l.ID != "" {
 		item.Content = l.Sum[:]
 	}
-	numbers, err := b.running.ledger.Intend(context.Background(), []ledger.Intent{{
+	numbers, err := b.running.ledger.Intend(context.Background(), []store.Intent{{
 		Source: "batch", Cloud: b.running.cloud.baseURL.String(), Prompt: p.Prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
 		Item: item,
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return &record{s: b.s, ledger: b.running.ledger, number: numbers[0]}, nil
+	return &record{inv: b.inv, ledger: b.running.ledger, number: numbers[0]}, nil
 }
 
 func finished(o *batch.Outcome, r *narada.Result) *batch.Outcome {
@@ -112,7 +112,7 @@ var refusals = []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequ
 // unanswered is how a line stands whose task has no answer.
 func (b *batchSender) unanswered(t *lineTask, err error) *batch.Outcome {
 	o := t.outcome
-	unfinished, waited := errors.AsType[*runner.UnfinishedError](err)
+	unfinished, waited := errors.AsType[*await.UnfinishedError](err)
 	dispatch, notSent := errors.AsType[*narada.DispatchError](err)
 	api, answered := errors.AsType[*narada.APIError](err)
 	switch {
@@ -132,7 +132,7 @@ func (b *batchSender) unanswered(t *lineTask, err error) *batch.Outcome {
 	default: // nothing was accepted
 		o.Phase, o.Err = batch.New, err
 		_, interrupted := errors.AsType[*signalError](err)
-		_, noTime := errors.AsType[*runner.NoTimeError](err)
+		_, noTime := errors.AsType[*await.NoTimeError](err)
 		o.Fatal = !interrupted && !noTime && !errors.Is(err, errTimeLimit)
 		t.record.refused()
 	}
@@ -144,7 +144,7 @@ func (b *batchSender) unanswered(t *lineTask, err error) *batch.Outcome {
 func (b *batchSender) CanAwait(s batch.State) bool {
 	in := b.running.inbox
 	return in != nil && s.Ticket != "" && time.Since(s.SentAt) < b.timeout &&
-		strings.HasPrefix(s.CallbackURL, in.URL(webhook.Ticket{Path: inbox.Prefix}))
+		strings.HasPrefix(s.CallbackURL, in.URL(webhook.Ticket{Path: receive.Prefix}))
 }
 
 // Await implements batch.Sender.
@@ -156,8 +156,8 @@ func (b *batchSender) Await(ctx context.Context, l *batch.Line, s *batch.State) 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
 	defer cancel()
-	t := &lineTask{s: b.s, line: l, record: &record{s: b.s, ledger: b.running.ledger, number: s.Task}, sent: func() {}}
-	answer, err := b.running.runner.Await(ctx, runner.Sent{
+	t := &lineTask{inv: b.inv, line: l, record: &record{inv: b.inv, ledger: b.running.ledger, number: s.Task}, sent: func() {}}
+	answer, err := b.running.runner.Await(ctx, await.Sent{
 		ID: s.RequestID, Ticket: s.Ticket, Deaf: b.running.deaf,
 		Earlier: func(ctx context.Context) (*narada.Result, error) {
 			return (&batchBook{ledger: b.running.ledger}).Result(ctx, s.Task)
@@ -167,7 +167,7 @@ func (b *batchSender) Await(ctx context.Context, l *batch.Line, s *batch.State) 
 		t.record.ended(answer, nil)
 		return finished(o, answer.Result)
 	}
-	unfinished, ok := errors.AsType[*runner.UnfinishedError](err)
+	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
 	case !ok:
 		o.Err, o.Fatal = err, true
@@ -182,42 +182,42 @@ func (b *batchSender) Await(ctx context.Context, l *batch.Line, s *batch.State) 
 // lineTask is a line's task under way. It writes down what happens to it, and says
 // what a person should know of.
 type lineTask struct {
-	s       *session
+	inv     *invocation
 	line    *batch.Line
-	task    runner.Task
+	task    await.Task
 	record  *record
 	forget  func() // the ticket
 	sent    func()
 	outcome *batch.Outcome
 }
 
-// Accepted implements runner.Observer.
-func (t *lineTask) Accepted(id string, _ runner.Way) {
+// Accepted implements await.Observer.
+func (t *lineTask) Accepted(id string, _ await.Way) {
 	t.record.accepted(id)
 	t.sent()
-	t.s.talk.Detail("accepted", t.line.Name()+": "+id+" was accepted", term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: t.line.Number})
+	t.inv.talk.Detail("accepted", t.line.Name()+": "+id+" was accepted", slog.Any("requestId", id), slog.Any("line", t.line.Number))
 }
 
-// Resending implements runner.Observer.
+// Resending implements await.Observer.
 func (t *lineTask) Resending(err error, in time.Duration) {
 	t.sent()
-	t.s.talk.Detail("resending", t.line.Name()+" was not accepted; again in "+in.Round(100*time.Millisecond).String()+": "+explain(err))
+	t.inv.talk.Detail("resending", t.line.Name()+" was not accepted; again in "+in.Round(100*time.Millisecond).String()+": "+explain(err))
 }
 
-// AnswerLost implements runner.Observer.
+// AnswerLost implements await.Observer.
 func (t *lineTask) AnswerLost(err error) {
 	t.sent()
-	t.s.talk.Detail("answer-lost", t.line.Name()+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
+	t.inv.talk.Detail("answer-lost", t.line.Name()+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
 }
 
-// AcceptedTwice implements runner.Observer.
+// AcceptedTwice implements await.Observer.
 func (t *lineTask) AcceptedTwice(id string) {
 	t.record.acceptedTwice(id)
-	t.s.talk.Warn("accepted-twice", t.line.Name()+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
-		term.Field{Name: "requestId", Value: id}, term.Field{Name: "line", Value: t.line.Number})
+	t.inv.talk.Warn("accepted-twice", t.line.Name()+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
+		slog.Any("requestId", id), slog.Any("line", t.line.Number))
 }
 
-// HumanAsked implements runner.Observer.
+// HumanAsked implements await.Observer.
 func (t *lineTask) HumanAsked(id string, input narada.HumanInput) {
-	t.s.talk.Warn("input-required", t.line.Name()+": "+humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
+	t.inv.talk.Warn("input-required", t.line.Name()+": "+humanLine(id, input), slog.Any("requestId", id), slog.Any("inputId", input.InputID))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func resumingLine(t batch.Tally) string {
 
 // summarize says how the batch stands at the end.
 func (b *batchRun) summarize(t batch.Tally, now time.Time) {
-	talk := b.s.talk
+	talk := b.inv.talk
 	var counts []string
 	for _, name := range slices.Sorted(maps.Keys(t.Counts)) {
 		counts = append(counts, fmt.Sprintf("%d %s", t.Counts[name], name))
@@ -83,9 +84,9 @@ func (b *batchRun) summarize(t batch.Tally, now time.Time) {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
 	talk.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
-		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), roundDuration(now.Sub(b.s.app.start))),
-		term.Field{Name: "counts", Value: t.Counts}, term.Field{Name: "total", Value: t.Total}, term.Field{Name: "unfinished", Value: t.Unfinished},
-		term.Field{Name: "actions", Value: t.Actions}, term.Field{Name: "credits", Value: t.Credits})
+		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), roundDuration(now.Sub(b.inv.app.start))),
+		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
+		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
 		var slowest []string
 		for _, one := range t.Slowest {
@@ -94,7 +95,7 @@ func (b *batchRun) summarize(t batch.Tally, now time.Time) {
 		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
 	for _, o := range t.Worst {
-		talk.Info("failed", failedLine(o), term.Field{Name: "line", Value: o.Line.Number}, term.Field{Name: "requestId", Value: o.RequestID})
+		talk.Info("failed", failedLine(o), slog.Any("line", o.Line.Number), slog.Any("requestId", o.RequestID))
 	}
 	if more := t.Failed() - len(t.Worst); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
@@ -164,10 +165,10 @@ func (b *batchRun) resume() string {
 		return ""
 	}
 	words := []string{"narada"}
-	for i, arg := range b.s.app.Args {
+	for i, arg := range b.inv.app.Args {
 		const limit = "--max-credits"
 		switch {
-		case i > 0 && b.s.app.Args[i-1] == limit:
+		case i > 0 && b.inv.app.Args[i-1] == limit:
 			arg = "MORE"
 		case strings.HasPrefix(arg, limit+"="):
 			arg = limit + "=MORE"

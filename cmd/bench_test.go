@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -33,14 +33,14 @@ func BenchmarkCallbackToStdout(b *testing.B) {
 func benchmarkRun(b *testing.B) {
 	defer goleak.VerifyNone(b, goleak.IgnoreCurrent())
 	stdout := newBenchStdout(b)
-	s := benchSession(b, stdout)
-	p, err := s.printer(b.Context(), outputFlags{format: "text"})
+	inv := benchSession(b, stdout)
+	p, err := inv.printer(b.Context(), outputFlags{format: "text"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := newRunning(s, &cloud{}, nil)
+	r := newRunning(inv, &cloud{}, nil)
 	defer r.close()
-	if err := r.open(b.Context(), &tunnel.Config{Loopback: true, PathPrefix: inbox.Prefix}, "callback"); err != nil {
+	if err := r.open(b.Context(), &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, "callback"); err != nil {
 		b.Fatal(err)
 	}
 
@@ -56,7 +56,7 @@ func benchmarkRun(b *testing.B) {
 			defer claim.Close()
 			answer, err := claim.Wait(b.Context(), nil)
 			if err == nil {
-				err = s.printResult(p, answer.Result, expectation{check: true})
+				err = inv.printResult(p, answer.Result, expectation{check: true})
 			}
 			printed <- err
 		}()
@@ -158,7 +158,7 @@ func (o *benchStdout) Write(p []byte) (int, error) {
 }
 
 // benchSession is a session with no settings but the defaults.
-func benchSession(b *testing.B, stdout io.Writer) *session {
+func benchSession(b *testing.B, stdout io.Writer) *invocation {
 	b.Helper()
 	dir := b.TempDir()
 	app := &App{
@@ -166,13 +166,13 @@ func benchSession(b *testing.B, stdout io.Writer) *session {
 		Lookup: func(name string) (string, bool) { v, ok := map[string]string{"HOME": dir}[name]; return v, ok },
 		start:  time.Now(),
 	}
-	s := &session{app: app, redactor: secret.NewRedactor(io.Discard), logFormat: "text"}
-	s.talk = s.newTalk()
+	inv := &invocation{app: app, redactor: secret.NewRedactor(io.Discard), logFormat: "text"}
+	inv.talk = inv.newTalk()
 	var err error
-	if s.settings, err = config.Load(config.Place{Getenv: app.getenv, Dir: dir}, nil); err != nil {
+	if inv.settings, err = config.Load(config.Place{Getenv: app.getenv, Dir: dir}, nil); err != nil {
 		b.Fatal(err)
 	}
-	return s
+	return inv
 }
 
 const benchAnswer = "There are 412 open software engineering jobs. The three newest are Staff Engineer (Platform) at Example GmbH in Berlin, " +

@@ -5,24 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // dispatchCall is Client.Dispatch, with the request said for -v.
-func (s *session) dispatchCall(c *narada.Client) func(context.Context, *narada.Request) (string, error) {
+func (inv *invocation) dispatchCall(c *narada.Client) func(context.Context, *narada.Request) (string, error) {
 	return func(ctx context.Context, r *narada.Request) (string, error) {
-		if s.talk.Verbose() {
+		if inv.talk.Verbose() {
 			if body, err := r.Masked().MarshalJSON(); err == nil {
-				s.talk.Detail("sent", "sending "+string(body))
+				inv.talk.Detail("sent", "sending "+string(body))
 			}
 		}
 		return c.Dispatch(ctx, r)
@@ -30,40 +32,40 @@ func (s *session) dispatchCall(c *narada.Client) func(context.Context, *narada.R
 }
 
 // statusCall is Client.Status, with the result said for -v.
-func (s *session) statusCall(c *narada.Client) func(context.Context, string) (*narada.Result, error) {
+func (inv *invocation) statusCall(c *narada.Client) func(context.Context, string) (*narada.Result, error) {
 	return func(ctx context.Context, id string) (*narada.Result, error) {
 		r, err := c.Status(ctx, id)
-		if err == nil && s.talk.Verbose() {
-			s.talk.Detail("received", "received "+term.OneLine(string(r.Raw())))
+		if err == nil && inv.talk.Verbose() {
+			inv.talk.Detail("received", "received "+term.OneLine(string(r.Raw())))
 		}
 		return r, err
 	}
 }
 
 // pollFailing says once a row that status calls fail.
-func (s *session) pollFailing(err error, inARow int) {
+func (inv *invocation) pollFailing(err error, inARow int) {
 	if inARow == 3 {
-		s.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
+		inv.talk.Warn("poll", "status calls fail, and go on: "+explain(err))
 		return
 	}
-	s.talk.Detail("poll", "the status call failed: "+explain(err))
+	inv.talk.Detail("poll", "the status call failed: "+explain(err))
 }
 
 // refused says, for -v, that a callback was not accepted.
-func (s *session) refused(r *http.Request, status int, reason error) {
-	s.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(r.Method), status, term.OneLine(reason.Error())),
-		term.Field{Name: "status", Value: status})
+func (inv *invocation) refused(r *http.Request, status int, reason error) {
+	inv.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(r.Method), status, term.OneLine(reason.Error())),
+		slog.Any("status", status))
 }
 
 // refusedInto is refused, and the ledger is told of those that came to a task's
 // path.
-func (s *session) refusedInto(l *ledger.Ledger) func(*http.Request, int, error) {
+func (inv *invocation) refusedInto(l *sqlite.Store) func(*http.Request, int, error) {
 	return func(r *http.Request, status int, reason error) {
-		s.refused(r, status, reason)
+		inv.refused(r, status, reason)
 		if l == nil || status == http.StatusNotFound {
 			return
 		}
-		l.Refuse(r.URL.Path, ledger.Refusal{
+		l.Refuse(r.URL.Path, store.Refusal{
 			ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header,
 		})
 	}
@@ -80,17 +82,17 @@ func callbackHeaders(t webhook.Ticket) map[string]string {
 
 // hideTicket keeps what proves a callback out of the talk, and the unguessable
 // end of its path too.
-func (s *session) hideTicket(t webhook.Ticket) {
-	s.redactor.Hide(secret.New(t.Path[strings.LastIndex(t.Path, "/")+1:]))
-	s.hideProof(t)
+func (inv *invocation) hideTicket(t webhook.Ticket) {
+	inv.redactor.Hide(secret.New(t.Path[strings.LastIndex(t.Path, "/")+1:]))
+	inv.hideProof(t)
 }
 
 // hideProof keeps the ticket's secret and headers out of the talk.
-func (s *session) hideProof(t webhook.Ticket) {
-	s.redactor.Hide(secret.New(t.Secret))
+func (inv *invocation) hideProof(t webhook.Ticket) {
+	inv.redactor.Hide(secret.New(t.Secret))
 	for name := range t.Header {
 		value := t.Header.Get(name)
-		s.redactor.Hide(secret.New(value), secret.New(strings.TrimPrefix(value, "Bearer ")))
+		inv.redactor.Hide(secret.New(value), secret.New(strings.TrimPrefix(value, "Bearer ")))
 	}
 }
 

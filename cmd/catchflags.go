@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -47,9 +47,9 @@ func (c *catchFlags) own() bool {
 
 // endpointConfig says how to open an endpoint; ok is false when there is no way
 // to. agentFile lets the token come from the ngrok agent's own config file.
-func (s *session) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config, ok bool, err error) {
-	publicURL, domain := s.settings.Get(config.PublicURL), s.settings.Get(config.NgrokDomain)
-	t = tunnel.Config{PathPrefix: inbox.Prefix, Logger: s.logger("ngrok")}
+func (inv *invocation) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config, ok bool, err error) {
+	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
+	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
 		return t, false, usageError("leave one of them out", "--ngrok-domain is for an ngrok tunnel, and another address was asked for")
 	}
@@ -63,14 +63,14 @@ func (s *session) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config
 		t.Ingress = &tunnel.Ingress{PublicURL: publicURL.Text, Addr: c.addr, TLSCert: c.tlsCert, TLSKey: c.tlsKey}
 		return t, true, t.Check()
 	}
-	token := s.settings.Secret(config.NgrokAuthtoken)
+	token := inv.settings.Secret(config.NgrokAuthtoken)
 	if token.Empty() && agentFile {
-		token = s.agentToken()
+		token = inv.agentToken()
 	}
 	if token.Empty() {
 		return t, false, nil
 	}
-	t.Ngrok, err = s.ngrokConfig(token, domain.Text)
+	t.Ngrok, err = inv.ngrokConfig(token, domain.Text)
 	if err != nil {
 		return t, false, err
 	}
@@ -78,26 +78,26 @@ func (s *session) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config
 }
 
 // agentToken looks for a token where the ngrok agent keeps its own.
-func (s *session) agentToken() secret.String {
-	token, path, err := tunnel.AgentConfigToken(s.app.getenv, runtime.GOOS)
+func (inv *invocation) agentToken() secret.String {
+	token, path, err := tunnel.AgentConfigToken(inv.app.getenv, runtime.GOOS)
 	switch {
 	case err != nil:
-		s.talk.Warn("ngrok", err.Error())
+		inv.talk.Warn("ngrok", err.Error())
 	case !token.Empty():
-		s.talk.Detail("ngrok", "the authtoken comes from "+path)
+		inv.talk.Detail("ngrok", "the authtoken comes from "+path)
 	}
-	s.redactor.Hide(token)
+	inv.redactor.Hide(token)
 	return token
 }
 
-func (s *session) ngrokConfig(token secret.String, domain string) (*tunnel.Ngrok, error) {
+func (inv *invocation) ngrokConfig(token secret.String, domain string) (*tunnel.Ngrok, error) {
 	n := &tunnel.Ngrok{
 		Authtoken: token, Domain: domain,
-		ConnectURL: s.settings.Get(config.NgrokConnectURL).Text,
-		Proxy:      s.proxy(),
-		Client:     "narada-cli", Version: s.app.Build.version(),
+		ConnectURL: inv.settings.Get(config.NgrokConnectURL).Text,
+		Proxy:      inv.proxy(),
+		Client:     "narada-cli", Version: inv.app.Build.version(),
 	}
-	cas := s.settings.Get(config.NgrokConnectCAs)
+	cas := inv.settings.Get(config.NgrokConnectCAs)
 	if !cas.Set() {
 		return n, nil
 	}
@@ -114,27 +114,27 @@ func (s *session) ngrokConfig(token secret.String, domain string) (*tunnel.Ngrok
 }
 
 // openEndpoint opens the endpoint within limit.
-func (s *session) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
+func (inv *invocation) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	start := time.Now()
-	s.talk.Detail("opening", "opening the callback endpoint")
-	opened := s.talk.Wait("opening", "opening the callback endpoint")
+	inv.talk.Detail("opening", "opening the callback endpoint")
+	opened := inv.talk.Wait("opening", "opening the callback endpoint")
 	e, err := tunnel.Open(ctx, t)
 	opened()
 	if err != nil {
 		return nil, err
 	}
-	s.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
+	inv.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
 	return e, nil
 }
 
 // closeInbox closes the inbox, and its endpoint, within a limit of its own: the
 // command's context may be over.
-func (s *session) closeInbox(i *inbox.Inbox) {
+func (inv *invocation) closeInbox(i *receive.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	if err := i.Close(ctx); err != nil {
-		s.talk.Detail("endpoint", "closing the endpoint: "+err.Error())
+		inv.talk.Detail("endpoint", "closing the endpoint: "+err.Error())
 	}
 }

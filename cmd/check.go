@@ -39,7 +39,7 @@ func (o *endpointFlags) add(cmd *cobra.Command) {
 	o.callback.addProof(cmd)
 }
 
-func newCheck(s *session) *cobra.Command {
+func newCheck(inv *invocation) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check URL",
@@ -74,10 +74,10 @@ terminal, and wants --yes off it. It exits with 3 when a test has failed.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runCheck(cmd.Context(), s, &o, args[0])
+			return runCheck(cmd.Context(), inv, &o, args[0])
 		},
 	}
 	o.endpoint.add(cmd)
@@ -95,25 +95,25 @@ func contractTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func runCheck(ctx context.Context, s *session, o *checkOptions, address string) error {
-	p, err := s.printer(ctx, o.out)
+func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	c, err := o.endpoint.options(ctx, s, address)
+	c, err := o.endpoint.options(ctx, inv, address)
 	if err != nil {
 		return err
 	}
-	tally, err := s.checkEndpoint(ctx, p, c)
+	tally, err := inv.checkEndpoint(ctx, p, c)
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
 	case err != nil:
 		return err
 	}
-	s.talk.Info("checked", tally.text())
+	inv.talk.Info("checked", tally.text())
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
-		s.talk.Hint("--allow-http is for endpoints that are being written on this machine")
+		inv.talk.Hint("--allow-http is for endpoints that are being written on this machine")
 	}
 	if tally[contract.Fail] > 0 {
 		return silent(codeFailed)
@@ -122,18 +122,18 @@ func runCheck(ctx context.Context, s *session, o *checkOptions, address string) 
 }
 
 // options finds what is wrong with the flags, says what will be sent, and asks.
-func (o *endpointFlags) options(ctx context.Context, s *session, address string) (c contract.Options, err error) {
+func (o *endpointFlags) options(ctx context.Context, inv *invocation, address string) (c contract.Options, err error) {
 	if o.timeout <= 0 {
 		return c, usageError("", "--timeout: %s is not more than 0", o.timeout)
 	}
 	if err := contract.CheckURL(address); err != nil {
 		return c, usageError("", "%v", err)
 	}
-	proof, err := s.proof(&o.callback)
+	proof, err := inv.proof(&o.callback)
 	if err != nil {
 		return c, err
 	}
-	s.redactor.Hide(proof.hidden...)
+	inv.redactor.Hide(proof.hidden...)
 	if strings.HasPrefix(strings.ToLower(address), "http:") && o.allowHTTP {
 		if err := task.CheckCallbackURL(address); err != nil {
 			return c, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
@@ -143,13 +143,13 @@ func (o *endpointFlags) options(ctx context.Context, s *session, address string)
 	for _, t := range contract.Tests() {
 		requests += t.Requests
 	}
-	s.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
-	if err := s.confirmAddress(ctx, fmt.Sprintf("up to %d requests", requests), address, o.yes); err != nil {
+	inv.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
+	if err := inv.confirmAddress(ctx, fmt.Sprintf("up to %d requests", requests), address, o.yes); err != nil {
 		return c, err
 	}
 	return contract.Options{
 		URL: address, Header: proof.header, Secret: proof.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
-		Transport: func() *http.Transport { return s.transport() }, Random: s.app.Random,
+		Transport: func() *http.Transport { return inv.transport() }, Random: inv.app.Random,
 	}, nil
 }
 
@@ -161,7 +161,7 @@ func (t tally) text() string {
 }
 
 // checkEndpoint makes the tests and prints what they find.
-func (s *session) checkEndpoint(ctx context.Context, p *printer, o contract.Options) (t tally, err error) {
+func (inv *invocation) checkEndpoint(ctx context.Context, p *printer, o contract.Options) (t tally, err error) {
 	t = tally{}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -170,7 +170,7 @@ func (s *session) checkEndpoint(ctx context.Context, p *printer, o contract.Opti
 			return
 		}
 		t[f.Verdict]++
-		if err := s.printFinding(p, f, ""); err != nil {
+		if err := inv.printFinding(p, f, ""); err != nil {
 			cancel(err)
 		}
 	})
@@ -181,7 +181,7 @@ func (s *session) checkEndpoint(ctx context.Context, p *printer, o contract.Opti
 }
 
 // printFinding prints a finding, with a note behind it.
-func (s *session) printFinding(p *printer, f contract.Finding, note string) error {
+func (inv *invocation) printFinding(p *printer, f contract.Finding, note string) error {
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`
@@ -195,16 +195,16 @@ func (s *session) printFinding(p *printer, f contract.Finding, note string) erro
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}
-	return p.Led(s.paintVerdict(f.Verdict), line)
+	return p.Led(inv.paintVerdict(f.Verdict), line)
 }
 
 // paintVerdict colours a verdict on a terminal.
-func (s *session) paintVerdict(v contract.Verdict) string {
+func (inv *invocation) paintVerdict(v contract.Verdict) string {
 	c := color.New(map[contract.Verdict]color.Attribute{
 		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
 	}[v])
 	c.DisableColor()
-	if term.Color(term.ColorMode(s.settings.Get(config.ColorMode).Text), s.app.getenv, s.app.StdoutTerminal) {
+	if term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal) {
 		c.EnableColor()
 	}
 	return c.Sprint(string(v))

@@ -4,20 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
 // newCloudSession is narada session. What the code calls a session is a command's
 // run; a cloud browser session is called so in full.
-func newCloudSession(s *session) *cobra.Command {
+func newCloudSession(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "session",
 		Short: "Cloud browser sessions: start, stop, downloads",
@@ -28,7 +29,7 @@ For one task, narada run --new-session starts a session and stops it after.`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSessionStart(s), newSessionStop(s), newSessionDownloads(s))
+	cmd.AddCommand(newSessionStart(inv), newSessionStop(inv), newSessionDownloads(inv))
 	return cmd
 }
 
@@ -38,7 +39,7 @@ type sessionStartOptions struct {
 	timeout time.Duration
 }
 
-func newSessionStart(s *session) *cobra.Command {
+func newSessionStart(inv *invocation) *cobra.Command {
 	var o sessionStartOptions
 	cmd := &cobra.Command{
 		Use:   "start",
@@ -57,13 +58,13 @@ stops it.`,
   narada session stop "$session"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
 				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
-			return runSessionStart(cmd.Context(), s, &o)
+			return runSessionStart(cmd.Context(), inv, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -74,29 +75,29 @@ stops it.`,
 	return cmd
 }
 
-func runSessionStart(ctx context.Context, s *session, o *sessionStartOptions) error {
-	p, err := s.printer(ctx, o.out)
+func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOptions) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	c, err := s.cloud()
+	c, err := inv.cloud()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	started, err := s.startSession(ctx, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
+	started, err := inv.startSession(ctx, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
 	}
-	s.talk.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
+	inv.talk.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
 	if p.json {
 		err = p.JSON(started.Raw())
 	} else {
 		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
 	}
 	if err != nil { // nobody has learned the ID
-		s.endSession(ctx, c, started.ID, narada.SessionFailed)
+		inv.endSession(ctx, c, started.ID, narada.SessionFailed)
 	}
 	return err
 }
@@ -108,7 +109,7 @@ func sessionStatuses() []string {
 	return []string{string(narada.SessionComplete), string(narada.SessionTerminated), string(narada.SessionFailed), string(narada.SessionTimedOut)}
 }
 
-func newSessionStop(s *session) *cobra.Command {
+func newSessionStop(inv *invocation) *cobra.Command {
 	var o sessionStopOptions
 	cmd := &cobra.Command{
 		Use:   "stop ID...",
@@ -119,13 +120,13 @@ that has ended already is exit 11.`,
   narada session stop --status failed "$session"`,
 		Args: sessionIDs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			if !slices.Contains(sessionStatuses(), o.status) {
 				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
 			}
-			return runSessionStop(cmd.Context(), s, &o, args)
+			return runSessionStop(cmd.Context(), inv, &o, args)
 		},
 	}
 	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
@@ -153,24 +154,24 @@ func sessionIDs(least int) cobra.PositionalArgs {
 	}
 }
 
-func runSessionStop(ctx context.Context, s *session, o *sessionStopOptions, ids []string) error {
-	c, err := s.cloud()
+func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions, ids []string) error {
+	c, err := inv.cloud()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
 	worst := codeDone
 	for _, id := range unique(ids) {
-		if err := s.stopSession(ctx, c, id, narada.SessionStatus(o.status)); err != nil {
-			err = s.failed(ctx, id, err)
-			s.say(err)
+		if err := inv.stopSession(ctx, c, id, narada.SessionStatus(o.status)); err != nil {
+			err = inv.failed(ctx, id, err)
+			inv.say(err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
 			}
 			continue
 		}
-		s.talk.Info("session-stopped", id+" was stopped", sessionField(id))
+		inv.talk.Info("session-stopped", id+" was stopped", sessionField(id))
 	}
 	return silent(worst)
 }
@@ -178,19 +179,19 @@ func runSessionStop(ctx context.Context, s *session, o *sessionStopOptions, ids 
 // stopSession stops a session, again where that may help: stopping twice does no
 // harm. One that has ended when it is asked again was stopped by a call whose
 // answer was lost.
-func (s *session) stopSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) error {
+func (inv *invocation) stopSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) error {
 	calls := 0
-	err := runner.Retry(ctx, func(ctx context.Context) error {
+	err := await.Retry(ctx, func(ctx context.Context) error {
 		calls++
 		return c.client.StopSession(ctx, id, status)
-	}, narada.Temporary, s.again("session", id+" was not stopped"))
+	}, narada.Temporary, inv.again("session", id+" was not stopped"))
 	if calls > 1 && errors.Is(err, narada.ErrNotStopped) {
 		return nil
 	}
 	return err
 }
 
-func sessionField(id string) term.Field { return term.Field{Name: "sessionId", Value: id} }
+func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
 
 // The time that a session which nobody will use has to come, and then to be
 // stopped.
@@ -201,24 +202,24 @@ const (
 
 // startSession starts a session. When ctx ends while it is on its way, it is
 // waited for a while and stopped: nobody would know its ID.
-func (s *session) startSession(ctx context.Context, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
-	waiting := s.talk.Wait("session", "starting a cloud browser session")
+func (inv *invocation) startSession(ctx context.Context, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
+	waiting := inv.talk.Wait("session", "starting a cloud browser session")
 	defer waiting()
 	var started *narada.Session
-	err := runner.Retry(ctx, func(ctx context.Context) error {
-		return runner.SeeThrough(ctx, startGrace, func() {
-			s.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
+	err := await.Retry(ctx, func(ctx context.Context) error {
+		return await.SeeThrough(ctx, startGrace, func() {
+			inv.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
 		}, func(ctx context.Context) (err error) {
 			started, err = c.client.StartSession(ctx, r)
 			return err
 		})
-	}, sessionRetryable, s.again("session", "no session was started"))
+	}, sessionRetryable, inv.again("session", "no session was started"))
 	switch {
 	case err != nil:
 		return nil, notStarted(ctx, err)
 	case ctx.Err() == nil:
 		return started, nil
-	case s.endSession(ctx, c, started.ID, endingStatus(ctx, nil)):
+	case inv.endSession(ctx, c, started.ID, endingStatus(ctx, nil)):
 		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
 	}
 	return nil, &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
@@ -252,12 +253,12 @@ func notStarted(ctx context.Context, err error) error {
 
 // inNewSession starts a session, has run use it for the request, and stops it
 // whatever comes of that; stopped says whether that worked.
-func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
-	started, err := s.startSession(ctx, c, narada.SessionRequest{})
+func (inv *invocation) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
+	started, err := inv.startSession(ctx, c, narada.SessionRequest{})
 	if err != nil {
 		return true, err
 	}
-	s.talk.Info("session-started", "the cloud browser session "+started.ID+" was started", sessionField(started.ID))
+	inv.talk.Info("session-started", "the cloud browser session "+started.ID+" was started", sessionField(started.ID))
 	request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
 	returned := false
 	defer func() {
@@ -265,7 +266,7 @@ func (s *session) inNewSession(ctx context.Context, c *cloud, request *narada.Re
 		if returned {
 			status = endingStatus(ctx, err)
 		}
-		stopped = s.endSession(ctx, c, started.ID, status)
+		stopped = inv.endSession(ctx, c, started.ID, status)
 	}()
 	err = run()
 	returned = true
@@ -288,20 +289,20 @@ func endingStatus(ctx context.Context, err error) narada.SessionStatus {
 
 // endSession stops a session after its command: ctx may have ended. It reports
 // whether the session runs no more.
-func (s *session) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) bool {
-	stop := resume(id, s.words("session", "stop")...)
+func (inv *invocation) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) bool {
+	stop := resume(id, inv.words("session", "stop")...)
 	if signalOf(ctx) != nil { // a second signal leaves at once
-		s.talk.Error("session", cause(context.Cause(ctx))+": the cloud browser session "+id+" is being stopped", "if that is cut short: "+stop, sessionField(id))
+		inv.talk.Error("session", cause(context.Cause(ctx))+": the cloud browser session "+id+" is being stopped", "if that is cut short: "+stop, sessionField(id))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
-	switch err := s.stopSession(ctx, c, id, status); {
+	switch err := inv.stopSession(ctx, c, id, status); {
 	case err == nil:
-		s.talk.Info("session-stopped", "the cloud browser session "+id+" was stopped", sessionField(id))
+		inv.talk.Info("session-stopped", "the cloud browser session "+id+" was stopped", sessionField(id))
 	case errors.Is(err, narada.ErrNotStopped):
-		s.talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", id, term.OneLine(err.Error())), sessionField(id))
+		inv.talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", id, term.OneLine(err.Error())), sessionField(id))
 	default:
-		s.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err), stop, sessionField(id))
+		inv.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err), stop, sessionField(id))
 		return false
 	}
 	return true

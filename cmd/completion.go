@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newCompletion(s *session) *cobra.Command {
+func newCompletion(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion",
 		Short: "Print a shell completion script",
@@ -16,10 +16,10 @@ func newCompletion(s *session) *cobra.Command {
 		name, example string
 		write         func(root *cobra.Command) error
 	}{
-		{"bash", "  source <(narada completion bash)", func(root *cobra.Command) error { return root.GenBashCompletionV2(s.app.Stdout, true) }},
-		{"zsh", `  narada completion zsh > "${fpath[1]}/_narada"`, func(root *cobra.Command) error { return root.GenZshCompletion(s.app.Stdout) }},
-		{"fish", "  narada completion fish > ~/.config/fish/completions/narada.fish", func(root *cobra.Command) error { return root.GenFishCompletion(s.app.Stdout, true) }},
-		{"powershell", "  narada completion powershell | Out-String | Invoke-Expression", func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(s.app.Stdout) }},
+		{"bash", "  source <(narada completion bash)", func(root *cobra.Command) error { return root.GenBashCompletionV2(inv.app.Stdout, true) }},
+		{"zsh", `  narada completion zsh > "${fpath[1]}/_narada"`, func(root *cobra.Command) error { return root.GenZshCompletion(inv.app.Stdout) }},
+		{"fish", "  narada completion fish > ~/.config/fish/completions/narada.fish", func(root *cobra.Command) error { return root.GenFishCompletion(inv.app.Stdout, true) }},
+		{"powershell", "  narada completion powershell | Out-String | Invoke-Expression", func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(inv.app.Stdout) }},
 	}
 	for _, shell := range shells {
 		cmd.AddCommand(&cobra.Command{

@@ -18,7 +18,7 @@ import (
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-func newConfig(s *session) *cobra.Command {
+func newConfig(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Get and set settings",
@@ -33,7 +33,7 @@ user file, the default. narada config list shows all and where each comes from.`
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigGet(s), newConfigSet(s), newConfigUnset(s), newConfigList(s), newConfigPath(s))
+	cmd.AddCommand(newConfigGet(inv), newConfigSet(inv), newConfigUnset(inv), newConfigList(inv), newConfigPath(inv))
 	return cmd
 }
 
@@ -65,7 +65,7 @@ func findKey(name string) (config.Key, error) {
 	return key, nil
 }
 
-func newConfigGet(s *session) *cobra.Command {
+func newConfigGet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "get KEY",
 		Short:             "Print a setting's value",
@@ -78,15 +78,15 @@ func newConfigGet(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			value := s.settings.Get(key.Name)
+			value := inv.settings.Get(key.Name)
 			if !value.Set() {
-				s.talk.Info("not-set", key.Name+" is not set")
+				inv.talk.Info("not-set", key.Name+" is not set")
 				return nil
 			}
-			p, err := s.printer(cmd.Context(), outputFlags{format: "text"})
+			p, err := inv.printer(cmd.Context(), outputFlags{format: "text"})
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func newConfigGet(s *session) *cobra.Command {
 	}
 }
 
-func newConfigSet(s *session) *cobra.Command {
+func newConfigSet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Set a setting in the user file",
@@ -108,24 +108,24 @@ never as itself.`,
 		Args:              exactArgs(2, "the KEY of a setting and its VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConfigSet(cmd.Context(), s, args[0], args[1])
+			return runConfigSet(cmd.Context(), inv, args[0], args[1])
 		},
 	}
 }
 
-func runConfigSet(ctx context.Context, s *session, name, value string) error {
+func runConfigSet(ctx context.Context, inv *invocation, name, value string) error {
 	key, err := findKey(name)
 	if err != nil {
 		return err
 	}
 	if key.Secret {
-		s.source = secret.Source{Lookup: s.app.Lookup, Stdin: s.app.Stdin}
-		resolved, err := s.secretValue(ctx, key, value)
+		inv.source = secret.Source{Lookup: inv.app.Lookup, Stdin: inv.app.Stdin}
+		resolved, err := inv.secretValue(ctx, key, value)
 		if err != nil {
 			return err
 		}
 		value = resolved.Reveal()
-		s.redactor.Hide(resolved)
+		inv.redactor.Hide(resolved)
 		if key.Name == config.APIKey {
 			if _, err := narada.NewClient(value); err != nil {
 				return usageError("", "%s: %v", key.Name, err)
@@ -134,18 +134,18 @@ func runConfigSet(ctx context.Context, s *session, name, value string) error {
 	} else if err := checkSetting(key, value); err != nil {
 		return usageError("", "%s: %v", key.Name, err)
 	}
-	path := s.userFile()
-	if err := config.Write(path, s.profileName(), key.Name, &value); err != nil {
+	path := inv.userFile()
+	if err := config.Write(path, inv.profileName(), key.Name, &value); err != nil {
 		return err
 	}
-	s.talk.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
+	inv.talk.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
 	return nil
 }
 
 // secretValue resolves the reference to a secret; on a terminal - asks for it.
-func (s *session) secretValue(ctx context.Context, key config.Key, ref string) (secret.String, error) {
-	if s.app.StdinTerminal && ref == "-" {
-		text, err := term.ReadSecret(ctx, os.Stdin, s.app.Stderr, key.Name+": ")
+func (inv *invocation) secretValue(ctx context.Context, key config.Key, ref string) (secret.String, error) {
+	if inv.app.StdinTerminal && ref == "-" {
+		text, err := term.ReadSecret(ctx, os.Stdin, inv.app.Stderr, key.Name+": ")
 		if errors.Is(err, io.EOF) || err == nil && text == "" {
 			err = fmt.Errorf("nothing was typed")
 		}
@@ -154,7 +154,7 @@ func (s *session) secretValue(ctx context.Context, key config.Key, ref string) (
 		}
 		return secret.New(text), nil
 	}
-	resolved, err := s.source.Resolve(ref)
+	resolved, err := inv.source.Resolve(ref)
 	if err != nil {
 		return secret.String{}, usageError("narada config set "+key.Name+" -", "%s: %v", key.Name, err)
 	}
@@ -176,7 +176,7 @@ func checkSetting(key config.Key, value string) error {
 	return key.Check(value)
 }
 
-func newConfigUnset(s *session) *cobra.Command {
+func newConfigUnset(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "unset KEY",
 		Short:             "Take a setting out of the user file",
@@ -184,22 +184,22 @@ func newConfigUnset(s *session) *cobra.Command {
 		Args:              exactArgs(1, "the KEY of a setting"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
-			path := s.userFile()
+			path := inv.userFile()
 			if _, err := os.Stat(path); os.IsNotExist(err) {
-				s.talk.Info("unset", path+" does not exist: nothing to unset")
+				inv.talk.Info("unset", path+" does not exist: nothing to unset")
 				return nil
 			}
 			// A key that is not known may be unset too: a file may have one.
-			if err := config.Write(path, s.profileName(), args[0], nil); err != nil {
+			if err := config.Write(path, inv.profileName(), args[0], nil); err != nil {
 				return err
 			}
-			s.talk.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
+			inv.talk.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
 			return nil
 		},
 	}
 }
 
-func newConfigList(s *session) *cobra.Command {
+func newConfigList(inv *invocation) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -208,26 +208,26 @@ func newConfigList(s *session) *cobra.Command {
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			p, err := s.printer(cmd.Context(), out)
+			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
 				return err
 			}
 			if p.json {
-				return listJSON(s, p)
+				return listJSON(inv, p)
 			}
-			return listTable(s, p)
+			return listTable(inv, p)
 		},
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func listJSON(s *session, p *printer) error {
+func listJSON(inv *invocation, p *printer) error {
 	for _, key := range config.Keys() {
-		v := s.settings.Get(key.Name)
+		v := inv.settings.Get(key.Name)
 		err := p.Value(struct {
 			Key    string       `json:"key"`
 			Value  string       `json:"value"`
@@ -242,12 +242,12 @@ func listJSON(s *session, p *printer) error {
 	return nil
 }
 
-func listTable(s *session, p *printer) error {
+func listTable(inv *invocation, p *printer) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
 	for _, key := range config.Keys() {
-		v := s.settings.Get(key.Name)
+		v := inv.settings.Get(key.Name)
 		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
 	}
 	if err := w.Flush(); err != nil {
@@ -256,18 +256,18 @@ func listTable(s *session, p *printer) error {
 	return p.Text(b.String())
 }
 
-func newConfigPath(s *session) *cobra.Command {
+func newConfigPath(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:     "path",
 		Short:   "Print the path of the user file",
 		Example: `  $EDITOR "$(narada config path)"`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := s.userFile()
+			path := inv.userFile()
 			if path == "" {
 				return &exitError{code: codeUnexpected, text: "there is no place for a user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
 			}
-			p, err := s.printer(cmd.Context(), outputFlags{format: "text"})
+			p, err := inv.printer(cmd.Context(), outputFlags{format: "text"})
 			if err != nil {
 				return err
 			}
@@ -276,13 +276,13 @@ func newConfigPath(s *session) *cobra.Command {
 	}
 }
 
-func (s *session) userFile() string {
-	return config.UserFile(config.Place{Getenv: s.app.getenv})
+func (inv *invocation) userFile() string {
+	return config.UserFile(config.Place{Getenv: inv.app.getenv})
 }
 
-func (s *session) profileName() string {
-	if s.profile != "" {
-		return s.profile
+func (inv *invocation) profileName() string {
+	if inv.profile != "" {
+		return inv.profile
 	}
-	return s.app.getenv("NARADA_PROFILE")
+	return inv.app.getenv("NARADA_PROFILE")
 }

@@ -18,16 +18,16 @@ func addYes(f *pflag.FlagSet, yes *bool) {
 
 // confirmAddress asks before something is sent to an address that is not of this
 // machine: on a terminal a person, elsewhere for --yes.
-func (s *session) confirmAddress(ctx context.Context, what, address string, yes bool) error {
+func (inv *invocation) confirmAddress(ctx context.Context, what, address string, yes bool) error {
 	u, err := url.Parse(address)
 	if yes || err == nil && narada.IsLoopback(u.Hostname()) {
 		return err
 	}
-	if !s.app.StdinTerminal || !s.app.StderrTerminal {
+	if !inv.app.StdinTerminal || !inv.app.StderrTerminal {
 		return usageError("--yes sends "+what, "%s is not an address of this machine: nothing was sent", u.Host)
 	}
-	_, _ = io.WriteString(s.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
-	answer, err := bufio.NewReader(s.app.Stdin).ReadString('\n')
+	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
+	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')
 	if ctx.Err() != nil {
 		return &exitError{code: codeUsage, text: cause(context.Cause(ctx)) + ": nothing was sent"}
 	}

@@ -3,15 +3,15 @@ package cmd
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -21,7 +21,7 @@ type dispatchOptions struct {
 	callback callbackFlags
 }
 
-func newDispatch(s *session) *cobra.Command {
+func newDispatch(inv *invocation) *cobra.Command {
 	var o dispatchOptions
 	cmd := &cobra.Command{
 		Use:   "dispatch PROMPT",
@@ -42,10 +42,10 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
     "count the open issues of cli/cli"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runDispatch(cmd.Context(), s, &o, args)
+			return runDispatch(cmd.Context(), inv, &o, args)
 		},
 	}
 	o.task.add(cmd)
@@ -56,8 +56,8 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 	return cmd
 }
 
-func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []string) error {
-	p, err := s.printer(ctx, o.out)
+func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args []string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
@@ -69,47 +69,47 @@ func runDispatch(ctx context.Context, s *session, o *dispatchOptions, args []str
 	if err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Spec{Callback: callback}, args)
+	plan, err := inv.plan(&o.task, task.Spec{Callback: callback}, args)
 	if err != nil {
 		return err
 	}
-	s.warn(plan.Warnings)
+	inv.warn(plan.Warnings)
 	if o.task.previews() {
 		if toListener {
-			s.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
+			inv.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
 		}
-		return s.preview(p, &o.task, plan)
+		return inv.preview(p, &o.task, plan)
 	}
-	c, err := s.cloud()
+	c, err := inv.cloud()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	kept, ticket, err := o.openLedger(ctx, s, c, plan.Request, name, toListener)
+	kept, ticket, err := o.openLedger(ctx, inv, c, plan.Request, name, toListener)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(kept)
-	if err := s.upload(ctx, c, plan); err != nil {
+	defer inv.closeLedger(kept)
+	if err := inv.upload(ctx, c, plan); err != nil {
 		return err
 	}
-	record := s.intend(kept, "dispatch", c, plan.Request, plan.Prompt, ticket)
+	record := inv.intend(kept, "dispatch", c, plan.Request, plan.Prompt, ticket)
 	if toListener && !record.kept() {
 		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
 	}
-	id, err := s.submit(ctx, c, plan.Request, record)
+	id, err := inv.submit(ctx, c, plan.Request, record)
 	if id == "" {
 		return err
 	}
 	if signalOf(ctx) != nil { // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, s.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, inv.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
 	} else {
 		err = nil // it was submitted, if only just in time
 	}
-	s.talk.Info("accepted", id+" was accepted", term.Field{Name: "requestId", Value: id})
-	return errors.Join(s.printID(p, id), err)
+	inv.talk.Info("accepted", id+" was accepted", slog.Any("requestId", id))
+	return errors.Join(inv.printID(p, id), err)
 }
 
 // callbackSpec is where the callback is to go, as the task has it: nowhere yet, if
@@ -124,26 +124,26 @@ func (o *dispatchOptions) callbackSpec() (c task.Callback, listener string, toLi
 
 // openLedger opens the ledger, without which a listener cannot know the callback,
 // and gives the request a ticket for it.
-func (o *dispatchOptions) openLedger(ctx context.Context, s *session, c *cloud, request *narada.Request, listener string, toListener bool) (*ledger.Ledger, webhook.Ticket, error) {
+func (o *dispatchOptions) openLedger(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, listener string, toListener bool) (*sqlite.Store, webhook.Ticket, error) {
 	if !toListener {
-		return s.openLedgerIfPossible(ctx, ledger.Options{}), webhook.Ticket{}, nil
+		return inv.openLedgerIfPossible(ctx, sqlite.Options{}), webhook.Ticket{}, nil
 	}
-	l, err := s.findListener("--callback-url", listener)
+	l, err := inv.findListener("--callback-url", listener)
 	if err == nil {
 		err = c.reachable(l)
 	}
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
-	ticket, err := s.sendToListener(request, l, &o.callback)
+	ticket, err := inv.sendToListener(request, l, &o.callback)
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
-	kept, err := s.openLedger(ctx, ledger.Options{})
+	kept, err := inv.openLedger(ctx, sqlite.Options{})
 	return kept, ticket, err
 }
 
-func (s *session) printID(p *printer, id string) error {
+func (inv *invocation) printID(p *printer, id string) error {
 	var err error
 	if p.json {
 		err = p.Value(map[string]string{"requestId": id})
@@ -151,20 +151,20 @@ func (s *session) printID(p *printer, id string) error {
 		err = p.Text(id)
 	}
 	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, s.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, inv.words("status")...), err: err}
 	}
 	return err
 }
 
 // submit dispatches the request. An ID may come with an error: why ctx ended in
 // that moment.
-func (s *session) submit(ctx context.Context, c *cloud, request *narada.Request, kept *record) (string, error) {
-	r := runner.Runner{Dispatch: s.dispatchCall(c.client)}
-	o := newRunObserver(s.talk, kept)
+func (inv *invocation) submit(ctx context.Context, c *cloud, request *narada.Request, kept *record) (string, error) {
+	r := await.Runner{Dispatch: inv.dispatchCall(c.client)}
+	o := newRunObserver(inv.talk, kept)
 	defer o.stop()
 	id, err := r.Submit(ctx, request, o)
 	if id == "" {
-		kept.ended(runner.Answer{}, err)
+		kept.ended(await.Answer{}, err)
 		return "", explainDispatch(err)
 	}
 	kept.accepted(id)

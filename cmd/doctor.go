@@ -17,7 +17,7 @@ type doctorOptions struct {
 	url      string
 }
 
-func newDoctor(s *session) *cobra.Command {
+func newDoctor(inv *invocation) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -39,7 +39,7 @@ It exits with 3 when something has failed.`,
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			for _, name := range []string{"allow-http", "timeout", "yes", "callback-secret", "callback-header"} {
@@ -47,7 +47,7 @@ It exits with 3 when something has failed.`,
 					return usageError("add --endpoint URL", "--%s is about an endpoint of yours", name)
 				}
 			}
-			return runDoctor(cmd.Context(), s, &o)
+			return runDoctor(cmd.Context(), inv, &o)
 		},
 	}
 	cmd.Flags().StringVar(&o.url, "endpoint", "", "`URL` of an endpoint of yours, to check it too")
@@ -59,8 +59,8 @@ It exits with 3 when something has failed.`,
 
 // doctor is a doctor command under way.
 type doctor struct {
-	s *session
-	o *doctorOptions
+	inv *invocation
+	o   *doctorOptions
 
 	date     time.Time        // by the API's clock; zero: it has not told
 	dated    time.Time        // when that was, by ours
@@ -89,18 +89,18 @@ var doctorSteps = [...]doctorStep{
 	{"callback", (*doctor).callback},
 }
 
-func runDoctor(ctx context.Context, s *session, o *doctorOptions) error {
-	p, err := s.printer(ctx, o.out)
+func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
 	var checked contract.Options
 	if o.url != "" {
-		if checked, err = o.endpoint.options(ctx, s, o.url); err != nil {
+		if checked, err = o.endpoint.options(ctx, inv, o.url); err != nil {
 			return err
 		}
 	}
-	d := &doctor{s: s, o: o}
+	d := &doctor{inv: inv, o: o}
 	defer d.close()
 	t := tally{}
 	for _, step := range doctorSteps {
@@ -113,12 +113,12 @@ func runDoctor(ctx context.Context, s *session, o *doctorOptions) error {
 		if f.Duration >= time.Millisecond {
 			note = " [" + roundDuration(f.Duration).String() + "]"
 		}
-		if err := s.printFinding(p, f, note); err != nil {
+		if err := inv.printFinding(p, f, note); err != nil {
 			return err
 		}
 	}
 	if o.url != "" {
-		more, err := s.checkEndpoint(ctx, p, checked)
+		more, err := inv.checkEndpoint(ctx, p, checked)
 		if ctx.Err() != nil {
 			return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
 		}
@@ -129,7 +129,7 @@ func runDoctor(ctx context.Context, s *session, o *doctorOptions) error {
 			t[verdict] += n
 		}
 	}
-	s.talk.Info("looked", t.text())
+	inv.talk.Info("looked", t.text())
 	if t[contract.Fail] > 0 {
 		return silent(codeFailed)
 	}
@@ -148,7 +148,7 @@ func (d *doctor) close() {
 
 // take takes a step, and the time.
 func (d *doctor) take(ctx context.Context, step doctorStep) contract.Finding {
-	defer d.s.talk.Wait("looking", step.name)()
+	defer d.inv.talk.Wait("looking", step.name)()
 	start := time.Now()
 	f := step.look(d, ctx)
 	f.Test, f.Duration = step.name, time.Since(start)

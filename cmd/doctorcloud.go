@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/inbox"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -27,12 +27,12 @@ func (d *doctor) client() (*narada.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := d.s.settings.Secret(config.APIKey).Reveal()
+	key := d.inv.settings.Secret(config.APIKey).Reveal()
 	if key == "" {
 		key = "none"
 	}
-	return narada.NewClient(key, narada.WithBaseURL(base.String()), narada.WithUserAgent("narada-cli/"+d.s.app.Build.version()),
-		narada.WithTransport(&dater{next: &wire{next: d.s.transport(), talk: d.s.talk}, doctor: d}))
+	return narada.NewClient(key, narada.WithBaseURL(base.String()), narada.WithUserAgent("narada-cli/"+d.inv.app.Build.version()),
+		narada.WithTransport(&dater{next: &wire{next: d.inv.transport(), talk: d.inv.talk}, doctor: d}))
 }
 
 // dater reads the API's clock off its answers.
@@ -56,13 +56,13 @@ func (t *dater) RoundTrip(r *http.Request) (*http.Response, error) {
 func (d *doctor) api(ctx context.Context) contract.Finding {
 	client, err := d.client()
 	if err != nil {
-		return failed(err.Error(), "base-url ("+d.s.settings.Get(config.BaseURL).Origin+") is the API's address.")
+		return failed(err.Error(), "base-url ("+d.inv.settings.Get(config.BaseURL).Origin+") is the API's address.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	start := time.Now()
 	_, err = client.MinSDKVersion(ctx, "narada")
-	where := d.s.settings.Get(config.BaseURL).Text
+	where := d.inv.settings.Get(config.BaseURL).Text
 	api, answered := errors.AsType[*narada.APIError](err)
 	switch {
 	case answered && api.StatusCode >= 500:
@@ -99,7 +99,7 @@ func (d *doctor) clock(context.Context) contract.Finding {
 
 // apiKey asks for a task that does not exist.
 func (d *doctor) apiKey(ctx context.Context) contract.Finding {
-	if d.s.settings.Secret(config.APIKey).Empty() {
+	if d.inv.settings.Secret(config.APIKey).Empty() {
 		return failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}
 	client, err := d.client()
@@ -110,9 +110,9 @@ func (d *doctor) apiKey(ctx context.Context) contract.Finding {
 	defer cancel()
 	_, err = client.Status(ctx, "req_narada_doctor")
 	api, answered := errors.AsType[*narada.APIError](err)
-	origin := d.s.settings.Get(config.APIKey).Origin
+	origin := d.inv.settings.Get(config.APIKey).Origin
 	switch {
-	case err == nil || runner.NotFound(err):
+	case err == nil || await.NotFound(err):
 		return passed("accepted (" + origin + ")")
 	case answered && api.Unauthorized():
 		return failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, origin), "narada config set api-key - reads a new one.")
@@ -124,7 +124,7 @@ func (d *doctor) apiKey(ctx context.Context) contract.Finding {
 
 // ngrokToken finds out how a public address can be opened.
 func (d *doctor) ngrokToken(context.Context) contract.Finding {
-	t, ok, err := d.s.endpointConfig(&d.o.catch, true)
+	t, ok, err := d.inv.endpointConfig(&d.o.catch, true)
 	if err != nil {
 		return failedBy(err)
 	}
@@ -134,10 +134,10 @@ func (d *doctor) ngrokToken(context.Context) contract.Finding {
 		return warned("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")
 	case t.Ngrok == nil:
 		return skipped("the address is one of your own")
-	case d.s.settings.Secret(config.NgrokAuthtoken).Empty():
+	case d.inv.settings.Secret(config.NgrokAuthtoken).Empty():
 		return passed("from the ngrok agent's own config file, for listen and --via callback alone")
 	}
-	return passed(d.s.settings.Get(config.NgrokAuthtoken).Origin)
+	return passed(d.inv.settings.Get(config.NgrokAuthtoken).Origin)
 }
 
 // ngrok tries the way to ngrok's service.
@@ -159,7 +159,7 @@ func (d *doctor) open(ctx context.Context) contract.Finding {
 	if !d.canCatch {
 		return skipped("there is no way to open one")
 	}
-	e, err := d.s.openEndpoint(ctx, d.catching, openLimit)
+	e, err := d.inv.openEndpoint(ctx, d.catching, openLimit)
 	if err != nil {
 		return failedBy(err)
 	}
@@ -173,22 +173,22 @@ func (d *doctor) callback(ctx context.Context) contract.Finding {
 		return skipped("there is no address to send one to")
 	}
 	came := make(chan struct{}, 1)
-	in := inbox.Open(d.endpoint, inbox.Options{Random: d.s.app.Random, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
+	in := receive.Open(d.endpoint, receive.Options{Random: d.inv.app.Random, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
 		came <- struct{}{}
 		return nil
 	})})
-	defer d.s.closeInbox(in)
+	defer d.inv.closeInbox(in)
 	const advice = "The address cannot be reached from here: see that a firewall, a proxy or DNS does not keep it away. From the cloud it may work all the same."
 	ready, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	if err := in.Ready(ready, &http.Client{Transport: d.s.transport()}, nil); err != nil {
+	if err := in.Ready(ready, &http.Client{Transport: d.inv.transport()}, nil); err != nil {
 		return failed(explain(err), advice)
 	}
 	ticket, err := in.Issue()
 	if err != nil {
 		return failedBy(err)
 	}
-	sample, err := webhook.Sample("success", d.s.app.Random, time.Now())
+	sample, err := webhook.Sample("success", d.inv.app.Random, time.Now())
 	if err != nil {
 		return failedBy(err)
 	}
@@ -197,7 +197,7 @@ func (d *doctor) callback(ctx context.Context) contract.Finding {
 	if err != nil {
 		return failedBy(err)
 	}
-	sender := deliver.Sender{Transport: d.s.transport(), Timeout: callLimit}
+	sender := deliver.Sender{Transport: d.inv.transport(), Timeout: callLimit}
 	attempts, err := sender.Send(ctx, deliver.Callback{URL: in.URL(ticket), Header: ticket.Header, Body: body})
 	if err != nil {
 		return failed(explain(err), advice)

@@ -22,7 +22,7 @@ import (
 func (d *doctor) settings(context.Context) contract.Finding {
 	var set []string
 	for _, key := range config.Keys() {
-		if v := d.s.settings.Get(key.Name); v.Set() && v.Layer != config.LayerDefault {
+		if v := d.inv.settings.Get(key.Name); v.Set() && v.Layer != config.LayerDefault {
 			set = append(set, key.Name+" ("+v.Origin+")")
 		}
 	}
@@ -30,7 +30,7 @@ func (d *doctor) settings(context.Context) contract.Finding {
 	if len(set) == 0 {
 		detail = "none is set: all are the defaults"
 	}
-	if n := len(d.s.settings.Warnings); n > 0 {
+	if n := len(d.inv.settings.Warnings); n > 0 {
 		return warned(detail, fmt.Sprintf("%d warning%s above: narada config list shows what is in use.", n, plural(n != 1)))
 	}
 	return passed(detail)
@@ -38,7 +38,7 @@ func (d *doctor) settings(context.Context) contract.Finding {
 
 // stateDir finds out whether something can be kept.
 func (d *doctor) stateDir(context.Context) contract.Finding {
-	dir, err := d.s.stateDir()
+	dir, err := d.inv.stateDir()
 	if err != nil {
 		return failedBy(err)
 	}
@@ -83,14 +83,14 @@ func canWrite(dir string) bool {
 const ledgerLimit = 10 * time.Second
 
 func (d *doctor) ledger(ctx context.Context) contract.Finding {
-	l, err := d.s.existingLedger(ctx)
+	l, err := d.inv.existingLedger(ctx)
 	if err != nil {
 		return failedBy(err)
 	}
 	if l == nil {
 		return skipped("nothing has been kept yet")
 	}
-	defer d.s.closeLedger(l)
+	defer d.inv.closeLedger(l)
 	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
 	whole, err := l.Check(limited)
@@ -111,7 +111,7 @@ func (d *doctor) proxy(context.Context) contract.Finding {
 	if err != nil {
 		return skipped("the API's address is not one")
 	}
-	through, err := d.s.proxy()(base)
+	through, err := d.inv.proxy()(base)
 	switch {
 	case err != nil:
 		return failed(explain(err), "Correct HTTPS_PROXY, or take it away.")
@@ -122,5 +122,5 @@ func (d *doctor) proxy(context.Context) contract.Finding {
 }
 
 func (d *doctor) baseURL() (*url.URL, error) {
-	return narada.ParseBaseURL(d.s.settings.Get(config.BaseURL).Text)
+	return narada.ParseBaseURL(d.inv.settings.Get(config.BaseURL).Text)
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -63,7 +63,7 @@ func silent(code int) error {
 }
 
 // exit says what went wrong and returns the exit code.
-func (s *session) exit(ctx context.Context, err error) int {
+func (inv *invocation) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return codeDone
 	}
@@ -78,7 +78,7 @@ func (s *session) exit(ctx context.Context, err error) int {
 		code = codeSignal
 	}
 	if text := err.Error(); text != "" {
-		s.talk.Error("error", text, hintOf(err), s.exitField(code)...)
+		inv.talk.Error("error", text, hintOf(err), inv.exitField(code)...)
 	}
 	return code
 }
@@ -94,7 +94,7 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*tunnel.Error](err); ok {
 		return codeEndpoint
 	}
-	if e, ok := errors.AsType[*runner.UnfinishedError](err); ok {
+	if e, ok := errors.AsType[*await.UnfinishedError](err); ok {
 		if e.ID == "" {
 			return codeUnknown
 		}

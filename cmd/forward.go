@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -104,8 +106,8 @@ func port(u *url.URL) string {
 
 // forwarding passes the callbacks of a listen command on to an endpoint.
 type forwarding struct {
-	s      *session
-	ledger *ledger.Ledger
+	inv    *invocation
+	ledger *sqlite.Store
 	to     string
 	header http.Header // added
 	sender deliver.Sender
@@ -116,9 +118,9 @@ type forwarding struct {
 }
 
 // newForwarding resolves the flags; hidden is what must not be seen of them.
-func (s *session) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret.String, err error) {
-	t = &forwarding{s: s, to: f.to}
-	if t.header, hidden, err = s.headers("--forward-header", f.headers); err != nil {
+func (inv *invocation) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret.String, err error) {
+	t = &forwarding{inv: inv, to: f.to}
+	if t.header, hidden, err = inv.headers("--forward-header", f.headers); err != nil {
 		return nil, nil, err
 	}
 	for name := range t.header {
@@ -126,8 +128,8 @@ func (s *session) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret
 			return nil, nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
 		}
 	}
-	s.redactor.Hide(hidden...)
-	transport := s.transport()
+	inv.redactor.Hide(hidden...)
+	transport := inv.transport()
 	transport.DisableCompression = true // a header that the cloud did not send
 	t.sender = deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout}
 	return t, hidden, nil
@@ -137,18 +139,18 @@ func (s *session) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret
 func (t *forwarding) name() string { return t.to }
 
 // begin implements onwardTarget.
-func (t *forwarding) begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{}) {
+func (t *forwarding) begin(l *sqlite.Store, hard context.Context, stop <-chan struct{}) {
 	t.ledger, t.hard, t.sender.Stop = l, hard, stop
 }
 
 // workers implements onwardTarget.
-func (t *forwarding) workers() int { return deliver.DefaultWorkers }
+func (t *forwarding) workers() int { return forward.DefaultWorkers }
 
 // patience implements onwardTarget: to cut an attempt off would have it sent twice.
 func (t *forwarding) patience() time.Duration { return t.sender.Timeout + closeLimit }
 
 // hand implements onwardTarget.
-func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
+func (t *forwarding) hand(f store.Forward) (store.Forward, error) {
 	header, body, ok, err := t.ledger.ForwardContent(context.Background(), f)
 	if err != nil || !ok {
 		return f, err
@@ -164,12 +166,12 @@ func (t *forwarding) hand(f ledger.Forward) (ledger.Forward, error) {
 		return f, deliver.ErrStopped
 	}
 	last := attempts[len(attempts)-1]
-	f.State, f.Attempts, f.StatusCode, f.EndedAt = ledger.ForwardDelivered, len(attempts), last.StatusCode, time.Now()
+	f.State, f.Attempts, f.StatusCode, f.EndedAt = store.ForwardDelivered, len(attempts), last.StatusCode, time.Now()
 	if failure != nil {
-		f.State, f.Failure = ledger.ForwardFailed, explainAttempt(last, t.sender.Timeout)
+		f.State, f.Failure = store.ForwardFailed, explainAttempt(last, t.sender.Timeout)
 		return f, nil
 	}
-	t.s.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))
+	t.inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))
 	return f, nil
 }
 
@@ -180,9 +182,9 @@ func (t *forwarding) observe(a deliver.Attempt) {
 	switch {
 	case a.Accepted() && t.down:
 		t.down = false
-		t.s.talk.Info("target-back", t.to+" takes callbacks again")
+		t.inv.talk.Info("target-back", t.to+" takes callbacks again")
 	case a.Temporary() && !t.down && t.hard.Err() == nil && a.Number < t.sender.Attempts:
 		t.down = true
-		t.s.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", t.to, a.Kind()))
+		t.inv.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", t.to, a.Kind()))
 	}
 }

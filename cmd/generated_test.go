@@ -41,9 +41,9 @@ func testRoot() *cobra.Command {
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
 		Lookup: func(string) (string, bool) { return "", false },
 	}
-	s := &session{app: app, redactor: secret.NewRedactor(io.Discard)}
-	s.talk = s.newTalk()
-	return newRoot(s, commands[:])
+	inv := &invocation{app: app, redactor: secret.NewRedactor(io.Discard)}
+	inv.talk = inv.newTalk()
+	return newRoot(inv, commands[:])
 }
 
 func referencePages(t *testing.T) map[string]string {

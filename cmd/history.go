@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,8 +16,9 @@ import (
 	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -30,7 +32,7 @@ type historyOptions struct {
 	limit  int
 }
 
-func newHistory(s *session) *cobra.Command {
+func newHistory(inv *invocation) *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use:   "history",
@@ -52,10 +54,10 @@ about to be sent and may have been, and refused, of one that was not accepted.`,
   narada history --status error --since 24h -o json --jq .prompt`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runHistory(cmd.Context(), s, &o)
+			return runHistory(cmd.Context(), inv, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -67,54 +69,54 @@ about to be sent and may have been, and refused, of one that was not accepted.`,
 	f.IntVar(&o.limit, "limit", 30, "most `tasks` that are listed; 0 lists all")
 	o.out.add(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp))
-	cmd.AddCommand(newHistoryShow(s), newHistoryPrune(s))
+	cmd.AddCommand(newHistoryShow(inv), newHistoryPrune(inv))
 	return cmd
 }
 
 // statusNames are those that a task can have in the ledger.
 func statusNames() []string {
 	return []string{string(narada.StatusPending), string(narada.StatusSuccess), string(narada.StatusError), string(narada.StatusInputRequired),
-		string(ledger.StatusUnknown), string(ledger.StatusRefused)}
+		string(store.StatusUnknown), string(store.StatusRefused)}
 }
 
-func runHistory(ctx context.Context, s *session, o *historyOptions) error {
-	p, err := s.printer(ctx, o.out)
+func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	query, err := o.query(s.app.start)
+	query, err := o.query(inv.app.start)
 	if err != nil {
 		return err
 	}
-	l, err := s.existingLedger(ctx)
+	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return s.nothingKept(err)
+		return inv.nothingKept(err)
 	}
-	defer s.closeLedger(l)
-	count, err := s.list(ctx, p, l, query)
+	defer inv.closeLedger(l)
+	count, err := inv.list(ctx, p, l, query)
 	if err != nil {
 		return err
 	}
 	if count == 0 {
-		s.talk.Info("history", "there are no such tasks")
+		inv.talk.Info("history", "there are no such tasks")
 	}
 	if count == query.Limit {
-		s.talk.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
+		inv.talk.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
 	}
-	failed, err := l.CountForwards(ctx, ledger.ForwardFailed, "", "")
+	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {
 		return err
 	}
 	if failed > 0 {
-		s.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
-			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), term.Field{Name: "failed", Value: failed})
+		inv.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
+			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), slog.Any("failed", failed))
 	}
-	s.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), term.Field{Name: "bytes", Value: l.Size()})
+	inv.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
-func (o *historyOptions) query(now time.Time) (q ledger.Query, err error) {
-	q = ledger.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
+func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
+	q = store.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
 	if o.limit < 0 {
 		return q, usageError("", "--limit: %d is less than 0", o.limit)
 	}
@@ -153,19 +155,19 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 // list prints the tasks.
-func (s *session) list(ctx context.Context, p *printer, l *ledger.Ledger, q ledger.Query) (count int, err error) {
+func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q store.Query) (count int, err error) {
 	if p.json {
-		err = l.Tasks(ctx, q, func(t ledger.Task) error {
+		err = l.Tasks(ctx, q, func(t store.Task) error {
 			count++
 			return p.Value(newTaskJSON(t))
 		})
 		return count, err
 	}
 	var rows [][]string
-	err = l.Tasks(ctx, q, func(t ledger.Task) error {
+	err = l.Tasks(ctx, q, func(t store.Task) error {
 		count++
-		row := s.historyRow(t)
-		if s.app.StdoutTerminal {
+		row := inv.historyRow(t)
+		if inv.app.StdoutTerminal {
 			rows = append(rows, row)
 			return nil
 		}
@@ -174,24 +176,24 @@ func (s *session) list(ctx context.Context, p *printer, l *ledger.Ledger, q ledg
 	if err != nil || len(rows) == 0 {
 		return count, err
 	}
-	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), s.stdoutWidth()))
+	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.stdoutWidth()))
 }
 
 // historyRow is a task's line. What is not known is a dash.
-func (s *session) historyRow(t ledger.Task) []string {
+func (inv *invocation) historyRow(t store.Task) []string {
 	took := "-"
 	if t.Took > 0 {
 		took = roundDuration(t.Took).String()
 	}
-	return []string{taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
+	return []string{taskName(t), formatAge(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
 }
 
 // answerBy is how the answer came, and how it has been passed on when that is not done.
-func answerBy(t ledger.Task) string {
+func answerBy(t store.Task) string {
 	switch t.Forwarded {
-	case ledger.ForwardFailed:
+	case store.ForwardFailed:
 		return dash(t.Way) + ", not passed on"
-	case ledger.ForwardWaiting:
+	case store.ForwardWaiting:
 		return dash(t.Way) + ", waits"
 	}
 	return dash(t.Way)
@@ -205,7 +207,7 @@ func dash(text string) string {
 }
 
 // taskName is the request ID, or the number of a task without one.
-func taskName(t ledger.Task) string {
+func taskName(t store.Task) string {
 	if t.RequestID == "" {
 		return fmt.Sprintf("#%d", t.Number)
 	}
@@ -285,7 +287,7 @@ type taskJSON struct {
 	Forwarded    *string       `json:"forwarded"`
 }
 
-func newTaskJSON(t ledger.Task) taskJSON {
+func newTaskJSON(t store.Task) taskJSON {
 	j := taskJSON{Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, DispatchedAt: t.DispatchedAt,
 		RequestID: present(t.RequestID), BaseURL: present(t.Cloud), Delivery: present(t.Way), Forwarded: present(string(t.Forwarded))}
 	if !t.Open() {
@@ -307,28 +309,28 @@ func present(text string) *string {
 
 // existingLedger opens the ledger for a command that reads it; nil when nothing
 // has been kept yet.
-func (s *session) existingLedger(ctx context.Context) (*ledger.Ledger, error) {
-	dir, err := s.stateDir()
+func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error) {
+	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	if exists, err := ledger.Exists(dir); !exists {
+	if exists, err := sqlite.Exists(dir); !exists {
 		return nil, err
 	}
-	return ledger.Open(ctx, dir, ledger.Options{})
+	return sqlite.Open(ctx, dir, sqlite.Options{})
 }
 
 // nothingKept says that there is no ledger yet, unless that is an error.
-func (s *session) nothingKept(err error) error {
+func (inv *invocation) nothingKept(err error) error {
 	if err == nil {
-		s.talk.Info("history", "nothing has been kept yet")
+		inv.talk.Info("history", "nothing has been kept yet")
 	}
 	return err
 }
 
 // namedTask finds the task that is called so: by its request ID, or by #NUMBER.
-func (s *session) namedTask(ctx context.Context, l *ledger.Ledger, name string) (ledger.Task, error) {
-	var t ledger.Task
+func (inv *invocation) namedTask(ctx context.Context, l *sqlite.Store, name string) (store.Task, error) {
+	var t store.Task
 	var ok bool
 	var err error
 	if number, isNumber := strings.CutPrefix(name, "#"); isNumber {
@@ -350,9 +352,9 @@ var errNoTask = errors.New("no task has been kept yet")
 
 // lastTask is the newest task that has a request ID, which --last means. A newer one
 // that has none is told of.
-func (s *session) lastTask(ctx context.Context, l *ledger.Ledger) (ledger.Task, error) {
+func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (store.Task, error) {
 	if l == nil {
-		return ledger.Task{}, usageError("", "--last: %v", errNoTask)
+		return store.Task{}, usageError("", "--last: %v", errNoTask)
 	}
 	t, ok, err := l.Newest(ctx)
 	switch {
@@ -361,9 +363,9 @@ func (s *session) lastTask(ctx context.Context, l *ledger.Ledger) (ledger.Task, 
 	case !ok:
 		return t, usageError("", "--last: %v", errNoTask)
 	}
-	return t, l.Tasks(ctx, ledger.Query{Limit: 1}, func(newest ledger.Task) error {
+	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
 		if newest.Number > t.Number && newest.Open() {
-			s.talk.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
+			inv.talk.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
 		}
 		return nil
 	})

@@ -3,11 +3,11 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 type historyPruneOptions struct {
@@ -16,7 +16,7 @@ type historyPruneOptions struct {
 	open      bool
 }
 
-func newHistoryPrune(s *session) *cobra.Command {
+func newHistoryPrune(inv *invocation) *cobra.Command {
 	var o historyPruneOptions
 	cmd := &cobra.Command{
 		Use:   "prune",
@@ -27,14 +27,14 @@ Tasks that have not finished stay, unless --open is given.`,
   narada history prune --keep 10000`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			limits, err := o.limits(s, cmd.Flags().Changed("keep"))
+			limits, err := o.limits(inv, cmd.Flags().Changed("keep"))
 			if err != nil {
 				return err
 			}
-			return runHistoryPrune(cmd.Context(), s, limits)
+			return runHistoryPrune(cmd.Context(), inv, limits)
 		},
 	}
 	f := cmd.Flags()
@@ -44,33 +44,33 @@ Tasks that have not finished stay, unless --open is given.`,
 	return cmd
 }
 
-func (o *historyPruneOptions) limits(s *session, keeps bool) (limits ledger.Limits, err error) {
+func (o *historyPruneOptions) limits(inv *invocation, keeps bool) (limits store.Limits, err error) {
 	switch {
 	case o.olderThan == "" && !keeps:
 		return limits, usageError("--older-than 30d, or --keep 10000", "nothing says what is to go")
 	case keeps && o.keep < 1:
 		return limits, usageError("", "--keep: %d is not a number of tasks", o.keep)
 	}
-	limits = ledger.Limits{Keep: o.keep, Open: o.open}
+	limits = store.Limits{Keep: o.keep, Open: o.open}
 	if o.olderThan != "" {
-		if limits.Before, err = parseSince(o.olderThan, s.app.start); err != nil {
+		if limits.Before, err = parseSince(o.olderThan, inv.app.start); err != nil {
 			return limits, usageError("", "--older-than: %v", err)
 		}
 	}
 	return limits, nil
 }
 
-func runHistoryPrune(ctx context.Context, s *session, limits ledger.Limits) error {
-	l, err := s.existingLedger(ctx)
+func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) error {
+	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return s.nothingKept(err)
+		return inv.nothingKept(err)
 	}
-	defer s.closeLedger(l)
+	defer inv.closeLedger(l)
 	count, err := l.Prune(ctx, limits)
 	if err != nil {
 		return err
 	}
-	s.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], formatSize(l.Size())),
-		term.Field{Name: "tasks", Value: count}, term.Field{Name: "bytes", Value: l.Size()})
+	inv.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], formatSize(l.Size())),
+		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

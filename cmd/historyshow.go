@@ -12,8 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -22,7 +23,7 @@ type historyShowOptions struct {
 	last bool
 }
 
-func newHistoryShow(s *session) *cobra.Command {
+func newHistoryShow(inv *invocation) *cobra.Command {
 	var o historyShowOptions
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -34,10 +35,10 @@ bodies; and its answer.`,
   narada history show --last -o json --jq '.callbacks[].receivedAt'`,
 		Args: func(_ *cobra.Command, args []string) error { return oneTask(args, o.last) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runHistoryShow(cmd.Context(), s, &o, args)
+			return runHistoryShow(cmd.Context(), inv, &o, args)
 		},
 	}
 	addLast(cmd, &o.last)
@@ -63,24 +64,24 @@ func oneTask(args []string, last bool) error {
 	return nil
 }
 
-func runHistoryShow(ctx context.Context, s *session, o *historyShowOptions, args []string) error {
-	p, err := s.printer(ctx, o.out)
+func runHistoryShow(ctx context.Context, inv *invocation, o *historyShowOptions, args []string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	l, err := s.existingLedger(ctx)
+	l, err := inv.existingLedger(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(l)
-	var t ledger.Task
+	defer inv.closeLedger(l)
+	var t store.Task
 	switch {
 	case o.last:
-		t, err = s.lastTask(ctx, l)
+		t, err = inv.lastTask(ctx, l)
 	case l == nil:
 		err = usageError("", "%s is not in the ledger", args[0])
 	default:
-		t, err = s.namedTask(ctx, l, args[0])
+		t, err = inv.namedTask(ctx, l, args[0])
 	}
 	if err != nil {
 		return err
@@ -92,20 +93,20 @@ func runHistoryShow(ctx context.Context, s *session, o *historyShowOptions, args
 	if p.json {
 		return p.Value(d.json())
 	}
-	return p.Text(d.text(s.app.start))
+	return p.Text(d.text(inv.app.start))
 }
 
 // dossier is all that is kept of a task.
 type dossier struct {
-	task      ledger.Task
+	task      store.Task
 	request   json.RawMessage
 	result    *narada.Result // nil: there is none yet
-	callbacks []ledger.Delivery
-	refusals  []ledger.Refusal
-	forwards  []ledger.Forward
+	callbacks []store.Delivery
+	refusals  []store.Refusal
+	forwards  []store.Forward
 }
 
-func readDossier(ctx context.Context, l *ledger.Ledger, t ledger.Task) (d dossier, err error) {
+func readDossier(ctx context.Context, l *sqlite.Store, t store.Task) (d dossier, err error) {
 	d.task = t
 	if d.request, err = l.Request(ctx, t); err != nil {
 		return d, err
@@ -149,7 +150,7 @@ type forwardJSON struct {
 	EndedAt    *time.Time `json:"endedAt"`
 }
 
-func newForwardJSON(f ledger.Forward) forwardJSON {
+func newForwardJSON(f store.Forward) forwardJSON {
 	j := forwardJSON{Target: f.Target, State: string(f.State), Attempts: f.Attempts, Error: present(f.Failure)}
 	if f.StatusCode != 0 {
 		j.StatusCode = &f.StatusCode
@@ -196,7 +197,7 @@ func (d dossier) json() dossierJSON {
 }
 
 // forwardsOf are those of the callback.
-func (d dossier) forwardsOf(c ledger.Delivery) (list []ledger.Forward) {
+func (d dossier) forwardsOf(c store.Delivery) (list []store.Forward) {
 	for _, f := range d.forwards {
 		if f.Seq == c.Seq {
 			list = append(list, f)
@@ -206,12 +207,12 @@ func (d dossier) forwardsOf(c ledger.Delivery) (list []ledger.Forward) {
 }
 
 // forwardText says how a callback was passed on.
-func forwardText(f ledger.Forward) string {
+func forwardText(f store.Forward) string {
 	target := term.OneLine(f.Target)
 	switch f.State {
-	case ledger.ForwardWaiting:
+	case store.ForwardWaiting:
 		return "waits to be passed on to " + target
-	case ledger.ForwardFailed:
+	case store.ForwardFailed:
 		return fmt.Sprintf("not passed on to %s after %d attempt%s, %s: %s", target, f.Attempts, plural(f.Attempts != 1), formatTime(f.EndedAt), term.OneLine(f.Failure))
 	}
 	return fmt.Sprintf("passed on to %s, %s", target, formatTime(f.EndedAt))
@@ -269,7 +270,7 @@ func (d dossier) text(now time.Time) string {
 
 // kindOf says what a callback is to its task; ended is whether a final one was
 // there before.
-func kindOf(c ledger.Delivery, ended bool) string {
+func kindOf(c store.Delivery, ended bool) string {
 	switch {
 	case ended:
 		return "further" // with another body than those before
@@ -281,7 +282,7 @@ func kindOf(c ledger.Delivery, ended bool) string {
 
 func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
-func sourceName(t ledger.Task) string {
+func sourceName(t store.Task) string {
 	switch {
 	case t.Source == "callback" && t.Cloud != "":
 		return "the request of another task, which was accepted twice"

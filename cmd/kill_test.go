@@ -19,8 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -91,17 +92,17 @@ func freeAddress(t *testing.T) string {
 // knows.
 func intendTickets(t *testing.T, dir string, n int) []webhook.Ticket {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), dir, ledger.Options{})
+	l, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	tickets, intents := make([]webhook.Ticket, n), make([]ledger.Intent, n)
+	tickets, intents := make([]webhook.Ticket, n), make([]store.Intent, n)
 	for i := range tickets {
-		if tickets[i], err = webhook.NewTicket(rand.Reader, inbox.Prefix); err != nil {
+		if tickets[i], err = webhook.NewTicket(rand.Reader, receive.Prefix); err != nil {
 			t.Fatal(err)
 		}
-		intents[i] = ledger.Intent{Source: "dispatch", Prompt: killText(i), Ticket: tickets[i], At: time.Now()}
+		intents[i] = store.Intent{Source: "dispatch", Prompt: killText(i), Ticket: tickets[i], At: time.Now()}
 	}
 	if _, err := l.Intend(t.Context(), intents); err != nil {
 		t.Fatal(err)
@@ -179,7 +180,7 @@ func sendUntilTaken(t *testing.T, address string, ticket webhook.Ticket, i int) 
 
 func checkKept(t *testing.T, dir string) {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), dir, ledger.Options{})
+	l, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

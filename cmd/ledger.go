@@ -4,14 +4,14 @@ import (
 	"context"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
 // stateDir is the folder for what narada keeps.
-func (s *session) stateDir() (string, error) {
-	dir := s.settings.Get(config.StateDir).Text
+func (inv *invocation) stateDir() (string, error) {
+	dir := inv.settings.Get(config.StateDir).Text
 	if dir == "" {
-		dir = config.StateFolder(config.Place{Getenv: s.app.getenv})
+		dir = config.StateFolder(config.Place{Getenv: inv.app.getenv})
 	}
 	if dir == "" {
 		return "", &exitError{code: codeUnexpected, text: "there is no folder for what narada keeps: HOME is not set",
@@ -21,39 +21,39 @@ func (s *session) stateDir() (string, error) {
 }
 
 // openLedger opens the ledger, which it makes where there is none.
-func (s *session) openLedger(ctx context.Context, o ledger.Options) (*ledger.Ledger, error) {
-	dir, err := s.stateDir()
+func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlite.Store, error) {
+	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(ctx, dir, o)
+	return sqlite.Open(ctx, dir, o)
 }
 
 // openLedgerIfPossible opens the ledger for a command that does its job without
 // one too: then there is a warning, and nil.
-func (s *session) openLedgerIfPossible(ctx context.Context, o ledger.Options) *ledger.Ledger {
-	l, err := s.openLedger(ctx, o)
+func (inv *invocation) openLedgerIfPossible(ctx context.Context, o sqlite.Options) *sqlite.Store {
+	l, err := inv.openLedger(ctx, o)
 	if err != nil {
-		s.warnOfLedger(err, "this task is not kept")
+		inv.warnOfLedger(err, "this task is not kept")
 		return nil
 	}
 	return l
 }
 
 // warnOfLedger says what does not work without the ledger.
-func (s *session) warnOfLedger(err error, consequence string) {
-	s.talk.Warn("ledger", err.Error()+": "+consequence)
+func (inv *invocation) warnOfLedger(err error, consequence string) {
+	inv.talk.Warn("ledger", err.Error()+": "+consequence)
 	if hint := hintOf(err); hint != "" {
-		s.talk.Hint(hint)
+		inv.talk.Hint(hint)
 	}
 }
 
 // closeLedger closes what was opened.
-func (s *session) closeLedger(l *ledger.Ledger) {
+func (inv *invocation) closeLedger(l *sqlite.Store) {
 	if l == nil {
 		return
 	}
 	if err := l.Close(); err != nil {
-		s.talk.Warn("ledger", err.Error())
+		inv.talk.Warn("ledger", err.Error())
 	}
 }

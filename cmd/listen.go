@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -31,7 +32,7 @@ type listenOptions struct {
 	command   []string // with its arguments
 }
 
-func newListen(s *session) *cobra.Command {
+func newListen(inv *invocation) *cobra.Command {
 	var o listenOptions
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND ARG...]",
@@ -80,13 +81,13 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 			return noArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			if err := o.check(cmd); err != nil {
 				return err
 			}
-			return runListen(cmd.Context(), s, &o)
+			return runListen(cmd.Context(), inv, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -104,8 +105,8 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	return cmd
 }
 
-func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
-	p, err := s.printer(ctx, o.out)
+func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err error) {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 			return usageError("", "--filter: %v", err)
 		}
 	}
-	t, ok, err := s.endpointConfig(&o.catch, true)
+	t, ok, err := inv.endpointConfig(&o.catch, true)
 	switch {
 	case err != nil:
 		return err
@@ -123,15 +124,15 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 		return &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
-	ticket, hidden, err := o.ticket(s)
+	ticket, hidden, err := o.ticket(inv)
 	if err != nil {
 		return err
 	}
-	targets, err := o.targets(s, hidden)
+	targets, err := o.targets(inv, hidden)
 	if err != nil {
 		return err
 	}
-	registration, err := s.registerListener(o.name)
+	registration, err := inv.registerListener(o.name)
 	if err != nil {
 		return err
 	}
@@ -142,24 +143,24 @@ func runListen(ctx context.Context, s *session, o *listenOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, ready.remove()) }()
 	if o.timeout > 0 {
-		timed, cancel := s.deadline(ctx, o.timeout)
+		timed, cancel := inv.deadline(ctx, o.timeout)
 		defer cancel()
 		ctx = timed
 	}
 	l := &listening{
-		s: s, p: p, count: o.count, ticket: ticket, filter: filter, silent: len(o.command) > 0, ready: ready, show: o.showSecrets(s), registration: registration,
-		entries: make(chan ledger.Entry, mostUnprinted), closed: make(chan struct{}), bytes: semaphore.NewWeighted(mostUnprintedBytes),
+		inv: inv, p: p, count: o.count, ticket: ticket, filter: filter, silent: len(o.command) > 0, ready: ready, show: o.showSecrets(inv), registration: registration,
+		entries: make(chan store.Entry, mostUnprinted), closed: make(chan struct{}), bytes: semaphore.NewWeighted(mostUnprintedBytes),
 	}
 	l.printing, l.gone = context.WithCancel(context.Background())
 	defer l.gone()
 	l.serving, l.stop = context.WithCancelCause(ctx)
 	defer l.stop(nil)
-	if l.ledger, err = s.openLedger(ctx, ledger.Options{Stored: l.stored}); err != nil {
+	if l.ledger, err = inv.openLedger(ctx, sqlite.Options{Stored: l.stored}); err != nil {
 		return err
 	}
-	defer s.closeLedger(l.ledger)
+	defer inv.closeLedger(l.ledger)
 	l.ledger.Share(ticket.Path)
-	endpoint, err := s.openEndpoint(ctx, t, openLimit)
+	endpoint, err := inv.openEndpoint(ctx, t, openLimit)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return l.outcome(ctx) // it was ended before it had begun
@@ -191,21 +192,21 @@ func (o *listenOptions) check(cmd *cobra.Command) error {
 }
 
 // targets are to whom callbacks are passed on.
-func (o *listenOptions) targets(s *session, hidden []secret.String) (list []onwardTarget, err error) {
+func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []onwardTarget, err error) {
 	if o.forward.to != "" {
-		t, more, err := s.newForwarding(&o.forward)
+		t, more, err := inv.newForwarding(&o.forward)
 		if err != nil {
 			return nil, err
 		}
 		list, hidden = append(list, t), append(hidden, more...)
 	}
 	if len(o.command) > 0 {
-		c, err := s.newOnCallback(o.command)
+		c, err := inv.newOnCallback(o.command)
 		if err != nil {
 			return nil, err
 		}
-		hidden = append(hidden, s.settings.Secret(config.APIKey), s.settings.Secret(config.NgrokAuthtoken), s.settings.Secret(config.CallbackSecret))
-		c.environ = withoutSecrets(s.app.Environ(), hidden)
+		hidden = append(hidden, inv.settings.Secret(config.APIKey), inv.settings.Secret(config.NgrokAuthtoken), inv.settings.Secret(config.CallbackSecret))
+		c.environ = withoutSecrets(inv.app.Environ(), hidden)
 		list = append(list, c)
 	}
 	return list, nil
@@ -213,11 +214,11 @@ func (o *listenOptions) targets(s *session, hidden []secret.String) (list []onwa
 
 // ticket is what callbacks must show: random, where nothing was asked for. hidden is
 // what was asked for and is secret.
-func (o *listenOptions) ticket(s *session) (t webhook.Ticket, hidden []secret.String, err error) {
-	if t, err = webhook.NewTicket(s.app.Random, inbox.Prefix); err != nil {
+func (o *listenOptions) ticket(inv *invocation) (t webhook.Ticket, hidden []secret.String, err error) {
+	if t, err = webhook.NewTicket(inv.app.Random, receive.Prefix); err != nil {
 		return t, nil, err
 	}
-	p, err := s.proof(&o.callback)
+	p, err := inv.proof(&o.callback)
 	if err != nil {
 		return t, nil, err
 	}
@@ -231,6 +232,6 @@ func (o *listenOptions) ticket(s *session) (t webhook.Ticket, hidden []secret.St
 }
 
 // showSecrets reports whether a person is to see secret and headers.
-func (o *listenOptions) showSecrets(s *session) bool {
-	return o.showSec || s.app.StderrTerminal
+func (o *listenOptions) showSecrets(inv *invocation) bool {
+	return o.showSec || inv.app.StderrTerminal
 }

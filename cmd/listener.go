@@ -5,9 +5,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/listeners"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -16,14 +15,14 @@ import (
 const listenerURL = "listener"
 
 // registerListener gives a listen command its name.
-func (s *session) registerListener(name string) (*listeners.Registration, error) {
-	dir, err := s.stateDir()
+func (inv *invocation) registerListener(name string) (*receive.Registration, error) {
+	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	r, err := listeners.Register(dir, name)
-	_, taken := errors.AsType[*listeners.TakenError](err)
-	_, wrong := errors.AsType[*listeners.NameError](err)
+	r, err := receive.Register(dir, name)
+	_, taken := errors.AsType[*receive.TakenError](err)
+	_, wrong := errors.AsType[*receive.NameError](err)
 	switch {
 	case taken || wrong:
 		return nil, usageError("", "--name: %v", err)
@@ -46,14 +45,14 @@ func isListener(callbackURL string) (name string, ok bool) {
 
 // findListener finds the listener that runs on this machine, or the one of the
 // name, for a flag.
-func (s *session) findListener(flag, name string) (listeners.Listener, error) {
-	dir, err := s.stateDir()
+func (inv *invocation) findListener(flag, name string) (receive.Listener, error) {
+	dir, err := inv.stateDir()
 	if err != nil {
-		return listeners.Listener{}, err
+		return receive.Listener{}, err
 	}
-	running, err := listeners.Running(dir)
+	running, err := receive.Running(dir)
 	if err != nil {
-		return listeners.Listener{}, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+		return receive.Listener{}, &exitError{code: codeUnexpected, text: err.Error(), err: err}
 	}
 	var names []string
 	for _, l := range running {
@@ -64,34 +63,34 @@ func (s *session) findListener(flag, name string) (listeners.Listener, error) {
 	}
 	switch {
 	case len(names) == 0:
-		return listeners.Listener{}, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
+		return receive.Listener{}, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
 	case name == "":
-		return listeners.Listener{}, usageError(flag+" listener:"+names[0], "%s: several listeners run: %s", flag, strings.Join(names, ", "))
+		return receive.Listener{}, usageError(flag+" listener:"+names[0], "%s: several listeners run: %s", flag, strings.Join(names, ", "))
 	}
-	return listeners.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
+	return receive.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
 }
 
 // sendToListener has the request's callback come to the listener: with a ticket
 // of its own, which the listener finds in the ledger.
-func (s *session) sendToListener(request *narada.Request, l listeners.Listener, c *callbackFlags) (webhook.Ticket, error) {
-	ticket, err := s.listenerTicket(c)
+func (inv *invocation) sendToListener(request *narada.Request, l receive.Listener, c *callbackFlags) (webhook.Ticket, error) {
+	ticket, err := inv.listenerTicket(c)
 	if err != nil {
 		return webhook.Ticket{}, err
 	}
 	request.CallbackURL, request.CallbackSecret = l.URL+ticket.Path, ticket.Secret
 	request.CallbackHeaders = callbackHeaders(ticket)
-	s.hideTicket(ticket)
+	inv.hideTicket(ticket)
 	return ticket, nil
 }
 
 // listenerTicket is a ticket for a listener: with the secret and the headers that were
 // asked for, since an endpoint that the callback is passed on to may want them.
-func (s *session) listenerTicket(c *callbackFlags) (webhook.Ticket, error) {
-	t, err := webhook.NewTicket(s.app.Random, inbox.Prefix)
+func (inv *invocation) listenerTicket(c *callbackFlags) (webhook.Ticket, error) {
+	t, err := webhook.NewTicket(inv.app.Random, receive.Prefix)
 	if err != nil {
 		return t, err
 	}
-	p, err := s.proof(c)
+	p, err := inv.proof(c)
 	if err != nil {
 		return t, err
 	}
@@ -105,7 +104,7 @@ func (s *session) listenerTicket(c *callbackFlags) (webhook.Ticket, error) {
 }
 
 // reachable refuses a listener on loopback for an API that is not here.
-func (c *cloud) reachable(l listeners.Listener) error {
+func (c *cloud) reachable(l receive.Listener) error {
 	u, err := url.Parse(l.URL)
 	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
 		return usageError("run narada listen without --local", "--callback-url: %s cannot reach the listener %q, whose address is of this machine alone", c.baseURL.Host, l.Name)

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/listeners"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -33,7 +34,7 @@ const (
 // listening is a listen command that serves. It is the sink: what is in the
 // ledger is acknowledged, and then printed.
 type listening struct {
-	s      *session
+	inv    *invocation
 	p      *printer
 	count  int
 	silent bool          // a command says what is to be printed
@@ -42,14 +43,14 @@ type listening struct {
 	ticket webhook.Ticket
 	ready  *readyFile
 	show   bool // secret and headers, to a person
-	ledger *ledger.Ledger
+	ledger *sqlite.Store
 
-	registration *listeners.Registration
+	registration *receive.Registration
 
 	serving context.Context // until the command has what it wants, or is to end
 	stop    context.CancelCauseFunc
-	entries chan ledger.Entry // stored, to be printed
-	closed  chan struct{}     // no more callbacks come in
+	entries chan store.Entry // stored, to be printed
+	closed  chan struct{}    // no more callbacks come in
 	bytes   *semaphore.Weighted
 
 	printing context.Context // until nobody prints any more
@@ -67,10 +68,10 @@ type listening struct {
 func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxBody int64) error {
 	ctx := l.serving
 	if !l.show {
-		l.s.hideProof(l.ticket)
+		l.inv.hideProof(l.ticket)
 	}
-	in := inbox.Open(endpoint, inbox.Options{
-		Sink: l, Book: l.ledger, MaxBody: maxBody, Random: l.s.app.Random, Refused: l.s.refusedInto(l.ledger),
+	in := receive.Open(endpoint, receive.Options{
+		Sink: l, Book: l.ledger, MaxBody: maxBody, Random: l.inv.app.Random, Refused: l.inv.refusedInto(l.ledger),
 	})
 	in.Admit(l.ticket)
 	var others, printer sync.WaitGroup
@@ -78,7 +79,7 @@ func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxB
 	others.Go(func() { l.announce(ctx, in) })
 	printer.Go(l.printAll)
 	<-ctx.Done()
-	l.s.closeInbox(in)
+	l.inv.closeInbox(in)
 	others.Wait()
 	l.finishPrinting(&printer)
 	l.givenUp, l.waiting = l.onward.close(whole, context.Cause(ctx) == errCounted)
@@ -91,7 +92,7 @@ func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxB
 // passOn begins to pass callbacks on to the targets.
 func (l *listening) passOn(ctx context.Context, targets []onwardTarget) error {
 	for _, t := range targets {
-		o, err := l.s.startOnward(ctx, l.ledger, l.registration.Name(), t, l.fail)
+		o, err := l.inv.startOnward(ctx, l.ledger, l.registration.Name(), t, l.fail)
 		if err != nil {
 			l.onward.close(ctx, false)
 			return err
@@ -102,7 +103,7 @@ func (l *listening) passOn(ctx context.Context, targets []onwardTarget) error {
 }
 
 // stored is told of what the ledger has, by the ledger.
-func (l *listening) stored(e ledger.Entry) {
+func (l *listening) stored(e store.Entry) {
 	if !l.bytes.TryAcquire(unprintedBytes(e)) && l.bytes.Acquire(l.printing, unprintedBytes(e)) != nil {
 		return
 	}
@@ -112,12 +113,12 @@ func (l *listening) stored(e ledger.Entry) {
 	}
 }
 
-func unprintedBytes(e ledger.Entry) int64 { return min(int64(len(e.Result.Raw())), mostUnprintedBytes) }
+func unprintedBytes(e store.Entry) int64 { return min(int64(len(e.Result.Raw())), mostUnprintedBytes) }
 
 // Deliver implements webhook.Sink.
 func (l *listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	if !l.wants(d.Result) {
-		_, err := l.ledger.Store(ctx, d, ledger.Onward{Unlisted: true})
+		_, err := l.ledger.Store(ctx, d, store.Onward{Unlisted: true})
 		return l.notStored(err)
 	}
 	if !l.take() {
@@ -140,16 +141,16 @@ func (l *listening) wants(r *narada.Result) bool {
 	yes, err := l.filter.True(r.Raw())
 	switch {
 	case err != nil:
-		l.s.talk.Warn("filter", term.OneLine(r.RequestID)+" is kept, and neither printed nor passed on: "+err.Error(), term.Field{Name: "requestId", Value: r.RequestID})
+		l.inv.talk.Warn("filter", term.OneLine(r.RequestID)+" is kept, and neither printed nor passed on: "+err.Error(), slog.Any("requestId", r.RequestID))
 	case !yes:
-		l.s.talk.Detail("filter", term.OneLine(r.RequestID)+" is kept, and not what --filter asks for")
+		l.inv.talk.Detail("filter", term.OneLine(r.RequestID)+" is kept, and not what --filter asks for")
 	}
 	return yes
 }
 
 func (l *listening) notStored(err error) error {
 	if err != nil {
-		l.s.talk.Warn("not-stored", "a callback was not acknowledged: "+err.Error())
+		l.inv.talk.Warn("not-stored", "a callback was not acknowledged: "+err.Error())
 	}
 	return err
 }
@@ -198,14 +199,14 @@ func (l *listening) printAll() {
 
 // printEntry prints a callback; one that cannot be printed ends the command, and
 // those after it are in the ledger alone.
-func (l *listening) printEntry(e ledger.Entry) {
+func (l *listening) printEntry(e store.Entry) {
 	defer l.bytes.Release(unprintedBytes(e))
 	if l.failure() != nil {
 		return
 	}
 	if e.Further {
-		l.s.talk.Info("further", term.OneLine(e.Result.RequestID)+": a further callback, with another body than the one before",
-			term.Field{Name: "requestId", Value: e.Result.RequestID})
+		l.inv.talk.Info("further", term.OneLine(e.Result.RequestID)+": a further callback, with another body than the one before",
+			slog.Any("requestId", e.Result.RequestID))
 	}
 	if !l.silent {
 		if err := l.print(e.Result); err != nil {
@@ -213,7 +214,7 @@ func (l *listening) printEntry(e ledger.Entry) {
 			return
 		}
 	}
-	l.s.talk.Detail("callback", "a callback for "+term.OneLine(e.Result.RequestID)+" was accepted")
+	l.inv.talk.Detail("callback", "a callback for "+term.OneLine(e.Result.RequestID)+" was accepted")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.printed++; l.printed == l.count {
@@ -239,7 +240,7 @@ func (l *listening) finishPrinting(printer *sync.WaitGroup) {
 	select {
 	case <-done:
 	case <-time.After(closeLimit):
-		l.s.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
+		l.inv.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
 	}
 	l.gone()
 }
@@ -258,8 +259,8 @@ func (l *listening) print(r *narada.Result) error {
 // announce says where callbacks go: ready once the address answers. Where it
 // cannot be reached from here, as behind some routers, that is said too, and the
 // ready file stays away.
-func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
-	client := &http.Client{Transport: l.s.transport()}
+func (l *listening) announce(ctx context.Context, in *receive.Server) {
+	client := &http.Client{Transport: l.inv.transport()}
 	defer client.CloseIdleConnections()
 	said := false
 	err := in.Ready(ctx, client, func(err error) {
@@ -267,7 +268,7 @@ func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
 			return
 		}
 		said = true
-		l.s.talk.Warn("not-ready", "the address does not answer yet, from here: "+explain(err))
+		l.inv.talk.Warn("not-ready", "the address does not answer yet, from here: "+explain(err))
 		l.tell("listening, not ready yet, on ", "not-ready", in.URL(l.ticket))
 	})
 	if err != nil {
@@ -282,7 +283,7 @@ func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
 		return
 	}
 	if said {
-		l.s.talk.Info("ready", "the address answers now", term.Field{Name: "url", Value: in.URL(l.ticket)})
+		l.inv.talk.Info("ready", "the address answers now", slog.Any("url", in.URL(l.ticket)))
 		return
 	}
 	l.tell("listening on ", "ready", in.URL(l.ticket))
@@ -290,13 +291,13 @@ func (l *listening) announce(ctx context.Context, in *inbox.Inbox) {
 
 // tell says the address, and to a person what a callback must show there.
 func (l *listening) tell(text, event, address string) {
-	l.s.talk.Info(event, text+address, term.Field{Name: "url", Value: address})
+	l.inv.talk.Info(event, text+address, slog.Any("url", address))
 	if !l.show {
 		return
 	}
-	l.s.talk.Info("secret", "callbackSecret "+l.ticket.Secret)
+	l.inv.talk.Info("secret", "callbackSecret "+l.ticket.Secret)
 	for name := range l.ticket.Header {
-		l.s.talk.Info("header", "callbackHeaders "+name+": "+l.ticket.Header.Get(name))
+		l.inv.talk.Info("header", "callbackHeaders "+name+": "+l.ticket.Header.Get(name))
 	}
 }
 
@@ -305,9 +306,9 @@ func (l *listening) tell(text, event, address string) {
 func (l *listening) follow(e tunnel.Event) {
 	switch e.Kind {
 	case tunnel.Lost:
-		l.s.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
+		l.inv.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
 	case tunnel.Back:
-		l.s.talk.Info("tunnel-back", "the tunnel is back")
+		l.inv.talk.Info("tunnel-back", "the tunnel is back")
 	case tunnel.Stopped:
 		l.fail(&exitError{code: codeEndpoint, text: eventText("the tunnel was stopped", e), err: e.Err})
 	}

@@ -10,11 +10,11 @@ import (
 
 // logger returns a logger whose records are said with -v, as the event. Without
 // -v it is nil, which is silent.
-func (s *session) logger(event string) *slog.Logger {
-	if !s.talk.Verbose() {
+func (inv *invocation) logger(event string) *slog.Logger {
+	if !inv.talk.Verbose() {
 		return nil
 	}
-	return slog.New(&talkHandler{talk: s.talk, event: event})
+	return slog.New(&talkHandler{talk: inv.talk, event: event})
 }
 
 // talkHandler is a slog.Handler that speaks through a Talk.

@@ -3,37 +3,38 @@ package cmd
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
-	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // lookup asks for several tasks at once: until each has finished, or until each
 // was heard of.
 type lookup struct {
-	poller *runner.Poller
+	poller *await.Poller
 	unlook func() // ends the wait for the last look
 	cancel context.CancelFunc
 	waits  sync.WaitGroup
 	tasks  map[string]*lookupTask
 	stop   func() // the spinner
-	desk   *runner.Desk
-	ledger *ledger.Ledger         // nil: there is none
-	kept   map[string]ledger.Task // those of the tasks that it has
-	warned sync.Once              // that it cannot be written
-	s      *session
+	desk   *await.Desk
+	ledger *sqlite.Store         // nil: there is none
+	kept   map[string]store.Task // those of the tasks that it has
+	warned sync.Once             // that it cannot be written
+	inv    *invocation
 }
 
 // lookupTask is one of them.
 type lookupTask struct {
 	id    string
-	claim *runner.Claim
+	claim *await.Claim
 	done  chan struct{}
 
 	answer *narada.Result // after done
@@ -43,26 +44,26 @@ type lookupTask struct {
 	failed error // the newest call's
 }
 
-func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, ids []string, wait bool) *lookup {
+func newLookup(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string, wait bool) *lookup {
 	ctx, cancel := context.WithCancel(ctx)
-	desk := runner.NewDesk()
-	l := &lookup{cancel: cancel, tasks: map[string]*lookupTask{}, stop: func() {}, desk: desk, ledger: kept, s: s}
+	desk := await.NewDesk()
+	l := &lookup{cancel: cancel, tasks: map[string]*lookupTask{}, stop: func() {}, desk: desk, ledger: kept, inv: inv}
 	for _, id := range ids {
 		t := &lookupTask{id: id, claim: desk.Expect(webhook.Ticket{}), done: make(chan struct{})}
 		t.claim.Named(id)
 		l.tasks[id] = t
 	}
-	l.poller = runner.NewPoller(runner.PollerOptions{
-		Status: s.statusCall(c.client),
+	l.poller = await.NewPoller(await.PollerOptions{
+		Status: inv.statusCall(c.client),
 		Offer:  l.polled,
-		Pace:   runner.PaceAlone(s.duration(config.PollInterval)),
+		Pace:   await.PaceAlone(inv.duration(config.PollInterval)),
 		Failed: func(id string, err error, inARow int, gaveUp bool) {
 			l.tasks[id].note(err)
 			if gaveUp {
 				desk.Fail(id, err)
 				return
 			}
-			s.pollFailing(err, inARow)
+			inv.pollFailing(err, inARow)
 		},
 	})
 	if wait && kept != nil {
@@ -77,7 +78,7 @@ func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, i
 		}
 		l.waits.Go(func() {
 			defer stop()
-			t.await(ctx, s, wait)
+			t.await(ctx, inv, wait)
 		})
 	}
 	if wait {
@@ -85,19 +86,19 @@ func newLookup(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, i
 		if len(ids) > 1 {
 			label += " and others"
 		}
-		l.stop = s.talk.Wait("waiting", label)
+		l.stop = inv.talk.Wait("waiting", label)
 	}
 	return l
 }
 
 // polled takes what a status call has told.
-func (l *lookup) polled(a runner.Answer) {
+func (l *lookup) polled(a await.Answer) {
 	l.desk.Offer(a)
 	if l.ledger == nil {
 		return
 	}
 	if err := l.ledger.Polled(context.Background(), a.Result, time.Now()); err != nil {
-		l.warned.Do(func() { l.s.warnOfLedger(err, "how the task goes on is not kept") })
+		l.warned.Do(func() { l.inv.warnOfLedger(err, "how the task goes on is not kept") })
 	}
 }
 
@@ -110,17 +111,17 @@ func (l *lookup) watchLedger(ctx context.Context) {
 		err = l.takeKept(ctx)
 	}
 	if err != nil {
-		l.s.warnOfLedger(err, consequence)
+		l.inv.warnOfLedger(err, consequence)
 		return
 	}
 	l.waits.Go(func() {
 		for e, err := range l.ledger.Follow(ctx, after) {
 			if err != nil {
-				l.s.warnOfLedger(err, consequence)
+				l.inv.warnOfLedger(err, consequence)
 				return
 			}
 			if l.kept[e.Result.RequestID].Takes(e.Path) {
-				l.desk.Offer(runner.Answer{Result: e.Result, By: runner.ByCallback})
+				l.desk.Offer(await.Answer{Result: e.Result, By: await.ByCallback})
 			}
 		}
 	})
@@ -128,7 +129,7 @@ func (l *lookup) watchLedger(ctx context.Context) {
 
 // takeKept takes the answers that are there already.
 func (l *lookup) takeKept(ctx context.Context) error {
-	l.kept = map[string]ledger.Task{}
+	l.kept = map[string]store.Task{}
 	for id := range l.tasks {
 		t, ok, err := l.ledger.Task(ctx, id)
 		if err != nil {
@@ -143,7 +144,7 @@ func (l *lookup) takeKept(ctx context.Context) error {
 			return err
 		}
 		if r != nil {
-			l.desk.Offer(runner.Answer{Result: r, By: runner.ByCallback})
+			l.desk.Offer(await.Answer{Result: r, By: await.ByCallback})
 		}
 	}
 	return nil
@@ -160,7 +161,7 @@ func (l *lookup) close() {
 }
 
 // await sets the outcome: the final result, or without wait any.
-func (t *lookupTask) await(ctx context.Context, s *session, wait bool) {
+func (t *lookupTask) await(ctx context.Context, inv *invocation, wait bool) {
 	defer close(t.done)
 	if !wait {
 		select {
@@ -173,9 +174,9 @@ func (t *lookupTask) await(ctx context.Context, s *session, wait bool) {
 			return
 		}
 	}
-	var a runner.Answer
+	var a await.Answer
 	a, t.err = t.claim.Wait(ctx, func(input narada.HumanInput) {
-		s.talk.Warn("input-required", humanLine(t.id, input), term.Field{Name: "requestId", Value: t.id}, term.Field{Name: "inputId", Value: input.InputID})
+		inv.talk.Warn("input-required", humanLine(t.id, input), slog.Any("requestId", t.id), slog.Any("inputId", input.InputID))
 	})
 	t.answer = a.Result
 }

@@ -11,16 +11,17 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
 // onCallback runs a command for each callback of a listen command.
 type onCallback struct {
-	s       *session
-	ledger  *ledger.Ledger
+	inv     *invocation
+	ledger  *sqlite.Store
 	words   []string
 	environ []string
 
@@ -29,14 +30,14 @@ type onCallback struct {
 }
 
 // newOnCallback finds the command.
-func (s *session) newOnCallback(words []string) (*onCallback, error) {
+func (inv *invocation) newOnCallback(words []string) (*onCallback, error) {
 	if _, err := exec.LookPath(words[0]); err != nil {
 		if notFound, ok := errors.AsType[*exec.Error](err); ok {
 			err = notFound.Err
 		}
 		return nil, usageError("", "%s: %v", words[0], err)
 	}
-	return &onCallback{s: s, words: words}, nil
+	return &onCallback{inv: inv, words: words}, nil
 }
 
 // name implements onwardTarget.
@@ -53,7 +54,7 @@ func (c *onCallback) name() string {
 const commandPrefix = "-- "
 
 // begin implements onwardTarget.
-func (c *onCallback) begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{}) {
+func (c *onCallback) begin(l *sqlite.Store, hard context.Context, stop <-chan struct{}) {
 	c.ledger, c.hard, c.stop = l, hard, stop
 }
 
@@ -64,13 +65,13 @@ func (c *onCallback) workers() int { return 1 }
 func (c *onCallback) patience() time.Duration { return closeLimit }
 
 // hand implements onwardTarget.
-func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
+func (c *onCallback) hand(f store.Forward) (store.Forward, error) {
 	d, ok, err := c.ledger.Callback(context.Background(), f.Seq)
 	if err != nil {
 		return f, err
 	}
 	if !ok {
-		f.State, f.Failure, f.EndedAt = ledger.ForwardFailed, "it is no longer in the ledger", time.Now()
+		f.State, f.Failure, f.EndedAt = store.ForwardFailed, "it is no longer in the ledger", time.Now()
 		return f, nil
 	}
 	r, _, err := narada.ParseCallback(d.Body)
@@ -78,9 +79,9 @@ func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 		return f, err
 	}
 	command := exec.CommandContext(c.hard, c.words[0], c.words[1:]...)
-	command.Dir = c.s.app.Dir
+	command.Dir = c.inv.app.Dir
 	command.Stdin = bytes.NewReader(append(bytes.Clone(bytes.TrimSpace(r.Raw())), '\n'))
-	command.Stdout, command.Stderr = c.s.app.Stdout, c.s.app.Stderr
+	command.Stdout, command.Stderr = c.inv.app.Stdout, c.inv.app.Stderr
 	command.Env = append(slices.Clone(c.environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
 	command.WaitDelay = time.Second // for those who have inherited its streams
 	inOwnGroup(command)
@@ -94,12 +95,12 @@ func (c *onCallback) hand(f ledger.Forward) (ledger.Forward, error) {
 	if failure != nil && c.interrupted() {
 		return f, deliver.ErrStopped
 	}
-	f.State, f.Attempts, f.EndedAt = ledger.ForwardDelivered, 1, time.Now()
+	f.State, f.Attempts, f.EndedAt = store.ForwardDelivered, 1, time.Now()
 	if failure != nil {
-		f.State, f.Failure = ledger.ForwardFailed, failure.Error()
+		f.State, f.Failure = store.ForwardFailed, failure.Error()
 		return f, nil
 	}
-	c.s.talk.Detail("ran", c.words[0]+" has dealt with "+term.OneLine(f.RequestID))
+	c.inv.talk.Detail("ran", c.words[0]+" has dealt with "+term.OneLine(f.RequestID))
 	return f, nil
 }
 

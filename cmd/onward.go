@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/listeners"
+	"github.com/narada-cli/narada/pkg/forward"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -21,7 +23,7 @@ type onwardTarget interface {
 	name() string
 	// begin comes before the first hand. The end of hard ends what is under way; once
 	// stop is closed nothing more is begun.
-	begin(l *ledger.Ledger, hard context.Context, stop <-chan struct{})
+	begin(l *sqlite.Store, hard context.Context, stop <-chan struct{})
 	// workers is how many callbacks are passed on at once.
 	workers() int
 	// patience is how long what is under way may take to its end.
@@ -29,17 +31,17 @@ type onwardTarget interface {
 	// hand passes a callback on, and returns how that has ended, or the same when it
 	// has been pruned. The error is deliver.ErrStopped for one that still waits, or one
 	// of the ledger.
-	hand(ledger.Forward) (ledger.Forward, error)
+	hand(store.Forward) (store.Forward, error)
 }
 
 // onward passes the callbacks of a listen command on to a target. They wait in the
 // ledger, so that neither a slow target nor a restart loses one.
 type onward struct {
-	s         *session
-	ledger    *ledger.Ledger
+	inv       *invocation
+	ledger    *sqlite.Store
 	listener  string
 	target    onwardTarget
-	forwarder *deliver.Forwarder
+	forwarder *forward.Forwarder
 
 	hard  context.Context // until what is under way is ended
 	kill  context.CancelFunc
@@ -52,24 +54,24 @@ type onward struct {
 
 // startOnward begins with what waits from earlier. fault is told of an error that
 // ends it.
-func (s *session) startOnward(ctx context.Context, l *ledger.Ledger, listener string, t onwardTarget, fault func(error)) (*onward, error) {
+func (inv *invocation) startOnward(ctx context.Context, l *sqlite.Store, listener string, t onwardTarget, fault func(error)) (*onward, error) {
 	o := &onward{
-		s: s, ledger: l, listener: listener, target: t,
+		inv: inv, ledger: l, listener: listener, target: t,
 		stop: make(chan struct{}), drain: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if err := o.takeOver(ctx); err != nil {
 		return nil, err
 	}
-	n, err := l.CountForwards(ctx, ledger.ForwardWaiting, t.name(), listener)
+	n, err := l.CountForwards(ctx, store.ForwardWaiting, t.name(), listener)
 	if err != nil {
 		return nil, err
 	}
 	if n > 0 {
-		s.talk.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", n, plural(n != 1), verb(n, "waits", "wait"), t.name()))
+		inv.talk.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", n, plural(n != 1), verb(n, "waits", "wait"), t.name()))
 	}
 	o.hard, o.kill = context.WithCancel(context.Background())
 	t.begin(l, o.hard, o.stop)
-	o.forwarder = deliver.NewForwarder(o, t.workers(), o.pass)
+	o.forwarder = forward.NewForwarder(o, t.workers(), o.pass)
 	running, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-o.stop
@@ -90,7 +92,7 @@ func (o *onward) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := o.s.stateDir()
+	dir, err := o.inv.stateDir()
 	if err != nil {
 		return err
 	}
@@ -98,8 +100,8 @@ func (o *onward) takeOver(ctx context.Context) error {
 		if name == o.listener {
 			continue
 		}
-		other, err := listeners.Register(dir, name) // nobody else runs by that name meanwhile
-		if _, runs := errors.AsType[*listeners.TakenError](err); runs {
+		other, err := receive.Register(dir, name) // nobody else runs by that name meanwhile
+		if _, runs := errors.AsType[*receive.TakenError](err); runs {
 			continue
 		}
 		if err != nil {
@@ -112,29 +114,29 @@ func (o *onward) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// Waiting implements deliver.Queue.
-func (o *onward) Waiting(ctx context.Context, after int64, limit int) ([]deliver.Waiting, error) {
+// Waiting implements forward.Queue.
+func (o *onward) Waiting(ctx context.Context, after int64, limit int) ([]forward.Waiting, error) {
 	list, err := o.ledger.WaitingForwards(ctx, o.target.name(), o.listener, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	waiting := make([]deliver.Waiting, len(list))
+	waiting := make([]forward.Waiting, len(list))
 	for i, f := range list {
-		waiting[i] = deliver.Waiting{Seq: f.Seq, RequestID: f.RequestID}
+		waiting[i] = forward.Waiting{Seq: f.Seq, RequestID: f.RequestID}
 	}
 	return waiting, nil
 }
 
 // pass passes a callback on, and writes down how that has ended.
-func (o *onward) pass(w deliver.Waiting) error {
-	f, err := o.target.hand(ledger.Forward{Seq: w.Seq, RequestID: w.RequestID, Target: o.target.name(), State: ledger.ForwardWaiting})
-	if err != nil || f.State == ledger.ForwardWaiting {
+func (o *onward) pass(w forward.Waiting) error {
+	f, err := o.target.hand(store.Forward{Seq: w.Seq, RequestID: w.RequestID, Target: o.target.name(), State: store.ForwardWaiting})
+	if err != nil || f.State == store.ForwardWaiting {
 		return err
 	}
-	if f.State == ledger.ForwardFailed {
+	if f.State == store.ForwardFailed {
 		o.failed.Add(1)
-		o.s.talk.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(f.RequestID), f.Target, f.Failure),
-			term.Field{Name: "requestId", Value: f.RequestID})
+		o.inv.talk.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(f.RequestID), f.Target, f.Failure),
+			slog.Any("requestId", f.RequestID))
 	}
 	return o.ledger.ForwardEnded(context.Background(), f)
 }
@@ -151,7 +153,7 @@ func (o *onward) close(ctx context.Context, finish bool) (waiting int) {
 	}
 	close(o.stop)
 	if !o.endsWithin(sayPatience) {
-		o.s.talk.Info("finishing", "waiting for what is under way to "+o.target.name()+": Ctrl-C again leaves it")
+		o.inv.talk.Info("finishing", "waiting for what is under way to "+o.target.name()+": Ctrl-C again leaves it")
 		o.endsWithin(o.target.patience())
 	}
 	o.kill()
@@ -173,12 +175,12 @@ func (o *onward) endsWithin(limit time.Duration) bool {
 
 // sayWhatWaits says what another listen goes on with.
 func (o *onward) sayWhatWaits() (n int) {
-	n, err := o.ledger.CountForwards(context.Background(), ledger.ForwardWaiting, o.target.name(), o.listener)
+	n, err := o.ledger.CountForwards(context.Background(), store.ForwardWaiting, o.target.name(), o.listener)
 	if err != nil {
-		o.s.talk.Warn("ledger", err.Error())
+		o.inv.talk.Warn("ledger", err.Error())
 	}
 	if n > 0 {
-		o.s.talk.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
+		o.inv.talk.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
 			n, plural(n != 1), verb(n, "waits", "wait"), o.target.name(), verb(n, "it", "them")))
 	}
 	return n
@@ -194,7 +196,7 @@ func (list onwards) wake() {
 }
 
 // plan is what the ledger is told of a callback that is passed on.
-func (list onwards) plan() (plan ledger.Onward) {
+func (list onwards) plan() (plan store.Onward) {
 	for _, o := range list {
 		plan.Listener, plan.Targets = o.listener, append(plan.Targets, o.target.name())
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ type expectation struct {
 
 // printResult prints a finished task: the answer on stdout, how it went on
 // stderr. The error it returns carries the task's exit code.
-func (s *session) printResult(p *printer, r *narada.Result, want expectation) error {
+func (inv *invocation) printResult(p *printer, r *narada.Result, want expectation) error {
 	violations, err := want.violations(r)
 	if err != nil {
 		return err
@@ -34,19 +35,19 @@ func (s *session) printResult(p *printer, r *narada.Result, want expectation) er
 	case ok && r.Structured() != nil:
 		err = p.JSON(r.Structured())
 	case !ok && r.Text() != "":
-		s.talk.Text("answer", r.Text(), term.Field{Name: "requestId", Value: r.RequestID})
+		inv.talk.Text("answer", r.Text(), slog.Any("requestId", r.RequestID))
 	}
 	switch {
 	case errPipe(err):
 		return err
 	case err != nil:
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, s.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, inv.words("status")...), err: err}
 	}
-	return s.verdict(r, violations)
+	return inv.verdict(r, violations)
 }
 
 // verdict says how the task ended and returns the error with its exit code.
-func (s *session) verdict(r *narada.Result, violations []schema.Violation) error {
+func (inv *invocation) verdict(r *narada.Result, violations []schema.Violation) error {
 	line := statusLine(r)
 	switch {
 	case r.Status == narada.StatusInputRequired:
@@ -60,12 +61,12 @@ func (s *session) verdict(r *narada.Result, violations []schema.Violation) error
 			if where == "" {
 				where = "the data"
 			}
-			s.talk.Text("violation", "schema: "+where+": "+v.Message,
-				term.Field{Name: "pointer", Value: v.Pointer}, term.Field{Name: "requestId", Value: r.RequestID})
+			inv.talk.Text("violation", "schema: "+where+": "+v.Message,
+				slog.Any("pointer", v.Pointer), slog.Any("requestId", r.RequestID))
 		}
 		return &exitError{code: codeMismatch, text: line + ", but its data does not fit the schema"}
 	}
-	s.talk.Info("finished", line, resultFields(r)...)
+	inv.talk.Info("finished", line, resultFields(r)...)
 	return nil
 }
 
@@ -121,10 +122,10 @@ func roundDuration(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-func resultFields(r *narada.Result) []term.Field {
-	fields := []term.Field{{Name: "requestId", Value: r.RequestID}, {Name: "status", Value: r.Status}}
+func resultFields(r *narada.Result) []slog.Attr {
+	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}
 	if r.Usage != nil {
-		fields = append(fields, term.Field{Name: "actions", Value: r.Usage.Actions}, term.Field{Name: "credits", Value: r.Usage.Credits})
+		fields = append(fields, slog.Any("actions", r.Usage.Actions), slog.Any("credits", r.Usage.Credits))
 	}
 	return fields
 }

@@ -19,22 +19,22 @@ type proof struct {
 }
 
 // proof resolves the flags; the secret is that of the settings where none was given.
-func (s *session) proof(c *callbackFlags) (p proof, err error) {
-	value := s.settings.Secret(config.CallbackSecret)
+func (inv *invocation) proof(c *callbackFlags) (p proof, err error) {
+	value := inv.settings.Secret(config.CallbackSecret)
 	if c.secret != "" {
-		if value, err = s.source.Resolve(c.secret); err != nil {
+		if value, err = inv.source.Resolve(c.secret); err != nil {
 			return p, usageError("", "--callback-secret: %v", err)
 		}
 	}
 	p.secret, p.hidden = value.Reveal(), append(p.hidden, value)
-	header, hidden, err := s.headers("--callback-header", c.headers)
+	header, hidden, err := inv.headers("--callback-header", c.headers)
 	p.header, p.hidden = header, append(p.hidden, hidden...)
 	return p, err
 }
 
 // hideForms hides the values in what the program prints: as they are, without the
 // scheme of a header, and as JSON writes them.
-func (s *session) hideForms(values []secret.String) {
+func (inv *invocation) hideForms(values []secret.String) {
 	for _, v := range values {
 		for _, text := range []string{v.Reveal(), strings.TrimPrefix(v.Reveal(), "Bearer ")} {
 			plain, err := encodeJSON(text)
@@ -42,19 +42,19 @@ func (s *session) hideForms(values []secret.String) {
 			if err != nil || text == "" {
 				continue
 			}
-			s.redactor.Hide(secret.New(text), secret.New(string(plain[1:len(plain)-1])), secret.New(string(escaped[1:len(escaped)-1])))
+			inv.redactor.Hide(secret.New(text), secret.New(string(plain[1:len(plain)-1])), secret.New(string(escaped[1:len(escaped)-1])))
 		}
 	}
 }
 
 // headers resolves the headers of a flag; hidden are those values that must not be
 // seen.
-func (s *session) headers(flag string, list []string) (header http.Header, hidden []secret.String, err error) {
-	headers, err := task.ParseHeaders(flag, list, &s.source)
+func (inv *invocation) headers(flag string, list []string) (header http.Header, hidden []secret.String, err error) {
+	headers, err := task.ParseHeaders(flag, list, &inv.source)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.warn(headers.Warnings)
+	inv.warn(headers.Warnings)
 	header = http.Header{}
 	for name, value := range headers.Values {
 		header.Set(name, value)

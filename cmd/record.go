@@ -6,9 +6,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -16,14 +17,14 @@ import (
 // kept. What cannot be written is warned of, and the task goes on: a write is
 // made even when the command is about to end.
 type record struct {
-	s      *session
-	ledger *ledger.Ledger
+	inv    *invocation
+	ledger *sqlite.Store
 	number int64
 }
 
 // intend writes down that the request is about to be sent, with the prompt as it
 // was written.
-func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *narada.Request, prompt string, ticket webhook.Ticket) *record {
+func (inv *invocation) intend(l *sqlite.Store, source string, c *cloud, request *narada.Request, prompt string, ticket webhook.Ticket) *record {
 	if l == nil {
 		return &record{}
 	}
@@ -31,14 +32,14 @@ func (s *session) intend(l *ledger.Ledger, source string, c *cloud, request *nar
 	if err != nil { // then it will not be sent either
 		body = nil
 	}
-	numbers, err := l.Intend(context.Background(), []ledger.Intent{{
+	numbers, err := l.Intend(context.Background(), []store.Intent{{
 		Source: source, Cloud: c.baseURL.String(), Prompt: prompt, Body: json.RawMessage(body), Ticket: ticket, At: time.Now(),
 	}})
 	if err != nil {
-		s.warnOfLedger(err, "this task is not kept")
+		inv.warnOfLedger(err, "this task is not kept")
 		return &record{}
 	}
-	return &record{s: s, ledger: l, number: numbers[0]}
+	return &record{inv: inv, ledger: l, number: numbers[0]}
 }
 
 // kept reports whether the task is in the ledger.
@@ -60,10 +61,10 @@ func (r *record) acceptedTwice(id string) {
 
 // ended writes down how a run has ended, as far as the ledger has not heard of it:
 // callbacks are in it.
-func (r *record) ended(answer runner.Answer, err error) {
+func (r *record) ended(answer await.Answer, err error) {
 	failure, isDispatch := errors.AsType[*narada.DispatchError](err)
 	switch {
-	case err == nil && answer.By == runner.ByPoll:
+	case err == nil && answer.By == await.ByPoll:
 		r.polled(answer.Result)
 	case isDispatch && !failure.Maybe:
 		r.refused()
@@ -92,6 +93,6 @@ func (r *record) polled(result *narada.Result) {
 
 func (r *record) warn(err error) {
 	if err != nil {
-		r.s.warnOfLedger(err, "how this task goes on is not kept")
+		r.inv.warnOfLedger(err, "how this task goes on is not kept")
 	}
 }

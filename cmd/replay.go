@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -10,8 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 )
@@ -27,7 +29,7 @@ type replayOptions struct {
 	timeout  time.Duration
 }
 
-func newReplay(s *session) *cobra.Command {
+func newReplay(inv *invocation) *cobra.Command {
 	var o replayOptions
 	cmd := &cobra.Command{
 		Use:   "replay ID... --to URL",
@@ -55,10 +57,10 @@ It exits with 3 when one was not answered with 2xx.`,
   narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runReplay(cmd.Context(), s, &o, args)
+			return runReplay(cmd.Context(), inv, &o, args)
 		},
 	}
 	f := cmd.Flags()
@@ -91,30 +93,30 @@ func (o *replayOptions) checkTasks(args []string) error {
 	return nil
 }
 
-func runReplay(ctx context.Context, s *session, o *replayOptions, args []string) error {
-	p, err := s.printer(ctx, o.out)
+func runReplay(ctx context.Context, inv *invocation, o *replayOptions, args []string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	r, err := o.newReplayer(s)
+	r, err := o.newReplayer(inv)
 	if err != nil {
 		return err
 	}
-	query := ledger.Query{}
+	query := store.Query{}
 	if o.since != "" {
-		if query.Heard, err = parseSince(o.since, s.app.start); err != nil {
+		if query.Heard, err = parseSince(o.since, inv.app.start); err != nil {
 			return usageError("", "--since: %v", err)
 		}
 	}
-	l, err := s.existingLedger(ctx)
+	l, err := inv.existingLedger(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(l)
+	defer inv.closeLedger(l)
 	if o.failed {
 		return r.sendFailed(ctx, p, l, query.Heard)
 	}
-	list, err := o.tasks(ctx, s, l, query, args)
+	list, err := o.tasks(ctx, inv, l, query, args)
 	if err != nil {
 		return err
 	}
@@ -128,18 +130,18 @@ func runReplay(ctx context.Context, s *session, o *replayOptions, args []string)
 
 // tasks are those whose callbacks are to be sent, the oldest first where no order
 // was given.
-func (o *replayOptions) tasks(ctx context.Context, s *session, l *ledger.Ledger, q ledger.Query, args []string) ([]ledger.Task, error) {
-	var list []ledger.Task
+func (o *replayOptions) tasks(ctx context.Context, inv *invocation, l *sqlite.Store, q store.Query, args []string) ([]store.Task, error) {
+	var list []store.Task
 	switch {
 	case o.last:
-		t, err := s.lastTask(ctx, l)
-		return []ledger.Task{t}, err
+		t, err := inv.lastTask(ctx, l)
+		return []store.Task{t}, err
 	case l == nil && o.all:
 		return nil, nil
 	case l == nil:
 		return nil, usageError("", "%s is not in the ledger", args[0])
 	case o.all:
-		err := l.Tasks(ctx, q, func(t ledger.Task) error {
+		err := l.Tasks(ctx, q, func(t store.Task) error {
 			list = append(list, t)
 			return nil
 		})
@@ -147,7 +149,7 @@ func (o *replayOptions) tasks(ctx context.Context, s *session, l *ledger.Ledger,
 		return list, err
 	}
 	for _, id := range unique(args) {
-		t, err := s.namedTask(ctx, l, id)
+		t, err := inv.namedTask(ctx, l, id)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +159,7 @@ func (o *replayOptions) tasks(ctx context.Context, s *session, l *ledger.Ledger,
 }
 
 // checkStored finds tasks without a callback before any is sent.
-func checkStored(ctx context.Context, l *ledger.Ledger, tasks []ledger.Task) error {
+func checkStored(ctx context.Context, l *sqlite.Store, tasks []store.Task) error {
 	for _, t := range tasks {
 		d, err := storedCallback(ctx, l, t)
 		switch {
@@ -172,7 +174,7 @@ func checkStored(ctx context.Context, l *ledger.Ledger, tasks []ledger.Task) err
 
 // storedCallback returns the task's newest final callback, or else its newest
 // phase; one without a body when there is none.
-func storedCallback(ctx context.Context, l *ledger.Ledger, t ledger.Task) (newest ledger.Delivery, err error) {
+func storedCallback(ctx context.Context, l *sqlite.Store, t store.Task) (newest store.Delivery, err error) {
 	deliveries, err := l.Deliveries(ctx, t)
 	for _, d := range deliveries {
 		if d.Final || !newest.Final {
@@ -184,7 +186,7 @@ func storedCallback(ctx context.Context, l *ledger.Ledger, t ledger.Task) (newes
 
 // replayer sends callbacks to one endpoint.
 type replayer struct {
-	s      *session
+	inv    *invocation
 	sender deliver.Sender
 	to     string
 	proof  proof
@@ -192,7 +194,7 @@ type replayer struct {
 	sent, refused int
 }
 
-func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
+func (o *replayOptions) newReplayer(inv *invocation) (*replayer, error) {
 	switch {
 	case o.to == "" && !o.failed:
 		return nil, usageError("add --to URL", "nothing says where the callbacks are to go")
@@ -202,18 +204,18 @@ func (o *replayOptions) newReplayer(s *session) (*replayer, error) {
 	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
 		return nil, usageError(hintOf(err), "--to: %v", err)
 	}
-	proof, err := s.proof(&o.callback)
+	proof, err := inv.proof(&o.callback)
 	if err != nil {
 		return nil, err
 	}
-	s.redactor.Hide(proof.hidden...)
-	r := &replayer{s: s, to: o.to, proof: proof}
-	r.sender = deliver.Sender{Transport: s.transport(), Timeout: o.timeout}
+	inv.redactor.Hide(proof.hidden...)
+	r := &replayer{inv: inv, to: o.to, proof: proof}
+	r.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
 	return r, nil
 }
 
 // sendAll sends the tasks' callbacks one after another.
-func (r *replayer) sendAll(ctx context.Context, p *printer, l *ledger.Ledger, tasks []ledger.Task, since time.Time) error {
+func (r *replayer) sendAll(ctx context.Context, p *printer, l *sqlite.Store, tasks []store.Task, since time.Time) error {
 	for _, t := range tasks {
 		d, err := storedCallback(ctx, l, t)
 		if err != nil {
@@ -248,7 +250,7 @@ func (r *replayer) count(ctx context.Context, a deliver.Attempt, err error) erro
 func (r *replayer) verdict() error {
 	switch {
 	case r.sent == 0:
-		r.s.talk.Info("replay", "there is no callback to send")
+		r.inv.talk.Info("replay", "there is no callback to send")
 	case r.refused > 0:
 		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", r.refused, r.sent)}
 	}
@@ -266,10 +268,10 @@ func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []b
 		return a, nil // the caller says so
 	}
 	if p.json {
-		return a, p.Value(r.s.newAttemptJSON(id, a, r.sender.Timeout))
+		return a, p.Value(r.inv.newAttemptJSON(id, a, r.sender.Timeout))
 	}
 	if a.StatusCode == 0 {
-		r.s.talk.Text("not-sent", term.OneLine(id)+": "+explainAttempt(a, r.sender.Timeout), term.Field{Name: "requestId", Value: id})
+		r.inv.talk.Text("not-sent", term.OneLine(id)+": "+explainAttempt(a, r.sender.Timeout), slog.Any("requestId", id))
 	}
 	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), roundDuration(a.Duration).String()}, "\t"))
 	return a, err

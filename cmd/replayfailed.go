@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -16,12 +17,12 @@ const failedPage = 100
 
 // sendFailed sends the callbacks that could not be passed on, one after another. Those
 // that are taken now are no longer among them.
-func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger, since time.Time) error {
+func (r *replayer) sendFailed(ctx context.Context, p *printer, l *sqlite.Store, since time.Time) error {
 	if l == nil {
 		return r.verdict()
 	}
 	skipped := 0
-	for after := (ledger.Forward{}); ; {
+	for after := (store.Forward{}); ; {
 		page, err := l.FailedForwards(ctx, after, failedPage)
 		if err != nil {
 			return err
@@ -48,14 +49,14 @@ func (r *replayer) sendFailed(ctx context.Context, p *printer, l *ledger.Ledger,
 		}
 	}
 	if skipped > 0 {
-		r.s.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
+		r.inv.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
 	}
 	return r.verdict()
 }
 
 // sendForward sends one, and writes down where it was taken. That somebody else than
 // whom it was for has not taken it changes nothing.
-func (r *replayer) sendForward(ctx context.Context, p *printer, l *ledger.Ledger, f ledger.Forward, body []byte) (a deliver.Attempt, err error) {
+func (r *replayer) sendForward(ctx context.Context, p *printer, l *sqlite.Store, f store.Forward, body []byte) (a deliver.Attempt, err error) {
 	to := r.to
 	if to == "" {
 		to = f.Target
@@ -73,9 +74,9 @@ func (r *replayer) sendForward(ctx context.Context, p *printer, l *ledger.Ledger
 		}
 		f.Target = to
 	}
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = ledger.ForwardDelivered, 1, a.StatusCode, "", time.Now()
+	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 1, a.StatusCode, "", time.Now()
 	if !a.Accepted() {
-		f.State, f.Failure = ledger.ForwardFailed, term.OneLine(explainAttempt(a, r.sender.Timeout))
+		f.State, f.Failure = store.ForwardFailed, term.OneLine(explainAttempt(a, r.sender.Timeout))
 	}
 	if failed := l.ForwardEnded(context.WithoutCancel(ctx), f); err == nil {
 		err = failed

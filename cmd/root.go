@@ -13,7 +13,7 @@ import (
 // command is one of narada's, or a help topic, that is made when it is wanted.
 type command struct {
 	name string
-	make func(*session) *cobra.Command
+	make func(*invocation) *cobra.Command
 }
 
 // commands are all of them, in the order of their help.
@@ -39,7 +39,7 @@ func wanted(args []string) []command {
 }
 
 // newRoot makes the command line with these commands.
-func newRoot(s *session, commands []command) *cobra.Command {
+func newRoot(inv *invocation, commands []command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "narada",
 		Short: "Hand work to Narada Cloud's web agents, and get the answer back",
@@ -55,10 +55,10 @@ prints it: one answer on stdout, one honest exit code.`,
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		Version:           s.app.Build.version(),
+		Version:           inv.app.Build.version(),
 		DisableAutoGenTag: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return s.checkGlobals() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return inv.checkGlobals() },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -66,17 +66,17 @@ prints it: one answer on stdout, one honest exit code.`,
 			return unknownCommand(cmd, args)
 		},
 	}
-	root.SetVersionTemplate(s.app.Build.line() + "\n")
+	root.SetVersionTemplate(inv.app.Build.line() + "\n")
 	root.SetFlagErrorFunc(flagError)
 	// A terminal that is narrow, and a page in docs/, want the flags as they come.
 	root.PersistentFlags().SortFlags = false
 
-	s.addGlobals(root.PersistentFlags())
+	inv.addGlobals(root.PersistentFlags())
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 
 	for _, c := range commands {
-		root.AddCommand(c.make(s))
+		root.AddCommand(c.make(inv))
 	}
 	root.SetHelpCommand(newHelp())
 	return root

@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -17,7 +17,7 @@ type runOptions struct {
 	answer answerFlags
 }
 
-func newRun(s *session) *cobra.Command {
+func newRun(inv *invocation) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run PROMPT",
@@ -44,10 +44,10 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
   # the prompt from a file, the whole result as JSON
   narada run -o json --prompt-file prompt.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runRun(cmd.Context(), s, &o, args)
+			return runRun(cmd.Context(), inv, &o, args)
 		},
 	}
 	o.task.add(cmd)
@@ -63,57 +63,57 @@ func addWaiting(cmd *cobra.Command) {
 	cmd.Flags().String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
 }
 
-func runRun(ctx context.Context, s *session, o *runOptions, args []string) error {
-	p, err := s.printer(ctx, o.out)
+func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
 	if err := o.answer.check(); err != nil {
 		return err
 	}
-	plan, err := s.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.answer.sandbox}, args)
+	plan, err := inv.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.answer.sandbox}, args)
 	if err != nil {
 		return err
 	}
-	s.warn(plan.Warnings)
+	inv.warn(plan.Warnings)
 	if o.task.previews() {
-		s.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-		return s.preview(p, &o.task, plan)
+		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		return inv.preview(p, &o.task, plan)
 	}
-	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	cloud, stop, err := o.answer.cloud(ctx, s)
+	cloud, stop, err := o.answer.cloud(ctx, inv)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	endpoint, err := o.answer.endpoint(s)
+	endpoint, err := o.answer.endpoint(inv)
 	if err != nil {
 		return err
 	}
 	if err := o.answer.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
-	var kept *ledger.Ledger // a sandbox's tasks go with it
+	var kept *sqlite.Store // a sandbox's tasks go with it
 	if !o.answer.sandbox {
-		kept = s.openLedgerIfPossible(ctx, ledger.Options{})
-		defer s.closeLedger(kept)
+		kept = inv.openLedgerIfPossible(ctx, sqlite.Options{})
+		defer inv.closeLedger(kept)
 	}
-	r := newRunning(s, cloud, kept)
+	r := newRunning(inv, cloud, kept)
 	defer r.close()
 	if err := r.open(ctx, endpoint, o.answer.via); err != nil {
 		return err
 	}
-	if err := s.upload(ctx, cloud, plan); err != nil {
+	if err := inv.upload(ctx, cloud, plan); err != nil {
 		return err
 	}
-	return o.runTask(ctx, s, p, cloud, r, plan)
+	return o.runTask(ctx, inv, p, cloud, r, plan)
 }
 
 // runTask runs the task, in a session of its own where that is asked for, and
 // prints its answer.
-func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud *cloud, r *running, plan *task.Plan) (err error) {
-	var answer runner.Answer
+func (o *runOptions) runTask(ctx context.Context, inv *invocation, p *printer, cloud *cloud, r *running, plan *task.Plan) (err error) {
+	var answer await.Answer
 	run := func() (err error) {
 		answer, err = r.run(ctx, plan.Request, plan.Prompt)
 		return err
@@ -123,7 +123,7 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 		// The session is stopped before anything is printed: a reader of stdout may
 		// take its time.
 		var stopped bool
-		if stopped, err = s.inNewSession(ctx, cloud, plan.Request, run); stopped {
+		if stopped, err = inv.inNewSession(ctx, cloud, plan.Request, run); stopped {
 			fate = fateSession
 		} else {
 			fate = fateMaybe
@@ -135,7 +135,7 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 		fate = fateSandbox
 	}
 	if err != nil {
-		return s.unanswered(p, err, fate, s.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
+		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
 	}
-	return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
 }

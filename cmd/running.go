@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -20,13 +21,13 @@ import (
 
 // running is what a command needs while it waits for tasks, and closes after.
 type running struct {
-	s      *session
-	desk   *runner.Desk
-	poller *runner.Poller
+	inv    *invocation
+	desk   *await.Desk
+	poller *await.Poller
 	cloud  *cloud
-	inbox  *inbox.Inbox // nil: polling alone
-	runner *runner.Runner
-	ledger *ledger.Ledger // nil: nothing is kept
+	inbox  *receive.Server // nil: polling alone
+	runner *await.Runner
+	ledger *sqlite.Store  // nil: nothing is kept
 	others sync.WaitGroup // goroutines that follow events and the ledger
 	quit   context.CancelFunc
 
@@ -39,21 +40,21 @@ type running struct {
 	issued  map[string]bool  // paths of tickets
 }
 
-func newRunning(s *session, c *cloud, l *ledger.Ledger) *running {
-	interval := s.duration(config.PollInterval)
+func newRunning(inv *invocation, c *cloud, l *sqlite.Store) *running {
+	interval := inv.duration(config.PollInterval)
 	r := &running{
-		s: s, cloud: c, ledger: l, desk: runner.NewDesk(), quit: func() {}, deaf: make(chan struct{}),
+		inv: inv, cloud: c, ledger: l, desk: await.NewDesk(), quit: func() {}, deaf: make(chan struct{}),
 		refused: map[string]error{}, issued: map[string]bool{},
 	}
-	r.poller = runner.NewPoller(runner.PollerOptions{
-		Status: s.statusCall(c.client),
-		Offer:  func(a runner.Answer) { r.desk.Offer(a) },
-		Pace:   runner.PaceAlone(interval),
+	r.poller = await.NewPoller(await.PollerOptions{
+		Status: inv.statusCall(c.client),
+		Offer:  func(a await.Answer) { r.desk.Offer(a) },
+		Pace:   await.PaceAlone(interval),
 		Failed: r.pollFailed,
 		// The cloud may take a moment to know the ID that it has just given out.
-		Retry: func(err error) bool { return narada.Temporary(err) || runner.NotFound(err) },
+		Retry: func(err error) bool { return narada.Temporary(err) || await.NotFound(err) },
 	})
-	r.runner = &runner.Runner{Dispatch: s.dispatchCall(c.client), Desk: r.desk, Poller: r.poller}
+	r.runner = &await.Runner{Dispatch: inv.dispatchCall(c.client), Desk: r.desk, Poller: r.poller}
 	return r
 }
 
@@ -70,9 +71,9 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 			limit = min(limit, time.Until(deadline)/2)
 		}
 	}
-	e, err := r.s.openEndpoint(ctx, *t, limit)
+	e, err := r.inv.openEndpoint(ctx, *t, limit)
 	if failure, ok := errors.AsType[*tunnel.Error](err); ok && via != "callback" && ctx.Err() == nil {
-		r.s.talk.Warn("endpoint", failure.Error()+"; polling does the job")
+		r.inv.talk.Warn("endpoint", failure.Error()+"; polling does the job")
 		return nil
 	}
 	switch {
@@ -81,12 +82,12 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 	case err != nil:
 		return err
 	}
-	r.poller.SetPace(runner.PaceBeside(r.s.duration(config.PollInterval)))
-	o := inbox.Options{Sink: inbox.Once(webhook.SinkFunc(r.take)), Random: r.s.app.Random, Refused: r.s.refusedInto(r.ledger)}
+	r.poller.SetPace(await.PaceBeside(r.inv.duration(config.PollInterval)))
+	o := receive.Options{Sink: receive.Once(webhook.SinkFunc(r.take)), Random: r.inv.app.Random, Refused: r.inv.refusedInto(r.ledger)}
 	if r.ledger != nil {
 		o.Sink, o.Book = webhook.SinkFunc(r.take), r.ledger
 	}
-	r.inbox = inbox.Open(e, o)
+	r.inbox = receive.Open(e, o)
 	following, quit := context.WithCancel(context.Background())
 	r.quit = quit
 	r.others.Go(func() { eachEvent(following.Done(), e.Events(), r.follow) })
@@ -100,17 +101,17 @@ func (r *running) open(ctx context.Context, t *tunnel.Config, via string) error 
 // it sees it in the ledger. One that could not be stored is not acknowledged, though
 // the task's own run has its answer.
 func (r *running) take(ctx context.Context, d webhook.Delivery) error {
-	if r.s.talk.Verbose() {
-		r.s.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
+	if r.inv.talk.Verbose() {
+		r.inv.talk.Detail("callback", "a callback came: "+term.OneLine(string(d.Result.Raw())))
 	}
 	var err error
 	if r.ledger != nil {
 		err = r.ledger.Deliver(ctx, d)
 	}
 	if err != nil && r.isOurs(d.Ticket) {
-		r.s.warnOfLedger(err, "the answer is not kept")
+		r.inv.warnOfLedger(err, "the answer is not kept")
 	}
-	r.desk.Offer(runner.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: runner.ByCallback})
+	r.desk.Offer(await.Answer{Ticket: d.Ticket.Path, Result: d.Result, By: await.ByCallback})
 	return err
 }
 
@@ -124,35 +125,35 @@ func (r *running) isOurs(t webhook.Ticket) bool {
 func (r *running) followLedger(ctx context.Context) {
 	after, err := r.ledger.Last(ctx)
 	if err != nil {
-		r.s.warnOfLedger(err, "callbacks that come in at another narada are not seen")
+		r.inv.warnOfLedger(err, "callbacks that come in at another narada are not seen")
 		return
 	}
 	r.others.Go(func() {
 		for e, err := range r.ledger.FollowOthers(ctx, after) {
 			if err != nil {
-				r.s.warnOfLedger(err, "callbacks that come in at another narada are not seen")
+				r.inv.warnOfLedger(err, "callbacks that come in at another narada are not seen")
 				return
 			}
-			r.desk.Offer(runner.Answer{Ticket: e.Path, Result: e.Result, By: runner.ByCallback})
+			r.desk.Offer(await.Answer{Ticket: e.Path, Result: e.Result, By: await.ByCallback})
 		}
 	})
 }
 
 // follow polls faster while the tunnel is gone.
 func (r *running) follow(e tunnel.Event) {
-	interval := r.s.duration(config.PollInterval)
+	interval := r.inv.duration(config.PollInterval)
 	switch e.Kind {
 	case tunnel.Lost:
-		r.s.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+		r.inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
 	case tunnel.Stopped:
-		r.s.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", e)+": polling does the job")
+		r.inv.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", e)+": polling does the job")
 		r.giveUpCallbacks()
 	case tunnel.Back:
-		r.s.talk.Info("tunnel-back", "the tunnel is back")
-		r.poller.SetPace(runner.PaceBeside(interval))
+		r.inv.talk.Info("tunnel-back", "the tunnel is back")
+		r.poller.SetPace(await.PaceBeside(interval))
 		return
 	}
-	r.poller.SetPace(runner.PaceAlone(interval))
+	r.poller.SetPace(await.PaceAlone(interval))
 	r.poller.Hurry()
 }
 
@@ -180,16 +181,16 @@ func eventText(text string, e tunnel.Event) string {
 }
 
 // run dispatches the request, with a ticket if there is an endpoint, and waits.
-func (r *running) run(ctx context.Context, request *narada.Request, prompt string) (runner.Answer, error) {
+func (r *running) run(ctx context.Context, request *narada.Request, prompt string) (await.Answer, error) {
 	t, forget, err := r.issue(request)
 	if err != nil {
-		return runner.Answer{}, err
+		return await.Answer{}, err
 	}
 	defer forget()
 	if r.inbox != nil {
-		r.s.hideTicket(t.Ticket)
+		r.inv.hideTicket(t.Ticket)
 	}
-	o := newRunObserver(r.s.talk, r.s.intend(r.ledger, "run", r.cloud, request, prompt, t.Ticket))
+	o := newRunObserver(r.inv.talk, r.inv.intend(r.ledger, "run", r.cloud, request, prompt, t.Ticket))
 	defer o.stop()
 	answer, err := r.runner.Run(ctx, t, o)
 	o.record.ended(answer, err)
@@ -198,7 +199,7 @@ func (r *running) run(ctx context.Context, request *narada.Request, prompt strin
 
 // issue makes a task of the request, with a ticket if there is an endpoint. forget
 // is called when its callbacks are no longer ours.
-func (r *running) issue(request *narada.Request) (t runner.Task, forget func(), err error) {
+func (r *running) issue(request *narada.Request) (t await.Task, forget func(), err error) {
 	t.Request = request
 	if r.inbox == nil {
 		return t, func() {}, nil
@@ -231,7 +232,7 @@ func (r *running) pollFailed(id string, err error, inARow int, gaveUp bool) {
 	if r.many && inARow == 3 && r.warned.Swap(true) { // it was said of another
 		return
 	}
-	r.s.pollFailing(err, inARow)
+	r.inv.pollFailing(err, inARow)
 }
 
 // giveUpPolling ends the wait for a task that only a callback could tell of, if
@@ -247,7 +248,7 @@ func (r *running) giveUpPolling(id string, err error) {
 	if r.many && len(r.refused) > 1 {
 		return // it was said
 	}
-	r.s.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
+	r.inv.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(err))
 }
 
 // giveUpCallbacks is giveUpPolling the other way round.
@@ -275,7 +276,7 @@ func (r *running) isDeaf() bool {
 func (r *running) close() {
 	r.poller.Close()
 	if r.inbox != nil {
-		r.s.closeInbox(r.inbox)
+		r.inv.closeInbox(r.inbox)
 	}
 	r.quit()
 	r.others.Wait()
@@ -293,43 +294,43 @@ func newRunObserver(talk *term.Talk, r *record) *runObserver {
 	return &runObserver{talk: talk, record: r, waiting: talk.Wait("submitting", "submitting the task")}
 }
 
-// Accepted implements runner.Observer.
-func (o *runObserver) Accepted(id string, by runner.Way) {
+// Accepted implements await.Observer.
+func (o *runObserver) Accepted(id string, by await.Way) {
 	text := id + " was accepted"
-	if by == runner.ByCallback {
+	if by == await.ByCallback {
 		text += ", says a callback"
 	}
 	o.record.accepted(id)
 	o.stop()
-	o.talk.Info("accepted", text, term.Field{Name: "requestId", Value: id})
+	o.talk.Info("accepted", text, slog.Any("requestId", id))
 	o.waiting = o.talk.Wait("waiting", "waiting for "+id)
 }
 
-// Resending implements runner.Observer.
+// Resending implements await.Observer.
 func (o *runObserver) Resending(err error, in time.Duration) {
 	o.talk.Warn("resending", fmt.Sprintf("the task was not accepted; again in %s: %s", in.Round(100*time.Millisecond), explain(err)))
 }
 
-// AnswerLost implements runner.Observer.
+// AnswerLost implements await.Observer.
 func (o *runObserver) AnswerLost(err error) {
 	o.talk.Warn("answer-lost", "it is not known yet whether the task was accepted, so the callback is waited for: "+explain(err))
 	o.stop()
 	o.waiting = o.talk.Wait("waiting", "waiting for a callback")
 }
 
-// AcceptedTwice implements runner.Observer.
+// AcceptedTwice implements await.Observer.
 func (o *runObserver) AcceptedTwice(id string) {
 	o.record.acceptedTwice(id)
 	if id == "" {
 		o.talk.Warn("accepted-twice", "the task may have been accepted a second time: the cloud had refused the first, and accepted it all the same, and what became of the second is not known")
 		return
 	}
-	o.talk.Warn("accepted-twice", "the task was accepted a second time, as "+id+": the cloud had refused the first, and accepted it all the same", term.Field{Name: "requestId", Value: id})
+	o.talk.Warn("accepted-twice", "the task was accepted a second time, as "+id+": the cloud had refused the first, and accepted it all the same", slog.Any("requestId", id))
 }
 
-// HumanAsked implements runner.Observer.
+// HumanAsked implements await.Observer.
 func (o *runObserver) HumanAsked(id string, input narada.HumanInput) {
-	o.talk.Warn("input-required", humanLine(id, input), term.Field{Name: "requestId", Value: id}, term.Field{Name: "inputId", Value: input.InputID})
+	o.talk.Warn("input-required", humanLine(id, input), slog.Any("requestId", id), slog.Any("inputId", input.InputID))
 }
 
 func (o *runObserver) stop() {

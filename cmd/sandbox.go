@@ -28,7 +28,7 @@ type sandboxOptions struct {
 	rules string
 }
 
-func newSandbox(s *session) *cobra.Command {
+func newSandbox(inv *invocation) *cobra.Command {
 	var o sandboxOptions
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -45,7 +45,7 @@ It runs until it is interrupted.`,
   narada run "count the open issues of cli/cli"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			switch {
@@ -56,7 +56,7 @@ It runs until it is interrupted.`,
 			case o.delay < 0:
 				return usageError("", "--delay: %s is less than 0", o.delay)
 			}
-			return runSandbox(cmd.Context(), s, &o)
+			return runSandbox(cmd.Context(), inv, &o)
 		},
 	}
 	f := cmd.Flags()
@@ -66,28 +66,28 @@ It runs until it is interrupted.`,
 	return cmd
 }
 
-func runSandbox(ctx context.Context, s *session, o *sandboxOptions) error {
+func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 	rules, err := loadRules(o.rules)
 	if err != nil {
 		return err
 	}
-	server, err := sandbox.Start(ctx, s.sandboxOptions(o.addr, o.delay, rules))
+	server, err := sandbox.Start(ctx, inv.sandboxOptions(o.addr, o.delay, rules))
 	if err != nil {
 		if isInput(err) {
 			return err
 		}
 		return &exitError{code: codeEndpoint, text: err.Error(), err: err}
 	}
-	s.talk.Info("ready", "the sandbox listens on "+server.URL())
-	s.talk.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
+	inv.talk.Info("ready", "the sandbox listens on "+server.URL())
+	inv.talk.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
 	<-ctx.Done()
 	return closeSandbox(server)
 }
 
-func (s *session) sandboxOptions(addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
+func (inv *invocation) sandboxOptions(addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
 	return sandbox.Options{
-		Addr: addr, Delay: delay, Rules: rules, Random: s.app.Random, Transport: s.transport(),
-		Observe: func(e sandbox.Event) { s.talk.Detail("sandbox", sandboxLine(e)) },
+		Addr: addr, Delay: delay, Rules: rules, Random: inv.app.Random, Transport: inv.transport(),
+		Observe: func(e sandbox.Event) { inv.talk.Detail("sandbox", sandboxLine(e)) },
 	}
 }
 
@@ -132,17 +132,17 @@ func closeSandbox(server *sandbox.Server) error {
 
 // startSandbox starts a sandbox on a free port for this one command, with a key
 // that is made up for it: the real one stays where it is.
-func (s *session) startSandbox(ctx context.Context, rulesPath string) (*cloud, func(), error) {
+func (inv *invocation) startSandbox(ctx context.Context, rulesPath string) (*cloud, func(), error) {
 	rules, err := loadRules(rulesPath)
 	if err != nil {
 		return nil, nil, err
 	}
 	b := make([]byte, 16)
-	if _, err := io.ReadFull(s.app.Random, b); err != nil {
+	if _, err := io.ReadFull(inv.app.Random, b); err != nil {
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	key := "sandbox-" + hex.EncodeToString(b)
-	o := s.sandboxOptions("127.0.0.1:0", 0, rules)
+	o := inv.sandboxOptions("127.0.0.1:0", 0, rules)
 	o.APIKey = key
 	server, err := sandbox.Start(ctx, o)
 	if err != nil {
@@ -150,26 +150,26 @@ func (s *session) startSandbox(ctx context.Context, rulesPath string) (*cloud, f
 	}
 	stop := func() {
 		if err := closeSandbox(server); err != nil {
-			s.talk.Detail("sandbox", "closing the sandbox: "+err.Error())
+			inv.talk.Detail("sandbox", "closing the sandbox: "+err.Error())
 		}
 	}
-	c, err := s.sandboxCloud(server, key)
+	c, err := inv.sandboxCloud(server, key)
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
-	s.talk.Info("sandbox", "this is the sandbox: nothing leaves your machine")
+	inv.talk.Info("sandbox", "this is the sandbox: nothing leaves your machine")
 	return c, stop, nil
 }
 
-func (s *session) sandboxCloud(server *sandbox.Server, key string) (*cloud, error) {
-	s.redactor.Hide(secret.New(key))
+func (inv *invocation) sandboxCloud(server *sandbox.Server, key string) (*cloud, error) {
+	inv.redactor.Hide(secret.New(key))
 	base, err := url.Parse(server.URL())
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	var client *narada.Client
-	if client, err = s.newClient(secret.New(key), server.URL()); err != nil {
+	if client, err = inv.newClient(secret.New(key), server.URL()); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	return &cloud{client: client, baseURL: base}, nil

@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/downloads"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -25,7 +25,7 @@ type sessionDownloadsOptions struct {
 	force bool
 }
 
-func newSessionDownloads(s *session) *cobra.Command {
+func newSessionDownloads(inv *invocation) *cobra.Command {
 	var o sessionDownloadsOptions
 	cmd := &cobra.Command{
 		Use:   "downloads ID",
@@ -40,13 +40,13 @@ file is there whole or not at all.`,
   narada session downloads --save reports "$session"`,
 		Args: sessionIDs(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			if o.force && o.save == "" {
 				return usageError("add --save DIR", "--force is for files that are saved")
 			}
-			return runSessionDownloads(cmd.Context(), s, &o, args[0])
+			return runSessionDownloads(cmd.Context(), inv, &o, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `folder`, which is made where it is not there")
@@ -56,30 +56,30 @@ file is there whole or not at all.`,
 	return cmd
 }
 
-func runSessionDownloads(ctx context.Context, s *session, o *sessionDownloadsOptions, id string) error {
-	p, err := s.printer(ctx, o.out)
+func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloadsOptions, id string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	c, err := s.cloud()
+	c, err := inv.cloud()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.deadline(ctx, s.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
 	var list []narada.Download
-	err = runner.Retry(ctx, func(ctx context.Context) (err error) {
+	err = await.Retry(ctx, func(ctx context.Context) (err error) {
 		list, err = c.client.Downloads(ctx, id)
 		return err
-	}, narada.Temporary, s.again("downloads", "the files could not be listed"))
+	}, narada.Temporary, inv.again("downloads", "the files could not be listed"))
 	if err != nil {
-		return s.failed(ctx, id, err)
+		return inv.failed(ctx, id, err)
 	}
 	if len(list) == 0 {
-		s.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
+		inv.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
 	}
 	if o.save != "" {
-		return s.saveDownloads(ctx, p, c, o, id, list)
+		return inv.saveDownloads(ctx, p, c, o, id, list)
 	}
 	for _, d := range list {
 		if p.json {
@@ -96,7 +96,7 @@ func runSessionDownloads(ctx context.Context, s *session, o *sessionDownloadsOpt
 
 // saveDownloads fetches the files into the folder. What stands in the way is found
 // before anything is fetched.
-func (s *session) saveDownloads(ctx context.Context, p *printer, c *cloud, o *sessionDownloadsOptions, id string, list []narada.Download) error {
+func (inv *invocation) saveDownloads(ctx context.Context, p *printer, c *cloud, o *sessionDownloadsOptions, id string, list []narada.Download) error {
 	folder, err := downloads.Open(o.save)
 	if err != nil {
 		return usageError("", "--save: %v", err)
@@ -112,13 +112,13 @@ func (s *session) saveDownloads(ctx context.Context, p *printer, c *cloud, o *se
 			return inTheWay(filepath.Join(o.save, name), err)
 		}
 		if name != wanted[i] {
-			s.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", wanted[i], filepath.Join(o.save, name)))
+			inv.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", wanted[i], filepath.Join(o.save, name)))
 		}
 	}
 	for i, d := range list {
 		path := filepath.Join(o.save, names[i])
-		if err := s.saveOne(ctx, c.client, folder, id, d, names[i], o.force); err != nil {
-			return s.notSaved(ctx, path, err)
+		if err := inv.saveOne(ctx, c.client, folder, id, d, names[i], o.force); err != nil {
+			return inv.notSaved(ctx, path, err)
 		}
 		if p.json {
 			err = p.JSON(withPath(d.Raw(), path))
@@ -132,11 +132,11 @@ func (s *session) saveDownloads(ctx context.Context, p *printer, c *cloud, o *se
 	return nil
 }
 
-func (s *session) saveOne(ctx context.Context, c *narada.Client, folder *downloads.Folder, id string, d narada.Download, name string, force bool) error {
-	progress := s.talk.Progress("downloading", "downloading "+name, d.Size)
+func (inv *invocation) saveOne(ctx context.Context, c *narada.Client, folder *downloads.Folder, id string, d narada.Download, name string, force bool) error {
+	progress := inv.talk.Progress("downloading", "downloading "+name, d.Size)
 	defer progress.Stop()
 	var size int64
-	err := runner.Retry(ctx, func(ctx context.Context) error {
+	err := await.Retry(ctx, func(ctx context.Context) error {
 		body, err := c.OpenDownload(ctx, id, d.Key)
 		if err != nil {
 			return err
@@ -148,9 +148,9 @@ func (s *session) saveOne(ctx context.Context, c *narada.Client, folder *downloa
 	}, func(err error) bool {
 		_, broken := errors.AsType[*downloads.ReadError](err)
 		return broken || narada.Temporary(err)
-	}, s.again("download", "the download of "+name+" failed"))
+	}, inv.again("download", "the download of "+name+" failed"))
 	if err == nil && size != d.Size {
-		s.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", name, size, d.Size))
+		inv.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", name, size, d.Size))
 	}
 	return err
 }
@@ -172,14 +172,14 @@ func plainPathError(err error) error {
 }
 
 // notSaved words why a file was not saved.
-func (s *session) notSaved(ctx context.Context, path string, err error) error {
+func (inv *invocation) notSaved(ctx context.Context, path string, err error) error {
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, downloads.ErrFolder) {
 		return inTheWay(path, err)
 	}
 	if broken, ok := errors.AsType[*downloads.ReadError](err); ok && ctx.Err() == nil {
 		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
 	}
-	return s.failed(ctx, path, err)
+	return inv.failed(ctx, path, err)
 }
 
 // withPath adds where a file was saved to what the cloud says of it.

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/ledger"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 )
@@ -30,7 +32,7 @@ type statusOptions struct {
 	noValidate bool
 }
 
-func newStatus(s *session) *cobra.Command {
+func newStatus(inv *invocation) *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status ID...",
@@ -52,10 +54,10 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
   narada status --wait --open`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runStatus(cmd.Context(), s, &o, args)
+			return runStatus(cmd.Context(), inv, &o, args)
 		},
 	}
 	f := cmd.Flags()
@@ -91,41 +93,41 @@ func (o *statusOptions) checkTasks(args []string) error {
 	return nil
 }
 
-func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) error {
-	p, err := s.printer(ctx, o.out)
+func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
 	want := expectation{check: !o.noValidate}
 	if o.schema != "" {
-		if _, want.schema, err = task.LoadSchema(o.schema, &s.source); err != nil {
+		if _, want.schema, err = task.LoadSchema(o.schema, &inv.source); err != nil {
 			return err
 		}
 	}
-	c, err := s.cloud()
+	c, err := inv.cloud()
 	if err != nil {
 		return err
 	}
-	limit := s.duration(config.Timeout)
-	if !o.wait && s.settings.Get(config.Timeout).Layer != config.LayerFlag {
+	limit := inv.duration(config.Timeout)
+	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
 		limit = lookupLimit
 	}
-	ctx, cancel := s.deadline(ctx, limit)
+	ctx, cancel := inv.deadline(ctx, limit)
 	defer cancel()
 
-	kept, err := s.ledgerForStatus(ctx, o.last || o.open)
+	kept, err := inv.ledgerForStatus(ctx, o.last || o.open)
 	if err != nil {
 		return err
 	}
-	defer s.closeLedger(kept)
-	if ids, err = o.tasks(ctx, s, c, kept, ids); err != nil || len(ids) == 0 {
+	defer inv.closeLedger(kept)
+	if ids, err = o.tasks(ctx, inv, c, kept, ids); err != nil || len(ids) == 0 {
 		return err
 	}
-	l := newLookup(ctx, s, c, kept, ids, o.wait)
+	l := newLookup(ctx, inv, c, kept, ids, o.wait)
 	defer l.close()
 	worst := codeDone
 	for _, id := range ids {
-		code := s.reportStatus(ctx, p, o, want, l.task(id))
+		code := inv.reportStatus(ctx, p, o, want, l.task(id))
 		if worse(code, worst) {
 			worst = code
 		}
@@ -135,42 +137,42 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 
 // ledgerForStatus opens the ledger if there is one; nil if not. Only where tasks
 // are to come from it is it an error that it cannot be opened.
-func (s *session) ledgerForStatus(ctx context.Context, needed bool) (*ledger.Ledger, error) {
-	kept, err := s.existingLedger(ctx)
+func (inv *invocation) ledgerForStatus(ctx context.Context, needed bool) (*sqlite.Store, error) {
+	kept, err := inv.existingLedger(ctx)
 	if err != nil && !needed {
-		s.warnOfLedger(err, "how the task goes on is not kept")
+		inv.warnOfLedger(err, "how the task goes on is not kept")
 		return nil, nil
 	}
 	return kept, err
 }
 
 // tasks are the request IDs that are meant.
-func (o *statusOptions) tasks(ctx context.Context, s *session, c *cloud, kept *ledger.Ledger, ids []string) ([]string, error) {
+func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
 	switch {
 	case o.last:
-		t, err := s.lastTask(ctx, kept)
+		t, err := inv.lastTask(ctx, kept)
 		if err == nil && t.Cloud != "" && t.Cloud != c.baseURL.String() {
 			err = usageError("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
 		}
 		return []string{t.RequestID}, err
 	case o.open:
-		return s.openTasks(ctx, c, kept)
+		return inv.openTasks(ctx, c, kept)
 	}
 	return unique(ids), nil
 }
 
 // openTasks are the tasks that have not finished, the oldest first. Those that
 // cannot be asked for are told of.
-func (s *session) openTasks(ctx context.Context, c *cloud, kept *ledger.Ledger) (ids []string, err error) {
+func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Store) (ids []string, err error) {
 	elsewhere, unknown := 0, 0
 	if kept != nil {
-		err = kept.Tasks(ctx, ledger.Query{Open: true}, func(t ledger.Task) error {
+		err = kept.Tasks(ctx, store.Query{Open: true}, func(t store.Task) error {
 			switch {
 			case t.Cloud != "" && t.Cloud != c.baseURL.String():
 				elsewhere++
 			case t.RequestID == "":
-				s.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
-					taskName(t), formatAge(s.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
+				inv.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
+					taskName(t), formatAge(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
 				unknown++
 			default:
 				ids = append(ids, t.RequestID)
@@ -179,20 +181,20 @@ func (s *session) openTasks(ctx context.Context, c *cloud, kept *ledger.Ledger) 
 		})
 	}
 	if unknown > 0 {
-		s.talk.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
+		inv.talk.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
 	}
 	if elsewhere > 0 {
-		s.talk.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
+		inv.talk.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
 	}
 	if err == nil && len(ids) == 0 {
-		s.talk.Info("open", "no task is open")
+		inv.talk.Info("open", "no task is open")
 	}
 	slices.Reverse(ids)
 	return ids, err
 }
 
 // reportStatus prints what comes of one lookup and returns the exit code.
-func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
+func (inv *invocation) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
 	r, err := t.result()
 	ended := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 	switch {
@@ -200,7 +202,7 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
 			err = &exitError{code: codeUnfinished,
 				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
-				next: resume(t.id, s.resumeWords(fateGoesOn, o.schema, o.noValidate, o.out)...)}
+				next: resume(t.id, inv.resumeWords(fateGoesOn, o.schema, o.noValidate, o.out)...)}
 		}
 	case ended && signalOf(ctx) != nil:
 		err = &exitError{code: codeUnreachable, text: cause(err)}
@@ -209,9 +211,9 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 	case err != nil:
 		err = &exitError{code: exitCode(err), text: t.id + ": " + explain(err), next: hintOf(err)}
 	case !r.Final():
-		return s.reportPending(p, o, r)
+		return inv.reportPending(p, o, r)
 	default:
-		err = s.printResult(p, r, want)
+		err = inv.printResult(p, r, want)
 	}
 	switch {
 	case err == nil:
@@ -219,7 +221,7 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 	case errPipe(err):
 		return codePipe
 	}
-	s.say(err)
+	inv.say(err)
 	if code := exitCode(err); o.wait || o.exitStatus || !isTaskCode(code) {
 		return code
 	}
@@ -227,21 +229,21 @@ func (s *session) reportStatus(ctx context.Context, p *printer, o *statusOptions
 }
 
 // reportPending prints a task that goes on.
-func (s *session) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
+func (inv *invocation) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
 		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
 	}
-	s.talk.Info("pending", line, resultFields(r)...)
+	inv.talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		s.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), term.Field{Name: "requestId", Value: r.RequestID})
+		inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
 	}
 	if p.json {
 		switch err := p.JSON(r.Raw()); {
 		case errPipe(err):
 			return codePipe
 		case err != nil:
-			s.say(err)
+			inv.say(err)
 			return codeUnexpected
 		}
 	}
@@ -252,8 +254,8 @@ func (s *session) reportPending(p *printer, o *statusOptions, r *narada.Result) 
 }
 
 // say prints an error that does not end the command.
-func (s *session) say(err error) {
-	s.talk.Error("error", err.Error(), hintOf(err), s.exitField(exitCode(err))...)
+func (inv *invocation) say(err error) {
+	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
 }
 
 // isTaskCode reports whether the code says how a task ended.

@@ -94,43 +94,43 @@ func (t *taskFlags) previews() bool { return t.dryRun || t.curl }
 
 // plan makes a request of the flags, the settings and the prompt, wherever that
 // comes from. rest is what the command adds to the task.
-func (s *session) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan, error) {
-	file, err := s.taskFile(t)
+func (inv *invocation) plan(t *taskFlags, rest task.Spec, args []string) (*task.Plan, error) {
+	file, err := inv.taskFile(t)
 	if err != nil {
 		return nil, err
 	}
 	prompt, err := task.ReadPrompt(task.PromptFrom{
-		Args: args, File: t.promptFile, StdinTerminal: s.app.StdinTerminal, Task: file,
-	}, &s.source)
+		Args: args, File: t.promptFile, StdinTerminal: inv.app.StdinTerminal, Task: file,
+	}, &inv.source)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := s.spec(t, rest, file)
+	spec, err := inv.spec(t, rest, file)
 	if err != nil {
 		return nil, err
 	}
 	spec.Prompt = prompt
-	plan, err := spec.Plan(&s.source)
+	plan, err := spec.Plan(&inv.source)
 	if err != nil {
 		return nil, err
 	}
-	s.redactor.Hide(plan.Secrets...)
+	inv.redactor.Hide(plan.Secrets...)
 	return plan, nil
 }
 
 // taskFile reads --task; nil when there is none.
-func (s *session) taskFile(t *taskFlags) (*task.File, error) {
+func (inv *invocation) taskFile(t *taskFlags) (*task.File, error) {
 	if t.file == "" {
 		return nil, nil
 	}
-	return task.ReadFile(t.file, &s.source)
+	return task.ReadFile(t.file, &inv.source)
 }
 
 // spec is a task as the flags and the settings have it, without a prompt.
-func (s *session) spec(t *taskFlags, rest task.Spec, file *task.File) (spec task.Spec, err error) {
-	agent, zone, window := s.settings.Get(config.Agent), s.settings.Get(config.TimeZone), s.settings.Get(config.BrowserWindowID)
+func (inv *invocation) spec(t *taskFlags, rest task.Spec, file *task.File) (spec task.Spec, err error) {
+	agent, zone, window := inv.settings.Get(config.Agent), inv.settings.Get(config.TimeZone), inv.settings.Get(config.BrowserWindowID)
 	if !zone.Set() {
-		zone.Text = task.MachineZone(s.app.getenv)
+		zone.Text = task.MachineZone(inv.app.getenv)
 	}
 	if err := checkOrigins(agent, zone); err != nil {
 		return spec, err
@@ -151,7 +151,7 @@ func (s *session) spec(t *taskFlags, rest task.Spec, file *task.File) (spec task
 	spec.Attach, spec.Vars, spec.JSONVars, spec.FileVars = t.attach, t.vars, t.jsonVars, t.fileVars
 	spec.SecretVars, spec.Context, spec.AllowEnv, spec.Fields = t.secretVars, t.context, t.allowEnv, t.fields
 	spec.MCP, spec.ChatHistory, spec.Credentials = t.mcp, t.chatHistory, t.credentials
-	spec.TraceContext = s.app.getenv(task.TraceContextVariable)
+	spec.TraceContext = inv.app.getenv(task.TraceContextVariable)
 	return spec, nil
 }
 
@@ -168,18 +168,18 @@ func checkOrigins(agent, zone config.Value) error {
 }
 
 // preview prints the request, and sends nothing.
-func (s *session) preview(p *printer, t *taskFlags, plan *task.Plan) error {
+func (inv *invocation) preview(p *printer, t *taskFlags, plan *task.Plan) error {
 	if t.dryRun && t.curl {
 		return usageError("leave one of them out", "--dry-run and --curl print the request in two ways")
 	}
 	if t.newSession {
-		s.talk.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added when the session has been started")
+		inv.talk.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added when the session has been started")
 	}
 	if t.curl {
-		return s.printCurl(p, plan)
+		return inv.printCurl(p, plan)
 	}
 	for _, u := range plan.Uploads {
-		s.talk.Info("dry-run", u.Key()+" is in the place of the key that "+u.Path+" gets when it is uploaded")
+		inv.talk.Info("dry-run", u.Key()+" is in the place of the key that "+u.Path+" gets when it is uploaded")
 	}
 	body, err := plan.Request.Masked().MarshalJSON()
 	if err != nil {
@@ -189,19 +189,19 @@ func (s *session) preview(p *printer, t *taskFlags, plan *task.Plan) error {
 }
 
 // printCurl prints the request as a curl command.
-func (s *session) printCurl(p *printer, plan *task.Plan) error {
+func (inv *invocation) printCurl(p *printer, plan *task.Plan) error {
 	if p.json {
 		return usageError("--dry-run prints the request as JSON", "--curl prints a command, and JSON was asked for")
 	}
-	command, names, err := plan.Curl(strings.TrimRight(s.settings.Get(config.BaseURL).Text, "/"))
+	command, names, err := plan.Curl(strings.TrimRight(inv.settings.Get(config.BaseURL).Text, "/"))
 	if err != nil {
 		return usageError("", "%v", err)
 	}
 	for _, u := range plan.Uploads {
-		s.talk.Info("curl", "$"+u.Key()+" is the key of "+u.Path+", which is to be uploaded first")
+		inv.talk.Info("curl", "$"+u.Key()+" is the key of "+u.Path+", which is to be uploaded first")
 	}
 	if len(names) > len(plan.Uploads) {
-		s.talk.Info("curl", "secrets are in environment variables; a quotation mark or backslash in one needs a backslash before it")
+		inv.talk.Info("curl", "secrets are in environment variables; a quotation mark or backslash in one needs a backslash before it")
 	}
 	return p.Text(command)
 }

@@ -12,7 +12,7 @@ import (
 
 // Topics are commands that cannot be run: narada help NAME shows them.
 
-func newExitCodesTopic(*session) *cobra.Command {
+func newExitCodesTopic(*invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:   "exit-codes",
 		Short: "What the exit codes mean",
@@ -45,7 +45,7 @@ with the task's code, for several tasks with the first that applies of 3, 9, 4, 
 	}
 }
 
-func newEnvironmentTopic(*session) *cobra.Command {
+func newEnvironmentTopic(*invocation) *cobra.Command {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, key := range config.Keys() {

@@ -11,8 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/listeners"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -29,7 +30,7 @@ type triggerOptions struct {
 	yes         bool
 }
 
-func newTrigger(s *session) *cobra.Command {
+func newTrigger(inv *invocation) *cobra.Command {
 	var o triggerOptions
 	cmd := &cobra.Command{
 		Use:   "trigger EVENT --to URL|listener",
@@ -57,10 +58,10 @@ a terminal, and wants --yes off it. It exits with 3 when one was not answered wi
 		ValidArgs: webhook.SampleEvents(),
 		Args:      oneEvent,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := s.load(cmd); err != nil {
+			if err := inv.load(cmd); err != nil {
 				return err
 			}
-			return runTrigger(cmd.Context(), s, &o, args[0])
+			return runTrigger(cmd.Context(), inv, &o, args[0])
 		},
 	}
 	f := cmd.Flags()
@@ -89,32 +90,32 @@ func oneEvent(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func runTrigger(ctx context.Context, s *session, o *triggerOptions, event string) error {
-	p, err := s.printer(ctx, o.out)
+func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event string) error {
+	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
 	if err := o.check(); err != nil {
 		return err
 	}
-	t := &triggering{s: s, o: o, event: event}
+	t := &triggering{inv: inv, o: o, event: event}
 	if err := t.readData(); err != nil {
 		return err
 	}
 	if name, toListener := isListener(o.to); toListener {
-		if t.listener, err = s.findListener("--to", name); err != nil {
+		if t.listener, err = inv.findListener("--to", name); err != nil {
 			return err
 		}
-		if t.ledger, err = s.openLedger(ctx, ledger.Options{}); err != nil {
+		if t.ledger, err = inv.openLedger(ctx, sqlite.Options{}); err != nil {
 			return err
 		}
-		defer s.closeLedger(t.ledger)
+		defer inv.closeLedger(t.ledger)
 	} else {
 		if err := t.open(ctx); err != nil {
 			return err
 		}
 	}
-	t.sender = deliver.Sender{Transport: s.transport(), Timeout: o.timeout}
+	t.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
 	if o.count == 1 {
 		return t.one(ctx, p)
 	}
@@ -137,22 +138,22 @@ func (o *triggerOptions) check() error {
 
 // triggering is a trigger command under way.
 type triggering struct {
-	s      *session
+	inv    *invocation
 	o      *triggerOptions
 	event  string
 	data   json.RawMessage // nil: the sample's
 	proof  proof           // of all callbacks to a URL
 	sender deliver.Sender
 
-	listener listeners.Listener // of which each callback has a ticket of its own
-	ledger   *ledger.Ledger     // nil: they go to a URL
+	listener receive.Listener // of which each callback has a ticket of its own
+	ledger   *sqlite.Store    // nil: they go to a URL
 }
 
 func (t *triggering) readData() (err error) {
 	if t.o.data == "" {
 		return nil
 	}
-	t.data, err = task.LoadJSON("--data", t.o.data, &t.s.source)
+	t.data, err = task.LoadJSON("--data", t.o.data, &t.inv.source)
 	return err
 }
 
@@ -161,11 +162,11 @@ func (t *triggering) open(ctx context.Context) (err error) {
 	if err := task.CheckCallbackURL(t.o.to); err != nil {
 		return usageError(forwardHint(t.o.to), "--to: %v", err)
 	}
-	if t.proof, err = t.s.proof(&t.o.callback); err != nil {
+	if t.proof, err = t.inv.proof(&t.o.callback); err != nil {
 		return err
 	}
-	t.s.hideForms(t.proof.hidden)
-	return t.s.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
+	t.inv.hideForms(t.proof.hidden)
+	return t.inv.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
 }
 
 // sent is a callback that was sent.
@@ -176,7 +177,7 @@ type sent struct {
 
 // send sends a callback. An error is that it could not be made.
 func (t *triggering) send(ctx context.Context) (s sent, err error) {
-	sample, err := webhook.Sample(t.event, t.s.app.Random, time.Now())
+	sample, err := webhook.Sample(t.event, t.inv.app.Random, time.Now())
 	if err != nil {
 		return s, err
 	}
@@ -209,20 +210,20 @@ func (t *triggering) send(ctx context.Context) (s sent, err error) {
 // toListener gives a callback a ticket that the listener finds in the ledger. done
 // writes down that it was not taken, if so.
 func (t *triggering) toListener(ctx context.Context, id string) (to string, p proof, done func(deliver.Attempt), err error) {
-	ticket, err := t.s.listenerTicket(&t.o.callback)
+	ticket, err := t.inv.listenerTicket(&t.o.callback)
 	if err != nil {
 		return "", p, nil, err
 	}
 	p = proof{secret: ticket.Secret, header: ticket.Header}
 	if t.o.count == 1 { // else no answer is shown
-		t.s.hideProof(ticket)
+		t.inv.hideProof(ticket)
 	}
-	numbers, err := t.ledger.Intend(ctx, []ledger.Intent{{Source: "trigger", Prompt: "(sample: " + t.event + ")", Ticket: ticket, At: time.Now()}})
+	numbers, err := t.ledger.Intend(ctx, []store.Intent{{Source: "trigger", Prompt: "(sample: " + t.event + ")", Ticket: ticket, At: time.Now()}})
 	if err != nil {
 		return "", p, nil, err
 	}
 	done = func(a deliver.Attempt) {
-		record := &record{s: t.s, ledger: t.ledger, number: numbers[0]}
+		record := &record{inv: t.inv, ledger: t.ledger, number: numbers[0]}
 		if a.Accepted() {
 			record.accepted(id)
 		} else {

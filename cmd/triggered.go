@@ -37,9 +37,9 @@ func (t *triggering) one(ctx context.Context, p *printer) error {
 func (t *triggering) print(p *printer, s sent) error {
 	a := s.attempt
 	if p.json {
-		return p.Value(t.s.newAttemptJSON(s.id, a, t.o.timeout))
+		return p.Value(t.inv.newAttemptJSON(s.id, a, t.o.timeout))
 	}
-	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(t.s.redactor.Redact(string(a.Answer))))}, "\t"))
+	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(t.inv.redactor.Redact(string(a.Answer))))}, "\t"))
 }
 
 // many sends the callbacks and prints how they were answered as a whole.
@@ -47,7 +47,7 @@ func (t *triggering) many(ctx context.Context, p *printer) error {
 	var mu sync.Mutex
 	var statistics deliver.Statistics
 	begun := time.Now()
-	shown := t.s.talk.Wait("sending", fmt.Sprintf("sending %d callbacks", t.o.count))
+	shown := t.inv.talk.Wait("sending", fmt.Sprintf("sending %d callbacks", t.o.count))
 	senders, sending := errgroup.WithContext(ctx)
 	senders.SetLimit(t.o.concurrency)
 	for range t.o.count {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
 )
 
 // resume is the command that goes on with a task.
@@ -17,9 +17,9 @@ func resume(id string, words ...string) string {
 
 // words is a command of narada with the global flags that this one was given, as
 // far as they say which cloud is meant.
-func (s *session) words(command ...string) []string {
+func (inv *invocation) words(command ...string) []string {
 	words := append([]string{"narada"}, command...)
-	return addFlag(addFlag(words, "--profile", s.profile), "--base-url", s.baseURL)
+	return addFlag(addFlag(words, "--profile", inv.profile), "--base-url", inv.baseURL)
 }
 
 func addFlag(words []string, flag, value string) []string {
@@ -31,15 +31,15 @@ func addFlag(words []string, flag, value string) []string {
 
 // resumeWords is the command, without the ID, that goes on with a wait, or tells
 // how a task ended that does not go on; nil where nothing can.
-func (s *session) resumeWords(fate, schema string, noValidate bool, out outputFlags) []string {
+func (inv *invocation) resumeWords(fate, schema string, noValidate bool, out outputFlags) []string {
 	var words []string
 	switch fate {
 	case fateSandbox:
 		return nil
 	case fateSession:
-		words = s.words("status")
+		words = inv.words("status")
 	default:
-		words = s.words("status", "--wait")
+		words = inv.words("status", "--wait")
 	}
 	if schema != "-" {
 		words = addFlag(words, "--schema", schema)
@@ -66,8 +66,8 @@ const (
 
 // unanswered says how a task without an answer stands. Without resume words there
 // is nothing to wait for.
-func (s *session) unanswered(p *printer, err error, fate string, resumeWords []string) error {
-	unfinished, ok := errors.AsType[*runner.UnfinishedError](err)
+func (inv *invocation) unanswered(p *printer, err error, fate string, resumeWords []string) error {
+	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	if !ok {
 		return explainDispatch(err)
 	}
@@ -87,7 +87,7 @@ func (s *session) unanswered(p *printer, err error, fate string, resumeWords []s
 	switch printErr := p.printUnfinished(unfinished.ID, unfinished.Last); {
 	case errPipe(printErr):
 		e.err = printErr
-		s.say(&exitError{code: e.code, text: e.text, next: e.next})
+		inv.say(&exitError{code: e.code, text: e.text, next: e.next})
 	case printErr != nil:
 		e.code, e.text = codeUnexpected, printErr.Error()+"; "+e.text
 	}
@@ -96,7 +96,7 @@ func (s *session) unanswered(p *printer, err error, fate string, resumeWords []s
 
 // failed words why a call for what failed: the end of ctx comes before what the
 // call says of it.
-func (s *session) failed(ctx context.Context, what string, err error) error {
+func (inv *invocation) failed(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{code: codeUnreachable, text: what + ": " + cause(context.Cause(ctx)), err: err}
 	}
@@ -118,7 +118,7 @@ func explainDispatch(err error) error {
 		return err
 	}
 	text := explain(failure.Err)
-	if noTime, ok := errors.AsType[*runner.NoTimeError](failure.Err); ok {
+	if noTime, ok := errors.AsType[*await.NoTimeError](failure.Err); ok {
 		text = explain(noTime.Err) + "; the time limit leaves no room for another attempt"
 	}
 	signal, interrupted := errors.AsType[*signalError](err)

@@ -7,16 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/narada-cli/narada/pkg/ledger"
-	"github.com/narada-cli/narada/pkg/runner"
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // unstorable is a callback, and a ledger that cannot take it.
-func unstorable(t *testing.T) (*ledger.Ledger, webhook.Delivery) {
+func unstorable(t *testing.T) (*sqlite.Store, webhook.Delivery) {
 	t.Helper()
-	kept, err := ledger.Open(t.Context(), t.TempDir(), ledger.Options{})
+	kept, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +37,10 @@ func unstorable(t *testing.T) (*ledger.Ledger, webhook.Delivery) {
 // count.
 func TestListenDoesNotTakeWhatItCannotStore(t *testing.T) {
 	app, _, stderr := testApp(t)
-	s := &session{app: app, redactor: secret.NewRedactor(app.Stderr)}
-	s.talk = s.newTalk()
+	inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr)}
+	inv.talk = inv.newTalk()
 	kept, d := unstorable(t)
-	l := &listening{s: s, count: 1, ledger: kept}
+	l := &listening{inv: inv, count: 1, ledger: kept}
 	for range 2 {
 		if err := l.Deliver(t.Context(), d); err == nil || err == errCounted {
 			t.Errorf("got %v", err)
@@ -57,10 +57,10 @@ func TestRunDoesNotAcknowledgeWhatItCannotStore(t *testing.T) {
 	for name, ours := range map[string]bool{"its own": true, "of another process": false} {
 		t.Run(name, func(t *testing.T) {
 			app, _, stderr := testApp(t)
-			s := &session{app: app, redactor: secret.NewRedactor(app.Stderr)}
-			s.talk = s.newTalk()
+			inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr)}
+			inv.talk = inv.newTalk()
 			kept, d := unstorable(t)
-			r := &running{s: s, ledger: kept, desk: runner.NewDesk(), issued: map[string]bool{}}
+			r := &running{inv: inv, ledger: kept, desk: await.NewDesk(), issued: map[string]bool{}}
 			claim := r.desk.Expect(webhook.Ticket{Path: "/narada/mine"})
 			if ours {
 				claim = r.desk.Expect(d.Ticket)

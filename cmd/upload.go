@@ -5,33 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/runner"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
 // upload sends the plan's files to the cloud and puts their keys into the
 // request. Nothing has been dispatched when it fails.
-func (s *session) upload(ctx context.Context, c *cloud, plan *task.Plan) error {
+func (inv *invocation) upload(ctx context.Context, c *cloud, plan *task.Plan) error {
 	for _, u := range plan.Uploads {
-		uploaded, err := s.uploadOne(ctx, c.client, u)
+		uploaded, err := inv.uploadOne(ctx, c.client, u)
 		if err != nil {
-			return s.notUploaded(ctx, u, err)
+			return inv.notUploaded(ctx, u, err)
 		}
 		u.Done(uploaded)
-		s.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), term.Field{Name: "path", Value: u.Path})
+		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), slog.Any("path", u.Path))
 	}
 	return nil
 }
 
 // uploadOne uploads a file, as a whole again where that may help.
-func (s *session) uploadOne(ctx context.Context, c *narada.Client, u *task.Upload) (uploaded *narada.Uploaded, err error) {
-	progress := s.talk.Progress("uploading", "uploading "+u.Path, u.Size)
+func (inv *invocation) uploadOne(ctx context.Context, c *narada.Client, u *task.Upload) (uploaded *narada.Uploaded, err error) {
+	progress := inv.talk.Progress("uploading", "uploading "+u.Path, u.Size)
 	defer progress.Stop()
-	err = runner.Retry(ctx, func(ctx context.Context) error {
+	err = await.Retry(ctx, func(ctx context.Context) error {
 		f, err := u.Open()
 		if err != nil {
 			return err
@@ -42,19 +43,19 @@ func (s *session) uploadOne(ctx context.Context, c *narada.Client, u *task.Uploa
 			Name: u.Name, MIMEType: u.MIMEType, Size: u.Size, Body: &countingReader{f, progress.Add},
 		})
 		return err
-	}, narada.Temporary, s.again("upload", "the upload of "+u.Path+" failed"))
+	}, narada.Temporary, inv.again("upload", "the upload of "+u.Path+" failed"))
 	return uploaded, err
 }
 
 // again says that a call is made again.
-func (s *session) again(event, what string) func(error, time.Duration) {
+func (inv *invocation) again(event, what string) func(error, time.Duration) {
 	return func(err error, in time.Duration) {
-		s.talk.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), explain(err)))
+		inv.talk.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), explain(err)))
 	}
 }
 
 // notUploaded words why a file could not be uploaded.
-func (s *session) notUploaded(ctx context.Context, u *task.Upload, err error) error {
+func (inv *invocation) notUploaded(ctx context.Context, u *task.Upload, err error) error {
 	if isInput(err) {
 		return err
 	}

@@ -34,7 +34,7 @@ func (b Build) line() string {
 	return text
 }
 
-func newVersion(s *session) *cobra.Command {
+func newVersion(inv *invocation) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "version",
@@ -43,14 +43,14 @@ func newVersion(s *session) *cobra.Command {
   narada version -o json --jq .version`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := s.printer(cmd.Context(), out)
+			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
 				return err
 			}
 			if !p.json {
-				return p.Text(s.app.Build.line())
+				return p.Text(inv.app.Build.line())
 			}
-			b := s.app.Build
+			b := inv.app.Build
 			return p.Value(struct {
 				Version string `json:"version"`
 				Commit  string `json:"commit"`

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -29,6 +30,6 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	w.talk.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
-		term.Field{Name: "status", Value: resp.StatusCode})
+		slog.Any("status", resp.StatusCode))
 	return resp, nil
 }

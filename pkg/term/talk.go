@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -54,35 +55,29 @@ func NewTalk(w io.Writer, o Options) *Talk {
 	return &Talk{options: o, w: w}
 }
 
-// Field is one more member of a message's JSON object.
-type Field struct {
-	Name  string
-	Value any
-}
-
 // Verbose reports whether what is sent and received is said.
 func (t *Talk) Verbose() bool { return t.options.Level >= Verbose }
 
 // Detail says what -v asks for.
-func (t *Talk) Detail(event, text string, fields ...Field) {
+func (t *Talk) Detail(event, text string, fields ...slog.Attr) {
 	t.say(Verbose, "debug", event, text, color.Faint, fields)
 }
 
 // Info says what happens.
-func (t *Talk) Info(event, text string, fields ...Field) {
+func (t *Talk) Info(event, text string, fields ...slog.Attr) {
 	t.say(Normal, "info", event, text, 0, fields)
 }
 
 // Warn says what is odd, and what is done about it.
-func (t *Talk) Warn(event, text string, fields ...Field) {
+func (t *Talk) Warn(event, text string, fields ...slog.Attr) {
 	t.say(Normal, "warning", event, text, color.FgYellow, fields)
 }
 
 // Error says what failed, and with a hint, if there is one, what to do next.
 // Quiet does not hold it back.
-func (t *Talk) Error(event, text, hint string, fields ...Field) {
+func (t *Talk) Error(event, text, hint string, fields ...slog.Attr) {
 	if hint != "" && t.options.JSON {
-		fields = append(fields, Field{"hint", hint})
+		fields = append(fields, slog.Any("hint", hint))
 	}
 	t.say(Quiet, "error", event, text, color.FgRed, fields)
 	if hint != "" && !t.options.JSON {
@@ -95,7 +90,7 @@ func (t *Talk) Hint(text string) { t.say(Normal, "hint", "hint", text, color.FgC
 
 // Text says, on a line of its own, text that is the answer in all but its
 // stream: an agent's error. Quiet does not hold it back.
-func (t *Talk) Text(event, text string, fields ...Field) {
+func (t *Talk) Text(event, text string, fields ...slog.Attr) {
 	t.say(Quiet, "text", event, text, 0, fields)
 }
 
@@ -124,7 +119,7 @@ func (o *over) Write(p []byte) (int, error) {
 	return o.w.Write(p)
 }
 
-func (t *Talk) say(level Level, kind, event, text string, paint color.Attribute, fields []Field) {
+func (t *Talk) say(level Level, kind, event, text string, paint color.Attribute, fields []slog.Attr) {
 	if t.options.Level < level {
 		return
 	}
@@ -163,10 +158,10 @@ func (t *Talk) line(kind, text string, paint color.Attribute) string {
 	return text
 }
 
-func (t *Talk) object(kind, event, text string, fields []Field) string {
+func (t *Talk) object(kind, event, text string, fields []slog.Attr) string {
 	members := map[string]any{}
 	for _, f := range fields {
-		members[f.Name] = f.Value
+		members[f.Key] = f.Value.Any()
 	}
 	members["time"] = t.options.Now().UTC().Format(time.RFC3339Nano)
 	members["level"], members["event"], members["message"] = kind, event, text

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -105,7 +106,7 @@ func TestEachLineOfJSONTalkIsAnObjectWithEventAndTime(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", lines[4], want)
 	}
 	var b bytes.Buffer
-	NewTalk(&b, Options{JSON: true}).Info("x", "y", Field{"bad", func() {}})
+	NewTalk(&b, Options{JSON: true}).Info("x", "y", slog.Any("bad", func() {}))
 	if !json.Valid(b.Bytes()) {
 		t.Errorf("a field that is no JSON gives %s", &b)
 	}

@@ -3,6 +3,7 @@ package term
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 	"unicode/utf8"
 
@@ -83,7 +84,7 @@ func (w *wait) signs(event string) {
 		if w.meter != nil {
 			text += ": " + w.meter.Text()
 		}
-		w.talk.Info(event, fmt.Sprintf("%s (%s)", text, elapsed), Field{"elapsed", elapsed.Seconds()})
+		w.talk.Info(event, fmt.Sprintf("%s (%s)", text, elapsed), slog.Any("elapsed", elapsed.Seconds()))
 	})
 }
 

@@ -29,8 +29,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/inbox"
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -151,18 +151,18 @@ func (s *server) percentile(p int) time.Duration {
 
 // startEndpoint opens an endpoint as narada listen does, with its ledger in dir.
 func startEndpoint(ctx context.Context, dir string) (*server, error) {
-	kept, err := ledger.Open(ctx, dir, ledger.Options{})
+	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := tunnel.Open(ctx, tunnel.Config{Loopback: true, PathPrefix: inbox.Prefix})
+	endpoint, err := tunnel.Open(ctx, tunnel.Config{Loopback: true, PathPrefix: receive.Prefix})
 	if err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
-	in := inbox.Open(endpoint, inbox.Options{Sink: kept, Book: kept, Random: rand.Reader})
+	in := receive.Open(endpoint, receive.Options{Sink: kept, Book: kept, Random: rand.Reader})
 	s := &server{name: "narada", fewest: 1}
 	s.after = func(ctx context.Context) error { // opening files what is not filed yet
-		again, err := ledger.Open(ctx, dir, ledger.Options{})
+		again, err := sqlite.Open(ctx, dir, sqlite.Options{})
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/ledger"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -36,7 +37,7 @@ func main() {
 }
 
 func fill(ctx context.Context, dir string, count int) error {
-	l, err := ledger.Open(ctx, dir, ledger.Options{})
+	l, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,8 @@ func fill(ctx context.Context, dir string, count int) error {
 	return nil
 }
 
-func fillSome(ctx context.Context, l *ledger.Ledger, start, count int) error {
-	intents := make([]ledger.Intent, count)
+func fillSome(ctx context.Context, l *sqlite.Store, start, count int) error {
+	intents := make([]store.Intent, count)
 	for i := range intents {
 		ticket, err := webhook.NewTicket(rand.Reader, "/narada/")
 		if err != nil {
@@ -61,7 +62,7 @@ func fillSome(ctx context.Context, l *ledger.Ledger, start, count int) error {
 		if err != nil {
 			return err
 		}
-		intents[i] = ledger.Intent{Source: "run", Cloud: "https://api.narada.ai/fast/v2", Prompt: prompt, Body: body, Ticket: ticket, At: time.Now()}
+		intents[i] = store.Intent{Source: "run", Cloud: "https://api.narada.ai/fast/v2", Prompt: prompt, Body: body, Ticket: ticket, At: time.Now()}
 	}
 	if _, err := l.Intend(ctx, intents); err != nil {
 		return err
@@ -94,7 +95,7 @@ func fillSome(ctx context.Context, l *ledger.Ledger, start, count int) error {
 	}
 }
 
-func deliver(ctx context.Context, l *ledger.Ledger, ticket webhook.Ticket) error {
+func deliver(ctx context.Context, l *sqlite.Store, ticket webhook.Ticket) error {
 	body := fmt.Sprintf(`{"requestId":"req_%s","status":"success","response":{"text":"Between 60,000 and 75,000, says the careers page."},`+
 		`"createdAt":"2026-01-02T03:04:05Z","completedAt":"2026-01-02T03:04:50Z","usage":{"actions":12,"credits":5},"secret":%q}`, ticket.Path[len("/narada/"):], ticket.Secret)
 	header := ticket.Header.Clone()

@@ -1,0 +1,238 @@
+package await
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
+	refused := &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: 20 * time.Second}}
+	unsent := &narada.DispatchError{Err: errors.New("connection refused")}
+	tests := []struct {
+		name       string
+		errs       []error
+		dispatches int
+		ok         bool
+		least      time.Duration
+	}{
+		{"429 with Retry-After, twice", []error{refused, refused}, 3, true, 40 * time.Second},
+		{"never sent, once", []error{unsent}, 2, true, 0},
+		{"422", []error{&narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}}, 1, false, 0},
+		{"401", []error{&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}}}, 1, false, 0},
+		{"502", []error{&narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}}}, 1, false, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceAlone(time.Second))
+				w.cloud.dispatch = func(n int) (string, error) {
+					if n <= len(tt.errs) {
+						return "", tt.errs[n-1]
+					}
+					return "req_1", nil
+				}
+				w.cloud.status = func(int) (*narada.Result, error) { return success(t, "x"), nil }
+				_, err := w.run(t.Context(), webhook.Ticket{})
+				if (err == nil) != tt.ok || w.cloud.dispatches != tt.dispatches || time.Since(w.cloud.start) < tt.least {
+					t.Errorf("%v after %d dispatches and %v", err, w.cloud.dispatches, time.Since(w.cloud.start))
+				}
+			})
+		})
+	}
+}
+
+func TestUnreachableAPIIsGivenUpAfterHalfAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		w.cloud.dispatch = func(int) (string, error) {
+			return "", &narada.DispatchError{Err: errors.New("connection refused")}
+		}
+		_, err := w.run(t.Context(), webhook.Ticket{})
+		if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || failure.Maybe {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(w.cloud.start); took > unreachableFor || w.cloud.dispatches < 4 {
+			t.Errorf("%d dispatches in %v", w.cloud.dispatches, took)
+		}
+	})
+}
+
+func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
+	after := []error{
+		&narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: 10 * time.Second}},
+		&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}},
+		&narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}},
+	}
+	for _, failure := range after {
+		t.Run(failure.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceBeside(3*time.Second))
+				w.cloud.dispatch = func(int) (string, error) {
+					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+					time.Sleep(time.Second)
+					return "", failure
+				}
+				w.cloud.status = func(int) (*narada.Result, error) { return success(t, "x"), nil }
+				a, err := w.run(t.Context(), w.ticket)
+				if err != nil || a.Result.Text() != "x" || w.cloud.dispatches != 1 {
+					t.Errorf("%+v, %v, %d dispatches", a, err, w.cloud.dispatches)
+				}
+				if diff := cmp.Diff([]string{"accepted req_1 by callback", "asked req_1 in_1"}, w.notes.list, cmpopts.SortSlices(strings.Compare)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceBeside(time.Second))
+		w.cloud.dispatch = func(int) (string, error) {
+			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
+		}
+		time.AfterFunc(time.Second, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+		})
+		time.AfterFunc(5*time.Minute, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+		})
+		if _, err := w.run(t.Context(), w.ticket); err != nil || w.cloud.dispatches != 1 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+	})
+}
+
+func TestSecondAcceptanceIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceBeside(time.Hour))
+		w.cloud.dispatch = func(n int) (string, error) {
+			if n == 1 {
+				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429}}
+			}
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+			time.Sleep(time.Second)
+			return "req_2", nil
+		}
+		time.AfterFunc(time.Minute, func() {
+			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+		})
+		if _, err := w.run(t.Context(), w.ticket); err != nil {
+			t.Fatal(err)
+		}
+		if w.notes.list[len(w.notes.list)-1] != "accepted twice req_2" {
+			t.Errorf("%q", w.notes.list)
+		}
+	})
+}
+
+func TestEndedContextDispatchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("interrupted"))
+		_, err := w.run(ctx, webhook.Ticket{})
+		if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || failure.Maybe || w.cloud.dispatches != 0 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+	})
+}
+
+func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, PaceAlone(time.Second))
+		w.cloud.dispatch = func(int) (string, error) {
+			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := w.run(ctx, webhook.Ticket{})
+		noTime, ok := errors.AsType[*NoTimeError](err)
+		if !ok || !strings.HasSuffix(err.Error(), "no room for another attempt") || w.cloud.dispatches != 1 {
+			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+		}
+		if api, ok := errors.AsType[*narada.APIError](noTime); !ok || api.StatusCode != 503 {
+			t.Errorf("%v", noTime)
+		}
+	})
+}
+
+// When the answer is lost and no callback can come, nothing can tell any more.
+func TestALostAnswerIsNotWaitedForInVain(t *testing.T) {
+	lost := &narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}}
+	for _, first := range []string{"the answer is lost", "callbacks end"} {
+		t.Run(first+" first", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceAlone(time.Second))
+				deaf := make(chan struct{})
+				w.cloud.dispatch = func(int) (string, error) {
+					if first != "the answer is lost" {
+						time.Sleep(2 * time.Second)
+					}
+					return "", lost
+				}
+				time.AfterFunc(time.Second, func() { close(deaf) })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_, err := w.runner.Run(ctx, Task{Request: &narada.Request{Prompt: "x"}, Ticket: w.ticket, Deaf: deaf}, &w.notes)
+				took := time.Since(w.cloud.start)
+				if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || !failure.Maybe || took > 3*time.Second {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
+		})
+	}
+}
+
+// A dispatch that is sent again while the callback of the first comes.
+func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name, id string
+		err      error
+		want     string
+	}{
+		{"accepted", "req_2", nil, "accepted twice req_2"},
+		{"not known", "", &narada.DispatchError{Maybe: true, Err: errors.New("cut")}, "accepted twice "},
+		{"refused", "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}, ""},
+		{"the same", "req_1", nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, PaceAlone(time.Minute))
+				w.cloud.dispatch = func(n int) (string, error) {
+					if n == 1 {
+						return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Second}}
+					}
+					time.Sleep(500 * time.Millisecond)
+					return tt.id, tt.err
+				}
+				time.AfterFunc(1200*time.Millisecond, func() {
+					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
+				})
+				a, err := w.run(t.Context(), w.ticket)
+				if err != nil || a.Result.Text() != "x" {
+					t.Errorf("%v, %v", a, err)
+				}
+				told := ""
+				for _, note := range w.notes.list {
+					if strings.HasPrefix(note, "accepted twice") {
+						told = note
+					}
+				}
+				if told != tt.want {
+					t.Errorf("told %q", w.notes.list)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,108 @@
+package receive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func register1(t *testing.T, dir, name string) *Registration {
+	t.Helper()
+	r, err := Register(dir, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func running(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	list, err := Running(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list {
+		names = append(names, l.Name+" "+l.URL)
+	}
+	return names
+}
+
+func TestAListenerIsSeenFromItsAddressToItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	if got := running(t, dir); got != nil {
+		t.Errorf("in an empty folder: %v", got)
+	}
+	b, a := register1(t, dir, "b"), register1(t, dir, "a")
+	if got := running(t, dir); got != nil {
+		t.Errorf("before they take callbacks: %v", got)
+	}
+	for _, r := range []*Registration{a, b} {
+		if err := r.Publish("https://"+r.Name()+".example.com", since); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"a https://a.example.com", "b https://b.example.com"}, running(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	info, err := os.Stat(filepath.Join(folder(dir), "a"+dataSuffix))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"b https://b.example.com"}, running(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneThatWasKilledIsNotSeen(t *testing.T) {
+	dir := t.TempDir()
+	r := register1(t, dir, "a")
+	if err := r.Publish("https://a.example.com", since); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.lock.Close(); err != nil { // as the end of its process does
+		t.Fatal(err)
+	}
+	if got := running(t, dir); got != nil {
+		t.Errorf("got %v", got)
+	}
+	again := register1(t, dir, "a")
+	defer again.Close()
+	if got := running(t, dir); got != nil {
+		t.Errorf("the next of the name is seen at the address of the last: %v", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{"listen-1", "listen-2"} {
+		r := register1(t, dir, "")
+		defer r.Close()
+		if r.Name() != want {
+			t.Errorf("got %q, want %q", r.Name(), want)
+		}
+	}
+	taken := register1(t, dir, "a")
+	defer taken.Close()
+	if _, err := Register(dir, "a"); err == nil {
+		t.Error("a name was given twice")
+	} else if _, ok := errors.AsType[*TakenError](err); !ok {
+		t.Errorf("got %v", err)
+	}
+	for _, name := range []string{"../a", "a b", ".a", "a/b", "é"} {
+		if _, err := Register(dir, name); err == nil {
+			t.Errorf("%q was taken for a name", name)
+		}
+	}
+}

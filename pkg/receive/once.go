@@ -1,0 +1,78 @@
+package receive
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// rememberedDeliveries is how many deliveries Once knows again: some 10 MiB.
+const rememberedDeliveries = 100_000
+
+// Once returns a sink that passes each delivery on to sink once. A repeat, which
+// has the same path, request ID and body, is taken without a word, as the cloud
+// sends one when our answer was lost. It waits for the first to be stored, and
+// takes its place when that failed. The last 100,000 deliveries are known.
+func Once(sink webhook.Sink) webhook.Sink {
+	return &once{sink: sink, seen: map[[sha256.Size]byte]*delivery{}}
+}
+
+type once struct {
+	sink webhook.Sink
+
+	mu    sync.Mutex
+	seen  map[[sha256.Size]byte]*delivery
+	order [][sha256.Size]byte // oldest first
+}
+
+// delivery is one that is being stored, or has been.
+type delivery struct {
+	turn   chan struct{} // full while somebody stores it
+	stored bool          // changed by whoever has the turn
+}
+
+// Deliver implements webhook.Sink.
+func (o *once) Deliver(ctx context.Context, d webhook.Delivery) error {
+	entry := o.entry(identity(d))
+	select {
+	case entry.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-entry.turn }()
+	if entry.stored {
+		return nil
+	}
+	if err := o.sink.Deliver(ctx, d); err != nil {
+		return err
+	}
+	entry.stored = true
+	return nil
+}
+
+func (o *once) entry(id [sha256.Size]byte) *delivery {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if e := o.seen[id]; e != nil {
+		return e
+	}
+	if len(o.order) == rememberedDeliveries {
+		delete(o.seen, o.order[0])
+		o.order = o.order[1:]
+	}
+	e := &delivery{turn: make(chan struct{}, 1)}
+	o.seen[id] = e
+	o.order = append(o.order, id)
+	return e
+}
+
+func identity(d webhook.Delivery) [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(d.Ticket.Path), []byte(d.Result.RequestID), d.Body} {
+		sum := sha256.Sum256(part)
+		h.Write(sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}

@@ -1,0 +1,399 @@
+package receive
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is an endpoint whose connections are pipes in memory, so that
+// testing/synctest can turn the clock. It writes down in which order it is
+// closed.
+type memory struct {
+	conns chan net.Conn
+
+	mu     sync.Mutex
+	order  []string
+	closed chan struct{}
+}
+
+func newMemory() *memory { return &memory{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (m *memory) URL() *url.URL {
+	return &url.URL{Scheme: "https", Host: "hook.example", Path: "/base"}
+}
+func (m *memory) Listener() net.Listener { return memoryListener{m} }
+
+func (m *memory) note(what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.order = append(m.order, what)
+}
+
+func (m *memory) Close(context.Context) error {
+	m.note("endpoint closed")
+	return nil
+}
+
+type memoryListener struct{ m *memory }
+
+func (l memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.m.conns:
+		return c, nil
+	case <-l.m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l memoryListener) Close() error {
+	l.m.note("listener closed")
+	close(l.m.closed)
+	return nil
+}
+
+func (l memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
+
+// dial connects to the server.
+func (m *memory) dial(t *testing.T) net.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	select {
+	case m.conns <- theirs:
+	case <-time.After(time.Minute):
+		t.Fatal("nobody accepts")
+	}
+	return ours
+}
+
+// client sends each request on a connection of its own.
+func (m *memory) client(t *testing.T) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return m.dial(t), nil },
+	}}
+}
+
+func callbackRequest(t *testing.T, address string, ticket webhook.Ticket, text string) *http.Request {
+	t.Helper()
+	body := `{"requestId":"req_1","secret":"` + ticket.Secret + `","status":"success","response":{"text":"` + text + `"}}`
+	r, err := http.NewRequest(http.MethodPost, strings.Replace(address, "https:", "http:", 1), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = ticket.Header.Clone()
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+func post(t *testing.T, client *http.Client, r *http.Request) (int, string) {
+	t.Helper()
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(body))
+}
+
+// collect is a sink that keeps the texts of what comes.
+type collect struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (c *collect) Deliver(_ context.Context, d webhook.Delivery) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = append(c.texts, d.Result.Text())
+	return nil
+}
+
+func TestCallbacksComeInUnderAPublicPathThatAProxyMayCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, sink := newMemory(), &collect{}
+		i := Open(m, Options{Sink: sink, Random: rand.Reader})
+		ticket, err := i.Issue()
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := i.URL(ticket)
+		if !strings.HasPrefix(address, "https://hook.example/base/narada/") {
+			t.Fatalf("address %s", address)
+		}
+		for _, a := range []string{address, strings.Replace(address, "/base", "", 1)} {
+			if code, body := post(t, m.client(t), callbackRequest(t, a, ticket, a)); code != 200 {
+				t.Errorf("%s: %d %s", a, code, body)
+			}
+		}
+		other, _ := i.Issue()
+		if code, _ := post(t, m.client(t), callbackRequest(t, i.URL(other), ticket, "with another's proof")); code != 401 {
+			t.Errorf("another's ticket: %d", code)
+		}
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if len(sink.texts) != 2 {
+			t.Errorf("deliveries %q", sink.texts)
+		}
+	})
+}
+
+func TestCloseAnswersWhatIsInFlightAndRefusesWhatIsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		i := Open(m, Options{Random: rand.Reader, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
+			time.Sleep(2 * time.Second)
+			m.note("stored")
+			return nil
+		})})
+		ticket, _ := i.Issue()
+		codes := make(chan int, 2)
+		go func() {
+			code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "x"))
+			codes <- code
+		}()
+		time.Sleep(time.Second) // it is in the sink
+		closed := make(chan error)
+		go func() { closed <- i.Close(t.Context()) }()
+		synctest.Wait()
+		if code, body := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "y")); code != 503 || !strings.Contains(body, "closing") {
+			t.Errorf("a new one while closing: %d %s", code, body)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		if code := <-codes; code != 200 {
+			t.Errorf("the one in flight: %d", code)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if diff := cmp.Diff([]string{"stored", "listener closed", "endpoint closed"}, m.order); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestSilentStrangerDoesNotHoldTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
+		silent, halfway := m.dial(t), m.dial(t)
+		defer silent.Close()
+		defer halfway.Close()
+		if _, err := io.WriteString(halfway, "POST /narada/guess HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, halfway) }()
+		time.Sleep(time.Second)
+		start := time.Now()
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > answerLimit {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
+func TestCloseIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		release := make(chan struct{})
+		i := Open(m, Options{Random: rand.Reader, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
+			<-release
+			return nil
+		})})
+		ticket, _ := i.Issue()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			resp, err := m.client(t).Do(callbackRequest(t, i.URL(ticket), ticket, "x"))
+			if err == nil {
+				resp.Body.Close()
+				t.Errorf("it was answered %d", resp.StatusCode)
+			}
+		}()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := i.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: %v", err)
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		<-done
+		close(release)
+	})
+}
+
+// One byte a second must neither hold the others nor last for ever.
+func TestSlowClientIsCutOffAndHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, sink := newMemory(), &collect{}
+		i := Open(m, Options{Sink: sink, Random: rand.Reader})
+		ticket, _ := i.Issue()
+		slow := m.dial(t)
+		start := time.Now()
+		answer := make(chan int, 1)
+		go func() {
+			resp, err := http.ReadResponse(bufio.NewReader(slow), nil)
+			if err != nil {
+				answer <- 0
+				return
+			}
+			defer resp.Body.Close()
+			answer <- resp.StatusCode
+		}()
+		path := strings.TrimPrefix(i.URL(ticket), "https://hook.example")
+		_, err := io.WriteString(slow, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: "+
+			ticket.Header.Get("Authorization")+"\r\nContent-Length: 100000\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for {
+				if _, err := slow.Write([]byte(" ")); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		if code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "quick")); code != 200 {
+			t.Errorf("another client: %d", code)
+		}
+		if code := <-answer; code != http.StatusRequestTimeout && code != 0 {
+			t.Errorf("the slow one: %d", code)
+		}
+		if took := time.Since(start); took > readLimit+time.Second {
+			t.Errorf("it was cut off after %v", took)
+		}
+		slow.Close()
+		writer.Wait()
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"quick"}, sink.texts); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// web carries requests to a Server's handler, as a public address would.
+type web func(*http.Request) (*http.Response, error)
+
+func (f web) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestReadyWaitsUntilItIsOurselvesWhoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
+		attempts, direct := 0, m.client(t).Transport
+		client := &http.Client{Transport: web(func(r *http.Request) (*http.Response, error) {
+			switch attempts++; attempts {
+			case 1:
+				return nil, errors.New("no such host")
+			case 2:
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"probe":"guess"}`)), Request: r}, nil
+			case 3:
+				return &http.Response{StatusCode: 404, Body: io.NopCloser(strings.NewReader(`ERR_NGROK_3200`)), Request: r}, nil
+			}
+			r.URL.Scheme = "http"
+			return direct.RoundTrip(r)
+		})}
+		var failures []string
+		if err := i.Ready(t.Context(), client, func(err error) { failures = append(failures, err.Error()) }); err != nil {
+			t.Error(err)
+		}
+		want := []string{"no such host", "somebody else answers there, with status 200", "somebody else answers there, with status 404"}
+		if diff := cmp.Diff(want, failures); diff != "" {
+			t.Error(diff)
+		}
+		if len(i.probes) != 0 {
+			t.Error("the probe's path is still open")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		dead := &http.Client{Transport: web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })}
+		if err := i.Ready(ctx, dead, nil); err == nil || !strings.Contains(err.Error(), "https://hook.example/base does not answer: no such host") {
+			t.Errorf("got %v", err)
+		}
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOnceTakesARepeatWithoutAWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, sink := newMemory(), &collect{}
+		i := Open(m, Options{Sink: Once(sink), Random: rand.Reader})
+		ticket, _ := i.Issue()
+		for _, text := range []string{"a", "a", "b", "a"} {
+			if code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, text)); code != 200 {
+				t.Errorf("%s: %d", text, code)
+			}
+		}
+		if diff := cmp.Diff([]string{"a", "b"}, sink.texts); diff != "" {
+			t.Error(diff)
+		}
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRepeatTakesThePlaceOfOneThatWasNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		stored := 0
+		i := Open(m, Options{Random: rand.Reader, Sink: Once(webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
+			time.Sleep(time.Second)
+			if stored++; stored == 1 {
+				return errors.New("disk full")
+			}
+			return nil
+		}))})
+		ticket, _ := i.Issue()
+		codes := make(chan int, 3)
+		for range 3 { // at once: the second waits for the first, the third for the second
+			go func() {
+				code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "x"))
+				codes <- code
+			}()
+		}
+		count := map[int]int{}
+		for range 3 {
+			count[<-codes]++
+		}
+		if diff := cmp.Diff(map[int]int{503: 1, 200: 2}, count); diff != "" || stored != 2 {
+			t.Errorf("%s stored %d times", diff, stored)
+		}
+		if err := i.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,13 @@
+package sqlite
+
+import "golang.org/x/sys/unix"
+
+// networkFileSystem names the kind of network file system that dir is on, "" when
+// it is on a local one.
+func networkFileSystem(dir string) string {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil || s.Flags&unix.MNT_LOCAL != 0 {
+		return ""
+	}
+	return unix.ByteSliceToString(s.Fstypename[:])
+}

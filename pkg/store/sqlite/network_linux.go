@@ -1,0 +1,29 @@
+package sqlite
+
+import "golang.org/x/sys/unix"
+
+// Numbers of statfs(2) and of the kernel's linux/magic.h. 9P is not among them:
+// sandboxes have it for their local disk too, and SQLite fails by itself where it
+// does not do.
+var networkTypes = map[uint32]string{
+	unix.NFS_SUPER_MAGIC:  "NFS",
+	unix.SMB_SUPER_MAGIC:  "SMB",
+	0xff534d42:            "CIFS",
+	0xfe534d42:            "SMB2",
+	unix.AFS_SUPER_MAGIC:  "AFS",
+	unix.CODA_SUPER_MAGIC: "Coda",
+	0x00c36400:            "Ceph",
+	0x0bd00bd0:            "Lustre",
+	0x47504653:            "GPFS",
+	0x19830326:            "BeeGFS",
+}
+
+// networkFileSystem names the kind of network file system that dir is on, "" when
+// it is on none that is known.
+func networkFileSystem(dir string) string {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil {
+		return ""
+	}
+	return networkTypes[uint32(s.Type)]
+}

@@ -1,0 +1,20 @@
+package sqlite
+
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// networkFileSystem says that dir is on a network drive, or "".
+func networkFileSystem(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	root, err := windows.UTF16PtrFromString(filepath.VolumeName(dir) + `\`)
+	if err != nil || windows.GetDriveType(root) != windows.DRIVE_REMOTE {
+		return ""
+	}
+	return "a network drive"
+}

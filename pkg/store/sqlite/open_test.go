@@ -1,0 +1,179 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// made makes a database as an earlier version has left it.
+func made(t *testing.T, dir string, version int) {
+	t.Helper()
+	must(t, create(Path(dir)))
+	db, err := sql.Open("sqlite", dsn(Path(dir), "journal_mode(WAL)"))
+	must(t, err)
+	defer db.Close()
+	for i, step := range migrations[:version] {
+		_, err := db.Exec(fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", step, i+1, applicationID))
+		must(t, err)
+	}
+	if version >= 1 {
+		_, err := db.Exec("INSERT INTO tasks (intended, request_id, source, status, prompt) VALUES (1, 'req_old', 'run', 'pending', 'kept')")
+		must(t, err)
+	}
+}
+
+func TestEveryEarlierVersionIsBroughtUpToDate(t *testing.T) {
+	for version := range len(migrations) + 1 {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			dir := t.TempDir()
+			made(t, dir, version)
+			l := open(t, dir)
+			if got, err := schemaVersion(ctx, l.read); err != nil || got != len(migrations) {
+				t.Errorf("version %d, %v", got, err)
+			}
+			if version >= 1 && theTask(t, l, "req_old").Prompt != "kept" {
+				t.Error("what was there is not")
+			}
+			tk := ticket("a")
+			must(t, l.Accepted(ctx, intend(t, l, tk, "p"), "req_1"))
+			l.Refuse(tk.Path, store.Refusal{ReceivedAt: start, StatusCode: 401})
+			deliver(t, l, tk, final("req_1", tk, "42"))
+			if list, err := l.Refusals(ctx, theTask(t, l, "req_1")); err != nil || len(list) != 1 {
+				t.Errorf("%d refusals, %v", len(list), err)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
+	tests := map[string]struct {
+		prepare    func(t *testing.T, dir string)
+		text, hint string
+	}{
+		"a newer version": {func(t *testing.T, dir string) {
+			made(t, dir, len(migrations))
+			execute(t, dir, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)+1))
+		}, "a newer version of narada has written it", "update narada"},
+		"another program's": {func(t *testing.T, dir string) {
+			execute(t, dir, "CREATE TABLE t (a)")
+		}, "a database of another program", "move it away"},
+		"no database": {func(t *testing.T, dir string) {
+			must(t, os.WriteFile(Path(dir), []byte(strings.Repeat("no database ", 1000)), 0o600))
+		}, "damaged, or not a ledger", "move it away"},
+		"a damaged one": {func(t *testing.T, dir string) {
+			made(t, dir, len(migrations))
+			execute(t, dir, "PRAGMA journal_mode = DELETE")
+			f, err := os.OpenFile(Path(dir), os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt([]byte(strings.Repeat("\xff", 4000)), 100)
+			must(t, err)
+			must(t, f.Close())
+		}, "the file is damaged", "move it away"},
+		"a file in the place of the folder": {func(t *testing.T, dir string) {
+			must(t, os.Remove(dir))
+			must(t, os.WriteFile(dir, nil, 0o600))
+		}, "not a directory", "NARADA_STATE_DIR"},
+		"a folder in the place of the file": {func(t *testing.T, dir string) {
+			must(t, os.Mkdir(Path(dir), 0o700))
+		}, "", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			must(t, os.Mkdir(dir, 0o700))
+			test.prepare(t, dir)
+			_, err := Open(ctx, dir, Options{})
+			e, ok := errors.AsType[*Error](err)
+			if !ok {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.Contains(e.Error(), test.text) || !strings.Contains(e.Hint(), test.hint) || strings.Contains(e.Error(), "\n") || !strings.Contains(e.Error(), dir) {
+				t.Errorf("got %q, hint %q", e.Error(), e.Hint())
+			}
+		})
+	}
+}
+
+func TestAReadOnlyFolderSaysSo(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o500))
+	_, err := Open(ctx, dir, Options{})
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !strings.Contains(e.Error(), "permission denied") || !strings.Contains(e.Hint(), "NARADA_STATE_DIR") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestANetworkFileSystemIsRefused(t *testing.T) {
+	e := &Error{"/state/ledger.db", &networkError{"NFS"}}
+	if !strings.Contains(e.Error(), "on a network file system (NFS)") || !strings.Contains(e.Hint(), "a local disk") {
+		t.Errorf("got %q, hint %q", e.Error(), e.Hint())
+	}
+	if name := networkFileSystem(t.TempDir()); name != "" {
+		t.Errorf("the temporary folder is on %s", name)
+	}
+}
+
+// execute runs a statement on the database with a connection that is closed
+// after.
+func execute(t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", dsn(Path(dir)))
+	must(t, err)
+	_, err = db.Exec(statement)
+	must(t, errors.Join(err, db.Close()))
+}
+
+func TestAFullDiskIsSaidAndPasses(t *testing.T) {
+	l := open(t, t.TempDir())
+	tk := ticket("a")
+	deliver(t, l, tk, final("req_1", tk, "42"))
+	limit := func(pages int) {
+		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.pragma(fmt.Sprintf("max_page_count = %d", pages)) }}))
+	}
+	limit(1)
+	large := final("req_2", tk, strings.Repeat("x", 1<<20))
+	err := l.Deliver(ctx, callback(t, tk, large))
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !strings.Contains(e.Error(), "the disk is full") || !strings.Contains(e.Hint(), "make room") {
+		t.Fatalf("got %v", err)
+	}
+	limit(1 << 30)
+	if !deliver(t, l, tk, large) {
+		t.Error("what could not be stored is taken for stored")
+	}
+}
+
+func TestAClosedLedgerTakesNothing(t *testing.T) {
+	l, err := Open(ctx, t.TempDir(), Options{})
+	must(t, err)
+	must(t, l.Close())
+	if err := l.Deliver(ctx, callback(t, ticket("a"), final("req_1", ticket("a"), "42"))); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestOpeningWaitsForItsTurn(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lock(ctx, filepath.Join(dir, lockName))
+	must(t, err)
+	soon, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if _, err := Open(soon, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	open(t, dir)
+}

@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// The pace of Prune: so many tasks or pages go in one transaction, and after each
+// the others have time for theirs, since SQLite does not queue those who wait.
+const (
+	pruneStep   = 500
+	vacuumPages = 500
+	pruneShare  = 1 // pauses so many times as long as a step has taken
+	pruneLeast  = 5 * time.Millisecond
+)
+
+// Prune takes old tasks out, with their callbacks, gives the room on the disk
+// back, and returns how many there were. Tasks that have not finished, and those with
+// a callback that waits to be passed on, stay, unless the limits say otherwise. What is taken out before an error or ctx's end is gone.
+func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
+	if err := l.file(ctx); err != nil {
+		return 0, err
+	}
+	c, err := l.cutOff(ctx, limits)
+	if err != nil {
+		return 0, err
+	}
+	for from := int64(0); from < c.last; {
+		var n int64
+		err := l.paced(ctx, func(tx transaction) (err error) {
+			n, from, err = c.pruneSome(tx, from)
+			return err
+		})
+		if count += n; err != nil {
+			return count, err
+		}
+	}
+	if count == 0 {
+		return 0, nil
+	}
+	if err := l.paced(ctx, pruneBatches); err != nil {
+		return count, err
+	}
+	return count, l.giveBack(ctx)
+}
+
+// cutOff is Limits as the tasks' columns have it.
+type cutOff struct {
+	last   int64 // number of the newest task that may go
+	number int64 // tasks up to it go whenever they were dispatched
+	before int64 // others if they were dispatched before
+	open   bool
+}
+
+func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
+	c.open = limits.Open
+	if limits.Keep > 0 {
+		err = l.read.QueryRowContext(ctx, "SELECT coalesce((SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?), 0)", limits.Keep).Scan(&c.number)
+		c.last = c.number
+	}
+	if err == nil && !limits.Before.IsZero() {
+		c.before = milliseconds(limits.Before)
+		err = l.read.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM tasks").Scan(&c.last)
+	}
+	return c, newError(l.path, err)
+}
+
+// paced does a step and leaves the others as much time.
+func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
+	began := time.Now()
+	if err := l.writer.put(ctx, &write{do: step}); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(max(pruneShare*time.Since(began), pruneLeast)):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// pruneSome takes those out that are to go among the next tasks after from, and
+// returns the number that it has come to.
+func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
+	rows, err := tx.query("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
+	if err == nil {
+		err = eachRow(rows, func() error { return rows.Scan(&to) })
+	}
+	if err != nil {
+		return 0, from, err
+	}
+	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR intended < ?5)
+		AND (?3 OR finished IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
+	for _, statement := range []string{
+		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM tasks WHERE number IN (" + which + ")",
+	} {
+		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
+		if err != nil {
+			return 0, from, err
+		}
+		if count, err = r.RowsAffected(); err != nil { // of the last one
+			return 0, from, err
+		}
+	}
+	return count, to, nil
+}
+
+// giveBack gives the room on the disk back that pruning has left.
+func (l *Store) giveBack(ctx context.Context) error {
+	for before := int64(math.MaxInt64); ; {
+		var free int64
+		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
+			return newError(l.path, err)
+		}
+		if free == 0 || free >= before { // or the database gives none back
+			break
+		}
+		before = free
+		err := l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
+		if err != nil {
+			return err
+		}
+		l.moveLog()
+	}
+	_, err := l.emptyLog(ctx) // where somebody reads, the keeper does it later
+	return err
+}
