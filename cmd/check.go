@@ -2,20 +2,17 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
 )
 
 type checkOptions struct {
@@ -100,43 +97,46 @@ func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address str
 	if err != nil {
 		return err
 	}
-	c, err := o.endpoint.options(ctx, inv, address)
+	c, err := o.endpoint.check(ctx, inv, address)
 	if err != nil {
 		return err
 	}
-	tally, err := inv.checkEndpoint(ctx, p, c)
+	found, err := printFindings(inv, p, c.Run(ctx), false)
 	switch {
-	case ctx.Err() != nil:
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
 	case err != nil:
 		return err
+	case ctx.Err() != nil:
+		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
 	}
-	inv.talk.Info("checked", tally.text())
+	inv.talk.Info("checked", found.text())
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
 		inv.talk.Hint("--allow-http is for endpoints that are being written on this machine")
 	}
-	if tally[contract.Fail] > 0 {
-		return silent(codeFailed)
-	}
-	return nil
+	return found.verdict()
 }
 
-// options finds what is wrong with the flags, says what will be sent, and asks.
-func (o *endpointFlags) options(ctx context.Context, inv *invocation, address string) (c contract.Options, err error) {
+// check finds what is wrong with the flags, says what will be sent, and asks.
+func (o *endpointFlags) check(ctx context.Context, inv *invocation, address string) (*contract.Check, error) {
 	if o.timeout <= 0 {
-		return c, usageError("", "--timeout: %s is not more than 0", o.timeout)
+		return nil, usageError("", "--timeout: %s is not more than 0", o.timeout)
 	}
-	if err := contract.CheckURL(address); err != nil {
-		return c, usageError("", "%v", err)
-	}
-	proof, err := inv.proof(&o.callback)
+	shown, err := hiddenProof(inv, &o.callback)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	inv.redactor.Hide(proof.hidden...)
+	c, err := contract.New(contract.Options{
+		URL: address, Header: shown.header, Secret: shown.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
+		Transport: inv.transport, Random: inv.app.Random,
+	})
+	if wrong, ok := errors.AsType[*contract.URLError](err); ok {
+		return nil, usageError("", "%v", wrong)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if strings.HasPrefix(strings.ToLower(address), "http:") && o.allowHTTP {
 		if err := task.CheckCallbackURL(address); err != nil {
-			return c, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
+			return nil, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
 		}
 	}
 	requests := 0
@@ -144,68 +144,5 @@ func (o *endpointFlags) options(ctx context.Context, inv *invocation, address st
 		requests += t.Requests
 	}
 	inv.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
-	if err := inv.confirmAddress(ctx, fmt.Sprintf("up to %d requests", requests), address, o.yes); err != nil {
-		return c, err
-	}
-	return contract.Options{
-		URL: address, Header: proof.header, Secret: proof.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
-		Transport: func() *http.Transport { return inv.transport() }, Random: inv.app.Random,
-	}, nil
-}
-
-// tally counts verdicts.
-type tally map[contract.Verdict]int
-
-func (t tally) text() string {
-	return fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", t[contract.Pass], t[contract.Warn], t[contract.Fail], t[contract.Skip])
-}
-
-// checkEndpoint makes the tests and prints what they find.
-func (inv *invocation) checkEndpoint(ctx context.Context, p *printer, o contract.Options) (t tally, err error) {
-	t = tally{}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	err = contract.Run(ctx, o, func(f contract.Finding) {
-		if ctx.Err() != nil && f.Verdict == contract.Skip {
-			return
-		}
-		t[f.Verdict]++
-		if err := inv.printFinding(p, f, ""); err != nil {
-			cancel(err)
-		}
-	})
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return t, err
-}
-
-// printFinding prints a finding, with a note behind it.
-func (inv *invocation) printFinding(p *printer, f contract.Finding, note string) error {
-	if p.json {
-		return p.Value(struct {
-			Test       string           `json:"test"`
-			Verdict    contract.Verdict `json:"verdict"`
-			Detail     string           `json:"detail"`
-			Advice     *string          `json:"advice"`
-			DurationMS float64          `json:"durationMs"`
-		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
-	}
-	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail)+note)
-	if f.Advice != "" {
-		line += "\n      " + f.Advice
-	}
-	return p.Led(inv.paintVerdict(f.Verdict), line)
-}
-
-// paintVerdict colours a verdict on a terminal.
-func (inv *invocation) paintVerdict(v contract.Verdict) string {
-	c := color.New(map[contract.Verdict]color.Attribute{
-		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
-	}[v])
-	c.DisableColor()
-	if term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal) {
-		c.EnableColor()
-	}
-	return c.Sprint(string(v))
+	return c, confirmAddress(ctx, inv, fmt.Sprintf("up to %d requests", requests), address, o.yes)
 }

@@ -18,7 +18,7 @@ func addYes(f *pflag.FlagSet, yes *bool) {
 
 // confirmAddress asks before something is sent to an address that is not of this
 // machine: on a terminal a person, elsewhere for --yes.
-func (inv *invocation) confirmAddress(ctx context.Context, what, address string, yes bool) error {
+func confirmAddress(ctx context.Context, inv *invocation, what, address string, yes bool) error {
 	u, err := url.Parse(address)
 	if yes || err == nil && narada.IsLoopback(u.Hostname()) {
 		return err

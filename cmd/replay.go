@@ -208,7 +208,7 @@ func (o *replayOptions) newReplayer(inv *invocation) (*replayer, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv.redactor.Hide(proof.hidden...)
+	hideForms(inv, proof.hidden)
 	r := &replayer{inv: inv, to: o.to, proof: proof}
 	r.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
 	return r, nil

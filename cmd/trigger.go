@@ -165,8 +165,8 @@ func (t *triggering) open(ctx context.Context) (err error) {
 	if t.proof, err = t.inv.proof(&t.o.callback); err != nil {
 		return err
 	}
-	t.inv.hideForms(t.proof.hidden)
-	return t.inv.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
+	hideForms(t.inv, t.proof.hidden)
+	return confirmAddress(ctx, t.inv, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
 }
 
 // sent is a callback that was sent.

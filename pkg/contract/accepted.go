@@ -21,7 +21,7 @@ const (
 const inParallel = 10
 
 // redirect tries the one thing after which the other callbacks tell nothing.
-func (c *check) redirect(ctx context.Context, t test) Finding {
+func (c *Check) redirect(ctx context.Context, t test) Finding {
 	a := c.post(ctx, t, c.success())
 	switch {
 	case a.StatusCode == 0:
@@ -34,7 +34,7 @@ func (c *check) redirect(ctx context.Context, t test) Finding {
 }
 
 // leadsTo says where a redirect leads, without a path, which may be a secret.
-func (c *check) leadsTo(location string) string {
+func (c *Check) leadsTo(location string) string {
 	to, err := c.url.Parse(location)
 	switch {
 	case location == "" || err != nil:
@@ -46,8 +46,8 @@ func (c *check) leadsTo(location string) string {
 }
 
 // documented sends the sample of an event.
-func documented(event string) func(*check, context.Context, test) Finding {
-	return func(c *check, ctx context.Context, t test) Finding {
+func documented(event string) func(*Check, context.Context, test) Finding {
+	return func(c *Check, ctx context.Context, t test) Finding {
 		a := c.post(ctx, t, written(c.sample(event)))
 		if a.StatusCode != 0 {
 			c.answers = append(c.answers, a.Duration)
@@ -60,7 +60,7 @@ func documented(event string) func(*check, context.Context, test) Finding {
 	}
 }
 
-func (c *check) speed(_ context.Context, t test) Finding {
+func (c *Check) speed(_ context.Context, t test) Finding {
 	if len(c.answers) == 0 {
 		return skip("there was no answer", "")
 	}
@@ -76,8 +76,8 @@ func (c *check) speed(_ context.Context, t test) Finding {
 }
 
 // accepts sends bodies one after the other until one is not accepted.
-func accepts(bodies func(*check) [][]byte) func(*check, context.Context, test) Finding {
-	return func(c *check, ctx context.Context, t test) Finding {
+func accepts(bodies func(*Check) [][]byte) func(*Check, context.Context, test) Finding {
+	return func(c *Check, ctx context.Context, t test) Finding {
 		var attempts []deliver.Attempt
 		for _, body := range bodies(c) {
 			attempts = append(attempts, c.post(ctx, t, body))
@@ -89,7 +89,7 @@ func accepts(bodies func(*check) [][]byte) func(*check, context.Context, test) F
 	}
 }
 
-func (c *check) parallel(ctx context.Context, t test) Finding {
+func (c *Check) parallel(ctx context.Context, t test) Finding {
 	attempts := make([]deliver.Attempt, inParallel)
 	var wg sync.WaitGroup
 	for i := range attempts {
@@ -100,7 +100,7 @@ func (c *check) parallel(ctx context.Context, t test) Finding {
 	return c.judgeAll(attempts, t)
 }
 
-func (c *check) keepAlive(ctx context.Context, t test) Finding {
+func (c *Check) keepAlive(ctx context.Context, t test) Finding {
 	transport := c.transport.Clone() // with no connection yet
 	defer transport.CloseIdleConnections()
 	attempts := make([]deliver.Attempt, 2)
@@ -117,7 +117,7 @@ func (c *check) keepAlive(ctx context.Context, t test) Finding {
 }
 
 // judgeAll judges answers that should all be 200 by the worst of them.
-func (c *check) judgeAll(attempts []deliver.Attempt, t test) Finding {
+func (c *Check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 	if len(attempts) == 1 {
 		return c.judge(attempts[0], t)
 	}
@@ -132,7 +132,7 @@ func (c *check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 }
 
 // judge judges an answer that should be 200.
-func (c *check) judge(a deliver.Attempt, t test) Finding {
+func (c *Check) judge(a deliver.Attempt, t test) Finding {
 	switch {
 	case a.StatusCode == http.StatusOK:
 		return pass(seen(a))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-func (c *check) https(_ context.Context, t test) Finding {
+func (c *Check) https(_ context.Context, t test) Finding {
 	switch {
 	case c.url.Scheme == "https":
 		return pass("https")
@@ -18,7 +18,7 @@ func (c *check) https(_ context.Context, t test) Finding {
 	return fail("plain http", t.advice)
 }
 
-func (c *check) name(ctx context.Context, t test) Finding {
+func (c *Check) name(ctx context.Context, t test) Finding {
 	if address, err := netip.ParseAddr(c.host); err == nil {
 		c.addresses = []netip.Addr{address}
 		return pass("an address, not a name")
@@ -37,7 +37,7 @@ func (c *check) name(ctx context.Context, t test) Finding {
 	return fail("not found", t.advice)
 }
 
-func (c *check) publicAddress(_ context.Context, t test) Finding {
+func (c *Check) publicAddress(_ context.Context, t test) Finding {
 	switch {
 	case c.AllowHTTP:
 		return skip("any address is allowed", "")

@@ -14,9 +14,9 @@ import (
 // nearEnd is how long before its end a certificate should have been renewed.
 const nearEnd = 14 * 24 * time.Hour
 
-func (c *check) leaf() *x509.Certificate { return c.handshake.PeerCertificates[0] }
+func (c *Check) leaf() *x509.Certificate { return c.handshake.PeerCertificates[0] }
 
-func (c *check) certificateHost(_ context.Context, t test) Finding {
+func (c *Check) certificateHost(_ context.Context, t test) Finding {
 	if c.leaf().VerifyHostname(c.host) == nil {
 		return pass(c.host)
 	}
@@ -30,7 +30,7 @@ func (c *check) certificateHost(_ context.Context, t test) Finding {
 	return fail("the certificate is for "+oneLine(strings.Join(names, ", ")), t.advice)
 }
 
-func (c *check) certificateDates(_ context.Context, t test) Finding {
+func (c *Check) certificateDates(_ context.Context, t test) Finding {
 	now, leaf := c.Now(), c.leaf()
 	left := leaf.NotAfter.Sub(now)
 	switch {
@@ -55,7 +55,7 @@ func days(d time.Duration) string {
 	}
 }
 
-func (c *check) certificateChain(_ context.Context, t test) Finding {
+func (c *Check) certificateChain(_ context.Context, t test) Finding {
 	sent := c.handshake.PeerCertificates
 	chains, err := c.verify()
 	if breaksOff(sent, chains, err) {
@@ -67,7 +67,7 @@ func (c *check) certificateChain(_ context.Context, t test) Finding {
 	return pass(fmt.Sprintf("%d certificates sent", len(sent)))
 }
 
-func (c *check) certificateTrusted(_ context.Context, t test) Finding {
+func (c *Check) certificateTrusted(_ context.Context, t test) Finding {
 	chains, err := c.verify()
 	if err == nil {
 		chain := chains[0]
@@ -85,7 +85,7 @@ func (c *check) certificateTrusted(_ context.Context, t test) Finding {
 
 // verify follows the certificate to a root. It looks at no host, and if the
 // certificate is not valid now, at a time when it was: those are tests of their own.
-func (c *check) verify() ([][]*x509.Certificate, error) {
+func (c *Check) verify() ([][]*x509.Certificate, error) {
 	now, leaf := c.Now(), c.leaf()
 	switch {
 	case now.Before(leaf.NotBefore):

@@ -189,25 +189,41 @@ func TestAnswersBecomeALine(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContext(t *testing.T) {
+func TestTheEndOfTheContextEndsTheTests(t *testing.T) {
 	for _, during := range []string{"proof", "null-usage", "parallel"} {
 		t.Run(during, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			e := newEndpoint()
 			e.handler = inside(e.handler, during, cancel)
 			e.start(t)
-			var findings []Finding
-			err := Run(ctx, e.options, func(f Finding) { findings = append(findings, f) })
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v", err)
-			}
-			if diff := cmp.Diff(all(Pass, map[Verdict][]string{Skip: from(during)}), verdicts(findings)); diff != "" {
+			findings := e.run(ctx, t)
+			if diff := cmp.Diff(names()[:slices.Index(names(), during)], tested(findings)); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(names(), tested(findings)); diff != "" {
-				t.Error(diff)
+			for _, f := range findings {
+				if f.Verdict != Pass {
+					t.Errorf("%+v", f)
+				}
 			}
 		})
+	}
+}
+
+// A caller that wants no more findings has no more requests sent.
+func TestNothingIsTriedAfterTheLastFindingThatIsWanted(t *testing.T) {
+	e := newEndpoint()
+	e.start(t)
+	c, err := New(e.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f := range c.Run(t.Context()) {
+		if f.Test == "proof" {
+			break
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"proof": 1}, e.requests()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -231,10 +247,7 @@ func TestACheckOfALocalEndpoint(t *testing.T) {
 	e.start(t)
 	e.options.URL = e.server.URL + path
 	e.options.Transport = nil
-	var findings []Finding
-	if err := Run(t.Context(), e.options, func(f Finding) { findings = append(findings, f) }); err != nil {
-		t.Fatal(err)
-	}
+	findings := e.run(t.Context(), t)
 	want := all(Pass, map[Verdict][]string{
 		Skip: {"https", "public-address", "tls-version", "certificate-host", "certificate-dates", "certificate-chain", "certificate-trusted"},
 	})
@@ -299,12 +312,13 @@ func TestUsableURLs(t *testing.T) {
 		"": false, "hook.example/unguessable": false, "ftp://hook.example/unguessable": false, "https:///unguessable": false,
 		"https://user:unguessable@hook.example/": false, "https://hook.example/%zzunguessable": false, "https://\u00ad/unguessable": false,
 	} {
-		_, err := newCheck(Options{URL: address})
-		if (err == nil) != usable || err != nil && strings.Contains(err.Error(), "unguessable") {
+		_, err := New(Options{URL: address})
+		_, wrong := errors.AsType[*URLError](err)
+		if (err == nil) != usable || wrong == usable || err != nil && strings.Contains(err.Error(), "unguessable") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if err := Run(t.Context(), Options{URL: "https://hook.example/", Random: strings.NewReader("short")}, nil); err == nil {
+	if _, err := New(Options{URL: "https://hook.example/", Random: strings.NewReader("short")}); err == nil {
 		t.Error("no randomness, and no error")
 	}
 }
@@ -418,7 +432,7 @@ func TestDurationsAreByTheClock(t *testing.T) {
 }
 
 func TestALargeBodyMayTakeLonger(t *testing.T) {
-	c, err := newCheck(Options{URL: "https://" + host})
+	c, err := New(Options{URL: "https://" + host})
 	if err != nil {
 		t.Fatal(err)
 	}

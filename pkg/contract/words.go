@@ -21,7 +21,7 @@ func seen(a deliver.Attempt) string {
 }
 
 // answered says how a request was answered, and with what words.
-func (c *check) answered(a deliver.Attempt) string {
+func (c *Check) answered(a deliver.Attempt) string {
 	if text := c.private.clean(a.Answer); text != "" {
 		return fmt.Sprintf("%d: %s", a.StatusCode, text)
 	}

@@ -1,0 +1,35 @@
+package contract
+
+import "time"
+
+// Verdict is what a test has come to.
+type Verdict string
+
+// The verdicts. A test is skipped when it does not apply, or when an earlier one has
+// shown that it would tell nothing.
+const (
+	Pass Verdict = "PASS"
+	Warn Verdict = "WARN"
+	Fail Verdict = "FAIL"
+	Skip Verdict = "SKIP"
+)
+
+// Finding is the outcome of one test, of this package or of package doctor.
+type Finding struct {
+	Test     string // its name
+	Verdict  Verdict
+	Detail   string        // what was seen, in a few words
+	Advice   string        // one sentence on what to change; "" where there is nothing to
+	Duration time.Duration // of the test, all its requests together
+}
+
+func pass(detail string) Finding { return Finding{Verdict: Pass, Detail: detail} }
+func warn(detail, advice string) Finding {
+	return Finding{Verdict: Warn, Detail: detail, Advice: advice}
+}
+func fail(detail, advice string) Finding {
+	return Finding{Verdict: Fail, Detail: detail, Advice: advice}
+}
+func skip(detail, advice string) Finding {
+	return Finding{Verdict: Skip, Detail: detail, Advice: advice}
+}
