@@ -1,12 +1,12 @@
 package cmd
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/term"
 )
 
 // attemptJSON is a callback that was sent, and its answer, as -o json prints it.
@@ -18,32 +18,30 @@ type attemptJSON struct {
 	Error      *string `json:"error"`
 }
 
-func (inv *invocation) newAttemptJSON(id string, a deliver.Attempt, timeout time.Duration) attemptJSON {
-	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(inv.redactor.Redact(string(a.Answer)))}
+// printAttempt prints a callback that was sent: as text it is request ID, status, or a
+// dash where there was none, and time, and in a column more the answer where that is
+// asked for. What the endpoint repeats of what it was shown is hidden.
+func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
+	answer := inv.redactor.Redact(string(a.Answer))
+	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(answer)}
+	columns := []string{term.OneLine(id), "-", roundDuration(a.Duration).String()}
 	if a.StatusCode != 0 {
-		j.StatusCode = &a.StatusCode
+		j.StatusCode, columns[1] = &a.StatusCode, fmt.Sprint(a.StatusCode)
 	}
 	if !a.Accepted() {
-		j.Error = present(explainAttempt(a, timeout))
+		j.Error = present(a.Failure().Error())
 	}
-	return j
+	if withAnswer {
+		columns = append(columns, dash(term.OneLine(answer)))
+	}
+	if p.json {
+		return p.Value(j)
+	}
+	return p.Text(strings.Join(columns, "\t"))
 }
 
 // explainAttempt says why a callback was not accepted.
-func explainAttempt(a deliver.Attempt, timeout time.Duration) string {
-	if errors.Is(a.Err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s", timeout)
-	}
-	return explain(a.Failure())
-}
-
-// statusText is the status of an answer, and a dash where there was none.
-func statusText(a deliver.Attempt) string {
-	if a.StatusCode == 0 {
-		return "-"
-	}
-	return fmt.Sprint(a.StatusCode)
-}
+func explainAttempt(a deliver.Attempt, _ time.Duration) string { return a.Failure().Error() }
 
 // milliseconds are those of d, to a thousandth.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

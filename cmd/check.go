@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/task"
 )
 
 type checkOptions struct {
@@ -22,18 +20,14 @@ type checkOptions struct {
 
 // endpointFlags say what check tries an endpoint with.
 type endpointFlags struct {
-	callback  callbackFlags
+	send      sendFlags
 	allowHTTP bool
-	timeout   time.Duration
-	yes       bool
 }
 
 func (o *endpointFlags) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
-	f.DurationVar(&o.timeout, "timeout", contract.DefaultTimeout, "most `time` for one request")
-	addYes(f, &o.yes)
-	o.callback.addProof(cmd)
+	cmd.Flags().BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
+	o.send.add(cmd, "request")
+	o.send.addYes(cmd)
 }
 
 func newCheck(inv *invocation) *cobra.Command {
@@ -101,48 +95,33 @@ func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address str
 	if err != nil {
 		return err
 	}
-	found, err := printFindings(inv, p, c.Run(ctx), false)
-	switch {
-	case err != nil:
-		return err
-	case ctx.Err() != nil:
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
-	}
-	inv.talk.Info("checked", found.text())
-	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
+	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
+	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
 		inv.talk.Hint("--allow-http is for endpoints that are being written on this machine")
 	}
-	return found.verdict()
+	return err
 }
 
 // check finds what is wrong with the flags, says what will be sent, and asks.
 func (o *endpointFlags) check(ctx context.Context, inv *invocation, address string) (*contract.Check, error) {
-	if o.timeout <= 0 {
-		return nil, usageError("", "--timeout: %s is not more than 0", o.timeout)
-	}
-	shown, err := hiddenProof(inv, &o.callback)
+	_, shown, err := o.send.resolve(inv)
 	if err != nil {
 		return nil, err
 	}
 	c, err := contract.New(contract.Options{
-		URL: address, Header: shown.header, Secret: shown.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
+		URL: address, Header: shown.header, Secret: shown.secret, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
 		Transport: inv.transport, Random: inv.app.Random,
 	})
-	if wrong, ok := errors.AsType[*contract.URLError](err); ok {
+	wrong, isURL := errors.AsType[*contract.URLError](err)
+	switch {
+	case isURL && wrong.Unencrypted:
+		return nil, usageError("secret and header would be readable on the way", "--allow-http: %v", wrong)
+	case isURL:
 		return nil, usageError("", "%v", wrong)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
-	if strings.HasPrefix(strings.ToLower(address), "http:") && o.allowHTTP {
-		if err := task.CheckCallbackURL(address); err != nil {
-			return nil, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
-		}
-	}
-	requests := 0
-	for _, t := range contract.Tests() {
-		requests += t.Requests
-	}
-	inv.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
-	return c, confirmAddress(ctx, inv, fmt.Sprintf("up to %d requests", requests), address, o.yes)
+	requests := fmt.Sprintf("up to %d requests", contract.Requests())
+	inv.talk.Info("plan", requests+" go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_")
+	return c, o.send.confirm(ctx, inv, requests, address)
 }

@@ -70,17 +70,8 @@ func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 		}
 	}
 	d := doctor.New(options)
-	stop := inv.talk.Show("looking", "looking", doctorMeter{d})
-	found, err := printFindings(inv, p, d.Run(ctx), true)
-	stop()
-	switch {
-	case err != nil:
-		return err
-	case ctx.Err() != nil:
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": what is left was not looked at"}
-	}
-	inv.talk.Info("looked", found.text())
-	return found.verdict()
+	defer inv.talk.Show("looking", "looking", doctorMeter{d})()
+	return printFindings(ctx, inv, p, "looked", d.Run(ctx), true)
 }
 
 // checks are the options of the checks without that of an endpoint of the user's.

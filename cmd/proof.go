@@ -32,18 +32,8 @@ func (inv *invocation) proof(c *callbackFlags) (p proof, err error) {
 	return p, err
 }
 
-// hiddenProof is proof for what is sent to an endpoint, which may repeat it in its
-// answer: it is hidden in all forms in what the program prints.
-func hiddenProof(inv *invocation, c *callbackFlags) (proof, error) {
-	p, err := inv.proof(c)
-	if err == nil {
-		hideForms(inv, p.hidden)
-	}
-	return p, err
-}
-
-// hideForms hides the values: as they are, without the scheme of a header, and as JSON
-// writes them.
+// hideForms hides the values in what the program prints: as they are, without the
+// scheme of a header, and as JSON writes them.
 func hideForms(inv *invocation, values []secret.String) {
 	for _, v := range values {
 		for _, text := range []string{v.Reveal(), strings.TrimPrefix(v.Reveal(), "Bearer ")} {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // DefaultTimeout is how long one request may take, unless Options set another time.
@@ -31,9 +33,9 @@ type Options struct {
 	Header http.Header
 	Secret string
 
-	// AllowHTTP is for work on one's own machine: plain http and an address that
+	// AllowHTTP is for work on one's own machine: plain http to it and an address that
 	// is not public are not held against the endpoint. Header and secret are then
-	// sent unencrypted to an http URL.
+	// sent unencrypted to an http URL, which must be on loopback.
 	AllowHTTP bool
 
 	// Transport makes transports with the caller's dialer and proxy; nil: like
@@ -71,7 +73,10 @@ type Check struct {
 }
 
 // URLError says why nothing can be tried at a URL, without repeating it.
-type URLError struct{ reason string }
+type URLError struct {
+	reason      string
+	Unencrypted bool // AllowHTTP would have a secret sent unencrypted to another machine
+}
 
 func (e *URLError) Error() string { return e.reason }
 
@@ -80,6 +85,9 @@ func New(o Options) (*Check, error) {
 	u, host, err := parse(o.URL)
 	if err != nil {
 		return nil, err
+	}
+	if o.AllowHTTP && u.Scheme == "http" && !narada.IsLoopback(u.Hostname()) {
+		return nil, &URLError{"plain http is for this machine alone", true}
 	}
 	c := &Check{Options: withDefaults(o), url: u, host: host, verdicts: map[string]Verdict{}}
 	var seed [32]byte
@@ -133,16 +141,16 @@ func parse(address string) (*url.URL, string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return nil, "", &URLError{"the endpoint's address is not a URL with a host"}
+		return nil, "", &URLError{reason: "the endpoint's address is not a URL with a host"}
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, "", &URLError{"the endpoint's URL is neither https nor http"}
+		return nil, "", &URLError{reason: "the endpoint's URL is neither https nor http"}
 	case u.User != nil:
-		return nil, "", &URLError{"the endpoint's URL has a user name in it: give it as the header Authorization"}
+		return nil, "", &URLError{reason: "the endpoint's URL has a user name in it: give it as the header Authorization"}
 	}
 	host := u.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
 		if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
-			return nil, "", &URLError{"the host of the endpoint's URL is not a name that DNS knows"}
+			return nil, "", &URLError{reason: "the host of the endpoint's URL is not a name that DNS knows"}
 		}
 	}
 	return u, host, nil

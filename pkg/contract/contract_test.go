@@ -141,7 +141,13 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 		fmt.Fprintf(w, "%s %s %q %s %s", r.URL, r.Header, r.Header, body(r), secret)
 	}
 	for name, put := range map[string]func(*endpoint){
-		"an echo":                func(*endpoint) {},
+		"an echo": func(*endpoint) {},
+		"an echo of the body": func(e *endpoint) {
+			e.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusTeapot)
+				_, _ = w.Write(body(r))
+			})
+		},
 		"a redirect":             func(e *endpoint) { e.handler = http.RedirectHandler(path+"/x?"+query, http.StatusFound) },
 		"a redirect to a secret": func(e *endpoint) { e.handler = http.RedirectHandler("https://"+token+".example/", http.StatusFound) },
 		"no connection":          func(e *endpoint) { e.tls = nil },
@@ -260,12 +266,12 @@ func TestALocalEndpointThatIsNotThere(t *testing.T) {
 	e := newEndpoint()
 	e.tls = nil
 	e.options.AllowHTTP = true
-	e.options.URL = "http://" + host + path
+	e.options.URL = "http://127.0.0.1" + path
 	e.options.Transport = func() *http.Transport {
 		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no") }}
 	}
 	got := verdicts(e.check(t))
-	if got["connects"] != Fail || got["proof"] != Skip {
+	if got["name"] != Pass || got["connects"] != Fail || got["proof"] != Skip {
 		t.Errorf("%v", got)
 	}
 }
@@ -317,6 +323,10 @@ func TestUsableURLs(t *testing.T) {
 		if (err == nil) != usable || wrong == usable || err != nil && strings.Contains(err.Error(), "unguessable") {
 			t.Errorf("%q: %v", address, err)
 		}
+	}
+	_, err := New(Options{URL: "http://hook.example/", AllowHTTP: true})
+	if wrong, ok := errors.AsType[*URLError](err); !ok || !wrong.Unencrypted {
+		t.Errorf("plain http to another machine: %v", err)
 	}
 	if _, err := New(Options{URL: "https://hook.example/", Random: strings.NewReader("short")}); err == nil {
 		t.Error("no randomness, and no error")

@@ -18,6 +18,14 @@ func Tests() []Test {
 	return list
 }
 
+// Requests is how many requests all tests together send to the endpoint.
+func Requests() (n int) {
+	for _, t := range tests {
+		n += t.Requests
+	}
+	return n
+}
+
 // test is a Test with how it is made.
 type test struct {
 	Test
