@@ -43,19 +43,19 @@ func (c *Check) connects(ctx context.Context, t test) Finding {
 	case c.url.Scheme == "https":
 		err = c.probe(ctx)
 	case c.proxy != nil:
-		return skip("it is for the proxy to connect", "")
+		return Skipped("it is for the proxy to connect", "")
 	default:
 		err = c.dial(ctx)
 	}
 	if err != nil {
 		c.stopped = "no connection can be made"
-		return fail(deliver.Attempt{Err: err}.Kind(), t.advice)
+		return Failed(deliver.Attempt{Err: err}.Kind(), t.advice)
 	}
 	through := ""
 	if c.proxy != nil {
 		through = "through the proxy " + c.proxy.Host + " "
 	}
-	return pass(through + "in " + rounded(c.Now().Sub(start)))
+	return Passed(through + "in " + rounded(c.Now().Sub(start)))
 }
 
 // dial makes a connection and closes it.
@@ -119,10 +119,10 @@ func (c *Check) tlsVersion(_ context.Context, t test) Finding {
 	switch {
 	case c.handshake == nil:
 		c.stopped = "no TLS is spoken"
-		return fail(c.noTLS, t.advice)
+		return Failed(c.noTLS, t.advice)
 	case c.handshake.Version < tls.VersionTLS12:
 		c.stopped = "the TLS is too old"
-		return fail(fmt.Sprintf("%s at most", tls.VersionName(c.handshake.Version)), t.advice)
+		return Failed(fmt.Sprintf("%s at most", tls.VersionName(c.handshake.Version)), t.advice)
 	}
-	return pass(tls.VersionName(c.handshake.Version))
+	return Passed(tls.VersionName(c.handshake.Version))
 }

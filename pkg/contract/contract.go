@@ -166,7 +166,7 @@ func (c *Check) finding(ctx context.Context, t test) Finding {
 
 func (c *Check) conclude(ctx context.Context, t test) Finding {
 	if why := c.obstacle(t); why != "" {
-		return skip(why, "")
+		return Skipped(why, "")
 	}
 	f := t.run(c, ctx, t)
 	if t.needs == encryption && f.Verdict == Fail {

@@ -23,13 +23,20 @@ type Finding struct {
 	Duration time.Duration // of the test, all its requests together
 }
 
-func pass(detail string) Finding { return Finding{Verdict: Pass, Detail: detail} }
-func warn(detail, advice string) Finding {
+// Passed is the finding of a test that has found nothing wrong.
+func Passed(detail string) Finding { return Finding{Verdict: Pass, Detail: detail} }
+
+// Warned is the finding of a test that has found what should be changed.
+func Warned(detail, advice string) Finding {
 	return Finding{Verdict: Warn, Detail: detail, Advice: advice}
 }
-func fail(detail, advice string) Finding {
+
+// Failed is the finding of a test that has found what must be changed.
+func Failed(detail, advice string) Finding {
 	return Finding{Verdict: Fail, Detail: detail, Advice: advice}
 }
-func skip(detail, advice string) Finding {
+
+// Skipped is the finding of a test that was not made.
+func Skipped(detail, advice string) Finding {
 	return Finding{Verdict: Skip, Detail: detail, Advice: advice}
 }

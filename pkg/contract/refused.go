@@ -22,7 +22,7 @@ const (
 // proof is the first callback. If it fails, the other tests would do so too.
 func (c *Check) proof(ctx context.Context, t test) Finding {
 	if !c.hasProof() {
-		return skip("no header and no secret given", giveProof)
+		return Skipped("no header and no secret given", giveProof)
 	}
 	a := c.post(ctx, t, c.success())
 	switch {
@@ -30,15 +30,15 @@ func (c *Check) proof(ctx context.Context, t test) Finding {
 		return c.unanswered(a)
 	case isRefusal(a):
 		c.stopped = "the right header and secret are refused"
-		return fail(fmt.Sprintf("the right header and secret were refused with %d", a.StatusCode), t.advice)
+		return Failed(fmt.Sprintf("the right header and secret were refused with %d", a.StatusCode), t.advice)
 	}
-	return pass(seen(a))
+	return Passed(seen(a))
 }
 
 // unanswered is the finding of a first callback that got no answer.
 func (c *Check) unanswered(a deliver.Attempt) Finding {
 	c.stopped = "the endpoint does not answer"
-	return fail(a.Kind(), "See in the endpoint's log what became of the request.")
+	return Failed(a.Kind(), "See in the endpoint's log what became of the request.")
 }
 
 func (c *Check) hasProof() bool { return c.Secret != "" || c.hasHeader() }
@@ -61,7 +61,7 @@ func isProof(name string) bool {
 
 func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 	if c.Secret == "" {
-		return skip("no secret given", giveSecret)
+		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
 	wrong := c.wrong()
@@ -73,7 +73,7 @@ func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 // so that it may also be refused as that.
 func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 	if c.Secret == "" {
-		return skip("no secret given", giveSecret)
+		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
 	callback.Secret = nil
@@ -83,7 +83,7 @@ func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 	a := c.post(ctx, t, body)
 	absent := c.judgeRefusal(a, "a callback without a secret", t)
 	if a.StatusCode/100 == 4 {
-		absent = pass(seen(a))
+		absent = Passed(seen(a))
 	}
 	if worse(absent, null) {
 		return absent
@@ -110,7 +110,7 @@ func (c *Check) missingHeader(ctx context.Context, t test) Finding {
 // which is changed.
 func (c *Check) withHeader(ctx context.Context, t test, what string, change func(value string) []string) Finding {
 	if !c.hasHeader() {
-		return skip("no header given", giveHeader)
+		return Skipped("no header given", giveHeader)
 	}
 	header := c.Header.Clone()
 	for name, values := range c.Header {
@@ -137,7 +137,7 @@ func (c *Check) wrong() string {
 func (c *Check) judgeRefusal(a deliver.Attempt, what string, t test) Finding {
 	f := c.judgeClientError(a, what, t)
 	if f.Verdict == Pass && !isRefusal(a) {
-		return warn(c.answered(a), "Answer with 401, as the endpoint refuses the callback and not its form.")
+		return Warned(c.answered(a), "Answer with 401, as the endpoint refuses the callback and not its form.")
 	}
 	return f
 }
@@ -156,15 +156,15 @@ func (c *Check) brokenJSON(ctx context.Context, t test) Finding {
 func (c *Check) judgeClientError(a deliver.Attempt, what string, t test) Finding {
 	switch {
 	case a.StatusCode == 0:
-		return fail(a.Kind(), t.advice)
+		return Failed(a.Kind(), t.advice)
 	case a.Accepted():
-		return fail(fmt.Sprintf("%s was accepted with %d", what, a.StatusCode), t.advice)
+		return Failed(fmt.Sprintf("%s was accepted with %d", what, a.StatusCode), t.advice)
 	case a.StatusCode >= 500:
-		return fail(c.answered(a), t.advice)
+		return Failed(c.answered(a), t.advice)
 	case a.StatusCode/100 == 4:
-		return pass(seen(a))
+		return Passed(seen(a))
 	}
-	return warn(c.answered(a), t.advice)
+	return Warned(c.answered(a), t.advice)
 }
 
 func isRefusal(a deliver.Attempt) bool {

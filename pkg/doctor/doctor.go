@@ -11,6 +11,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"iter"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/contract"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -78,11 +80,14 @@ type Doctor struct {
 	Options
 	current atomic.Pointer[string] // name of the check under way
 
-	serverTime time.Time        // by the API's clock; zero: it has not told
-	localTime  time.Time        // when that was, by ours
-	catching   tunnel.Config    // how an address is opened
-	canOpen    bool             // there is a way to
-	endpoint   *tunnel.Endpoint // nil: none is open
+	client     *narada.Client              // of the API
+	noClient   error                       // why there is none: the address is not one
+	serverTime time.Time                   // by the API's clock; zero: it has not told
+	localTime  time.Time                   // when that was, by ours
+	catching   tunnel.Config               // how an address is opened
+	canOpen    bool                        // there is a way to
+	endpoint   *tunnel.Endpoint            // nil: none is open
+	close      func(context.Context) error // closes it, and what serves there
 }
 
 // New returns a run of the checks.
@@ -90,7 +95,10 @@ func New(o Options) *Doctor {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Doctor{Options: o}
+	d := &Doctor{Options: o}
+	d.client, d.noClient = narada.NewClient(cmp.Or(o.APIKey.Reveal(), "none"),
+		narada.WithBaseURL(o.BaseURL), narada.WithUserAgent(o.UserAgent), narada.WithTransport(dated{d}))
+	return d
 }
 
 var checks = [...]struct {
@@ -110,16 +118,6 @@ var checks = [...]struct {
 	{"callback", (*Doctor).callback},
 }
 
-// Names returns the names of the checks in the order in which they are made, without
-// those of Options.Check.
-func Names() []string {
-	names := make([]string, len(checks))
-	for i, c := range checks {
-		names[i] = c.name
-	}
-	return names
-}
-
 // Run makes the checks, and then those of Options.Check, and yields what each has found.
 // It ends when ctx does: what the check under way has found then is not yielded. It is
 // called once.
@@ -135,6 +133,7 @@ func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 				return
 			}
 		}
+		d.closeEndpoint(ctx)
 		if d.Check == nil {
 			return
 		}
@@ -156,24 +155,8 @@ func (d *Doctor) Progress() string {
 	return ""
 }
 
-func pass(detail string) contract.Finding {
-	return contract.Finding{Verdict: contract.Pass, Detail: detail}
-}
-
-func warn(detail, advice string) contract.Finding {
-	return contract.Finding{Verdict: contract.Warn, Detail: detail, Advice: advice}
-}
-
-func fail(detail, advice string) contract.Finding {
-	return contract.Finding{Verdict: contract.Fail, Detail: detail, Advice: advice}
-}
-
-func skip(detail string) contract.Finding {
-	return contract.Finding{Verdict: contract.Skip, Detail: detail}
-}
-
-// failedWith is fail for an error, of which the caller knows what to do.
-func (d *Doctor) failedWith(err error) contract.Finding { return fail(d.Explain(err)) }
+// failedWith is contract.Failed for an error, of which the caller knows what to do.
+func (d *Doctor) failedWith(err error) contract.Finding { return contract.Failed(d.Explain(err)) }
 
 // explained is the text for an error without what to do.
 func (d *Doctor) explained(err error) string {

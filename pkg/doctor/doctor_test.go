@@ -96,9 +96,6 @@ func TestTheChecksAreMadeInOrder(t *testing.T) {
 	if diff := cmp.Diff(want, verdicts(findings)); diff != "" {
 		t.Errorf("%s\n%+v", diff, findings)
 	}
-	if diff := cmp.Diff(len(Names()), len(findings)); diff != "" {
-		t.Error(diff)
-	}
 }
 
 func TestAnEndpointOfTheUsersComesLast(t *testing.T) {
@@ -112,7 +109,10 @@ func TestAnEndpointOfTheUsersComesLast(t *testing.T) {
 	for f := range d.Run(t.Context()) {
 		names = append(names, f.Test)
 	}
-	want := Names()
+	var want []string
+	for _, c := range checks {
+		want = append(want, c.name)
+	}
 	for _, test := range contract.Tests() {
 		want = append(want, test.Name)
 	}
@@ -139,21 +139,24 @@ func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 }
 
 func TestTheAddressIsGivenBack(t *testing.T) {
-	for _, last := range []string{"public-endpoint", "callback"} {
+	for _, last := range []string{"public-endpoint", "callback", ""} {
 		d := New(wellOptions(t))
+		var address string
 		for f := range d.Run(t.Context()) {
+			if f.Test == "public-endpoint" {
+				address = f.Detail
+			}
 			if f.Test == last {
 				break
 			}
 		}
-		if d.endpoint == nil {
-			t.Fatal("none was open")
-		}
 		transport := &http.Transport{}
-		client := &http.Client{Transport: transport}
-		if resp, err := client.Get(d.endpoint.URL().String()); err == nil {
+		resp, err := (&http.Client{Transport: transport}).Get(address)
+		if err == nil {
 			resp.Body.Close()
-			t.Errorf("after %s somebody still answers at %s", last, d.endpoint.URL())
+		}
+		if address == "" || err == nil || d.endpoint != nil {
+			t.Errorf("after %q somebody still answers at %q", last, address)
 		}
 		transport.CloseIdleConnections()
 	}

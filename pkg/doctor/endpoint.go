@@ -23,19 +23,19 @@ func (d *Doctor) ngrokToken(context.Context) contract.Finding {
 	d.catching, d.canOpen = c, ok
 	switch {
 	case !ok:
-		return warn("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")
+		return contract.Warned("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")
 	case c.Ngrok == nil:
-		return skip("the address is one of your own")
+		return contract.Skipped("the address is one of your own", "")
 	case d.AuthtokenOrigin == "":
-		return pass("from the ngrok agent's own config file, for listen and --via callback alone")
+		return contract.Passed("from the ngrok agent's own config file, for listen and --via callback alone")
 	}
-	return pass(d.AuthtokenOrigin)
+	return contract.Passed(d.AuthtokenOrigin)
 }
 
 // ngrok tries the way to ngrok's service.
 func (d *Doctor) ngrok(ctx context.Context) contract.Finding {
 	if d.catching.Ngrok == nil {
-		return skip("it is not used")
+		return contract.Skipped("it is not used", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -44,13 +44,13 @@ func (d *Doctor) ngrok(ctx context.Context) contract.Finding {
 		d.canOpen = false
 		return d.failedWith(err)
 	}
-	return pass(fmt.Sprintf("%s answers in %s, region %s", found.Addr, rounded(found.Latency), cmp.Or(found.Region, "-")))
+	return contract.Passed(fmt.Sprintf("%s answers in %s, region %s", found.Addr, rounded(found.Latency), cmp.Or(found.Region, "-")))
 }
 
 // publicEndpoint opens a public address.
 func (d *Doctor) publicEndpoint(ctx context.Context) contract.Finding {
 	if !d.canOpen {
-		return skip("there is no way to open one")
+		return contract.Skipped("there is no way to open one", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
@@ -58,24 +58,25 @@ func (d *Doctor) publicEndpoint(ctx context.Context) contract.Finding {
 	if err != nil {
 		return d.failedWith(err)
 	}
-	d.endpoint = e
-	return pass(e.URL().String())
+	d.endpoint, d.close = e, e.Close
+	return contract.Passed(e.URL().String())
 }
 
-// closeEndpoint gives the public address back, if the last check has not done so.
+// closeEndpoint gives the public address back, once.
 func (d *Doctor) closeEndpoint(ctx context.Context) {
 	if d.endpoint == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
-	_ = d.endpoint.Close(ctx) // it is closed all the same
+	_ = d.close(ctx) // it is closed all the same
+	d.endpoint = nil
 }
 
 // callback sends a sample callback to ourselves through the public address.
 func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	if d.endpoint == nil {
-		return skip("there is no address to send one to")
+		return contract.Skipped("there is no address to send one to", "")
 	}
 	received := make(chan struct{}, 1)
 	server := receive.Open(d.endpoint, receive.Options{Random: d.Random, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
@@ -85,16 +86,12 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 		}
 		return nil
 	})})
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-		defer cancel()
-		_ = server.Close(ctx) // it is closed all the same
-	}()
+	d.close = server.Close
 	const advice = "The address cannot be reached from here: see that a firewall, a proxy or DNS does not keep it away. From the cloud it may work all the same."
 	ready, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	if err := server.Ready(ready, &http.Client{Transport: d.Transport}, nil); err != nil {
-		return fail(d.explained(err), advice)
+		return contract.Failed(d.explained(err), advice)
 	}
 	sample, err := d.sample(server)
 	if err != nil {
@@ -103,14 +100,14 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	sender := deliver.Sender{Transport: d.Transport, Timeout: callLimit}
 	attempts, err := sender.Send(ctx, sample)
 	if err != nil {
-		return fail(d.explained(err), advice)
+		return contract.Failed(d.explained(err), advice)
 	}
 	select {
 	case <-received:
 	default: // somebody else has answered
-		return fail("it was accepted, and has not come here", advice)
+		return contract.Failed("it was accepted, and has not come here", advice)
 	}
-	return pass("a sample went out and came back in " + rounded(attempts[0].Duration))
+	return contract.Passed("a sample went out and came back in " + rounded(attempts[0].Duration))
 }
 
 // sample is a callback that the server accepts.

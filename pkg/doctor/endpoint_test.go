@@ -28,11 +28,11 @@ func TestNgrokToken(t *testing.T) {
 		origin string
 		want   contract.Finding
 	}{
-		"of a setting":     {ngrok, true, nil, "environment NGROK_AUTHTOKEN", pass("environment NGROK_AUTHTOKEN")},
-		"of ngrok's agent": {ngrok, true, nil, "", pass("from the ngrok agent's own config file, for listen and --via callback alone")},
-		"not needed":       {tunnel.Config{Loopback: true}, true, nil, "", skip("the address is one of your own")},
-		"none":             {tunnel.Config{}, false, nil, "", warn("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")},
-		"of bad settings":  {tunnel.Config{}, false, hinted{"no certificate", "give one"}, "", fail("no certificate", "give one")},
+		"of a setting":     {ngrok, true, nil, "environment NGROK_AUTHTOKEN", contract.Passed("environment NGROK_AUTHTOKEN")},
+		"of ngrok's agent": {ngrok, true, nil, "", contract.Passed("from the ngrok agent's own config file, for listen and --via callback alone")},
+		"not needed":       {tunnel.Config{Loopback: true}, true, nil, "", contract.Skipped("the address is one of your own", "")},
+		"none":             {tunnel.Config{}, false, nil, "", contract.Warned("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")},
+		"of bad settings":  {tunnel.Config{}, false, hinted{"no certificate", "give one"}, "", contract.Failed("no certificate", "give one")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := New(Options{Endpoint: func() (tunnel.Config, bool, error) { return test.config, test.ok, test.err }, AuthtokenOrigin: test.origin, Explain: explain})
@@ -114,28 +114,28 @@ func TestCallback(t *testing.T) {
 	}{
 		"nobody can be reached": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
 			return nil, errors.New("no route")
-		}, nil, fail("URL does not answer: no route", advice)},
+		}, nil, contract.Failed("URL does not answer: no route", advice)},
 		"the sample is lost": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return nil, errors.New("no route")
-		}, nil, fail("no route", advice)},
+		}, nil, contract.Failed("no route", advice)},
 		"the sample is refused": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(403, nil)(r)
-		}, nil, fail("the callback was refused: 403 Forbidden", advice)},
+		}, nil, contract.Failed("the callback was refused: 403 Forbidden", advice)},
 		"somebody else takes it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(200, nil)(r)
-		}, nil, fail("it was accepted, and has not come here", advice)},
+		}, nil, contract.Failed("it was accepted, and has not come here", advice)},
 		"there is nothing random": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			return next.RoundTrip(r)
-		}, strings.NewReader(strings.Repeat("x", 48+20)), fail("ticket: unexpected EOF", "report it")},
+		}, strings.NewReader(strings.Repeat("x", 48+20)), contract.Failed("ticket: unexpected EOF", "report it")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := wellOptions(t)
@@ -151,6 +151,7 @@ func TestCallback(t *testing.T) {
 			if f := d.publicEndpoint(t.Context()); f.Verdict != contract.Pass {
 				t.Fatalf("%+v", f)
 			}
+			defer d.closeEndpoint(t.Context())
 			got := d.callback(ctx)
 			got.Detail = strings.ReplaceAll(got.Detail, d.endpoint.URL().String(), "URL")
 			judge(t, got, test.want)

@@ -28,11 +28,11 @@ func (d *Doctor) settings(context.Context) contract.Finding {
 	}
 	switch d.Warnings {
 	case 0:
-		return pass(detail)
+		return contract.Passed(detail)
 	case 1:
-		return warn(detail, "1 warning above: narada config list shows what is in use.")
+		return contract.Warned(detail, "1 warning above: narada config list shows what is in use.")
 	}
-	return warn(detail, fmt.Sprintf("%d warnings above: narada config list shows what is in use.", d.Warnings))
+	return contract.Warned(detail, fmt.Sprintf("%d warnings above: narada config list shows what is in use.", d.Warnings))
 }
 
 // stateDir finds out whether something can be kept.
@@ -46,15 +46,15 @@ func (d *Doctor) stateDir(context.Context) contract.Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return missingDir(dir)
 	case err != nil:
-		return fail(err.Error(), "NARADA_STATE_DIR names another folder.")
+		return contract.Failed(err.Error(), "NARADA_STATE_DIR names another folder.")
 	case !info.IsDir():
-		return fail(dir+" is no folder", "NARADA_STATE_DIR names another.")
+		return contract.Failed(dir+" is no folder", "NARADA_STATE_DIR names another.")
 	case !canWrite(dir):
-		return fail("nothing can be written in "+dir, "Make it writable, or name another folder in NARADA_STATE_DIR.")
+		return contract.Failed("nothing can be written in "+dir, "Make it writable, or name another folder in NARADA_STATE_DIR.")
 	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
-		return warn(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+d.Quote(dir)+" keeps them out.")
+		return contract.Warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+d.Quote(dir)+" keeps them out.")
 	}
-	return pass(dir)
+	return contract.Passed(dir)
 }
 
 // missingDir finds out whether a folder that is not there can be made.
@@ -66,9 +66,9 @@ func missingDir(dir string) contract.Finding {
 		}
 	}
 	if !canWrite(existing) {
-		return fail(fmt.Sprintf("%s is not there, and cannot be made in %s", dir, existing), "Name another folder in NARADA_STATE_DIR.")
+		return contract.Failed(fmt.Sprintf("%s is not there, and cannot be made in %s", dir, existing), "Name another folder in NARADA_STATE_DIR.")
 	}
-	return pass(dir + ", which the first task makes")
+	return contract.Passed(dir + ", which the first task makes")
 }
 
 func canWrite(dir string) bool {
@@ -83,7 +83,7 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 		return d.failedWith(err)
 	}
 	if l == nil {
-		return skip("nothing has been kept yet")
+		return contract.Skipped("nothing has been kept yet", "")
 	}
 	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
@@ -92,29 +92,29 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 	closed := l.Close()
 	switch {
 	case limited.Err() != nil:
-		return pass(size + "; too large to look through all of it")
+		return contract.Passed(size + "; too large to look through all of it")
 	case err != nil:
 		return d.failedWith(err)
 	case damage != "":
-		return fail("damaged: "+damage, "Move it away; a new one is made. narada history of the old one may still work.")
+		return contract.Failed("damaged: "+damage, "Move it away; a new one is made. narada history of the old one may still work.")
 	case closed != nil:
 		return d.failedWith(closed)
 	}
-	return pass(size + ", whole")
+	return contract.Passed(size + ", whole")
 }
 
 // proxy says through which proxy the API is reached.
 func (d *Doctor) proxy(context.Context) contract.Finding {
 	base, err := narada.ParseBaseURL(d.BaseURL)
 	if err != nil {
-		return skip("the API's address is not one")
+		return contract.Skipped("the API's address is not one", "")
 	}
 	through, err := d.Proxy(base)
 	switch {
 	case err != nil:
-		return fail(d.explained(err), "Correct HTTPS_PROXY, or take it away.")
+		return contract.Failed(d.explained(err), "Correct HTTPS_PROXY, or take it away.")
 	case through == nil:
-		return pass("none")
+		return contract.Passed("none")
 	}
-	return pass(through.Redacted() + " (HTTPS_PROXY, HTTP_PROXY)")
+	return contract.Passed(through.Redacted() + " (HTTPS_PROXY, HTTP_PROXY)")
 }

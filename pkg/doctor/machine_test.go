@@ -21,10 +21,10 @@ func TestSettings(t *testing.T) {
 		warnings int
 		want     contract.Finding
 	}{
-		"none":          {nil, 0, pass("none is set: all are the defaults")},
-		"two":           {two, 0, pass("agent (flag --agent), timeout (environment NARADA_TIMEOUT)")},
-		"a warning":     {two[:1], 1, warn("agent (flag --agent)", "1 warning above: narada config list shows what is in use.")},
-		"more warnings": {nil, 2, warn("none is set: all are the defaults", "2 warnings above: narada config list shows what is in use.")},
+		"none":          {nil, 0, contract.Passed("none is set: all are the defaults")},
+		"two":           {two, 0, contract.Passed("agent (flag --agent), timeout (environment NARADA_TIMEOUT)")},
+		"a warning":     {two[:1], 1, contract.Warned("agent (flag --agent)", "1 warning above: narada config list shows what is in use.")},
+		"more warnings": {nil, 2, contract.Warned("none is set: all are the defaults", "2 warnings above: narada config list shows what is in use.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judge(t, New(Options{Settings: test.settings, Warnings: test.warnings}).settings(t.Context()), test.want)
@@ -51,14 +51,14 @@ func TestStateDir(t *testing.T) {
 		err  error
 		want contract.Finding
 	}{
-		"there":          {private, nil, pass(private)},
-		"not there":      {missing, nil, pass(missing + ", which the first task makes")},
-		"not known":      {"", hinted{"HOME is not set", "set it"}, fail("HOME is not set", "set it")},
-		"a file":         {file, nil, fail(file+" is no folder", "NARADA_STATE_DIR names another.")},
-		"no name":        {"a\x00b", nil, fail("stat a\x00b: invalid argument", "NARADA_STATE_DIR names another folder.")},
-		"for others":     {open, nil, warn(open+" has mode 0755", "Others can read what is kept there: chmod 700 '"+open+"' keeps them out.")},
-		"closed to us":   {"/proc", nil, fail("nothing can be written in /proc", "Make it writable, or name another folder in NARADA_STATE_DIR.")},
-		"not to be made": {"/proc/none/state", nil, fail("/proc/none/state is not there, and cannot be made in /proc", "Name another folder in NARADA_STATE_DIR.")},
+		"there":          {private, nil, contract.Passed(private)},
+		"not there":      {missing, nil, contract.Passed(missing + ", which the first task makes")},
+		"not known":      {"", hinted{"HOME is not set", "set it"}, contract.Failed("HOME is not set", "set it")},
+		"a file":         {file, nil, contract.Failed(file+" is no folder", "NARADA_STATE_DIR names another.")},
+		"no name":        {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "NARADA_STATE_DIR names another folder.")},
+		"for others":     {open, nil, contract.Warned(open+" has mode 0755", "Others can read what is kept there: chmod 700 '"+open+"' keeps them out.")},
+		"closed to us":   {"/proc", nil, contract.Failed("nothing can be written in /proc", "Make it writable, or name another folder in NARADA_STATE_DIR.")},
+		"not to be made": {"/proc/none/state", nil, contract.Failed("/proc/none/state is not there, and cannot be made in /proc", "Name another folder in NARADA_STATE_DIR.")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,13 +107,13 @@ func TestLedger(t *testing.T) {
 		err    error
 		want   contract.Finding
 	}{
-		"none":              {nil, nil, skip("nothing has been kept yet")},
-		"not to be opened":  {nil, broken, fail("it is broken", "mend it")},
-		"whole":             {&kept{}, nil, pass("40 KiB, whole")},
-		"not to be read":    {&kept{err: broken}, nil, fail("it is broken", "mend it")},
-		"not to be closed":  {&kept{closeErr: broken}, nil, fail("it is broken", "mend it")},
-		"damaged":           {&kept{damage: "page 7"}, nil, fail("damaged: page 7", "Move it away; a new one is made. narada history of the old one may still work.")},
-		"very large indeed": {&kept{endless: true}, nil, pass("40 KiB; too large to look through all of it")},
+		"none":              {nil, nil, contract.Skipped("nothing has been kept yet", "")},
+		"not to be opened":  {nil, broken, contract.Failed("it is broken", "mend it")},
+		"whole":             {&kept{}, nil, contract.Passed("40 KiB, whole")},
+		"not to be read":    {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"not to be closed":  {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"damaged":           {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away; a new one is made. narada history of the old one may still work.")},
+		"very large indeed": {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to look through all of it")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -138,10 +138,10 @@ func TestProxy(t *testing.T) {
 		err         error
 		want        contract.Finding
 	}{
-		"none":           {"https://api.example/v2", "", nil, pass("none")},
-		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, pass("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
-		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), fail("no proxy", "Correct HTTPS_PROXY, or take it away.")},
-		"without an API": {"ftp://api.example/", "", nil, skip("the API's address is not one")},
+		"none":           {"https://api.example/v2", "", nil, contract.Passed("none")},
+		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, contract.Passed("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
+		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct HTTPS_PROXY, or take it away.")},
+		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the API's address is not one", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := New(Options{BaseURL: test.base, Explain: explain, Proxy: func(to *url.URL) (*url.URL, error) {

@@ -86,16 +86,8 @@ func (o Options) All(ctx context.Context) iter.Seq2[Sent, error] {
 			tasks = append(tasks, t)
 			return nil
 		})
-		if err != nil {
-			yield(Sent{}, err)
-			return
-		}
 		slices.Reverse(tasks)
-		for _, t := range tasks {
-			if !o.sendNewest(ctx, t, yield) {
-				return
-			}
-		}
+		o.sendNewest(ctx, tasks, err, yield)
 	}
 }
 
@@ -103,36 +95,39 @@ func (o Options) All(ctx context.Context) iter.Seq2[Sent, error] {
 // callback: the error is a *NoCallbackError.
 func (o Options) Named(ctx context.Context, tasks []store.Task) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
+		var err error
 		for _, t := range tasks {
-			d, err := newest(ctx, o.Store, t)
-			if err == nil && d.Body == nil {
+			var d store.Delivery
+			if d, err = newest(ctx, o.Store, t); err == nil && d.Body == nil {
 				err = &NoCallbackError{t}
 			}
 			if err != nil {
-				yield(Sent{}, err)
-				return
+				break
 			}
 		}
-		for _, t := range tasks {
-			if !o.sendNewest(ctx, t, yield) {
-				return
-			}
-		}
+		o.sendNewest(ctx, tasks, err, yield)
 	}
 }
 
-// sendNewest sends the task's newest callback, if there is one, and reports whether more
-// is to be sent.
-func (o Options) sendNewest(ctx context.Context, t store.Task, yield func(Sent, error) bool) bool {
-	d, err := newest(ctx, o.Store, t)
-	if err == nil && (d.Body == nil || d.ReceivedAt.Before(o.Since)) {
-		return true
+// sendNewest sends the newest callbacks of the tasks, unless there was an error.
+func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, yield func(Sent, error) bool) {
+	if err != nil {
+		yield(Sent{}, err)
+		return
 	}
-	s := Sent{RequestID: t.RequestID}
-	if err == nil {
-		s.Attempt, err = o.send(ctx, o.URL, d.Body)
+	for _, t := range tasks {
+		d, err := newest(ctx, o.Store, t)
+		if err == nil && (d.Body == nil || d.ReceivedAt.Before(o.Since)) {
+			continue
+		}
+		s := Sent{RequestID: t.RequestID}
+		if err == nil {
+			s.Attempt, err = o.send(ctx, o.URL, d.Body)
+		}
+		if !yield(s, err) || err != nil {
+			return
+		}
 	}
-	return yield(s, err) && err == nil
 }
 
 // Failed sends the callbacks that could not be forwarded, the oldest first, and yields
