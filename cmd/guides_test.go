@@ -132,7 +132,7 @@ func TestEndpointsInTheGuideAreThoseThatAreTried(t *testing.T) {
 	}
 }
 
-// The tests that the guides name are those of check, and the steps those of doctor.
+// The tests that the guides name are those of check.
 func TestTestsInTheGuidesExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, test := range contract.Tests() {
