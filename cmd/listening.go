@@ -118,7 +118,7 @@ func unprintedBytes(e store.Entry) int64 { return min(int64(len(e.Result.Raw()))
 // Deliver implements webhook.Sink.
 func (l *listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	if !l.wants(d.Result) {
-		_, err := l.ledger.Store(ctx, d, store.Onward{Unlisted: true})
+		_, err := l.ledger.Store(ctx, d, store.Forwarding{Unlisted: true})
 		return l.notStored(err)
 	}
 	if !l.take() {

@@ -107,7 +107,7 @@ func (o *onward) takeOver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(o.ledger.TakeOver(ctx, o.target.name(), name, o.listener), other.Close()); err != nil {
+		if err := errors.Join(o.ledger.AdoptForwards(ctx, o.target.name(), name, o.listener), other.Close()); err != nil {
 			return err
 		}
 	}
@@ -196,7 +196,7 @@ func (list onwards) wake() {
 }
 
 // plan is what the ledger is told of a callback that is passed on.
-func (list onwards) plan() (plan store.Onward) {
+func (list onwards) plan() (plan store.Forwarding) {
 	for _, o := range list {
 		plan.Listener, plan.Targets = o.listener, append(plan.Targets, o.target.name())
 	}
