@@ -124,7 +124,7 @@ func (d *doctor) apiKey(ctx context.Context) contract.Finding {
 
 // ngrokToken finds out how a public address can be opened.
 func (d *doctor) ngrokToken(context.Context) contract.Finding {
-	t, ok, err := d.inv.endpointConfig(&d.o.catch, true)
+	t, ok, err := d.o.catch.config(d.inv, true)
 	if err != nil {
 		return failedBy(err)
 	}

@@ -3,10 +3,10 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
@@ -35,7 +35,7 @@ func (r *replayer) sendFailed(ctx context.Context, p *printer, l *sqlite.Store, 
 				return err
 			case !ok || d.ReceivedAt.Before(since):
 				continue
-			case r.to == "" && strings.HasPrefix(f.Target, commandPrefix):
+			case r.to == "" && forward.IsCommand(f.Target):
 				skipped++
 				continue
 			}

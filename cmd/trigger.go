@@ -103,7 +103,7 @@ func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event s
 		return err
 	}
 	if name, toListener := isListener(o.to); toListener {
-		if t.listener, err = inv.findListener("--to", name); err != nil {
+		if t.listener, err = findListener(inv, "--to", name); err != nil {
 			return err
 		}
 		if t.ledger, err = inv.openLedger(ctx, sqlite.Options{}); err != nil {
@@ -210,7 +210,7 @@ func (t *triggering) send(ctx context.Context) (s sent, err error) {
 // toListener gives a callback a ticket that the listener finds in the ledger. done
 // writes down that it was not taken, if so.
 func (t *triggering) toListener(ctx context.Context, id string) (to string, p proof, done func(deliver.Attempt), err error) {
-	ticket, err := t.inv.listenerTicket(&t.o.callback)
+	ticket, _, err := newTicket(t.inv, &t.o.callback, false)
 	if err != nil {
 		return "", p, nil, err
 	}

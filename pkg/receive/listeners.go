@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,13 +102,25 @@ func register(dir, name string) (*Registration, error) {
 // tryLock tries more than once: somebody who looks whether the listener is alive
 // has the lock for a moment.
 func tryLock(lock *flock.Flock) (locked bool, err error) {
-	for range 3 {
-		if locked, err = lock.TryLock(); locked || err != nil {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+	defer cancel()
+	if locked, err = lock.TryLockContext(ctx, 5*time.Millisecond); ctx.Err() != nil {
+		err = nil
 	}
 	return locked, err
+}
+
+// Reserve keeps a listener of that name from starting until release is called. ok is
+// false if one runs.
+func Reserve(dir, name string) (release func() error, ok bool, err error) {
+	r, err := Register(dir, name)
+	if _, runs := errors.AsType[*TakenError](err); runs {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return r.Close, true, nil
 }
 
 // Name returns the listener's name.
@@ -129,6 +142,33 @@ func (r *Registration) Close() error {
 		err = nil
 	}
 	return errors.Join(err, r.lock.Close())
+}
+
+// NotFoundError says that it cannot be told which listener is meant.
+type NotFoundError struct {
+	Name    string   // "": any
+	Running []string // names
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("no listener %q among %d that take callbacks", e.Name, len(e.Running))
+}
+
+// Find returns the listener of that name that takes callbacks, or with no name the one
+// that does. The error may be a *NotFoundError.
+func Find(dir, name string) (Listener, error) {
+	list, err := Running(dir)
+	if err != nil {
+		return Listener{}, err
+	}
+	missing := &NotFoundError{Name: name}
+	for _, l := range list {
+		if l.Name == name || name == "" && len(list) == 1 {
+			return l, nil
+		}
+		missing.Running = append(missing.Running, l.Name)
+	}
+	return Listener{}, missing
 }
 
 // Running lists the listeners that run and take callbacks, by name.

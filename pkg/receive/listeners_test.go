@@ -106,3 +106,44 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"blue", "red"} {
+		r := register1(t, dir, name)
+		defer r.Close()
+		if err := r.Publish("https://"+name+".example.com", since); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l, err := Find(dir, "red"); err != nil || l.URL != "https://red.example.com" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	for _, name := range []string{"", "green"} {
+		_, err := Find(dir, name)
+		missing, _ := errors.AsType[*NotFoundError](err)
+		if diff := cmp.Diff(&NotFoundError{name, []string{"blue", "red"}}, missing); diff != "" {
+			t.Errorf("%q: %v %s", name, err, diff)
+		}
+	}
+}
+
+func TestReserve(t *testing.T) {
+	dir := t.TempDir()
+	runs := register1(t, dir, "runs")
+	defer runs.Close()
+	if _, ok, err := Reserve(dir, "runs"); ok || err != nil {
+		t.Errorf("one that runs: %v, %v", ok, err)
+	}
+	release, ok, err := Reserve(dir, "ended")
+	if !ok || err != nil {
+		t.Fatalf("one that does not run: %v, %v", ok, err)
+	}
+	if _, err := Register(dir, "ended"); err == nil {
+		t.Error("it was started meanwhile")
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	register1(t, dir, "ended").Close()
+}
