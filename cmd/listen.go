@@ -70,19 +70,7 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 
   # a command for each that is a success
   narada listen --filter '.status == "success"' -- ./import.sh`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			dash := cmd.ArgsLenAtDash()
-			switch {
-			case dash == 0 && len(args) == 0:
-				return usageError("", "there is no command after --")
-			case dash == 0:
-				o.command = args
-				return nil
-			case len(args) > 0 && dash < 0:
-				return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
-			}
-			return noArgs(cmd, args)
-		},
+		Args: o.takeCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := inv.load(cmd); err != nil {
 				return err
@@ -106,6 +94,21 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	o.catch.add(cmd)
 	o.out.add(cmd)
 	return cmd
+}
+
+// takeCommand takes the command after --.
+func (o *listenOptions) takeCommand(cmd *cobra.Command, args []string) error {
+	dash := cmd.ArgsLenAtDash()
+	switch {
+	case dash == 0 && len(args) == 0:
+		return usageError("", "there is no command after --")
+	case dash == 0:
+		o.command = args
+		return nil
+	case len(args) > 0 && dash < 0:
+		return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+	}
+	return noArgs(cmd, args)
 }
 
 func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err error) {
