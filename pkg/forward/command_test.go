@@ -102,3 +102,25 @@ func TestEnvironmentWithoutSecrets(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// hurried is a Command with a short grace period.
+type hurried struct{ *Command }
+
+func (hurried) GracePeriod() time.Duration { return time.Millisecond }
+
+// A command that does not come to its end is ended after the grace period, and run again
+// by the next listener.
+func TestCommandThatHangsAtTheEnd(t *testing.T) {
+	m, e, began := &memoryStore{}, &events{}, make(chan struct{})
+	m.add("me", "-- x", "a", "b")
+	c := newCommand(t, "hang", writerFunc(func(p []byte) (int, error) { close(began); return len(p), nil }), io.Discard)
+	f := start(t, Options{Store: m, Listener: "me", Targets: []Target{hurried{c}}, Report: e.report})
+	<-began
+	if notForwarded, waiting := f.Close(t.Context(), false); notForwarded != 0 || waiting != 2 {
+		t.Errorf("%d were not forwarded, %d wait", notForwarded, waiting)
+	}
+	want := []string{"forward.Waiting{-- x 2}", "forward.Finishing{-- x}", "forward.Remaining{-- x 2}"}
+	if diff := cmp.Diff(want, e.list); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +92,27 @@ func TestEndpointThatIsDown(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEndpointThatIsDownAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &events{}
+		to := newEndpoint(&answers{list: []int{503, 503, 200, 503, 200}}, e)
+		for range 2 {
+			if _, err := to.Forward(t.Context(), nil, aCallback); err != nil {
+				t.Error(err)
+			}
+		}
+		var kinds []string
+		for _, event := range e.list {
+			kind, _, _ := strings.Cut(event, "{")
+			kinds = append(kinds, kind)
+		}
+		once := []string{"forward.TargetDown", "forward.TargetUp", "forward.Forwarded"}
+		if diff := cmp.Diff(slices.Concat(once, once), kinds); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestEndpointStopsBetweenAttempts(t *testing.T) {
