@@ -115,8 +115,16 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 
 // openEndpoint opens the endpoint within limit.
 func (inv *invocation) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
-	defer inv.talk.Wait("opening", "opening the callback endpoint")()
-	return receive.OpenTunnel(ctx, t, limit, receiveEvents(inv, false))
+	const what = "opening the callback endpoint"
+	start := time.Now()
+	inv.talk.Detail("opening", what)
+	opened := inv.talk.Wait("opening", what)
+	e, err := receive.OpenTunnel(ctx, t, limit)
+	opened()
+	if err == nil {
+		inv.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
+	}
+	return e, err
 }
 
 // closeInbox closes the server and its endpoint.

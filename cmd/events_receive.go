@@ -3,10 +3,10 @@ package cmd
 import (
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -15,10 +15,6 @@ import (
 func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 	return func(event receive.Event) {
 		switch e := event.(type) {
-		case receive.Opening:
-			inv.talk.Detail("opening", "opening the callback endpoint")
-		case receive.Opened:
-			inv.talk.Detail("endpoint", "callbacks come in at "+e.URL.String()+" (opened in "+e.Took.Round(time.Millisecond).String()+")")
 		case receive.CloseFailed:
 			inv.talk.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
 		case receive.NotReady:
@@ -32,10 +28,12 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 			}
 			inv.talk.Info("ready", "listening on "+e.URL, slog.Any("url", e.URL))
 			sayTicket(inv, show, e.Ticket)
-		case receive.TunnelLost:
+		case receive.TunnelChanged:
+			if e.Kind == tunnel.Back {
+				inv.talk.Info("tunnel-back", "the tunnel is back")
+				return
+			}
 			inv.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
-		case receive.TunnelBack:
-			inv.talk.Info("tunnel-back", "the tunnel is back")
 		case receive.NotPrinted:
 			inv.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
 		default:
@@ -52,12 +50,15 @@ func callbackEvent(inv *invocation, event receive.Event) {
 	case receive.NotStored:
 		inv.talk.Warn("not-stored", "a callback was not acknowledged: "+e.Err.Error())
 	case receive.FilteredOut:
-		inv.talk.Detail("filter", term.OneLine(e.RequestID)+" is kept, and not what --filter asks for")
-	case receive.FilterFailed:
+		if e.Err == nil {
+			inv.talk.Detail("filter", term.OneLine(e.RequestID)+" is kept, and not what --filter asks for")
+			return
+		}
 		inv.talk.Warn("filter", term.OneLine(e.RequestID)+" is kept, and neither printed nor passed on: "+e.Err.Error(), slog.Any("requestId", e.RequestID))
-	case receive.Further:
-		inv.talk.Info("further", term.OneLine(e.RequestID)+": a further callback, with another body than the one before", slog.Any("requestId", e.RequestID))
 	case receive.Accepted:
+		if e.Further {
+			inv.talk.Info("further", term.OneLine(e.RequestID)+": a further callback, with another body than the one before", slog.Any("requestId", e.RequestID))
+		}
 		inv.talk.Detail("callback", "a callback for "+term.OneLine(e.RequestID)+" was accepted")
 	}
 }

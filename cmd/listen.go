@@ -219,14 +219,11 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 
 // beginError words why a listener cannot begin.
 func beginError(err error) error {
-	_, taken := errors.AsType[*receive.TakenError](err)
-	_, wrong := errors.AsType[*receive.NameError](err)
-	_, file := errors.AsType[*receive.ReadyFileError](err)
-	switch {
-	case taken || wrong:
-		return usageError("", "--name: %v", err)
-	case file:
-		return usageError("", "--ready-file: %v", err)
+	if name, ok := errors.AsType[*receive.NameError](err); ok {
+		return usageError("", "--name: %v", name)
+	}
+	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
+		return usageError("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
 		next: "NARADA_STATE_DIR, or narada config set state-dir, names a folder that can be written", err: err}
@@ -288,7 +285,7 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	}
 	c := &forward.Command{
 		Words: o.command, Line: strings.Join(quoted, " "), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
-		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden), Report: forwardEvents(inv),
+		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
 	}
 	if err := c.Find(); err != nil {
 		return nil, usageError("", "%s: %v", o.command[0], err)

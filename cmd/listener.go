@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
@@ -32,21 +31,24 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 	if err != nil {
 		return receive.Listener{}, err
 	}
-	l, err := receive.Find(dir, name)
-	missing, ok := errors.AsType[*receive.NotFoundError](err)
+	running, err := receive.Running(dir)
+	if err != nil {
+		return receive.Listener{}, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	var names []string
+	for _, l := range running {
+		if l.Name == name || name == "" && len(running) == 1 {
+			return l, nil
+		}
+		names = append(names, l.Name)
+	}
 	switch {
-	case err == nil:
-		return l, nil
-	case !ok:
-		return l, &exitError{code: codeUnexpected, text: err.Error(), err: err}
-	case len(missing.Running) == 0:
-		return l, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
+	case len(names) == 0:
+		return receive.Listener{}, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
+	case name == "":
+		return receive.Listener{}, usageError(flag+" listener:"+names[0], "%s: several listeners run: %s", flag, strings.Join(names, ", "))
 	}
-	names := strings.Join(missing.Running, ", ")
-	if name == "" {
-		return l, usageError(flag+" listener:"+missing.Running[0], "%s: several listeners run: %s", flag, names)
-	}
-	return l, usageError("those that do: "+names, "%s: no listener called %q takes callbacks", flag, name)
+	return receive.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
 }
 
 // newTicket makes a ticket: random, where the flags do not ask for something, since an

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os/exec"
 	"slices"
 	"strings"
@@ -30,7 +31,6 @@ type Command struct {
 	Dir            string
 	Environ        []string // as WithoutSecrets returns it
 	Stdout, Stderr io.Writer
-	Report         func(Event)
 }
 
 // Find returns an error if there is no such command.
@@ -52,8 +52,8 @@ func (c *Command) Concurrency() int { return 1 }
 func (c *Command) GracePeriod() time.Duration { return closeLimit }
 
 // Forward implements Target.
-func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, cb Callback) (Result, error) {
-	r, _, err := narada.ParseCallback(cb.Body)
+func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Header, body []byte) (Result, error) {
+	r, _, err := narada.ParseCallback(body)
 	if err != nil {
 		return Result{}, err
 	}
@@ -70,7 +70,6 @@ func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, cb Callback
 	}
 	switch {
 	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // it has ended well, and somebody has its streams
-		c.Report(CommandSucceeded{r.RequestID, c.Words[0]})
 		return Result{Attempts: 1}, nil
 	case ctx.Err() != nil || isClosed(stop): // it may have been ended with us, before its time
 		return Result{}, deliver.ErrStopped

@@ -45,7 +45,7 @@ func newCommand(t *testing.T, what string, stdout, stderr io.Writer) *Command {
 	t.Helper()
 	environ := []string{asCommand + "=" + what, "KEPT=yes", "SECRET=a-s3cret-b"}
 	c := &Command{
-		Words: []string{os.Args[0], "an arg"}, Line: "x", Dir: t.TempDir(), Stdout: stdout, Stderr: stderr, Report: func(Event) {},
+		Words: []string{os.Args[0], "an arg"}, Line: "x", Dir: t.TempDir(), Stdout: stdout, Stderr: stderr,
 		Environ: WithoutSecrets(environ, nil, []secret.String{secret.New("s3cret"), secret.New("")}),
 	}
 	if err := c.Find(); err != nil {
@@ -54,11 +54,11 @@ func newCommand(t *testing.T, what string, stdout, stderr io.Writer) *Command {
 	return c
 }
 
-var toCommand = Callback{RequestID: "req_1", Body: []byte(`{"requestId": "req_1", "secret":"s3cret", "status":"error","n":1.50}`)}
+var toCommand = []byte(`{"requestId": "req_1", "secret":"s3cret", "status":"error","n":1.50}`)
 
 func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), nil, toCommand)
+	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), nil, nil, toCommand)
 	if diff := cmp.Diff(Result{Attempts: 1}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -69,12 +69,12 @@ func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 }
 
 func TestCommandThatFails(t *testing.T) {
-	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, toCommand)
+	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, nil, toCommand)
 	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7"}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 	// It may have been interrupted with us: it is run again another time.
-	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), closedChannel(), toCommand); !errors.Is(err, deliver.ErrStopped) {
+	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), closedChannel(), nil, toCommand); !errors.Is(err, deliver.ErrStopped) {
 		t.Errorf("once nothing more is begun: %v", err)
 	}
 	if err := (&Command{Words: []string{"no-such-command-anywhere"}}).Find(); err == nil || strings.Contains(err.Error(), "anywhere") {
@@ -86,7 +86,7 @@ func TestCommandThatHangsIsEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, nil, toCommand); !errors.Is(err, deliver.ErrStopped) {
+	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, nil, nil, toCommand); !errors.Is(err, deliver.ErrStopped) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestCommandThatHangsAtTheEnd(t *testing.T) {
 	if notForwarded, waiting := f.Close(t.Context(), false); notForwarded != 0 || waiting != 2 {
 		t.Errorf("%d were not forwarded, %d wait", notForwarded, waiting)
 	}
-	want := []string{"forward.Waiting{-- x 2}", "forward.Finishing{-- x}", "forward.Remaining{-- x 2}"}
+	want := []string{"forward.Waiting{-- x 2}", "forward.Finishing{-- x}", "forward.Remaining{-- x 2 <nil>}"}
 	if diff := cmp.Diff(want, e.list); diff != "" {
 		t.Error(diff)
 	}

@@ -43,8 +43,8 @@ func (e *Endpoint) Concurrency() int { return endpointConcurrency }
 func (e *Endpoint) GracePeriod() time.Duration { return e.Sender.Timeout + closeLimit }
 
 // Forward implements Target.
-func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, c Callback) (Result, error) {
-	header := deliver.EndToEnd(c.Header)
+func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error) {
+	header = deliver.EndToEnd(header)
 	maps.Copy(header, e.Header)
 	sender := e.Sender
 	sender.Stop = stop
@@ -53,17 +53,15 @@ func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, c Callback
 			e.Report(event)
 		}
 	}
-	attempts, failure := sender.Send(ctx, deliver.Callback{URL: e.URL, Header: header, Body: c.Body})
+	attempts, failure := sender.Send(ctx, deliver.Callback{URL: e.URL, Header: header, Body: body})
 	if errors.Is(failure, deliver.ErrStopped) || failure != nil && ctx.Err() != nil {
 		return Result{}, deliver.ErrStopped
 	}
 	last := attempts[len(attempts)-1]
-	r := Result{Attempts: len(attempts), StatusCode: last.StatusCode}
+	r := Result{Attempts: len(attempts), StatusCode: last.StatusCode, Took: last.Duration}
 	if failure != nil {
 		r.Failure = e.Explain(last)
-		return r, nil
 	}
-	e.Report(Forwarded{c.RequestID, e.URL, last.StatusCode, last.Duration})
 	return r, nil
 }
 

@@ -1,10 +1,6 @@
 package forward
 
-import (
-	"time"
-
-	"github.com/narada-cli/narada/pkg/deliver"
-)
+import "github.com/narada-cli/narada/pkg/deliver"
 
 // Event is what happens while callbacks are forwarded.
 type Event interface{ event() }
@@ -16,14 +12,11 @@ type (
 		Target string
 		Count  int
 	}
-	// Forwarded says that an endpoint took a callback.
+	// Forwarded says that the target took a callback.
 	Forwarded struct {
 		RequestID, Target string
-		StatusCode        int
-		Duration          time.Duration // of the last attempt
+		Result            Result
 	}
-	// CommandSucceeded says that a command has ended with success.
-	CommandSucceeded struct{ RequestID, Command string }
 	// NotForwarded says that the target did not take a callback, and is not asked again.
 	NotForwarded struct{ RequestID, Target, Failure string }
 	// TargetDown says that an endpoint does not take callbacks, and is tried again.
@@ -39,17 +32,14 @@ type (
 	Remaining struct {
 		Target string
 		Count  int
+		Err    error // how many is not known
 	}
-	// StoreFailed says that the store could not be asked how many those are.
-	StoreFailed struct{ Err error }
 )
 
-func (Waiting) event()          {}
-func (Forwarded) event()        {}
-func (CommandSucceeded) event() {}
-func (NotForwarded) event()     {}
-func (TargetDown) event()       {}
-func (TargetUp) event()         {}
-func (Finishing) event()        {}
-func (Remaining) event()        {}
-func (StoreFailed) event()      {}
+func (Waiting) event()      {}
+func (Forwarded) event()    {}
+func (NotForwarded) event() {}
+func (TargetDown) event()   {}
+func (TargetUp) event()     {}
+func (Finishing) event()    {}
+func (Remaining) event()    {}

@@ -25,18 +25,12 @@ const closeLimit = 5 * time.Second
 // quietLimit is how long the end waits without an event that says so.
 const quietLimit = 500 * time.Millisecond
 
-// Callback is a callback as it came.
-type Callback struct {
-	RequestID string
-	Header    http.Header
-	Body      []byte
-}
-
 // Result is how the forwarding of a callback has ended.
 type Result struct {
 	Attempts   int
-	StatusCode int    // of the last answer; 0: there was none
-	Failure    string // why the target did not take it; "": it did
+	StatusCode int           // of the last answer; 0: there was none
+	Took       time.Duration // the last attempt
+	Failure    string        // why the target did not take it; "": it did
 }
 
 // Target is what callbacks are forwarded to.
@@ -47,10 +41,10 @@ type Target interface {
 	Concurrency() int
 	// GracePeriod is how long, at the end, it may take for what it has under way.
 	GracePeriod() time.Duration
-	// Forward returns how the forwarding has ended. Once stop is closed nothing more is
-	// begun, and the end of ctx ends what is under way. deliver.ErrStopped says that the
-	// callback still waits; another error ends the forwarding to the target.
-	Forward(ctx context.Context, stop <-chan struct{}, c Callback) (Result, error)
+	// Forward forwards a callback as it came. Once stop is closed nothing more is begun,
+	// and the end of ctx ends what is under way. deliver.ErrStopped says that the callback
+	// still waits; another error ends the forwarding to the target.
+	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error)
 }
 
 // Store keeps the callbacks that wait.
@@ -209,15 +203,17 @@ func (q *queue) forward(f store.Forward) error {
 	if err != nil || !ok { // it has been pruned
 		return err
 	}
-	r, err := q.target.Forward(q.running, q.starting.Done(), Callback{f.RequestID, header, body})
+	r, err := q.target.Forward(q.running, q.starting.Done(), header, body)
 	if err != nil {
 		return err
 	}
 	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()
-	if r.Failure != "" {
+	if r.Failure == "" {
+		q.Report(Forwarded{f.RequestID, f.Target, r})
+	} else {
 		f.State = store.ForwardFailed
 		q.failed.Add(1)
-		q.Report(NotForwarded{f.RequestID, f.Target, f.Failure})
+		q.Report(NotForwarded{f.RequestID, f.Target, r.Failure})
 	}
 	return q.Store.ForwardEnded(ctx, f)
 }
@@ -236,11 +232,8 @@ func (q *queue) close(ctx context.Context, finish bool) (waiting int) {
 	q.kill()
 	<-q.ended
 	waiting, err := q.count(context.Background())
-	if err != nil {
-		q.Report(StoreFailed{err})
-	}
-	if waiting > 0 {
-		q.Report(Remaining{q.target.Name(), waiting})
+	if waiting > 0 || err != nil {
+		q.Report(Remaining{q.target.Name(), waiting, err})
 	}
 	return waiting
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -122,7 +123,7 @@ func (s *slowTarget) Name() string               { return "target" }
 func (s *slowTarget) Concurrency() int           { return 2 }
 func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
 
-func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, c Callback) (Result, error) {
+func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte) (Result, error) {
 	timer := time.NewTimer(s.takes)
 	defer timer.Stop()
 	select {
@@ -132,8 +133,12 @@ func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, c Callback)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = append(s.taken, c.RequestID+" "+c.Header.Get("X-Seq"))
-	return Result{Attempts: 1, Failure: s.failure[c.RequestID]}, nil
+	r, _, err := narada.ParseCallback(body)
+	if err != nil {
+		return Result{}, err
+	}
+	s.taken = append(s.taken, r.RequestID+" "+header.Get("X-Seq"))
+	return Result{Attempts: 1, Failure: s.failure[r.RequestID]}, nil
 }
 
 // events collects what is reported.
@@ -181,7 +186,9 @@ func TestFinishForwardsEverythingInOrder(t *testing.T) {
 		if diff := cmp.Diff(want, m.states()); diff != "" {
 			t.Error(diff)
 		}
-		reported := []string{"forward.Waiting{target 2}", "forward.NotForwarded{b target no}", "forward.Remaining{target 1}"}
+		reported := []string{"forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}",
+			"forward.NotForwarded{b target no}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
+		slices.Sort(e.list)
 		if diff := cmp.Diff(reported, e.list); diff != "" {
 			t.Error(diff)
 		}
@@ -232,9 +239,9 @@ func TestGracePeriod(t *testing.T) {
 		waiting      int
 		want         []string
 	}{
-		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, nil},
-		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}"}},
-		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1}"}},
+		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s }}"}},
+		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s }}"}},
+		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1 <nil>}"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,17 +18,10 @@ const (
 )
 
 // OpenTunnel opens an endpoint within limit. The error is that of tunnel.Open.
-func OpenTunnel(ctx context.Context, c tunnel.Config, limit time.Duration, report func(Event)) (*tunnel.Endpoint, error) {
+func OpenTunnel(ctx context.Context, c tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	start := time.Now()
-	report(Opening{})
-	e, err := tunnel.Open(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	report(Opened{e.URL(), time.Since(start)})
-	return e, nil
+	return tunnel.Open(ctx, c)
 }
 
 // Follow calls f for every event of an endpoint until ctx ends or there will be no more.

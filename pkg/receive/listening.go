@@ -92,7 +92,7 @@ func (e *StoppedError) Error() string { return fmt.Sprintf("the tunnel was stopp
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 // NewListening registers the listener and removes a stale ready file. The error may be
-// a *TakenError, a *NameError or a *ReadyFileError.
+// a *NameError or a *ReadyFileError.
 func NewListening(o ListeningOptions) (*Listening, error) {
 	registration, err := Register(o.Dir, o.Name)
 	if err != nil {
@@ -207,13 +207,11 @@ func (l *Listening) wants(r *narada.Result) bool {
 		return true
 	}
 	yes, err := l.o.Wanted(r)
-	switch {
-	case err != nil:
-		l.o.Report(FilterFailed{r.RequestID, err})
-	case !yes:
-		l.o.Report(FilteredOut{r.RequestID})
+	if yes && err == nil {
+		return true
 	}
-	return yes && err == nil
+	l.o.Report(FilteredOut{r.RequestID, err})
+	return false
 }
 
 func (l *Listening) notStored(err error) error {
@@ -229,10 +227,6 @@ func (l *Listening) print(e store.Entry) {
 	if l.machine.now().failure != nil {
 		return
 	}
-	id := e.Result.RequestID
-	if e.Further {
-		l.o.Report(Further{id})
-	}
 	if l.o.Print != nil {
 		if err := l.o.Print(e.Result); err != nil {
 			l.fail(err)
@@ -240,7 +234,7 @@ func (l *Listening) print(e store.Entry) {
 		}
 	}
 	if l.machine.apply(done, nil) {
-		l.o.Report(Accepted{id})
+		l.o.Report(Accepted{e.Result.RequestID, e.Further})
 	}
 }
 
@@ -274,12 +268,9 @@ func (l *Listening) announce(ctx context.Context, in *Server) {
 // follow reports what happens to the address, and ends the command when it is gone for
 // good.
 func (l *Listening) follow(e tunnel.Event) {
-	switch e.Kind {
-	case tunnel.Lost:
-		l.o.Report(TunnelLost{})
-	case tunnel.Back:
-		l.o.Report(TunnelBack{})
-	case tunnel.Stopped:
+	if e.Kind == tunnel.Stopped {
 		l.fail(&StoppedError{e.Err})
+		return
 	}
+	l.o.Report(TunnelChanged{e.Kind})
 }

@@ -206,7 +206,7 @@ func TestCountIsOfNewCallbacksThatAreWanted(t *testing.T) {
 			t.Error(diff)
 		}
 		c.end(Summary{Reason: ErrCounted, Done: 2, NotForwarded: 2}, nil, "a", "further")
-		want := []string{"Ready", "Accepted", "Refused", "FilteredOut", "NotStored", "Refused", "Further", "Accepted"}
+		want := []string{"Ready", "Accepted", "Refused", "FilteredOut", "NotStored", "Refused", "Accepted"}
 		if diff := cmp.Diff(want, c.eventKinds()); diff != "" {
 			t.Error(diff)
 		}
@@ -254,7 +254,7 @@ func TestAFilterThatFailsKeepsTheCallback(t *testing.T) {
 		}
 		c.interrupt(errInterrupted)
 		c.end(Summary{Reason: errInterrupted, Waiting: 1}, nil)
-		if diff := cmp.Diff([]string{"Ready", "FilterFailed"}, c.eventKinds()); diff != "" || len(c.kept.bodies) != 1 {
+		if diff := cmp.Diff([]string{"Ready", "FilteredOut"}, c.eventKinds()); diff != "" || len(c.kept.bodies) != 1 {
 			t.Errorf("%d are kept, %s", len(c.kept.bodies), diff)
 		}
 	})
@@ -314,7 +314,7 @@ func TestTunnelEvents(t *testing.T) {
 			t.Errorf("got %v", c.err)
 		}
 		c.end(Summary{Reason: c.err, Waiting: 1}, gone)
-		if diff := cmp.Diff([]string{"Ready", "TunnelLost", "TunnelBack"}, c.eventKinds()); diff != "" {
+		if diff := cmp.Diff([]string{"Ready", "TunnelChanged", "TunnelChanged"}, c.eventKinds()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -384,8 +384,8 @@ func TestReadyFile(t *testing.T) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("before the address answers: %v", err)
 		}
-		if l, err := Find(c.o.Dir, "blue"); err == nil {
-			t.Errorf("before the address answers there is %v", l)
+		if names := running(t, c.o.Dir); names != nil {
+			t.Errorf("before the address answers there is %v", names)
 		}
 		close(answers)
 		time.Sleep(time.Minute)
@@ -395,8 +395,8 @@ func TestReadyFile(t *testing.T) {
 		if diff := cmp.Diff(want, string(content)); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
-		if l, err := Find(c.o.Dir, ""); err != nil || l.URL != "https://hook.example/base" || l.Name != c.Name() {
-			t.Errorf("%v, %+v", err, l)
+		if diff := cmp.Diff([]string{"blue https://hook.example/base"}, running(t, c.o.Dir)); diff != "" {
+			t.Error(diff)
 		}
 		c.interrupt(errInterrupted)
 		c.end(Summary{Reason: errInterrupted, Waiting: 1}, nil)

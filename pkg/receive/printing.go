@@ -19,10 +19,10 @@ const (
 // printing prints callbacks in the order in which they were added.
 type printing struct {
 	print   func(store.Entry)
-	entries chan store.Entry
-	max     int64 // bytes that wait
-	bytes   *semaphore.Weighted
-	last    chan struct{} // closed: no other is added
+	max     int64               // bytes
+	room    *semaphore.Weighted // for bytes: each callback takes some of it
+	entries chan store.Entry    // has room for as many as that has
+	last    chan struct{}       // closed: no other is added
 	ended   chan struct{}
 
 	wanted  context.Context // until nothing is printed any more
@@ -31,7 +31,7 @@ type printing struct {
 
 func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *printing {
 	p := &printing{
-		print: print, entries: make(chan store.Entry, maxEntries), max: maxBytes, bytes: semaphore.NewWeighted(maxBytes),
+		print: print, max: maxBytes, room: semaphore.NewWeighted(maxBytes), entries: make(chan store.Entry, maxEntries),
 		last: make(chan struct{}), ended: make(chan struct{}),
 	}
 	p.wanted, p.abandon = context.WithCancel(context.Background())
@@ -40,17 +40,16 @@ func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *print
 
 // add has the callback printed. It blocks while too many wait.
 func (p *printing) add(e store.Entry) {
-	if p.bytes.Acquire(p.wanted, p.size(e)) != nil {
-		return
-	}
-	select {
-	case p.entries <- e:
-	case <-p.wanted.Done():
+	if p.room.Acquire(p.wanted, p.size(e)) == nil {
+		p.entries <- e
 	}
 }
 
-// size is what the callback is counted as: one alone always has room.
-func (p *printing) size(e store.Entry) int64 { return min(int64(len(e.Result.Raw())), p.max) }
+// size is what the callback is counted as: a small one as its part of the number, a
+// huge one as all that there is, so that it fits.
+func (p *printing) size(e store.Entry) int64 {
+	return min(max(int64(len(e.Result.Raw())), p.max/int64(cap(p.entries))), p.max)
+}
 
 func (p *printing) run() {
 	defer close(p.ended)
@@ -68,7 +67,7 @@ func (p *printing) run() {
 }
 
 func (p *printing) printOne(e store.Entry) {
-	defer p.bytes.Release(p.size(e))
+	defer p.room.Release(p.size(e))
 	if p.wanted.Err() == nil {
 		p.print(e)
 	}

@@ -3,7 +3,7 @@
 // Server stands between a public address (package tunnel) and the handler that checks
 // callbacks (package webhook): it issues the tickets they must show, keeps slow and
 // hostile clients within limits, and closes in an order in which nobody is cut off.
-// Listening is a whole listen command on top of it, and Registration and Find are how
+// Listening is a whole listen command on top of it, and Registration and Running are how
 // other commands on this machine find one that runs.
 //
 // The package is private to narada.
