@@ -91,7 +91,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
 		API:       &wire{next: inv.transport(), talk: inv.talk},
-		Endpoint:  func() (tunnel.Config, bool, error) { return inv.endpointConfig(&o.catch, true) },
+		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
 		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: shellQuote,
 		Explain: func(err error) (text, advice string) {
 			return explain(err), cmp.Or(hintOf(err), "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues")

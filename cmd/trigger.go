@@ -138,7 +138,7 @@ func (o *triggerOptions) check(toListener bool) error {
 
 // toListener finds the listener, and opens the ledger in which that finds the tickets.
 func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (*sqlite.Store, error) {
-	listener, err := inv.findListener("--to", name)
+	listener, err := findListener(inv, "--to", name)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,6 @@ type Ledger interface {
 const (
 	callLimit   = 10 * time.Second
 	openLimit   = 15 * time.Second
-	closeLimit  = 5 * time.Second
 	ledgerLimit = 10 * time.Second
 )
 
@@ -80,14 +79,14 @@ type Doctor struct {
 	Options
 	current atomic.Pointer[string] // name of the check under way
 
-	client     *narada.Client              // of the API
-	noClient   error                       // why there is none: the address is not one
-	serverTime time.Time                   // by the API's clock; zero: it has not told
-	localTime  time.Time                   // when that was, by ours
-	catching   tunnel.Config               // how an address is opened
-	canOpen    bool                        // there is a way to
-	endpoint   *tunnel.Endpoint            // nil: none is open
-	close      func(context.Context) error // closes it, and what serves there
+	client     *narada.Client   // of the API
+	noClient   error            // why there is none: the address is not one
+	serverTime time.Time        // by the API's clock; zero: it has not told
+	localTime  time.Time        // when that was, by ours
+	catching   tunnel.Config    // how an address is opened
+	canOpen    bool             // there is a way to
+	endpoint   *tunnel.Endpoint // nil: none is open
+	close      func() error     // closes it, and what serves there
 }
 
 // New returns a run of the checks.
@@ -123,7 +122,7 @@ var checks = [...]struct {
 // called once.
 func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	return func(yield func(contract.Finding) bool) {
-		defer d.closeEndpoint(ctx)
+		defer d.closeEndpoint()
 		for _, c := range checks {
 			d.current.Store(&c.name)
 			start := time.Now()
@@ -133,7 +132,7 @@ func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 				return
 			}
 		}
-		d.closeEndpoint(ctx)
+		d.closeEndpoint()
 		if d.Check == nil {
 			return
 		}

@@ -58,18 +58,20 @@ func (d *Doctor) publicEndpoint(ctx context.Context) contract.Finding {
 	if err != nil {
 		return d.failedWith(err)
 	}
-	d.endpoint, d.close = e, e.Close
+	d.endpoint, d.close = e, func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receive.CloseLimit)
+		defer cancel()
+		return e.Close(ctx)
+	}
 	return contract.Passed(e.URL().String())
 }
 
 // closeEndpoint gives the public address back, once.
-func (d *Doctor) closeEndpoint(ctx context.Context) {
+func (d *Doctor) closeEndpoint() {
 	if d.endpoint == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-	defer cancel()
-	_ = d.close(ctx) // it is closed all the same
+	_ = d.close() // it is closed all the same
 	d.endpoint = nil
 }
 

@@ -151,7 +151,7 @@ func TestCallback(t *testing.T) {
 			if f := d.publicEndpoint(t.Context()); f.Verdict != contract.Pass {
 				t.Fatalf("%+v", f)
 			}
-			defer d.closeEndpoint(t.Context())
+			defer d.closeEndpoint()
 			got := d.callback(ctx)
 			got.Detail = strings.ReplaceAll(got.Detail, d.endpoint.URL().String(), "URL")
 			judge(t, got, test.want)

@@ -14,11 +14,11 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -135,7 +135,7 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
 		for f, err := range o.failed(ctx) {
-			s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && !isURL(f.Target)}
+			s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
 			if err == nil && !s.Skipped {
 				s.Attempt, err = o.forward(ctx, f.Forward, f.body)
 			}
@@ -179,12 +179,6 @@ func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 			}
 		}
 	}
-}
-
-// isURL tells an endpoint from a command, which is kept as a line that no URL looks like.
-func isURL(target string) bool {
-	u, err := url.Parse(target)
-	return err == nil && u.Host != ""
 }
 
 // send makes one attempt. The error is ctx's when it has ended before there was an
