@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// The limits of documents. Comparing numbers takes memory that grows with their
+// exponents. The library recurses, takes time that grows with the square of the
+// number of subschemas, and keeps a JSON pointer for each.
+const (
+	maxNumber   = 10_000 // characters of one number
+	maxExponent = 1000
+	maxDepth    = 1000     // nested arrays and objects
+	maxNodes    = 20_000   // objects and booleans of a schema
+	maxPointers = 16 << 20 // bytes of the pointers to them
+	maxLevels   = 500_000  // nested calls: see Validate
+)
+
+// size is what a document costs.
+type size struct {
+	depth    int // of nested values
+	nodes    int // objects and booleans, each of which may be a schema
+	pointers int // bytes of the pointers to these
+	schema   bool
+}
+
+// decode reads one JSON value with its numbers as they are written.
+func decode(doc []byte, schema bool) (value any, s size, err error) {
+	s.schema = schema
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	if err := dec.Decode(&value); err != nil {
+		return nil, s, fmt.Errorf("not valid JSON: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, s, errors.New("not valid JSON: there is something after the value")
+	}
+	return value, s, s.measure(value, 0, 0)
+}
+
+// measure adds a value at a depth, with a pointer of so many bytes. It refuses
+// numbers that would take too much memory to compare: 1e999999999 is eleven
+// characters, and a gigabit when written out.
+func (s *size) measure(value any, depth, pointer int) error {
+	if depth > maxDepth {
+		return errors.New("nested too deeply")
+	}
+	s.depth = max(s.depth, depth)
+	switch v := value.(type) {
+	case bool:
+		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
+	case json.Number:
+		_, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
+		n, err := strconv.Atoi(exponent)
+		if len(v) > maxNumber || exponent != "" && (err != nil || n > maxExponent || n < -maxExponent) {
+			return fmt.Errorf("out of range: a number begins with %.20s", v)
+		}
+	case []any:
+		for i, item := range v {
+			if err := s.measure(item, depth+1, pointer+1+len(strconv.Itoa(i))); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
+		for name, member := range v {
+			if err := s.measure(member, depth+1, pointer+1+len(name)); err != nil {
+				return err
+			}
+			if s.schema {
+				v[name] = capCount(name, member)
+			}
+		}
+	}
+	return nil
+}
+
+// capCount is for counts that do not fit an int, of which the library would take
+// the low bits. No value has more than a billion of anything.
+func capCount(keyword string, value any) any {
+	number, ok := value.(json.Number)
+	if ok && (strings.HasPrefix(keyword, "min") || strings.HasPrefix(keyword, "max")) && !strings.HasSuffix(keyword, "imum") {
+		if r, ok := new(big.Rat).SetString(string(number)); ok && r.Cmp(big.NewRat(1e9, 1)) > 0 {
+			return json.Number("1e9")
+		}
+	}
+	return value
+}
+
+// firstSeen says in which order the texts and names of a valid JSON text first
+// stand there.
+func firstSeen(doc []byte) map[string]int {
+	order := make(map[string]int)
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.UseNumber()
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return order
+		}
+		if name, ok := token.(string); ok && order[name] == 0 {
+			order[name] = len(order) + 1
+		}
+	}
+}
+
+// pointer is the JSON pointer of a way.
+func pointer(path []string) string {
+	var b strings.Builder
+	for _, name := range path {
+		b.WriteString("/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1"))
+	}
+	return b.String()
+}
