@@ -137,5 +137,5 @@ func (o *runOptions) runTask(ctx context.Context, s *session, p *printer, cloud 
 	if err != nil {
 		return s.unanswered(p, err, fate, s.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
 	}
-	return s.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return s.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
 }

@@ -96,9 +96,9 @@ func runStatus(ctx context.Context, s *session, o *statusOptions, ids []string) 
 	if err != nil {
 		return err
 	}
-	want := expectation{check: !o.noValidate}
-	if o.schema != "" {
-		if _, want.schema, err = task.LoadSchema(o.schema, &s.source); err != nil {
+	want := expectation{asked: o.schema != ""}
+	if want.asked {
+		if _, want.schema, err = task.LoadSchema(o.schema, !o.noValidate, &s.source); err != nil {
 			return err
 		}
 	}

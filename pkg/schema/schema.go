@@ -56,7 +56,7 @@ func Compile(doc []byte) (*Schema, error) {
 	}
 	s := &Schema{guard: &guard{}, document: value, size: size.nodes, order: firstSeen(doc)}
 	if s.root, err = s.compile(newCompiler(false)); err != nil {
-		return nil, errors.New("not a JSON Schema: " + oneLine(compileWords(err)))
+		return nil, errors.New("not a valid JSON Schema: " + oneLine(compileWords(err)))
 	}
 	return s, nil
 }

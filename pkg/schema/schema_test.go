@@ -47,7 +47,7 @@ func TestCompileSaysInOneLineWhatIsWrong(t *testing.T) {
 	tests := map[string]struct{ doc, want string }{
 		"not JSON":           {`{`, "not valid JSON"},
 		"two values":         {`{} {}`, "not valid JSON"},
-		"a number":           {`3`, "not a JSON Schema: at the top: must be of type"},
+		"a number":           {`3`, "not a valid JSON Schema: at the top: must be of type"},
 		"an unknown type":    {`{"properties":{"a":{"type":"text"}}}`, "at /properties/a/type"},
 		"a broken pattern":   {`{"pattern":"("}`, `/pattern`},
 		"look-behind":        {`{"pattern":"(?<=a"}`, `pattern`},
