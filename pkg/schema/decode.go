@@ -28,12 +28,10 @@ type size struct {
 	depth    int // of nested values
 	nodes    int // objects and booleans, each of which may be a schema
 	pointers int // bytes of the pointers to these
-	schema   bool
 }
 
 // decode reads one JSON value with its numbers as they are written.
-func decode(doc []byte, schema bool) (value any, s size, err error) {
-	s.schema = schema
+func decode(doc []byte) (value any, s size, err error) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.UseNumber()
 	if err := dec.Decode(&value); err != nil {
@@ -42,13 +40,11 @@ func decode(doc []byte, schema bool) (value any, s size, err error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, s, errors.New("not valid JSON: there is something after the value")
 	}
-	return value, s, s.measure(value, 0, 0)
+	return value, s, s.add(value, 0, 0)
 }
 
-// measure adds a value at a depth, with a pointer of so many bytes. It refuses
-// numbers that would take too much memory to compare: 1e999999999 is eleven
-// characters, and a gigabit when written out.
-func (s *size) measure(value any, depth, pointer int) error {
+// add adds a value at a depth, with a pointer of so many bytes.
+func (s *size) add(value any, depth, pointer int) (err error) {
 	if depth > maxDepth {
 		return errors.New("nested too deeply")
 	}
@@ -57,45 +53,56 @@ func (s *size) measure(value any, depth, pointer int) error {
 	case bool:
 		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
 	case json.Number:
-		_, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
-		n, err := strconv.Atoi(exponent)
-		if len(v) > maxNumber || exponent != "" && (err != nil || n > maxExponent || n < -maxExponent) {
-			return fmt.Errorf("out of range: a number begins with %.20s", v)
-		}
+		return checkNumber(string(v))
 	case []any:
-		for i, item := range v {
-			if err := s.measure(item, depth+1, pointer+1+len(strconv.Itoa(i))); err != nil {
-				return err
-			}
+		for i := 0; i < len(v) && err == nil; i++ {
+			err = s.add(v[i], depth+1, pointer+1+len(strconv.Itoa(i)))
 		}
 	case map[string]any:
 		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
 		for name, member := range v {
-			if err := s.measure(member, depth+1, pointer+1+len(name)); err != nil {
-				return err
-			}
-			if s.schema {
-				v[name] = capCount(name, member)
+			if err == nil {
+				err = s.add(member, depth+1, pointer+1+len(name))
 			}
 		}
+	}
+	return err
+}
+
+// checkNumber refuses what would take too much memory to compare: 1e999999999 is
+// eleven characters, and a gigabit when written out.
+func checkNumber(text string) error {
+	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	n, err := strconv.Atoi(exponent)
+	if len(text) > maxNumber || exponent != "" && (err != nil || n > maxExponent || n < -maxExponent) {
+		return fmt.Errorf("out of range: a number begins with %.20s", text)
 	}
 	return nil
 }
 
-// capCount is for counts that do not fit an int, of which the library would take
-// the low bits. No value has more than a billion of anything.
-func capCount(keyword string, value any) any {
-	number, ok := value.(json.Number)
-	if ok && (strings.HasPrefix(keyword, "min") || strings.HasPrefix(keyword, "max")) && !strings.HasSuffix(keyword, "imum") {
-		if r, ok := new(big.Rat).SetString(string(number)); ok && r.Cmp(big.NewRat(1e9, 1)) > 0 {
-			return json.Number("1e9")
+// capCounts lowers the counts of a schema that do not fit an int, of which the
+// library would take the low bits. No value has more than a billion of anything.
+func capCounts(value any) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			capCounts(item)
+		}
+	case map[string]any:
+		for name, member := range v {
+			capCounts(member)
+			number, ok := member.(json.Number)
+			if !ok || strings.HasSuffix(name, "imum") || !strings.HasPrefix(name, "min") && !strings.HasPrefix(name, "max") {
+				continue
+			}
+			if r, ok := new(big.Rat).SetString(string(number)); ok && r.Cmp(big.NewRat(1e9, 1)) > 0 {
+				v[name] = json.Number("1e9")
+			}
 		}
 	}
-	return value
 }
 
-// firstSeen says in which order the texts and names of a valid JSON text first
-// stand there.
+// firstSeen says in which order the names and texts of valid JSON first come.
 func firstSeen(doc []byte) map[string]int {
 	order := make(map[string]int)
 	dec := json.NewDecoder(bytes.NewReader(doc))
@@ -109,13 +116,4 @@ func firstSeen(doc []byte) map[string]int {
 			order[name] = len(order) + 1
 		}
 	}
-}
-
-// pointer is the JSON pointer of a way.
-func pointer(path []string) string {
-	var b strings.Builder
-	for _, name := range path {
-		b.WriteString("/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1"))
-	}
-	return b.String()
 }

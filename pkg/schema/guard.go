@@ -149,10 +149,10 @@ func (p *pattern) String() string { return p.re.String() }
 func (p *pattern) MatchString(s string) bool {
 	ok, err := p.re.MatchString(s)
 	if errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
-		panic(stop{fmt.Errorf("the pattern %s takes too much memory on %s", text(p.String()), text(s))})
+		panic(stop{fmt.Errorf("the pattern %s takes too much memory on %s", shown(p.String()), shown(s))})
 	}
 	if err != nil { // the only other error is that of the time limit
-		panic(stop{fmt.Errorf("the pattern %s takes longer than %v on %s", text(p.String()), maxMatch, text(s))})
+		panic(stop{fmt.Errorf("the pattern %s takes longer than %v on %s", shown(p.String()), maxMatch, shown(s))})
 	}
 	return ok
 }

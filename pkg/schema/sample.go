@@ -1,13 +1,10 @@
 package schema
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
-	"maps"
+	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -16,35 +13,32 @@ import (
 // tell in general; a sample is looked for where authors of schemas would, and
 // no longer than this.
 const (
-	maxRounds  = 100    // of checks and repairs
 	maxTurns   = 4      // choices of alternatives
-	maxMembers = 1000   // items or properties that one repair adds
-	maxText    = 10_000 // characters of one string
-	maxSample  = 20_000 // values
+	maxValues  = 20_000 // made up, nested ones too
+	maxNesting = 64
+	maxMembers = 1000   // items or properties of one value
+	maxText    = 10_000 // characters
 	// Optional properties and items are filled in down to this depth.
 	optionalDepth = 6
 )
 
-// sampler makes up one value: it starts with a hole, and repairs what the
-// library finds wrong with the value until there is nothing left.
+// sampler makes up one value.
 type sampler struct {
-	schemas map[string]*jsonschema.Schema // by location
-	value   any
-	full    bool // with optional properties and items
-	turn    int  // which alternatives are picked
-	bump    int  // asks for other values
-	holes   int  // made so far
-	changed bool
+	full   bool // with optional properties and items
+	turn   int  // which alternatives are picked
+	values int  // made so far
+	active map[*jsonschema.Schema]int
 }
 
-// hole is a value that is still to be made up. The library takes it for invalid,
-// wherever a schema says something about it.
-type hole struct{}
+// schemas are those that one value must fit together.
+type schemas []*jsonschema.Schema
 
-func (hole) MarshalJSON() ([]byte, error) { return []byte(`"sample"`), nil }
-
-// gone is what a value is changed to that is to be taken away.
-type gone struct{}
+// place is what a value is made up for.
+type place struct {
+	name  string // of the property
+	n     int    // in the list around it
+	depth int
+}
 
 // Sample makes up a value that fits the schema: the same one every time, with
 // optional properties too, so that it shows the whole shape. Examples and
@@ -53,20 +47,21 @@ type gone struct{}
 func (s *Schema) Sample() (doc json.RawMessage, err error) {
 	// What is made up has the right format also where the draft takes it as a
 	// mere remark, if there is such a value.
-	strict, err := s.compile(newCompiler(true))
+	c := newCompiler(true)
+	// What zod calls a time has no offset; its pattern says so.
+	c.RegisterFormat(&jsonschema.Format{Name: "time", Validate: func(any) error { return nil }})
+	strict, err := s.compile(c)
 	if err != nil {
 		return nil, err
 	}
 	err = s.guard.run(maxSearch, func() {
-		g := &sampler{}
-		for attempt := 0; doc == nil && attempt < 4*maxTurns && g.holes <= maxSample; attempt++ {
-			root := []*jsonschema.Schema{strict, s.root}[attempt/maxTurns%2]
-			*g = sampler{schemas: make(map[string]*jsonschema.Schema), value: hole{}, full: attempt < 2*maxTurns, turn: attempt % maxTurns}
-			walk(root, func(s *jsonschema.Schema) { g.schemas[s.Location] = s })
-			g.repairAll(root)
-			text := s.encode(g.value)
-			if value, _, err := decode([]byte(text), false); err == nil && s.root.Validate(value) == nil {
-				doc = []byte(text)
+		g := &sampler{active: make(map[*jsonschema.Schema]int)}
+		for attempt := 0; doc == nil && attempt < 4*maxTurns; attempt++ {
+			root := schemas{strict, s.root}[attempt/maxTurns%2]
+			g.full, g.turn = attempt < 2*maxTurns, attempt%maxTurns
+			value, _ := g.value(schemas{root}, place{name: "value"})
+			if s.root.Validate(value) == nil {
+				doc = []byte(encode(value, s.order))
 			}
 		}
 	})
@@ -76,85 +71,144 @@ func (s *Schema) Sample() (doc json.RawMessage, err error) {
 	return doc, err
 }
 
-// repairAll goes on until the value fits, or nothing more can be done.
-func (g *sampler) repairAll(root *jsonschema.Schema) {
-	for range maxRounds {
-		err, ok := root.Validate(g.value).(*jsonschema.ValidationError)
-		if !ok {
-			return
-		}
-		g.changed = false
-		if g.repair(err, nil); !g.changed || g.holes > maxSample {
-			return
+// value makes up a value that fits all the schemas.
+func (g *sampler) value(all schemas, p place) (any, bool) {
+	if g.values++; g.values > maxValues || p.depth > maxNesting {
+		return nil, false
+	}
+	wider := g.applying(all)
+	for _, s := range wider {
+		g.active[s]++
+		defer func() { g.active[s]-- }()
+	}
+	for _, value := range g.given(wider, p) {
+		if all.fit(value) {
+			return value, true
 		}
 	}
+	for _, name := range types(wider) {
+		if value, ok := g.ofType(name, wider, p); ok && all.fit(value) {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
-// change changes the value at a place, if there is one.
-func (g *sampler) change(at []string, to func(old any) any) {
-	g.value = changed(g.value, at, func(old any) any {
-		g.changed = true
-		return to(old)
+func (all schemas) fit(value any) bool {
+	return !slices.ContainsFunc(all, func(s *jsonschema.Schema) bool { return s.Validate(value) != nil })
+}
+
+// applying adds the schemas that apply at the same place: those that are
+// referred to, those of allOf, and one of each list of alternatives.
+func (g *sampler) applying(all schemas) schemas {
+	all = slices.Clone(all)
+	for i := 0; i < len(all); i++ {
+		s := all[i]
+		next := slices.Concat(references(s), s.AllOf, g.pick(s.AnyOf), g.pick(s.OneOf))
+		if s.If != nil {
+			next = slices.Concat(next, [][]*jsonschema.Schema{{s.If, s.Then}, {s.Else}}[g.turn%2])
+		}
+		for _, s := range next {
+			if s != nil && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// pick is the alternative that is tried: first those that say much, then null,
+// then those that lead back to where we are.
+func (g *sampler) pick(alternatives []*jsonschema.Schema) schemas {
+	var order [3]schemas
+	for _, s := range alternatives {
+		rank := 0
+		if g.recursive(s) {
+			rank = 2
+		} else if s.Types != nil && s.Types.String() == "[null]" {
+			rank = 1
+		}
+		order[rank] = append(order[rank], s)
+	}
+	if len(alternatives) == 0 {
+		return nil
+	}
+	i := g.turn % len(alternatives)
+	return slices.Concat(order[:]...)[i : i+1]
+}
+
+// recursive reports whether one of the schemas is, by itself or through
+// references, that of a value that is being made.
+func (g *sampler) recursive(all ...*jsonschema.Schema) bool {
+	all = slices.Clone(all)
+	for i := 0; i < len(all); i++ {
+		if g.active[all[i]] > 0 {
+			return true
+		}
+		for _, s := range references(all[i]) {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return false
+}
+
+// given are the values that the schemas name, the best first.
+func (g *sampler) given(all schemas, p place) []any {
+	var list []any
+	for _, s := range all {
+		list = append(list, s.Examples...)
+		if s.Default != nil && *s.Default != nil && !reflect.ValueOf(*s.Default).IsZero() {
+			list = append(list, *s.Default)
+		}
+		if s.Const != nil {
+			list = append(list, *s.Const)
+		}
+		if s.Enum != nil && len(s.Enum.Values) > 0 {
+			i := p.n % len(s.Enum.Values)
+			words := slices.Concat(s.Enum.Values[i:], s.Enum.Values[:i])
+			list = append(list, slices.DeleteFunc(words, func(v any) bool { return v == nil })...)
+		}
+	}
+	return list
+}
+
+// types lists the types that every schema allows: those first that the keywords
+// are about, and null last.
+func types(all schemas) []string {
+	names := []string{"string", "object", "array", "number", "integer", "boolean", "null"}
+	for _, s := range all {
+		switch {
+		case s.Properties != nil || s.Required != nil || s.AdditionalProperties != nil || s.PatternProperties != nil:
+			names = slices.Insert(names, 0, "object")
+		case s.Items != nil || s.Items2020 != nil || s.PrefixItems != nil || s.Contains != nil:
+			names = slices.Insert(names, 0, "array")
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(all, func(s *jsonschema.Schema) bool {
+			if s.Types == nil {
+				return false
+			}
+			allowed := s.Types.ToStrings()
+			return !slices.Contains(allowed, name) && (name != "integer" || !slices.Contains(allowed, "number"))
+		})
 	})
 }
 
-func (g *sampler) set(at []string, value any) {
-	g.change(at, func(any) any { return value })
-}
-
-func changed(value any, at []string, to func(any) any) any {
-	if len(at) == 0 {
-		return to(value)
+func (g *sampler) ofType(name string, all schemas, p place) (any, bool) {
+	switch name {
+	case "object":
+		return g.object(all, p)
+	case "array":
+		return g.array(all, p)
+	case "string":
+		return text(all, p)
+	case "number", "integer":
+		return number(all, name == "integer", p.n)
+	case "boolean":
+		return p.n%2 == 0, true
 	}
-	switch v := value.(type) {
-	case map[string]any:
-		if member, ok := v[at[0]]; ok {
-			v[at[0]] = changed(member, at[1:], to)
-			maps.DeleteFunc(v, func(_ string, member any) bool { return member == gone{} })
-		}
-	case []any:
-		if i, err := strconv.Atoi(at[0]); err == nil && i < len(v) {
-			v[i] = changed(v[i], at[1:], to)
-			return slices.DeleteFunc(v, func(item any) bool { return item == gone{} })
-		}
-	}
-	return value
-}
-
-// hint is the name of what is at a place, and its number in the list around it.
-func (g *sampler) hint(at []string) (name string, n int) {
-	name = "value"
-	for _, step := range at {
-		if index, err := strconv.Atoi(step); err == nil {
-			n = index
-		} else {
-			name = step
-		}
-	}
-	return name, max(n, -n) + g.bump
-}
-
-// encode writes a value as JSON, with the members of objects in the order of the
-// schema.
-func (s *Schema) encode(value any) string {
-	var parts []string
-	switch v := value.(type) {
-	case map[string]any:
-		names := slices.Sorted(maps.Keys(v))
-		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(s.order[a], s.order[b]) })
-		for _, name := range names {
-			parts = append(parts, s.encode(name)+":"+s.encode(v[name]))
-		}
-		return "{" + strings.Join(parts, ",") + "}"
-	case []any:
-		for _, item := range v {
-			parts = append(parts, s.encode(item))
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(value) // a scalar that came from JSON
-	return strings.TrimSuffix(b.String(), "\n")
+	return nil, true
 }

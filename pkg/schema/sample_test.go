@@ -7,7 +7,7 @@ import (
 
 func TestSample(t *testing.T) {
 	tests := map[string]struct{ schema, want string }{
-		"true":              {`true`, `"sample"`},
+		"true":              {`true`, `"sample value"`},
 		"string":            {`{"type":"string"}`, `"sample value"`},
 		"integer":           {`{"type":"integer"}`, `1`},
 		"number":            {`{"type":"number"}`, `1.5`},
@@ -24,7 +24,7 @@ func TestSample(t *testing.T) {
 			`{"type":"object","properties":{"title":{"type":"string"},"ok":{"type":"boolean"},"count":{"type":"integer"}},"required":["ok"]}`,
 			`{"title":"sample title","ok":true,"count":1}`,
 		},
-		"required without a schema": {`{"type":"object","required":["a"]}`, `{"a":"sample"}`},
+		"required without a schema": {`{"type":"object","required":["a"]}`, `{"a":"sample a"}`},
 		"list of references": {
 			`{"$defs":{"Item":{"properties":{"name":{"type":"string"},"qty":{"type":"integer"}},"required":["name","qty"],"type":"object"}},"properties":{"items":{"items":{"$ref":"#/$defs/Item"},"type":"array"}},"type":"object"}`,
 			`{"items":[{"name":"sample name","qty":1}]}`,
@@ -55,10 +55,10 @@ func TestSample(t *testing.T) {
 		"contains":                {`{"type":"array","contains":{"const":7}}`, `[7]`},
 		"maxItems of 0":           {`{"type":"array","maxItems":0}`, `[]`},
 		"anyOf":                   {`{"anyOf":[{"type":"null"},{"type":"integer"}]}`, `1`},
-		"oneOf that excludes":     {`{"oneOf":[{"type":"integer"},{"type":"number","minimum":0}]}`, `-1`},
+		"oneOf that excludes":     {`{"oneOf":[{"type":"integer"},{"type":"number","minimum":0}]}`, `1.5`},
 		"allOf":                   {`{"allOf":[{"properties":{"a":{"type":"integer"}}},{"properties":{"b":{"type":"string"}},"required":["b"]}],"type":"object"}`, `{"a":1,"b":"sample b"}`},
-		"if":                      {`{"type":"object","properties":{"kind":{"enum":["a","b"]}},"required":["kind"],"if":{"properties":{"kind":{"const":"a"}}},"then":{"required":["x"]}}`, `{"kind":"a","x":"sample"}`},
-		"not":                     {`{"not":{"type":"string"}}`, `-1`},
+		"if":                      {`{"type":"object","properties":{"kind":{"enum":["a","b"]}},"required":["kind"],"if":{"properties":{"kind":{"const":"a"}}},"then":{"required":["x"]}}`, `{"kind":"a","x":"sample x"}`},
+		"not":                     {`{"not":{"type":"string"}}`, `{}`},
 		"recursion by an optional property": {
 			`{"type":"object","properties":{"name":{"type":"string"},"child":{"$ref":"#"}}}`, `{"name":"sample name"}`,
 		},
@@ -69,10 +69,10 @@ func TestSample(t *testing.T) {
 			`{"$defs":{"Node":{"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#/$defs/Node"}}},"required":["kids"]}},"$ref":"#/$defs/Node"}`, `{"kids":[]}`,
 		},
 		"a dictionary":                 {`{"type":"object","additionalProperties":{"type":"integer"}}`, `{"key1":1}`},
-		"a dictionary by pattern":      {`{"type":"object","patternProperties":{"^x-[a-z]+$":{"type":"boolean"}},"additionalProperties":false}`, `{"x-c":true}`},
-		"minProperties":                {`{"type":"object","minProperties":2}`, `{"key1":"sample","key2":"sample"}`},
-		"maxProperties":                {`{"type":"object","properties":{"a":{"const":1},"b":{"const":2}},"maxProperties":1}`, `{"a":1}`},
-		"closed over allOf":            {`{"allOf":[{"properties":{"a":{"const":1}}}],"unevaluatedProperties":false}`, `{}`},
+		"a dictionary by pattern":      {`{"type":"object","patternProperties":{"^x-[a-z]+$":{"type":"boolean"}},"additionalProperties":false}`, `{"x-cd":true}`},
+		"minProperties":                {`{"type":"object","minProperties":2}`, `{"key1":"sample key1","key2":"sample key2"}`},
+		"maxProperties":                {`{"type":"object","properties":{"a":{"const":1},"b":{"const":2}},"maxProperties":1}`, `{}`},
+		"closed over allOf":            {`{"allOf":[{"properties":{"a":{"const":1}}}],"unevaluatedProperties":false}`, `{"a":1}`},
 		"dependentRequired":            {`{"type":"object","properties":{"a":{"const":1},"b":{"const":2}},"dependentRequired":{"a":["b"]}}`, `{"a":1,"b":2}`},
 		"optional that cannot be":      {`{"type":"object","properties":{"a":false,"b":{"const":1}}}`, `{"b":1}`},
 		"text is not escaped for HTML": {`{"const":"<b>"}`, `"<b>"`},

@@ -29,7 +29,7 @@ type Schema struct {
 	guard    *guard
 	root     *jsonschema.Schema
 	document any
-	size     int            // of the document, in nodes
+	nodes    int            // of the document
 	order    map[string]int // of the names in the document
 }
 
@@ -40,25 +40,30 @@ const (
 )
 
 // Compile reads a schema of up to 1 MiB. A "$ref" must lead to a place inside
-// the document (or to a draft's own meta-schema, which is built in). Where an
+// the document (or to a draft's own metaschema, which is built in). Where an
 // object has a member twice, the last one counts. Errors say what is wrong in
 // one line.
 func Compile(doc []byte) (*Schema, error) {
 	if len(doc) > MaxSize {
 		return nil, fmt.Errorf("the schema is larger than %d MiB", MaxSize>>20)
 	}
-	value, size, err := decode(doc, true)
+	s, err := parse(doc)
+	if err == nil {
+		s.root, err = s.compile(newCompiler(false))
+	}
+	return s, err
+}
+
+func parse(doc []byte) (*Schema, error) {
+	value, size, err := decode(doc)
 	if err == nil && (size.nodes > maxNodes || size.pointers > maxPointers) {
 		err = errors.New("too large or nested too deeply")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the schema is %w", err)
 	}
-	s := &Schema{guard: &guard{}, document: value, size: size.nodes, order: firstSeen(doc)}
-	if s.root, err = s.compile(newCompiler(false)); err != nil {
-		return nil, errors.New("not a valid JSON Schema: " + oneLine(compileWords(err)))
-	}
-	return s, nil
+	capCounts(value)
+	return &Schema{guard: &guard{}, document: value, nodes: size.nodes, order: firstSeen(doc)}, nil
 }
 
 // newCompiler makes a compiler of the library; with formats, it also asserts
@@ -73,31 +78,29 @@ func newCompiler(formats bool) *jsonschema.Compiler {
 	return c
 }
 
-func (s *Schema) compile(c *jsonschema.Compiler) (*jsonschema.Schema, error) {
-	if err := c.AddResource(location, s.document); err != nil {
-		return nil, err
-	}
-	root, err := c.Compile(location)
-	if err != nil {
-		return nil, err
-	}
-	walk(root, s.guard.watch)
-	return root, nil
-}
-
 // noLoader refuses every address: reading a file or asking a server because a
 // schema says so would be a surprise, and on a server a hole.
 type noLoader struct{}
 
 func (noLoader) Load(string) (any, error) { return nil, errors.New("outside the document") }
 
+func (s *Schema) compile(c *jsonschema.Compiler) (*jsonschema.Schema, error) {
+	err := c.AddResource(location, s.document)
+	var root *jsonschema.Schema
+	if err == nil {
+		root, err = c.Compile(location)
+	}
+	if err != nil {
+		return nil, errors.New("not a valid JSON Schema: " + shortened(compileWords(err), 300))
+	}
+	walk(root, s.guard.watch)
+	return root, nil
+}
+
 // compileWords says why the library refuses a schema.
 func compileWords(err error) string {
 	if outside, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
 		return fmt.Sprintf("it refers to %q, which is outside the document", strings.TrimPrefix(outside.URL, origin))
-	}
-	if pattern, ok := errors.AsType[*jsonschema.InvalidRegexError](err); ok {
-		return fmt.Sprintf("at %s: the pattern %s: %v", named(pattern.URL), text(pattern.Regex), pattern.Err)
 	}
 	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
 		if cause, ok := errors.AsType[*jsonschema.ValidationError](invalid.Err); ok {
@@ -110,18 +113,8 @@ func compileWords(err error) string {
 
 // named is the place in the document that an address of it leads to.
 func named(address string) string {
-	_, place, _ := strings.Cut(address, "#")
-	if place == "" {
-		return "the top"
+	if _, place, _ := strings.Cut(address, "#"); place != "" {
+		return place
 	}
-	return place
-}
-
-func oneLine(text string) string {
-	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + " ..."
-	}
-	return text
+	return "the top"
 }

@@ -57,7 +57,7 @@ func TestCompileSaysInOneLineWhatIsWrong(t *testing.T) {
 		"another language":   {`{"$schema":"https://example.com/meta"}`, `refers to "https://example.com/meta"`},
 		"a ref to nowhere":   {`{"$ref":"#/$defs/a"}`, "#/$defs/a"},
 		"a line break":       {`{"properties":{"a\nb":{"type":"text"}}}`, "at /properties/a b/type"},
-		"a broken name":      {`{"$schema":"http://json-schema.org/draft-04/schema#","patternProperties":{"(\n":{}}}`, "at /patternProperties: the pattern \"(\\n\": error parsing"},
+		"a broken name":      {`{"$schema":"http://json-schema.org/draft-04/schema#","patternProperties":{"(\n":{}}}`, "invalid regex \"(\\n\" at \"#/patternProperties\""},
 		"an id twice":        {`{"$defs":{"a":{"$id":"x"},"b":{"$id":"x"}}}`, `duplicate id "x"`},
 		"an anchor twice":    {`{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}`, `duplicate anchor "x"`},
 		"a giant number":     {`{"minimum":1e999999999}`, "out of range"},

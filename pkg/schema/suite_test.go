@@ -125,11 +125,10 @@ func deviates(name string, needed map[string]bool) bool {
 // compileForSuite is Compile with another loader and default draft, and with
 // formats asserted where the suite expects it.
 func compileForSuite(doc []byte, draft *jsonschema.Draft, formats bool) (*Schema, error) {
-	value, size, err := decode(doc, true)
+	s, err := parse(doc)
 	if err != nil {
 		return nil, err
 	}
-	s := &Schema{guard: &guard{}, document: value, size: size.nodes, order: firstSeen(doc)}
 	c := newCompiler(formats)
 	c.UseLoader(remotes{})
 	c.DefaultDraft(draft)

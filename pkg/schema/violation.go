@@ -28,10 +28,10 @@ type Violation struct {
 // those of the one alternative that was meant, if that can be told from the
 // value's type and the alternatives' constants, else one violation for all.
 func (s *Schema) Validate(value []byte) ([]Violation, error) {
-	v, size, err := decode(value, false)
+	v, size, err := decode(value)
 	// At each level of the value the library may go through every subschema, and
 	// what uses up the stack ends the program.
-	if err == nil && size.depth*s.size > maxLevels {
+	if err == nil && size.depth*s.nodes > maxLevels {
 		err = errors.New("nested too deeply for so large a schema")
 	}
 	if err != nil {
@@ -43,26 +43,16 @@ func (s *Schema) Validate(value []byte) ([]Violation, error) {
 			found = leaves(err)
 		}
 	})
-	if err != nil {
+	if err != nil || found == nil {
 		return nil, err
 	}
-	order := firstSeen(value)
-	slices.SortFunc(found, func(a, b leaf) int {
-		return cmp.Or(slices.CompareFunc(a.at, b.at, func(x, y string) int {
-			i, errI := strconv.Atoi(x)
-			j, errJ := strconv.Atoi(y)
-			if errI != nil || errJ != nil {
-				i, j = order[x], order[y]
-			}
-			return cmp.Or(i-j, strings.Compare(x, y))
-		}), strings.Compare(a.words(), b.words()))
-	})
+	slices.SortFunc(found, inOrder(firstSeen(value)))
 	var list []Violation
 	for _, l := range found {
 		if cycle, ok := l.kind.(*kind.RefCycle); ok {
 			return nil, fmt.Errorf("the schema refers to itself without end at %s", named(cycle.URL))
 		}
-		list = append(list, Violation{pointer(l.at), oneLine(l.words())})
+		list = append(list, Violation{pointer(l.at), shortened(l.words(), 300)})
 	}
 	return slices.Compact(list), nil
 }
@@ -71,17 +61,44 @@ func (s *Schema) Validate(value []byte) ([]Violation, error) {
 type leaf struct {
 	at   []string
 	kind jsonschema.ErrorKind
-	name string // of the property that is missing
-	near [][]leaf
-	all  int // alternatives
+	name string   // of a property that is missing or is not allowed
+	near [][]leaf // what is wrong with a name, or with each alternative
+	all  int      // alternatives
+}
+
+// inOrder compares by place, where names have an order.
+func inOrder(order map[string]int) func(a, b leaf) int {
+	return func(a, b leaf) int {
+		return cmp.Or(slices.CompareFunc(a.at, b.at, func(x, y string) int {
+			i, errI := strconv.Atoi(x)
+			j, errJ := strconv.Atoi(y)
+			if errI != nil || errJ != nil {
+				i, j = order[x], order[y]
+			}
+			return cmp.Or(i-j, strings.Compare(x, y))
+		}), strings.Compare(a.words(), b.words()))
+	}
+}
+
+// firstOf is always the same one: the library goes through maps.
+func firstOf(list []leaf) leaf { return slices.MinFunc(list, inOrder(nil)) }
+
+// pointer is the JSON pointer of a place.
+func pointer(path []string) string {
+	var b strings.Builder
+	for _, name := range path {
+		b.WriteString("/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1"))
+	}
+	return b.String()
 }
 
 // leaves lists what is wrong under an error of the library.
 func leaves(err *jsonschema.ValidationError) []leaf {
 	at := err.InstanceLocation
+	var names []string // one leaf for each
 	switch k := err.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
-		return slices.Concat(leavesOfEach(err.Causes)...)
+		return slices.Concat(leavesOfEach(err)...)
 	case *kind.AnyOf:
 		return closest(err)
 	case *kind.OneOf:
@@ -89,44 +106,36 @@ func leaves(err *jsonschema.ValidationError) []leaf {
 			return closest(err)
 		}
 	case *kind.Required:
-		return missing(at, k, k.Missing)
+		names = k.Missing
 	case *kind.Dependency:
-		return missing(at, &kind.DependentRequired{Prop: k.Prop}, k.Missing)
+		names = k.Missing
 	case *kind.DependentRequired:
-		return missing(at, k, k.Missing)
+		names = k.Missing
 	case *kind.AdditionalProperties:
-		var list []leaf
-		for _, name := range k.Properties {
-			list = append(list, leaf{at: append(slices.Clone(at), name), kind: k})
-		}
-		return list
+		names = k.Properties
 	case *badName:
-		return []leaf{{at: at, kind: k, near: leavesOfEach(err.Causes)}}
+		return []leaf{{at: at, kind: k, near: leavesOfEach(err)}}
 	}
-	return []leaf{{at: at, kind: err.ErrorKind}}
+	if names == nil {
+		return []leaf{{at: at, kind: err.ErrorKind}}
+	}
+	var list []leaf
+	for _, name := range names {
+		place := at
+		if _, extra := err.ErrorKind.(*kind.AdditionalProperties); extra {
+			place = append(slices.Clone(at), name)
+		}
+		list = append(list, leaf{at: place, kind: err.ErrorKind, name: name})
+	}
+	return list
 }
 
-// firstOf is always the same one: the library goes through maps.
-func firstOf(list []leaf) leaf {
-	return slices.MinFunc(list, func(a, b leaf) int {
-		return strings.Compare(pointer(a.at)+a.words(), pointer(b.at)+b.words())
-	})
-}
-
-func leavesOfEach(causes []*jsonschema.ValidationError) [][]leaf {
+func leavesOfEach(err *jsonschema.ValidationError) [][]leaf {
 	var lists [][]leaf
-	for _, cause := range causes {
+	for _, cause := range err.Causes {
 		lists = append(lists, leaves(cause))
 	}
 	return lists
-}
-
-func missing(at []string, k jsonschema.ErrorKind, names []string) []leaf {
-	var list []leaf
-	for _, name := range names {
-		list = append(list, leaf{at: at, kind: k, name: name})
-	}
-	return list
 }
 
 // closest makes the best of alternatives that all failed. One of another type
@@ -135,29 +144,29 @@ func missing(at []string, k jsonschema.ErrorKind, names []string) []leaf {
 // member, as "kind" of a cat where the value is a dog.
 func closest(err *jsonschema.ValidationError) []leaf {
 	here := len(err.InstanceLocation)
-	all := leavesOfEach(err.Causes)
 	var types kind.Type
-	near := slices.DeleteFunc(slices.Clone(all), func(list []leaf) bool {
-		other := false
+	var near, meant [][]leaf
+	for _, list := range leavesOfEach(err) {
+		other, constants := false, 0
 		for _, l := range list {
-			if k, ok := l.kind.(*kind.Type); ok && len(l.at) == here {
-				other, types.Got, types.Want = true, k.Got, append(types.Want, k.Want...)
-			}
-		}
-		return other
-	})
-	meant := slices.DeleteFunc(slices.Clone(near), func(list []leaf) bool {
-		n := 0
-		for _, l := range list {
-			switch l.kind.(type) {
+			switch k := l.kind.(type) {
+			case *kind.Type:
+				if len(l.at) == here {
+					other, types.Got, types.Want = true, k.Got, append(types.Want, k.Want...)
+				}
 			case *kind.Const, *kind.Enum:
 				if len(l.at) == here+1 {
-					n++
+					constants++
 				}
 			}
 		}
-		return n == 1
-	})
+		if !other {
+			near = append(near, list)
+		}
+		if !other && constants != 1 {
+			meant = append(meant, list)
+		}
+	}
 	switch {
 	case len(near) == 1:
 		return near[0]
@@ -166,5 +175,5 @@ func closest(err *jsonschema.ValidationError) []leaf {
 	case len(near) == 0:
 		return []leaf{{at: err.InstanceLocation, kind: &types}}
 	}
-	return []leaf{{at: err.InstanceLocation, kind: &kind.AnyOf{}, near: near, all: len(all)}}
+	return []leaf{{at: err.InstanceLocation, kind: &kind.AnyOf{}, near: near, all: len(err.Causes)}}
 }

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -27,13 +26,20 @@ func (l leaf) words() string {
 		want := slices.Compact(slices.Sorted(slices.Values(k.Want)))
 		return fmt.Sprintf("must be of type %s, is %s", strings.Join(want, " or "), k.Got)
 	case *kind.Const:
-		return "must be " + text(k.Want)
+		return "must be " + shown(k.Want)
 	case *kind.Enum:
-		return "must be one of " + texts(k.Want)
+		var list []string
+		for _, v := range k.Want {
+			list = append(list, shown(v))
+		}
+		return "must be one of " + shortened(strings.Join(list, ", "), 250)
 	case *kind.Format:
-		return fmt.Sprintf("%s is not of the format %s", text(k.Got), k.Want)
+		if k.Want == "regex" {
+			return fmt.Sprintf("the pattern %s: %v", shown(k.Got), k.Err)
+		}
+		return fmt.Sprintf("%s is not of the format %s", shown(k.Got), k.Want)
 	case *kind.Pattern:
-		return fmt.Sprintf("%s does not match the pattern %s", text(k.Got), k.Want)
+		return fmt.Sprintf("%s does not match the pattern %s", shown(k.Got), k.Want)
 	}
 	if words := l.nestedWords(); words != "" {
 		return words
@@ -41,49 +47,13 @@ func (l leaf) words() string {
 	return boundWords(l.kind)
 }
 
-// bounds are the keywords whose errors have what there is and what there should
-// be.
-var bounds = map[string]string{
-	"minProperties":    "must have at least %s properties, has %s",
-	"maxProperties":    "must have at most %s properties, has %s",
-	"minItems":         "must have at least %s items, has %s",
-	"maxItems":         "must have at most %s items, has %s",
-	"minLength":        "must have at least %s characters, has %s",
-	"maxLength":        "must have at most %s characters, has %s",
-	"minContains":      `must have at least %s items that fit "contains", has %s`,
-	"maxContains":      `must have at most %s items that fit "contains", has %s`,
-	"minimum":          "must be at least %s, is %s",
-	"maximum":          "must be at most %s, is %s",
-	"exclusiveMinimum": "must be more than %s, is %s",
-	"exclusiveMaximum": "must be less than %s, is %s",
-	"multipleOf":       "must be a multiple of %s, is %s",
-}
-
-func boundWords(k jsonschema.ErrorKind) string {
-	keyword := strings.Join(k.KeywordPath(), "/")
-	if format, ok := bounds[keyword]; ok {
-		fields := reflect.ValueOf(k).Elem()
-		return fmt.Sprintf(format, number(fields.FieldByName("Want")), number(fields.FieldByName("Got")))
-	}
-	return fmt.Sprintf("does not fit %q", keyword)
-}
-
-// number writes a number out exactly, or how many there are in a list.
-func number(field reflect.Value) string {
-	switch v := field.Interface().(type) {
-	case *big.Rat:
-		return decimal(v)
-	case []int:
-		return fmt.Sprint(len(v))
-	}
-	return fmt.Sprint(field)
-}
-
 // nestedWords is about members and items.
 func (l leaf) nestedWords() string {
 	switch k := l.kind.(type) {
 	case *kind.Required:
 		return fmt.Sprintf("missing property %q", l.name)
+	case *kind.Dependency:
+		return fmt.Sprintf("missing property %q, which %q asks for", l.name, k.Prop)
 	case *kind.DependentRequired:
 		return fmt.Sprintf("missing property %q, which %q asks for", l.name, k.Prop)
 	case *kind.AdditionalProperties:
@@ -102,6 +72,51 @@ func (l leaf) nestedWords() string {
 	return ""
 }
 
+// bounds words the keywords whose errors have what there is and what there
+// should be.
+var bounds = map[string]string{
+	"minProperties":    "must have at least %s properties, has %s",
+	"maxProperties":    "must have at most %s properties, has %s",
+	"minItems":         "must have at least %s items, has %s",
+	"maxItems":         "must have at most %s items, has %s",
+	"minContains":      `must have at least %s items that fit "contains", has %s`,
+	"maxContains":      `must have at most %s items that fit "contains", has %s`,
+	"minLength":        "must have at least %s characters, has %s",
+	"maxLength":        "must have at most %s characters, has %s",
+	"minimum":          "must be at least %s, is %s",
+	"maximum":          "must be at most %s, is %s",
+	"exclusiveMinimum": "must be more than %s, is %s",
+	"exclusiveMaximum": "must be less than %s, is %s",
+	"multipleOf":       "must be a multiple of %s, is %s",
+}
+
+func boundWords(k jsonschema.ErrorKind) string {
+	keyword := strings.Join(k.KeywordPath(), "/")
+	if format, ok := bounds[keyword]; ok {
+		fields := reflect.ValueOf(k).Elem()
+		return fmt.Sprintf(format, amount(fields.FieldByName("Want")), amount(fields.FieldByName("Got")))
+	}
+	return fmt.Sprintf("does not fit %q", keyword)
+}
+
+// amount writes a number out exactly, or how many there are in a list.
+func amount(field reflect.Value) string {
+	switch v := field.Interface().(type) {
+	case *big.Rat:
+		return decimal(v)
+	case []int:
+		return fmt.Sprint(len(v))
+	}
+	return fmt.Sprint(field)
+}
+
+// decimal writes a number that came from JSON: its denominator has no prime
+// factors but 2 and 5.
+func decimal(r *big.Rat) string {
+	digits, _ := r.FloatPrec()
+	return r.FloatString(digits)
+}
+
 func (l leaf) noAlternative() string {
 	const most = 3
 	var reasons []string
@@ -116,34 +131,14 @@ func (l leaf) noAlternative() string {
 	return fmt.Sprintf("fits none of the %d alternatives: %s", l.all, strings.Join(reasons, "; or "))
 }
 
-// text is a value as JSON, shortened.
-func text(v any) string {
-	const most = 80
-	doc, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	if len(doc) > most {
-		return strings.ToValidUTF8(string(doc[:most]), "") + "..."
-	}
-	return string(doc)
-}
+// shown is a value as JSON, shortened.
+func shown(v any) string { return shortened(encode(v, nil), 80) }
 
-func texts(values []any) string {
-	const most = 10
-	var list []string
-	for _, v := range values[:min(len(values), most)] {
-		list = append(list, text(v))
+// shortened has one line of at most so many bytes.
+func shortened(text string, most int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
-	if len(values) > most {
-		list = append(list, fmt.Sprintf("... (%d in all)", len(values)))
-	}
-	return strings.Join(list, ", ")
-}
-
-// decimal writes a number that came from JSON out exactly. Its denominator has
-// no prime factors but 2 and 5.
-func decimal(r *big.Rat) string {
-	digits, _ := r.FloatPrec()
-	return r.FloatString(digits)
+	return text
 }

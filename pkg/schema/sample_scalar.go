@@ -1,0 +1,186 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// number is the first of some near the bounds that fits.
+func number(all schemas, integer bool, n int) (any, bool) {
+	var low, high *big.Rat
+	step, near := big.NewRat(1, 1), big.NewRat(3, 2)
+	if integer {
+		near.SetInt64(1)
+	}
+	for _, s := range all {
+		for _, r := range []*big.Rat{s.Minimum, s.ExclusiveMinimum} {
+			if r != nil && (low == nil || r.Cmp(low) > 0) {
+				low = r
+			}
+		}
+		for _, r := range []*big.Rat{s.Maximum, s.ExclusiveMaximum} {
+			if r != nil && (high == nil || r.Cmp(high) < 0) {
+				high = r
+			}
+		}
+		if s.MultipleOf != nil && s.MultipleOf.Sign() > 0 {
+			step, integer = s.MultipleOf, true
+			near.Set(step)
+		}
+	}
+	starts := []*big.Rat{near}
+	for _, bound := range []*big.Rat{low, high} {
+		if bound == nil {
+			continue
+		}
+		if integer {
+			count := new(big.Rat).Quo(bound, step)
+			count.SetInt(new(big.Int).Div(count.Num(), count.Denom())) // rounded down
+			bound = count.Mul(count, step)
+		}
+		starts = append(starts, bound)
+	}
+	if low != nil && high != nil && !integer {
+		middle := new(big.Rat).Add(low, high)
+		starts = slices.Insert(starts, 1, middle.Mul(middle, big.NewRat(1, 2)))
+	}
+	for _, start := range starts {
+		for _, count := range []int{n, n + 1, -n, -n - 1} {
+			r := new(big.Rat).SetInt64(int64(count))
+			value := json.Number(decimal(r.Add(r.Mul(r, step), start)))
+			if all.fit(value) {
+				return value, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// formats has text of each format, with a number from 1 to 28 in it.
+var formats = map[string]string{
+	"date":          "2025-01-%02d",
+	"time":          "09:00:%02dZ",
+	"date-time":     "2025-01-%02dT09:00:00Z",
+	"duration":      "PT%dM",
+	"email":         "person%d@example.com",
+	"hostname":      "host%d.example.com",
+	"ipv4":          "192.0.2.%d",
+	"ipv6":          "2001:db8::%d",
+	"uri":           "https://example.com/%d",
+	"iri":           "https://example.com/%d",
+	"uuid":          "00000000-0000-4000-8000-%012d",
+	"json-pointer":  "/sample%d",
+	"semver":        "1.0.%d",
+	"period":        "2025-01-01T09:00:00Z/PT%dM",
+	"uri-reference": "/sample%d",
+}
+
+// text is the first that fits: of the format, of the pattern, or what says that
+// it is a sample, cut or stretched to the length that is asked for.
+func text(all schemas, p place) (any, bool) {
+	var list []string
+	least, most := 0, maxText
+	for _, s := range all {
+		if s.MinLength != nil {
+			least = max(least, min(*s.MinLength, maxText))
+		}
+		if s.MaxLength != nil {
+			most = min(most, *s.MaxLength)
+		}
+		if format := s.Format; format != nil && formats[format.Name] != "" {
+			list = slices.Insert(list, 0, fmt.Sprintf(formats[format.Name], p.n%28+1))
+		}
+		if s.Pattern != nil {
+			list = append(list, matches(s.Pattern.String(), p.n)...)
+		}
+	}
+	plain := []rune("sample " + p.name)
+	if p.n > 0 {
+		plain = append(plain, []rune(fmt.Sprintf(" %d", p.n+1))...)
+	}
+	cut := max(0, len(plain)-most)
+	stretch := strings.Repeat(".", max(0, least-len(plain)))
+	list = append(list, string(plain[:len(plain)-cut])+stretch, string(plain[cut:])+stretch, "", "0")
+	for _, text := range list {
+		if all.fit(text) {
+			return text, true
+		}
+	}
+	return nil, false
+}
+
+// What package syntax does not read of ECMA-262, or writes in another way. What
+// a look-around asks for is left to luck.
+var (
+	lookAround = regexp.MustCompile(`\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)`)
+	unicodeSet = regexp.MustCompile(`(\\[pP]\{)\w+=`)
+	codePoint  = regexp.MustCompile(`\\u(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{4}))`)
+)
+
+// matches are texts of several lengths that a pattern may match.
+func matches(pattern string, n int) []string {
+	pattern = lookAround.ReplaceAllString(pattern, "")
+	pattern = unicodeSet.ReplaceAllString(pattern, "$1")
+	pattern = codePoint.ReplaceAllString(pattern, `\x{$1$2}`)
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for _, more := range []int{2, 0, 1, 3, 4, 8, 16, 32} {
+		list = append(list, match(tree.Simplify(), more, n))
+	}
+	return list
+}
+
+// match has so many repetitions at each place that allows for any number, and
+// half of them in what is repeated.
+func match(re *syntax.Regexp, more, n int) string {
+	times, below := 1, more
+	switch re.Op {
+	case syntax.OpLiteral:
+		return string(re.Rune)
+	case syntax.OpCharClass:
+		return oneOf(re.Rune, n)
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return oneOf([]rune{'a', 'z'}, n)
+	case syntax.OpAlternate:
+		return match(re.Sub[n%len(re.Sub)], more, n)
+	case syntax.OpQuest:
+		times = min(more, 1)
+	case syntax.OpPlus:
+		times, below = max(more, 1), more/2
+	case syntax.OpStar:
+		times, below = more, more/2
+	}
+	var b strings.Builder
+	for range times {
+		for _, sub := range re.Sub {
+			b.WriteString(match(sub, below, n+b.Len()))
+		}
+	}
+	return b.String()
+}
+
+// oneOf picks a character of a class, given as pairs of first and last: a letter
+// or a digit if there are any.
+func oneOf(class []rune, n int) string {
+	var usual []rune
+	for _, r := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890" {
+		for i := 0; i+1 < len(class); i += 2 {
+			if class[i] <= r && r <= class[i+1] {
+				usual = append(usual, r)
+			}
+		}
+	}
+	usual = append(usual, class...)
+	if len(usual) == 0 {
+		return ""
+	}
+	return string(usual[n%len(usual)])
+}
