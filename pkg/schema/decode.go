@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"strconv"
 	"strings"
 )
@@ -78,28 +77,6 @@ func checkNumber(text string) error {
 		return fmt.Errorf("out of range: a number begins with %.20s", text)
 	}
 	return nil
-}
-
-// capCounts lowers the counts of a schema that do not fit an int, of which the
-// library would take the low bits. No value has more than a billion of anything.
-func capCounts(value any) {
-	switch v := value.(type) {
-	case []any:
-		for _, item := range v {
-			capCounts(item)
-		}
-	case map[string]any:
-		for name, member := range v {
-			capCounts(member)
-			number, ok := member.(json.Number)
-			if !ok || strings.HasSuffix(name, "imum") || !strings.HasPrefix(name, "min") && !strings.HasPrefix(name, "max") {
-				continue
-			}
-			if r, ok := new(big.Rat).SetString(string(number)); ok && r.Cmp(big.NewRat(1e9, 1)) > 0 {
-				v[name] = json.Number("1e9")
-			}
-		}
-	}
 }
 
 // firstSeen says in which order the names and texts of valid JSON first come.

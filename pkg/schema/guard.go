@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -50,87 +52,48 @@ func (g *guard) run(limit time.Duration, check func()) (err error) {
 	return nil
 }
 
-// watch has the guard called at each step through a schema: the library checks
-// the format before anything that it goes down to.
-func (g *guard) watch(s *jsonschema.Schema) {
-	format := jsonschema.Format{Validate: func(any) error { return nil }}
-	if s.Format != nil {
-		format = *s.Format
-	}
-	s.Format = &jsonschema.Format{Name: format.Name, Validate: func(v any) error {
-		if time.Now().After(g.deadline) {
-			panic(stop{fmt.Errorf("the check takes longer than %v", g.limit)})
-		}
-		return format.Validate(v)
-	}}
-	if s.PropertyNames != nil {
-		s.Extensions = append(s.Extensions, propertyNames{s.PropertyNames})
-		s.PropertyNames = nil
-	}
-}
-
-// propertyNames is the keyword in place of the library's own one, whose errors
-// share their location with those of later places.
-type propertyNames struct{ schema *jsonschema.Schema }
-
-// badName is the error of it.
-type badName struct {
-	kind.PropertyNames
+// step is in every schema: the library calls it for each value that it checks.
+type step struct {
+	guard  *guard
 	schema *jsonschema.Schema
 }
 
-func (p propertyNames) Validate(ctx *jsonschema.ValidatorContext, v any) {
-	object, _ := v.(map[string]any)
+// vocabulary has the library put the step into what it compiles.
+func (g *guard) vocabulary() *jsonschema.Vocabulary {
+	return &jsonschema.Vocabulary{URL: origin + "guard", Compile: func(c *jsonschema.CompilerContext, object map[string]any) (jsonschema.SchemaExt, error) {
+		s := c.Enqueue(nil)
+		// Of a count that does not fit an int the library takes the low bits.
+		for keyword, most := range map[string]**int{
+			"maxLength": &s.MaxLength, "maxItems": &s.MaxItems, "maxProperties": &s.MaxProperties, "maxContains": &s.MaxContains,
+		} {
+			number, _ := object[keyword].(json.Number)
+			if n, _ := number.Float64(); n > math.MaxInt32 { // no value has more
+				*most = nil
+			}
+		}
+		return step{g, s}, nil
+	}}
+}
+
+// Validate checks names beside the library, whose own errors about them share
+// their location with those of later places.
+func (s step) Validate(c *jsonschema.ValidatorContext, v any) {
+	if time.Now().After(s.guard.deadline) {
+		panic(stop{fmt.Errorf("the check takes longer than %v", s.guard.limit)})
+	}
+	object, ok := v.(map[string]any)
+	if !ok || s.schema.PropertyNames == nil {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if err, ok := ctx.Validate(p.schema, name, []string{name}).(*jsonschema.ValidationError); ok {
-			ctx.AddErrors([]*jsonschema.ValidationError{err}, &badName{kind.PropertyNames{Property: name}, p.schema})
+		if err, ok := c.Validate(s.schema.PropertyNames, name, []string{name}).(*jsonschema.ValidationError); ok {
+			c.AddErrors([]*jsonschema.ValidationError{err}, &badName{kind.PropertyNames{Property: name}})
 		}
 	}
 }
 
-// walk visits s and all schemas that a check of it may go on to.
-func walk(s *jsonschema.Schema, visit func(*jsonschema.Schema)) {
-	seen := make(map[*jsonschema.Schema]bool)
-	for todo := []*jsonschema.Schema{s}; len(todo) > 0; {
-		s, todo = todo[len(todo)-1], todo[:len(todo)-1]
-		if s != nil && !seen[s] {
-			seen[s] = true
-			todo = append(todo, subschemas(s)...)
-			visit(s)
-		}
-	}
-}
-
-func subschemas(s *jsonschema.Schema) []*jsonschema.Schema {
-	list := slices.Concat(s.AllOf, s.AnyOf, s.OneOf, s.PrefixItems, references(s), []*jsonschema.Schema{
-		s.Not, s.If, s.Then, s.Else, s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems,
-	})
-	for _, e := range s.Extensions {
-		list = append(list, e.(propertyNames).schema)
-	}
-	list = slices.AppendSeq(list, maps.Values(s.Properties))
-	list = slices.AppendSeq(list, maps.Values(s.PatternProperties))
-	list = slices.AppendSeq(list, maps.Values(s.DependentSchemas))
-	for _, other := range slices.AppendSeq([]any{s.AdditionalProperties, s.AdditionalItems, s.Items}, maps.Values(s.Dependencies)) {
-		switch other := other.(type) {
-		case *jsonschema.Schema:
-			list = append(list, other)
-		case []*jsonschema.Schema:
-			list = append(list, other...)
-		}
-	}
-	return list
-}
-
-// references are the schemas that s names. A dynamic reference is taken at its
-// face value.
-func references(s *jsonschema.Schema) []*jsonschema.Schema {
-	list := []*jsonschema.Schema{s.Ref, s.RecursiveRef}
-	if s.DynamicRef != nil {
-		list = append(list, s.DynamicRef.Ref)
-	}
-	return slices.DeleteFunc(list, func(s *jsonschema.Schema) bool { return s == nil })
-}
+// badName is the error about a name.
+type badName struct{ kind.PropertyNames }
 
 // pattern is a regular expression of ECMA-262.
 type pattern struct{ re *regexp2.Regexp }

@@ -47,7 +47,7 @@ type place struct {
 func (s *Schema) Sample() (doc json.RawMessage, err error) {
 	// What is made up has the right format also where the draft takes it as a
 	// mere remark, if there is such a value.
-	c := newCompiler(true)
+	c := s.guard.newCompiler(true)
 	// What zod calls a time has no offset; its pattern says so.
 	c.RegisterFormat(&jsonschema.Format{Name: "time", Validate: func(any) error { return nil }})
 	strict, err := s.compile(c)
@@ -104,9 +104,9 @@ func (g *sampler) applying(all schemas) schemas {
 	all = slices.Clone(all)
 	for i := 0; i < len(all); i++ {
 		s := all[i]
-		next := slices.Concat(references(s), s.AllOf, g.pick(s.AnyOf), g.pick(s.OneOf))
+		next := slices.Concat(schemas{s.Ref, s.RecursiveRef}, s.AllOf, g.pick(s.AnyOf), g.pick(s.OneOf))
 		if s.If != nil {
-			next = slices.Concat(next, [][]*jsonschema.Schema{{s.If, s.Then}, {s.Else}}[g.turn%2])
+			next = slices.Concat(next, []schemas{{s.If, s.Then}, {s.Else}}[g.turn%2])
 		}
 		for _, s := range next {
 			if s != nil && !slices.Contains(all, s) {
@@ -140,18 +140,15 @@ func (g *sampler) pick(alternatives []*jsonschema.Schema) schemas {
 // recursive reports whether one of the schemas is, by itself or through
 // references, that of a value that is being made.
 func (g *sampler) recursive(all ...*jsonschema.Schema) bool {
-	all = slices.Clone(all)
-	for i := 0; i < len(all); i++ {
-		if g.active[all[i]] > 0 {
-			return true
-		}
-		for _, s := range references(all[i]) {
-			if !slices.Contains(all, s) {
-				all = append(all, s)
+	return slices.ContainsFunc(all, func(s *jsonschema.Schema) bool {
+		for range maxNesting {
+			if s == nil || g.active[s] > 0 {
+				break
 			}
+			s = s.Ref
 		}
-	}
-	return false
+		return s != nil
+	})
 }
 
 // given are the values that the schemas name, the best first.
@@ -174,27 +171,19 @@ func (g *sampler) given(all schemas, p place) []any {
 	return list
 }
 
-// types lists the types that every schema allows: those first that the keywords
-// are about, and null last.
+// types is the order in which types are tried: those first that the keywords are
+// about, and null last.
 func types(all schemas) []string {
-	names := []string{"string", "object", "array", "number", "integer", "boolean", "null"}
+	names := []string{"string", "object", "array", "number", "boolean", "null"}
 	for _, s := range all {
 		switch {
 		case s.Properties != nil || s.Required != nil || s.AdditionalProperties != nil || s.PatternProperties != nil:
 			names = slices.Insert(names, 0, "object")
-		case s.Items != nil || s.Items2020 != nil || s.PrefixItems != nil || s.Contains != nil:
+		case s.Items != nil || s.Items2020 != nil || s.PrefixItems != nil:
 			names = slices.Insert(names, 0, "array")
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
-		return slices.ContainsFunc(all, func(s *jsonschema.Schema) bool {
-			if s.Types == nil {
-				return false
-			}
-			allowed := s.Types.ToStrings()
-			return !slices.Contains(allowed, name) && (name != "integer" || !slices.Contains(allowed, "number"))
-		})
-	})
+	return names
 }
 
 func (g *sampler) ofType(name string, all schemas, p place) (any, bool) {
@@ -205,8 +194,8 @@ func (g *sampler) ofType(name string, all schemas, p place) (any, bool) {
 		return g.array(all, p)
 	case "string":
 		return text(all, p)
-	case "number", "integer":
-		return number(all, name == "integer", p.n)
+	case "number":
+		return number(all, p.n)
 	case "boolean":
 		return p.n%2 == 0, true
 	}

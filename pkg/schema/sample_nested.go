@@ -18,39 +18,45 @@ func (g *sampler) optional(all schemas, p place) bool {
 }
 
 func (g *sampler) object(all schemas, p place) (any, bool) {
-	required, names, least := make(map[string]bool), make(map[string]bool), 0
-	for _, s := range all {
-		for _, name := range s.Required {
-			required[name], names[name] = true, true
+	names := g.names(all, p)
+	object := make(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		value, ok := g.value(property(all, name), place{name, p.n, p.depth + 1})
+		if ok {
+			object[name] = value
+		} else if required := names[name]; required {
+			return nil, false
 		}
+	}
+	return object, true
+}
+
+// names are those of the properties, and whether they must be there.
+func (g *sampler) names(all schemas, p place) map[string]bool {
+	names, least := make(map[string]bool), 0
+	for _, s := range all {
 		for name, property := range s.Properties {
-			names[name] = names[name] || g.optional(schemas{property}, p)
+			if g.optional(schemas{property}, p) {
+				names[name] = false
+			}
 		}
 		if s.MinProperties != nil {
 			least = max(least, *s.MinProperties)
 		}
-		if _, ok := s.AdditionalProperties.(*jsonschema.Schema); s.Properties == nil && (ok || s.PatternProperties != nil) && g.optional(property(all, "key1"), p) {
-			least = max(least, 1) // a dictionary: an entry shows it
+		dictionary := s.Properties == nil && (s.PatternProperties != nil || property(schemas{s}, "key") != nil)
+		if dictionary && g.optional(property(all, "key"), p) {
+			least = max(least, 1) // an entry shows it
 		}
 	}
-	object := make(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !names[name] {
-			continue
-		}
-		if value, ok := g.value(property(all, name), place{name, p.n, p.depth + 1}); ok {
-			object[name] = value
-		} else if required[name] {
-			return nil, false
+	for _, s := range all {
+		for _, name := range s.Required {
+			names[name] = true
 		}
 	}
-	for i := 0; len(object) < least && i < maxMembers; i++ {
-		name := g.name(all, place{"key", i, p.depth + 1})
-		if value, ok := g.value(property(all, name), place{name, p.n, p.depth + 1}); ok {
-			object[name] = value
-		}
+	for i := 0; len(names) < least && i < maxMembers; i++ {
+		names[g.name(all, place{"key", i, p.depth + 1})] = false
 	}
-	return object, true
+	return names
 }
 
 // property lists the schemas that the property must fit.
@@ -76,8 +82,8 @@ func property(all schemas, name string) schemas {
 // name makes up the name of a property that has none.
 func (g *sampler) name(all schemas, p place) string {
 	for _, s := range all {
-		for _, e := range s.Extensions {
-			if name, ok := g.value(schemas{e.(propertyNames).schema}, p); ok {
+		if s.PropertyNames != nil {
+			if name, ok := g.value(schemas{s.PropertyNames}, p); ok {
 				return fmt.Sprint(name)
 			}
 		}
@@ -98,9 +104,6 @@ func (g *sampler) array(all schemas, p place) (any, bool) {
 		}
 		if s.MaxItems != nil {
 			most = min(most, *s.MaxItems)
-		}
-		if s.Contains != nil {
-			least = max(least, 1)
 		}
 	}
 	n := max(1, least)
@@ -123,8 +126,7 @@ func (g *sampler) array(all schemas, p place) (any, bool) {
 	return items, true
 }
 
-// item lists the schemas that the item must fit. The first is taken for what the
-// list must contain.
+// item lists the schemas that the item must fit.
 func item(all schemas, i int) schemas {
 	var list schemas
 	for _, s := range all {
@@ -141,9 +143,6 @@ func item(all schemas, i int) schemas {
 			list = append(list, tuple[i])
 		case rest != nil:
 			list = append(list, rest)
-		}
-		if s.Contains != nil && (i == 0 || s.MinContains != nil && i < *s.MinContains) {
-			list = append(list, s.Contains)
 		}
 	}
 	return list

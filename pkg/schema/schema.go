@@ -49,7 +49,7 @@ func Compile(doc []byte) (*Schema, error) {
 	}
 	s, err := parse(doc)
 	if err == nil {
-		s.root, err = s.compile(newCompiler(false))
+		s.root, err = s.compile(s.guard.newCompiler(false))
 	}
 	return s, err
 }
@@ -62,14 +62,15 @@ func parse(doc []byte) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema is %w", err)
 	}
-	capCounts(value)
 	return &Schema{guard: &guard{}, document: value, nodes: size.nodes, order: firstSeen(doc)}, nil
 }
 
 // newCompiler makes a compiler of the library; with formats, it also asserts
 // those that the draft takes as a remark.
-func newCompiler(formats bool) *jsonschema.Compiler {
+func (g *guard) newCompiler(formats bool) *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
+	c.RegisterVocabulary(g.vocabulary())
+	c.AssertVocabs()
 	c.UseLoader(noLoader{})
 	c.UseRegexpEngine(compilePattern)
 	if formats {
@@ -86,15 +87,13 @@ func (noLoader) Load(string) (any, error) { return nil, errors.New("outside the 
 
 func (s *Schema) compile(c *jsonschema.Compiler) (*jsonschema.Schema, error) {
 	err := c.AddResource(location, s.document)
-	var root *jsonschema.Schema
 	if err == nil {
-		root, err = c.Compile(location)
+		var root *jsonschema.Schema
+		if root, err = c.Compile(location); err == nil {
+			return root, nil
+		}
 	}
-	if err != nil {
-		return nil, errors.New("not a valid JSON Schema: " + shortened(compileWords(err), 300))
-	}
-	walk(root, s.guard.watch)
-	return root, nil
+	return nil, errors.New("not a valid JSON Schema: " + shortened(compileWords(err), 300))
 }
 
 // compileWords says why the library refuses a schema.

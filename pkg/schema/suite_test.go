@@ -129,7 +129,7 @@ func compileForSuite(doc []byte, draft *jsonschema.Draft, formats bool) (*Schema
 	if err != nil {
 		return nil, err
 	}
-	c := newCompiler(formats)
+	c := s.guard.newCompiler(formats)
 	c.UseLoader(remotes{})
 	c.DefaultDraft(draft)
 	s.root, err = s.compile(c)
