@@ -19,7 +19,7 @@ const (
 	maxDepth    = 1000     // nested arrays and objects
 	maxNodes    = 20_000   // objects and booleans of a schema
 	maxPointers = 16 << 20 // bytes of the pointers to them
-	maxLevels   = 500_000  // nested calls: see Validate
+	maxLevels   = 100_000  // nested calls: see Validate
 )
 
 // size is what a document costs.
@@ -27,6 +27,12 @@ type size struct {
 	depth    int // of nested values
 	nodes    int // objects and booleans, each of which may be a schema
 	pointers int // bytes of the pointers to these
+	links    int // keywords that lead to another schema for the same value
+}
+
+var links = map[string]bool{
+	"$ref": true, "$recursiveRef": true, "$dynamicRef": true, "allOf": true, "anyOf": true, "oneOf": true,
+	"not": true, "if": true, "dependencies": true, "dependentSchemas": true,
 }
 
 // decode reads one JSON value with its numbers as they are written.
@@ -60,6 +66,9 @@ func (s *size) add(value any, depth, pointer int) (err error) {
 	case map[string]any:
 		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
 		for name, member := range v {
+			if links[name] {
+				s.links++
+			}
 			if err == nil {
 				err = s.add(member, depth+1, pointer+1+len(name))
 			}

@@ -29,7 +29,7 @@ type Schema struct {
 	guard    *guard
 	root     *jsonschema.Schema
 	document any
-	nodes    int            // of the document
+	links    int            // see size
 	order    map[string]int // of the names in the document
 }
 
@@ -62,7 +62,7 @@ func parse(doc []byte) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema is %w", err)
 	}
-	return &Schema{guard: &guard{}, document: value, nodes: size.nodes, order: firstSeen(doc)}, nil
+	return &Schema{guard: &guard{}, document: value, links: size.links, order: firstSeen(doc)}, nil
 }
 
 // newCompiler makes a compiler of the library; with formats, it also asserts

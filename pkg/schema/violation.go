@@ -29,9 +29,9 @@ type Violation struct {
 // value's type and the alternatives' constants, else one violation for all.
 func (s *Schema) Validate(value []byte) ([]Violation, error) {
 	v, size, err := decode(value)
-	// At each level of the value the library may go through every subschema, and
-	// what uses up the stack ends the program.
-	if err == nil && size.depth*s.nodes > maxLevels {
+	// At each level of the value the library may go through every link, those of a
+	// metaschema too, and what uses up the stack ends the program.
+	if err == nil && size.depth*(s.links+100) > maxLevels {
 		err = errors.New("nested too deeply for so large a schema")
 	}
 	if err != nil {
