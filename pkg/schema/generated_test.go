@@ -7,7 +7,7 @@ func TestSamplesOfGeneratedSchemas(t *testing.T) {
 	tests := map[string]struct{ schema, want string }{
 		"pydantic: a model": {
 			`{"properties":{"title":{"title":"Title","type":"string"},"salary":{"anyOf":[{"type":"integer"},{"type":"null"}],"default":null,"title":"Salary"},"remote":{"default":false,"title":"Remote","type":"boolean"}},"required":["title"],"title":"Job","type":"object"}`,
-			`{"title":"sample title","salary":1,"remote":true}`,
+			`{"title":"sample title","salary":1,"remote":false}`,
 		},
 		"pydantic: nested models and enumerations": {
 			`{"$defs":{"Level":{"enum":["junior","senior"],"title":"Level","type":"string"},"Company":{"properties":{"name":{"maxLength":5,"minLength":1,"title":"Name","type":"string"}},"required":["name"],"title":"Company","type":"object"}},"properties":{"level":{"$ref":"#/$defs/Level"},"company":{"anyOf":[{"$ref":"#/$defs/Company"},{"type":"null"}],"default":null},"kind":{"const":"job","default":"job","title":"Kind","type":"string"},"stars":{"enum":[1,2,3],"title":"Stars","type":"integer"}},"required":["level","stars"],"title":"Job","type":"object"}`,

@@ -3,7 +3,6 @@ package schema
 import (
 	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -156,7 +155,8 @@ func (g *sampler) given(all schemas, p place) []any {
 	var list []any
 	for _, s := range all {
 		list = append(list, s.Examples...)
-		if s.Default != nil && *s.Default != nil && !reflect.ValueOf(*s.Default).IsZero() {
+		// An empty default does not show what there may be.
+		if s.Default != nil && !slices.Contains([]string{"null", `""`, "[]", "{}"}, encode(*s.Default, nil)) {
 			list = append(list, *s.Default)
 		}
 		if s.Const != nil {

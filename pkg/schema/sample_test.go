@@ -18,6 +18,7 @@ func TestSample(t *testing.T) {
 		"enum":              {`{"enum":[null,"b","a"]}`, `"b"`},
 		"default":           {`{"type":"integer","default":8080}`, `8080`},
 		"default that lies": {`{"type":"integer","default":"x"}`, `1`},
+		"empty default":     {`{"type":"array","items":{"type":"integer"},"default":[]}`, `[1]`},
 		"null default":      {`{"anyOf":[{"type":"string"},{"type":"null"}],"default":null}`, `"sample value"`},
 		"examples":          {`{"type":"string","examples":[1,"Berlin"]}`, `"Berlin"`},
 		"optional properties, in the schema's order": {

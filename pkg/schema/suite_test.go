@@ -41,8 +41,9 @@ func (remotes) Load(url string) (any, error) {
 	return jsonschema.UnmarshalJSON(f)
 }
 
-// The official JSON-Schema-Test-Suite, in testdata with its licence: what it says
-// of each draft, of its optional parts and of its formats.
+// The official JSON-Schema-Test-Suite, in testdata with its licence, as the module
+// github.com/kaptinlin/jsonschema v0.6.0 carries it: what it says of each draft,
+// of its optional parts and of its formats.
 func TestSuite(t *testing.T) {
 	needed := make(map[string]bool)
 	for _, draft := range []struct {
