@@ -56,7 +56,7 @@ func benchmarkRun(b *testing.B) {
 			defer claim.Close()
 			answer, err := claim.Wait(b.Context(), nil)
 			if err == nil {
-				err = inv.printResult(p, answer.Result, expectation{check: true})
+				err = inv.printResult(p, answer.Result, expectation{asked: true})
 			}
 			printed <- err
 		}()

@@ -137,5 +137,5 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, p *printer, c
 	if err != nil {
 		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
 	}
-	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
 }
