@@ -27,9 +27,11 @@ const (
 
 // Answer is what the cloud said of a task: its result, or how it stands.
 type Answer struct {
-	Ticket string // path of the ticket that a callback showed; "" for a poll
-	Result *narada.Result
-	By     Way
+	Task      int64  // its number in the store, 0 when it is not there
+	RequestID string // "" when it is not known
+	Ticket    string // path of its ticket, "" when it has none here
+	Result    *narada.Result
+	By        Way
 }
 
 // Desk hands each answer to the claim that it is for. It is safe for use by
