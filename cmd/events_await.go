@@ -27,12 +27,15 @@ func sayAwait(inv *invocation, source string, event await.Event) {
 		inv.talk.Detail("poll", "the status call failed: "+explain(e.Err))
 	case await.PollRefused:
 		inv.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(e.Err))
-	case await.EndpointLost:
-		inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
-	case await.EndpointBack:
-		inv.talk.Info("tunnel-back", "the tunnel is back")
-	case await.EndpointClosed:
-		inv.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", tunnel.Event{Err: e.Err})+": polling does the job")
+	case await.EndpointChanged:
+		switch e.Event {
+		case await.EndpointLost:
+			inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+		case await.EndpointBack:
+			inv.talk.Info("tunnel-back", "the tunnel is back")
+		case await.EndpointClosed:
+			inv.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", tunnel.Event{Err: e.Err})+": polling does the job")
+		}
 	case await.StoreFailed:
 		inv.warnOfLedger(e.Err, lossText(source, e.Loss))
 	case await.PersonAsked:

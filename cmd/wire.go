@@ -57,7 +57,12 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	engine.Listen(&maskedEndpoint{server, inv, o.Many})
 	var following sync.WaitGroup
 	done := make(chan struct{})
-	following.Go(func() { eachEvent(done, e.Events(), func(event tunnel.Event) { followTunnel(engine, event) }) })
+	following.Go(func() {
+		changes := map[tunnel.EventKind]await.EndpointEvent{
+			tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
+		}
+		eachEvent(done, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+	})
 	return engine, func() {
 		inv.closeInbox(server)
 		close(done)
@@ -88,18 +93,6 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 		return nil, nil
 	}
 	return nil, err
-}
-
-// followTunnel tells the engine what happens to its endpoint.
-func followTunnel(engine *await.Engine, e tunnel.Event) {
-	switch e.Kind {
-	case tunnel.Lost:
-		engine.EndpointLost()
-	case tunnel.Back:
-		engine.EndpointBack()
-	case tunnel.Stopped:
-		engine.EndpointClosed(e.Err)
-	}
 }
 
 // eachEvent calls f for every event until done is closed, or there will be no

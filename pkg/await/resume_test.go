@@ -83,7 +83,7 @@ func TestResumeEndsWithoutAnAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, test.setups...)
 				if test.closed {
-					time.AfterFunc(time.Second, func() { w.engine.EndpointClosed(nil) })
+					time.AfterFunc(time.Second, func() { w.engine.Endpoint(EndpointClosed, nil) })
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
