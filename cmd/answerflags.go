@@ -75,7 +75,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 // cloud returns the API to run against: the sandbox, or the one of the settings.
 func (a *answerFlags) cloud(ctx context.Context, inv *invocation) (*cloud, func(), error) {
 	if a.sandbox {
-		return inv.startSandbox(ctx, a.rules)
+		return startSandbox(ctx, inv, a.rules)
 	}
 	c, err := inv.cloud()
 	return c, func() {}, err

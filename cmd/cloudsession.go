@@ -161,8 +161,8 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	worst := codeDone
 	for _, id := range unique(ids) {
 		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
-			err = inv.failed(ctx, id, err)
-			inv.say(err)
+			err = callFailed(ctx, inv, id, err)
+			sayError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
 			}

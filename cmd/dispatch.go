@@ -103,7 +103,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return notSubmitted(inv, err)
 	case signalOf(ctx) != nil: // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, inv.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, resumeLine(inv, fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
 	default:
 		err = nil // it was submitted, if only just in time
 	}
@@ -158,7 +158,7 @@ func printID(inv *invocation, p *printer, id string) error {
 		err = p.Text(id)
 	}
 	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, inv.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, commandLine(inv, "status")...), err: err}
 	}
 	return err
 }

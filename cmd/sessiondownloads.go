@@ -76,7 +76,7 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 		sayAgain(inv, "downloads", "the files could not be listed", err, in)
 	})
 	if err != nil {
-		return inv.failed(ctx, id, err)
+		return callFailed(ctx, inv, id, err)
 	}
 	if len(list) == 0 {
 		inv.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
@@ -162,7 +162,7 @@ func notSaved(ctx context.Context, inv *invocation, path string, err error) erro
 	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {
 		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
 	}
-	return inv.failed(ctx, path, err)
+	return callFailed(ctx, inv, path, err)
 }
 
 // withPath adds where a file was saved to what the cloud says of it.
