@@ -14,6 +14,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -240,11 +241,8 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 		return err
 	}
 	defer stop()
-	endpoint, err := b.o.answer.endpoint(inv)
+	endpoint, err := b.o.answer.endpoint(inv, cloud)
 	if err != nil {
-		return err
-	}
-	if err := b.o.answer.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
 	dir, removeDir, err := b.stateDir()
@@ -267,20 +265,22 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 	if err != nil {
 		return err
 	}
-	r := newRunning(inv, cloud, kept)
-	r.many = true
-	defer r.close()
-	if err := r.open(ctx, endpoint, b.o.answer.via); err != nil {
+	options := engineOptions(inv, "batch", cloud, kept)
+	options.Many, options.Client = true, &pacedClient{options.Client, pace}
+	options.Again = func(ctx context.Context) error { return pace.Wait(ctx, nil) }
+	options.Why = func(e *narada.DispatchError) string { return explain(e.Err) }
+	engine, closeEngine, err := openEngine(ctx, inv, options, kept, endpoint, b.o.answer.via)
+	if err != nil {
 		return err
 	}
-	if err := inv.upload(ctx, cloud, b.template.Plan); err != nil {
+	defer closeEngine()
+	if err := upload(ctx, inv, cloud, b.template.Plan); err != nil {
 		return err
 	}
 	if err := out.begin(); err != nil {
 		return err
 	}
-	sender := &batchSender{inv: inv, running: r, batch: book.number, pace: pace, timeout: inv.duration(config.Timeout)}
-	r.runner.Dispatch, r.runner.Again = sender.dispatch(r.runner.Dispatch), func(ctx context.Context) error { return pace.Wait(ctx, nil) }
+	sender := &batchSender{engine: engine, batch: book.number, timeout: inv.duration(config.Timeout)}
 	defer debug.SetGCPercent(debug.SetGCPercent(batchGC))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(batchMemory))
 	run := batch.NewRun(batch.Options{

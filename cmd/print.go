@@ -41,7 +41,7 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	case errPipe(err):
 		return err
 	case err != nil:
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, inv.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, commandLine(inv, "status")...), err: err}
 	}
 	return inv.verdict(r, violations)
 }

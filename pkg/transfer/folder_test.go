@@ -1,4 +1,4 @@
-package downloads
+package transfer
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 func TestNamesAreSafe(t *testing.T) {
@@ -29,7 +31,11 @@ func TestNamesAreSafe(t *testing.T) {
 }
 
 func TestNamesAreDifferent(t *testing.T) {
-	got := Names([]string{"a.txt", "b/a.txt", "A.TXT", "a (2).txt", "..", "."})
+	var files []narada.Download
+	for _, name := range []string{"a.txt", "b/a.txt", "A.TXT", "a (2).txt", "..", "."} {
+		files = append(files, narada.Download{Name: name})
+	}
+	got := Names(files)
 	want := []string{"a.txt", "a (2).txt", "A (3).TXT", "a (2) (2).txt", "download", "download (2)"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -67,7 +73,7 @@ func files(t *testing.T, dir string) map[string]string {
 
 func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +102,7 @@ func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
 // A file that appears while the download is under way is not overwritten.
 func TestAFileThatAppearsMeanwhileIsKept(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +134,7 @@ func TestALinkLeadsNotOutOfTheFolder(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "a.txt")); err != nil {
 		t.Skip(err)
 	}
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +158,7 @@ func TestAFolderIsNotOverwritten(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "a.txt"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
