@@ -2,18 +2,22 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -116,13 +120,9 @@ func (o *batchRunOptions) check() (rate float64, err error) {
 			return 0, usageError("", "--rate: %v", err)
 		}
 	}
-	if o.failFast {
-		if o.maxFailures > 0 {
-			return 0, usageError("leave one of them out", "--fail-fast is --max-failures 1")
-		}
-		o.maxFailures = 1
-	}
 	switch {
+	case o.failFast && o.maxFailures > 0:
+		return 0, usageError("leave one of them out", "--fail-fast is --max-failures 1")
 	case o.concurrency < 1:
 		return 0, usageError("", "--concurrency: %d is less than 1", o.concurrency)
 	case o.maxFailures < 0:
@@ -156,187 +156,288 @@ func parseRate(text string) (float64, error) {
 	return n / seconds, nil
 }
 
-// The garbage collector comes when so many percent are new, since little of a batch
-// stays for long, but earlier when so much is in use.
-const (
-	batchGC     = 300
-	batchMemory = 180 << 20
-)
-
 // batchRun is a batch run command under way.
 type batchRun struct {
 	inv      *invocation
 	o        *batchRunOptions
-	source   *batchInput
-	input    batch.Input
-	template *task.Template
 	name     string
-	total    int
+	path     string
+	reporter *batchReporter
 }
 
 func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path string) error {
-	rate, err := o.check()
+	r := &batchRun{inv: inv, o: o, path: path, name: o.name}
+	if r.name == "" {
+		r.name = batch.NameOf(path)
+	}
+	r.reporter = &batchReporter{inv: inv, name: r.name, kept: !o.answer.sandbox}
+	options, err := r.options(ctx)
 	if err != nil {
 		return err
 	}
-	b := &batchRun{inv: inv, o: o}
-	out, err := b.newResults(ctx, path)
-	if err != nil {
-		return err
+	b, err := batch.Open(ctx, options)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return &exitError{code: codeUnexpected, text: cause(context.Cause(ctx)) + ": nothing was sent"}
+	case err != nil:
+		return r.explain(err)
 	}
-	if err := b.open(path); err != nil {
-		return err
-	}
-	defer b.source.Close()
-	out.name = b.name
-	if err := b.plan(); err != nil {
-		return err
-	}
-	places, err := b.checkAll(ctx)
-	if err != nil {
-		return err
-	}
+	defer b.Close()
 	if o.task.dryRun {
-		return b.preview(ctx, out)
+		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		return r.explain(b.Preview(ctx))
 	}
-	return b.run(ctx, out, batch.NewPace(rate), places)
+	r.reporter.progress = b.Progress
+	return r.run(ctx, b, options.Template.Plan)
 }
 
-// open finds the input, and what it is called.
-func (b *batchRun) open(path string) (err error) {
-	b.input.Format = batch.FormatOf(path)
-	if b.o.format != "" {
-		b.input.Format = batch.Format(b.o.format)
-	} else if path == "-" && b.o.prompt != "" {
-		b.input.Format = batch.CSV
+// options makes the batch's options of the flags and settings.
+func (r *batchRun) options(ctx context.Context) (o batch.Options, err error) {
+	inv, f := r.inv, r.o
+	o = batch.Options{
+		Name: r.name, Path: r.path, Start: inv.app.start, Windows: f.windows,
+		Concurrency: f.concurrency, Timeout: inv.duration(config.Timeout), RetryFailed: f.retryFailed, ResendUnknown: f.resendUnknown,
+		MaxFailures: f.maxFailures, MaxCredits: f.maxCredits,
+		Results: f.results, Stdout: inv.app.Stdout, Ordered: f.ordered, Hide: inv.redactor.Hide, Report: r.reporter.report,
 	}
-	switch b.input.Format {
+	if o.Rate, err = f.check(); err != nil {
+		return o, err
+	}
+	if f.failFast {
+		o.MaxFailures = 1
+	}
+	if f.jq != "" {
+		if o.Query, err = output.ParseQuery(ctx, f.jq); err != nil {
+			return o, usageError("", "--jq: %v", err)
+		}
+	}
+	if inv.app.StdoutTerminal {
+		o.Stdout = inv.talk.Over(o.Stdout)
+	}
+	if o.Format, o.Prompt, err = f.input(r.path); err != nil {
+		return o, err
+	}
+	if r.path == "-" {
+		if o.Stdin, o.StdinFile, err = r.stdin(); err != nil {
+			return o, err
+		}
+	}
+	if !f.task.noValidate {
+		o.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
+			return expectation{s, true}.violations(result)
+		}
+	}
+	o.Template, err = r.template()
+	return o, err
+}
+
+// input says how the file is read.
+func (o *batchRunOptions) input(path string) (format batch.Format, prompt *batch.Prompt, err error) {
+	switch {
+	case o.format != "":
+		format = batch.Format(o.format)
+	case path == "-" && o.prompt != "":
+		format = batch.CSV
+	default:
+		format = batch.FormatOf(path)
+	}
+	switch format {
 	case batch.Text, batch.JSONL:
-		if b.o.prompt != "" {
-			return usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", b.input.Format)
+		if o.prompt != "" {
+			err = usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", format)
 		}
 	case batch.CSV, batch.TSV:
-		if b.o.prompt != "" {
-			if b.input.Prompt, err = batch.ParsePrompt(b.o.prompt); err != nil {
-				return usageError("{{.company}} is the column company", "--prompt: %v", err)
+		if o.prompt != "" {
+			if prompt, err = batch.ParsePrompt(o.prompt); err != nil {
+				err = usageError("{{.company}} is the column company", "--prompt: %v", err)
 			}
 		}
 	default:
-		return usageError("", "--format: %q is not text, jsonl, csv or tsv", b.o.format)
+		err = usageError("", "--format: %q is not text, jsonl, csv or tsv", o.format)
 	}
-	if b.name = b.o.name; b.name == "" {
-		b.name = batch.NameOf(path)
-	}
-	b.source, err = b.inv.openBatchInput(path)
-	return err
+	return format, prompt, err
 }
 
-// run runs the batch: its place in the ledger, the endpoint, the uploads, the
-// tasks.
-func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace, places []linePlace) (err error) {
-	inv := b.inv
-	cloud, stop, err := b.o.answer.cloud(ctx, inv)
+// stdin takes standard input, and describes the file that it was redirected from, if
+// it was.
+func (r *batchRun) stdin() (stdin io.Reader, file os.FileInfo, err error) {
+	if r.inv.app.StdinTerminal {
+		return nil, nil, usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
+	}
+	if stdin, err = r.inv.source.TakeStdin(); err != nil {
+		return nil, nil, usageError("", "%v", err)
+	}
+	if reader, ok := stdin.(*endingReader); ok {
+		if f, ok := reader.r.(*os.File); ok {
+			file, _ = f.Stat()
+		}
+	}
+	return stdin, file, nil
+}
+
+// template makes what all tasks have in common.
+func (r *batchRun) template() (*task.Template, error) {
+	file, err := r.inv.taskFile(&r.o.task)
+	if err != nil {
+		return nil, err
+	}
+	pool := len(r.o.windows) > 0
+	spec, err := r.inv.spec(&r.o.task, task.Spec{OwnCallback: true, AnyWindow: r.o.answer.sandbox || pool}, file)
+	if err != nil {
+		return nil, err
+	}
+	if pool {
+		spec.Window = "" // of the settings
+	}
+	t, err := spec.Template(&r.inv.source)
+	if err != nil {
+		return nil, err
+	}
+	r.inv.redactor.Hide(t.Plan.Secrets...)
+	r.inv.warn(t.Plan.Warnings)
+	return t, nil
+}
+
+// run opens what the batch needs, and runs it.
+func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) error {
+	cloud, stop, err := r.o.answer.cloud(ctx, r.inv)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	endpoint, err := b.o.answer.endpoint(inv)
+	endpoint, err := r.o.answer.endpoint(r.inv)
 	if err != nil {
 		return err
 	}
-	if err := b.o.answer.checkLocal(endpoint, cloud); err != nil {
+	if err := r.o.answer.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
-	dir, removeDir, err := b.stateDir()
+	dir, removeDir, err := r.stateDir()
 	if err != nil {
 		return err
 	}
 	defer removeDir()
-	unlock, err := inv.lockBatch(dir, b.name)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer inv.closeLedger(kept)
-	book := &batchBook{ledger: kept}
-	earlier, err := b.place(ctx, kept, book, cloud, places)
-	if err != nil {
-		return err
-	}
-	r := newRunning(inv, cloud, kept)
-	r.many = true
-	defer r.close()
-	if err := r.open(ctx, endpoint, b.o.answer.via); err != nil {
-		return err
-	}
-	if err := inv.upload(ctx, cloud, b.template.Plan); err != nil {
-		return err
-	}
-	if err := out.begin(); err != nil {
-		return err
-	}
-	sender := &batchSender{inv: inv, running: r, batch: book.number, pace: pace, timeout: inv.duration(config.Timeout)}
-	r.runner.Dispatch, r.runner.Again = sender.dispatch(r.runner.Dispatch), func(ctx context.Context) error { return pace.Wait(ctx, nil) }
-	defer debug.SetGCPercent(debug.SetGCPercent(batchGC))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(batchMemory))
-	run := batch.NewRun(batch.Options{
-		Total: b.total, Concurrency: b.o.concurrency, Windows: b.o.windows, Pace: pace,
-		RetryFailed: b.o.retryFailed, ResendUnknown: b.o.resendUnknown, MaxFailures: b.o.maxFailures, MaxCredits: b.o.maxCredits,
-		Book: book, Sender: sender, Plan: b.planLine, Check: b.misfit, Ordered: b.o.ordered,
-		Emit: func(o batch.Outcome) error {
-			if err := book.note(o); err != nil {
-				return err
+	defer r.inv.closeLedger(kept)
+	engine := &batchEngine{inv: r.inv, cloud: cloud, ledger: kept, report: r.reporter.reportLine}
+	defer engine.close()
+	v, err := b.Run(ctx, batch.Backend{
+		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.patience.wish,
+		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
+			if err := engine.open(ctx, endpoint, r.o.answer.via, adjust); err != nil {
+				return nil, err
 			}
-			return out.put(o)
+			return engine, r.inv.upload(ctx, cloud, common)
 		},
 	})
-	return b.finish(ctx, out, run, earlier)
+	if err != nil {
+		return r.explain(err)
+	}
+	return r.verdict(v)
 }
 
-// finish sends what is to be sent, and says how it went.
-func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run, earlier bool) error {
-	inv := b.inv
-	wish := inv.app.patience.wish()
-	done := make(chan struct{})
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		select {
-		case <-wish:
-			t := run.Tally()
-			inv.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, verb(t.InFlight, "is", "are")))
-			run.Stop(&signalError{os.Interrupt})
-		case <-done:
+// stateDir is where the batch is kept: a sandbox's is deleted with it.
+func (r *batchRun) stateDir() (dir string, remove func(), err error) {
+	if !r.o.answer.sandbox {
+		dir, err = r.inv.stateDir()
+		return dir, func() {}, err
+	}
+	dir, err = os.MkdirTemp("", "narada-batch-")
+	if err != nil {
+		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// verdict is the error with the exit code of a batch that has ended so.
+func (r *batchRun) verdict(v batch.Verdict) error {
+	t := v.Tally
+	switch v.Ending {
+	case batch.AllSucceeded:
+		return nil
+	case batch.SomeFailed:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d lines have not succeeded", t.Failed(), t.Total)}
+	case batch.Unfinished:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%d of %d lines have not ended", t.Total-t.Ended, t.Total), next: r.resume()}
+	case batch.Limited, batch.Interrupted:
+		e := &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", v.Err, t.Ended, t.Total), next: r.resume()}
+		if v.Ending == batch.Interrupted {
+			e.code = codeSignal
 		}
-	}()
-	err := run.Recover(ctx, b.lines())
-	if earlier {
-		inv.talk.Info("resuming", resumingLine(run.Tally()))
+		return e
 	}
-	recovered := err == nil
-	if err == nil && !(b.o.ordered && run.Tally().Earlier > 0) {
-		err = out.publish()
+	err := r.explain(v.Err)
+	if _, explained := err.(*exitError); explained {
+		return err
 	}
-	if err == nil {
-		shown := inv.talk.Show("batch", "running "+b.name, &batchMeter{run: run})
-		err = run.Send(ctx, b.lines())
-		shown()
-	}
-	close(done)
-	<-watching
-	finish := out.Close
-	if !recovered {
-		finish = out.discard
-	}
-	closing := finish()
-	t := run.Tally()
-	b.summarize(t, time.Now())
-	if err = b.verdict(ctx, t, err); closing != nil && (err == nil || exitCode(err) == codeFailed) {
-		return closing
+	if err = explainDispatch(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err
+}
+
+// explain words an error of the batch for people.
+func (r *batchRun) explain(err error) error {
+	var input *batch.InputError
+	var results *batch.ResultsError
+	var other *batch.OtherBatchError
+	var taken *batch.TakenError
+	switch {
+	case errors.Is(err, batch.ErrInputChanged):
+		return usageError("run it again", "%v", err)
+	case errors.As(err, &input):
+		return usageError("", "%v", err)
+	case errors.As(err, &results) && results.Usage:
+		return usageError("", "--results: %v", err)
+	case errors.As(err, &results):
+		e := &exitError{code: codeUnexpected, text: "--results: " + err.Error(), err: err}
+		if r.reporter.kept {
+			e.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
+		}
+		return e
+	case errors.As(err, &other):
+		return r.explainOther(other)
+	case errors.As(err, &taken):
+		return usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", err)
+	}
+	return err
+}
+
+// explainOther words that the batch of that name is another one.
+func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
+	switch {
+	case e.Sent == 0:
+		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.name, e.Was.Cloud, e.Is.Cloud)
+	case r.path == "-":
+		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
+			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.name, e.Sent)
+	}
+	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.name, e.Is.Input, e.Sent, e.Was.Input)
+}
+
+// resume is the command that goes on with the batch; "" for a sandbox's. The same
+// limit on credits would stop it again.
+func (r *batchRun) resume() string {
+	if r.o.answer.sandbox {
+		return ""
+	}
+	words := []string{"narada"}
+	for i, arg := range r.inv.app.Args {
+		const limit = "--max-credits"
+		switch {
+		case i > 0 && r.inv.app.Args[i-1] == limit:
+			arg = "MORE"
+		case strings.HasPrefix(arg, limit+"="):
+			arg = limit + "=MORE"
+		}
+		words = append(words, shellQuote(arg))
+	}
+	text := strings.Join(words, " ")
+	if r.path == "-" {
+		text += " < the same input"
+	}
+	return text
 }
