@@ -305,11 +305,8 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) e
 		return err
 	}
 	defer stop()
-	endpoint, err := r.o.answer.endpoint(r.inv)
+	endpoint, err := r.o.answer.endpoint(r.inv, cloud)
 	if err != nil {
-		return err
-	}
-	if err := r.o.answer.checkLocal(endpoint, cloud); err != nil {
 		return err
 	}
 	dir, removeDir, err := r.stateDir()
@@ -322,15 +319,19 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) e
 		return err
 	}
 	defer r.inv.closeLedger(kept)
-	engine := &batchEngine{inv: r.inv, cloud: cloud, ledger: kept, report: r.reporter.reportLine}
-	defer engine.close()
+	closeEngine := func() {}
+	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
 		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.patience.wish,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
-			if err := engine.open(ctx, endpoint, r.o.answer.via, adjust); err != nil {
+			options := engineOptions(r.inv, "batch", cloud, kept)
+			adjust(&options)
+			engine, closer, err := openEngine(ctx, r.inv, options, kept, endpoint, r.o.answer.via)
+			if err != nil {
 				return nil, err
 			}
-			return engine, r.inv.upload(ctx, cloud, common)
+			closeEngine = closer
+			return engine, upload(ctx, r.inv, cloud, common)
 		},
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -48,39 +47,6 @@ func (r *batchReporter) report(event batch.Event) {
 		}
 		r.summarize(e.Tally)
 	}
-}
-
-// reportLine words an event of the task of a line. It is false for other events.
-func (r *batchReporter) reportLine(event await.Event) bool {
-	talk := r.inv.talk
-	switch e := event.(type) {
-	case await.Accepted:
-		talk.Detail("accepted", lineName(e.Item)+": "+e.RequestID+" was accepted", slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
-	case await.Resending:
-		talk.Detail("resending", lineName(e.Item)+" was not accepted; again in "+e.In.Round(100*time.Millisecond).String()+": "+explain(e.Err))
-	case await.AnswerLost:
-		talk.Detail("answer-lost", lineName(e.Item)+": it is not known yet whether the task was accepted, so the callback is waited for: "+explain(e.Err))
-	case await.AcceptedTwice:
-		talk.Warn("accepted-twice", lineName(e.Item)+": the task was, or may have been, accepted a second time: the cloud had refused the first, and accepted it all the same",
-			slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
-	case await.PersonAsked:
-		talk.Warn("input-required", lineName(e.Item)+": "+humanLine(e.RequestID, e.Input), slog.Any("requestId", e.RequestID), slog.Any("inputId", e.Input.InputID))
-	default:
-		return false
-	}
-	return true
-}
-
-// lineName is what a person calls a line of a batch.
-func lineName(i store.Item) string {
-	name := fmt.Sprintf("line %d", i.Line)
-	if i.Line == 0 {
-		name = "a former line"
-	}
-	if i.ID != "" {
-		name += " (" + i.ID + ")"
-	}
-	return name
 }
 
 // changed says how the input differs from that of the last run.
@@ -149,7 +115,7 @@ func (r *batchReporter) summarize(t batch.Tally) {
 	if len(t.Slowest) > 0 {
 		var slowest []string
 		for _, one := range t.Slowest {
-			slowest = append(slowest, lineName(one.Line.Item())+" "+roundDuration(one.Took).String())
+			slowest = append(slowest, one.Line.Name()+" "+roundDuration(one.Took).String())
 		}
 		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
@@ -170,7 +136,7 @@ func (r *batchReporter) summarize(t batch.Tally) {
 
 // failedLine says what became of a line that did not succeed.
 func failedLine(o batch.Outcome) string {
-	text := lineName(o.Item()) + ": " + string(o.StatusName())
+	text := o.Line.Name() + ": " + string(o.StatusName())
 	if o.RequestID != "" {
 		text += ", " + o.RequestID
 	}

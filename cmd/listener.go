@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -77,8 +78,7 @@ func (inv *invocation) sendToListener(request *narada.Request, l receive.Listene
 	if err != nil {
 		return webhook.Ticket{}, err
 	}
-	request.CallbackURL, request.CallbackSecret = l.URL+ticket.Path, ticket.Secret
-	request.CallbackHeaders = callbackHeaders(ticket)
+	await.AskForCallback(request, l.URL+ticket.Path, ticket)
 	inv.hideTicket(ticket)
 	return ticket, nil
 }

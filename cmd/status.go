@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -123,12 +124,21 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if ids, err = o.tasks(ctx, inv, c, kept, ids); err != nil || len(ids) == 0 {
 		return err
 	}
-	l := newLookup(ctx, inv, c, kept, ids, o.wait)
-	defer l.close()
+	engine := await.New(engineOptions(inv, "status", c, kept))
+	defer engine.Close()
+	r := &statusReport{inv: inv, p: p, o: o, want: want}
+	answers := engine.LookUp(ctx, ids...)
+	if o.wait {
+		label := "waiting for " + ids[0]
+		if len(ids) > 1 {
+			label += " and others"
+		}
+		defer inv.talk.Wait("waiting", label)()
+		answers = engine.Await(ctx, ids...)
+	}
 	worst := codeDone
-	for _, id := range ids {
-		code := inv.reportStatus(ctx, p, o, want, l.task(id))
-		if worse(code, worst) {
+	for answer, err := range answers {
+		if code := r.say(ctx, answer.Result, err); worse(code, worst) {
 			worst = code
 		}
 	}
@@ -193,27 +203,23 @@ func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Sto
 	return ids, err
 }
 
-// reportStatus prints what comes of one lookup and returns the exit code.
-func (inv *invocation) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
-	r, err := t.result()
-	ended := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+// statusReport says how tasks stand.
+type statusReport struct {
+	inv  *invocation
+	p    *printer
+	o    *statusOptions
+	want expectation
+}
+
+// say prints what is known of one task, and returns the exit code.
+func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int {
 	switch {
-	case ended && o.wait:
-		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
-			err = &exitError{code: codeUnfinished,
-				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
-				next: resume(t.id, inv.resumeWords(fateGoesOn, o.schema, o.noValidate, o.out)...)}
-		}
-	case ended && signalOf(ctx) != nil:
-		err = &exitError{code: codeUnreachable, text: cause(err)}
-	case ended:
-		err = &exitError{code: codeUnreachable, text: t.id + ": " + t.failure(), next: "ask again later"}
 	case err != nil:
-		err = &exitError{code: exitCode(err), text: t.id + ": " + explain(err), next: hintOf(err)}
+		err = s.unanswered(ctx, err)
 	case !r.Final():
-		return inv.reportPending(p, o, r)
+		return s.pending(r)
 	default:
-		err = inv.printResult(p, r, want)
+		err = s.inv.printResult(s.p, r, s.want)
 	}
 	switch {
 	case err == nil:
@@ -221,33 +227,58 @@ func (inv *invocation) reportStatus(ctx context.Context, p *printer, o *statusOp
 	case errPipe(err):
 		return codePipe
 	}
-	inv.say(err)
-	if code := exitCode(err); o.wait || o.exitStatus || !isTaskCode(code) {
+	s.inv.say(err)
+	if code := exitCode(err); s.o.wait || s.o.exitStatus || !isTaskCode(code) {
 		return code
 	}
 	return codeDone
 }
 
-// reportPending prints a task that goes on.
-func (inv *invocation) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
+// unanswered words why nothing is known of a task, or not its end.
+func (s *statusReport) unanswered(ctx context.Context, err error) error {
+	u, ok := errors.AsType[*await.UnfinishedError](err)
+	if !ok {
+		return err
+	}
+	ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx))
+	switch {
+	case !ended:
+		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + explain(u.Cause), next: hintOf(u.Cause)}
+	case s.o.wait:
+		if err := s.p.printUnfinished(u.ID, u.Last); err != nil {
+			return err
+		}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %s goes on in the cloud", cause(u.Cause), u.ID),
+			next: resume(u.ID, s.inv.resumeWords(fateGoesOn, s.o.schema, s.o.noValidate, s.o.out)...)}
+	case signalOf(ctx) != nil:
+		return &exitError{code: codeUnreachable, text: cause(u.Cause)}
+	case u.Failure == nil:
+		u.Failure = errors.New("no answer in time")
+	}
+	return &exitError{code: codeUnreachable, text: u.ID + ": " + explain(u.Failure), next: "ask again later"}
+}
+
+// pending prints a task that goes on.
+func (s *statusReport) pending(r *narada.Result) int {
+	talk := s.inv.talk
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
 		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
 	}
-	inv.talk.Info("pending", line, resultFields(r)...)
+	talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
+		talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
 	}
-	if p.json {
-		switch err := p.JSON(r.Raw()); {
+	if s.p.json {
+		switch err := s.p.JSON(r.Raw()); {
 		case errPipe(err):
 			return codePipe
 		case err != nil:
-			inv.say(err)
+			s.inv.say(err)
 			return codeUnexpected
 		}
 	}
-	if o.exitStatus {
+	if s.o.exitStatus {
 		return codeUnfinished
 	}
 	return codeDone

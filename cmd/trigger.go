@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/store"
@@ -223,11 +224,14 @@ func (t *triggering) toListener(ctx context.Context, id string) (to string, p pr
 		return "", p, nil, err
 	}
 	done = func(a deliver.Attempt) {
-		record := &record{inv: t.inv, ledger: t.ledger, number: numbers[0]}
+		var err error
 		if a.Accepted() {
-			record.accepted(id)
+			err = t.ledger.Accepted(context.Background(), numbers[0], id)
 		} else {
-			record.refused()
+			err = t.ledger.Refused(context.Background(), numbers[0], "", time.Now())
+		}
+		if err != nil {
+			t.inv.warnOfLedger(err, lossText("trigger", await.LossProgress))
 		}
 	}
 	return t.listener.URL + ticket.Path, p, done, nil

@@ -71,13 +71,11 @@ func (inv *invocation) unanswered(p *printer, err error, fate string, resumeWord
 	if !ok {
 		return explainDispatch(err)
 	}
-	why := cause(unfinished.Cause)
 	if unfinished.ID == "" {
-		return &exitError{code: codeUnknown, err: err, next: lookFirst,
-			text: why + ": it is not known whether the task was accepted"}
+		return explainDispatch(err)
 	}
 	e := &exitError{code: codeUnfinished, err: err,
-		text: fmt.Sprintf("%s: %s %s", why, unfinished.ID, fate)}
+		text: fmt.Sprintf("%s: %s %s", cause(unfinished.Cause), unfinished.ID, fate)}
 	if resumeWords != nil {
 		e.next = resume(unfinished.ID, resumeWords...)
 	}
@@ -113,6 +111,10 @@ func cause(err error) string {
 
 // explainDispatch words an error of a dispatch for people.
 func explainDispatch(err error) error {
+	if unfinished, ok := errors.AsType[*await.UnfinishedError](err); ok && unfinished.ID == "" {
+		return &exitError{code: codeUnknown, err: err, next: lookFirst,
+			text: cause(unfinished.Cause) + ": it is not known whether the task was accepted"}
+	}
 	failure, ok := errors.AsType[*narada.DispatchError](err)
 	if !ok {
 		return err

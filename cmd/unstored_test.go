@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -48,33 +47,5 @@ func TestListenDoesNotTakeWhatItCannotStore(t *testing.T) {
 	}
 	if text := stderr.String(); strings.Count(text, "warning: a callback was not acknowledged: the ledger ") != 2 {
 		t.Errorf("stderr %s", text)
-	}
-}
-
-// A run takes its own as its answer after a warning, and does not acknowledge it
-// either; what is for another process it leaves alone.
-func TestRunDoesNotAcknowledgeWhatItCannotStore(t *testing.T) {
-	for name, ours := range map[string]bool{"its own": true, "of another process": false} {
-		t.Run(name, func(t *testing.T) {
-			app, _, stderr := testApp(t)
-			inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr)}
-			inv.talk = inv.newTalk()
-			kept, d := unstorable(t)
-			r := &running{inv: inv, ledger: kept, desk: await.NewDesk(), issued: map[string]bool{}}
-			claim := r.desk.Expect(webhook.Ticket{Path: "/narada/mine"})
-			if ours {
-				claim = r.desk.Expect(d.Ticket)
-				r.issued[d.Ticket.Path] = true
-			}
-			if err := r.take(t.Context(), d); err == nil {
-				t.Error("it was acknowledged")
-			}
-			if claim.Done() != ours {
-				t.Errorf("the answer is there: %v", claim.Done())
-			}
-			if warned := strings.Contains(stderr.String(), ": the answer is not kept\n"); warned != ours {
-				t.Errorf("stderr %s", stderr)
-			}
-		})
 	}
 }

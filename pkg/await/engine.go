@@ -2,8 +2,12 @@ package await
 
 import (
 	"context"
-	"errors"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -64,38 +68,195 @@ type Options struct {
 	Why func(*narada.DispatchError) string
 }
 
-// Engine dispatches tasks and waits for them.
-type Engine struct{ o Options }
+// Engine dispatches tasks and waits for them. It is safe for use by several goroutines
+// at once.
+type Engine struct {
+	o      Options
+	poller *poller
+
+	running   context.Context // until Close
+	stop      context.CancelFunc
+	following sync.WaitGroup
+
+	// What was reported, and is not again; the first two with Many tasks alone.
+	pollsFail, pollsRefused, storeFails atomic.Bool
+
+	mu        sync.Mutex
+	endpoint  Endpoint // nil: there is none
+	reception reception
+	byTicket  map[string]*waiter
+	byID      map[string]*waiter
+}
 
 // New returns an Engine, which runs until Close.
-func New(o Options) *Engine { return &Engine{o: o} }
+func New(o Options) *Engine {
+	e := &Engine{o: o, byTicket: map[string]*waiter{}, byID: map[string]*waiter{}}
+	e.running, e.stop = context.WithCancel(context.Background())
+	e.poller = newPoller(pollerOptions{
+		status: o.Client.Status, pace: noEndpoint.pace(o.PollInterval),
+		answer: func(id string, r *narada.Result) {
+			e.tell(id, heard{Answer{Result: r, By: ByPoll}})
+		},
+		failed: func(id string, err error, inARow int, gaveUp bool) {
+			if gaveUp {
+				e.tell(id, pollRefused{err})
+			} else {
+				e.tell(id, pollFailed{err, inARow})
+			}
+		},
+	})
+	return e
+}
 
-// Close ends what goes on in the background, and waits for it. No method of the
-// Engine may be under way.
-func (e *Engine) Close() {}
+// Close ends what goes on in the background, and waits for it. No other method of the
+// Engine may be under way, but for Deliver.
+func (e *Engine) Close() {
+	e.poller.close()
+	e.stop()
+	e.following.Wait()
+}
+
+func (e *Engine) report(event Event) {
+	if e.o.Report != nil {
+		e.o.Report(event)
+	}
+}
+
+// saidBefore reports whether the same was reported of another of many tasks.
+func (e *Engine) saidBefore(said *atomic.Bool) bool { return e.o.Many && said.Swap(true) }
 
 // Listen has callbacks come in at the endpoint, whose sink the Engine is, from now on,
 // and looks for those of its tasks that come in at other processes. It may be called
 // once, before the first task.
-func (e *Engine) Listen(in Endpoint) {}
+func (e *Engine) Listen(in Endpoint) {
+	e.mu.Lock()
+	e.endpoint = in
+	e.mu.Unlock()
+	e.receive(opened)
+	e.followOthers(func() error { return nil })
+}
 
 // EndpointLost says that the endpoint cannot be reached for now: tasks are polled for
 // as if there were none.
-func (e *Engine) EndpointLost() {}
+func (e *Engine) EndpointLost() {
+	e.report(EndpointLost{})
+	e.receive(lost)
+}
 
 // EndpointBack says that the endpoint can be reached again.
-func (e *Engine) EndpointBack() {}
+func (e *Engine) EndpointBack() {
+	e.report(EndpointBack{})
+	e.receive(back)
+}
 
 // EndpointClosed says that no callback will come in any more, for err.
-func (e *Engine) EndpointClosed(err error) {}
+func (e *Engine) EndpointClosed(err error) {
+	e.report(EndpointClosed{err})
+	e.receive(closed)
+}
+
+// receive takes what happens to the endpoint.
+func (e *Engine) receive(event receptionEvent) {
+	e.mu.Lock()
+	before := e.reception
+	now := before.next(event)
+	e.reception = now
+	var waiting []*waiter
+	if before.callbacks() && !now.callbacks() {
+		waiting = slices.Collect(maps.Values(e.byTicket))
+	}
+	e.mu.Unlock()
+	if now == before {
+		return
+	}
+	e.poller.setPace(now.pace(e.o.PollInterval), now != endpointOpen)
+	for _, w := range waiting {
+		w.put(callbacksClosed{})
+	}
+}
 
 // Deliver implements webhook.Sink. A callback for another process's task is kept for
 // that one, which sees it in the store. One that could not be stored is not
 // acknowledged, though its task has its answer.
-func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error { return errNotBuilt }
+func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
+	e.report(CallbackReceived{d.Result})
+	var err error
+	if e.o.Store != nil {
+		err = e.o.Store.Deliver(ctx, d)
+	}
+	if w := e.waiterOf(d.Ticket.Path, d.Result); w != nil {
+		if err != nil {
+			e.report(StoreFailed{LossAnswer, err})
+		}
+		w.put(heard{Answer{Result: d.Result, By: ByCallback}})
+	}
+	return err
+}
 
 // Receives reports whether a callback that is sent to that URL comes in here.
-func (e *Engine) Receives(callbackURL string) bool { return false }
+func (e *Engine) Receives(callbackURL string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.endpoint != nil && strings.HasPrefix(callbackURL, e.endpoint.URL(webhook.Ticket{Path: "/"}))
+}
+
+// waiterOf returns the waiter for a callback that shows the ticket of that path: the
+// one whose ticket it is, or else that of its task, if that has none here; nil when
+// there is none.
+func (e *Engine) waiterOf(path string, r *narada.Result) *waiter {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if w := e.byTicket[path]; w != nil {
+		return w
+	}
+	if w := e.byID[r.RequestID]; w != nil && w.anyTicket {
+		return w
+	}
+	return nil
+}
+
+// tell tells the waiter of the task called id, if there is one.
+func (e *Engine) tell(id string, n news) {
+	e.mu.Lock()
+	w := e.byID[id]
+	e.mu.Unlock()
+	if w != nil {
+		w.put(n)
+	}
+}
+
+// expect makes the waiter known, by its ticket and its request ID as far as it has
+// them.
+func (e *Engine) expect(w *waiter) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if w.answer.Ticket != "" {
+		e.byTicket[w.answer.Ticket] = w
+		w.callbacks = e.reception.callbacks()
+	}
+	if w.id != "" {
+		e.byID[w.id] = w
+	}
+}
+
+// watch polls for the waiter's task, whose request ID is known now.
+func (e *Engine) watch(w *waiter, first time.Duration) {
+	e.expect(w)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, w.deadline)
+}
+
+// forget ends the wait: what comes later is for nobody.
+func (e *Engine) forget(w *waiter) {
+	w.unwatch()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.byTicket[w.answer.Ticket] == w {
+		delete(e.byTicket, w.answer.Ticket)
+	}
+	if e.byID[w.id] == w {
+		delete(e.byID, w.id)
+	}
+}
 
 // Job is a task that is to be dispatched.
 type Job struct {
@@ -124,50 +285,70 @@ type Job struct {
 // known whether the task was accepted, and no callback can tell. It is an
 // *UnfinishedError when ctx ended before the task did, or neither the cloud nor a
 // callback can tell of it any more.
-func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) { return Answer{}, errNotBuilt }
+func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
+	w, withdraw, err := e.begin(j, e.listening())
+	if err != nil {
+		return Answer{}, err
+	}
+	defer withdraw()
+	return e.send(ctx, w, j)
+}
 
 // Submit dispatches the task without waiting for it. When ctx ends it gives a call
 // that is under way another second to learn the ID; the ID then comes with the cause
 // of ctx's end. Other errors are those of Run.
-func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) { return "", errNotBuilt }
-
-// Dispatched is a task that was dispatched before.
-type Dispatched struct {
-	Task      int64      // its number in the store
-	RequestID string     // "": it is not known, nor whether the task was accepted
-	Ticket    string     // path of the ticket that its callback shows, "" when none comes here
-	Item      store.Item // its line of a batch; zero: none
+func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
+	w, _, err := e.begin(j, nil)
+	if err != nil {
+		return "", err
+	}
+	w.handOver = true
+	_, err = e.send(ctx, w, j)
+	return w.id, err
 }
 
-// Resume waits for the final answer of a task that was dispatched before. What is in
-// the store already is read also when ctx has ended. An error is one of the store's,
-// or an *UnfinishedError as Run's.
-func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
-	return Answer{}, errNotBuilt
+func (e *Engine) listening() Endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.endpoint
 }
 
-// Await waits for the final answers of tasks by their request IDs, all at once, and
-// yields them in the order of the IDs. An error is an *UnfinishedError.
-func (e *Engine) Await(ctx context.Context, ids ...string) iter.Seq2[Answer, error] {
-	return func(func(Answer, error) bool) {}
+// begin gives the task a ticket of the endpoint, if any, and a place in the store.
+// withdraw is called after the wait.
+func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err error) {
+	w, withdraw = newWaiter(), func() {}
+	w.item, w.callSent = j.Item, j.Sent
+	ticket := j.Ticket
+	if in != nil {
+		if ticket, err = in.Issue(); err != nil {
+			return nil, nil, err
+		}
+		AskForCallback(j.Request, in.URL(ticket), ticket)
+		w.answer.Ticket = ticket.Path
+	}
+	w.answer.Task, err = e.keepIntended(j, ticket)
+	if in != nil && (w.answer.Task != 0 || err != nil) { // the store knows it, should a callback come again
+		withdraw = func() { in.Withdraw(ticket) }
+	}
+	if err != nil {
+		withdraw()
+		return nil, nil, err
+	}
+	return w, withdraw, nil
 }
 
-// LookUp asks how tasks stand, again where that may help, and yields an answer for
-// each, final or not, in the order of the IDs. An error is an *UnfinishedError.
-func (e *Engine) LookUp(ctx context.Context, ids ...string) iter.Seq2[Answer, error] {
-	return func(func(Answer, error) bool) {}
+func (e *Engine) send(ctx context.Context, w *waiter, j Job) (Answer, error) {
+	e.expect(w)
+	w.sent = e.dispatch(ctx, j.Request, w)
+	defer w.sent.stop()
+	return e.wait(ctx, w)
 }
 
-// NotKeptError is a task that was not sent, since it could not be kept.
-type NotKeptError struct{ Err error }
-
-func (e *NotKeptError) Error() string { return "the task could not be kept: " + e.Err.Error() }
-
-// Unwrap returns the store's error.
-func (e *NotKeptError) Unwrap() error { return e.Err }
-
-// RefusesRequest reports whether a dispatch failed because the API refused what is in
-// the one request: 400, 409, 413, 415 or 422.
-func RefusesRequest(err error) bool { return false }
-
-var errNotBuilt = errors.New("not built yet")
+// AskForCallback has the request's callback come to url and show the ticket.
+func AskForCallback(r *narada.Request, url string, t webhook.Ticket) {
+	r.CallbackURL, r.CallbackSecret = url, t.Secret
+	r.CallbackHeaders = make(map[string]string, len(t.Header))
+	for name := range t.Header {
+		r.CallbackHeaders[name] = t.Header.Get(name)
+	}
+}

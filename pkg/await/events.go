@@ -46,13 +46,13 @@ type (
 		RequestID string
 		Input     narada.HumanInput
 	}
-	// PollFailed is a status call that failed, the InARow-th for the task, and is made
-	// again. Said is true when the same was reported of another of Many tasks.
+	// PollFailed is a status call that failed, and is made again. Notable is true for
+	// the third in a row; with Many tasks, for the first that it happens to alone.
 	PollFailed struct {
 		RequestID string
 		Err       error
 		InARow    int
-		Said      bool
+		Notable   bool
 	}
 	// PollRefused is a status call that is not made again: only a callback can tell.
 	// With Many tasks it comes for the first alone.

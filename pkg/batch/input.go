@@ -72,6 +72,19 @@ func (l Line) short() Line {
 	return l
 }
 
+// Name is what a person calls the line. One that is no longer in the input has the
+// number 0.
+func (l Line) Name() string {
+	name := fmt.Sprintf("line %d", l.Number)
+	if l.Number == 0 {
+		name = "a former line"
+	}
+	if l.ID != "" {
+		name += " (" + l.ID + ")"
+	}
+	return name
+}
+
 // LineError is what is wrong with a line.
 type LineError struct {
 	Number int

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestSeeThroughWaitsForACallThatIsUnderWay(t *testing.T) {
+func TestDetachWaitsForACallThatIsUnderWay(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		takes, ends time.Duration // the call, ctx; 0: never
@@ -28,7 +28,7 @@ func TestSeeThroughWaitsForACallThatIsUnderWay(t *testing.T) {
 					time.AfterFunc(tt.ends, cancel)
 				}
 				start, told := time.Now(), false
-				err := SeeThrough(ctx, 30*time.Second, func() { told = true }, func(ctx context.Context) error {
+				err := Detach(ctx, 30*time.Second, func() { told = true }, func(ctx context.Context) error {
 					select {
 					case <-time.After(tt.takes):
 						return nil
@@ -44,11 +44,11 @@ func TestSeeThroughWaitsForACallThatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestSeeThroughStartsNothingWhenItIsTooLate(t *testing.T) {
+func TestDetachStartsNothingWhenItIsTooLate(t *testing.T) {
 	over := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(over)
-	err := SeeThrough(ctx, time.Hour, nil, func(context.Context) error {
+	err := Detach(ctx, time.Hour, nil, func(context.Context) error {
 		t.Error("it is called")
 		return nil
 	})

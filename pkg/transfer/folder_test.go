@@ -1,4 +1,4 @@
-package downloads
+package transfer
 
 import (
 	"errors"
@@ -67,7 +67,7 @@ func files(t *testing.T, dir string) map[string]string {
 
 func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
 // A file that appears while the download is under way is not overwritten.
 func TestAFileThatAppearsMeanwhileIsKept(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestALinkLeadsNotOutOfTheFolder(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "a.txt")); err != nil {
 		t.Skip(err)
 	}
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestAFolderIsNotOverwritten(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "a.txt"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(dir)
+	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

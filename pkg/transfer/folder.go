@@ -1,9 +1,4 @@
-// Package downloads writes files that come from elsewhere, under names that come
-// from elsewhere, into a folder. No name leads out of the folder, nothing is
-// overwritten unasked, and a file is there whole or not at all.
-//
-// The package is private to narada.
-package downloads
+package transfer
 
 import (
 	"errors"
@@ -17,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// mostName is how many bytes a name may have; file systems take 255.
-const mostName = 200
+// maxName is how many bytes a name may have; file systems take 255.
+const maxName = 200
 
 // Name makes a name that is safe as that of a file on any system: what is before
 // the last slash, of either kind, is cut, and characters that a system refuses are
@@ -55,14 +50,14 @@ func isDevice(stem string) bool {
 
 // shorten cuts a name that is too long, and keeps its ending.
 func shorten(name string) string {
-	if len(name) <= mostName {
+	if len(name) <= maxName {
 		return name
 	}
 	ending := filepath.Ext(name)
-	if len(ending) > mostName/4 {
+	if len(ending) > maxName/4 {
 		ending = ""
 	}
-	stem := name[:mostName-len(ending)]
+	stem := name[:maxName-len(ending)]
 	for !utf8.ValidString(stem) {
 		stem = stem[:len(stem)-1]
 	}
@@ -90,8 +85,8 @@ func Names(wanted []string) []string {
 // Folder is where files are saved. It must be closed.
 type Folder struct{ root *os.Root }
 
-// Open opens the folder, and makes it where it is not there.
-func Open(dir string) (*Folder, error) {
+// OpenFolder opens the folder, and makes it where it is not there.
+func OpenFolder(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
