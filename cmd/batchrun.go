@@ -2,22 +2,14 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -110,59 +102,14 @@ stopped by a limit before the end.`,
 	return cmd
 }
 
-// check finds flags that do not go together, or make no sense.
-func (o *batchRunOptions) check() (rate float64, err error) {
-	if err := o.answer.check(); err != nil {
-		return 0, err
-	}
-	if o.rate != "" {
-		if rate, err = parseRate(o.rate); err != nil {
-			return 0, usageError("", "--rate: %v", err)
-		}
-	}
-	switch {
-	case o.failFast && o.maxFailures > 0:
-		return 0, usageError("leave one of them out", "--fail-fast is --max-failures 1")
-	case o.concurrency < 1:
-		return 0, usageError("", "--concurrency: %d is less than 1", o.concurrency)
-	case o.maxFailures < 0:
-		return 0, usageError("", "--max-failures: %d is less than 0", o.maxFailures)
-	case !(o.maxCredits >= 0) || math.IsInf(o.maxCredits, 0):
-		return 0, usageError("", "--max-credits: %g is not a number from 0 up", o.maxCredits)
-	case o.name != "" && batch.CheckName(o.name) != nil:
-		return 0, usageError("", "--name: %v", batch.CheckName(o.name))
-	}
-	seen := map[string]bool{}
-	for _, w := range o.windows {
-		if w == "" || seen[w] {
-			return 0, usageError("", "--window-pool: %q is empty or there twice", w)
-		}
-		seen[w] = true
-	}
-	if len(o.windows) > 0 && o.task.flags.Changed("window") {
-		return 0, usageError("leave one of them out", "--window and --window-pool each say where tasks run")
-	}
-	return rate, nil
-}
-
-// parseRate reads tasks a second: 5/s, 30/m, 100/h.
-func parseRate(text string) (float64, error) {
-	count, unit, _ := strings.Cut(text, "/")
-	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
-	n, err := strconv.ParseFloat(count, 64)
-	if err != nil || !ok || !(n > 0) || n > 1e6 {
-		return 0, fmt.Errorf("%q is not a number of tasks and a time, as 5/s, 30/m or 100/h", text)
-	}
-	return n / seconds, nil
-}
-
 // batchRun is a batch run command under way.
 type batchRun struct {
 	inv      *invocation
 	o        *batchRunOptions
 	name     string
 	path     string
-	reporter *batchReporter
+	progress func() batch.Tally
+	hide     func() // the bar, once it is shown
 }
 
 func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path string) error {
@@ -170,7 +117,6 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	if r.name == "" {
 		r.name = batch.NameOf(path)
 	}
-	r.reporter = &batchReporter{inv: inv, name: r.name, kept: !o.answer.sandbox}
 	options, err := r.options(ctx)
 	if err != nil {
 		return err
@@ -187,115 +133,8 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
 		return r.explain(b.Preview(ctx))
 	}
-	r.reporter.progress = b.Progress
+	r.progress = b.Progress
 	return r.run(ctx, b, options.Template.Plan)
-}
-
-// options makes the batch's options of the flags and settings.
-func (r *batchRun) options(ctx context.Context) (o batch.Options, err error) {
-	inv, f := r.inv, r.o
-	o = batch.Options{
-		Name: r.name, Path: r.path, Start: inv.app.start, Windows: f.windows,
-		Concurrency: f.concurrency, Timeout: inv.duration(config.Timeout), RetryFailed: f.retryFailed, ResendUnknown: f.resendUnknown,
-		MaxFailures: f.maxFailures, MaxCredits: f.maxCredits,
-		Results: f.results, Stdout: inv.app.Stdout, Ordered: f.ordered, Hide: inv.redactor.Hide, Report: r.reporter.report,
-	}
-	if o.Rate, err = f.check(); err != nil {
-		return o, err
-	}
-	if f.failFast {
-		o.MaxFailures = 1
-	}
-	if f.jq != "" {
-		if o.Query, err = output.ParseQuery(ctx, f.jq); err != nil {
-			return o, usageError("", "--jq: %v", err)
-		}
-	}
-	if inv.app.StdoutTerminal {
-		o.Stdout = inv.talk.Over(o.Stdout)
-	}
-	if o.Format, o.Prompt, err = f.input(r.path); err != nil {
-		return o, err
-	}
-	if r.path == "-" {
-		if o.Stdin, o.StdinFile, err = r.stdin(); err != nil {
-			return o, err
-		}
-	}
-	if !f.task.noValidate {
-		o.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
-			return expectation{s, true}.violations(result)
-		}
-	}
-	o.Template, err = r.template()
-	return o, err
-}
-
-// input says how the file is read.
-func (o *batchRunOptions) input(path string) (format batch.Format, prompt *batch.Prompt, err error) {
-	switch {
-	case o.format != "":
-		format = batch.Format(o.format)
-	case path == "-" && o.prompt != "":
-		format = batch.CSV
-	default:
-		format = batch.FormatOf(path)
-	}
-	switch format {
-	case batch.Text, batch.JSONL:
-		if o.prompt != "" {
-			err = usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", format)
-		}
-	case batch.CSV, batch.TSV:
-		if o.prompt != "" {
-			if prompt, err = batch.ParsePrompt(o.prompt); err != nil {
-				err = usageError("{{.company}} is the column company", "--prompt: %v", err)
-			}
-		}
-	default:
-		err = usageError("", "--format: %q is not text, jsonl, csv or tsv", o.format)
-	}
-	return format, prompt, err
-}
-
-// stdin takes standard input, and describes the file that it was redirected from, if
-// it was.
-func (r *batchRun) stdin() (stdin io.Reader, file os.FileInfo, err error) {
-	if r.inv.app.StdinTerminal {
-		return nil, nil, usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
-	}
-	if stdin, err = r.inv.source.TakeStdin(); err != nil {
-		return nil, nil, usageError("", "%v", err)
-	}
-	if reader, ok := stdin.(*endingReader); ok {
-		if f, ok := reader.r.(*os.File); ok {
-			file, _ = f.Stat()
-		}
-	}
-	return stdin, file, nil
-}
-
-// template makes what all tasks have in common.
-func (r *batchRun) template() (*task.Template, error) {
-	file, err := r.inv.taskFile(&r.o.task)
-	if err != nil {
-		return nil, err
-	}
-	pool := len(r.o.windows) > 0
-	spec, err := r.inv.spec(&r.o.task, task.Spec{OwnCallback: true, AnyWindow: r.o.answer.sandbox || pool}, file)
-	if err != nil {
-		return nil, err
-	}
-	if pool {
-		spec.Window = "" // of the settings
-	}
-	t, err := spec.Template(&r.inv.source)
-	if err != nil {
-		return nil, err
-	}
-	r.inv.redactor.Hide(t.Plan.Secrets...)
-	r.inv.warn(t.Plan.Warnings)
-	return t, nil
 }
 
 // run opens what the batch needs, and runs it.
@@ -378,45 +217,6 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err
-}
-
-// explain words an error of the batch for people.
-func (r *batchRun) explain(err error) error {
-	var input *batch.InputError
-	var results *batch.ResultsError
-	var other *batch.OtherBatchError
-	var taken *batch.TakenError
-	switch {
-	case errors.Is(err, batch.ErrInputChanged):
-		return usageError("run it again", "%v", err)
-	case errors.As(err, &input):
-		return usageError("", "%v", err)
-	case errors.As(err, &results) && results.Usage:
-		return usageError("", "--results: %v", err)
-	case errors.As(err, &results):
-		e := &exitError{code: codeUnexpected, text: "--results: " + err.Error(), err: err}
-		if r.reporter.kept {
-			e.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
-		}
-		return e
-	case errors.As(err, &other):
-		return r.explainOther(other)
-	case errors.As(err, &taken):
-		return usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", err)
-	}
-	return err
-}
-
-// explainOther words that the batch of that name is another one.
-func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
-	switch {
-	case e.Sent == 0:
-		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.name, e.Was.Cloud, e.Is.Cloud)
-	case r.path == "-":
-		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
-			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.name, e.Sent)
-	}
-	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.name, e.Is.Input, e.Sent, e.Was.Input)
 }
 
 // resume is the command that goes on with the batch; "" for a sandbox's. The same

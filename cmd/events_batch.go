@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,17 +15,8 @@ import (
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-// batchReporter words the events of a batch run.
-type batchReporter struct {
-	inv      *invocation
-	name     string
-	kept     bool // the ledger is there afterwards
-	progress func() batch.Tally
-	hide     func() // the bar, once it is shown
-}
-
-// report words an event.
-func (r *batchReporter) report(event batch.Event) {
+// report words an event of the batch.
+func (r *batchRun) report(event batch.Event) {
 	talk := r.inv.talk
 	switch e := event.(type) {
 	case batch.LineRejected:
@@ -50,7 +42,7 @@ func (r *batchReporter) report(event batch.Event) {
 }
 
 // changed says how the input differs from that of the last run.
-func (r *batchReporter) changed(e batch.InputChanged) {
+func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
 		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
 			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), shellQuote(r.name)))
@@ -64,7 +56,7 @@ func (r *batchReporter) changed(e batch.InputChanged) {
 }
 
 // count is what the bar shows.
-func (r *batchReporter) count() term.Count {
+func (r *batchRun) count() term.Count {
 	t, now := r.progress(), time.Now()
 	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
 	if left := t.Remaining(now); left > 0 {
@@ -96,7 +88,7 @@ func countsText(counts map[narada.Status]int) string {
 }
 
 // summarize says how the batch stands at the end.
-func (r *batchReporter) summarize(t batch.Tally) {
+func (r *batchRun) summarize(t batch.Tally) {
 	talk := r.inv.talk
 	var counts []string
 	if len(t.Counts) > 0 {
@@ -124,7 +116,7 @@ func (r *batchReporter) summarize(t batch.Tally) {
 	}
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
-		if r.kept {
+		if !r.o.answer.sandbox {
 			text += ": narada batch show " + shellQuote(r.name)
 		}
 		talk.Info("failed", text)
@@ -147,4 +139,44 @@ func failedLine(o batch.Outcome) string {
 		text += ": " + o.Failure
 	}
 	return term.OneLine(text)
+}
+
+// explain words an error of the batch for people.
+func (r *batchRun) explain(err error) error {
+	if e, ok := errors.AsType[*batch.InputError](err); ok {
+		hint := ""
+		if errors.Is(e, batch.ErrInputChanged) {
+			hint = "run it again"
+		}
+		return usageError(hint, "%v", e)
+	}
+	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
+		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
+		switch {
+		case e.Usage:
+			failure.code = codeUsage
+		case !r.o.answer.sandbox:
+			failure.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
+		}
+		return failure
+	}
+	if e, ok := errors.AsType[*batch.OtherBatchError](err); ok {
+		return r.explainOther(e)
+	}
+	if e, ok := errors.AsType[*batch.TakenError](err); ok {
+		return usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", e)
+	}
+	return err
+}
+
+// explainOther words that the batch of that name is another one.
+func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
+	switch {
+	case e.Sent == 0:
+		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.name, e.Was.Cloud, e.Is.Cloud)
+	case r.path == "-":
+		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
+			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.name, e.Sent)
+	}
+	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.name, e.Is.Input, e.Sent, e.Was.Input)
 }

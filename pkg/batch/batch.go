@@ -29,7 +29,7 @@ import (
 
 // Options say what a batch consists of, and how it is run.
 type Options struct {
-	Name      string      // "": NameOf(Path)
+	Name      string
 	Path      string      // of the input; "-": Stdin
 	Stdin     io.Reader   // read once
 	StdinFile os.FileInfo // of the file that Stdin was redirected from; nil: none
@@ -50,8 +50,7 @@ type Options struct {
 	MaxFailures   int           // failures of this run at which no more are sent; 0: no limit
 	MaxCredits    float64       // credits of the batch above which no more are sent; 0: no limit
 
-	// Check finds how a success differs from the schema that was asked for; nil: it is not
-	// checked.
+	// Check checks the data of a success against its schema; nil: it is not checked.
 	Check func(*schema.Schema, *narada.Result) ([]schema.Violation, error)
 
 	Results string        // path of the file that results are written to; "": Stdout
@@ -59,23 +58,8 @@ type Options struct {
 	Query   *output.Query // is applied to each result; nil: none
 	Ordered bool          // in the order of the input, and not as they come
 
-	// Hide, if not nil, is given the secrets of lines before anything is said of them.
-	Hide func(...secret.String)
-
-	// Report, if not nil, is told what happens, never under a lock.
-	Report func(Event)
-}
-
-func (o *Options) report(e Event) {
-	if o.Report != nil {
-		o.Report(e)
-	}
-}
-
-func (o *Options) hide(secrets ...secret.String) {
-	if o.Hide != nil {
-		o.Hide(secrets...)
-	}
+	Hide   func(...secret.String) // is given the secrets of lines before anything is said of them
+	Report func(Event)            // is told what happens, by several goroutines at once and never under a lock
 }
 
 // Backend is where the tasks of a batch run, and where the batch is kept.
@@ -84,19 +68,18 @@ type Backend struct {
 	Store Store
 	Dir   string // of the store: in it is the lock of a batch that runs
 
-	// Open opens what tasks are sent by, and uploads what they have in common. adjust is
-	// to be applied to the options of the engine.
+	// Open opens the engine, to whose options adjust is to be applied, and uploads the
+	// files that all tasks have in common.
 	Open func(ctx context.Context, adjust func(*await.Options)) (Engine, error)
 
 	// Interrupt returns a channel that is closed when no more tasks are to be sent. It is
-	// called before the first is; nil: there is none.
+	// called before the first is.
 	Interrupt func() <-chan struct{}
 }
 
 // Batch is an input that was checked.
 type Batch struct {
 	o       Options
-	name    string
 	source  *source
 	input   Input
 	places  []place // of all lines
@@ -107,10 +90,7 @@ type Batch struct {
 // Open reads the input. The error is a *ResultsError, an *InputError, or the cause of
 // ctx's end.
 func Open(ctx context.Context, o Options) (*Batch, error) {
-	b := &Batch{o: o, name: o.Name, input: Input{Format: o.Format, Prompt: o.Prompt}}
-	if b.name == "" {
-		b.name = NameOf(o.Path)
-	}
+	b := &Batch{o: o, input: Input{Format: o.Format, Prompt: o.Prompt}}
 	input := o.StdinFile
 	if o.Path != "-" {
 		input, _ = os.Stat(o.Path) // what is wrong with it is found next
@@ -135,16 +115,13 @@ func (b *Batch) Close() { b.source.close() }
 // lines reads the input from its beginning.
 func (b *Batch) lines() iter.Seq2[Line, error] { return b.source.lines(b.input) }
 
-// Name returns the name of the batch.
-func (b *Batch) Name() string { return b.name }
-
-// Progress returns how the batch stands. Sending is reported before it may be called.
+// Progress returns the state of the batch now. It may be called once Sending was reported.
 func (b *Batch) Progress() Tally { return b.run.progress() }
 
 // Run runs the batch. An error says why it was not run at all: it may be a *TakenError,
 // an *OtherBatchError, a *ResultsError, or one of the backend's.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
-	unlock, err := lock(w.Dir, b.name)
+	unlock, err := lock(w.Dir, b.o.Name)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -161,45 +138,35 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	if err := b.results.begin(); err != nil {
 		return Verdict{}, err
 	}
-	defer tuneMemory()()
-	if w.Interrupt != nil {
-		defer b.watch(w.Interrupt())()
-	}
-	return b.sendAll(ctx, earlier), nil
-}
-
-// sendAll recovers what earlier runs have done, and sends the rest.
-func (b *Batch) sendAll(ctx context.Context, earlier bool) Verdict {
-	err := b.run.recover(ctx)
-	if earlier {
-		b.o.report(Resumed{b.Progress()})
-	}
-	recovered := err == nil
-	if recovered && !(b.o.Ordered && b.Progress().Recovered > 0) {
-		err = b.results.publish()
-	}
-	if err == nil {
-		b.o.report(Sending{})
-		err = b.run.send(ctx)
-	}
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
+	stopWatching := b.watch(w.Interrupt())
+	recovered, err := b.recoverAndSend(ctx, earlier)
+	stopWatching()
 	closing := b.results.close(recovered)
 	v := verdict(ctx, b.Progress(), err)
 	if closing != nil && (v.Ending == AllSucceeded || v.Ending == SomeFailed) {
 		v.Ending, v.Err = Broken, closing
 	}
-	b.o.report(Ended{v.Tally})
-	return v
+	b.o.Report(Ended{v.Tally})
+	return v, nil
 }
 
-// watch stops the sending at an interrupt, until the function that it returns is
-// called.
+// The garbage collector runs when so many percent are new, since little of a batch
+// stays for long, but earlier when so much memory is in use.
+const (
+	collectAt   = 300
+	memoryLimit = 180 << 20
+)
+
+// watch stops the sending at an interrupt, until stop is called.
 func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {
 		case <-interrupt:
-			b.o.report(Stopping{b.Progress().InFlight})
+			b.o.Report(Stopping{b.Progress().InFlight})
 			b.run.stop(ErrInterrupted)
 		case <-done:
 		}
@@ -210,18 +177,20 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 	}
 }
 
-// The garbage collector runs when so many percent are new, since little of a batch
-// stays for long, but earlier when so much memory is in use.
-const (
-	collectAt   = 300
-	memoryLimit = 180 << 20
-)
-
-// tuneMemory sets up the garbage collector for a batch.
-func tuneMemory() (restore func()) {
-	percent, limit := debug.SetGCPercent(collectAt), debug.SetMemoryLimit(memoryLimit)
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
+// recoverAndSend recovers what earlier runs have done, and sends the rest.
+func (b *Batch) recoverAndSend(ctx context.Context, earlier bool) (recovered bool, err error) {
+	err = b.run.recover(ctx)
+	if earlier {
+		b.o.Report(Resumed{b.Progress()})
 	}
+	if err != nil {
+		return false, err
+	}
+	if !b.o.Ordered || b.Progress().Recovered == 0 {
+		if err := b.results.publish(); err != nil {
+			return true, err
+		}
+	}
+	b.o.Report(Sending{})
+	return true, b.run.send(ctx)
 }

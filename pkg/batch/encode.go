@@ -12,7 +12,7 @@ import (
 type resultHead struct {
 	ID           *string       `json:"id"`
 	Line         *int          `json:"line"`
-	RequestID    *string       `json:"requestId,omitempty"`
+	RequestID    string        `json:"requestId,omitempty"`
 	Status       narada.Status `json:"status,omitempty"`
 	Error        string        `json:"error,omitempty"`
 	SchemaErrors []string      `json:"schemaErrors,omitempty"`
@@ -21,9 +21,15 @@ type resultHead struct {
 // encodeOutcome makes a JSON object of an outcome: the line's id and number, and the
 // cloud's result whole. A line without a result has its status and why there is none.
 func encodeOutcome(o Outcome) (json.RawMessage, error) {
-	head := resultHead{ID: orNull(o.ID), Line: numberOf(o.Line), SchemaErrors: o.SchemaErrors}
+	head := resultHead{SchemaErrors: o.SchemaErrors}
+	if o.ID != "" {
+		head.ID = &o.ID
+	}
+	if o.Number != 0 { // else it is no longer in the input
+		head.Line = &o.Number
+	}
 	if o.Result == nil {
-		head.RequestID, head.Status, head.Error = orNull(o.RequestID), o.StatusName(), whyNoResult(o)
+		head.RequestID, head.Status, head.Error = o.RequestID, o.StatusName(), whyNoResult(o)
 	}
 	doc, err := encodeJSON(head)
 	if err != nil || o.Result == nil {
@@ -37,22 +43,6 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 		return doc, nil
 	}
 	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
-}
-
-// numberOf is a line's number, nil when it is no longer in the input.
-func numberOf(l Line) *int {
-	if l.Number == 0 {
-		return nil
-	}
-	return &l.Number
-}
-
-// orNull is nil for "".
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // encodeJSON is json.Marshal without the escapes for HTML.

@@ -17,23 +17,22 @@ type (
 	MoreWarnings struct{ Count int }
 	// InputChanged is an input that differs from that of the last run.
 	InputChanged struct {
-		Name      string // of the batch
-		Lines     int    // of the input
-		WasLines  int    // of the input of the last run
-		Gone      int    // lines that were sent and are no longer in it
-		Different int    // lines whose content is not what was sent under their id
+		Lines     int // of the input
+		WasLines  int // of the input of the last run
+		Gone      int // lines that were sent and are no longer in it
+		Different int // lines whose content is not what was sent under their id
 	}
 )
 
 // The events of a run.
 type (
-	// Resumed is a batch that was run before: how it stands.
+	// Resumed is a batch that was run before, and its state.
 	Resumed struct{ Tally Tally }
-	// Sending is that tasks are sent from now on. Batch.Progress says how many have ended.
+	// Sending is the start of the sending. From now on Batch.Progress may be called.
 	Sending struct{}
-	// Ended is a run that has ended: how the batch stands. The results are written.
+	// Ended is the end of a run, when all results are written, and the state of the batch.
 	Ended struct{ Tally Tally }
-	// Stopping is an interrupt: no more are sent, and those in flight are waited for.
+	// Stopping is an interrupt: no more tasks are sent; those in flight are waited for.
 	Stopping struct{ InFlight int }
 )
 

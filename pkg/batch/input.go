@@ -72,8 +72,7 @@ func (l Line) short() Line {
 	return l
 }
 
-// Name is what a person calls the line. One that is no longer in the input has the
-// number 0.
+// Name names the line in messages. One that is no longer in the input has the number 0.
 func (l Line) Name() string {
 	name := fmt.Sprintf("line %d", l.Number)
 	if l.Number == 0 {
@@ -133,7 +132,7 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 	}
 }
 
-// counter gives lines their places and keys.
+// counter gives lines their indexes and keys.
 type counter struct {
 	index    int
 	ids      map[Key]int // line of each ID
@@ -270,18 +269,17 @@ func checkText(doc []byte) error {
 
 // parseID reads an id: a text or a number.
 func parseID(doc json.RawMessage) (id string, err error) {
-	switch c := doc[0]; {
-	case c == '"':
-		err = json.Unmarshal(doc, &id)
-	case c == '-' || c >= '0' && c <= '9':
+	switch {
+	case strings.IndexByte("-0123456789", doc[0]) >= 0:
 		id = string(doc)
-	default:
+	case doc[0] != '"':
 		return "", errors.New("id: neither a text nor a number")
+	default:
+		if err := json.Unmarshal(doc, &id); err != nil {
+			return "", err
+		}
 	}
-	if err == nil {
-		err = checkID(id)
-	}
-	return id, err
+	return id, checkID(id)
 }
 
 func checkID(id string) error {
@@ -330,16 +328,24 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 		case err == csv.ErrFieldCount:
 			err = fmt.Errorf("%d fields, and the header has %d", len(record), len(table.header))
 		case err == nil:
-			table.fill(record)
-			l.Prompt, err = prompt.execute(table)
-			if l.ID = strings.TrimSpace(table.columns["id"]); l.ID != "" && err == nil {
-				err = checkID(l.ID)
-			}
+			err = l.fill(table, record, prompt)
 		}
 		if !each(l, []byte(l.Prompt), err) {
 			return nil
 		}
 	}
+}
+
+// fill makes the line's prompt and ID of a record.
+func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
+	table.fill(record)
+	if l.Prompt, err = prompt.execute(table); err != nil {
+		return err
+	}
+	if l.ID = strings.TrimSpace(table.columns["id"]); l.ID != "" {
+		return checkID(l.ID)
+	}
+	return nil
 }
 
 // recordLine finds the line that a record begins at, 0 when reading failed, and takes

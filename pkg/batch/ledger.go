@@ -49,7 +49,7 @@ func (e *OtherBatchError) Error() string {
 // find finds the batch in the store, or puts it there. earlier reports whether it was
 // there.
 func (b *Batch) find(ctx context.Context, w Backend) (number int64, earlier bool, err error) {
-	was, earlier, err := w.Store.Batch(ctx, b.name)
+	was, earlier, err := w.Store.Batch(ctx, b.o.Name)
 	if err != nil {
 		return 0, false, err
 	}
@@ -57,7 +57,7 @@ func (b *Batch) find(ctx context.Context, w Backend) (number int64, earlier bool
 	if abs, err := filepath.Abs(input); err == nil && input != "-" {
 		input = abs
 	}
-	is := store.Batch{Number: was.Number, Name: b.name, BegunAt: b.o.Start, Input: input, Cloud: w.Cloud, Lines: len(b.places)}
+	is := store.Batch{Number: was.Number, Name: b.o.Name, BegunAt: b.o.Start, Input: input, Cloud: w.Cloud, Lines: len(b.places)}
 	if earlier && was.Cloud != is.Cloud {
 		return 0, false, &OtherBatchError{Was: was, Is: is}
 	}
@@ -93,7 +93,7 @@ func (b *Batch) compare(ctx context.Context, s Store, was, is store.Batch) error
 		return err
 	}
 	if changed > 0 || gone > 0 || was.Lines != is.Lines {
-		b.o.report(InputChanged{Name: b.name, Lines: is.Lines, WasLines: was.Lines, Gone: gone, Different: changed})
+		b.o.Report(InputChanged{Lines: is.Lines, WasLines: was.Lines, Gone: gone, Different: changed})
 	}
 	return nil
 }

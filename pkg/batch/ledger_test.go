@@ -52,7 +52,7 @@ func TestAChangedInputIsReported(t *testing.T) {
 	}
 	for text, want := range map[string]Event{
 		was:                                      nil,
-		`{"id": "a", "prompt": "bad 0s"}` + "\n": InputChanged{Name: "jobs", Lines: 1, WasLines: 2, Gone: 1, Different: 1},
+		`{"id": "a", "prompt": "bad 0s"}` + "\n": InputChanged{Lines: 1, WasLines: 2, Gone: 1, Different: 1},
 	} {
 		w.run(w.options(text))
 		var got Event
@@ -73,7 +73,7 @@ func TestAChangedInputIsReported(t *testing.T) {
 func TestOneProcessRunsABatch(t *testing.T) {
 	w := newWorld(t)
 	b := w.open(w.options("good 0s\n"))
-	unlock, err := lock(w.dir, b.Name())
+	unlock, err := lock(w.dir, "jobs")
 	if err != nil {
 		t.Fatal(err)
 	}

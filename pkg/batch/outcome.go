@@ -5,7 +5,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Outcome is how a line came out.
+// Outcome is what has become of a line.
 type Outcome struct {
 	Line
 	State

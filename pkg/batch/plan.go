@@ -50,7 +50,7 @@ func (b *Batch) check(ctx context.Context) error {
 		}
 		if failure, ok := errors.AsType[*LineError](err); ok {
 			rejected++
-			b.o.report(LineRejected{failure})
+			b.o.Report(LineRejected{failure})
 			continue
 		}
 		if err != nil {
@@ -58,14 +58,14 @@ func (b *Batch) check(ctx context.Context) error {
 		}
 		for _, text := range plan.Warnings {
 			if warned++; warned <= maxLineWarnings {
-				b.o.report(LineWarned{l.Number, text})
+				b.o.Report(LineWarned{l.Number, text})
 			}
 		}
-		b.o.hide(plan.Secrets...)
+		b.o.Hide(plan.Secrets...)
 		b.places = append(b.places, place{l.Key, l.Sum, l.Number})
 	}
 	if warned > maxLineWarnings {
-		b.o.report(MoreWarnings{warned - maxLineWarnings})
+		b.o.Report(MoreWarnings{warned - maxLineWarnings})
 	}
 	switch {
 	case rejected > 0:

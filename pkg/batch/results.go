@@ -54,34 +54,25 @@ type results struct {
 // newResults finds what is wrong with the path before anything is sent. input
 // describes the file of the input, if it is one.
 func newResults(path string, stdout io.Writer, query *output.Query, input os.FileInfo) (*results, error) {
-	r := &results{stdout: stdout, query: query}
 	if path == "" {
-		return r, nil
+		return &results{stdout: stdout, query: query}, nil
 	}
-	r.path = linkTarget(path)
-	if err := checkResults(r.path, input); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-func checkResults(path string, input os.FileInfo) error {
+	path = linkTarget(path)
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return &ResultsError{path, errIsFolder, true}
+		return nil, &ResultsError{path, errIsFolder, true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
-		return &ResultsError{path, errIsInput, true}
+		return nil, &ResultsError{path, errIsInput, true}
 	}
 	folder := filepath.Dir(path)
-	info, err = os.Stat(folder)
-	if err == nil && !info.IsDir() {
+	if info, err = os.Stat(folder); err == nil && !info.IsDir() {
 		err = errIsNotFolder
 	}
 	if err != nil {
-		return &ResultsError{folder, err, true}
+		return nil, &ResultsError{folder, err, true}
 	}
-	return nil
+	return &results{path: path, query: query}, nil
 }
 
 // linkTarget is the file that a link leads to, which may not exist yet.
@@ -159,22 +150,20 @@ func (r *results) publish() error {
 // close closes the file, which is on the disk afterwards. One that has not been
 // published is, or, unless whole, is deleted: it has fewer results than the last run's.
 func (r *results) close(whole bool) error {
-	if r.file == nil {
+	switch {
+	case r.file == nil:
+		return nil
+	case !whole && !r.published:
+		if err := errors.Join(r.file.Close(), os.Remove(r.temporary())); err != nil {
+			return r.error(err)
+		}
 		return nil
 	}
-	var err error
-	switch {
-	case whole || r.published:
-		err = r.publish()
-		if r.regular {
-			err = errors.Join(err, r.file.Sync())
-		}
-		err = errors.Join(err, r.file.Close())
-	default:
-		err = errors.Join(r.file.Close(), os.Remove(r.temporary()))
+	err := r.publish()
+	if r.regular && err == nil {
+		err = r.file.Sync()
 	}
-	r.file = nil
-	if err == nil || r.broken { // which put has reported
+	if err = errors.Join(err, r.file.Close()); err == nil || r.broken { // which put has reported
 		return nil
 	}
 	if failed, ok := errors.AsType[*ResultsError](err); ok {

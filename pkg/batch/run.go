@@ -2,8 +2,9 @@ package batch
 
 import (
 	"context"
-	"slices"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
@@ -24,8 +25,8 @@ type run struct {
 
 	sending context.Context         // stop ends it, and leaves the tasks in flight alone
 	stop    context.CancelCauseFunc // the first reason counts
-	slots   chan struct{}           // tokens of tasks in flight
-	calls   chan struct{}           // tokens of dispatch calls
+	slots   *semaphore.Weighted     // of tasks in flight
+	calls   *semaphore.Weighted     // of dispatch calls
 	windows *windows
 	actions []action    // what is done about each line
 	resumed []*inFlight // tasks of earlier runs
@@ -43,7 +44,7 @@ type run struct {
 func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 	r := &run{
 		Batch: b, store: s, number: number, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
-		slots: make(chan struct{}, b.o.Concurrency), calls: make(chan struct{}, maxSending), actions: make([]action, len(b.places)),
+		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
@@ -55,12 +56,15 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 
 // emit keeps the schema errors of an outcome, if they are new, and writes its result.
 func (r *run) emit(o Outcome) error {
-	if !slices.Equal(o.SchemaErrors, o.StoredErrors) {
-		text, err := encodeErrors(o.SchemaErrors)
-		if err == nil {
-			err = r.store.SetMisfit(context.Background(), r.number, o.Key[:], text)
+	text := []byte{}
+	if len(o.SchemaErrors) > 0 {
+		var err error
+		if text, err = encodeJSON(o.SchemaErrors); err != nil {
+			return err
 		}
-		if err != nil {
+	}
+	if string(text) != o.StoredErrors {
+		if err := r.store.SetMisfit(context.Background(), r.number, o.Key[:], string(text)); err != nil {
 			return err
 		}
 	}
@@ -73,7 +77,7 @@ func (r *run) readResult(ctx context.Context, o *Outcome) (err error) {
 	return err
 }
 
-// progress returns how the batch stands.
+// progress returns the state of the batch now.
 func (r *run) progress() Tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -219,15 +223,15 @@ func (r *run) start(ctx context.Context, l Line) error {
 type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new one, until it is sent
-	slot bool       // it has a token of slots
-	call bool       // it has a token of calls
+	slot bool       // it has one of slots
+	call bool       // it has one of calls
 }
 
 // resume waits for a task of an earlier run, also after a stop: it is under way. One
 // that is unknown takes no slot: it may never be heard of.
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
-		if one.slot = enter(ctx, r.slots); !one.slot {
+		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
 			return
 		}
 	}
@@ -249,23 +253,23 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	}
 	r.windows.release(one.Window, true)
 	if one.call {
-		<-r.calls
+		r.calls.Release(1)
 	}
 	if one.slot {
-		<-r.slots
+		r.slots.Release(1)
 	}
 	return err
 }
 
 // prepare takes what a task needs to be sent, and waits for its turn.
 func (r *run) prepare(one *inFlight) (ready bool, err error) {
-	if one.slot = enter(r.sending, r.slots); !one.slot {
+	if one.slot = r.slots.Acquire(r.sending, 1) == nil; !one.slot {
 		return false, nil
 	}
 	if one.Window, ready = r.windows.take(r.sending); !ready {
 		return false, nil
 	}
-	if one.call = enter(r.sending, r.calls); !one.call {
+	if one.call = r.calls.Acquire(r.sending, 1) == nil; !one.call {
 		return false, nil
 	}
 	if one.plan, err = r.plan(one.Line); err != nil {
@@ -274,23 +278,10 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 	return r.pace.wait(r.sending) == nil, nil
 }
 
-// enter takes a token; it is false when ctx has ended.
-func enter(ctx context.Context, tokens chan struct{}) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	select {
-	case tokens <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // sendAndWait sends a task and waits for it. Ten thousand of these wait at once: the
 // less each has on its stack, the less memory that takes.
 func (r *run) sendAndWait(ctx context.Context, one *inFlight) {
-	sent := sync.OnceFunc(func() { <-r.calls })
+	sent := sync.OnceFunc(func() { r.calls.Release(1) })
 	r.dispatch(ctx, one, sent)
 	sent()
 	r.finish(one)
@@ -303,7 +294,7 @@ func (r *run) finish(one *inFlight) {
 	r.completed(&one.Outcome)
 	r.addInFlight(-1)
 	if one.slot {
-		<-r.slots
+		r.slots.Release(1)
 	}
 }
 

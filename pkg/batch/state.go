@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -56,7 +55,7 @@ func (p Phase) after(s step) Phase {
 // ended reports whether there is nothing to wait for.
 func (p Phase) ended() bool { return p == Finished || p == Refused || p == Pruned }
 
-// State is how a line stands in the store.
+// State is the state of a line in the store.
 type State struct {
 	Phase     Phase
 	Task      int64 // number of its newest task in the store
@@ -66,20 +65,20 @@ type State struct {
 	Ticket    string // path of its callback's ticket, "" when no callback comes here
 	Window    string // browser window that its task runs in, "" when it names none
 
-	StoredErrors []string // SchemaErrors as the store has them
+	StoredErrors string // the SchemaErrors as the store has them: a JSON array, "" for none
 
 	CallbackURL string // where the callback of an open task goes
 	SentAt      time.Time
 }
 
-// stateOf is how a line stands that was sent before: what is known of its task has
-// happened to it.
+// stateOf is the state of a line that was sent before: its phase is what the steps that
+// the store has of its task have led to.
 func stateOf(i store.ItemTask) State {
 	t := i.Task
 	s := State{
 		Phase: New.after(stepIntended),
 		Task:  t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath,
-		StoredErrors: decodeErrors(i.Misfit), Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+		StoredErrors: i.Misfit, Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:
@@ -94,23 +93,6 @@ func stateOf(i store.ItemTask) State {
 		s.Phase = s.Phase.after(stepAccepted)
 	}
 	return s
-}
-
-// decodeErrors reads the schema errors of an answer as the store has them.
-func decodeErrors(text string) (list []string) {
-	if text != "" && json.Unmarshal([]byte(text), &list) != nil {
-		return []string{text}
-	}
-	return list
-}
-
-// encodeErrors is the other way round; "" for none.
-func encodeErrors(list []string) (string, error) {
-	if len(list) == 0 {
-		return "", nil
-	}
-	text, err := encodeJSON(list)
-	return string(text), err
 }
 
 // failed reports whether a line has ended without success. Schema errors do not count.

@@ -53,13 +53,6 @@ func TestThePhaseOfALineInTheStore(t *testing.T) {
 			t.Errorf("%s: %d", name, s.Phase)
 		}
 	}
-	s := stateOf(store.ItemTask{Item: store.Item{Misfit: `["a","b"]`}})
-	if diff := cmp.Diff([]string{"a", "b"}, s.StoredErrors); diff != "" {
-		t.Error(diff)
-	}
-	if s := stateOf(store.ItemTask{Item: store.Item{Misfit: "a"}}); len(s.StoredErrors) != 1 || s.StoredErrors[0] != "a" {
-		t.Errorf("%q", s.StoredErrors)
-	}
 }
 
 // What a run does about a line, by its phase and the flags.

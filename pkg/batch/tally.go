@@ -15,7 +15,7 @@ const (
 	maxFailed  = 10
 )
 
-// Tally is how a batch stands.
+// Tally is the state of a batch in numbers.
 type Tally struct {
 	Total     int
 	Recovered int // lines that ended in earlier runs

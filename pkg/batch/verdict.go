@@ -26,7 +26,7 @@ const (
 	Broken                         // something is wrong with all lines, or went wrong here
 )
 
-// Verdict is how a run has ended, and how the batch stands then.
+// Verdict is how a run has ended, with the state of the batch at its end.
 type Verdict struct {
 	Ending Ending
 	Err    error // of a run that is Limited, Interrupted or Broken

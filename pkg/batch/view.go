@@ -23,7 +23,7 @@ type Reader interface {
 // ErrNoBatch says that no batch has the name.
 var ErrNoBatch = errors.New("there is no such batch")
 
-// Summary is a batch and how its lines stand, as JSON output has it too.
+// Summary is a batch with its lines counted by status. The JSON output has it as it is.
 type Summary struct {
 	Name    string                `json:"name"`
 	BegunAt time.Time             `json:"begunAt"`
@@ -50,8 +50,8 @@ func List(ctx context.Context, r Reader, yield func(Summary) error) error {
 	return r.Batches(ctx, func(b store.Batch, t store.Tally) error { return yield(newSummary(b, t)) })
 }
 
-// Show returns how the batch of that name stands, and the lines that have not succeeded.
-// The error may be ErrNoBatch.
+// Show returns the batch of that name, and its lines that have not succeeded. The error
+// may be ErrNoBatch.
 func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outcome, err error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
@@ -108,14 +108,14 @@ func named(ctx context.Context, r Reader, name string) (store.Batch, error) {
 	return b, err
 }
 
-// keptOutcome is how a line came out as far as the store has it, without its result.
+// keptOutcome is the outcome of a line as the store has it, without its result.
 func keptOutcome(i store.ItemTask) Outcome {
 	o := Outcome{Line: Line{Number: i.Line, ID: i.ID}, State: stateOf(i)}
 	if i.Line == store.GoneLine {
 		o.Number = 0
 	}
-	if o.Phase == Finished {
-		o.SchemaErrors = o.StoredErrors
+	if o.Phase == Finished && o.StoredErrors != "" && json.Unmarshal([]byte(o.StoredErrors), &o.SchemaErrors) != nil {
+		o.SchemaErrors = []string{o.StoredErrors}
 	}
 	return o
 }

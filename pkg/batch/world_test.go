@@ -95,8 +95,8 @@ func (w *world) options(text string) Options {
 		w.t.Fatal(err)
 	}
 	return Options{
-		Path: w.path(w.name), Format: FormatOf(w.name), Template: template, Concurrency: 100, Timeout: 24 * time.Hour, Stdout: &w.out,
-		Report: func(e Event) {
+		Name: NameOf(w.name), Path: w.path(w.name), Format: FormatOf(w.name), Template: template, Concurrency: 100, Timeout: 24 * time.Hour, Stdout: &w.out,
+		Hide: func(...secret.String) {}, Report: func(e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
