@@ -13,11 +13,8 @@ import (
 
 // plan makes what all tasks have in common.
 func (b *batchRun) plan() error {
-	file, err := b.inv.taskFile(&b.o.task)
-	if err != nil {
-		return err
-	}
-	spec, err := b.inv.spec(&b.o.task, task.Spec{OwnCallback: true, AnyWindow: b.o.answer.sandbox || len(b.o.windows) > 0}, file)
+	b.o.task.OwnCallback, b.o.task.AnyWindow = true, b.o.answer.sandbox || len(b.o.windows) > 0
+	spec, err := b.o.task.spec(b.inv)
 	if err != nil {
 		return err
 	}

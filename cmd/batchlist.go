@@ -100,7 +100,7 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 	case len(rows) == 1:
 		inv.talk.Info("batch", "there are no batches")
 	case inv.app.StdoutTerminal && !p.json:
-		return p.Text(table(rows, inv.stdoutWidth()))
+		return p.Text(table(rows, inv.app.stdoutWidth()))
 	}
 	return nil
 }

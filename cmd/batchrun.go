@@ -99,8 +99,8 @@ stopped by a limit before the end.`,
 	f.BoolVar(&o.failFast, "fail-fast", false, "send no more once one has failed")
 	f.IntVar(&o.maxFailures, "max-failures", 0, "send no more once so many have failed; 0 is no limit")
 	f.Float64Var(&o.maxCredits, "max-credits", 0, "send no more once the batch has used more `credits` than that; 0 is no limit")
-	f.String("timeout", "", "most `time` that a task is waited for, from its dispatch (default 20m)")
-	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` that a task is waited for, from its dispatch (default 20m)")
+	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 	o.answer.add(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "jsonl", "csv", "tsv"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -300,7 +300,7 @@ func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace,
 // finish sends what is to be sent, and says how it went.
 func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run, earlier bool) error {
 	inv := b.inv
-	wish := inv.app.patience.wish()
+	wish := inv.app.softInterrupt()
 	done := make(chan struct{})
 	watching := make(chan struct{})
 	go func() {

@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type checkOptions struct {
@@ -34,7 +35,7 @@ type endpointFlags struct {
 func (o *endpointFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
-	f.DurationVar(&o.timeout, "timeout", contract.DefaultTimeout, "most `time` for one request")
+	f.Var(units.DurationFlag(&o.timeout, contract.DefaultTimeout), "timeout", "most `time` for one request")
 	addYes(f, &o.yes)
 	o.callback.addProof(cmd)
 }

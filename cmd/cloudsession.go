@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // newCloudSession is narada session. What the code calls a session is a command's
@@ -69,9 +70,9 @@ stops it.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "`name` of the session")
-	f.DurationVar(&o.timeout, "session-timeout", 0, "`time` after which the cloud ends the session (default as the cloud has it)")
+	f.Var(units.DurationFlag(&o.timeout, 0), "session-timeout", "`time` after which the cloud ends the session (default as the cloud has it)")
 	o.out.add(cmd)
-	f.String("timeout", "", "most `time` for starting (default 20m)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` for starting (default 20m)")
 	return cmd
 }
 
@@ -131,7 +132,7 @@ that has ended already is exit 11.`,
 	}
 	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(sessionStatuses(), cobra.ShellCompDirectiveNoFileComp))
-	cmd.Flags().String("timeout", "", "most `time` for stopping (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for stopping (default 20m)")
 	return cmd
 }
 

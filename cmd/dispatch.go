@@ -52,7 +52,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 	o.callback.addURL(cmd)
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
-	cmd.Flags().String("timeout", "", "most `time` for submitting (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for submitting (default 20m)")
 	return cmd
 }
 
@@ -61,7 +61,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	if o.task.newSession {
+	if o.task.NewSession {
 		return usageError("narada session start, then narada dispatch --cloud-session ID; narada session stop ID ends it",
 			"--new-session is for narada run, which waits and stops the session after")
 	}
@@ -69,7 +69,8 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	plan, err := inv.plan(&o.task, task.Spec{Callback: callback}, args)
+	o.task.Callback = callback
+	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		if toListener {
 			inv.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
 		}
-		return inv.preview(p, &o.task, plan)
+		return o.task.preview(inv, p, plan)
 	}
 	c, err := inv.cloud()
 	if err != nil {
@@ -104,7 +105,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	}
 	if signalOf(ctx) != nil { // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, inv.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, inv.resumeWords(fateGoesOn, o.task.Schema, o.task.noValidate, o.out)...)}
 	} else {
 		err = nil // it was submitted, if only just in time
 	}

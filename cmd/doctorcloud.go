@@ -99,6 +99,9 @@ func (d *doctor) clock(context.Context) contract.Finding {
 
 // apiKey asks for a task that does not exist.
 func (d *doctor) apiKey(ctx context.Context) contract.Finding {
+	if d.inv.settings.Withheld.Set() {
+		return failedBy(noKey(d.inv.settings))
+	}
 	if d.inv.settings.Secret(config.APIKey).Empty() {
 		return failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}

@@ -176,7 +176,7 @@ func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q 
 	if err != nil || len(rows) == 0 {
 		return count, err
 	}
-	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.stdoutWidth()))
+	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.app.stdoutWidth()))
 }
 
 // historyRow is a task's line. What is not known is a dash.

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -92,11 +93,11 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop after this `time` (default: never)")
+	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `time` (default: never)")
 	f.StringVar(&o.name, "name", "", "`name` that narada dispatch --callback-url listener:NAME finds it by (default listen-1, or the next that is free)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `file` once the address answers")
 	f.BoolVar(&o.showSec, "show-secret", false, "show secret and headers off a terminal too")
-	f.Int64Var(&o.maxBody, "max-body", webhook.DefaultMaxBody, "most `bytes` that a callback may have")
+	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "most `bytes` that a callback may have")
 	f.StringVar(&o.filter, "filter", "", "print and pass on those only for which the jq `expression` is true")
 	o.forward.add(cmd)
 	o.callback.addProof(cmd)

@@ -1,15 +1,59 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
+
+// outputFlags are -o and --jq.
+type outputFlags struct {
+	format string
+	jq     string
+}
+
+func (o *outputFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`format` of stdout: text or json")
+	cmd.Flags().StringVar(&o.jq, "jq", "", "print what the jq `expression` makes of the JSON; strings come out raw")
+	fixed(cmd, "output", "text", "json")
+}
+
+// printer is stdout as a command writes to it.
+type printer struct {
+	*output.Printer
+	json bool // documents, and not text, are wanted
+}
+
+func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
+	format, err := output.ParseFormat(o.format)
+	if err != nil {
+		return nil, usageError("", "--output: %v", err)
+	}
+	var query *output.Query
+	if o.jq != "" {
+		if query, err = output.ParseQuery(ctx, o.jq); err != nil {
+			return nil, usageError("", "--jq: %v", err)
+		}
+	}
+	stdout := inv.app.Stdout
+	if inv.app.StdoutTerminal { // the spinner's own, perhaps
+		stdout = inv.talk.Over(stdout)
+	}
+	return &printer{
+		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
+		json:    format == output.JSON || query != nil,
+	}, nil
+}
 
 // expectation is what the answer's data must fit.
 type expectation struct {
@@ -43,11 +87,11 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	case err != nil:
 		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, inv.words("status")...), err: err}
 	}
-	return inv.verdict(r, violations)
+	return verdict(inv, r, violations)
 }
 
 // verdict says how the task ended and returns the error with its exit code.
-func (inv *invocation) verdict(r *narada.Result, violations []schema.Violation) error {
+func verdict(inv *invocation, r *narada.Result, violations []schema.Violation) error {
 	line := statusLine(r)
 	switch {
 	case r.Status == narada.StatusInputRequired:
@@ -111,16 +155,9 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// roundDuration keeps what a person reads of a duration.
-func roundDuration(d time.Duration) time.Duration {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond)
-	case d < 10*time.Second:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
-}
+func roundDuration(d time.Duration) time.Duration { return units.Round(d) }
+
+func shellQuote(word string) string { return output.ShellWord(word) }
 
 func resultFields(r *narada.Result) []slog.Attr {
 	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}

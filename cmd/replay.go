@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type replayOptions struct {
@@ -69,7 +70,7 @@ It exits with 3 when one was not answered with 2xx.`,
 	f.BoolVar(&o.all, "all", false, "the callbacks of all tasks, the oldest task first")
 	f.BoolVar(&o.failed, "failed", false, "the callbacks that narada listen has given up to pass on, the oldest first")
 	f.StringVar(&o.since, "since", "", "with --all or --failed: those only that came within this `time`, as 1h or 7d, or since a date")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
+	f.Var(units.DurationFlag(&o.timeout, deliver.DefaultTimeout), "timeout", "most `time` for one callback")
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
 	return cmd

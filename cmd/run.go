@@ -59,8 +59,8 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 
 // addWaiting adds the flags of a command that waits for tasks.
 func addWaiting(cmd *cobra.Command) {
-	cmd.Flags().String("timeout", "", "most `time` from the start of the command to the answer (default 20m)")
-	cmd.Flags().String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` from the start of the command to the answer (default 20m)")
+	settingFlag(cmd.Flags(), "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 }
 
 func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) error {
@@ -71,14 +71,15 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := o.answer.check(); err != nil {
 		return err
 	}
-	plan, err := inv.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.answer.sandbox}, args)
+	o.task.OwnCallback, o.task.AnyWindow = true, o.answer.sandbox
+	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
 	}
 	inv.warn(plan.Warnings)
 	if o.task.previews() {
 		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-		return inv.preview(p, &o.task, plan)
+		return o.task.preview(inv, p, plan)
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
@@ -119,7 +120,7 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, p *printer, c
 		return err
 	}
 	fate := fateGoesOn
-	if o.task.newSession {
+	if o.task.NewSession {
 		// The session is stopped before anything is printed: a reader of stdout may
 		// take its time.
 		var stopped bool
@@ -135,7 +136,7 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, p *printer, c
 		fate = fateSandbox
 	}
 	if err != nil {
-		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
+		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.Schema, o.task.noValidate, o.out))
 	}
 	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // docsURL is where the guides are for those who have the program alone.
@@ -61,7 +62,7 @@ It runs until it is interrupted.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")
-	f.DurationVar(&o.delay, "delay", sandbox.DefaultDelay, "`time` that a task takes where its rule does not say")
+	f.Var(units.DurationFlag(&o.delay, sandbox.DefaultDelay), "delay", "`time` that a task takes where its rule does not say")
 	f.StringVar(&o.rules, "rules", "", "rules `file` (YAML)")
 	return cmd
 }

@@ -52,7 +52,7 @@ file is there whole or not at all.`,
 	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `folder`, which is made where it is not there")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files")
 	o.out.add(cmd)
-	cmd.Flags().String("timeout", "", "most `time` for all (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for all (default 20m)")
 	return cmd
 }
 

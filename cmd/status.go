@@ -68,8 +68,8 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
 	f.StringVar(&o.schema, "schema", "", "print the structured data, and check it against the JSON Schema in `file`")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
 	o.out.add(cmd)
-	f.String("timeout", "", "most `time` to wait (default 20m; 1m without --wait)")
-	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` to wait (default 20m; 1m without --wait)")
+	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 	return cmd
 }
 
@@ -255,7 +255,7 @@ func (inv *invocation) reportPending(p *printer, o *statusOptions, r *narada.Res
 
 // say prints an error that does not end the command.
 func (inv *invocation) say(err error) {
-	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
+	inv.talk.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
 }
 
 // isTaskCode reports whether the code says how a task ended.

@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -70,7 +71,7 @@ a terminal, and wants --yes off it. It exits with 3 when one was not answered wi
 	f.StringVar(&o.data, "data", "", "JSON `file` with the structured data, instead of the sample's")
 	f.IntVar(&o.count, "count", 1, "how `many` are sent")
 	f.IntVar(&o.concurrency, "concurrency", 1, "how `many` at once")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
+	f.Var(units.DurationFlag(&o.timeout, deliver.DefaultTimeout), "timeout", "most `time` for one callback")
 	addYes(f, &o.yes)
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
