@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type historyShowOptions struct {
@@ -235,7 +236,7 @@ func (d dossier) text(now time.Time) string {
 	t := d.task
 	line("request ID", "%s", dash(term.OneLine(t.RequestID)))
 	line("status", "%s", t.Status)
-	line("dispatched", "%s (%s ago), by %s", formatTime(t.DispatchedAt), formatAge(now.Sub(t.DispatchedAt)), sourceName(t))
+	line("dispatched", "%s (%s ago), by %s", formatTime(t.DispatchedAt), units.Age(now.Sub(t.DispatchedAt)), sourceName(t))
 	if t.Cloud != "" {
 		line("API", "%s", t.Cloud)
 	}
@@ -243,7 +244,7 @@ func (d dossier) text(now time.Time) string {
 		line("finished", "%s, as a %s told", formatTime(t.FinishedAt), dash(t.Way))
 	}
 	if t.Took > 0 {
-		line("took", "%s", roundDuration(t.Took))
+		line("took", "%s", units.Round(t.Took))
 	}
 	if t.Prompt != "" {
 		line("prompt", "%s", term.Visible(t.Prompt))

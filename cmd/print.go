@@ -159,6 +159,10 @@ func roundDuration(d time.Duration) time.Duration { return units.Round(d) }
 
 func shellQuote(word string) string { return output.ShellWord(word) }
 
+func formatAge(d time.Duration) string { return units.Age(d) }
+
+func formatSize(bytes int64) string { return units.Size(bytes) }
+
 func resultFields(r *narada.Result) []slog.Attr {
 	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}
 	if r.Usage != nil {

@@ -9,8 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
-	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
 // readyFile is the file that tells a script that listen's address answers. A nil
@@ -29,11 +30,7 @@ func newReadyFile(path string) (*readyFile, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
-	if err != nil {
-		return nil, err
-	}
-	return &readyFile{path: path}, errors.Join(f.Close(), os.Remove(f.Name()))
+	return &readyFile{path: path}, atomicfile.CheckFolder(filepath.Dir(path))
 }
 
 // removeStale removes what an earlier listen has left at path. A file that is
@@ -65,10 +62,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if r == nil {
 		return nil
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
+	doc, err := output.EncodeJSON(struct {
 		URL     string            `json:"url"`
 		Secret  string            `json:"secret"`
 		Headers map[string]string `json:"headers"`
@@ -76,8 +70,8 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if err != nil {
 		return err
 	}
-	r.content = buf.Bytes()
-	return wholefile.Write(r.path, r.content)
+	r.content = append(doc, '\n')
+	return atomicfile.Write(r.path, r.content)
 }
 
 // remove takes the file away, unless another's stands there by now.

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/narada-cli/narada/pkg/wholefile"
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -149,7 +149,7 @@ func Write(path, profile, name string, value *string) error {
 	if linked, err := filepath.EvalSymlinks(path); err == nil {
 		target = linked
 	}
-	if err := wholefile.Write(target, text); err != nil {
+	if err := atomicfile.Write(target, text); err != nil {
 		return fileError(path, err)
 	}
 	return nil
