@@ -7,6 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
@@ -69,7 +70,7 @@ func (b *batchBook) note(o batch.Outcome) error {
 	}
 	text := ""
 	if len(o.Misfit) > 0 {
-		doc, err := encodeJSON(o.Misfit)
+		doc, err := output.EncodeJSON(o.Misfit)
 		if err != nil {
 			return err
 		}

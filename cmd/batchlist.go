@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 func newBatchList(inv *invocation) *cobra.Command {
@@ -29,12 +30,7 @@ has the same fields, with tabs between them; with -o json it is an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchList(cmd.Context(), inv, out)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error { return runBatchList(cmd.Context(), inv, out) }),
 	}
 	out.add(cmd)
 	return cmd
@@ -87,7 +83,7 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 			rows = append(rows, nil)
 			return p.Value(j)
 		}
-		row := []string{b.Name, formatAge(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", j.Sent, j.Lines), dash(countsText(j.Counts)), term.OneLine(b.Input)}
+		row := []string{b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", j.Sent, j.Lines), dash(countsText(j.Counts)), term.OneLine(b.Input)}
 		rows = append(rows, row)
 		if inv.app.StdoutTerminal {
 			return nil
@@ -115,12 +111,7 @@ status, request ID, and why. With -o json it is one object.`,
 		Example:           `  narada batch show companies`,
 		Args:              oneBatch,
 		ValidArgsFunction: inv.completeBatch,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchShow(cmd.Context(), inv, out, args[0])
-		},
+		RunE:              inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchShow(cmd.Context(), inv, out, args[0]) }),
 	}
 	out.add(cmd)
 	return cmd
@@ -248,12 +239,7 @@ that are no longer in it come last, with null as their line. Nothing is asked of
 cloud.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    oneBatch, ValidArgsFunction: inv.completeBatch,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchResults(cmd.Context(), inv, jq, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchResults(cmd.Context(), inv, jq, args[0]) }),
 	}
 	cmd.Flags().StringVar(&jq, "jq", "", "print what the jq `expression` makes of each result; strings come out raw")
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
@@ -87,7 +88,7 @@ func (b *batchRun) compare(ctx context.Context, kept *sqlite.Store, was store.Ba
 func (b *batchRun) sayWhatChanged(was store.Batch, changed, gone int) {
 	if gone > 0 {
 		b.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
-			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), shellQuote(b.name)))
+			gone, plural(gone != 1), verb(gone, "was", "were"), verb(gone, "is", "are"), output.ShellWord(b.name)))
 	} else if was.Lines != b.total {
 		b.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", was.Lines, b.total))
 	}

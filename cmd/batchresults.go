@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
@@ -27,11 +28,10 @@ type batchResults struct {
 	printer *output.Printer
 	jq      *output.Query
 	stdout  io.Writer
-	file    *os.File
-	placed  bool
-	regular bool // and not a pipe or a device
-	broken  bool // a line could not be written
-	kept    bool // the ledger is there afterwards
+	file    *atomicfile.File
+	device  *os.File // instead of the file: a pipe, or /dev/null
+	broken  bool     // a line could not be written
+	kept    bool     // the ledger is there afterwards
 }
 
 // newResults finds what is wrong with --results and --jq before anything is sent.
@@ -102,38 +102,29 @@ func (r *batchResults) begin() (err error) {
 	mode := os.FileMode(0o666) // as the umask has it
 	if info, err := os.Stat(r.path); err == nil {
 		if !info.Mode().IsRegular() { // a pipe, or /dev/null
-			if r.file, err = os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+			if r.device, err = os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
 				return r.error(err)
 			}
-			r.placed, r.printer = true, output.NewPrinter(r.file, false, r.jq)
+			r.printer = output.NewPrinter(r.device, false, r.jq)
 			return nil
 		}
 		mode = info.Mode().Perm()
 	}
-	r.regular = true
-	r.file, err = os.OpenFile(r.temporary(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, mode)
-	if err != nil {
+	if r.file, err = atomicfile.Create(r.path, mode); err != nil {
 		return r.error(err)
 	}
 	r.printer = output.NewPrinter(r.file, false, r.jq)
 	return nil
 }
 
-// temporary is where the file is before it takes its place. One batch has one, so
-// that what a killed run has left is written over.
-func (r *batchResults) temporary() string {
-	return filepath.Join(filepath.Dir(r.path), "."+filepath.Base(r.path)+".narada")
-}
-
 // publish puts the file in its place.
 func (r *batchResults) publish() error {
-	if r.file == nil || r.placed {
+	if r.file == nil {
 		return nil
 	}
-	if err := os.Rename(r.temporary(), r.path); err != nil {
+	if err := r.file.Publish(); err != nil {
 		return r.error(err)
 	}
-	r.placed = true
 	return nil
 }
 
@@ -155,35 +146,25 @@ func (r *batchResults) put(o batch.Outcome) error {
 func (r *batchResults) error(err error) error {
 	e := &exitError{code: codeUnexpected, text: "--results: " + r.path + ": " + plainPathError(err).Error(), err: err}
 	if r.kept {
-		e.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
+		e.next = "the ledger has the results: narada batch results " + output.ShellWord(r.name)
 	}
 	return e
 }
 
 // discard leaves the file as an earlier run has left it.
-func (r *batchResults) discard() error {
-	if r.file == nil || r.placed {
-		return r.Close()
-	}
-	err := errors.Join(r.file.Close(), os.Remove(r.temporary()))
-	r.file = nil
-	if err != nil {
-		return r.error(err)
-	}
-	return nil
-}
+func (r *batchResults) discard() error { return r.end((*atomicfile.File).Discard) }
 
 // Close closes the file, which then is on the disk.
-func (r *batchResults) Close() error {
-	if r.file == nil {
-		return nil
+func (r *batchResults) Close() error { return r.end((*atomicfile.File).Close) }
+
+func (r *batchResults) end(file func(*atomicfile.File) error) (err error) {
+	switch {
+	case r.file != nil:
+		err = file(r.file)
+	case r.device != nil:
+		err = r.device.Close()
 	}
-	err := r.publish()
-	if r.regular {
-		err = errors.Join(err, r.file.Sync())
-	}
-	err = errors.Join(err, r.file.Close())
-	r.file = nil
+	r.file, r.device = nil, nil
 	if err != nil && !r.broken { // else it was said
 		return r.error(err)
 	}
@@ -207,7 +188,7 @@ func resultLine(o batch.Outcome) (json.RawMessage, error) {
 	if o.Result == nil {
 		head.RequestID, head.Status, head.Error = present(o.RequestID), o.StatusName(), whyNoResult(o)
 	}
-	doc, err := encodeJSON(head)
+	doc, err := output.EncodeJSON(head)
 	if err != nil || o.Result == nil {
 		return doc, err
 	}
@@ -230,15 +211,6 @@ func placeOf(l batch.Line) *int {
 	return &l.Number
 }
 
-// encodeJSON is json.Marshal without the escapes for HTML.
-func encodeJSON(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSpace(buf.Bytes()), err
-}
-
 // whyNoResult says why a line has no result.
 func whyNoResult(o batch.Outcome) string {
 	switch {
@@ -251,5 +223,5 @@ func whyNoResult(o batch.Outcome) string {
 	case o.Err != nil:
 		return explain(o.Err)
 	}
-	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", shellQuote(o.RequestID))
+	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", output.ShellWord(o.RequestID))
 }

@@ -76,12 +76,7 @@ stopped by a limit before the end.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatch(cmd.Context(), inv, &o, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()

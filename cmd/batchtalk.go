@@ -14,7 +14,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // batchMeter shows how far a batch is.
@@ -47,7 +49,7 @@ func progressRest(t batch.Tally) string {
 	now := time.Now()
 	text := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
 	if left := t.Left(now); left > 0 {
-		text += ", " + roundDuration(left).String() + " left"
+		text += ", " + units.Round(left).String() + " left"
 	}
 	return text
 }
@@ -84,13 +86,13 @@ func (b *batchRun) summarize(t batch.Tally, now time.Time) {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
 	talk.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
-		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), roundDuration(now.Sub(b.inv.app.start))),
+		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), units.Round(now.Sub(b.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
 		var slowest []string
 		for _, one := range t.Slowest {
-			slowest = append(slowest, fmt.Sprintf("%s %s", batch.Line{Number: one.Line, ID: one.ID}.Name(), roundDuration(one.Took)))
+			slowest = append(slowest, fmt.Sprintf("%s %s", batch.Line{Number: one.Line, ID: one.ID}.Name(), units.Round(one.Took)))
 		}
 		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
@@ -100,7 +102,7 @@ func (b *batchRun) summarize(t batch.Tally, now time.Time) {
 	if more := t.Failed() - len(t.Worst); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
 		if !b.o.answer.sandbox { // whose ledger is gone
-			text += ": narada batch show " + shellQuote(b.name)
+			text += ": narada batch show " + output.ShellWord(b.name)
 		}
 		talk.Info("failed", text)
 	}
@@ -173,7 +175,7 @@ func (b *batchRun) resume() string {
 		case strings.HasPrefix(arg, limit+"="):
 			arg = limit + "=MORE"
 		}
-		words = append(words, shellQuote(arg))
+		words = append(words, output.ShellWord(arg))
 	}
 	text := strings.Join(words, " ")
 	if b.source.name == "-" {

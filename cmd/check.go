@@ -74,12 +74,7 @@ terminal, and wants --yes off it. It exits with 3 when a test has failed.
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runCheck(cmd.Context(), inv, &o, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runCheck(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.endpoint.add(cmd)
 	o.out.add(cmd)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -49,7 +50,7 @@ func noKey(s *config.Settings) *exitError {
 	e.text = fmt.Sprintf("no API key for %s: that address is from %s, and the key from %s is not sent there", base.Text, base.Origin, s.Withheld.Origin)
 	e.next = "set NARADA_API_KEY too, or give the address with --base-url"
 	if base.Layer == config.LayerProfile {
-		e.next = "narada --profile " + shellQuote(s.Profile) + " config set api-key - stores one for the profile"
+		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
 	}
 	return e
 }

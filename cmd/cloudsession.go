@@ -58,15 +58,12 @@ stops it.`,
   narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
 				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
 			return runSessionStart(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "`name` of the session")
@@ -120,15 +117,12 @@ that has ended already is exit 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
 		Args: sessionIDs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(sessionStatuses(), o.status) {
 				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
 			}
 			return runSessionStop(cmd.Context(), inv, &o, args)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(sessionStatuses(), cobra.ShellCompDirectiveNoFileComp))

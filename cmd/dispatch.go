@@ -41,12 +41,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
   narada dispatch --callback-url https://example.com/narada \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
     "count the open issues of cli/cli"`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runDispatch(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runDispatch(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
 	o.callback.addURL(cmd)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type doctorOptions struct {
@@ -38,17 +39,14 @@ It exits with 3 when something has failed.`,
   # in CI: what has failed
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"allow-http", "timeout", "yes", "callback-secret", "callback-header"} {
 				if o.url == "" && cmd.Flags().Changed(name) {
 					return usageError("add --endpoint URL", "--%s is about an endpoint of yours", name)
 				}
 			}
 			return runDoctor(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&o.url, "endpoint", "", "`URL` of an endpoint of yours, to check it too")
 	o.endpoint.add(cmd)
@@ -111,7 +109,7 @@ func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 		t[f.Verdict]++
 		note := ""
 		if f.Duration >= time.Millisecond {
-			note = " [" + roundDuration(f.Duration).String() + "]"
+			note = " [" + units.Round(f.Duration).String() + "]"
 		}
 		if err := inv.printFinding(p, f, note); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -68,7 +69,7 @@ func (d *doctor) api(ctx context.Context) contract.Finding {
 	case answered && api.StatusCode >= 500:
 		return failed(fmt.Sprintf("%s answers %d", where, api.StatusCode), "The cloud has a fault: try again later.")
 	case err == nil || answered:
-		return passed(fmt.Sprintf("%s answers in %s", where, roundDuration(time.Since(start))))
+		return passed(fmt.Sprintf("%s answers in %s", where, units.Round(time.Since(start))))
 	case ctx.Err() != nil:
 		return failed(fmt.Sprintf("%s does not answer within %s", where, callLimit), "Is there a network? A proxy is read from HTTPS_PROXY.")
 	}
@@ -86,13 +87,13 @@ func (d *doctor) clock(context.Context) contract.Finding {
 		return skipped("the API has not told the time")
 	}
 	off := d.dated.Sub(d.date).Abs()
-	detail := "within " + roundDuration(max(off, time.Second)).String() + " of the API's"
+	detail := "within " + units.Round(max(off, time.Second)).String() + " of the API's"
 	const advice = "Have the clock set by the network: certificates and times of tasks depend on it."
 	switch {
 	case off > clockWrong:
-		return failed("off by "+roundDuration(off).String(), advice)
+		return failed("off by "+units.Round(off).String(), advice)
 	case off > clockOdd:
-		return warned("off by "+roundDuration(off).String(), advice)
+		return warned("off by "+units.Round(off).String(), advice)
 	}
 	return passed(detail)
 }
@@ -155,7 +156,7 @@ func (d *doctor) ngrok(ctx context.Context) contract.Finding {
 		d.canCatch = false
 		return failedBy(err)
 	}
-	return passed(fmt.Sprintf("%s answers in %s, region %s", found.Addr, max(roundDuration(found.Latency), time.Millisecond), dash(found.Region)))
+	return passed(fmt.Sprintf("%s answers in %s, region %s", found.Addr, max(units.Round(found.Latency), time.Millisecond), dash(found.Region)))
 }
 
 func (d *doctor) open(ctx context.Context) contract.Finding {
@@ -210,5 +211,5 @@ func (d *doctor) callback(ctx context.Context) contract.Finding {
 	default: // somebody else has answered
 		return failed("it was accepted, and has not come here", advice)
 	}
-	return passed(fmt.Sprintf("a sample went out and came back in %s", roundDuration(attempts[0].Duration)))
+	return passed(fmt.Sprintf("a sample went out and came back in %s", units.Round(attempts[0].Duration)))
 }

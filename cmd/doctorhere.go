@@ -14,6 +14,8 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // What doctor looks at on this machine.
@@ -55,7 +57,7 @@ func (d *doctor) stateDir(context.Context) contract.Finding {
 	case !canWrite(dir):
 		return failed("nothing can be written in "+dir, "Make it writable, or name another folder in NARADA_STATE_DIR.")
 	case info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/':
-		return warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+shellQuote(dir)+" keeps them out.")
+		return warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+output.ShellWord(dir)+" keeps them out.")
 	}
 	return passed(dir)
 }
@@ -96,13 +98,13 @@ func (d *doctor) ledger(ctx context.Context) contract.Finding {
 	whole, err := l.Check(limited)
 	switch {
 	case limited.Err() != nil:
-		return passed(formatSize(l.Size()) + "; too large to look through all of it")
+		return passed(units.Size(l.Size()) + "; too large to look through all of it")
 	case err != nil:
 		return failedBy(err)
 	case whole != "":
 		return failed("damaged: "+whole, "Move it away; a new one is made. narada history of the old one may still work.")
 	}
-	return passed(formatSize(l.Size()) + ", whole")
+	return passed(units.Size(l.Size()) + ", whole")
 }
 
 // proxy says through which proxy the API is reached.

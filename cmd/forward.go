@@ -172,7 +172,7 @@ func (t *forwarding) hand(f store.Forward) (store.Forward, error) {
 		f.State, f.Failure = store.ForwardFailed, explainAttempt(last, t.sender.Timeout)
 		return f, nil
 	}
-	t.inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))
+	t.inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, units.Round(last.Duration)))
 	return f, nil
 }
 

@@ -27,16 +27,13 @@ Tasks that have not finished stay, unless --open is given.`,
 		Example: `  narada history prune --older-than 30d
   narada history prune --keep 10000`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			limits, err := o.limits(inv, cmd.Flags().Changed("keep"))
 			if err != nil {
 				return err
 			}
 			return runHistoryPrune(cmd.Context(), inv, limits)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.olderThan, "older-than", "", "tasks that were dispatched more than this `time` ago, as 24h or 30d, or before a date")

@@ -35,12 +35,7 @@ bodies; and its answer.`,
 		Example: `  narada history show req_abc123def456
   narada history show --last -o json --jq '.callbacks[].receivedAt'`,
 		Args: func(_ *cobra.Command, args []string) error { return oneTask(args, o.last) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runHistoryShow(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runHistoryShow(cmd.Context(), inv, &o, args) }),
 	}
 	addLast(cmd, &o.last)
 	o.out.add(cmd)

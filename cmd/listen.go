@@ -77,19 +77,16 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 				o.command = args
 				return nil
 			case len(args) > 0 && dash < 0:
-				return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+				return usageError("a command to run stands after --: narada listen -- "+output.ShellWord(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
 			}
 			return noArgs(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return runListen(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks")

@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -44,7 +45,7 @@ func (inv *invocation) newOnCallback(words []string) (*onCallback, error) {
 func (c *onCallback) name() string {
 	quoted := make([]string, len(c.words))
 	for i, word := range c.words {
-		quoted[i] = shellQuote(word)
+		quoted[i] = output.ShellWord(word)
 	}
 	return commandPrefix + strings.Join(quoted, " ")
 }

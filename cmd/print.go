@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +95,7 @@ func verdict(inv *invocation, r *narada.Result, violations []schema.Violation) e
 	switch {
 	case r.Status == narada.StatusInputRequired:
 		return &exitError{code: codeInput, text: line,
-			next: "continue the conversation: narada run --previous " + shellQuote(r.RequestID) + " PROMPT"}
+			next: "continue the conversation: narada run --previous " + output.ShellWord(r.RequestID) + " PROMPT"}
 	case r.Status != narada.StatusSuccess:
 		return &exitError{code: codeFailed, text: line}
 	case len(violations) > 0:
@@ -132,7 +131,7 @@ func statusLine(r *narada.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", r.RequestID, r.Status)
 	if d := r.Duration(); d > 0 {
-		fmt.Fprintf(&b, " in %s", roundDuration(d))
+		fmt.Fprintf(&b, " in %s", units.Round(d))
 	}
 	if r.Usage != nil {
 		fmt.Fprintf(&b, ", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
@@ -154,14 +153,6 @@ func verb(n int, one, many string) string {
 	}
 	return many
 }
-
-func roundDuration(d time.Duration) time.Duration { return units.Round(d) }
-
-func shellQuote(word string) string { return output.ShellWord(word) }
-
-func formatAge(d time.Duration) string { return units.Age(d) }
-
-func formatSize(bytes int64) string { return units.Size(bytes) }
 
 func resultFields(r *narada.Result) []slog.Attr {
 	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}

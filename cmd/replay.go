@@ -12,6 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -57,12 +58,7 @@ It exits with 3 when one was not answered with 2xx.`,
   # what narada listen --forward-to has given up
   narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runReplay(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runReplay(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
@@ -167,7 +163,7 @@ func checkStored(ctx context.Context, l *sqlite.Store, tasks []store.Task) error
 		case err != nil:
 			return err
 		case d.Body == nil:
-			return usageError("narada history show "+shellQuote(taskName(t)), "there is no callback of %s in the ledger: nothing was sent", taskName(t))
+			return usageError("narada history show "+output.ShellWord(taskName(t)), "there is no callback of %s in the ledger: nothing was sent", taskName(t))
 		}
 	}
 	return nil
@@ -274,6 +270,6 @@ func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []b
 	if a.StatusCode == 0 {
 		r.inv.talk.Text("not-sent", term.OneLine(id)+": "+explainAttempt(a, r.sender.Timeout), slog.Any("requestId", id))
 	}
-	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), roundDuration(a.Duration).String()}, "\t"))
+	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), units.Round(a.Duration).String()}, "\t"))
 	return a, err
 }

@@ -43,12 +43,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 
   # the prompt from a file, the whole result as JSON
   narada run -o json --prompt-file prompt.txt`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runRun(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runRun(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
 	o.out.add(cmd)

@@ -45,10 +45,7 @@ It runs until it is interrupted.`,
   export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
   narada run "count the open issues of cli/cli"`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("delay"):
 				o.delay = 0 // the rules may say
@@ -58,7 +55,7 @@ It runs until it is interrupted.`,
 				return usageError("", "--delay: %s is less than 0", o.delay)
 			}
 			return runSandbox(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")

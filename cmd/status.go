@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // lookupLimit is the most time that asking how tasks stand may take, unless
@@ -53,12 +54,7 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
   # go on with all that this machine has dispatched and that has not finished
   narada status --wait --open`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runStatus(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runStatus(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "wait until the tasks have finished")
@@ -172,7 +168,7 @@ func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Sto
 				elsewhere++
 			case t.RequestID == "":
 				inv.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
-					taskName(t), formatAge(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
+					taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
 				unknown++
 			default:
 				ids = append(ids, t.RequestID)
@@ -232,7 +228,7 @@ func (inv *invocation) reportStatus(ctx context.Context, p *printer, o *statusOp
 func (inv *invocation) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
-		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
+		line += fmt.Sprintf(", created %s ago", units.Round(max(time.Since(r.CreatedAt), 0)))
 	}
 	inv.talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {

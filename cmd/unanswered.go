@@ -8,11 +8,12 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // resume is the command that goes on with a task.
 func resume(id string, words ...string) string {
-	return strings.Join(append(words, shellQuote(id)), " ")
+	return strings.Join(append(words, output.ShellWord(id)), " ")
 }
 
 // words is a command of narada with the global flags that this one was given, as
@@ -26,7 +27,7 @@ func addFlag(words []string, flag, value string) []string {
 	if value == "" {
 		return words
 	}
-	return append(words, flag, shellQuote(value))
+	return append(words, flag, output.ShellWord(value))
 }
 
 // resumeWords is the command, without the ID, that goes on with a wait, or tells

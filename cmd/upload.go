@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // upload sends the plan's files to the cloud and puts their keys into the
@@ -23,7 +23,7 @@ func (inv *invocation) upload(ctx context.Context, c *cloud, plan *task.Plan) er
 			return inv.notUploaded(ctx, u, err)
 		}
 		u.Done(uploaded)
-		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), slog.Any("path", u.Path))
+		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, units.Size(u.Size)), slog.Any("path", u.Path))
 	}
 	return nil
 }
