@@ -2,64 +2,42 @@ package units
 
 import "time"
 
-// Duration is the value of a flag that is a duration. It implements pflag.Value.
-type Duration time.Duration
+// Flag is the value of a flag that is a duration or a size. It implements
+// pflag.Value.
+type Flag[T time.Duration | int64] struct {
+	target *T
+	parse  func(string) (T, error)
+	format func(T) string
+	kind   string
+}
 
-// DurationFlag makes the value of a flag that sets target, which is value without
+// DurationFlag makes the value of a flag that sets target, which is byDefault
+// without the flag.
+func DurationFlag(target *time.Duration, byDefault time.Duration) *Flag[time.Duration] {
+	*target = byDefault
+	return &Flag[time.Duration]{target, ParseDuration, time.Duration.String, "duration"}
+}
+
+// SizeFlag makes the value of a flag that sets target, which is byDefault without
 // the flag.
-func DurationFlag(target *time.Duration, value time.Duration) *Duration {
-	*target = value
-	return (*Duration)(target)
+func SizeFlag(target *int64, byDefault int64) *Flag[int64] {
+	*target = byDefault
+	return &Flag[int64]{target, ParseSize, Size, "size"}
 }
 
 // Set implements pflag.Value.
-func (d *Duration) Set(text string) error {
-	parsed, err := ParseDuration(text)
-	if err != nil {
-		return err
-	}
-	*d = Duration(parsed)
-	return nil
+func (f *Flag[T]) Set(text string) (err error) {
+	*f.target, err = f.parse(text)
+	return err
 }
 
-// String implements pflag.Value. No time at all is 0, which help leaves out.
-func (d *Duration) String() string {
-	if d == nil || *d == 0 {
+// String implements pflag.Value. Nothing at all is "0", which help leaves out.
+func (f *Flag[T]) String() string {
+	if f.target == nil || *f.target == 0 {
 		return "0"
 	}
-	return time.Duration(*d).String()
+	return f.format(*f.target)
 }
 
 // Type implements pflag.Value.
-func (*Duration) Type() string { return "duration" }
-
-// Bytes is the value of a flag that is a size. It implements pflag.Value.
-type Bytes int64
-
-// SizeFlag makes the value of a flag that sets target, which is value without the
-// flag.
-func SizeFlag(target *int64, value int64) *Bytes {
-	*target = value
-	return (*Bytes)(target)
-}
-
-// Set implements pflag.Value.
-func (b *Bytes) Set(text string) error {
-	parsed, err := ParseSize(text)
-	if err != nil {
-		return err
-	}
-	*b = Bytes(parsed)
-	return nil
-}
-
-// String implements pflag.Value.
-func (b *Bytes) String() string {
-	if b == nil {
-		return "0"
-	}
-	return Size(int64(*b))
-}
-
-// Type implements pflag.Value.
-func (*Bytes) Type() string { return "size" }
+func (f *Flag[T]) Type() string { return f.kind }

@@ -38,7 +38,8 @@ func Set(text []byte, path []string, value *string) ([]byte, error) {
 func setNode(mapping *yaml.Node, path []string, value *string) error {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		name, node := mapping.Content[i].Value, mapping.Content[i+1]
-		if strings.EqualFold(name, strings.Join(path, ".")) {
+		switch {
+		case strings.EqualFold(name, strings.Join(path, ".")):
 			if node.Kind != yaml.ScalarNode {
 				return fmt.Errorf("%s is not a single value there", name)
 			}
@@ -46,13 +47,12 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 				mapping.Content = slices.Delete(mapping.Content, i, i+2)
 				return nil
 			}
-			comment := node.LineComment
-			*node = scalar(*value)
-			node.LineComment = comment
+			changed := scalar(*value)
+			changed.LineComment = node.LineComment
+			mapping.Content[i+1] = changed
 			return nil
-		}
-		if len(path) > 1 && strings.EqualFold(name, path[0]) {
-			if node.Kind == yaml.ScalarNode && node.Tag == "!!null" { // nothing under it yet
+		case len(path) > 1 && strings.EqualFold(name, path[0]):
+			if node.Tag == "!!null" { // nothing under it yet
 				*node = yaml.Node{Kind: yaml.MappingNode}
 			}
 			if node.Kind != yaml.MappingNode {
@@ -61,22 +61,20 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 			return setNode(node, path[1:], value)
 		}
 	}
-	if value == nil {
-		return nil
+	switch {
+	case value == nil:
+	case len(path) == 1:
+		mapping.Content = append(mapping.Content, scalar(path[0]), scalar(*value))
+	default:
+		child := &yaml.Node{Kind: yaml.MappingNode}
+		mapping.Content = append(mapping.Content, scalar(path[0]), child)
+		return setNode(child, path[1:], value)
 	}
-	key := scalar(path[0])
-	if len(path) == 1 {
-		node := scalar(*value)
-		mapping.Content = append(mapping.Content, &key, &node)
-		return nil
-	}
-	child := &yaml.Node{Kind: yaml.MappingNode}
-	mapping.Content = append(mapping.Content, &key, child)
-	return setNode(child, path[1:], value)
+	return nil
 }
 
-func scalar(value string) yaml.Node {
+func scalar(value string) *yaml.Node {
 	var n yaml.Node
 	n.SetString(value)
-	return n
+	return &n
 }
