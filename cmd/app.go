@@ -22,7 +22,7 @@ import (
 )
 
 // App is the outside world: the streams, the terminal, the environment, the clock,
-// signals and chance. What a command has of it, it has from here.
+// signals and random numbers. What a command has of it, it has from here.
 type App struct {
 	Args   []string // without the program's name
 	Stdin  io.Reader
