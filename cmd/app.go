@@ -19,7 +19,6 @@ import (
 	"github.com/mattn/go-colorable"
 
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -79,8 +78,7 @@ func Main(build Build) int {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start = time.Now()
-	inv := &invocation{app: a, redactor: secret.NewRedactor(a.Stderr)}
-	inv.talk = inv.newTalk()
+	inv := newInvocation(a)
 	root := newRoot(inv, wanted(a.Args))
 	// What is wrong with a flag is said as the global flags ask for, wherever
 	// these stand.

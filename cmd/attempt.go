@@ -19,7 +19,7 @@ type attemptJSON struct {
 }
 
 func (inv *invocation) newAttemptJSON(id string, a deliver.Attempt, timeout time.Duration) attemptJSON {
-	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(inv.redactor.Redact(string(a.Answer)))}
+	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(inv.answerText(a))}
 	if a.StatusCode != 0 {
 		j.StatusCode = &a.StatusCode
 	}

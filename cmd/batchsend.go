@@ -127,7 +127,7 @@ func (b *batchSender) unanswered(t *lineTask, err error) *batch.Outcome {
 	case notSent && dispatch.Maybe:
 		o.Phase = batch.Unknown
 	case notSent && answered && slices.Contains(refusals, api.StatusCode):
-		o.Phase, o.Failure = batch.Refused, explain(dispatch.Err)
+		o.Phase, o.Failure = batch.Refused, b.inv.redactor.Mask(explain(dispatch.Err))
 		t.record.refusedFor(o.Failure)
 	default: // nothing was accepted
 		o.Phase, o.Err = batch.New, err

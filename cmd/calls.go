@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
@@ -78,22 +76,6 @@ func callbackHeaders(t webhook.Ticket) map[string]string {
 		headers[name] = t.Header.Get(name)
 	}
 	return headers
-}
-
-// hideTicket keeps what proves a callback out of the talk, and the unguessable
-// end of its path too.
-func (inv *invocation) hideTicket(t webhook.Ticket) {
-	inv.redactor.Hide(secret.New(t.Path[strings.LastIndex(t.Path, "/")+1:]))
-	inv.hideProof(t)
-}
-
-// hideProof keeps the ticket's secret and headers out of the talk.
-func (inv *invocation) hideProof(t webhook.Ticket) {
-	inv.redactor.Hide(secret.New(t.Secret))
-	for name := range t.Header {
-		value := t.Header.Get(name)
-		inv.redactor.Hide(secret.New(value), secret.New(strings.TrimPrefix(value, "Bearer ")))
-	}
 }
 
 // explain words an error of a call for people: a network error without the

@@ -129,11 +129,10 @@ func (o *endpointFlags) options(ctx context.Context, inv *invocation, address st
 	if err := contract.CheckURL(address); err != nil {
 		return c, usageError("", "%v", err)
 	}
-	proof, err := inv.proof(&o.callback)
+	shows, err := inv.credentials(&o.callback)
 	if err != nil {
 		return c, err
 	}
-	inv.redactor.Hide(proof.hidden...)
 	if strings.HasPrefix(strings.ToLower(address), "http:") && o.allowHTTP {
 		if err := task.CheckCallbackURL(address); err != nil {
 			return c, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
@@ -148,7 +147,7 @@ func (o *endpointFlags) options(ctx context.Context, inv *invocation, address st
 		return c, err
 	}
 	return contract.Options{
-		URL: address, Header: proof.header, Secret: proof.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
+		URL: address, Credentials: shows, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
 		Transport: func() *http.Transport { return inv.transport() }, Random: inv.app.Random,
 	}, nil
 }
@@ -182,6 +181,7 @@ func (inv *invocation) checkEndpoint(ctx context.Context, p *printer, o contract
 
 // printFinding prints a finding, with a note behind it.
 func (inv *invocation) printFinding(p *printer, f contract.Finding, note string) error {
+	f.Detail = inv.redactor.Mask(f.Detail) // which may have what somebody else has answered
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`

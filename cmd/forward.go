@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -109,7 +108,7 @@ type forwarding struct {
 	inv    *invocation
 	ledger *sqlite.Store
 	to     string
-	header http.Header // added
+	added  secret.Credentials
 	sender deliver.Sender
 	hard   context.Context // its end ends the attempts that are under way
 
@@ -117,22 +116,21 @@ type forwarding struct {
 	down bool // it was said that the target does not take callbacks
 }
 
-// newForwarding resolves the flags; hidden is what must not be seen of them.
-func (inv *invocation) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret.String, err error) {
+// newForwarding resolves the flags.
+func (inv *invocation) newForwarding(f *forwardFlags) (t *forwarding, err error) {
 	t = &forwarding{inv: inv, to: f.to}
-	if t.header, hidden, err = inv.headers("--forward-header", f.headers); err != nil {
-		return nil, nil, err
+	if t.added, err = inv.readCredentials("--forward-header", "", f.headers, secret.Credentials{}); err != nil {
+		return nil, err
 	}
-	for name := range t.header {
+	for name := range t.added.Header() {
 		if !deliver.IsEndToEnd(name) {
-			return nil, nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
+			return nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
 		}
 	}
-	inv.redactor.Hide(hidden...)
 	transport := inv.transport()
 	transport.DisableCompression = true // a header that the cloud did not send
 	t.sender = deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout}
-	return t, hidden, nil
+	return t, nil
 }
 
 // name implements onwardTarget: what the ledger calls it.
@@ -156,9 +154,7 @@ func (t *forwarding) hand(f store.Forward) (store.Forward, error) {
 		return f, err
 	}
 	header = deliver.EndToEnd(header)
-	for name, values := range t.header {
-		header[name] = values
-	}
+	t.added.Apply(header.Set)
 	sender := t.sender
 	sender.Observe = t.observe
 	attempts, failure := sender.Send(t.hard, deliver.Callback{URL: t.to, Header: header, Body: body})
@@ -168,7 +164,7 @@ func (t *forwarding) hand(f store.Forward) (store.Forward, error) {
 	last := attempts[len(attempts)-1]
 	f.State, f.Attempts, f.StatusCode, f.EndedAt = store.ForwardDelivered, len(attempts), last.StatusCode, time.Now()
 	if failure != nil {
-		f.State, f.Failure = store.ForwardFailed, explainAttempt(last, t.sender.Timeout)
+		f.State, f.Failure = store.ForwardFailed, t.inv.redactor.Mask(explainAttempt(last, t.sender.Timeout))
 		return f, nil
 	}
 	t.inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))

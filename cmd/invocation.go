@@ -26,8 +26,8 @@ import (
 // of the settings.
 type invocation struct {
 	app      *App
-	redactor *secret.Redactor
-	talk     *term.Talk
+	redactor *secret.Masker
+	talk     *reporter
 	source   secret.Source
 
 	quiet     bool
@@ -38,6 +38,13 @@ type invocation struct {
 	baseURL   string
 
 	settings *config.Settings
+}
+
+// newInvocation returns a command's run that nothing is known of yet.
+func newInvocation(app *App) *invocation {
+	inv := &invocation{app: app, redactor: secret.NewMasker(term.OneLine, term.Visible)}
+	inv.talk = inv.newTalk()
+	return inv
 }
 
 // settingFlags are the flags that set a setting for this once, wherever they
@@ -81,35 +88,17 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 		return err
 	}
 	inv.settings = settings
-	inv.redactor.Hide(settings.Secret(config.APIKey), settings.Secret(config.NgrokAuthtoken))
+	for _, key := range config.Keys() {
+		if key.Secret {
+			inv.redactor.Hide(settings.Secret(key.Name))
+		}
+	}
 	inv.talk = inv.newTalk()
 	inv.source = secret.Source{Lookup: inv.app.Lookup, Stdin: inv.app.Stdin}
 	for _, warning := range settings.Warnings {
 		inv.talk.Warn("settings", warning)
 	}
 	return nil
-}
-
-// newTalk makes a Talk of the global flags as they are now.
-func (inv *invocation) newTalk() *term.Talk {
-	level := term.Normal
-	switch {
-	case inv.quiet:
-		level = term.Quiet
-	case inv.verbose:
-		level = term.Verbose
-	}
-	color := inv.color
-	if inv.settings != nil {
-		color = inv.settings.Get(config.ColorMode).Text
-	}
-	return term.NewTalk(inv.redactor, term.Options{
-		Level: level, JSON: inv.logFormat == "json",
-		Color:    term.Color(term.ColorMode(color), inv.app.getenv, inv.app.StderrTerminal),
-		Terminal: inv.app.StderrTerminal,
-		Spinner:  inv.app.StderrTerminal && inv.app.getenv("TERM") != "dumb",
-		Width:    func() int { return term.Width(os.Stderr) },
-	})
 }
 
 // addGlobals adds the flags that every command has.
@@ -123,7 +112,7 @@ func (inv *invocation) addGlobals(f *pflag.FlagSet) {
 }
 
 // scanGlobals reads the global flags before the command line is parsed as a
-// whole, and makes the Talk that they ask for. What is wrong with them is found
+// whole, and makes the reporter that they ask for. What is wrong with them is found
 // later.
 func (inv *invocation) scanGlobals() {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)

@@ -124,11 +124,11 @@ func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err erro
 		return &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
-	ticket, hidden, err := o.ticket(inv)
+	ticket, shown, err := o.ticket(inv)
 	if err != nil {
 		return err
 	}
-	targets, err := o.targets(inv, hidden)
+	targets, err := o.targets(inv, shown.Secrets())
 	if err != nil {
 		return err
 	}
@@ -194,11 +194,11 @@ func (o *listenOptions) check(cmd *cobra.Command) error {
 // targets are to whom callbacks are passed on.
 func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []onwardTarget, err error) {
 	if o.forward.to != "" {
-		t, more, err := inv.newForwarding(&o.forward)
+		t, err := inv.newForwarding(&o.forward)
 		if err != nil {
 			return nil, err
 		}
-		list, hidden = append(list, t), append(hidden, more...)
+		list, hidden = append(list, t), append(hidden, t.added.Secrets()...)
 	}
 	if len(o.command) > 0 {
 		c, err := inv.newOnCallback(o.command)
@@ -212,23 +212,18 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	return list, nil
 }
 
-// ticket is what callbacks must show: random, where nothing was asked for. hidden is
-// what was asked for and is secret.
-func (o *listenOptions) ticket(inv *invocation) (t webhook.Ticket, hidden []secret.String, err error) {
+// ticket is what callbacks must show: random, where nothing was asked for, as given has
+// it.
+func (o *listenOptions) ticket(inv *invocation) (t webhook.Ticket, given secret.Credentials, err error) {
 	if t, err = webhook.NewTicket(inv.app.Random, receive.Prefix); err != nil {
-		return t, nil, err
+		return t, given, err
 	}
-	p, err := inv.proof(&o.callback)
-	if err != nil {
-		return t, nil, err
+	if given, err = inv.credentials(&o.callback); err != nil {
+		return t, given, err
 	}
-	if p.secret != "" {
-		t.Secret = p.secret
-	}
-	if len(p.header) > 0 {
-		t.Header = p.header
-	}
-	return t, p.hidden, nil
+	t = ticketWith(t, given)
+	inv.redactor.Hide(credentialsOf(t).Secrets()...)
+	return t, given, nil
 }
 
 // showSecrets reports whether a person is to see secret and headers.

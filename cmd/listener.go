@@ -7,6 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -79,7 +80,7 @@ func (inv *invocation) sendToListener(request *narada.Request, l receive.Listene
 	}
 	request.CallbackURL, request.CallbackSecret = l.URL+ticket.Path, ticket.Secret
 	request.CallbackHeaders = callbackHeaders(ticket)
-	inv.hideTicket(ticket)
+	inv.redactor.Hide(ticketSecrets(ticket)...)
 	return ticket, nil
 }
 
@@ -90,17 +91,8 @@ func (inv *invocation) listenerTicket(c *callbackFlags) (webhook.Ticket, error) 
 	if err != nil {
 		return t, err
 	}
-	p, err := inv.proof(c)
-	if err != nil {
-		return t, err
-	}
-	if c.secret != "" {
-		t.Secret = p.secret
-	}
-	if len(p.header) > 0 {
-		t.Header = p.header
-	}
-	return t, nil
+	given, err := inv.readCredentials("--callback-header", c.secret, c.headers, secret.Credentials{})
+	return ticketWith(t, given), err
 }
 
 // reachable refuses a listener on loopback for an API that is not here.

@@ -67,9 +67,6 @@ type listening struct {
 // serve takes callbacks until ctx ends, or the command has what it wants.
 func (l *listening) serve(whole context.Context, endpoint *tunnel.Endpoint, maxBody int64) error {
 	ctx := l.serving
-	if !l.show {
-		l.inv.hideProof(l.ticket)
-	}
 	in := receive.Open(endpoint, receive.Options{
 		Sink: l, Book: l.ledger, MaxBody: maxBody, Random: l.inv.app.Random, Refused: l.inv.refusedInto(l.ledger),
 	})
@@ -295,9 +292,9 @@ func (l *listening) tell(text, event, address string) {
 	if !l.show {
 		return
 	}
-	l.inv.talk.Info("secret", "callbackSecret "+l.ticket.Secret)
+	l.inv.talk.Reveal("secret", "callbackSecret "+l.ticket.Secret)
 	for name := range l.ticket.Header {
-		l.inv.talk.Info("header", "callbackHeaders "+name+": "+l.ticket.Header.Get(name))
+		l.inv.talk.Reveal("header", "callbackHeaders "+name+": "+l.ticket.Header.Get(name))
 	}
 }
 

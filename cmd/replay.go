@@ -12,6 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -189,7 +190,7 @@ type replayer struct {
 	inv    *invocation
 	sender deliver.Sender
 	to     string
-	proof  proof
+	shows  secret.Credentials
 
 	sent, refused int
 }
@@ -204,12 +205,11 @@ func (o *replayOptions) newReplayer(inv *invocation) (*replayer, error) {
 	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
 		return nil, usageError(hintOf(err), "--to: %v", err)
 	}
-	proof, err := inv.proof(&o.callback)
+	shows, err := inv.credentials(&o.callback)
 	if err != nil {
 		return nil, err
 	}
-	inv.redactor.Hide(proof.hidden...)
-	r := &replayer{inv: inv, to: o.to, proof: proof}
+	r := &replayer{inv: inv, to: o.to, shows: shows}
 	r.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
 	return r, nil
 }
@@ -259,10 +259,10 @@ func (r *replayer) verdict() error {
 
 // send sends a callback and prints how it was answered.
 func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []byte) (a deliver.Attempt, err error) {
-	if body, err = narada.ReplaceSecret(body, r.proof.secret); err != nil {
+	if body, err = narada.ReplaceSecret(body, r.shows.Secret().Reveal()); err != nil {
 		return a, err
 	}
-	attempts, _ := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.proof.header, Body: body})
+	attempts, _ := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.shows.Header(), Body: body})
 	a = attempts[len(attempts)-1]
 	if ctx.Err() != nil {
 		return a, nil // the caller says so

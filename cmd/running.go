@@ -187,9 +187,6 @@ func (r *running) run(ctx context.Context, request *narada.Request, prompt strin
 		return await.Answer{}, err
 	}
 	defer forget()
-	if r.inbox != nil {
-		r.inv.hideTicket(t.Ticket)
-	}
 	o := newRunObserver(r.inv.talk, r.inv.intend(r.ledger, "run", r.cloud, request, prompt, t.Ticket))
 	defer o.stop()
 	answer, err := r.runner.Run(ctx, t, o)
@@ -211,6 +208,7 @@ func (r *running) issue(request *narada.Request) (t await.Task, forget func(), e
 	request.CallbackURL, request.CallbackSecret = r.inbox.URL(ticket), ticket.Secret
 	request.CallbackHeaders = callbackHeaders(ticket)
 	t.Ticket, t.Deaf = ticket, r.deaf
+	r.inv.redactor.Hide(ticketSecrets(ticket)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.issued[ticket.Path] = true
@@ -218,6 +216,7 @@ func (r *running) issue(request *narada.Request) (t await.Task, forget func(), e
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.issued, ticket.Path)
+		r.inv.redactor.Forget(ticketSecrets(ticket)...)
 		if r.ledger != nil { // which knows it, should a callback come again
 			r.inbox.Withdraw(ticket)
 		}
@@ -284,13 +283,13 @@ func (r *running) close() {
 
 // runObserver says what happens to a task.
 type runObserver struct {
-	talk    *term.Talk
+	talk    *reporter
 	record  *record
 	waiting func() // ends the spinner
 }
 
 // newRunObserver shows that the task is being submitted.
-func newRunObserver(talk *term.Talk, r *record) *runObserver {
+func newRunObserver(talk *reporter, r *record) *runObserver {
 	return &runObserver{talk: talk, record: r, waiting: talk.Wait("submitting", "submitting the task")}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -141,8 +142,8 @@ type triggering struct {
 	inv    *invocation
 	o      *triggerOptions
 	event  string
-	data   json.RawMessage // nil: the sample's
-	proof  proof           // of all callbacks to a URL
+	data   json.RawMessage    // nil: the sample's
+	shows  secret.Credentials // of all callbacks to a URL
 	sender deliver.Sender
 
 	listener receive.Listener // of which each callback has a ticket of its own
@@ -162,10 +163,9 @@ func (t *triggering) open(ctx context.Context) (err error) {
 	if err := task.CheckCallbackURL(t.o.to); err != nil {
 		return usageError(forwardHint(t.o.to), "--to: %v", err)
 	}
-	if t.proof, err = t.inv.proof(&t.o.callback); err != nil {
+	if t.shows, err = t.inv.credentials(&t.o.callback); err != nil {
 		return err
 	}
-	t.inv.hideForms(t.proof.hidden)
 	return t.inv.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
 }
 
@@ -188,20 +188,20 @@ func (t *triggering) send(ctx context.Context) (s sent, err error) {
 		sample.Response.StructuredOutput = t.data
 	}
 	s.id = sample.RequestID
-	to, shows, done := t.o.to, t.proof, func(deliver.Attempt) {}
+	to, shows, done := t.o.to, t.shows, func(deliver.Attempt) {}
 	if t.ledger != nil {
 		if to, shows, done, err = t.toListener(ctx, s.id); err != nil {
 			return s, err
 		}
 	}
-	if shows.secret != "" {
-		sample.Secret = &shows.secret
+	if text := shows.Secret().Reveal(); text != "" {
+		sample.Secret = &text
 	}
 	body, err := sample.Body()
 	if err != nil {
 		return s, err
 	}
-	attempts, _ := t.sender.Send(ctx, deliver.Callback{URL: to, Header: shows.header, Body: body})
+	attempts, _ := t.sender.Send(ctx, deliver.Callback{URL: to, Header: shows.Header(), Body: body})
 	s.attempt = attempts[0]
 	done(s.attempt)
 	return s, nil
@@ -209,18 +209,18 @@ func (t *triggering) send(ctx context.Context) (s sent, err error) {
 
 // toListener gives a callback a ticket that the listener finds in the ledger. done
 // writes down that it was not taken, if so.
-func (t *triggering) toListener(ctx context.Context, id string) (to string, p proof, done func(deliver.Attempt), err error) {
+func (t *triggering) toListener(ctx context.Context, id string) (to string, c secret.Credentials, done func(deliver.Attempt), err error) {
 	ticket, err := t.inv.listenerTicket(&t.o.callback)
 	if err != nil {
-		return "", p, nil, err
+		return "", c, nil, err
 	}
-	p = proof{secret: ticket.Secret, header: ticket.Header}
+	c = credentialsOf(ticket)
 	if t.o.count == 1 { // else no answer is shown
-		t.inv.hideProof(ticket)
+		t.inv.redactor.Hide(c.Secrets()...)
 	}
 	numbers, err := t.ledger.Intend(ctx, []store.Intent{{Source: "trigger", Prompt: "(sample: " + t.event + ")", Ticket: ticket, At: time.Now()}})
 	if err != nil {
-		return "", p, nil, err
+		return "", c, nil, err
 	}
 	done = func(a deliver.Attempt) {
 		record := &record{inv: t.inv, ledger: t.ledger, number: numbers[0]}
@@ -230,5 +230,5 @@ func (t *triggering) toListener(ctx context.Context, id string) (to string, p pr
 			record.refused()
 		}
 	}
-	return t.listener.URL + ticket.Path, p, done, nil
+	return t.listener.URL + ticket.Path, c, done, nil
 }

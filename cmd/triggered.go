@@ -39,7 +39,7 @@ func (t *triggering) print(p *printer, s sent) error {
 	if p.json {
 		return p.Value(t.inv.newAttemptJSON(s.id, a, t.o.timeout))
 	}
-	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(t.inv.redactor.Redact(string(a.Answer))))}, "\t"))
+	return p.Text(strings.Join([]string{s.id, statusText(a), roundDuration(a.Duration).String(), dash(term.OneLine(t.inv.answerText(a)))}, "\t"))
 }
 
 // many sends the callbacks and prints how they were answered as a whole.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/narada-cli/narada/pkg/await"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -37,8 +36,7 @@ func unstorable(t *testing.T) (*sqlite.Store, webhook.Delivery) {
 // count.
 func TestListenDoesNotTakeWhatItCannotStore(t *testing.T) {
 	app, _, stderr := testApp(t)
-	inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr)}
-	inv.talk = inv.newTalk()
+	inv := newInvocation(app)
 	kept, d := unstorable(t)
 	l := &listening{inv: inv, count: 1, ledger: kept}
 	for range 2 {
@@ -57,8 +55,7 @@ func TestRunDoesNotAcknowledgeWhatItCannotStore(t *testing.T) {
 	for name, ours := range map[string]bool{"its own": true, "of another process": false} {
 		t.Run(name, func(t *testing.T) {
 			app, _, stderr := testApp(t)
-			inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr)}
-			inv.talk = inv.newTalk()
+			inv := newInvocation(app)
 			kept, d := unstorable(t)
 			r := &running{inv: inv, ledger: kept, desk: await.NewDesk(), issued: map[string]bool{}}
 			claim := r.desk.Expect(webhook.Ticket{Path: "/narada/mine"})

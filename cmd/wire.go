@@ -5,15 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/narada-cli/narada/pkg/term"
 )
 
 // wire is a transport that says, for -v, which calls are made and how they end.
 // Headers and bodies, where the secrets are, it leaves alone.
 type wire struct {
 	next http.RoundTripper
-	talk *term.Talk
+	talk *reporter
 }
 
 // RoundTrip implements http.RoundTripper.

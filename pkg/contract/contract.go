@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // Verdict is what a test has come to.
@@ -47,14 +49,13 @@ const DefaultTimeout = 10 * time.Second
 type Options struct {
 	URL string
 
-	// Header and Secret are what a genuine callback shows (callbackHeaders and
-	// callbackSecret of a dispatch). Tests about what is not given are skipped.
-	Header http.Header
-	Secret string
+	// Credentials are what a genuine callback shows (callbackHeaders and callbackSecret
+	// of a dispatch). Tests about what is not given are skipped.
+	Credentials secret.Credentials
 
 	// AllowHTTP is for work on one's own machine: plain http and an address that
-	// is not public are not held against the endpoint. Header and secret are then
-	// sent unencrypted to an http URL.
+	// is not public are not held against the endpoint. The credentials are then sent
+	// unencrypted to an http URL.
 	AllowHTTP bool
 
 	// Transport makes transports with the caller's dialer and proxy; nil: like
@@ -92,7 +93,7 @@ type check struct {
 	url       *url.URL
 	host      string // of the URL, in ASCII
 	random    io.Reader
-	private   blackout
+	private   *secret.Masker
 	transport *http.Transport // that callbacks are sent by
 	proxy     *url.URL        // nil: none is in the way
 
@@ -117,7 +118,7 @@ func newCheck(o Options) (*check, error) {
 		return nil, fmt.Errorf("random source: %w", err)
 	}
 	c.random = rand.NewChaCha8(seed)
-	c.private = newBlackout(u, c.Secret, c.Header)
+	c.private = newMasker(u, c.Credentials)
 	c.transport, c.proxy = c.newTransport(&tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now})
 	return c, nil
 }
