@@ -27,8 +27,7 @@ type credential struct {
 	public bool // neither where the value was written nor the name tells of a secret
 }
 
-// NewCredentials returns the credentials with that secret, empty for none, and those
-// headers, of one value each.
+// NewCredentials returns credentials with that secret, or an empty one, and headers.
 func NewCredentials(callbackSecret String, header http.Header) Credentials {
 	c := Credentials{secret: callbackSecret}
 	for name := range header {
@@ -37,8 +36,7 @@ func NewCredentials(callbackSecret String, header http.Header) Credentials {
 	return c
 }
 
-// Or returns the credentials with the secret of other where they have none, and its
-// headers where they have none.
+// Or returns the credentials with the secret and the headers of other where they have none.
 func (c Credentials) Or(other Credentials) Credentials {
 	if c.secret.Empty() {
 		c.secret = other.secret

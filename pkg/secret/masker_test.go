@@ -2,14 +2,12 @@ package secret
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"html"
-	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/narada-cli/narada/pkg/secret/secrettest"
 )
 
 func masking(values ...string) *Masker {
@@ -20,146 +18,17 @@ func masking(values ...string) *Masker {
 	return m
 }
 
-func goJSON(text string) string {
-	doc, err := json.Marshal(text)
-	if err != nil {
-		panic(err)
-	}
-	return string(doc[1 : len(doc)-1])
-}
-
-// plainJSON is JSON without the escapes that are there for HTML.
-func plainJSON(text string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(text); err != nil {
-		panic(err)
-	}
-	return strings.TrimSuffix(b.String()[1:], "\"\n")
-}
-
-// asciiJSON has every character but letters and digits of ASCII as \u00xx.
-func asciiJSON(format string) func(string) string {
-	return func(text string) string {
-		var b strings.Builder
-		for _, r := range text {
-			switch {
-			case r >= '0' && r <= '9', r >= 'a' && r <= 'z':
-				b.WriteRune(r)
-			case r > 0xffff:
-				fmt.Fprintf(&b, format+format, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-			default:
-				fmt.Fprintf(&b, format, r)
-			}
-		}
-		return b.String()
-	}
-}
-
-// written are the ways in which a server may write what it was shown.
-var written = map[string]func(string) string{
-	"as it is":                func(s string) string { return s },
-	"JSON of Go":              goJSON,
-	"JSON":                    plainJSON,
-	"JSON with \\/":           func(s string) string { return strings.ReplaceAll(plainJSON(s), "/", `\/`) },
-	"JSON in ASCII":           asciiJSON(`\u%04x`),
-	"JSON in ASCII, capitals": asciiJSON(`\u%04X`),
-	"JSON in JSON":            func(s string) string { return goJSON(plainJSON(s)) },
-	"JSON in JSON in JSON":    func(s string) string { return goJSON(plainJSON(goJSON(s))) },
-	"query":                   url.QueryEscape,
-	"path":                    url.PathEscape,
-	"query, small letters":    func(s string) string { return lowerEscapes(url.QueryEscape(s)) },
-	"all of it escaped":       percentAll,
-	"JSON in a query":         func(s string) string { return url.QueryEscape(goJSON(s)) },
-	"query in JSON":           func(s string) string { return goJSON(url.QueryEscape(s)) },
-	"HTML":                    html.EscapeString,
-	"HTML in JSON":            func(s string) string { return goJSON(html.EscapeString(s)) },
-	"HTML with named ones":    func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&quot;") },
-	"HTML, hexadecimal":       func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&#x22;") },
-	"base64":                  base64Of(base64.StdEncoding, "", ""),
-	"raw base64":              base64Of(base64.RawStdEncoding, "", ""),
-	"base64 for URLs":         base64Of(base64.URLEncoding, "", ""),
-	"raw base64 for URLs":     base64Of(base64.RawURLEncoding, "", ""),
-	"Basic":                   func(s string) string { return "Basic " + base64Of(base64.StdEncoding, "user:", "")(s) },
-	"Basic without a user":    func(s string) string { return "Basic " + base64Of(base64.StdEncoding, ":", "")(s) },
-	"Basic, as the user":      func(s string) string { return "Basic " + base64Of(base64.StdEncoding, "", ":")(s) },
-	"a body in base64":        func(s string) string { return base64Of(base64.StdEncoding, `{"a":"`, `"}`)(plainJSON(s)) },
-	"its second place":        func(s string) string { return base64Of(base64.RawURLEncoding, `{"ab":"`, `"}`)(goJSON(s)) },
-	"its third place":         func(s string) string { return base64Of(base64.RawURLEncoding, `{"abc":"`, `"}`)(goJSON(s)) },
-	"base64 in a query":       func(s string) string { return url.QueryEscape(base64Of(base64.StdEncoding, "", "")(s)) },
-}
-
-func base64Of(e *base64.Encoding, before, after string) func(string) string {
-	return func(s string) string { return e.EncodeToString([]byte(before + s + after)) }
-}
-
-func percentAll(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		fmt.Fprintf(&b, "%%%02X", c)
-	}
-	return b.String()
-}
-
-func lowerEscapes(s string) string {
-	for i := 0; i+2 < len(s); i++ {
-		if s[i] == '%' {
-			s = s[:i+1] + strings.ToLower(s[i+1:i+3]) + s[i+3:]
-		}
-	}
-	return s
-}
-
-var (
-	percent   = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
-	backslash = regexp.MustCompile(`(\\u[0-9a-fA-F]{4})+|\\.`)
-)
-
-// hasSecret looks for the value in text the long way: in what it is without escapes, in
-// any order of their kinds, and in what is there in base64.
-func hasSecret(text, value string, depth int) bool {
-	if strings.Contains(text, value) || base64Has(text, value) {
-		return true
-	}
-	for _, plain := range []string{
-		html.UnescapeString(text),
-		percent.ReplaceAllStringFunc(text, func(s string) string { s, _ = url.PathUnescape(s); return s }),
-		backslash.ReplaceAllStringFunc(text, func(s string) string { _ = json.Unmarshal([]byte(`"`+s+`"`), &s); return s }),
-	} {
-		if depth > 0 && plain != text && hasSecret(plain, value, depth-1) {
-			return true
-		}
-	}
-	return false
-}
-
-func base64Has(text, value string) bool {
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
-	for _, run := range strings.FieldsFunc(text, func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '+' || r == '/')
-	}) {
-		for from := range min(4, len(run)) {
-			part := run[from:]
-			if len(part)%4 == 1 {
-				part = part[:len(part)-1]
-			}
-			if plain, _ := base64.RawStdEncoding.DecodeString(part); strings.Contains(string(plain), value) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	for _, value := range []string{
 		"abcd", "plain-t0ken_0123", `se"cret/<1>&more`, "pass word+1 %41", "zo\u00eb \U0001f389 key", "tab\tand\\n", "a&amp;b%2Fc\\u0041", "====", "0000",
 	} {
-		for name, write := range written {
+		for name, write := range secrettest.Forms() {
 			text := "before " + write(value) + " after"
+			if !secrettest.Reveals(text, value) {
+				t.Fatalf("%q, %s: nobody finds it in %s", value, name, text)
+			}
 			got := masking(value).Mask(text)
-			if hasSecret(got, value, 3) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") || !strings.Contains(got, Mask) {
+			if secrettest.Reveals(got, value) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") || !strings.Contains(got, Mask) {
 				t.Errorf("%q, %s: %s becomes %s", value, name, text, got)
 			}
 		}
@@ -283,7 +152,7 @@ func TestMaskerIsForManyGoroutines(t *testing.T) {
 func FuzzMask(f *testing.F) {
 	var ways []func(string) string
 	for _, name := range []string{"as it is", "JSON of Go", "JSON", "JSON with \\/", "JSON in ASCII", "query", "path", "all of it escaped", "HTML", "base64", "raw base64 for URLs", "Basic"} {
-		ways = append(ways, written[name])
+		ways = append(ways, secrettest.Forms()[name])
 	}
 	f.Add(`se"cret/<1>`, "before ", " after", byte(1), byte(2))
 	f.Add("a***b", "a***a***", "b***b", byte(0), byte(0))

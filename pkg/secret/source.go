@@ -14,8 +14,7 @@ import (
 // MaxSize is the most bytes that a secret from a file or standard input may have.
 const MaxSize = 64 << 10
 
-// ErrLiteral says that a secret's value was written where only a reference to it may
-// stand. Its text leaves the value out.
+// ErrLiteral says that a secret was written where only a reference may stand.
 var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
 
 // Source resolves references to secrets. It is not safe for several goroutines at once.
