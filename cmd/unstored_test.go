@@ -1,5 +1,3 @@
-//go:build unix
-
 package cmd
 
 import (
@@ -30,23 +28,6 @@ func unstorable(t *testing.T) (*sqlite.Store, webhook.Delivery) {
 		t.Fatal(err)
 	}
 	return kept, webhook.Delivery{Ticket: ticket, Result: result, Header: header, Body: body}
-}
-
-// What a listener cannot store it does not acknowledge, says so, and does not
-// count.
-func TestListenDoesNotTakeWhatItCannotStore(t *testing.T) {
-	app, _, stderr := testApp(t)
-	inv := newInvocation(app)
-	kept, d := unstorable(t)
-	l := &listening{inv: inv, count: 1, ledger: kept}
-	for range 2 {
-		if err := l.Deliver(t.Context(), d); err == nil || err == errCounted {
-			t.Errorf("got %v", err)
-		}
-	}
-	if text := stderr.String(); strings.Count(text, "warning: a callback was not acknowledged: the ledger ") != 2 {
-		t.Errorf("stderr %s", text)
-	}
 }
 
 // A run takes its own as its answer after a warning, and does not acknowledge it

@@ -17,7 +17,7 @@ func seen(a deliver.Attempt) string {
 }
 
 // answered says how a request was answered, and with what words.
-func (c *check) answered(a deliver.Attempt) string {
+func (c *Check) answered(a deliver.Attempt) string {
 	mask := c.private.Mask
 	if a.CutOff() {
 		mask = c.private.MaskStart

@@ -251,7 +251,7 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		e := &APIError{Method: method, Path: path, StatusCode: resp.StatusCode, Detail: detail(body)}
-		e.RetryAfter, e.hasRetry = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		e.RetryAfter, e.hasRetry = retryAfter(resp.Header, time.Now())
 		return nil, e
 	case resp.StatusCode >= 300:
 		to := "elsewhere"
@@ -272,11 +272,16 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	return body, nil
 }
 
-// retryAfter reads a Retry-After header, in seconds or as a date.
-func retryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
-	if value == "" {
-		return 0, false
-	}
+// RetryAfter is how long the Retry-After header, in seconds or as a date, asks to
+// wait from now on: at most a day, and 0 when there is none that can be read.
+func RetryAfter(header http.Header, now time.Time) time.Duration {
+	wait, _ := retryAfter(header, now)
+	return wait
+}
+
+// retryAfter is RetryAfter, and reports whether there is such a header.
+func retryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && seconds >= 0 {
 		return min(time.Duration(min(seconds, 1<<30))*time.Second, maxRetryAfter), true
 	}

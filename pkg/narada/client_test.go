@@ -217,7 +217,11 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 		{"", 0, false},
 	}
 	for _, tt := range tests {
-		got, ok := retryAfter(tt.value, now)
+		header := http.Header{}
+		if tt.value != "" {
+			header.Set("Retry-After", tt.value)
+		}
+		got, ok := retryAfter(header, now)
 		if got != tt.want || ok != tt.ok {
 			t.Errorf("%q: %v, %v", tt.value, got, ok)
 		}

@@ -62,8 +62,10 @@ func (c *Client) store(req *http.Request) (*http.Response, error) {
 // storageError reads the storage's error, which is S3's XML.
 func storageError(req *http.Request, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	e := &StorageError{Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode}
-	e.RetryAfter, _ = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	e := &StorageError{
+		Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode,
+		RetryAfter: RetryAfter(resp.Header, time.Now()),
+	}
 	var said struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`

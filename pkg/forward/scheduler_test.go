@@ -13,35 +13,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // line is a queue, and a target that takes a second for each callback.
 type line struct {
-	mu      sync.Mutex
-	waiting []Waiting
-	passed  []string
-	now     map[string]int // being passed on, by request ID
-	most    int            // at once
-	overlap bool           // two of one request ID were
-	err     error
+	mu        sync.Mutex
+	waiting   []store.Forward
+	forwarded []string
+	now       map[string]int // being forwarded, by request ID
+	most      int            // at once
+	overlap   bool           // two of one request ID were
+	err       error
 }
 
 func (l *line) add(ids ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		l.waiting = append(l.waiting, Waiting{int64(len(l.waiting) + 1), id})
+		l.waiting = append(l.waiting, store.Forward{Seq: int64(len(l.waiting) + 1), RequestID: id})
 	}
 }
 
-func (l *line) Waiting(_ context.Context, after int64, limit int) ([]Waiting, error) {
+func (l *line) next(_ context.Context, after int64, limit int) ([]store.Forward, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := slices.Clone(l.waiting[after:])
 	return list[:min(limit, len(list))], l.err
 }
 
-func (l *line) pass(w Waiting) error {
+func (l *line) forward(w store.Forward) error {
 	l.mu.Lock()
 	if l.now == nil {
 		l.now = map[string]int{}
@@ -53,7 +54,7 @@ func (l *line) pass(w Waiting) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.now, w.RequestID)
-	l.passed = append(l.passed, fmt.Sprint(w.Seq))
+	l.forwarded = append(l.forwarded, fmt.Sprint(w.Seq))
 	return nil
 }
 
@@ -63,17 +64,17 @@ func closedChannel() chan struct{} {
 	return c
 }
 
-func TestCallbacksOfOneTaskArePassedOnInOrder(t *testing.T) {
+func TestCallbacksOfOneTaskAreForwardedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		for i := range 3000 {
 			l.add(fmt.Sprint("req_", i%100), fmt.Sprint("req_", i%100))
 		}
-		if err := NewForwarder(&l, 16, l.pass).Run(t.Context(), closedChannel()); err != nil {
+		if err := newScheduler(16, l.next, l.forward).run(t.Context(), closedChannel()); err != nil {
 			t.Fatal(err)
 		}
 		last := map[string]int64{}
-		for _, seq := range l.passed {
+		for _, seq := range l.forwarded {
 			var n int64
 			_, _ = fmt.Sscan(seq, &n)
 			id := l.waiting[n-1].RequestID
@@ -82,8 +83,8 @@ func TestCallbacksOfOneTaskArePassedOnInOrder(t *testing.T) {
 			}
 			last[id] = n
 		}
-		if len(l.passed) != 6000 || l.overlap || l.most != 16 {
-			t.Errorf("%d were passed on, %d at once, overlap %v", len(l.passed), l.most, l.overlap)
+		if len(l.forwarded) != 6000 || l.overlap || l.most != 16 {
+			t.Errorf("%d were forwarded, %d at once, overlap %v", len(l.forwarded), l.most, l.overlap)
 		}
 	})
 }
@@ -92,39 +93,39 @@ func TestOneAfterTheOtherWithOneWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		l.add("a", "b", "a", "c")
-		if err := NewForwarder(&l, 1, l.pass).Run(t.Context(), closedChannel()); err != nil {
+		if err := newScheduler(1, l.next, l.forward).run(t.Context(), closedChannel()); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"1", "2", "3", "4"}, l.passed); diff != "" || l.most != 1 {
+		if diff := cmp.Diff([]string{"1", "2", "3", "4"}, l.forwarded); diff != "" || l.most != 1 {
 			t.Errorf("%d at once: %s", l.most, diff)
 		}
 	})
 }
 
-func TestWhatComesLaterIsPassedOn(t *testing.T) {
+func TestWhatComesLaterIsForwarded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
-		f := NewForwarder(&l, DefaultWorkers, l.pass)
+		f := newScheduler(16, l.next, l.forward)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- f.Run(ctx, nil) }()
+		go func() { ended <- f.run(ctx, nil) }()
 		for i := range 3 {
 			time.Sleep(time.Minute)
 			l.add(fmt.Sprint(i))
-			f.Wake()
+			f.wakeUp()
 		}
 		time.Sleep(time.Minute)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff([]string{"1", "2", "3"}, l.passed); diff != "" {
+		if diff := cmp.Diff([]string{"1", "2", "3"}, l.forwarded); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// What is being passed on at the end of the context comes to its end; nothing else is
+// What is being forwarded at the end of the context comes to its end; nothing else is
 // begun.
 func TestTheEndWaitsForWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,11 +133,11 @@ func TestTheEndWaitsForWhatIsUnderWay(t *testing.T) {
 		l.add("a", "a", "b", "c")
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		if err := NewForwarder(&l, 2, l.pass).Run(ctx, nil); err != nil {
+		if err := newScheduler(2, l.next, l.forward).run(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
-		slices.Sort(l.passed)
-		if diff := cmp.Diff([]string{"1", "3"}, l.passed); diff != "" {
+		slices.Sort(l.forwarded)
+		if diff := cmp.Diff([]string{"1", "3"}, l.forwarded); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -147,35 +148,35 @@ func TestNothingOvertakesWhatWasStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		l.add("a", "a", "b", "c")
-		err := NewForwarder(&l, 2, func(w Waiting) error {
+		err := newScheduler(2, l.next, func(w store.Forward) error {
 			if w.Seq == 1 {
 				return deliver.ErrStopped
 			}
-			return l.pass(w)
-		}).Run(t.Context(), nil)
-		if diff := cmp.Diff([]string{"3"}, l.passed); err != nil || diff != "" {
+			return l.forward(w)
+		}).run(t.Context(), nil)
+		if diff := cmp.Diff([]string{"3"}, l.forwarded); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
 	})
 }
 
-func TestErrorsEndTheForwarder(t *testing.T) {
+func TestErrorsEndTheScheduler(t *testing.T) {
 	wrong := errors.New("wrong")
 	synctest.Test(t, func(t *testing.T) {
 		l := line{err: wrong}
-		if err := NewForwarder(&l, 1, l.pass).Run(t.Context(), nil); err != wrong {
+		if err := newScheduler(1, l.next, l.forward).run(t.Context(), nil); err != wrong {
 			t.Errorf("the queue's: %v", err)
 		}
 		l = line{}
 		l.add("a", "b", "c")
-		err := NewForwarder(&l, 2, func(w Waiting) error {
+		err := newScheduler(2, l.next, func(w store.Forward) error {
 			if w.RequestID == "a" {
 				return wrong
 			}
-			return l.pass(w)
-		}).Run(t.Context(), nil)
-		if diff := cmp.Diff([]string{"2"}, l.passed); err != wrong || diff != "" {
-			t.Errorf("that of passing on: %v %s", err, diff)
+			return l.forward(w)
+		}).run(t.Context(), nil)
+		if diff := cmp.Diff([]string{"2"}, l.forwarded); err != wrong || diff != "" {
+			t.Errorf("that of forwarding: %v %s", err, diff)
 		}
 	})
 }

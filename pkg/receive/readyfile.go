@@ -1,4 +1,4 @@
-package cmd
+package receive
 
 import (
 	"bytes"
@@ -13,30 +13,41 @@ import (
 	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
-// readyFile is the file that tells a script that listen's address answers. A nil
-// one was not asked for.
+// ReadyFileError says that a ready file cannot be at its path.
+type ReadyFileError struct{ Err error }
+
+func (e *ReadyFileError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *ReadyFileError) Unwrap() error { return e.Err }
+
+// readyFile is the file that tells a script that the address answers. With no path
+// there is none.
 type readyFile struct {
 	path    string
 	content []byte // as we wrote it
 }
 
 // newReadyFile removes a stale file at path, and finds out whether one can be
-// written there.
+// written there. The error is a *ReadyFileError.
 func newReadyFile(path string) (*readyFile, error) {
 	if path == "" {
-		return nil, nil
+		return &readyFile{}, nil
 	}
 	if err := removeStale(path); err != nil {
-		return nil, err
+		return nil, &ReadyFileError{err}
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
-	return &readyFile{path: path}, errors.Join(f.Close(), os.Remove(f.Name()))
+	if err != nil {
+		return nil, &ReadyFileError{err}
+	}
+	return &readyFile{path: path}, nil
 }
 
-// removeStale removes what an earlier listen has left at path. A file that is
+// removeStale removes what an earlier listener has left at path. A file that is
 // something else is not ours to remove.
 func removeStale(path string) error {
 	content, err := os.ReadFile(path)
@@ -62,8 +73,12 @@ func removeStale(path string) error {
 // write puts address, secret and headers in the file, which is there as a whole
 // or not at all, with mode 0600.
 func (r *readyFile) write(url string, t webhook.Ticket) error {
-	if r == nil {
+	if r.path == "" {
 		return nil
+	}
+	headers := map[string]string{}
+	for name := range t.Header {
+		headers[name] = t.Header.Get(name)
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -72,7 +87,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 		URL     string            `json:"url"`
 		Secret  string            `json:"secret"`
 		Headers map[string]string `json:"headers"`
-	}{url, t.Secret, callbackHeaders(t)})
+	}{url, t.Secret, headers})
 	if err != nil {
 		return err
 	}
@@ -82,7 +97,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 
 // remove takes the file away, unless another's stands there by now.
 func (r *readyFile) remove() error {
-	if r == nil || r.content == nil {
+	if r.content == nil {
 		return nil
 	}
 	if b, err := os.ReadFile(r.path); err != nil || !bytes.Equal(b, r.content) {
