@@ -88,7 +88,7 @@ func (w *leakWorld) app(stdout, stderr io.Writer, args ...string) *App {
 // there, so that it is known to have printed what it was answered.
 func (w *leakWorld) run(what string, said string, args ...string) {
 	w.t.Helper()
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr found // ngrok's library may log for a moment more
 	code := w.app(&stdout, &stderr, args...).Run(w.t.Context())
 	if text := stdout.String() + stderr.String(); !strings.Contains(text, said) {
 		w.t.Errorf("%s, %s: there is no %q, code %d\n%s", what, strings.Join(args, " "), said, code, text)
