@@ -42,8 +42,16 @@ func (a *answerFlags) check() error {
 	return nil
 }
 
-// endpoint says how to open an endpoint, nil for not at all.
-func (a *answerFlags) endpoint(inv *invocation) (*tunnel.Config, error) {
+// endpoint says how to open an endpoint for callbacks of that API, nil for not at all.
+func (a *answerFlags) endpoint(inv *invocation, c *cloud) (*tunnel.Config, error) {
+	t, err := a.endpointConfig(inv)
+	if err == nil && t != nil && t.Loopback && c.baseURL.Scheme == "https" {
+		err = usageError("leave --local out, or use --sandbox", "--local: %s cannot reach an address of this machine", c.baseURL.Host)
+	}
+	return t, err
+}
+
+func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 	switch {
 	case a.via == "poll":
 		return nil, nil
@@ -67,16 +75,8 @@ func (a *answerFlags) endpoint(inv *invocation) (*tunnel.Config, error) {
 // cloud returns the API to run against: the sandbox, or the one of the settings.
 func (a *answerFlags) cloud(ctx context.Context, inv *invocation) (*cloud, func(), error) {
 	if a.sandbox {
-		return inv.startSandbox(ctx, a.rules)
+		return startSandbox(ctx, inv, a.rules)
 	}
 	c, err := inv.cloud()
 	return c, func() {}, err
-}
-
-// checkLocal refuses a loopback callback address for an API that is not here.
-func (a *answerFlags) checkLocal(endpoint *tunnel.Config, c *cloud) error {
-	if endpoint != nil && endpoint.Loopback && c.baseURL.Scheme == "https" {
-		return usageError("leave --local out, or use --sandbox", "--local: %s cannot reach an address of this machine", c.baseURL.Host)
-	}
-	return nil
 }

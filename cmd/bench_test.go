@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +16,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -37,34 +40,44 @@ func benchmarkRun(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := newRunning(inv, &cloud{}, nil)
-	defer r.close()
-	if err := r.open(b.Context(), &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, "callback"); err != nil {
+	client := &benchClient{requests: make(chan *narada.Request, 1)}
+	engine, closeEngine, err := openEngine(b.Context(), inv, await.Options{Client: client, PollInterval: time.Hour}, nil,
+		&tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, "callback")
+	if err != nil {
 		b.Fatal(err)
 	}
+	defer closeEngine()
 
 	timeCallbacks(b, stdout, func(number int) (*http.Request, func() error) {
-		ticket, err := r.inbox.Issue()
-		if err != nil {
-			b.Fatal(err)
-		}
-		claim := r.desk.Expect(ticket)
-		claim.Named(benchID(number))
 		printed := make(chan error, 1)
 		go func() {
-			defer claim.Close()
-			answer, err := claim.Wait(b.Context(), nil)
+			answer, err := engine.Run(b.Context(), await.Job{Request: &narada.Request{Prompt: benchID(number)}})
 			if err == nil {
-				err = inv.printResult(p, answer.Result, expectation{check: true})
+				err = inv.printResult(p, answer.Result, expectation{asked: true})
 			}
 			printed <- err
 		}()
-		callback := benchCallback(b, r.inbox.URL(ticket), number, ticket.Secret)
-		for name, value := range callbackHeaders(ticket) {
+		r := <-client.requests
+		callback := benchCallback(b, r.CallbackURL, number, r.CallbackSecret)
+		for name, value := range r.CallbackHeaders {
 			callback.Header.Set(name, value)
 		}
 		return callback, func() error { return <-printed }
 	})
+}
+
+// benchClient takes a request, whose prompt is its request ID.
+type benchClient struct{ requests chan *narada.Request }
+
+// Dispatch implements await.Client.
+func (c *benchClient) Dispatch(_ context.Context, r *narada.Request) (string, error) {
+	c.requests <- r
+	return r.Prompt, nil
+}
+
+// Status implements await.Client.
+func (c *benchClient) Status(context.Context, string) (*narada.Result, error) {
+	return nil, errors.New("there is no status call")
 }
 
 func benchmarkBare(b *testing.B) {

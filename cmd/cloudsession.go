@@ -3,17 +3,14 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/session"
 )
 
 // newCloudSession is narada session. What the code calls a session is a command's
@@ -86,7 +83,7 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	started, err := inv.startSession(ctx, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
+	started, err := startSession(ctx, inv, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
 	}
@@ -97,7 +94,7 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
 	}
 	if err != nil { // nobody has learned the ID
-		inv.endSession(ctx, c, started.ID, narada.SessionFailed)
+		sessions(inv, c).End(ctx, started.ID, err)
 	}
 	return err
 }
@@ -163,9 +160,9 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	defer cancel()
 	worst := codeDone
 	for _, id := range unique(ids) {
-		if err := inv.stopSession(ctx, c, id, narada.SessionStatus(o.status)); err != nil {
-			err = inv.failed(ctx, id, err)
-			inv.say(err)
+		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
+			err = callFailed(ctx, inv, id, err)
+			sayError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
 			}
@@ -176,62 +173,28 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	return silent(worst)
 }
 
-// stopSession stops a session, again where that may help: stopping twice does no
-// harm. One that has ended when it is asked again was stopped by a call whose
-// answer was lost.
-func (inv *invocation) stopSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) error {
-	calls := 0
-	err := await.Retry(ctx, func(ctx context.Context) error {
-		calls++
-		return c.client.StopSession(ctx, id, status)
-	}, narada.Temporary, inv.again("session", id+" was not stopped"))
-	if calls > 1 && errors.Is(err, narada.ErrNotStopped) {
-		return nil
-	}
-	return err
+// sessions are those of a command.
+func sessions(inv *invocation, c *cloud) *session.Sessions {
+	return &session.Sessions{Client: c.client, Report: func(e session.Event) { saySession(inv, e) }}
 }
 
-func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
-
-// The time that a session which nobody will use has to come, and then to be
-// stopped.
-const (
-	startGrace = 30 * time.Second
-	stopLimit  = 20 * time.Second
-)
-
-// startSession starts a session. When ctx ends while it is on its way, it is
-// waited for a while and stopped: nobody would know its ID.
-func (inv *invocation) startSession(ctx context.Context, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
-	waiting := inv.talk.Wait("session", "starting a cloud browser session")
-	defer waiting()
-	var started *narada.Session
-	err := await.Retry(ctx, func(ctx context.Context) error {
-		return await.SeeThrough(ctx, startGrace, func() {
-			inv.talk.Warn("session", cause(context.Cause(ctx))+": the session that is being started is waited for, to stop it")
-		}, func(ctx context.Context) (err error) {
-			started, err = c.client.StartSession(ctx, r)
-			return err
-		})
-	}, sessionRetryable, inv.again("session", "no session was started"))
-	switch {
-	case err != nil:
+func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
+	defer inv.talk.Wait("session", "starting a cloud browser session")()
+	started, err := sessions(inv, c).Start(ctx, r)
+	if err != nil {
 		return nil, notStarted(ctx, err)
-	case ctx.Err() == nil:
-		return started, nil
-	case inv.endSession(ctx, c, started.ID, endingStatus(ctx, nil)):
-		return nil, &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
 	}
-	return nil, &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
-}
-
-func sessionRetryable(err error) bool {
-	failure, ok := errors.AsType[*narada.SessionError](err)
-	return ok && failure.Retryable()
+	return started, nil
 }
 
 // notStarted words why there is no session.
 func notStarted(ctx context.Context, err error) error {
+	switch err {
+	case session.ErrStopped:
+		return &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
+	case session.ErrLeft:
+		return &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
+	}
 	failure, ok := errors.AsType[*narada.SessionError](err)
 	text := explain(err)
 	if ctx.Err() != nil {
@@ -253,57 +216,14 @@ func notStarted(ctx context.Context, err error) error {
 
 // inNewSession starts a session, has run use it for the request, and stops it
 // whatever comes of that; stopped says whether that worked.
-func (inv *invocation) inNewSession(ctx context.Context, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
-	started, err := inv.startSession(ctx, c, narada.SessionRequest{})
+func inNewSession(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
+	started, err := startSession(ctx, inv, c, narada.SessionRequest{})
 	if err != nil {
 		return true, err
 	}
-	inv.talk.Info("session-started", "the cloud browser session "+started.ID+" was started", sessionField(started.ID))
-	request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
-	returned := false
-	defer func() {
-		status := narada.SessionFailed // run has panicked
-		if returned {
-			status = endingStatus(ctx, err)
-		}
-		stopped = inv.endSession(ctx, c, started.ID, status)
-	}()
-	err = run()
-	returned = true
-	return false, err
-}
-
-// endingStatus is how a session ended in which a task was run, or was not for
-// err.
-func endingStatus(ctx context.Context, err error) narada.SessionStatus {
-	switch {
-	case signalOf(ctx) != nil:
-		return narada.SessionTerminated
-	case ctx.Err() != nil:
-		return narada.SessionTimedOut
-	case err == nil:
-		return narada.SessionComplete
-	}
-	return narada.SessionFailed
-}
-
-// endSession stops a session after its command: ctx may have ended. It reports
-// whether the session runs no more.
-func (inv *invocation) endSession(ctx context.Context, c *cloud, id string, status narada.SessionStatus) bool {
-	stop := resume(id, inv.words("session", "stop")...)
-	if signalOf(ctx) != nil { // a second signal leaves at once
-		inv.talk.Error("session", cause(context.Cause(ctx))+": the cloud browser session "+id+" is being stopped", "if that is cut short: "+stop, sessionField(id))
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
-	defer cancel()
-	switch err := inv.stopSession(ctx, c, id, status); {
-	case err == nil:
-		inv.talk.Info("session-stopped", "the cloud browser session "+id+" was stopped", sessionField(id))
-	case errors.Is(err, narada.ErrNotStopped):
-		inv.talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", id, term.OneLine(err.Error())), sessionField(id))
-	default:
-		inv.talk.Error("session", "the cloud browser session "+id+" was not stopped, and costs until its own timeout: "+cause(err), stop, sessionField(id))
-		return false
-	}
-	return true
+	s := sessions(inv, c)
+	return s.Use(ctx, started, func() error {
+		request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
+		return run()
+	})
 }

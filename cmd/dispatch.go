@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -91,25 +90,33 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	defer inv.closeLedger(kept)
-	if err := inv.upload(ctx, c, plan); err != nil {
+	if err := upload(ctx, inv, c, plan); err != nil {
 		return err
 	}
-	record := inv.intend(kept, "dispatch", c, plan.Request, plan.Prompt, ticket)
-	if toListener && !record.kept() {
-		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
-	}
-	id, err := inv.submit(ctx, c, plan.Request, record)
-	if id == "" {
-		return err
-	}
-	if signalOf(ctx) != nil { // it came while the ID was on its way
+	engine := await.New(engineOptions(inv, "dispatch", c, kept))
+	defer engine.Close()
+	submitted := inv.talk.Wait("submitting", "submitting the task")
+	id, err := engine.Submit(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt, Ticket: ticket, MustKeep: toListener})
+	submitted()
+	switch {
+	case id == "":
+		return notSubmitted(inv, err)
+	case signalOf(ctx) != nil: // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, inv.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
-	} else {
+			next: resume(id, resumeLine(inv, fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+	default:
 		err = nil // it was submitted, if only just in time
 	}
-	inv.talk.Info("accepted", id+" was accepted", slog.Any("requestId", id))
-	return errors.Join(inv.printID(p, id), err)
+	return errors.Join(printID(inv, p, id), err)
+}
+
+// notSubmitted words why there is no request ID.
+func notSubmitted(inv *invocation, err error) error {
+	if notKept, ok := errors.AsType[*await.NotKeptError](err); ok {
+		inv.warnOfLedger(notKept.Err, lossText("dispatch", await.LossTask))
+		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
+	}
+	return explainDispatch(err)
 }
 
 // callbackSpec is where the callback is to go, as the task has it: nowhere yet, if
@@ -143,7 +150,7 @@ func (o *dispatchOptions) openLedger(ctx context.Context, inv *invocation, c *cl
 	return kept, ticket, err
 }
 
-func (inv *invocation) printID(p *printer, id string) error {
+func printID(inv *invocation, p *printer, id string) error {
 	var err error
 	if p.json {
 		err = p.Value(map[string]string{"requestId": id})
@@ -151,22 +158,7 @@ func (inv *invocation) printID(p *printer, id string) error {
 		err = p.Text(id)
 	}
 	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, inv.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, commandLine(inv, "status")...), err: err}
 	}
 	return err
-}
-
-// submit dispatches the request. An ID may come with an error: why ctx ended in
-// that moment.
-func (inv *invocation) submit(ctx context.Context, c *cloud, request *narada.Request, kept *record) (string, error) {
-	r := await.Runner{Dispatch: inv.dispatchCall(c.client)}
-	o := newRunObserver(inv.talk, kept)
-	defer o.stop()
-	id, err := r.Submit(ctx, request, o)
-	if id == "" {
-		kept.ended(await.Answer{}, err)
-		return "", explainDispatch(err)
-	}
-	kept.accepted(id)
-	return id, err
 }

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -70,8 +71,7 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 	if err != nil {
 		return webhook.Ticket{}, err
 	}
-	request.CallbackURL, request.CallbackSecret = l.URL+ticket.Path, ticket.Secret
-	request.CallbackHeaders = callbackHeaders(ticket)
+	await.AskForCallback(request, l.URL+ticket.Path, ticket)
 	inv.redactor.Hide(ticketSecrets(ticket)...)
 	return ticket, nil
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -82,60 +83,84 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	cloud, stop, err := o.answer.cloud(ctx, inv)
-	if err != nil {
+	r := &taskRun{spinner: &spinner{inv.talk, func() {}}}
+	defer r.close()
+	if err := o.open(ctx, inv, r); err != nil {
 		return err
 	}
-	defer stop()
-	endpoint, err := o.answer.endpoint(inv)
-	if err != nil {
+	if err := upload(ctx, inv, r.cloud, plan); err != nil {
 		return err
 	}
-	if err := o.answer.checkLocal(endpoint, cloud); err != nil {
+	answer, fate, err := o.runTask(ctx, inv, r, plan)
+	if err != nil {
+		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.schema, o.task.noValidate, o.out))
+	}
+	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
+}
+
+// taskRun is what a task is run with.
+type taskRun struct {
+	cloud   *cloud
+	engine  *await.Engine
+	spinner *spinner
+	closers []func()
+}
+
+// close closes what is open, the newest first.
+func (r *taskRun) close() {
+	for _, closer := range slices.Backward(r.closers) {
+		closer()
+	}
+}
+
+// open opens what the task is run with.
+func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err error) {
+	var stop func()
+	if r.cloud, stop, err = o.answer.cloud(ctx, inv); err != nil {
+		return err
+	}
+	r.closers = append(r.closers, stop)
+	endpoint, err := o.answer.endpoint(inv, r.cloud)
+	if err != nil {
 		return err
 	}
 	var kept *sqlite.Store // a sandbox's tasks go with it
 	if !o.answer.sandbox {
 		kept = inv.openLedgerIfPossible(ctx, sqlite.Options{})
-		defer inv.closeLedger(kept)
+		r.closers = append(r.closers, func() { inv.closeLedger(kept) })
 	}
-	r := newRunning(inv, cloud, kept)
-	defer r.close()
-	if err := r.open(ctx, endpoint, o.answer.via); err != nil {
-		return err
+	options := engineOptions(inv, "run", r.cloud, kept)
+	options.Report = r.spinner.wrap(options.Report)
+	if r.engine, stop, err = openEngine(ctx, inv, options, kept, endpoint, o.answer.via); err == nil {
+		r.closers = append(r.closers, stop)
 	}
-	if err := inv.upload(ctx, cloud, plan); err != nil {
-		return err
-	}
-	return o.runTask(ctx, inv, p, cloud, r, plan)
+	return err
 }
 
-// runTask runs the task, in a session of its own where that is asked for, and
-// prints its answer.
-func (o *runOptions) runTask(ctx context.Context, inv *invocation, p *printer, cloud *cloud, r *running, plan *task.Plan) (err error) {
-	var answer await.Answer
-	run := func() (err error) {
-		answer, err = r.run(ctx, plan.Request, plan.Prompt)
+// runTask runs the task, in a session of its own where that is asked for, and says
+// what becomes of one that has no answer.
+func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, plan *task.Plan) (answer await.Answer, fate string, err error) {
+	run := func() error {
+		r.spinner.show("submitting", "submitting the task")
+		defer r.spinner.hide()
+		answer, err = r.engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
 		return err
 	}
-	fate := fateGoesOn
-	if o.task.newSession {
+	fate = fateGoesOn
+	if !o.task.newSession {
+		err = run()
+	} else {
 		// The session is stopped before anything is printed: a reader of stdout may
 		// take its time.
 		var stopped bool
-		if stopped, err = inv.inNewSession(ctx, cloud, plan.Request, run); stopped {
+		if stopped, err = inNewSession(ctx, inv, r.cloud, plan.Request, run); stopped {
 			fate = fateSession
 		} else {
 			fate = fateMaybe
 		}
-	} else {
-		err = run()
 	}
 	if o.answer.sandbox {
 		fate = fateSandbox
 	}
-	if err != nil {
-		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
-	}
-	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return answer, fate, err
 }

@@ -9,14 +9,15 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/downloads"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/transfer"
 )
 
 type sessionDownloadsOptions struct {
@@ -71,15 +72,17 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 	err = await.Retry(ctx, func(ctx context.Context) (err error) {
 		list, err = c.client.Downloads(ctx, id)
 		return err
-	}, narada.Temporary, inv.again("downloads", "the files could not be listed"))
+	}, narada.Temporary, func(err error, in time.Duration) {
+		sayAgain(inv, "downloads", "the files could not be listed", err, in)
+	})
 	if err != nil {
-		return inv.failed(ctx, id, err)
+		return callFailed(ctx, inv, id, err)
 	}
 	if len(list) == 0 {
 		inv.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
 	}
 	if o.save != "" {
-		return inv.saveDownloads(ctx, p, c, o, id, list)
+		return o.saveAll(ctx, inv, p, c, id, list)
 	}
 	for _, d := range list {
 		if p.json {
@@ -94,31 +97,34 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 	return nil
 }
 
-// saveDownloads fetches the files into the folder. What stands in the way is found
-// before anything is fetched.
-func (inv *invocation) saveDownloads(ctx context.Context, p *printer, c *cloud, o *sessionDownloadsOptions, id string, list []narada.Download) error {
-	folder, err := downloads.Open(o.save)
+// saveAll fetches the files into the folder. What stands in the way is found before
+// anything is fetched.
+func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
+	folder, err := transfer.OpenFolder(o.save)
 	if err != nil {
 		return usageError("", "--save: %v", err)
 	}
 	defer folder.Close()
-	var wanted []string
-	for _, d := range list {
-		wanted = append(wanted, d.Name)
-	}
-	names := downloads.Names(wanted)
+	names := transfer.Names(list)
 	for i, name := range names {
+		path := filepath.Join(o.save, name)
 		if err := folder.Check(name, o.force); err != nil {
-			return inTheWay(filepath.Join(o.save, name), err)
+			return inTheWay(path, err)
 		}
-		if name != wanted[i] {
-			inv.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", wanted[i], filepath.Join(o.save, name)))
+		if name != list[i].Name {
+			inv.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", list[i].Name, path))
 		}
 	}
 	for i, d := range list {
 		path := filepath.Join(o.save, names[i])
-		if err := inv.saveOne(ctx, c.client, folder, id, d, names[i], o.force); err != nil {
-			return inv.notSaved(ctx, path, err)
+		m := startMeter(inv, "download", names[i], d.Size)
+		size, err := transfer.Download(ctx, c.client, id, d.Key, folder, names[i], o.force, m)
+		m.Stop()
+		switch {
+		case err != nil:
+			return notSaved(ctx, inv, path, err)
+		case size != d.Size:
+			inv.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", names[i], size, d.Size))
 		}
 		if p.json {
 			err = p.JSON(withPath(d.Raw(), path))
@@ -130,29 +136,6 @@ func (inv *invocation) saveDownloads(ctx context.Context, p *printer, c *cloud, 
 		}
 	}
 	return nil
-}
-
-func (inv *invocation) saveOne(ctx context.Context, c *narada.Client, folder *downloads.Folder, id string, d narada.Download, name string, force bool) error {
-	progress := inv.talk.Progress("downloading", "downloading "+name, d.Size)
-	defer progress.Stop()
-	var size int64
-	err := await.Retry(ctx, func(ctx context.Context) error {
-		body, err := c.OpenDownload(ctx, id, d.Key)
-		if err != nil {
-			return err
-		}
-		defer body.Close()
-		progress.Restart()
-		size, err = folder.Save(name, &countingReader{body, progress.Add}, force)
-		return err
-	}, func(err error) bool {
-		_, broken := errors.AsType[*downloads.ReadError](err)
-		return broken || narada.Temporary(err)
-	}, inv.again("download", "the download of "+name+" failed"))
-	if err == nil && size != d.Size {
-		inv.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", name, size, d.Size))
-	}
-	return err
 }
 
 // inTheWay words why a file cannot have its name.
@@ -172,14 +155,14 @@ func plainPathError(err error) error {
 }
 
 // notSaved words why a file was not saved.
-func (inv *invocation) notSaved(ctx context.Context, path string, err error) error {
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, downloads.ErrFolder) {
+func notSaved(ctx context.Context, inv *invocation, path string, err error) error {
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, transfer.ErrFolder) {
 		return inTheWay(path, err)
 	}
-	if broken, ok := errors.AsType[*downloads.ReadError](err); ok && ctx.Err() == nil {
+	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {
 		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
 	}
-	return inv.failed(ctx, path, err)
+	return callFailed(ctx, inv, path, err)
 }
 
 // withPath adds where a file was saved to what the cloud says of it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -98,9 +99,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
-	want := expectation{check: !o.noValidate}
-	if o.schema != "" {
-		if _, want.schema, err = task.LoadSchema(o.schema, &inv.source); err != nil {
+	want := expectation{asked: o.schema != ""}
+	if want.asked {
+		if _, want.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
 		}
 	}
@@ -115,7 +116,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	ctx, cancel := inv.deadline(ctx, limit)
 	defer cancel()
 
-	kept, err := inv.ledgerForStatus(ctx, o.last || o.open)
+	kept, err := openLedgerIfAny(ctx, inv, o.last || o.open)
 	if err != nil {
 		return err
 	}
@@ -123,21 +124,30 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if ids, err = o.tasks(ctx, inv, c, kept, ids); err != nil || len(ids) == 0 {
 		return err
 	}
-	l := newLookup(ctx, inv, c, kept, ids, o.wait)
-	defer l.close()
+	engine := await.New(engineOptions(inv, "status", c, kept))
+	defer engine.Close()
+	r := &statusReport{inv: inv, p: p, o: o, want: want}
+	answers := engine.LookUp(ctx, ids...)
+	if o.wait {
+		label := "waiting for " + ids[0]
+		if len(ids) > 1 {
+			label += " and others"
+		}
+		defer inv.talk.Wait("waiting", label)()
+		answers = engine.Await(ctx, ids...)
+	}
 	worst := codeDone
-	for _, id := range ids {
-		code := inv.reportStatus(ctx, p, o, want, l.task(id))
-		if worse(code, worst) {
+	for answer, err := range answers {
+		if code := r.say(ctx, answer.Result, err); worse(code, worst) {
 			worst = code
 		}
 	}
 	return silent(worst)
 }
 
-// ledgerForStatus opens the ledger if there is one; nil if not. Only where tasks
+// openLedgerIfAny opens the ledger if there is one; nil if not. Only where tasks
 // are to come from it is it an error that it cannot be opened.
-func (inv *invocation) ledgerForStatus(ctx context.Context, needed bool) (*sqlite.Store, error) {
+func openLedgerIfAny(ctx context.Context, inv *invocation, needed bool) (*sqlite.Store, error) {
 	kept, err := inv.existingLedger(ctx)
 	if err != nil && !needed {
 		inv.warnOfLedger(err, "how the task goes on is not kept")
@@ -156,14 +166,14 @@ func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, ke
 		}
 		return []string{t.RequestID}, err
 	case o.open:
-		return inv.openTasks(ctx, c, kept)
+		return openTasks(ctx, inv, c, kept)
 	}
 	return unique(ids), nil
 }
 
 // openTasks are the tasks that have not finished, the oldest first. Those that
 // cannot be asked for are told of.
-func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Store) (ids []string, err error) {
+func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store) (ids []string, err error) {
 	elsewhere, unknown := 0, 0
 	if kept != nil {
 		err = kept.Tasks(ctx, store.Query{Open: true}, func(t store.Task) error {
@@ -193,89 +203,73 @@ func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Sto
 	return ids, err
 }
 
-// reportStatus prints what comes of one lookup and returns the exit code.
-func (inv *invocation) reportStatus(ctx context.Context, p *printer, o *statusOptions, want expectation, t *lookupTask) int {
-	r, err := t.result()
-	ended := err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+// statusReport says how tasks stand.
+type statusReport struct {
+	inv  *invocation
+	p    *printer
+	o    *statusOptions
+	want expectation
+}
+
+// say prints what is known of one task, and returns the exit code.
+func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int {
+	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
-	case ended && o.wait:
-		if err = p.printUnfinished(t.id, t.claim.Last()); err == nil {
-			err = &exitError{code: codeUnfinished,
-				text: fmt.Sprintf("%s: %s goes on in the cloud", cause(context.Cause(ctx)), t.id),
-				next: resume(t.id, inv.resumeWords(fateGoesOn, o.schema, o.noValidate, o.out)...)}
-		}
-	case ended && signalOf(ctx) != nil:
-		err = &exitError{code: codeUnreachable, text: cause(err)}
-	case ended:
-		err = &exitError{code: codeUnreachable, text: t.id + ": " + t.failure(), next: "ask again later"}
-	case err != nil:
-		err = &exitError{code: exitCode(err), text: t.id + ": " + explain(err), next: hintOf(err)}
+	case ok:
+		err = s.unfinished(ctx, unfinished)
 	case !r.Final():
-		return inv.reportPending(p, o, r)
+		err = s.pending(r)
 	default:
-		err = inv.printResult(p, r, want)
+		err = s.inv.printResult(s.p, r, s.want)
 	}
 	switch {
 	case err == nil:
 		return codeDone
 	case errPipe(err):
 		return codePipe
+	case err.Error() != "":
+		sayError(s.inv, err)
 	}
-	inv.say(err)
-	if code := exitCode(err); o.wait || o.exitStatus || !isTaskCode(code) {
+	if code := exitCode(err); s.o.wait || s.o.exitStatus || !isTaskCode(code) {
 		return code
 	}
 	return codeDone
 }
 
-// reportPending prints a task that goes on.
-func (inv *invocation) reportPending(p *printer, o *statusOptions, r *narada.Result) int {
+// unfinished words why nothing is known of a task, or not its end.
+func (s *statusReport) unfinished(ctx context.Context, u *await.UnfinishedError) error {
+	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
+	case !ended:
+		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + explain(u.Cause), next: hintOf(u.Cause)}
+	case s.o.wait:
+		return noAnswer(s.inv, s.p, u, "goes on in the cloud", resumeLine(s.inv, fateGoesOn, s.o.schema, s.o.noValidate, s.o.out))
+	case signalOf(ctx) != nil:
+		return &exitError{code: codeUnreachable, text: cause(u.Cause)}
+	case u.Failure == nil:
+		u.Failure = errors.New("no answer in time")
+	}
+	return &exitError{code: codeUnreachable, text: u.ID + ": " + explain(u.Failure), next: "ask again later"}
+}
+
+// pending prints a task that goes on.
+func (s *statusReport) pending(r *narada.Result) error {
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
 		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
 	}
-	inv.talk.Info("pending", line, resultFields(r)...)
+	s.inv.talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
+		s.inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
 	}
-	if p.json {
-		switch err := p.JSON(r.Raw()); {
-		case errPipe(err):
-			return codePipe
-		case err != nil:
-			inv.say(err)
-			return codeUnexpected
+	if s.p.json {
+		if err := s.p.JSON(r.Raw()); err != nil {
+			return err
 		}
 	}
-	if o.exitStatus {
-		return codeUnfinished
+	if s.o.exitStatus {
+		return silent(codeUnfinished)
 	}
-	return codeDone
-}
-
-// say prints an error that does not end the command.
-func (inv *invocation) say(err error) {
-	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
-}
-
-// isTaskCode reports whether the code says how a task ended.
-func isTaskCode(code int) bool {
-	return code == codeFailed || code == codeMismatch || code == codeInput
-}
-
-// worse orders the codes of several tasks: what went wrong with the lookup
-// first, then how the tasks stand.
-func worse(a, b int) bool {
-	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnreachable, codeUnauthorized, codeUnexpected}
-	rank := func(code int) int {
-		for i, c := range order {
-			if c == code {
-				return i
-			}
-		}
-		return len(order)
-	}
-	return rank(a) > rank(b)
+	return nil
 }
 
 func unique(ids []string) []string {

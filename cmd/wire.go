@@ -1,11 +1,165 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
+
+// engineOptions are those of an engine for the command called source. kept is nil
+// where nothing is kept.
+func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
+	o := await.Options{
+		Client: &maskedClient{c.client, inv.talk}, Source: source, Cloud: c.baseURL.String(),
+		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { sayAwait(inv, source, e) },
+	}
+	if kept != nil {
+		o.Store = kept
+	}
+	return o
+}
+
+// openEngine opens an engine and, if there is to be one, the endpoint that its
+// callbacks come in at. Where polling can do the job, a failure of the endpoint is a
+// line on stderr.
+func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sqlite.Store, t *tunnel.Config, via string) (*await.Engine, func(), error) {
+	var e *tunnel.Endpoint
+	if t != nil {
+		var err error
+		if e, err = openOptional(ctx, inv, *t, via == "callback"); err != nil {
+			return nil, nil, err
+		}
+	}
+	engine := await.New(o)
+	if e == nil {
+		return engine, engine.Close, nil
+	}
+	receiving := receive.Options{Sink: engine, Random: inv.app.Random, Refused: inv.refusedInto(kept)}
+	if kept == nil {
+		receiving.Sink = receive.Once(engine)
+	} else {
+		receiving.Book = kept
+	}
+	server := receive.Open(e, receiving)
+	engine.Listen(&maskedEndpoint{server, inv.redactor})
+	var following sync.WaitGroup
+	done := make(chan struct{})
+	following.Go(func() {
+		changes := map[tunnel.EventKind]await.EndpointEvent{
+			tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
+		}
+		eachEvent(done, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+	})
+	return engine, func() {
+		inv.closeInbox(server)
+		close(done)
+		following.Wait()
+		engine.Close()
+	}, nil
+}
+
+// openOptional opens the endpoint. One that is not needed is nil where it cannot be
+// opened, and leaves some time for polling.
+func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed bool) (*tunnel.Endpoint, error) {
+	limit := openLimit
+	if !needed {
+		limit = openLimitAuto
+		if deadline, ok := ctx.Deadline(); ok {
+			limit = min(limit, time.Until(deadline)/2)
+		}
+	}
+	e, err := inv.openEndpoint(ctx, t, limit)
+	failure, isTunnel := errors.AsType[*tunnel.Error](err)
+	switch {
+	case err == nil:
+		return e, nil
+	case ctx.Err() != nil:
+		return nil, &exitError{code: codeEndpoint, text: cause(context.Cause(ctx)) + ": nothing was sent", err: err}
+	case isTunnel && !needed:
+		inv.talk.Warn("endpoint", failure.Error()+"; polling does the job")
+		return nil, nil
+	}
+	return nil, err
+}
+
+// eachEvent calls f for every event until done is closed, or there will be no
+// more.
+func eachEvent(done <-chan struct{}, events <-chan tunnel.Event, f func(tunnel.Event)) {
+	for {
+		select {
+		case <-done:
+			return
+		case e, open := <-events:
+			if !open {
+				return
+			}
+			f(e)
+		}
+	}
+}
+
+// maskedEndpoint is an endpoint whose tickets are masked while they are out.
+type maskedEndpoint struct {
+	*receive.Server
+	redactor *secret.Masker
+}
+
+// Issue implements await.Endpoint.
+func (m *maskedEndpoint) Issue() (webhook.Ticket, error) {
+	t, err := m.Server.Issue()
+	m.redactor.Hide(ticketSecrets(t)...)
+	return t, err
+}
+
+// Withdraw implements await.Endpoint.
+func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
+	m.Server.Withdraw(t)
+	m.redactor.Forget(ticketSecrets(t)...)
+}
+
+// maskedClient says, for -v, what is sent and received. What the API says of a request
+// that it refuses may have the request's secrets in it: these are taken out.
+type maskedClient struct {
+	*narada.Client
+	talk *reporter
+}
+
+// Dispatch implements await.Client.
+func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
+	if c.talk.Verbose() {
+		if body, err := r.Masked().MarshalJSON(); err == nil {
+			c.talk.Detail("sent", "sending "+string(body))
+		}
+	}
+	id, err := c.Client.Dispatch(ctx, r)
+	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
+		refusal.Detail = c.talk.mask(refusal.Detail)
+	}
+	return id, err
+}
+
+// Status implements await.Client.
+func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, error) {
+	r, err := c.Client.Status(ctx, id)
+	if err == nil && c.talk.Verbose() {
+		c.talk.Detail("received", "received "+term.OneLine(string(r.Raw())))
+	}
+	return r, err
+}
 
 // wire is a transport that says, for -v, which calls are made and how they end.
 // Headers and bodies, where the secrets are, it leaves alone.

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
@@ -34,15 +33,15 @@ func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, PaceAlone(time.Second))
-				w.cloud.dispatch = func(n int) (string, error) {
+				w := newWorld(t, every(time.Second))
+				w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
 					if n <= len(tt.errs) {
 						return "", tt.errs[n-1]
 					}
 					return "req_1", nil
 				}
-				w.cloud.status = func(int) (*narada.Result, error) { return success(t, "x"), nil }
-				_, err := w.run(t.Context(), webhook.Ticket{})
+				w.cloud.answers(success(t, "x"))
+				_, err := w.run(t.Context())
 				if (err == nil) != tt.ok || w.cloud.dispatches != tt.dispatches || time.Since(w.cloud.start) < tt.least {
 					t.Errorf("%v after %d dispatches and %v", err, w.cloud.dispatches, time.Since(w.cloud.start))
 				}
@@ -53,15 +52,15 @@ func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
 
 func TestUnreachableAPIIsGivenUpAfterHalfAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceAlone(time.Second))
-		w.cloud.dispatch = func(int) (string, error) {
+		w := newWorld(t, every(time.Second))
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
 			return "", &narada.DispatchError{Err: errors.New("connection refused")}
 		}
-		_, err := w.run(t.Context(), webhook.Ticket{})
+		_, err := w.run(t.Context())
 		if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || failure.Maybe {
 			t.Errorf("got %v", err)
 		}
-		if took := time.Since(w.cloud.start); took > unreachableFor || w.cloud.dispatches < 4 {
+		if took := time.Since(w.cloud.start); took > unreachableLimit || w.cloud.dispatches < 4 {
 			t.Errorf("%d dispatches in %v", w.cloud.dispatches, took)
 		}
 	})
@@ -76,18 +75,18 @@ func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
 	for _, failure := range after {
 		t.Run(failure.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, PaceBeside(3*time.Second))
-				w.cloud.dispatch = func(int) (string, error) {
-					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+				w := newWorld(t, withEndpoint, every(3*time.Second))
+				w.cloud.dispatch = func(context.Context, int) (string, error) {
+					_ = w.callback(asking(t, "in_1"))
 					time.Sleep(time.Second)
 					return "", failure
 				}
-				w.cloud.status = func(int) (*narada.Result, error) { return success(t, "x"), nil }
-				a, err := w.run(t.Context(), w.ticket)
+				w.cloud.answers(success(t, "x"))
+				a, err := w.run(t.Context())
 				if err != nil || a.Result.Text() != "x" || w.cloud.dispatches != 1 {
 					t.Errorf("%+v, %v, %d dispatches", a, err, w.cloud.dispatches)
 				}
-				if diff := cmp.Diff([]string{"accepted req_1 by callback", "asked req_1 in_1"}, w.notes.list, cmpopts.SortSlices(strings.Compare)); diff != "" {
+				if diff := cmp.Diff([]string{"accepted req_1 by callback", "asked req_1 in_1"}, w.noted(), cmpopts.SortSlices(strings.Compare)); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -97,17 +96,13 @@ func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
 
 func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceBeside(time.Second))
-		w.cloud.dispatch = func(int) (string, error) {
+		w := newWorld(t, withEndpoint, every(time.Second))
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
 			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
 		}
-		time.AfterFunc(time.Second, func() {
-			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
-		})
-		time.AfterFunc(5*time.Minute, func() {
-			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
-		})
-		if _, err := w.run(t.Context(), w.ticket); err != nil || w.cloud.dispatches != 1 {
+		w.callbackAfter(time.Second, asking(t, "in_1"))
+		w.callbackAfter(5*time.Minute, success(t, "x"))
+		if _, err := w.run(t.Context()); err != nil || w.cloud.dispatches != 1 {
 			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
 		}
 	})
@@ -115,33 +110,31 @@ func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
 
 func TestSecondAcceptanceIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceBeside(time.Hour))
-		w.cloud.dispatch = func(n int) (string, error) {
+		w := newWorld(t, withEndpoint, every(time.Hour))
+		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
 			if n == 1 {
 				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429}}
 			}
-			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: asking(t, "in_1"), By: ByCallback})
+			_ = w.callback(asking(t, "in_1"))
 			time.Sleep(time.Second)
 			return "req_2", nil
 		}
-		time.AfterFunc(time.Minute, func() {
-			w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
-		})
-		if _, err := w.run(t.Context(), w.ticket); err != nil {
+		w.callbackAfter(time.Minute, success(t, "x"))
+		if _, err := w.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if w.notes.list[len(w.notes.list)-1] != "accepted twice req_2" {
-			t.Errorf("%q", w.notes.list)
+		if w.noted()[len(w.noted())-1] != "accepted twice req_2" {
+			t.Errorf("%q", w.noted())
 		}
 	})
 }
 
 func TestEndedContextDispatchesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceAlone(time.Second))
+		w := newWorld(t, every(time.Second))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("interrupted"))
-		_, err := w.run(ctx, webhook.Ticket{})
+		_, err := w.run(ctx)
 		if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || failure.Maybe || w.cloud.dispatches != 0 {
 			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
 		}
@@ -150,13 +143,13 @@ func TestEndedContextDispatchesNothing(t *testing.T) {
 
 func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceAlone(time.Second))
-		w.cloud.dispatch = func(int) (string, error) {
+		w := newWorld(t, every(time.Second))
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
 			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Minute}}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		_, err := w.run(ctx, webhook.Ticket{})
+		_, err := w.run(ctx)
 		noTime, ok := errors.AsType[*NoTimeError](err)
 		if !ok || !strings.HasSuffix(err.Error(), "no room for another attempt") || w.cloud.dispatches != 1 {
 			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
@@ -165,33 +158,6 @@ func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
 			t.Errorf("%v", noTime)
 		}
 	})
-}
-
-// When the answer is lost and no callback can come, nothing can tell any more.
-func TestALostAnswerIsNotWaitedForInVain(t *testing.T) {
-	lost := &narada.DispatchError{Maybe: true, Err: &narada.APIError{StatusCode: 502}}
-	for _, first := range []string{"the answer is lost", "callbacks end"} {
-		t.Run(first+" first", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, PaceAlone(time.Second))
-				deaf := make(chan struct{})
-				w.cloud.dispatch = func(int) (string, error) {
-					if first != "the answer is lost" {
-						time.Sleep(2 * time.Second)
-					}
-					return "", lost
-				}
-				time.AfterFunc(time.Second, func() { close(deaf) })
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-				defer cancel()
-				_, err := w.runner.Run(ctx, Task{Request: &narada.Request{Prompt: "x"}, Ticket: w.ticket, Deaf: deaf}, &w.notes)
-				took := time.Since(w.cloud.start)
-				if failure, ok := errors.AsType[*narada.DispatchError](err); !ok || !failure.Maybe || took > 3*time.Second {
-					t.Errorf("%v after %v", err, took)
-				}
-			})
-		})
-	}
 }
 
 // A dispatch that is sent again while the callback of the first comes.
@@ -208,29 +174,27 @@ func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, PaceAlone(time.Minute))
-				w.cloud.dispatch = func(n int) (string, error) {
+				w := newWorld(t, withEndpoint, every(time.Minute))
+				w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
 					if n == 1 {
 						return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Second}}
 					}
 					time.Sleep(500 * time.Millisecond)
 					return tt.id, tt.err
 				}
-				time.AfterFunc(1200*time.Millisecond, func() {
-					w.desk.Offer(Answer{Ticket: w.ticket.Path, Result: success(t, "x"), By: ByCallback})
-				})
-				a, err := w.run(t.Context(), w.ticket)
+				w.callbackAfter(1200*time.Millisecond, success(t, "x"))
+				a, err := w.run(t.Context())
 				if err != nil || a.Result.Text() != "x" {
 					t.Errorf("%v, %v", a, err)
 				}
 				told := ""
-				for _, note := range w.notes.list {
+				for _, note := range w.noted() {
 					if strings.HasPrefix(note, "accepted twice") {
 						told = note
 					}
 				}
 				if told != tt.want {
-					t.Errorf("told %q", w.notes.list)
+					t.Errorf("told %q", w.noted())
 				}
 			})
 		})

@@ -12,54 +12,48 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Pace is how often a task is asked for: First after it is watched, then ever
-// more seldom, up to Most. Between two calls, whichever tasks they are for, is at
-// least Gap.
-type Pace struct {
-	First, Most, Gap time.Duration
-}
+// pace is how often a task is asked for: after first, then less and less often, down
+// to every max. Between two calls, whichever tasks they are for, is at least gap.
+type pace struct{ first, max, gap time.Duration }
 
 // Paces for a poll interval: polling alone, and polling beside an endpoint that
 // callbacks should come in at. With many tasks there are at most 30 calls in an
 // interval, or 6, and at least two in a second.
-func PaceAlone(interval time.Duration) Pace {
-	return Pace{interval, 5 * interval, min(interval/30, mostGap)}
+func paceAlone(interval time.Duration) pace {
+	return pace{interval, 5 * interval, min(interval/30, maxGap)}
 }
-func PaceBeside(interval time.Duration) Pace {
-	return Pace{5 * interval, 20 * interval, min(interval/6, mostGap)}
+func paceBeside(interval time.Duration) pace {
+	return pace{5 * interval, 20 * interval, min(interval/6, maxGap)}
 }
 
 const (
-	growth       = 1.25             // of the interval, from poll to poll
-	callLimit    = 30 * time.Second // for one status call
-	mostInFlight = 8                // status calls at once, for all tasks together
-	mostRetry    = 5 * time.Minute  // that a Retry-After is obeyed for
-	mostGap      = 500 * time.Millisecond
+	growth        = 1.25             // of the interval, from poll to poll
+	callLimit     = 30 * time.Second // for one status call
+	maxInFlight   = 8                // status calls at once, for all tasks together
+	maxRetryAfter = 5 * time.Minute  // that a Retry-After is obeyed for
+	maxGap        = 500 * time.Millisecond
+	lookBefore    = 2 * time.Second // before the time limit, at which a task is asked for once more
 )
 
-// PollerOptions say what a Poller does.
-type PollerOptions struct {
-	Status func(ctx context.Context, id string) (*narada.Result, error)
-	Offer  func(Answer)
-	Pace   Pace
-	// Failed is told of each failed call: the how manieth in a row for the task,
-	// and whether it is given up.
-	Failed func(id string, err error, inARow int, gaveUp bool)
-	// Retry reports whether to go on after err; nil: narada.Temporary.
-	Retry func(error) bool
+// pollerOptions say what a poller does.
+type pollerOptions struct {
+	status func(ctx context.Context, id string) (*narada.Result, error)
+	pace   pace
+	answer func(id string, r *narada.Result)
+	failed func(id string, err error, inARow int, gaveUp bool) // of each call that failed
 }
 
-// Poller asks for the state of every task that is watched. One loop keeps the
-// times of all; at most eight calls are under way at once.
-type Poller struct {
-	o      PollerOptions
+// poller asks for the state of every task that is watched. One loop keeps the times
+// of all.
+type poller struct {
+	o      pollerOptions
 	cancel context.CancelFunc
 	wake   chan struct{}
 	done   chan struct{}
 	calls  sync.WaitGroup
 
 	mu       sync.Mutex
-	pace     Pace
+	pace     pace
 	due      schedule
 	watched  map[string]*watch
 	inFlight int
@@ -69,141 +63,121 @@ type Poller struct {
 
 // watch is one task that is asked for.
 type watch struct {
-	id       string
-	at       time.Time
-	interval time.Duration
-	backoff  *backoff.ExponentialBackOff // while calls fail
-	failures int
-	hurry    bool // ask again as soon as the call that is under way has ended
-	last     bool // its time is nearly over: even if the cloud wants to be left alone
-	index    int  // in the schedule, -1 while a call is under way
+	id        string
+	mayAppear bool // the cloud may take a moment to know the ID that it has just given out
+	at        time.Time
+	lastLook  time.Time // when it is asked for even if the cloud wants to be left alone; zero: never, or it is over
+	interval  time.Duration
+	backoff   *backoff.ExponentialBackOff // while calls fail
+	failures  int
+	hurry     bool // ask again as soon as the call that is under way has ended
+	index     int  // in the schedule, -1 while a call is under way
 }
 
-// NewPoller starts a Poller, which runs until Close.
-func NewPoller(o PollerOptions) *Poller {
-	if o.Retry == nil {
-		o.Retry = narada.Temporary
-	}
+// newPoller starts a poller, which runs until close.
+func newPoller(o pollerOptions) *poller {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Poller{
-		o: o, pace: o.Pace, cancel: cancel, watched: map[string]*watch{},
+	p := &poller{
+		o: o, cancel: cancel, pace: o.pace, watched: map[string]*watch{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	go p.loop(ctx)
 	return p
 }
 
-// Close ends the Poller and the calls that are under way.
-func (p *Poller) Close() {
+// close ends the poller and the calls that are under way.
+func (p *poller) close() {
 	p.cancel()
 	<-p.done
 	p.calls.Wait()
 }
 
-// Watch asks for the task called id from now on, for the first time after
-// first (0: at once), until it is final or stop is called.
-func (p *Poller) Watch(id string, first time.Duration) (stop func()) {
+// watch asks for the task called id from now on, for the first time after first (0: at
+// once), until it is final or stop is called; and once more shortly before the
+// deadline, in time for one more call. A zero deadline is none.
+func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.watched[id] == nil {
-		w := &watch{id: id, at: time.Now().Add(first), interval: p.pace.First}
-		p.watched[id] = w
-		heap.Push(&p.due, w)
-		p.nudge()
+	if p.watched[w.id] == nil {
+		now := time.Now()
+		if left := deadline.Sub(now); !deadline.IsZero() {
+			w.lastLook = deadline.Add(-min(lookBefore, left/4))
+		}
+		w.interval = p.pace.first
+		p.watched[w.id] = &w
+		p.push(&w, now.Add(first))
 	}
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.drop(id)
+		watched := p.watched[w.id]
+		delete(p.watched, w.id)
+		if watched != nil && watched.index >= 0 {
+			heap.Remove(&p.due, watched.index)
+		}
 	}
 }
 
-// First is the time after which a task that is now watched is asked for.
-func (p *Poller) First() time.Duration {
+// first is the time after which a task that is now watched is asked for.
+func (p *poller) first() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pace.First
+	return p.pace.first
 }
 
-// SetPace changes the pace of all tasks. Those that would now be asked for
-// later than the new pace's first interval are asked for by then.
-func (p *Poller) SetPace(pace Pace) {
+// setPace changes the pace of all tasks. Those that would now be asked for later than
+// the new pace's first interval are asked for by then, or at once.
+func (p *poller) setPace(pace pace, atOnce bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pace = pace
-	latest := time.Now().Add(pace.First)
+	latest := time.Now()
+	if !atOnce {
+		latest = latest.Add(pace.first)
+	}
 	for _, w := range p.watched {
-		w.interval = pace.First
-		if w.index >= 0 && w.at.After(latest) {
-			w.at = latest
-			heap.Fix(&p.due, w.index)
+		w.interval = pace.first
+		switch {
+		case w.index < 0:
+			w.hurry = w.hurry || atOnce
+		case w.at.After(latest):
+			p.move(w, latest)
 		}
 	}
 	p.nudge()
 }
 
-// Hurry asks for all tasks at once.
-func (p *Poller) Hurry() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, w := range p.watched {
-		p.hurry(w)
-	}
+// push puts the task into the schedule.
+func (p *poller) push(w *watch, at time.Time) {
+	w.at = p.when(w, at)
+	heap.Push(&p.due, w)
 	p.nudge()
 }
 
-func (p *Poller) hurry(w *watch) {
-	if w.index < 0 {
-		w.hurry = true
-		return
-	}
-	w.at = time.Now()
+// move changes the task's place in the schedule.
+func (p *poller) move(w *watch, at time.Time) {
+	w.at = p.when(w, at)
 	heap.Fix(&p.due, w.index)
 }
 
-// LookBefore asks for those tasks a last time shortly before ctx's deadline, if it
-// has one, in time for one more call; even if the cloud asked to be left alone
-// for longer. ids is called then.
-func (p *Poller) LookBefore(ctx context.Context, ids func() []string) (stop func()) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return func() {}
+// when is the time at which the task is asked for that should be at that time: not
+// before the cloud wants to be asked again, but for the last look.
+func (p *poller) when(w *watch, at time.Time) time.Time {
+	at = later(at, p.notUntil)
+	if !w.lastLook.IsZero() && at.After(w.lastLook) {
+		return w.lastLook
 	}
-	left := time.Until(deadline)
-	timer := time.AfterFunc(left-min(2*time.Second, left/4), func() {
-		list := ids()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, id := range list {
-			if w := p.watched[id]; w != nil {
-				w.last = true
-				p.hurry(w)
-			}
-		}
-		p.nudge()
-	})
-	return func() { timer.Stop() }
+	return at
 }
 
-func (p *Poller) nudge() {
+func (p *poller) nudge() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (p *Poller) drop(id string) {
-	w := p.watched[id]
-	if w == nil {
-		return
-	}
-	delete(p.watched, id)
-	if w.index >= 0 {
-		heap.Remove(&p.due, w.index)
-	}
-}
-
-func (p *Poller) loop(ctx context.Context) {
+func (p *poller) loop(ctx context.Context) {
 	defer close(p.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -221,22 +195,20 @@ func (p *Poller) loop(ctx context.Context) {
 }
 
 // startDue starts the calls that are due and returns the time until the next.
-func (p *Poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
+func (p *poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.due) > 0 && p.inFlight < mostInFlight {
+	for len(p.due) > 0 && p.inFlight < maxInFlight {
 		now := time.Now()
-		at := p.due[0].at
-		if !p.due[0].last {
-			at = later(at, p.notUntil)
-		}
-		at = later(at, p.next)
-		if wait := at.Sub(now); wait > 0 {
+		if wait := later(p.due[0].at, p.next).Sub(now); wait > 0 {
 			return wait, true
 		}
 		w := heap.Pop(&p.due).(*watch)
+		if !w.lastLook.After(now) {
+			w.lastLook = time.Time{}
+		}
 		p.inFlight++
-		p.next = now.Add(p.pace.Gap)
+		p.next = now.Add(p.pace.gap)
 		p.calls.Go(func() { p.call(ctx, w) })
 	}
 	return 0, false // a call that ends, or a new watch, wakes the loop
@@ -249,21 +221,20 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func (p *Poller) call(ctx context.Context, w *watch) {
+func (p *poller) call(ctx context.Context, w *watch) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	r, err := p.o.Status(ctx, w.id)
+	r, err := p.o.status(ctx, w.id)
 	if err == nil {
-		p.o.Offer(Answer{Result: r, By: ByPoll})
+		p.o.answer(w.id, r)
 	}
-	gaveUp, failures := p.reschedule(w, r, err)
-	if err != nil && failures > 0 && p.o.Failed != nil {
-		p.o.Failed(w.id, err, failures, gaveUp)
+	if gaveUp, failures := p.reschedule(w, r, err); failures > 0 {
+		p.o.failed(w.id, err, failures, gaveUp)
 	}
 }
 
 // reschedule sets the time of the next call, if there is to be one.
-func (p *Poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool, failures int) {
+func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool, failures int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight--
@@ -271,54 +242,51 @@ func (p *Poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 	if p.watched[w.id] != w {
 		return false, 0 // stopped meanwhile
 	}
-	if err == nil && r.Final() {
+	pause := w.interval
+	switch {
+	case err == nil && r.Final():
 		delete(p.watched, w.id)
 		return false, 0
-	}
-	var pause time.Duration
-	if err == nil {
+	case err == nil:
 		w.failures, w.backoff = 0, nil
-		pause = w.interval
-		w.interval = min(time.Duration(float64(w.interval)*growth), p.pace.Most)
-	} else {
+		w.interval = min(time.Duration(float64(w.interval)*growth), p.pace.max)
+	case !narada.Temporary(err) && !(w.mayAppear && NotFound(err)):
+		delete(p.watched, w.id)
+		return true, w.failures + 1
+	default:
 		w.failures++
-		if !p.o.Retry(err) {
-			delete(p.watched, w.id)
-			return true, w.failures
-		}
 		pause = p.afterFailure(w, err)
 	}
-	w.at = time.Now().Add(pause)
 	if w.hurry {
-		w.at, w.hurry = time.Now(), false
+		pause, w.hurry = 0, false
 	}
-	heap.Push(&p.due, w)
+	p.push(w, time.Now().Add(pause))
 	return false, w.failures
 }
 
-func (p *Poller) afterFailure(w *watch, err error) time.Duration {
+func (p *poller) afterFailure(w *watch, err error) time.Duration {
 	if w.backoff == nil {
-		w.backoff = newBackoff(p.pace.First/3, p.pace.Most)
+		w.backoff = newBackoff(p.pace.first/3, p.pace.max)
 	}
 	pause := w.backoff.NextBackOff()
 	if asked := retryAfter(err); asked > 0 {
 		// A little more, so that not all come back in the same moment.
-		pause = min(asked, mostRetry) + time.Duration(rand.Int64N(int64(asked)/10+1))
-		if until := time.Now().Add(min(asked, mostRetry)); until.After(p.notUntil) {
-			p.notUntil = until
-		}
+		pause = min(asked, maxRetryAfter) + time.Duration(rand.Int64N(int64(asked)/10+1))
+		p.leaveAlone(time.Now().Add(min(asked, maxRetryAfter)))
 	}
 	return pause
 }
 
-// newBackoff is for failed calls: from first up to most, give or take half.
-func newBackoff(first, most time.Duration) *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = first
-	b.MaxInterval = most
-	b.Multiplier = 2
-	b.Reset()
-	return b
+// leaveAlone asks for no task before then.
+func (p *poller) leaveAlone(until time.Time) {
+	if !until.After(p.notUntil) {
+		return
+	}
+	p.notUntil = until
+	for _, w := range p.due {
+		w.at = p.when(w, w.at)
+	}
+	heap.Init(&p.due)
 }
 
 // schedule is a heap of watches, the soonest first.

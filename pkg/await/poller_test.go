@@ -4,20 +4,38 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/narada-cli/narada/pkg/narada"
 )
+
+// newTestPoller is a poller between fakes.
+func newTestPoller(t *testing.T, p pace) (*poller, *fakeCloud) {
+	cloud := &fakeCloud{start: time.Now()}
+	cloud.answers(pending(t))
+	poller := newPoller(pollerOptions{
+		status: cloud.Status, pace: p, answer: func(string, *narada.Result) {}, failed: func(string, error, int, bool) {},
+	})
+	t.Cleanup(poller.close)
+	return poller, cloud
+}
+
+func watchID(p *poller, id string, first time.Duration) (stop func()) {
+	return p.watch(watch{id: id}, first, time.Time{})
+}
 
 func TestManyTasksShareEightCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		inFlight, most, finished := 0, 0, map[string]bool{}
-		p := NewPoller(PollerOptions{
-			Pace: Pace{First: time.Second, Most: 5 * time.Second},
-			Status: func(_ context.Context, id string) (*narada.Result, error) {
+		p := newPoller(pollerOptions{
+			pace: pace{first: time.Second, max: 5 * time.Second},
+			status: func(_ context.Context, id string) (*narada.Result, error) {
 				mu.Lock()
 				inFlight++
 				most = max(most, inFlight)
@@ -29,16 +47,16 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 				mu.Unlock()
 				return success(t, "x"), nil
 			},
-			Offer: func(Answer) {},
+			answer: func(string, *narada.Result) {},
 		})
-		defer p.Close()
+		defer p.close()
 		for i := range 100 {
-			p.Watch(fmt.Sprint("req_", i), 0)
+			watchID(p, fmt.Sprint("req_", i), 0)
 		}
 		time.Sleep(time.Minute)
 		mu.Lock()
 		defer mu.Unlock()
-		if most != mostInFlight || len(finished) != 100 {
+		if most != maxInFlight || len(finished) != 100 {
 			t.Errorf("%d calls at once, %d of 100 tasks asked for", most, len(finished))
 		}
 	})
@@ -47,22 +65,22 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 // However many tasks are open, the cloud gets so many calls and no more.
 func TestManyTasksShareABudget(t *testing.T) {
 	for name, test := range map[string]struct {
-		pace Pace
+		pace pace
 		most int // calls in a minute
 	}{
-		"polling alone":        {PaceAlone(3 * time.Second), 600},
-		"beside an endpoint":   {PaceBeside(3 * time.Second), 120},
-		"with a long interval": {PaceAlone(time.Hour), 120},
+		"polling alone":        {paceAlone(3 * time.Second), 600},
+		"beside an endpoint":   {paceBeside(3 * time.Second), 120},
+		"with a long interval": {paceAlone(time.Hour), 120},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, test.pace)
+				p, cloud := newTestPoller(t, test.pace)
 				for i := range 10_000 {
-					w.runner.Poller.Watch(fmt.Sprint("req_", i), 0)
+					watchID(p, fmt.Sprint("req_", i), 0)
 				}
-				w.runner.Poller.Hurry()
+				p.setPace(test.pace, true)
 				time.Sleep(time.Minute)
-				if n := len(w.cloud.polled()); n > test.most+1 || n < test.most/2 {
+				if n := len(cloud.polled()); n > test.most+1 || n < test.most/2 {
 					t.Errorf("%d calls, want at most %d", n, test.most)
 				}
 			})
@@ -70,53 +88,76 @@ func TestManyTasksShareABudget(t *testing.T) {
 	}
 }
 
-func TestHurryAsksAtOnceAndSetPaceKeepsAsking(t *testing.T) {
+func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceBeside(time.Hour))
-		w.runner.Poller.Watch("req_1", w.runner.Poller.First())
+		p, cloud := newTestPoller(t, paceBeside(time.Hour))
+		watchID(p, "req_1", p.first())
 		time.Sleep(time.Minute)
-		w.runner.Poller.SetPace(PaceAlone(10 * time.Second))
-		w.runner.Poller.Hurry()
+		p.setPace(paceAlone(10*time.Second), true)
 		time.Sleep(15 * time.Second)
-		w.runner.Poller.SetPace(PaceBeside(time.Hour))
+		p.setPace(paceBeside(time.Hour), false)
 		time.Sleep(time.Hour)
-		want := []time.Duration{time.Minute, 70 * time.Second}
-		if len(w.cloud.polled()) < 2 || w.cloud.polled()[0] != want[0] || w.cloud.polled()[1] != want[1] {
-			t.Errorf("polled at %v, want %v first", w.cloud.polled(), want)
+		polls := cloud.polled()
+		if len(polls) > 3 {
+			t.Fatalf("the slow pace polled at %v", polls)
 		}
-		if len(w.cloud.polled()) > 3 {
-			t.Errorf("the slow pace polled at %v", w.cloud.polled())
+		if diff := cmp.Diff([]time.Duration{time.Minute, 70 * time.Second}, polls[:2]); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
 
-func TestStoppedTaskIsNotAskedFor(t *testing.T) {
+func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceAlone(time.Second))
-		stop := w.runner.Poller.Watch("req_1", time.Second)
+		p, cloud := newTestPoller(t, paceAlone(time.Second))
+		stop := watchID(p, "req_1", time.Second)
 		stop()
 		stop()
 		time.Sleep(time.Minute)
-		if len(w.cloud.polled()) != 0 {
-			t.Errorf("polled at %v", w.cloud.polled())
+		if len(cloud.polled()) != 0 {
+			t.Errorf("polled at %v", cloud.polled())
 		}
 	})
 }
 
 func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, PaceAlone(time.Second))
-		w.cloud.status = func(n int) (*narada.Result, error) {
+		p, cloud := newTestPoller(t, paceAlone(time.Second))
+		cloud.status = func(n int, _ string) (*narada.Result, error) {
 			if n == 1 {
 				return nil, &narada.APIError{StatusCode: 429, RetryAfter: 30 * time.Second}
 			}
 			return success(t, "x"), nil
 		}
-		w.runner.Poller.Watch("req_1", 0)
-		w.runner.Poller.Watch("req_2", 2*time.Second)
+		watchID(p, "req_1", 0)
+		watchID(p, "req_2", 2*time.Second)
+		time.Sleep(10 * time.Second)
+		watchID(p, "req_3", 0)
 		time.Sleep(2 * time.Minute)
-		if len(w.cloud.polled()) != 3 || w.cloud.polled()[1] < 30*time.Second {
-			t.Errorf("polled at %v", w.cloud.polled())
+		if polls := cloud.polled(); len(polls) != 4 || polls[1] < 30*time.Second {
+			t.Errorf("polled at %v", polls)
+		}
+	})
+}
+
+// The last look at a task comes in its time, also when others have to wait.
+func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, cloud := newTestPoller(t, paceAlone(time.Second))
+		var last atomic.Int64
+		cloud.status = func(_ int, id string) (*narada.Result, error) {
+			if id == "req_short" {
+				last.Store(int64(time.Since(cloud.start)))
+			}
+			return nil, &narada.APIError{StatusCode: 429, RetryAfter: 5 * time.Minute}
+		}
+		for i := range 10 {
+			watchID(p, fmt.Sprint("req_", i), 0)
+		}
+		p.watch(watch{id: "req_short"}, time.Second, cloud.start.Add(time.Minute))
+		time.Sleep(2 * time.Minute)
+		if got := time.Duration(last.Load()); got != 58*time.Second {
+			t.Errorf("the last look was after %v", got)
 		}
 	})
 }

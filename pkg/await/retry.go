@@ -5,12 +5,19 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// leastAttempts is how often a call is made at the least before it is given up
-// because the other side cannot be reached: a long one fails late.
-const leastAttempts = 5
+// The pauses before a call is made again, and how long a side that cannot be reached
+// is tried.
+const (
+	minPause         = 500 * time.Millisecond
+	maxPause         = 10 * time.Second
+	unreachableLimit = 30 * time.Second
+	minAttempts      = 5 // for calls that take long, and fail late
+)
 
 // Retry makes a call until it succeeds, fails in a way that no other attempt can
 // help, or there is no time for another before ctx's deadline. A side that cannot
@@ -19,51 +26,75 @@ const leastAttempts = 5
 // made again. The error is the last call's; when ctx ended while it waited, ctx's
 // cause too.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
-	intervals := newBackoff(resendFirst, resendMost)
+	if again == nil {
+		again = func(error, time.Duration) {}
+	}
+	err := retrying{retryable: retryable, told: again, attempts: minAttempts}.do(ctx, call)
+	if late, ok := errors.AsType[*NoTimeError](err); ok {
+		return late.Err
+	}
+	return err
+}
+
+// retrying says when a call is made again.
+type retrying struct {
+	retryable func(error) bool
+	told      func(err error, in time.Duration) // before the pause
+	before    func(context.Context) error       // after it, and may end it all; nil: nothing
+	attempts  int                               // before a side that cannot be reached is given up
+}
+
+// do is Retry, but for an error that may have been made good, if there were time for
+// it: that is a *NoTimeError.
+func (r retrying) do(ctx context.Context, call func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	intervals := newBackoff(minPause, maxPause)
 	var since time.Time // the first failure
 	for attempt := 1; ; attempt++ {
 		err := call(ctx)
-		if err == nil || ctx.Err() != nil || !retryable(err) {
+		if err == nil || ctx.Err() != nil || !r.retryable(err) {
 			return err
 		}
 		if since.IsZero() {
 			since = time.Now()
 		}
 		pause := max(intervals.NextBackOff(), retryAfter(err))
-		tooLate := endsWithin(ctx, pause)
-		givenUp := attempt >= leastAttempts && !worthwhile(ctx, err, since, pause)
-		if tooLate || givenUp {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
+			return &NoTimeError{err}
+		}
+		if attempt >= r.attempts && !answers(err) && time.Since(since)+pause >= unreachableLimit {
 			return err
 		}
-		if again != nil {
-			again(err, pause)
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		r.told(err, pause)
+		if !sleep(ctx, pause) {
 			return errors.Join(context.Cause(ctx), err)
 		}
+		if r.before != nil && r.before(ctx) != nil {
+			return err
+		}
 	}
 }
 
-// endsWithin reports whether ctx's deadline comes before the pause has passed.
-func endsWithin(ctx context.Context, pause time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Now().Add(pause).After(deadline)
-}
-
-// worthwhile reports whether another attempt after pause fits: within the time
-// limit, and for a side that cannot be reached within half a minute. One that
-// answers 429 or 503 is waited for as long as there is time.
-func worthwhile(ctx context.Context, err error, start time.Time, pause time.Duration) bool {
-	if endsWithin(ctx, pause) {
+// sleep reports whether d has passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
 		return false
 	}
+}
+
+// answers reports whether the other side can be reached. One that answers 429 or 503
+// is waited for as long as there is time.
+func answers(err error) bool {
 	_, api := errors.AsType[*narada.APIError](err)
 	_, storage := errors.AsType[*narada.StorageError](err)
-	return api || storage || time.Now().Add(pause).Sub(start) < unreachableFor
+	return api || storage
 }
 
 // retryAfter is how long the other side wants to be left alone.
@@ -75,4 +106,37 @@ func retryAfter(err error) time.Duration {
 		return storage.RetryAfter
 	}
 	return 0
+}
+
+// newBackoff is for failed calls: from first up to most, give or take half.
+func newBackoff(first, most time.Duration) *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = first
+	b.MaxInterval = most
+	b.Multiplier = 2
+	b.Reset()
+	return b
+}
+
+// Detach makes a call whose outcome must not be lost when ctx ends while it is under
+// way: what it has started, somebody must end. It then calls ended, and gives the call
+// the grace period; after that the call's own context is cancelled. The call has been
+// started before ctx ends, or not at all.
+func Detach(ctx context.Context, grace time.Duration, ended func(), call func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- call(calls) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	ended()
+	timer := time.AfterFunc(grace, cancel)
+	defer timer.Stop()
+	return <-done
 }

@@ -2,158 +2,170 @@ package await
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Task is what Run dispatches.
-type Task struct {
-	Request *narada.Request
-	Ticket  webhook.Ticket // zero: no callback is expected
-
-	// Deaf is closed when no callback can come any more; nil: one always can.
-	Deaf <-chan struct{}
-}
-
-// Observer is told what happens while a task runs. Its methods are called by
-// one goroutine at a time.
-type Observer interface {
-	// Accepted is told the request ID: by callback, when the dispatch call's
-	// answer is not there yet, or is lost.
-	Accepted(id string, by Way)
-	// Resending is told that a dispatch call failed and nothing was accepted.
-	Resending(err error, in time.Duration)
-	// AnswerLost is told that the dispatch call failed, and a callback may tell.
-	AnswerLost(err error)
-	// AcceptedTwice is told of an ID beside the one that a callback had named: a
-	// dispatch that the cloud refused, and was sent again, had been accepted. It is
-	// told "" when that may have happened, and nobody knows the ID.
-	AcceptedTwice(id string)
-	// HumanAsked is told of a person being asked, once per input ID.
-	HumanAsked(id string, input narada.HumanInput)
-}
-
-// Runner runs tasks one by one or many at once.
-type Runner struct {
-	Dispatch func(context.Context, *narada.Request) (id string, err error)
-	Desk     *Desk
-	Poller   *Poller
-
-	// Again is called before a dispatch is sent again, and may make it wait until its
-	// ctx ends; nil: it does not.
-	Again func(context.Context) error
-}
-
-// UnfinishedError is a wait that ended before the task did.
-type UnfinishedError struct {
-	ID    string         // "" when it is not known whether the task was accepted
-	Last  *narada.Result // newest state heard of, nil when none was
-	Cause error          // of the context's end, or the refusal
-}
-
-func (e *UnfinishedError) Error() string {
-	if e.ID == "" {
-		return "the wait for a task that may have been accepted ended: " + e.Cause.Error()
+// wait returns the first final answer of the waiter's task, or why there is none.
+func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
+	w.deadline, _ = ctx.Deadline()
+	if w.id != "" && !w.recalled {
+		e.watch(w, 0)
 	}
-	return "the wait for " + e.ID + " ended: " + e.Cause.Error()
-}
-
-// Unwrap returns the cause.
-func (e *UnfinishedError) Unwrap() error { return e.Cause }
-
-// Run dispatches the task and returns its final answer, the first that comes.
-//
-// An error is a *narada.DispatchError when the dispatch failed: with Maybe set
-// and no ticket to wait by, it is not known whether the task was accepted. It is
-// an *UnfinishedError when ctx ended before the task did, or neither the cloud nor
-// a callback can tell of it any more.
-func (r *Runner) Run(ctx context.Context, t Task, o Observer) (Answer, error) {
-	claim := r.Desk.Expect(t.Ticket)
-	defer claim.Close()
-	sent := r.dispatch(ctx, t.Request)
-	defer sent.stop()
-
-	defer r.Poller.LookBefore(ctx, func() []string { return []string{claim.ID()} })()
-	stopWatching := func() {}
-	defer func() { stopWatching() }()
-	asked := func(input narada.HumanInput) { o.HumanAsked(claim.ID(), input) }
-	named, deaf := claim.named, t.Deaf
-	way := ByCallback
-	var lost *narada.DispatchError // the dispatch's answer, which a callback may make up for
-
+	defer e.forget(w)
 	for {
+		if ctx.Err() != nil { // what is here by now is the answer all the same
+			w.over = context.Cause(ctx)
+		}
+		ended, err := e.hear(w)
+		if !ended && w.over != nil && w.sent != nil {
+			w.sent.conclude() // a call that is under way may name the ID of what was accepted
+			ended, err = e.hear(w)
+		}
+		if !ended && w.over != nil {
+			ended, err = true, w.unfinished(w.over)
+		}
+		if ended {
+			return w.answer, err
+		}
 		select {
-		case <-claim.done:
-			claim.tellHuman(asked)
-			sent.tellTwice(claim.ID(), o)
-			return claim.conclude()
-		case id := <-sent.id:
-			if known := claim.ID(); known != "" && known != id {
-				o.AcceptedTwice(id)
-				continue
-			}
-			way = ByPoll
-			claim.Named(id)
-		case resend := <-sent.resending:
-			o.Resending(resend.err, resend.in)
-		case err := <-sent.failed:
-			switch {
-			case claim.ID() != "": // a callback has proved that it was accepted
-			case !err.Maybe || t.Ticket.Path == "" || t.Deaf != nil && deaf == nil:
-				return Answer{}, err
-			default:
-				lost = err
-				o.AnswerLost(err)
-			}
-		case <-deaf:
-			deaf = nil
-			if lost != nil && claim.ID() == "" {
-				return Answer{}, &UnfinishedError{Cause: lost}
-			}
-		case <-named:
-			named = nil
-			sent.enough()
-			o.Accepted(claim.ID(), way)
-			stopWatching = r.Poller.Watch(claim.ID(), r.Poller.First())
-		case <-claim.update:
-			claim.tellHuman(asked)
+		case <-w.wake:
 		case <-ctx.Done():
-			return unfinished(ctx, claim, sent)
 		}
 	}
 }
 
-// unfinished says how the task stands when the wait has ended.
-func unfinished(ctx context.Context, claim *Claim, sent *dispatching) (Answer, error) {
-	id, err := sent.conclude()
-	claim.Named(id)
-	if claim.Done() { // in the same moment
-		return claim.conclude()
+// hear takes what the waiter was told. ended is true when the wait is over.
+func (e *Engine) hear(w *waiter) (ended bool, err error) {
+	for _, n := range w.take() {
+		if ended, err = e.handle(w, n); ended {
+			return true, err
+		}
 	}
-	if claim.ID() == "" && err != nil && !err.Maybe {
-		return Answer{}, &narada.DispatchError{Err: fmt.Errorf("%w: %w", context.Cause(ctx), err.Err)}
+	if cause := w.lost(); cause != nil {
+		return true, w.unfinished(cause)
 	}
-	return Answer{}, &UnfinishedError{ID: claim.ID(), Last: claim.Last(), Cause: context.Cause(ctx)}
+	return false, nil
 }
 
-// conclude is outcome for a task that was dispatched: it goes on when the cloud
-// refuses to tell of it.
-func (c *Claim) conclude() (Answer, error) {
-	a, err := c.outcome()
-	if err != nil {
-		return Answer{}, &UnfinishedError{ID: c.ID(), Last: c.Last(), Cause: err}
+func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
+	switch n := n.(type) {
+	case heard:
+		return e.handleAnswer(w, n.Answer), nil
+	case dispatchEnded:
+		switch id := w.sent.id; {
+		case w.sent.err != nil:
+			return e.handleNotSent(w, w.sent.err)
+		case w.id == "":
+			e.named(w, id, ByPoll)
+		case w.id != id:
+			e.acceptedTwice(w, id)
+		}
+		return w.handOver, w.over
+	case resending:
+		e.o.Report(Resending{w.item, n.err, n.in})
+		w.callEnded()
+	case pollFailed:
+		w.failure = n.err
+		e.o.Report(PollFailed{w.id, n.err, n.inARow == notableFailures && !e.saidBefore(&e.pollsFail)})
+	case pollRefused:
+		w.failure, w.refusedBy = n.err, n.err
+		if w.callbacks && !e.saidBefore(&e.pollsRefused) {
+			e.o.Report(PollRefused{w.id, n.err})
+		}
+	case callbacksClosed:
+		w.callbacks = false
 	}
-	return a, nil
+	return false, nil
 }
 
-// NotFound reports whether the cloud does not know the request ID, which may
-// pass in the moments after it was given out.
-func NotFound(err error) bool {
-	api, ok := errors.AsType[*narada.APIError](err)
-	return ok && api.StatusCode == http.StatusNotFound
+// handleAnswer takes what the cloud says of the task.
+func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
+	r := a.Result
+	if w.id == "" {
+		e.named(w, r.RequestID, a.By)
+	}
+	first, before := w.last == nil && w.sent == nil, w.state
+	w.last, w.state = r, before.next(eventOf(r))
+	if a.By == ByPoll && (first || w.state != before) {
+		e.keep(func(ctx context.Context, s Store) error { return s.Polled(ctx, r, time.Now()) })
+	}
+	switch {
+	case w.once:
+	case w.state == finished:
+		e.concludeTwice(w)
+	case w.state == waitingPerson:
+		if input, isNew := w.question(r); isNew {
+			e.o.Report(PersonAsked{w.item, w.id, input})
+		}
+		return false
+	default:
+		return false
+	}
+	w.answer.RequestID, w.answer.Result, w.answer.By = r.RequestID, r, a.By
+	return true
+}
+
+// named takes the request ID of a task that had none: from now on it is polled for.
+func (e *Engine) named(w *waiter, id string, by Way) {
+	w.id, w.state = id, w.state.next(heardID)
+	if w.sent != nil {
+		w.sent.stopResending()
+	}
+	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Accepted(ctx, number, id) })
+	e.o.Report(Accepted{w.item, id, by})
+	w.callEnded()
+	if w.handOver {
+		return
+	}
+	var first time.Duration // of a task that was dispatched before, that time has passed
+	if w.sent != nil {
+		first = e.poller.first()
+	}
+	e.watch(w, first)
+}
+
+// handleNotSent takes the failure of the dispatch.
+func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended bool, err error) {
+	event := heardRefusal
+	if failure.Maybe {
+		event = heardNothing
+	}
+	switch w.state = w.state.next(event); {
+	case w.state == refused:
+		e.keepRefused(w, failure)
+		return true, w.failed(failure)
+	case w.state != unknown: // a callback has proved that it was accepted
+	case !w.callbacks || w.over != nil:
+		return true, w.failed(failure)
+	default:
+		w.lostBy = failure
+		e.o.Report(AnswerLost{w.item, failure})
+		w.callEnded()
+	}
+	return false, nil
+}
+
+// concludeTwice is for a task that has finished, and whose dispatch was sent again
+// when the cloud had refused it: the cloud may have accepted that one too.
+func (e *Engine) concludeTwice(w *waiter) {
+	if w.sent == nil || !w.sent.again.Load() || w.twice {
+		return
+	}
+	w.sent.conclude()
+	switch id, err := w.sent.id, w.sent.err; {
+	case err == nil && id != w.id:
+		e.acceptedTwice(w, id)
+	case err != nil && err.Maybe && w.lostBy == nil: // else it is this one that was accepted
+		e.acceptedTwice(w, "")
+	}
+}
+
+func (e *Engine) acceptedTwice(w *waiter, id string) {
+	w.twice = true
+	if id != "" {
+		e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.AcceptedTwice(ctx, number, id) })
+	}
+	e.o.Report(AcceptedTwice{w.item, id})
 }

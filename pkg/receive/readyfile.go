@@ -105,3 +105,12 @@ func (r *readyFile) remove() error {
 	}
 	return os.Remove(r.path)
 }
+
+// callbackHeaders are the ticket's headers as a request has them.
+func callbackHeaders(t webhook.Ticket) map[string]string {
+	headers := make(map[string]string, len(t.Header))
+	for name := range t.Header {
+		headers[name] = t.Header.Get(name)
+	}
+	return headers
+}

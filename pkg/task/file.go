@@ -257,7 +257,8 @@ func (f *File) secrets(s Spec, p *Plan, w *written) (err error) {
 	return nil
 }
 
-// schema compiles the schema that the file asks for.
+// schema takes the schema that the file asks for, and compiles it if the answer
+// is to be checked.
 func (f *File) schema(s Spec, p *Plan) error {
 	format := f.ResponseFormat
 	if format == nil || s.Schema != "" {
@@ -266,11 +267,15 @@ func (f *File) schema(s Spec, p *Plan) error {
 	if format.Type != "jsonSchema" {
 		return f.error("responseFormat", fmt.Errorf("the type %q is not jsonSchema", format.Type))
 	}
+	p.Request.ResponseFormat = format
+	if s.NoValidate {
+		return nil
+	}
 	compiled, err := schema.Compile(format.JSONSchema)
 	if err != nil {
 		return f.error("responseFormat", err)
 	}
-	p.Request.ResponseFormat, p.Schema = format, compiled
+	p.Schema = compiled
 	return nil
 }
 

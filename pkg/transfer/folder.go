@@ -1,0 +1,197 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// maxName is how many bytes a name may have; file systems take 255.
+const maxName = 200
+
+// Name makes a name that is safe as that of a file on any system: what is before
+// the last slash, of either kind, is cut, and characters that a system refuses are
+// replaced by _, and so is a dot at its start. A name of which nothing is left is "download".
+func Name(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || !unicode.IsGraphic(r) || strings.ContainsRune(`<>:"|?*`, r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "_"))
+	name = strings.TrimRight(shorten(strings.TrimSpace(name)), ". ")
+	if name == "" {
+		return "download"
+	}
+	if stem, _, _ := strings.Cut(strings.ToUpper(name), "."); isDevice(strings.TrimSpace(stem)) {
+		name = "_" + name
+	}
+	if name[0] == '.' { // a file that programs read unasked, and nobody sees
+		name = "_" + name[1:]
+	}
+	return name
+}
+
+// isDevice reports whether Windows takes the name for a device.
+func isDevice(stem string) bool {
+	switch stem {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '0' && stem[3] <= '9'
+}
+
+// shorten cuts a name that is too long, and keeps its ending.
+func shorten(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	ending := filepath.Ext(name)
+	if len(ending) > maxName/4 {
+		ending = ""
+	}
+	stem := name[:maxName-len(ending)]
+	for !utf8.ValidString(stem) {
+		stem = stem[:len(stem)-1]
+	}
+	return stem + ending
+}
+
+// Names makes a safe name of each file's, different ones also for systems that do
+// not tell upper from lower case: "a.txt", "a (2).txt".
+func Names(files []narada.Download) []string {
+	taken := map[string]bool{}
+	names := make([]string, len(files))
+	for i, f := range files {
+		safe := Name(f.Name)
+		candidate := safe
+		for n := 2; taken[strings.ToLower(candidate)]; n++ {
+			ending := filepath.Ext(safe)
+			candidate = fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(safe, ending), n, ending)
+		}
+		taken[strings.ToLower(candidate)] = true
+		names[i] = candidate
+	}
+	return names
+}
+
+// Folder is where files are saved. It must be closed.
+type Folder struct{ root *os.Root }
+
+// OpenFolder opens the folder, and makes it where it is not there.
+func OpenFolder(dir string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{root}, nil
+}
+
+// Close closes the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// ErrFolder says that a folder has the name of a file that is to be saved.
+var ErrFolder = errors.New("a folder has that name")
+
+// Check reports why a file called name cannot be saved: an error that wraps
+// fs.ErrExist where there is something of that name, which force overwrites, and
+// ErrFolder where that is a folder.
+func (f *Folder) Check(name string, force bool) error {
+	info, err := f.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &fs.PathError{Op: "save", Path: name, Err: ErrFolder}
+	case !force:
+		return exists(name)
+	}
+	return nil
+}
+
+// ReadError is a file that could not be read from where it comes from.
+type ReadError struct{ Err error }
+
+func (e *ReadError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// Save writes r to a file called name and returns its bytes. Until it is whole
+// the file has another name, and when that fails it is removed. With force it
+// takes the place of a file of that name, which is an error that wraps
+// fs.ErrExist otherwise. An error of r is a *ReadError.
+func (f *Folder) Save(name string, r io.Reader, force bool) (n int64, err error) {
+	if err := f.Check(name, force); err != nil { // before anything is read; publish looks again
+		return 0, err
+	}
+	part, temporary, err := f.create()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.root.Remove(temporary) }() // it has been moved, if all went well
+	n, err = io.Copy(part, &source{r})
+	if err == nil {
+		err = part.Sync()
+	}
+	if err := errors.Join(err, part.Close()); err != nil {
+		return n, err
+	}
+	return n, f.publish(temporary, name, force)
+}
+
+type source struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &ReadError{err}
+	}
+	return n, err
+}
+
+// create makes a file for what is not whole yet.
+func (f *Folder) create() (part *os.File, name string, err error) {
+	for n := 0; ; n++ {
+		name = fmt.Sprintf(".narada-%d-%d.part", os.Getpid(), n)
+		part, err = f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return part, name, err
+		}
+	}
+}
+
+// publish gives the file its name.
+func (f *Folder) publish(part, name string, force bool) error {
+	if force {
+		return f.root.Rename(part, name)
+	}
+	// A link, unlike a renaming, fails where there is a file already.
+	switch err := f.root.Link(part, name); {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return exists(name)
+	}
+	if err := f.Check(name, force); err != nil {
+		return err
+	}
+	return f.root.Rename(part, name) // a file system without links
+}
+
+func exists(name string) error { return &fs.PathError{Op: "save", Path: name, Err: fs.ErrExist} }
