@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -28,15 +29,20 @@ type Masker struct {
 	spellings []func(string) string
 
 	mu        sync.RWMutex
-	secrets   map[string]int      // how often each is to be hidden
+	secrets   map[string]*sought
 	forms     map[string][]string // of the secrets, by their first four bytes
 	forgotten []string            // secrets, the oldest first
+}
+
+type sought struct {
+	count int // how often it is to be hidden
+	forms []string
 }
 
 // NewMasker returns a Masker that knows no secrets. The functions are those by which
 // the program itself changes texts before the Masker has them.
 func NewMasker(spellings ...func(string) string) *Masker {
-	return &Masker{spellings: spellings, secrets: map[string]int{}, forms: map[string][]string{}}
+	return &Masker{spellings: spellings, secrets: map[string]*sought{}, forms: map[string][]string{}}
 }
 
 // Hide has the Masker look for the secrets from now on, but for those that are shorter
@@ -46,12 +52,13 @@ func (m *Masker) Hide(secrets ...String) {
 	defer m.mu.Unlock()
 	for _, s := range secrets {
 		value := s.Reveal()
-		if m.secrets[value]++; m.secrets[value] > 1 {
-			continue
+		if m.secrets[value] == nil {
+			m.secrets[value] = &sought{forms: formsOf(value, m.spellings)}
+			for _, form := range m.secrets[value].forms {
+				m.forms[form[:shortest]] = append(m.forms[form[:shortest]], form)
+			}
 		}
-		for _, form := range formsOf(value, m.spellings) {
-			m.forms[form[:shortest]] = append(m.forms[form[:shortest]], form)
-		}
+		m.secrets[value].count++
 	}
 }
 
@@ -61,17 +68,18 @@ func (m *Masker) Forget(secrets ...String) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range secrets {
-		if m.secrets[s.Reveal()] > 0 {
+		if known := m.secrets[s.Reveal()]; known != nil {
+			known.count--
 			m.forgotten = append(m.forgotten, s.Reveal())
 		}
 	}
 	for ; len(m.forgotten) > maxForgotten; m.forgotten = m.forgotten[1:] {
-		value := m.forgotten[0]
-		if m.secrets[value]--; m.secrets[value] > 0 {
+		known := m.secrets[m.forgotten[0]]
+		if known == nil || known.count > 0 {
 			continue
 		}
-		delete(m.secrets, value)
-		for _, form := range formsOf(value, m.spellings) {
+		delete(m.secrets, m.forgotten[0])
+		for _, form := range known.forms {
 			list := m.forms[form[:shortest]]
 			i := slices.Index(list, form) // one of them: another secret may have the same form
 			if m.forms[form[:shortest]] = slices.Delete(list, i, i+1); len(list) == 1 {
@@ -155,8 +163,8 @@ func replace(text string, spans []span) string {
 	return b.String() + text[max(done, 0):]
 }
 
-// formsOf returns the texts to look for of a secret: itself, what is in it, and these
-// by the spellings and in base64.
+// formsOf returns what to look for: the secret, what is in it, and these in base64 and
+// by the spellings.
 func formsOf(value string, spellings []func(string) string) (forms []string) {
 	plain := []string{value}
 	if token := withoutScheme(value); token != value {
@@ -174,11 +182,9 @@ func formsOf(value string, spellings []func(string) string) (forms []string) {
 		for _, spelling := range spellings {
 			forms = append(forms, spelling(text))
 		}
-		doc, _ := json.Marshal(text) // as a body in base64 has it, with or without the escapes for HTML
-		body := string(doc[1 : len(doc)-1])
-		plainBody := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(body)
-		for _, written := range slices.Compact([]string{text, plainBody, body}) {
-			forms = append(forms, base64Forms(written)...)
+		doc, _ := json.Marshal(text) // as a body in base64 has it, and below without the escapes for HTML
+		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
+			forms = append(forms, base64Forms(body[1:len(body)-1])...)
 		}
 	}
 	slices.Sort(forms)
@@ -200,13 +206,14 @@ func withoutScheme(value string) string {
 // is in an Authorization header), and within a longer text, at each of its three
 // places: without the characters at the ends, which have something of others too.
 func base64Forms(text string) (forms []string) {
-	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		for before := range 3 {
-			encoded := encoding.EncodeToString(append(make([]byte, before), text...))
+			encoded := encoding.EncodeToString(append(make([]byte, before, before+len(text)), text...))
 			forms = append(forms, encoded[(before*8+5)/6:(before+len(text))*8/6])
 		}
 		for _, whole := range []string{text, ":" + text} {
-			forms = append(forms, encoding.EncodeToString([]byte(whole)), encoding.WithPadding('=').EncodeToString([]byte(whole)))
+			encoded := encoding.EncodeToString([]byte(whole))
+			forms = append(forms, encoded, strings.TrimRight(encoded, "="))
 		}
 	}
 	return forms

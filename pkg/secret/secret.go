@@ -24,31 +24,23 @@ const Mask = "***"
 // String is a secret. Its zero value is the empty secret. It prints as Mask through
 // fmt, log/slog and encoding/json; Reveal alone gives the value.
 type String struct {
-	get func() (value, variable string) // of which fmt prints the address, wherever it finds it
+	reveal   func() string // of which fmt prints the address, wherever it finds it
+	variable string
 }
 
 // New returns value as a secret.
-func New(value string) String { return newString(value, "") }
-
-func newString(value, variable string) String {
-	return String{func() (string, string) { return value, variable }}
-}
+func New(value string) String { return String{reveal: func() string { return value }} }
 
 // Reveal returns the value itself, for a request's header or body.
-func (s String) Reveal() (value string) {
-	if s.get != nil {
-		value, _ = s.get()
+func (s String) Reveal() string {
+	if s.reveal == nil {
+		return ""
 	}
-	return value
+	return s.reveal()
 }
 
 // Variable returns the environment variable that the value comes from, "" for none.
-func (s String) Variable() (name string) {
-	if s.get != nil {
-		_, name = s.get()
-	}
-	return name
-}
+func (s String) Variable() string { return s.variable }
 
 // Equal reports whether the values are the same, in the same time for every value.
 func (s String) Equal(other String) bool {

@@ -76,7 +76,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 	case value == "":
 		return String{}, fmt.Errorf("environment variable %s is empty", name)
 	}
-	return newString(value, name), nil
+	return String{New(value).reveal, name}, nil
 }
 
 func fromFile(path string) (String, error) {
