@@ -20,7 +20,6 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -179,8 +178,7 @@ func benchSession(b *testing.B, stdout io.Writer) *invocation {
 		Lookup: func(name string) (string, bool) { v, ok := map[string]string{"HOME": dir}[name]; return v, ok },
 		start:  time.Now(),
 	}
-	inv := &invocation{app: app, redactor: secret.NewRedactor(io.Discard), logFormat: "text"}
-	inv.talk = inv.newTalk()
+	inv := newInvocation(app)
 	var err error
 	if inv.settings, err = config.Load(config.Place{Getenv: app.getenv, Dir: dir}, nil); err != nil {
 		b.Fatal(err)

@@ -7,15 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // refused says, for -v, that a callback was not accepted.
@@ -35,22 +32,6 @@ func (inv *invocation) refusedInto(l *sqlite.Store) func(*http.Request, int, err
 		l.Refuse(r.URL.Path, store.Refusal{
 			ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header,
 		})
-	}
-}
-
-// hideTicket keeps what proves a callback out of the talk, and the unguessable
-// end of its path too.
-func (inv *invocation) hideTicket(t webhook.Ticket) {
-	inv.redactor.Hide(secret.New(t.Path[strings.LastIndex(t.Path, "/")+1:]))
-	inv.hideProof(t)
-}
-
-// hideProof keeps the ticket's secret and headers out of the talk.
-func (inv *invocation) hideProof(t webhook.Ticket) {
-	inv.redactor.Hide(secret.New(t.Secret))
-	for name := range t.Header {
-		value := t.Header.Get(name)
-		inv.redactor.Hide(secret.New(value), secret.New(strings.TrimPrefix(value, "Bearer ")))
 	}
 }
 

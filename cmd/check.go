@@ -110,7 +110,7 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 		return nil, err
 	}
 	c, err := contract.New(contract.Options{
-		URL: address, Header: shown.header, Secret: shown.secret, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
+		URL: address, Credentials: shown, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
 		Transport: inv.transport, Random: inv.app.Random,
 	})
 	wrong, isURL := errors.AsType[*contract.URLError](err)
@@ -149,6 +149,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 }
 
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
+	f.Detail = inv.redactor.Mask(f.Detail) // which may have what somebody else has answered
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`

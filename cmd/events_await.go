@@ -124,7 +124,7 @@ func eventText(text string, e tunnel.Event) string {
 // spinner shows what a task is waited for. It is used by the goroutine that runs the
 // task, which also reports what happens to it.
 type spinner struct {
-	talk *term.Talk
+	talk *reporter
 	stop func()
 }
 

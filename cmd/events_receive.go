@@ -68,8 +68,8 @@ func sayTicket(inv *invocation, show bool, t webhook.Ticket) {
 	if !show {
 		return
 	}
-	inv.talk.Info("secret", "callbackSecret "+t.Secret)
+	inv.talk.Reveal("secret", "callbackSecret "+t.Secret)
 	for name := range t.Header {
-		inv.talk.Info("header", "callbackHeaders "+name+": "+t.Header.Get(name))
+		inv.talk.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
 	}
 }

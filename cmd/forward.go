@@ -8,7 +8,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -62,23 +61,22 @@ func forwardHint(address string) string {
 	return ""
 }
 
-// target is the endpoint; hidden is what must not be seen of the flags.
-func (f *forwardFlags) target(inv *invocation) (t forward.Target, hidden []secret.String, err error) {
-	header, hidden, err := inv.headers("--forward-header", f.headers)
+// target is the endpoint.
+func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
+	added, err := readCredentials(inv, "--forward-header", "", f.headers)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for name := range header {
+	for name := range added.Header() {
 		if !deliver.IsEndToEnd(name) {
-			return nil, nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
+			return nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
 		}
 	}
-	inv.redactor.Hide(hidden...)
 	transport := inv.transport()
 	transport.DisableCompression = true // a header that the cloud did not send
 	return &forward.Endpoint{
-		URL: f.to, Header: header, Report: forwardEvents(inv),
+		URL: f.to, Added: added, Report: forwardEvents(inv),
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
-		Explain: func(a deliver.Attempt) string { return explainAttempt(a, f.timeout) },
-	}, hidden, nil
+		Explain: func(a deliver.Attempt) string { return inv.redactor.Mask(explainAttempt(a, f.timeout)) },
+	}, nil
 }

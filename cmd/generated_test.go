@@ -12,8 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
-
-	"github.com/narada-cli/narada/pkg/secret"
 )
 
 var update = flag.Bool("update", false, "write the generated files of docs/reference and completions")
@@ -41,8 +39,7 @@ func testRoot() *cobra.Command {
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
 		Lookup: func(string) (string, bool) { return "", false },
 	}
-	inv := &invocation{app: app, redactor: secret.NewRedactor(io.Discard)}
-	inv.talk = inv.newTalk()
+	inv := newInvocation(app)
 	return newRoot(inv, commands[:])
 }
 

@@ -21,8 +21,8 @@ import (
 // of the settings.
 type invocation struct {
 	app      *App
-	redactor *secret.Redactor
-	talk     *term.Talk
+	redactor *secret.Masker
+	talk     *reporter
 	source   secret.Source
 
 	quiet     bool
@@ -37,7 +37,7 @@ type invocation struct {
 
 // newInvocation returns a command's run of which nothing is known yet.
 func newInvocation(app *App) *invocation {
-	inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+	inv := &invocation{app: app, redactor: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
 	inv.talk = inv.newTalk()
 	return inv
 }
@@ -81,7 +81,7 @@ func settingFlag(f *pflag.FlagSet, name, setting, usage string) {
 	config.Bind(f, name, setting)
 }
 
-// scanGlobals makes the Talk that the global flags ask for, wherever they stand,
+// scanGlobals makes the reporter that the global flags ask for, wherever they stand,
 // before the command line is parsed as a whole: what is wrong with it is said so,
 // too.
 func (inv *invocation) scanGlobals() {
@@ -113,28 +113,6 @@ func (inv *invocation) checkGlobals() error {
 	return nil
 }
 
-// newTalk makes a Talk of the global flags as they are now.
-func (inv *invocation) newTalk() *term.Talk {
-	level := term.Normal
-	switch {
-	case inv.quiet:
-		level = term.Quiet
-	case inv.verbose:
-		level = term.Verbose
-	}
-	color := inv.color
-	if inv.settings != nil {
-		color = inv.settings.Get(config.ColorMode).Text
-	}
-	return term.NewTalk(inv.redactor, term.Options{
-		Level: level, JSON: inv.logFormat == "json",
-		Color:    term.Color(term.ColorMode(color), inv.app.getenv, inv.app.StderrTerminal),
-		Terminal: inv.app.StderrTerminal,
-		Spinner:  inv.app.StderrTerminal && inv.app.getenv("TERM") != "dumb",
-		Width:    inv.app.stderrWidth,
-	})
-}
-
 // withSettings makes the RunE of a command that needs the settings. Help, completion
 // and version do not, and so work whatever is wrong with a file.
 func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
@@ -162,7 +140,12 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 		return err
 	}
 	inv.settings = settings
-	inv.redactor.Hide(settings.Secret(config.APIKey), settings.Secret(config.NgrokAuthtoken), secret.New(settings.Withheld.Text))
+	for _, key := range config.Keys() {
+		if key.Secret {
+			inv.redactor.Hide(settings.Secret(key.Name))
+		}
+	}
+	inv.redactor.Hide(secret.New(settings.Withheld.Text))
 	inv.talk = inv.newTalk()
 	for _, warning := range settings.Warnings {
 		inv.talk.Warn("settings", warning)

@@ -166,14 +166,11 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 	if l.Open, err = o.opening(inv); err != nil {
 		return l, nil, err
 	}
-	var hidden []secret.String
-	if l.Ticket, hidden, err = newTicket(inv, &o.callback, true); err != nil {
+	var given secret.Credentials
+	if l.Ticket, given, err = newTicket(inv, &o.callback, true); err != nil {
 		return l, nil, err
 	}
-	if !show {
-		inv.hideProof(l.Ticket)
-	}
-	if targets, err = o.targets(inv, hidden); err != nil {
+	if targets, err = o.targets(inv, given.Secrets()); err != nil {
 		return l, nil, err
 	}
 	l.Dir, err = inv.stateDir()
@@ -263,11 +260,11 @@ func (o *listenOptions) check(cmd *cobra.Command) error {
 // targets are to whom callbacks are forwarded. hidden is secret beside the settings.
 func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []forward.Target, err error) {
 	if o.forward.to != "" {
-		t, more, err := o.forward.target(inv)
+		t, err := o.forward.target(inv)
 		if err != nil {
 			return nil, err
 		}
-		list, hidden = append(list, t), append(hidden, more...)
+		list, hidden = append(list, t), append(hidden, t.Added.Secrets()...)
 	}
 	if len(o.command) == 0 {
 		return list, nil

@@ -54,22 +54,14 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 
 // newTicket makes a ticket: random, where the flags do not ask for something, since an
 // endpoint that callbacks are forwarded to may want it. With setting the secret may be
-// that of the settings. hidden is what was asked for and is secret.
-func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticket, hidden []secret.String, err error) {
-	if t, err = webhook.NewTicket(inv.app.Random, receive.Prefix); err != nil {
-		return t, nil, err
+// that of the settings. given is what was asked for.
+func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticket, given secret.Credentials, err error) {
+	if given, err = c.credentials(inv, setting); err != nil {
+		return t, given, err
 	}
-	p, err := inv.proof(c)
-	if err != nil {
-		return t, nil, err
-	}
-	if p.secret != "" && (setting || c.secret != "") {
-		t.Secret = p.secret
-	}
-	if len(p.header) > 0 {
-		t.Header = p.header
-	}
-	return t, p.hidden, nil
+	t, err = receive.NewTicket(inv.app.Random, given)
+	inv.redactor.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
+	return t, given, err
 }
 
 // sendToListener has the request's callback come to the listener: with a ticket
@@ -80,7 +72,7 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 		return webhook.Ticket{}, err
 	}
 	await.AskForCallback(request, l.URL+ticket.Path, ticket)
-	inv.hideTicket(ticket)
+	inv.redactor.Hide(ticketSecrets(ticket)...)
 	return ticket, nil
 }
 

@@ -3,34 +3,33 @@ package cmd
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-// logger returns a logger whose records are said with -v, as the event. Without
-// -v it is nil, which is silent.
+// logger returns a logger for a library, whose records are said with -v, as the event.
+// Without -v it is nil, which is silent.
 func (inv *invocation) logger(event string) *slog.Logger {
 	if !inv.talk.Verbose() {
 		return nil
 	}
-	return slog.New(&talkHandler{talk: inv.talk, event: event})
+	return slog.New(&libraryHandler{next: inv.talk.log.Handler(), event: event})
 }
 
-// talkHandler is a slog.Handler that speaks through a Talk.
-type talkHandler struct {
-	talk  *term.Talk
+// libraryHandler makes one text of a library's record and its attributes.
+type libraryHandler struct {
+	next  slog.Handler
 	event string
 	attrs []slog.Attr
 }
 
 // Enabled implements slog.Handler.
-func (h *talkHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelDebug
-}
+func (h *libraryHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
-func (h *talkHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *libraryHandler) Handle(ctx context.Context, r slog.Record) error {
 	var b strings.Builder
 	b.WriteString(h.event + ": " + r.Message)
 	write := func(a slog.Attr) bool {
@@ -41,15 +40,15 @@ func (h *talkHandler) Handle(_ context.Context, r slog.Record) error {
 		write(a)
 	}
 	r.Attrs(write)
-	h.talk.Detail(h.event, term.OneLine(b.String()))
-	return nil
+	worded := slog.NewRecord(r.Time, slog.LevelDebug, term.OneLine(b.String()), r.PC)
+	worded.AddAttrs(slog.String("event", h.event))
+	return h.next.Handle(ctx, worded)
 }
 
 // WithAttrs implements slog.Handler.
-func (h *talkHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	more := append(append([]slog.Attr(nil), h.attrs...), attrs...)
-	return &talkHandler{talk: h.talk, event: h.event, attrs: more}
+func (h *libraryHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &libraryHandler{next: h.next, event: h.event, attrs: slices.Concat(h.attrs, attrs)}
 }
 
 // WithGroup implements slog.Handler. The names of groups are left out.
-func (h *talkHandler) WithGroup(string) slog.Handler { return h }
+func (h *libraryHandler) WithGroup(string) slog.Handler { return h }

@@ -129,7 +129,7 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = replay.Options{URL: o.to, Header: shown.header, Secret: shown.secret, Sender: sender}
+	r = replay.Options{URL: o.to, Credentials: shown, Sender: sender}
 	if o.since != "" {
 		if r.Since, err = parseSince(o.since, inv.app.start); err != nil {
 			return r, usageError("", "--since: %v", err)

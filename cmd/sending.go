@@ -13,6 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -35,17 +36,13 @@ func (s *sendFlags) addYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&s.yes, "yes", "y", false, "send to an address that is not of this machine without asking")
 }
 
-// resolve makes a sender, and what callbacks show, of the flags. An endpoint may repeat
-// that in its answer: it is hidden.
-func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, p proof, err error) {
+// resolve makes a sender, and what callbacks show, of the flags.
+func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, c secret.Credentials, err error) {
 	if s.timeout <= 0 {
-		return sender, p, usageError("", "--timeout: %s is not more than 0", s.timeout)
+		return sender, c, usageError("", "--timeout: %s is not more than 0", s.timeout)
 	}
-	if p, err = inv.proof(&s.callback); err != nil {
-		return sender, p, err
-	}
-	hideForms(inv, p.hidden)
-	return deliver.Sender{Transport: inv.transport(), Timeout: s.timeout}, p, nil
+	c, err = s.callback.credentials(inv, true)
+	return deliver.Sender{Transport: inv.transport(), Timeout: s.timeout}, c, err
 }
 
 // confirm asks before something is sent to an address that is not of this machine: on a
@@ -82,7 +79,7 @@ type attemptJSON struct {
 // dash where there was none, and time, and in a column more the answer where that is
 // asked for. What the endpoint repeats of what it was shown is hidden.
 func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
-	answer := inv.redactor.Redact(string(a.Answer))
+	answer := maskedAnswer(inv, a)
 	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(answer)}
 	columns := []string{term.OneLine(id), "-", units.Round(a.Duration).String()}
 	if a.StatusCode != 0 {
@@ -102,6 +99,15 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 
 // explainAttempt says why a callback was not accepted.
 func explainAttempt(a deliver.Attempt, _ time.Duration) string { return a.Failure().Error() }
+
+// maskedAnswer is what an endpoint has answered, without what it repeats of what it was
+// shown.
+func maskedAnswer(inv *invocation, a deliver.Attempt) string {
+	if a.CutOff() {
+		return inv.redactor.MaskStart(string(a.Answer))
+	}
+	return inv.redactor.Mask(string(a.Answer))
+}
 
 // milliseconds are those of d, to a thousandth.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
@@ -94,7 +95,7 @@ func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event s
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random,
-		URL: o.to, Header: shown.header, Secret: shown.secret, Sender: sender, Report: reportTrigger(inv),
+		URL: o.to, Credentials: shown, Sender: sender, Report: reportTrigger(inv),
 	}
 	if o.data != "" {
 		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {
@@ -138,7 +139,7 @@ func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name s
 		return nil, err
 	}
 	if o.send.callback.secret == "" { // that of the settings is for endpoints
-		t.Secret = ""
+		t.Credentials = secret.NewCredentials(secret.String{}, t.Credentials.Header())
 	}
 	l, err := inv.openLedger(ctx, sqlite.Options{})
 	t.URL, t.Store = listener.URL, l
@@ -155,7 +156,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 	case err != nil:
 		return err
 	case t.Store != nil:
-		inv.hideProof(s.Ticket)
+		inv.redactor.Hide(ticketSecrets(s.Ticket)...)
 	}
 	if err := printAttempt(inv, p, s.RequestID, s.Attempt, true); err != nil {
 		return err

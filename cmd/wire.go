@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -23,7 +24,7 @@ import (
 // where nothing is kept.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
 	o := await.Options{
-		Client: &verboseClient{c.client, inv.talk}, Source: source, Cloud: c.baseURL.String(),
+		Client: &maskedClient{c.client, inv.talk}, Source: source, Cloud: c.baseURL.String(),
 		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { sayAwait(inv, source, e) },
 	}
 	if kept != nil {
@@ -54,7 +55,7 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 		receiving.Book = kept
 	}
 	server := receive.Open(e, receiving)
-	engine.Listen(&maskedEndpoint{server, inv, o.Many})
+	engine.Listen(&maskedEndpoint{server, inv.redactor})
 	var following sync.WaitGroup
 	done := make(chan struct{})
 	following.Go(func() {
@@ -111,41 +112,48 @@ func eachEvent(done <-chan struct{}, events <-chan tunnel.Event, f func(tunnel.E
 	}
 }
 
-// maskedEndpoint is an endpoint whose tickets are masked, but for those of many tasks:
-// there are too many.
+// maskedEndpoint is an endpoint whose tickets are masked while they are out.
 type maskedEndpoint struct {
 	*receive.Server
-	inv  *invocation
-	many bool
+	redactor *secret.Masker
 }
 
 // Issue implements await.Endpoint.
 func (m *maskedEndpoint) Issue() (webhook.Ticket, error) {
 	t, err := m.Server.Issue()
-	if err == nil && !m.many {
-		m.inv.hideTicket(t)
-	}
+	m.redactor.Hide(ticketSecrets(t)...)
 	return t, err
 }
 
-// verboseClient says, for -v, what is sent and received.
-type verboseClient struct {
+// Withdraw implements await.Endpoint.
+func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
+	m.Server.Withdraw(t)
+	m.redactor.Forget(ticketSecrets(t)...)
+}
+
+// maskedClient says, for -v, what is sent and received. What the API says of a request
+// that it refuses may have the request's secrets in it: these are taken out.
+type maskedClient struct {
 	*narada.Client
-	talk *term.Talk
+	talk *reporter
 }
 
 // Dispatch implements await.Client.
-func (c *verboseClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
+func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
 	if c.talk.Verbose() {
 		if body, err := r.Masked().MarshalJSON(); err == nil {
 			c.talk.Detail("sent", "sending "+string(body))
 		}
 	}
-	return c.Client.Dispatch(ctx, r)
+	id, err := c.Client.Dispatch(ctx, r)
+	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
+		refusal.Detail = c.talk.mask(refusal.Detail)
+	}
+	return id, err
 }
 
 // Status implements await.Client.
-func (c *verboseClient) Status(ctx context.Context, id string) (*narada.Result, error) {
+func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, error) {
 	r, err := c.Client.Status(ctx, id)
 	if err == nil && c.talk.Verbose() {
 		c.talk.Detail("received", "received "+term.OneLine(string(r.Raw())))
@@ -157,7 +165,7 @@ func (c *verboseClient) Status(ctx context.Context, id string) (*narada.Result, 
 // Headers and bodies, where the secrets are, it leaves alone.
 type wire struct {
 	next http.RoundTripper
-	talk *term.Talk
+	talk *reporter
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -42,7 +42,7 @@ func (c *Check) leadsTo(location string) string {
 	case to.Scheme == c.url.Scheme && to.Host == c.url.Host:
 		return "to another path or query of the same host"
 	}
-	return "to " + c.private.clean([]byte(to.Scheme+"://"+to.Host))
+	return "to " + oneLine(c.private.Mask(to.Scheme+"://"+to.Host))
 }
 
 // documented sends the sample of an event.
@@ -105,7 +105,7 @@ func (c *Check) keepAlive(ctx context.Context, t test) Finding {
 	defer transport.CloseIdleConnections()
 	attempts := make([]deliver.Attempt, 2)
 	for i := range attempts {
-		attempts[i] = c.send(ctx, transport, t, deliver.Callback{Header: c.Header, Body: c.success()})
+		attempts[i] = c.send(ctx, transport, t, deliver.Callback{Header: c.Credentials.Header(), Body: c.success()})
 	}
 	if f := c.judgeAll(attempts, t); f.Verdict != Pass {
 		return f

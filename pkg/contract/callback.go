@@ -21,8 +21,8 @@ const perMiB = 5 * time.Second
 func (c *Check) sample(event string) webhook.Callback {
 	callback, _ := webhook.Sample(event, c.random, c.Now()) // the events are webhook's, and c.random does not end
 	callback.RequestID = "req_check_" + strings.TrimPrefix(callback.RequestID, "req_")
-	if c.Secret != "" {
-		callback.Secret = &c.Secret
+	if text := c.Credentials.Secret().Reveal(); text != "" {
+		callback.Secret = &text
 	}
 	return callback
 }
@@ -38,7 +38,7 @@ func (c *Check) success() []byte { return written(c.sample("success")) }
 
 // post sends the body as a callback with the right header.
 func (c *Check) post(ctx context.Context, t test, body []byte) deliver.Attempt {
-	return c.send(ctx, c.transport, t, deliver.Callback{Header: c.Header, Body: body})
+	return c.send(ctx, c.transport, t, deliver.Callback{Header: c.Credentials.Header(), Body: body})
 }
 
 // send makes one request, with its duration by the clock of Options.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // DefaultTimeout is how long one request may take, unless Options set another time.
@@ -28,10 +29,9 @@ const DefaultTimeout = 10 * time.Second
 type Options struct {
 	URL string
 
-	// Header and Secret are what a genuine callback shows (callbackHeaders and
-	// callbackSecret of a dispatch). Tests about what is not given are skipped.
-	Header http.Header
-	Secret string
+	// Credentials are what a genuine callback shows (callbackHeaders and callbackSecret
+	// of a dispatch). Tests about what is not given are skipped.
+	Credentials secret.Credentials
 
 	// AllowHTTP is for work on one's own machine: plain http to it and an address that
 	// is not public are not held against the endpoint. Header and secret are then
@@ -58,7 +58,7 @@ type Check struct {
 	url       *url.URL
 	host      string // of the URL, in ASCII
 	random    io.Reader
-	private   blackout
+	private   *secret.Masker
 	transport *http.Transport // that callbacks are sent by
 	proxy     *url.URL        // nil: none is in the way
 
@@ -95,7 +95,7 @@ func New(o Options) (*Check, error) {
 		return nil, fmt.Errorf("random source: %w", err)
 	}
 	c.random = rand.NewChaCha8(seed)
-	c.private = newBlackout(u, c.Secret, c.Header)
+	c.private = newMasker(u, c.Credentials)
 	c.transport, c.proxy = c.newTransport(&tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now})
 	return c, nil
 }

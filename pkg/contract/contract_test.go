@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // all is the verdict for every test, but for those in others.
@@ -138,7 +139,7 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.String())
 		w.WriteHeader(http.StatusTeapot)
-		fmt.Fprintf(w, "%s %s %q %s %s", r.URL, r.Header, r.Header, body(r), secret)
+		fmt.Fprintf(w, "%s %s %q %s %s", r.URL, r.Header, r.Header, body(r), hookSecret)
 	}
 	for name, put := range map[string]func(*endpoint){
 		"an echo": func(*endpoint) {},
@@ -161,7 +162,7 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 			e.options.URL += "?" + query
 			put(e)
 			text := fmt.Sprintf("%+v", e.check(t))
-			for _, private := range []string{secret, `s3cr3t`, token, path, "unguessable-path", query, "of-the-query"} {
+			for _, private := range []string{hookSecret, `s3cr3t`, token, path, "unguessable-path", query, "of-the-query"} {
 				if strings.Contains(text, private) {
 					t.Errorf("%q stands in %s", private, text)
 				}
@@ -171,12 +172,12 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 }
 
 func TestAnAnswerThatIsCutWithinASecret(t *testing.T) {
-	b := blackoutOf([]string{"secret-of-twenty-one"})
+	c := &Check{private: newMasker(&url.URL{}, secret.NewCredentials(secret.New("secret-of-twenty-one"), nil))}
 	answer := strings.Repeat(" ", 4<<10-10) + "secret-of-"
-	if got := b.clean([]byte(answer)); got != "" {
+	if got := c.answered(deliver.Attempt{StatusCode: 400, Answer: []byte(answer)}); got != "400: ***" {
 		t.Errorf("got %q", got)
 	}
-	if got := b.clean([]byte("secret-of-")); got != "secret-of-" {
+	if got := c.answered(deliver.Attempt{StatusCode: 400, Answer: []byte("secret-of-")}); got != "400: secret-of-" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -297,7 +298,7 @@ func TestACheckWithoutAProof(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEndpoint()
-			e.options.Header, e.options.Secret = nil, ""
+			e.options.Credentials = secret.Credentials{}
 			test.put(e)
 			findings := e.check(t)
 			if diff := cmp.Diff(test.want, verdicts(findings)); diff != "" {

@@ -184,7 +184,7 @@ func slow(d time.Duration) func(*endpoint) {
 func proofFlaws() []flaw {
 	right := []string{"Bearer " + token}
 	setSecret := func(r *http.Request) {
-		if doc, err := narada.ReplaceSecret(body(r), secret); err == nil {
+		if doc, err := narada.ReplaceSecret(body(r), hookSecret); err == nil {
 			setBody(r, doc)
 		}
 	}
@@ -196,7 +196,7 @@ func proofFlaws() []flaw {
 		{"wrong-secret", Fail, "any will do", inFront(changing(setSecret)), []string{"missing-secret"}},
 		{"wrong-secret", Fail, "an error of the server", inFront(refusing(500, func(r *http.Request) bool {
 			given, ok := callback(r)["secret"].(string)
-			return ok && given != secret
+			return ok && given != hookSecret
 		})), []string{"missing-secret"}},
 		{"missing-secret", Fail, "null will do", inFront(changing(func(r *http.Request) {
 			if value, ok := callback(r)["secret"]; ok && value == nil {
@@ -205,7 +205,7 @@ func proofFlaws() []flaw {
 		})), nil},
 		{"missing-secret", Fail, "none will do", inFront(changing(func(r *http.Request) {
 			if members := callback(r); members != nil && members["secret"] == nil {
-				members["secret"] = secret
+				members["secret"] = hookSecret
 				doc, _ := json.Marshal(members)
 				setBody(r, doc)
 			}

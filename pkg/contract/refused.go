@@ -41,10 +41,10 @@ func (c *Check) unanswered(a deliver.Attempt) Finding {
 	return Failed(a.Kind(), "See in the endpoint's log what became of the request.")
 }
 
-func (c *Check) hasProof() bool { return c.Secret != "" || c.hasHeader() }
+func (c *Check) hasProof() bool { return !c.Credentials.Secret().Empty() || c.hasHeader() }
 
 func (c *Check) hasHeader() bool {
-	for name := range c.Header {
+	for name := range c.Credentials.Header() {
 		if isProof(name) {
 			return true
 		}
@@ -60,7 +60,7 @@ func isProof(name string) bool {
 }
 
 func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
-	if c.Secret == "" {
+	if c.Credentials.Secret().Empty() {
 		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
@@ -72,7 +72,7 @@ func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 // missingSecret sends null first, then no member at all. The latter is malformed,
 // so that it may also be refused as that.
 func (c *Check) missingSecret(ctx context.Context, t test) Finding {
-	if c.Secret == "" {
+	if c.Credentials.Secret().Empty() {
 		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
@@ -112,8 +112,8 @@ func (c *Check) withHeader(ctx context.Context, t test, what string, change func
 	if !c.hasHeader() {
 		return Skipped("no header given", giveHeader)
 	}
-	header := c.Header.Clone()
-	for name, values := range c.Header {
+	header := c.Credentials.Header()
+	for name, values := range c.Credentials.Header() {
 		if !isProof(name) {
 			continue
 		}
@@ -143,7 +143,7 @@ func (c *Check) judgeRefusal(a deliver.Attempt, what string, t test) Finding {
 }
 
 func (c *Check) get(ctx context.Context, t test) Finding {
-	a := c.send(ctx, c.transport, t, deliver.Callback{Method: http.MethodGet, Header: c.Header})
+	a := c.send(ctx, c.transport, t, deliver.Callback{Method: http.MethodGet, Header: c.Credentials.Header()})
 	return c.judgeClientError(a, "GET", t)
 }
 

@@ -1,18 +1,14 @@
 package contract
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"html"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // seen says how a request was answered, and when.
@@ -22,7 +18,11 @@ func seen(a deliver.Attempt) string {
 
 // answered says how a request was answered, and with what words.
 func (c *Check) answered(a deliver.Attempt) string {
-	if text := c.private.clean(a.Answer); text != "" {
+	mask := c.private.Mask
+	if a.CutOff() {
+		mask = c.private.MaskStart
+	}
+	if text := oneLine(mask(string(a.Answer))); text != "" {
 		return fmt.Sprintf("%d: %s", a.StatusCode, text)
 	}
 	return fmt.Sprintf("%d, without a word", a.StatusCode)
@@ -48,27 +48,16 @@ func oneLine(text string) string {
 	return text
 }
 
-// blackout takes what is private out of answers, as an endpoint may repeat what it
-// was sent.
-type blackout struct {
-	replacer *strings.Replacer
-	longest  int // bytes of the longest text that is private
-}
-
 // Texts of a URL that are shorter than this are taken for words, not for tokens.
 const shortestToken = 12
 
-func newBlackout(u *url.URL, secret string, header http.Header) blackout {
-	texts := []string{secret, u.RawQuery}
-	for name, values := range header {
-		if !isProof(name) {
-			continue
-		}
-		for _, value := range values {
-			_, token, _ := strings.Cut(value, " ")
-			texts = append(texts, value, token)
-		}
-	}
+// newMasker returns what takes the private parts out of answers, as an endpoint may
+// repeat what it was sent: the credentials, the query and what may be a token in the
+// path.
+func newMasker(u *url.URL, c secret.Credentials) *secret.Masker {
+	m := secret.NewMasker()
+	m.Hide(c.Secrets()...)
+	texts := []string{u.RawQuery}
 	for _, path := range []string{u.Path, u.EscapedPath()} {
 		if path = strings.Trim(path, "/"); path != "" {
 			texts = append(texts, "/"+path)
@@ -82,56 +71,8 @@ func newBlackout(u *url.URL, secret string, header http.Header) blackout {
 	for _, values := range u.Query() {
 		texts = append(texts, values...)
 	}
-	return blackoutOf(texts)
-}
-
-// blackoutOf blacks out the texts, and what they are when quoted in JSON, HTML or a
-// URL.
-func blackoutOf(texts []string) blackout {
-	var all []string
 	for _, text := range texts {
-		for _, form := range append(quoted(text), text, html.EscapeString(text), url.QueryEscape(text), url.PathEscape(text)) {
-			if form != "" {
-				all = append(all, form)
-			}
-		}
+		m.Hide(secret.New(text))
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the replacer takes the first that fits
-	b := blackout{replacer: strings.NewReplacer(pairs(all)...)}
-	if len(all) > 0 {
-		b.longest = len(all[0])
-	}
-	return b
-}
-
-// quoted is a text as JSON has it, with and without the escapes that are there for HTML.
-func quoted(text string) []string {
-	list := make([]string, 2)
-	for i, escape := range []bool{true, false} {
-		var b strings.Builder
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(escape)
-		_ = enc.Encode(text) // a text can always be
-		list[i] = strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
-	}
-	return list
-}
-
-func pairs(texts []string) []string {
-	var list []string
-	for _, text := range texts {
-		list = append(list, text, "***")
-	}
-	return list
-}
-
-// clean returns the start of an answer, in one line.
-func (b blackout) clean(answer []byte) string {
-	const kept = 4 << 10 // by package deliver
-	text := b.replacer.Replace(string(answer))
-	if len(answer) >= kept {
-		// The end may have been cut within a secret.
-		text = text[:max(len(text)-b.longest, 0)]
-	}
-	return oneLine(text)
+	return m
 }

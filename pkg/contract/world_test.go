@@ -24,6 +24,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -31,10 +32,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The endpoint of the tests, and what its callbacks show.
 const (
-	host   = "hook.narada-check.com"
-	path   = "/hooks/unguessable-path"
-	secret = `s3cr3t "<quoted>"`
-	token  = "t0k3n-of-the-endpoint"
+	host       = "hook.narada-check.com"
+	path       = "/hooks/unguessable-path"
+	hookSecret = `s3cr3t "<quoted>"`
+	token      = "t0k3n-of-the-endpoint"
 )
 
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -150,7 +151,7 @@ func newEndpoint() *endpoint {
 	roots := x509.NewCertPool()
 	roots.AddCert(known().root.certificate)
 	e.options = Options{
-		URL: "https://" + host + path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: secret,
+		URL: "https://" + host + path, Credentials: secret.NewCredentials(secret.New(hookSecret), http.Header{"Authorization": {"Bearer " + token}}),
 		Roots: roots, Random: rand.Reader, Now: e.clock.Now, Timeout: time.Minute,
 		LookupHost: resolving("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"),
 	}
@@ -177,7 +178,7 @@ func resolving(addresses ...string) func(context.Context, string) ([]netip.Addr,
 
 // genuine is the handler of package webhook, which keeps the contract.
 func genuine(options ...webhook.Option) http.Handler {
-	ticket := webhook.Ticket{Path: path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: secret}
+	ticket := webhook.Ticket{Path: path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: hookSecret}
 	sink := webhook.SinkFunc(func(context.Context, webhook.Delivery) error { return nil })
 	return webhook.NewHandler(ticket, sink, options...)
 }

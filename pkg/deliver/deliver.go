@@ -65,6 +65,9 @@ type Attempt struct {
 // Accepted reports whether the receiver took the callback: it answered 2xx.
 func (a Attempt) Accepted() bool { return a.StatusCode/100 == 2 }
 
+// CutOff reports whether Answer may be the start of a longer one.
+func (a Attempt) CutOff() bool { return len(a.Answer) == keptAnswer }
+
 // Temporary reports whether the receiver may take the callback later: it was
 // not reached, or it answered 408, 429 or 5xx.
 func (a Attempt) Temporary() bool {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // endpointConcurrency is how many callbacks an endpoint is sent at once.
@@ -23,8 +23,8 @@ const endpointConcurrency = 16
 // Endpoint is a target that callbacks are sent to as they came.
 type Endpoint struct {
 	URL    string
-	Header http.Header    // added, in the place of the callback's own
-	Sender deliver.Sender // its Timeout is set
+	Added  secret.Credentials // headers, in the place of the callback's own
+	Sender deliver.Sender     // its Timeout is set
 
 	Explain func(deliver.Attempt) string // why the last attempt failed, in words
 	Report  func(Event)
@@ -45,7 +45,7 @@ func (e *Endpoint) GracePeriod() time.Duration { return e.Sender.Timeout + close
 // Forward implements Target.
 func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error) {
 	header = deliver.EndToEnd(header)
-	maps.Copy(header, e.Header)
+	e.Added.Apply(header.Set)
 	sender := e.Sender
 	sender.Stop = stop
 	sender.Observe = func(a deliver.Attempt) {

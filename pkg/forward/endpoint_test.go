@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // answers answers each request with the next status; 0 is no answer.
@@ -39,7 +40,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newEndpoint(a *answers, e *events) *Endpoint {
 	return &Endpoint{
-		URL: "https://hook.example/x", Header: http.Header{"X-Added": {"yes"}, "X-Both": {"ours"}},
+		URL: "https://hook.example/x", Added: secret.NewCredentials(secret.String{}, http.Header{"X-Added": {"yes"}, "X-Both": {"ours"}}),
 		Sender: deliver.Sender{Transport: a, Attempts: 4, Timeout: time.Second},
 		Report: e.report, Explain: func(a deliver.Attempt) string { return a.Failure().Error() },
 	}

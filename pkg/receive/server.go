@@ -26,6 +26,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -108,9 +109,18 @@ func Open(endpoint Endpoint, o Options) *Server {
 	return s
 }
 
+// NewTicket makes a ticket with a path of its own, and the credentials; where there are
+// none, random ones.
+func NewTicket(random io.Reader, c secret.Credentials) (webhook.Ticket, error) {
+	t, err := webhook.NewTicket(random, Prefix)
+	c = c.Or(secret.NewCredentials(secret.New(t.Secret), t.Header))
+	t.Header, t.Secret = c.Header(), c.Secret().Reveal()
+	return t, err
+}
+
 // Issue makes a ticket that callbacks are accepted for from now on.
 func (s *Server) Issue() (webhook.Ticket, error) {
-	t, err := webhook.NewTicket(s.random, Prefix)
+	t, err := NewTicket(s.random, secret.Credentials{})
 	if err != nil {
 		return webhook.Ticket{}, err
 	}

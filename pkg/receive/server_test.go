@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -399,4 +400,15 @@ func TestRepeatTakesThePlaceOfOneThatWasNotStored(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestATicketHasTheCredentialsThatAreGiven(t *testing.T) {
+	random, err := NewTicket(rand.Reader, secret.Credentials{})
+	if err != nil || random.Secret == "" || random.Header.Get("Authorization") == "" || !webhook.IsTicketPath(random.Path, Prefix) {
+		t.Fatalf("%v, %q", err, random.Path)
+	}
+	given, err := NewTicket(rand.Reader, secret.NewCredentials(secret.New("mine"), http.Header{"X-Shop": {"t"}}))
+	if err != nil || given.Secret != "mine" || len(given.Header) != 1 || given.Header.Get("X-Shop") != "t" || given.Path == random.Path {
+		t.Errorf("%v, %q %q", err, given.Secret, given.Header)
+	}
 }

@@ -13,24 +13,23 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Options say what is sent, and where to.
 type Options struct {
-	URL    string      // where callbacks go; "": each to where it was to be forwarded
-	Header http.Header // that they show
-	Secret string      // in their body; "": none
-	Since  time.Time   // only those that were received since
-	Store  Store
-	Sender deliver.Sender // makes one attempt each
+	URL         string             // where callbacks go; "": each to where it was to be forwarded
+	Credentials secret.Credentials // that they show
+	Since       time.Time          // only those that were received since
+	Store       Store
+	Sender      deliver.Sender // makes one attempt each
 }
 
 // Store is a ledger, as far as it is used here.
@@ -184,10 +183,10 @@ func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 // send makes one attempt. The error is ctx's when it has ended before there was an
 // answer.
 func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.Attempt, err error) {
-	if body, err = narada.ReplaceSecret(body, o.Secret); err != nil {
+	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
 		return a, err
 	}
-	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Header, Body: body})
+	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body})
 	a = attempts[0] // which has the error
 	if a.StatusCode == 0 {
 		return a, ctx.Err()

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -115,7 +116,7 @@ func body(status int) json.RawMessage {
 
 func (e *endpoint) options(l *ledger) Options {
 	return Options{
-		URL: "https://hook.example/", Header: http.Header{"Authorization": {"Bearer t"}}, Secret: "mine",
+		URL: "https://hook.example/", Credentials: secret.NewCredentials(secret.New("mine"), http.Header{"Authorization": {"Bearer t"}}),
 		Store: l, Sender: deliver.Sender{Transport: e},
 	}
 }

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // answer is what a call gets.
@@ -90,13 +89,11 @@ func (c *Cloud) config(http.ResponseWriter, *http.Request) answer {
 	}})
 }
 
-// authorized compares in constant time, hashing so that lengths are equal.
 func (c *Cloud) authorized(key string) bool {
 	if c.options.APIKey == "" {
 		return key != ""
 	}
-	got, want := sha256.Sum256([]byte(key)), sha256.Sum256([]byte(c.options.APIKey))
-	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	return secret.New(key).Equal(secret.New(c.options.APIKey))
 }
 
 // dispatch answers POST /remote-dispatch.

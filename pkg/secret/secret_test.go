@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,13 @@ import (
 func TestStringNeverPrintsItsValue(t *testing.T) {
 	s := New("hunter2-hunter2")
 	holder := struct{ Key String }{s}
+	c := NewCredentials(s, http.Header{"Authorization": {"Bearer hunter2-hunter2"}})
+	private := struct {
+		key         String
+		credentials Credentials
+	}{s, c}
 	for _, format := range []string{"%s", "%v", "%+v", "%#v", "%q", "%x", "%d"} {
-		for _, v := range []any{s, &s, holder, []String{s}} {
+		for _, v := range []any{s, &s, holder, []String{s}, private, &private, c, &c, []Credentials{c}} {
 			if got := fmt.Sprintf(format, v); strings.Contains(got, "hunter2") || strings.Contains(got, "68756e") {
 				t.Errorf("Sprintf(%q) of %T shows the value: %s", format, v, got)
 			}
@@ -27,9 +33,16 @@ func TestStringNeverPrintsItsValue(t *testing.T) {
 		t.Errorf("json.Marshal = %s, %v", b, err)
 	}
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", s)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", s, "credentials", c, "both", private)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", s, "credentials", c, "both", holder)
 	if strings.Contains(log.String(), "hunter2") {
 		t.Errorf("slog shows the value: %s", &log)
+	}
+	if b, err := json.Marshal(c); err != nil || strings.Contains(string(b), "hunter2") {
+		t.Errorf("json.Marshal = %s, %v", b, err)
+	}
+	if !s.Equal(New("hunter2-hunter2")) || s.Equal(New("hunter2")) || s.Equal(String{}) || !(String{}).Equal(New("")) {
+		t.Error("Equal is wrong")
 	}
 	if s.Reveal() != "hunter2-hunter2" || s.Empty() || !(String{}).Empty() || (String{}).String() != "" {
 		t.Error("Reveal, Empty or String of the empty secret is wrong")
@@ -98,35 +111,4 @@ func TestStandardInputIsReadOnce(t *testing.T) {
 	if _, err := source.Resolve("-"); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("the second - gives %v", err)
 	}
-}
-
-func TestRedactorReplacesEverySpelling(t *testing.T) {
-	var out bytes.Buffer
-	r := NewRedactor(&out)
-	r.Hide(New(`se"cret/<1>`), New("abc"), String{})
-	text := `plain se"cret/<1> json ` + string(mustJSON(t, `se"cret/<1>`)) + ` url se%22cret%2F%3C1%3E short abc`
-	n, err := r.Write([]byte(text))
-	if err != nil || n != len(text) {
-		t.Fatalf("Write = %d, %v", n, err)
-	}
-	if want := `plain *** json "***" url *** short abc`; out.String() != want {
-		t.Errorf("got  %s\nwant %s", &out, want)
-	}
-}
-
-func TestRedactorHidesTheLongerSecretFirst(t *testing.T) {
-	r := NewRedactor(&bytes.Buffer{})
-	r.Hide(New("token"), New("token-and-more"))
-	if got := r.Redact("token-and-more token"); got != "*** ***" {
-		t.Errorf("got %q", got)
-	}
-}
-
-func mustJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -11,16 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSize is the most bytes that a secret read from a file or from standard
-// input may have.
+// MaxSize is the most bytes that a secret from a file or standard input may have.
 const MaxSize = 64 << 10
 
-// ErrLiteral says that a secret's value was written where only a reference to
-// it may stand. Its text leaves the value out on purpose.
+// ErrLiteral says that a secret was written where only a reference may stand.
 var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
 
-// Source resolves references to secrets. Its zero value resolves file:
-// references only. It is not safe for use by several goroutines at once.
+// Source resolves references to secrets. It is not safe for several goroutines at once.
 type Source struct {
 	Lookup func(name string) (string, bool) // environment; nil: no variable is set
 	Stdin  io.Reader                        // for "-"; nil: there is none
@@ -28,8 +25,7 @@ type Source struct {
 	stdinTaken bool
 }
 
-// IsReference reports whether text has the form of a reference: env:NAME,
-// file:PATH or -.
+// IsReference reports whether text looks like a reference: env:NAME, file:PATH or -.
 func IsReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
@@ -38,15 +34,20 @@ func IsReference(text string) bool {
 // not empty), file:PATH or - (standard input, at most once per Source). One
 // trailing newline, LF or CRLF, is cut. Anything else is ErrLiteral.
 func (s *Source) Resolve(ref string) (String, error) {
+	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
-	case ref == "-":
-		return s.fromStdin()
-	case strings.HasPrefix(ref, "env:"):
-		return s.fromEnv(strings.TrimPrefix(ref, "env:"))
-	case strings.HasPrefix(ref, "file:"):
-		return fromFile(strings.TrimPrefix(ref, "file:"))
+	case !IsReference(ref):
+		return String{}, ErrLiteral
+	case kind == "env":
+		return s.fromEnv(rest)
+	case kind == "file":
+		return fromFile(rest)
 	}
-	return String{}, ErrLiteral
+	r, err := s.TakeStdin()
+	if err != nil {
+		return String{}, err
+	}
+	return Read(r, "standard input")
 }
 
 // TakeStdin hands out standard input, which one reader per command may have.
@@ -65,8 +66,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 	if name == "" {
 		return String{}, errors.New("env: needs the name of an environment variable")
 	}
-	var value string
-	var set bool
+	value, set := "", false
 	if s.Lookup != nil {
 		value, set = s.Lookup(name)
 	}
@@ -76,15 +76,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 	case value == "":
 		return String{}, fmt.Errorf("environment variable %s is empty", name)
 	}
-	return New(value), nil
-}
-
-func (s *Source) fromStdin() (String, error) {
-	r, err := s.TakeStdin()
-	if err != nil {
-		return String{}, err
-	}
-	return Read(r, "standard input")
+	return String{New(value).reveal, name}, nil
 }
 
 func fromFile(path string) (String, error) {
@@ -105,18 +97,17 @@ func fromFile(path string) (String, error) {
 // Read returns the secret that r has, up to MaxSize bytes, without one trailing
 // newline, LF or CRLF. name is what errors call it.
 func Read(r io.Reader, name string) (String, error) {
-	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	const mark, newline = "\ufeff", "\r\n" // which are no part of it
+	b, err := io.ReadAll(io.LimitReader(r, MaxSize+int64(len(mark+newline))+1))
+	b = bytes.TrimPrefix(b, []byte(mark))
+	if cut, ok := bytes.CutSuffix(b, []byte("\n")); ok {
+		b = bytes.TrimSuffix(cut, []byte("\r"))
+	}
 	switch {
 	case err != nil:
 		return String{}, fmt.Errorf("reading a secret from %s: %w", name, err)
 	case len(b) > MaxSize:
 		return String{}, fmt.Errorf("the secret in %s is larger than %d bytes", name, MaxSize)
-	}
-	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	if cut, ok := bytes.CutSuffix(b, []byte("\n")); ok {
-		b = bytes.TrimSuffix(cut, []byte("\r"))
-	}
-	switch {
 	case len(b) == 0:
 		return String{}, fmt.Errorf("the secret in %s is empty", name)
 	case !utf8.Valid(b):

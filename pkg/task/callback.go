@@ -1,12 +1,9 @@
 package task
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -31,28 +28,21 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 		}
 		return nil
 	}
-	if c.Secret != "" {
-		value, err := source.Resolve(c.Secret)
-		if err != nil {
-			return inputError("", "--callback-secret: %v", err)
-		}
-		r.CallbackSecret = value.Reveal()
-		p.hide(value, c.Secret)
-	}
-	headers, err := ParseHeaders("--callback-header", c.Headers, source)
+	given, warnings, err := ReadCredentials("--callback-header", c.Secret, c.Headers, source)
 	if err != nil {
 		return err
 	}
-	for name, value := range headers.Values { // those of the file that it replaces were left out
+	if text := given.Secret().Reveal(); text != "" {
+		r.CallbackSecret = text
+	}
+	given.Apply(func(name, value string) { // those of the file that they replace were left out
 		if r.CallbackHeaders == nil {
 			r.CallbackHeaders = map[string]string{}
 		}
 		r.CallbackHeaders[name] = value
-	}
-	for _, ref := range headers.References {
-		p.hide(ref.Value, ref.Text)
-	}
-	p.Warnings = append(p.Warnings, headers.Warnings...)
+	})
+	p.hide(given.Secrets()...)
+	p.Warnings = append(p.Warnings, warnings...)
 	return nil
 }
 
@@ -73,75 +63,25 @@ func CheckCallbackURL(address string) error {
 	return inputError("", "%q is not an https URL", address)
 }
 
-// Headers are callback headers that were written as flags.
-type Headers struct {
-	Values     map[string]string
-	References []Reference // of those values that are secret
-	Warnings   []string
-}
-
-// Reference is a secret, and what it was written as.
-type Reference struct {
-	Value secret.String
-	Text  string // env:NAME, file:PATH or -; the value itself where it stood there
-}
-
-// ParseHeaders reads "Name: value" texts, the value being text, env:NAME or
-// file:PATH, of the flag of that name.
-func ParseHeaders(flag string, list []string, source *secret.Source) (Headers, error) {
-	h := Headers{Values: map[string]string{}}
-	seen := map[string]bool{}
-	for _, text := range list {
-		name, value, ok := strings.Cut(text, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case !ok:
-			// What has no colon may be a value alone: it is not repeated.
-			return Headers{}, inputError("write it as "+flag+" 'Authorization: env:NAME'", "%s: there is no colon between name and value", flag)
-		case checkHeader(name, "") != nil:
-			return Headers{}, inputError("", "%s: %v", flag, checkHeader(name, ""))
-		case seen[http.CanonicalHeaderKey(name)]:
-			return Headers{}, inputError("", "%s: %s is given twice", flag, name)
+// ReadCredentials reads credentials that were written as flags: the reference of
+// --callback-secret, "" for none, and headers of the flag of that name. The warnings are
+// about secrets that stand on the command line.
+func ReadCredentials(headerFlag, callbackSecret string, headers []string, source *secret.Source) (c secret.Credentials, warnings []string, err error) {
+	var value secret.String
+	if callbackSecret != "" {
+		if value, err = source.Resolve(callbackSecret); err != nil {
+			return c, nil, inputError("", "--callback-secret: %v", err)
 		}
-		seen[http.CanonicalHeaderKey(name)] = true
-		switch {
-		case value != "-" && secret.IsReference(value):
-			resolved, err := source.Resolve(value)
-			if err != nil {
-				return Headers{}, inputError("", "%s: %s: %v", flag, name, err)
-			}
-			h.References = append(h.References, Reference{resolved, value})
-			value = resolved.Reveal()
-		case isSensitive(name):
-			h.Warnings = append(h.Warnings, fmt.Sprintf("the value of the header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
-			h.References = append(h.References, Reference{secret.New(value), value})
-		}
-		if err := checkHeader(name, value); err != nil {
-			return Headers{}, inputError("", "%s: %v", flag, err)
-		}
-		h.Values[name] = value
 	}
-	return h, nil
-}
-
-// checkHeader reports why name and value cannot be a header.
-func checkHeader(name, value string) error {
+	c, exposed, err := source.Headers(headers)
 	switch {
-	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("%q is not a header's name", name)
-	case !httpguts.ValidHeaderFieldValue(value):
-		return fmt.Errorf("the value of %s has a line break or another character that cannot stand in a header", name)
+	case errors.Is(err, secret.ErrNoColon):
+		return c, nil, inputError("write it as "+headerFlag+" 'Authorization: env:NAME'", "%s: %v", headerFlag, err)
+	case err != nil:
+		return c, nil, inputError("", "%s: %v", headerFlag, err)
 	}
-	return nil
-}
-
-// isSensitive reports whether a header's name says that its value is a secret.
-func isSensitive(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"} {
-		if strings.Contains(name, word) {
-			return true
-		}
+	for _, name := range exposed {
+		warnings = append(warnings, fmt.Sprintf("the value of the header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
 	}
-	return false
+	return c.Or(secret.NewCredentials(value, nil)), warnings, nil
 }

@@ -18,7 +18,7 @@ func TestCurlHasVariablesInThePlaceOfSecrets(t *testing.T) {
 		},
 		variables: map[string]string{"three": "TOKEN"},
 	}
-	p.hide(secret.New("four"), "file:x")
+	p.hide(secret.New("four"))
 	command, names, err := p.Curl("https://api.example/v2")
 	if err != nil {
 		t.Fatal(err)

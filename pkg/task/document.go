@@ -86,7 +86,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", err
 		}
 	}
-	w.plan.hide(value, text)
+	w.plan.hide(value)
 	return value.Reveal(), nil
 }
 

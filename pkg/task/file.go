@@ -301,7 +301,7 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 		return f.error("callbackHeaders", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Request.CallbackHeaders)) {
-		if err := checkHeader(name, p.Request.CallbackHeaders[name]); err != nil {
+		if err := secret.CheckHeader(name, p.Request.CallbackHeaders[name]); err != nil {
 			return f.error("callbackHeaders", err)
 		}
 	}

@@ -71,7 +71,7 @@ func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 			if header.Value, err = w.secret(header.Value); err != nil {
 				return fmt.Errorf("customHeaders: %s: %w", header.Key, err)
 			}
-			if err := checkHeader(header.Key, header.Value); err != nil {
+			if err := secret.CheckHeader(header.Key, header.Value); err != nil {
 				return fmt.Errorf("customHeaders: %w", err)
 			}
 		}

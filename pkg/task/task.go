@@ -350,11 +350,13 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 	return nil
 }
 
-// hide notes a secret, and the environment variable that it comes from.
-func (p *Plan) hide(value secret.String, reference string) {
-	p.Secrets = append(p.Secrets, value)
-	if name, ok := strings.CutPrefix(reference, "env:"); ok {
-		p.variables[value.Reveal()] = name
+// hide notes secrets, and the environment variables that they come from.
+func (p *Plan) hide(secrets ...secret.String) {
+	p.Secrets = append(p.Secrets, secrets...)
+	for _, s := range secrets {
+		if name := s.Variable(); name != "" {
+			p.variables[s.Reveal()] = name
+		}
 	}
 }
 

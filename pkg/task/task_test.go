@@ -1,6 +1,8 @@
 package task
 
 import (
+	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,17 +81,31 @@ func TestPromptHasOneSource(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestCredentialsAreReadFromFlags(t *testing.T) {
 	source := &secret.Source{Lookup: func(name string) (string, bool) { return "from-env", name == "TOKEN" }}
-	h, err := ParseHeaders("--callback-header", []string{"Authorization: env:TOKEN", "X-Plain:yes ", "Cookie: a=b"}, source)
+	c, warnings, err := ReadCredentials("--callback-header", "env:TOKEN", []string{"Authorization: env:TOKEN", "X-Plain:yes ", "Cookie: a=b"}, source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"Authorization": "from-env", "X-Plain": "yes", "Cookie": "a=b"}, h.Values); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(http.Header{"Authorization": {"from-env"}, "X-Plain": {"yes"}, "Cookie": {"a=b"}}, c.Header()); diff != "" || c.Secret().Reveal() != "from-env" {
+		t.Errorf("%q, %s", c.Secret().Reveal(), diff)
 	}
-	if len(h.Warnings) != 1 || !strings.Contains(h.Warnings[0], "Cookie") || strings.Contains(h.Warnings[0], "a=b") || len(h.References) != 2 {
-		t.Errorf("%q, %d secrets", h.Warnings, len(h.References))
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "Cookie") || strings.Contains(warnings[0], "a=b") || len(c.Secrets()) != 3 {
+		t.Errorf("%q, %d secrets", warnings, len(c.Secrets()))
+	}
+	for _, tt := range []struct{ secret, header, want, hint string }{
+		{"literal-s3cr3t", "", "--callback-secret: " + secret.ErrLiteral.Error(), ""},
+		{"", "literal-s3cr3t", "--forward-header: there is no colon between name and value", "write it as --forward-header 'Authorization: env:NAME'"},
+		{"", "X-A: env:NOPE", "--forward-header: X-A: environment variable NOPE is not set", ""},
+	} {
+		var headers []string
+		if tt.header != "" {
+			headers = []string{tt.header}
+		}
+		_, _, err := ReadCredentials("--forward-header", tt.secret, headers, source)
+		if input, ok := errors.AsType[*InputError](err); !ok || input.Text != tt.want || input.Next != tt.hint {
+			t.Errorf("got %v, want %q", err, tt.want)
+		}
 	}
 }
 

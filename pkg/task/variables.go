@@ -74,7 +74,7 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 			p.Request.SecretVariables = map[string]string{}
 		}
 		p.Request.SecretVariables[name] = value.Reveal()
-		p.hide(value, ref)
+		p.hide(value)
 		return nil
 	})
 }

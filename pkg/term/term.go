@@ -1,6 +1,6 @@
-// Package term is the program's way with the terminal: whether there is one,
-// whether it may be coloured, what is said on stderr beside the answer, and the
-// spinner that shows that something still happens.
+// Package term is the program's way with the terminal: whether there is one, whether
+// it may be coloured, and how stderr looks. Two handlers of log/slog draw what happens
+// there, for people and as JSON, and a Screen draws the spinner or bar below.
 //
 // The package is private to narada.
 package term

@@ -13,7 +13,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -36,10 +36,9 @@ type Options struct {
 	// a callback's ticket is added.
 	URL string
 
-	// Header and Secret are what callbacks show. At a listener they take the place of
-	// those of the ticket, each if there is one.
-	Header http.Header
-	Secret string
+	// Credentials are what callbacks show. At a listener they take the place of those of
+	// the ticket, as far as there are any.
+	Credentials secret.Credentials
 
 	Store  Store          // the ledger in which a listener finds tickets; nil: URL is an endpoint
 	Sender deliver.Sender // makes one attempt each
@@ -112,16 +111,9 @@ func (o *Options) sample() (webhook.Callback, error) {
 // ticket is what a callback shows.
 func (o *Options) ticket() (webhook.Ticket, error) {
 	if o.Store == nil {
-		return webhook.Ticket{Header: o.Header, Secret: o.Secret}, nil
+		return webhook.Ticket{Header: o.Credentials.Header(), Secret: o.Credentials.Secret().Reveal()}, nil
 	}
-	t, err := webhook.NewTicket(o.Random, receive.Prefix)
-	if o.Secret != "" {
-		t.Secret = o.Secret
-	}
-	if len(o.Header) > 0 {
-		t.Header = o.Header
-	}
-	return t, err
+	return receive.NewTicket(o.Random, o.Credentials)
 }
 
 // intend records the ticket for the listener to find, before the callback is sent.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -54,12 +55,12 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return nil, err
 	}
-	secret := "(null)"
+	shown := "(null)"
 	if body.Secret != nil {
-		secret = *body.Secret
+		shown = *body.Secret
 	}
 	e.mu.Lock()
-	e.received = append(e.received, received{r.URL.String(), r.Header.Get("Authorization"), secret, body.ID, body.Status, body.Response.Text, body.Response.Data})
+	e.received = append(e.received, received{r.URL.String(), r.Header.Get("Authorization"), shown, body.ID, body.Status, body.Response.Text, body.Response.Data})
 	e.mu.Unlock()
 	status := http.StatusOK
 	if e.answer != nil {
@@ -74,10 +75,15 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("answer"))}, nil
 }
 
+// credentials are a secret and a header.
+func credentials(text, authorization string) secret.Credentials {
+	return secret.NewCredentials(secret.New(text), http.Header{"Authorization": {authorization}})
+}
+
 func (e *endpoint) options() Options {
 	return Options{
 		Event: "success", Random: rand.Reader, URL: "https://hook.example/hook", Sender: deliver.Sender{Transport: e},
-		Header: http.Header{"Authorization": {"Bearer t"}}, Secret: "s",
+		Credentials: credentials("s", "Bearer t"),
 	}
 }
 
@@ -91,7 +97,7 @@ func TestWhatAnEndpointReceives(t *testing.T) {
 		"another text":         {func(o *Options) { o.Text = "Done." }, received{Status: "success", Text: "Done."}},
 		"data":                 {func(o *Options) { o.Text, o.Data = "Done.", json.RawMessage(`[1.50]`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`[1.50]`)}},
 		"data in place of its": {func(o *Options) { o.Event, o.Text, o.Data = "structured", "Done.", json.RawMessage(`{}`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`{}`)}},
-		"nothing that proves anything": {func(o *Options) { o.Text, o.Header, o.Secret = "Done.", nil, "" },
+		"nothing that proves anything": {func(o *Options) { o.Text, o.Credentials = "Done.", secret.Credentials{} },
 			received{Status: "success", Text: "Done.", Secret: "(null)", Authorization: "(none)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +163,7 @@ func TestEachCallbackToAListenerHasATicketOfItsOwn(t *testing.T) {
 	var e endpoint
 	var l ledger
 	o := e.options()
-	o.URL, o.Store, o.Header, o.Secret = "https://listener.example", &l, nil, ""
+	o.URL, o.Store, o.Credentials = "https://listener.example", &l, secret.Credentials{}
 	paths := map[string]bool{}
 	for i := range 2 {
 		s, err := Send(t.Context(), o)
@@ -354,7 +360,7 @@ func TestASummaryOfNothingIsJSON(t *testing.T) {
 func TestWhatWasSentPrintsNoSecret(t *testing.T) {
 	var e endpoint
 	o := e.options()
-	o.Secret, o.Header = "s3cret", http.Header{"Authorization": {"Bearer t0ken"}}
+	o.Credentials = credentials("s3cret", "Bearer t0ken")
 	s, err := Send(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func (n Ngrok) Diagnose(ctx context.Context, log *slog.Logger) (Diagnosis, error
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &session{addr: cmp.Or(n.ConnectURL, connectAddr), mask: mask{n.Authtoken.Reveal()}, log: log, dialer: &dialer{proxy: n.Proxy}, events: newEvents()}
+	s := &session{addr: cmp.Or(n.ConnectURL, connectAddr), mask: masking(n), log: log, dialer: &dialer{proxy: n.Proxy}, events: newEvents()}
 	d := Diagnosis{Addr: s.addr}
 	agent, err := ngrok.NewAgent(s.agentOptions(n)...)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // A UsageError says that the configuration cannot work, found before anything
@@ -39,26 +41,21 @@ func (e *Error) Code() string { return e.code }
 // nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// mask replaces secrets by ***.
-type mask []string
-
-func (m mask) text(s string) string {
-	for _, secret := range m {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "***")
-		}
-	}
-	return s
+// masking returns what takes the authtoken out of texts, which ngrok repeats.
+func masking(n Ngrok) *secret.Masker {
+	m := secret.NewMasker()
+	m.Hide(n.Authtoken)
+	return m
 }
 
-// err returns err, or, if its text has a secret in it, an error that only has
+// masked returns err, or, if its text has a secret in it, an error that only has
 // the masked text.
-func (m mask) err(err error) error {
+func masked(m *secret.Masker, err error) error {
 	if err == nil {
 		return nil
 	}
-	if text := err.Error(); m.text(text) != text {
-		return errors.New(m.text(text))
+	if text := err.Error(); m.Mask(text) != text {
+		return errors.New(m.Mask(text))
 	}
 	return err
 }
@@ -82,9 +79,9 @@ func codeOf(err error) string {
 }
 
 // refusal explains an error that carries one of ngrok's codes.
-func refusal(err error, m mask) *Error {
+func refusal(err error, m *secret.Masker) *Error {
 	code := codeOf(err)
-	e := &Error{code: code, cause: m.err(err)}
+	e := &Error{code: code, cause: masked(m, err)}
 	const tokens = "https://dashboard.ngrok.com/get-started/your-authtoken"
 	switch code {
 	case "ERR_NGROK_105":
@@ -106,7 +103,7 @@ func refusal(err error, m mask) *Error {
 		e.message = "ngrok refused the endpoint: a limit of the account's plan is reached"
 		e.hint = "see https://dashboard.ngrok.com/usage"
 	default:
-		e.message = "ngrok refused: " + oneLine(m.text(err.Error()), code)
+		e.message = "ngrok refused: " + oneLine(m.Mask(err.Error()), code)
 		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(code)
 	}
 	e.message += " (" + code + ")"
@@ -139,21 +136,21 @@ func oneLine(text, code string) string {
 }
 
 // failure explains any error met on the way to the service at addr.
-func failure(err error, addr string, m mask) *Error {
+func failure(err error, addr string, m *secret.Masker) *Error {
 	if codeOf(err) != "" {
 		return refusal(err, m)
 	}
-	e := &Error{cause: m.err(err)}
+	e := &Error{cause: masked(m, err)}
 	var proxied *proxyError
 	switch {
 	case errors.As(err, &proxied):
-		e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", addr, m.text(proxied.Error()))
+		e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", addr, m.Mask(proxied.Error()))
 		e.hint = "check the proxy's address and password, and whether it lets connections to ngrok through"
 	case untrusted(err):
-		e.message = fmt.Sprintf("cannot trust ngrok's certificate (%s): %s", addr, oneLine(m.text(err.Error()), ""))
+		e.message = fmt.Sprintf("cannot trust ngrok's certificate (%s): %s", addr, oneLine(m.Mask(err.Error()), ""))
 		e.hint = "something on the way replaces certificates: give its CA as ngrok's connect CAs"
 	default:
-		text := oneLine(m.text(err.Error()), "")
+		text := oneLine(m.Mask(err.Error()), "")
 		if _, inner, ok := strings.Cut(text, "failed to dial ngrok server with address \""+addr+"\": "); ok {
 			text = inner
 		}
@@ -165,7 +162,7 @@ func failure(err error, addr string, m mask) *Error {
 
 // late explains that ctx ended before the endpoint was open; last is the latest
 // thing that went wrong, or nil.
-func late(ctx context.Context, last error, addr string, m mask) *Error {
+func late(ctx context.Context, last error, addr string, m *secret.Masker) *Error {
 	e := &Error{cause: ctx.Err(), message: "ngrok did not answer in time"}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.message = "opening the ngrok endpoint was cancelled"

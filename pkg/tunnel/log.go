@@ -3,6 +3,8 @@ package tunnel
 import (
 	"context"
 	"log/slog"
+
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // quiet is the log handler that the ngrok library gets. The library calls an
@@ -12,7 +14,7 @@ import (
 // masked.
 type quiet struct {
 	next slog.Handler
-	mask mask
+	mask *secret.Masker
 }
 
 func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
@@ -20,7 +22,7 @@ func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
 }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, slog.LevelDebug, "ngrok: "+q.mask.text(r.Message), r.PC)
+	clean := slog.NewRecord(r.Time, slog.LevelDebug, "ngrok: "+q.mask.Mask(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(q.attr(a))
 		return true
@@ -43,5 +45,5 @@ func (q quiet) WithGroup(name string) slog.Handler {
 // attr turns every value into masked text: a struct or an error would otherwise
 // be spelt out by the handler behind, too late to mask.
 func (q quiet) attr(a slog.Attr) slog.Attr {
-	return slog.String(a.Key, q.mask.text(a.Value.Resolve().String()))
+	return slog.String(a.Key, q.mask.Mask(a.Value.Resolve().String()))
 }

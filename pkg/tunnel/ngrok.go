@@ -56,7 +56,7 @@ type Ngrok struct {
 // A session is the connection with ngrok's service behind one endpoint.
 type session struct {
 	addr   string // where it connects to
-	mask   mask
+	mask   *secret.Masker
 	log    *slog.Logger
 	dialer *dialer
 	events *events
@@ -84,7 +84,7 @@ func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
 	n := *c.Ngrok
 	s := &session{
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
-		mask:    mask{n.Authtoken.Reveal()},
+		mask:    masking(n),
 		log:     c.Logger,
 		dialer:  &dialer{proxy: n.Proxy},
 		events:  newEvents(),
@@ -259,8 +259,8 @@ func (s *session) stopped(err error) error {
 		return net.ErrClosed
 	}
 	s.over = true
-	e := &Error{code: codeOf(err), cause: s.mask.err(err)}
-	e.message = "ngrok stopped the endpoint: " + oneLine(s.mask.text(err.Error()), e.code)
+	e := &Error{code: codeOf(err), cause: masked(s.mask, err)}
+	e.message = "ngrok stopped the endpoint: " + oneLine(s.mask.Mask(err.Error()), e.code)
 	if e.code != "" {
 		e.message += " (" + e.code + ")"
 		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(e.code)
@@ -338,7 +338,7 @@ func (s *session) unbind(ctx context.Context) error {
 			s.dialer.release()
 		case err := <-closed:
 			if err != nil {
-				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.text(err.Error()))
+				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.Mask(err.Error()))
 			}
 			return nil // offline, or stopped before: nothing was left to unbind
 		case <-ctx.Done():

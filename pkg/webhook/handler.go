@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -20,13 +22,26 @@ const (
 	DefaultBudget  = 128 << 20 // bytes of all bodies in flight
 )
 
-// Delivery is a genuine callback.
+// Delivery is a genuine callback. It prints without header and body, which have what
+// proves it.
 type Delivery struct {
 	Ticket     Ticket
 	Result     *narada.Result
 	Header     http.Header
 	Body       []byte // as it came, the secret in it too
 	ReceivedAt time.Time
+}
+
+// Format writes whose callback it is, whatever the verb.
+func (d Delivery) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.LogValue().String()) }
+
+// LogValue implements slog.LogValuer.
+func (d Delivery) LogValue() slog.Value {
+	text := "callback ***"
+	if d.Result != nil {
+		text = "callback of " + d.Result.RequestID
+	}
+	return slog.StringValue(text)
 }
 
 // Sink takes deliveries. Deliver returns nil once the delivery is safe: the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -218,6 +219,19 @@ func TestTicketsAreRandomAndPrintNothing(t *testing.T) {
 	}
 	if _, err := NewTicket(bytes.NewReader(make([]byte, 30)), "/"); err == nil {
 		t.Error("a source that runs dry is no error")
+	}
+}
+
+func TestADeliveryPrintsNothingThatProvesIt(t *testing.T) {
+	sink := &sinkOf{}
+	NewHandler(testTicket(), sink).ServeHTTP(httptest.NewRecorder(), request("POST", "/cb/1", callback(`"s3cret"`), nil))
+	d := sink.got[0]
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "delivery", d)
+	for _, text := range []string{fmt.Sprintf("%v", d), fmt.Sprintf("%+v", &d), fmt.Sprintf("%#v", []Delivery{d}), fmt.Sprintf("%s", Delivery{}), log.String()} {
+		if strings.Contains(text, "s3cret") || strings.Contains(text, "t0ken") || !strings.Contains(text, "callback") {
+			t.Errorf("it prints %s", text)
+		}
 	}
 }
 

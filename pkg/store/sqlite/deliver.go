@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -50,24 +51,11 @@ func (l *Store) Store(ctx context.Context, d webhook.Delivery, o store.Forwardin
 			return false, newError(l.path, err)
 		}
 	}
-	a.header = encodeHeader(maskHeader(d.Header, d.Ticket.Header))
+	a.header = encodeHeader(secret.MaskHeader(d.Header, d.Ticket.Header))
 	if err := l.writer.put(ctx, &write{delivery: a}); err != nil {
 		return false, err
 	}
 	return a.isNew, nil
-}
-
-// maskHeader hides what proves the sender: the headers of the ticket, and those
-// that carry credentials elsewhere.
-func maskHeader(header, proof http.Header) http.Header {
-	masked := make(http.Header, len(header))
-	for name, values := range header {
-		if _, proves := proof[name]; proves || isSensitive(name) {
-			values = []string{"***"}
-		}
-		masked[name] = values
-	}
-	return masked
 }
 
 // encodeHeader writes a header as HTTP/1.1 does.
@@ -80,16 +68,6 @@ func encodeHeader(header http.Header) string {
 func decodeHeader(text string) (http.Header, error) {
 	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\r\n"))).ReadMIMEHeader()
 	return http.Header(header), err
-}
-
-func isSensitive(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // insertDeliveries stores the arrivals that are no repeats, with what they tell

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -21,7 +22,8 @@ const (
 // 20 of a task are kept, and 10,000 in all, without their bodies; when more than 100
 // come in a moment, the rest is not.
 func (l *Store) Refuse(path string, r store.Refusal) {
-	r.Header = maskHeader(r.Header, nil)
+	ticket, _, _ := l.Ticket(context.Background(), path) // its headers may be called anything
+	r.Header = secret.MaskHeader(r.Header, ticket.Header)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.refused) < mostAtOnce {

@@ -1,0 +1,136 @@
+// Package secrettest is for tests that look for secrets in what a program prints or
+// stores: it writes them as servers do that repeat what they were shown, and finds them
+// the long way.
+//
+// The package is private to narada, and for tests alone.
+package secrettest
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Forms are the ways in which a server may write a text.
+func Forms() map[string]func(string) string {
+	return map[string]func(string) string{
+		"as it is":                func(s string) string { return s },
+		"JSON of Go":              func(s string) string { return JSON(s, true) },
+		"JSON":                    func(s string) string { return JSON(s, false) },
+		"JSON with \\/":           func(s string) string { return strings.ReplaceAll(JSON(s, false), "/", `\/`) },
+		"JSON in ASCII":           asciiJSON(`\u%04x`),
+		"JSON in ASCII, capitals": asciiJSON(`\u%04X`),
+		"JSON in JSON":            func(s string) string { return JSON(JSON(s, false), true) },
+		"JSON in JSON in JSON":    func(s string) string { return JSON(JSON(JSON(s, true), false), true) },
+		"query":                   url.QueryEscape,
+		"query, small letters":    func(s string) string { return percent.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower) },
+		"path":                    url.PathEscape,
+		"all of it escaped":       percentAll,
+		"JSON in a query":         func(s string) string { return url.QueryEscape(JSON(s, true)) },
+		"query in JSON":           func(s string) string { return JSON(url.QueryEscape(s), true) },
+		"HTML":                    html.EscapeString,
+		"HTML in JSON":            func(s string) string { return JSON(html.EscapeString(s), true) },
+		"HTML with names":         func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&quot;") },
+		"HTML, hexadecimal":       func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&#x22;") },
+		"base64":                  base64Of(base64.StdEncoding, ""),
+		"raw base64":              base64Of(base64.RawStdEncoding, ""),
+		"base64 for URLs":         base64Of(base64.URLEncoding, ""),
+		"raw base64 for URLs":     base64Of(base64.RawURLEncoding, ""),
+		"Basic":                   func(s string) string { return "Basic " + base64Of(base64.StdEncoding, "user:")(s) },
+		"Basic without a user":    func(s string) string { return "Basic " + base64Of(base64.StdEncoding, ":")(s) },
+		"Basic, as the user":      func(s string) string { return "Basic " + base64Of(base64.StdEncoding, "")(s+":") },
+		"a body in base64":        func(s string) string { return base64Of(base64.StdEncoding, `{"a":"`)(JSON(s, false) + `"}`) },
+		"its second place":        func(s string) string { return base64Of(base64.RawURLEncoding, `{"ab":"`)(JSON(s, true) + `"}`) },
+		"its third place":         func(s string) string { return base64Of(base64.RawURLEncoding, `{"abc":"`)(JSON(s, true) + `"}`) },
+		"base64 in a query":       func(s string) string { return url.QueryEscape(base64Of(base64.StdEncoding, "")(s)) },
+	}
+}
+
+// JSON is the text as it is in a JSON string, with or without the escapes that are
+// there for HTML.
+func JSON(text string, escapeHTML bool) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(escapeHTML)
+	_ = enc.Encode(text) // a text can always be
+	return strings.TrimSuffix(b.String()[1:], "\"\n")
+}
+
+// asciiJSON escapes all but small letters and digits.
+func asciiJSON(format string) func(string) string {
+	return func(text string) string {
+		var b strings.Builder
+		for _, r := range text {
+			switch {
+			case r >= '0' && r <= '9', r >= 'a' && r <= 'z':
+				b.WriteRune(r)
+			case r > 0xffff:
+				fmt.Fprintf(&b, format+format, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
+			default:
+				fmt.Fprintf(&b, format, r)
+			}
+		}
+		return b.String()
+	}
+}
+
+func percentAll(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+func base64Of(e *base64.Encoding, before string) func(string) string {
+	return func(s string) string { return e.EncodeToString([]byte(before + s)) }
+}
+
+var (
+	percent   = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	backslash = regexp.MustCompile(`(\\u[0-9a-fA-F]{4})+|\\.`)
+)
+
+// Reveals reports whether the value is in the text: without its escapes, in whichever
+// order their kinds are undone, and without base64.
+func Reveals(text, value string) bool { return reveals(text, value, 3) }
+
+func reveals(text, value string, depth int) bool {
+	inQuery := strings.ReplaceAll(value, " ", "+")
+	if strings.Contains(text, value) || strings.Contains(text, inQuery) || base64Reveals(text, value) {
+		return true
+	}
+	for _, plain := range []string{
+		html.UnescapeString(text),
+		percent.ReplaceAllStringFunc(text, func(s string) string { s, _ = url.PathUnescape(s); return s }),
+		backslash.ReplaceAllStringFunc(text, func(s string) string { _ = json.Unmarshal([]byte(`"`+s+`"`), &s); return s }),
+	} {
+		if depth > 0 && plain != text && reveals(plain, value, depth-1) {
+			return true
+		}
+	}
+	return false
+}
+
+var base64Run = regexp.MustCompile(`[0-9A-Za-z+/]{5,}`)
+
+func base64Reveals(text, value string) bool {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	for _, run := range base64Run.FindAllString(text, -1) {
+		for from := range 4 {
+			part := run[from:]
+			if len(part)%4 == 1 {
+				part = part[:len(part)-1]
+			}
+			plain, _ := base64.RawStdEncoding.DecodeString(part)
+			if strings.Contains(string(plain), value) || strings.Contains(string(plain), JSON(value, false)) || strings.Contains(string(plain), JSON(value, true)) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,168 @@
+package term
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/fatih/color"
+)
+
+// The levels of what is written to stderr, beside those of slog: what is sent and
+// received is slog.LevelDebug.
+const (
+	LevelHint = slog.LevelInfo + 1 // what to do next
+	LevelText = slog.LevelWarn + 1 // text that is the answer in all but its stream, as an agent's error
+)
+
+// The least levels that are written: with --quiet, without, and with --verbose.
+const (
+	Quiet   = LevelText
+	Normal  = slog.LevelInfo
+	Verbose = slog.LevelDebug
+)
+
+// HintKey is the attribute of an error that says what to do about it.
+const HintKey = "hint"
+
+// HandlerOptions say how records are written.
+type HandlerOptions struct {
+	Level    slog.Level          // the least that is written
+	Mask     func(string) string // takes secrets out of text
+	Color    bool
+	Terminal bool // control characters are made visible
+}
+
+// Enabled implements slog.Handler.
+func (o *HandlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
+
+// kind is a kind of lines.
+type kind struct {
+	name  string
+	paint color.Attribute // 0: none
+	lead  bool            // the line begins with the name
+}
+
+func kindOf(level slog.Level) kind {
+	switch {
+	case level >= slog.LevelError:
+		return kind{"error", color.FgRed, true}
+	case level >= LevelText:
+		return kind{"text", 0, false}
+	case level >= slog.LevelWarn:
+		return kind{"warning", color.FgYellow, true}
+	case level >= LevelHint:
+		return kind{"hint", color.FgCyan, true}
+	case level >= slog.LevelInfo:
+		return kind{"info", 0, false}
+	}
+	return kind{"debug", color.Faint, false}
+}
+
+// NewHandler returns a handler that writes lines for people: a record's message, behind
+// a word that says of what kind it is, and an error's hint on the next line. Of the
+// attributes it writes no other. Each record is one Write.
+func NewHandler(w io.Writer, o HandlerOptions) slog.Handler { return &people{o, w} }
+
+type people struct {
+	HandlerOptions
+	w io.Writer
+}
+
+func (h *people) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h *people) WithGroup(string) slog.Handler      { return h }
+
+func (h *people) Handle(_ context.Context, r slog.Record) error {
+	text := h.line(r.Level, r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == HintKey {
+			text += h.line(LevelHint, a.Value.String())
+		}
+		return true
+	})
+	_, err := io.WriteString(h.w, text)
+	return err
+}
+
+func (h *people) line(level slog.Level, text string) string {
+	if text = h.Mask(text); h.Terminal {
+		text = Visible(text)
+	}
+	k := kindOf(level)
+	c := color.New(k.paint)
+	c.DisableColor()
+	if h.Color && k.paint != 0 {
+		c.EnableColor()
+	}
+	if k.lead {
+		return c.Sprint(k.name+":") + " " + text + "\n"
+	}
+	return c.Sprint(text) + "\n"
+}
+
+// NewJSONHandler returns a handler that writes a JSON object for each record, with
+// time, level, message and the attributes as members, by name. Each is one Write.
+func NewJSONHandler(w io.Writer, o HandlerOptions) slog.Handler {
+	return &objects{HandlerOptions: o, w: w}
+}
+
+type objects struct {
+	HandlerOptions
+	w     io.Writer
+	attrs []slog.Attr
+}
+
+func (h *objects) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &objects{h.HandlerOptions, h.w, slices.Concat(h.attrs, attrs)}
+}
+
+// WithGroup implements slog.Handler. The names of groups are left out.
+func (h *objects) WithGroup(string) slog.Handler { return h }
+
+func (h *objects) Handle(_ context.Context, r slog.Record) error {
+	attrs := slices.Clone(h.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	members := h.members(attrs)
+	members["time"] = r.Time.UTC().Format(time.RFC3339Nano)
+	members["level"], members["message"] = kindOf(r.Level).name, h.Mask(r.Message)
+	line, err := json.Marshal(members)
+	if err == nil {
+		_, err = h.w.Write(append(line, '\n'))
+	}
+	return err
+}
+
+func (h *objects) members(attrs []slog.Attr) map[string]any {
+	members := map[string]any{}
+	for _, a := range attrs {
+		members[a.Key] = h.member(a.Value)
+	}
+	return members
+}
+
+// member is a value as it is in the object: what is no JSON, or has a secret in it, is
+// text there.
+func (h *objects) member(v slog.Value) any {
+	v = v.Resolve()
+	switch v.Kind() {
+	case slog.KindString:
+		return h.Mask(v.String())
+	case slog.KindGroup:
+		return h.members(v.Group())
+	}
+	if err, ok := v.Any().(error); ok {
+		return h.Mask(err.Error())
+	}
+	doc, err := json.Marshal(v.Any())
+	if err != nil || h.Mask(string(doc)) != string(doc) {
+		return h.Mask(fmt.Sprint(v.Any()))
+	}
+	return json.RawMessage(doc)
+}

@@ -1,0 +1,162 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+)
+
+const (
+	clearLine  = "\r\x1b[K"
+	frameTime  = 120 * time.Millisecond
+	signOfLife = 30 * time.Second
+	minLabel   = 16 // columns; where a bar leaves fewer, words do
+)
+
+// Screen is a stream with a line at its end, on a terminal, that shows that the program
+// waits for something: a spinner, how long already or how far, which is drawn again
+// below all that is written. It is safe for use by several goroutines at once.
+type Screen struct {
+	W       io.Writer
+	Spinner bool // W is a terminal that can show one
+	Color   bool
+	Width   func() int // of the terminal, in columns
+
+	mu   sync.Mutex
+	wait *wait // nil: nothing is waited for
+}
+
+// Write writes whole lines.
+func (s *Screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.write(s.W, p)
+}
+
+// write is called with the lock held.
+func (s *Screen) write(w io.Writer, p []byte) (int, error) {
+	if s.wait != nil {
+		_, _ = io.WriteString(s.W, clearLine) // nobody is left to tell of a broken stderr
+		defer s.wait.draw()
+	}
+	return w.Write(p)
+}
+
+// Over returns a writer of whole lines to w, which may be the same terminal: the
+// spinner is out of the way while it writes.
+func (s *Screen) Over(w io.Writer) io.Writer { return &over{s, w} }
+
+type over struct {
+	screen *Screen
+	w      io.Writer
+}
+
+// Write implements io.Writer.
+func (o *over) Write(p []byte) (int, error) {
+	o.screen.mu.Lock()
+	if o.screen.wait == nil { // a writer that stalls must not hold those who write to stderr
+		o.screen.mu.Unlock()
+		return o.w.Write(p)
+	}
+	defer o.screen.mu.Unlock()
+	return o.screen.write(o.w, p)
+}
+
+// Meter tells how far something is.
+type Meter interface {
+	Draw() string // for a terminal, on one line
+	Text() string // in words, where there is no terminal or no room
+}
+
+// Show shows that something is waited for, and with a Meter how far it is, until the
+// function that it returns is called. Where there is no spinner alive is told so every
+// 30 s. A Screen waits for one thing at a time.
+func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed time.Duration)) (stop func()) {
+	w := &wait{screen: s, label: label, meter: m, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	if !s.Spinner {
+		go w.every(signOfLife, func() {
+			text := "still " + label
+			if m != nil {
+				text += ": " + m.Text()
+			}
+			alive(fmt.Sprintf("%s (%s)", text, w.elapsed()), w.elapsed())
+		})
+		return w.end
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wait = w
+	w.draw()
+	go w.every(frameTime, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		w.frame++
+		w.draw()
+	})
+	return func() {
+		w.end()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wait = nil
+		_, _ = io.WriteString(s.W, clearLine)
+	}
+}
+
+// wait is something that is waited for.
+type wait struct {
+	screen *Screen
+	label  string
+	meter  Meter // nil: how far it is, nobody knows
+	start  time.Time
+	frame  int
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+// every calls f again and again until the end.
+func (w *wait) every(pause time.Duration, f func()) {
+	defer close(w.done)
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+			f()
+		}
+	}
+}
+
+func (w *wait) end() {
+	close(w.stop)
+	<-w.done
+}
+
+// draw is called with the Screen's lock held.
+func (w *wait) draw() {
+	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+	c := color.New(color.FgCyan)
+	c.DisableColor()
+	if w.screen.Color {
+		c.EnableColor()
+	}
+	state, width := w.elapsed().String(), w.screen.Width()
+	if w.meter != nil {
+		if state = w.meter.Draw(); utf8.RuneCountInString(state) > width-minLabel {
+			state = w.meter.Text()
+		}
+	}
+	// A line that wraps could not be cleared.
+	label := []rune(OneLine(w.label))
+	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
+		label = append(label[:max(room-1, 0)], '…')
+	}
+	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), state)
+}
+
+func (w *wait) elapsed() time.Duration { return time.Since(w.start).Truncate(time.Second) }

@@ -1,0 +1,153 @@
+package term
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func columns(n int) func() int { return func() int { return n } }
+
+// lives collects signs of life.
+func lives(w io.Writer) func(string, time.Duration) {
+	return func(text string, elapsed time.Duration) {
+		_, _ = io.WriteString(w, text+" after "+elapsed.String()+"\n")
+	}
+}
+
+func TestSignOfLifeOffATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		screen := &Screen{W: &b}
+		stop := screen.Show("waiting for req_1", nil, lives(screen))
+		time.Sleep(65 * time.Second)
+		_, _ = screen.Write([]byte("a message\n"))
+		stop()
+		time.Sleep(time.Minute)
+		if want := "still waiting for req_1 (30s) after 30s\nstill waiting for req_1 (1m0s) after 1m0s\na message\n"; b.String() != want {
+			t.Errorf("got %q", b.String())
+		}
+	})
+}
+
+func TestSpinnerLeavesMessagesWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
+		stop := screen.Show("waiting for req_1", nil, nil)
+		time.Sleep(2500 * time.Millisecond)
+		slog.New(NewHandler(screen, HandlerOptions{Mask: plain})).Info("a message")
+		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
+		time.Sleep(time.Second)
+		stop()
+		text := b.String()
+		for _, want := range []string{clearLine + "a message\n" + clearLine, clearLine + "the answer\n" + clearLine, " waiting for req_1 2s" + clearLine} {
+			if !strings.Contains(text, want) {
+				t.Errorf("there is no %q in %q", want, text)
+			}
+		}
+		if !strings.HasSuffix(text, clearLine) {
+			t.Errorf("the spinner is left there: %q", text)
+		}
+		b.Reset()
+		_, _ = screen.Write([]byte("a message\n"))
+		if b.String() != "a message\n" {
+			t.Errorf("after the wait: %q", b.String())
+		}
+	})
+}
+
+func TestSpinnerIsCutToTheTerminalAndColoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		screen := &Screen{W: &b, Spinner: true, Width: columns(20)}
+		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", nil, nil)
+		time.Sleep(time.Second)
+		stop()
+		for _, line := range strings.Split(b.String(), clearLine) {
+			if n := len([]rune(line)); n > 20 || strings.ContainsAny(line, "\t\x1b") {
+				t.Errorf("%d columns: %q", n, line)
+			}
+		}
+		b.Reset()
+		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", nil, nil)()
+		if want := clearLine + "\x1b[36m⠋\x1b[0m x 0s" + clearLine; b.String() != want {
+			t.Errorf("got %q, want %q", b.String(), want)
+		}
+	})
+}
+
+func TestStalledStdoutDoesNotHoldStderr(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		screen := &Screen{W: io.Discard, Spinner: true}
+		read, write := io.Pipe()
+		go func() { _, _ = screen.Over(write).Write([]byte("x")) }()
+		synctest.Wait() // it is stuck
+		said := make(chan struct{})
+		go func() {
+			_, _ = screen.Write([]byte("a message\n"))
+			close(said)
+		}()
+		<-said
+		read.Close()
+	})
+}
+
+func TestManyWriteBesideASpinner(t *testing.T) {
+	var b bytes.Buffer
+	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
+	log := slog.New(NewHandler(screen, HandlerOptions{Mask: plain}))
+	stop := screen.Show("waiting", nil, nil)
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() { log.Info("a message") })
+		group.Go(func() { _, _ = screen.Over(&b).Write([]byte("an answer\n")) })
+	}
+	group.Wait()
+	stop()
+	if n, m := strings.Count(b.String(), "a message\n"), strings.Count(b.String(), "an answer\n"); n != 20 || m != 20 {
+		t.Errorf("%d messages and %d answers", n, m)
+	}
+}
+
+func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		spinner bool
+		wants   []string
+		wide    int
+	}{
+		{"wide", true, []string{" uploading a.csv 0% |                | ( 0 B/4.0 MiB) [0s:0s]", " uploading a.csv 50% |████████        | (2.0/4.0 MiB, 1.7 MiB/s) [1s:1s]"}, 90},
+		{"narrow", true, []string{" uploading a.csv 50 % of 4.0 MiB"}, 40},
+		{"off a terminal", false, []string{"still uploading a.csv: 50 % of 4.0 MiB (30s) after 30s\n"}, 90},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b strings.Builder
+				screen := &Screen{W: &b, Spinner: tt.spinner, Width: columns(tt.wide)}
+				p := NewProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
+				time.Sleep(time.Second)
+				p.Add(3 << 20)
+				p.Restart()
+				p.Add(2 << 20)
+				time.Sleep(31 * time.Second)
+				p.Stop()
+				for _, want := range tt.wants {
+					if !strings.Contains(b.String(), want) {
+						t.Errorf("there is no %q in %.2000q", want, b.String())
+					}
+				}
+				for _, line := range strings.Split(b.String(), clearLine) {
+					if n := len([]rune(line)); n > tt.wide {
+						t.Errorf("%d columns: %q", n, line)
+					}
+				}
+			})
+		})
+	}
+}
