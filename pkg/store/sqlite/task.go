@@ -19,7 +19,7 @@ func (l *Store) Intend(ctx context.Context, intents []store.Intent) ([]int64, er
 	err := l.writer.put(ctx, &write{do: func(tx transaction) error {
 		for i, intent := range intents {
 			path := sql.NullString{String: intent.Ticket.Path, Valid: intent.Ticket.Path != ""}
-			seal := sql.NullString{String: intent.Ticket.Seal(), Valid: path.Valid}
+			seal := sql.NullString{String: intent.Ticket.Digest(), Valid: path.Valid}
 			r, err := tx.exec("INSERT INTO tasks (intended, source, cloud, prompt, path, seal, status, body) VALUES (?,?,?,?,?,?,?,?)",
 				milliseconds(intent.At), intent.Source, intent.Cloud, intent.Prompt, path, seal, store.StatusUnknown, []byte(intent.Body))
 			if err != nil {
@@ -180,7 +180,7 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 		return webhook.Ticket{}, false, nil
 	}
 	if err == nil {
-		t, err = webhook.SealedTicket(path, seal)
+		t, err = webhook.ParseDigest(path, seal)
 	}
 	if err != nil {
 		return webhook.Ticket{}, false, newError(l.path, err)
