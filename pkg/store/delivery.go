@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -44,4 +45,61 @@ type Refusal struct {
 	Reason     string
 	Size       int64       // that it declared, in bytes; -1: none
 	Header     http.Header // what may prove the sender is masked
+}
+
+// The bounds of what is kept of refused callbacks.
+const (
+	MaxRefusals      = 20      // of one task, the newest
+	MaxAllRefusals   = 10_000  // of all tasks
+	MaxRefusalBurst  = 100     // noted and not yet written; the rest is not kept
+	maxRefusalHeader = 4 << 10 // bytes; a longer one is left out
+	maxRefusalReason = 200     // bytes; a longer one is cut
+)
+
+// Bounded returns the refusal as it may be kept, whoever has sent the callback: its
+// header masked and left out where it is long, its reason cut.
+func (r Refusal) Bounded() Refusal {
+	r.Header = MaskHeader(r.Header, nil)
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRefusalHeader {
+		r.Header = http.Header{}
+	}
+	r.Reason = shorten(r.Reason, maxRefusalReason)
+	return r
+}
+
+// MaskHeader returns the header with *** for what proves the sender: the headers of
+// proof, and those that carry credentials elsewhere.
+func MaskHeader(header, proof http.Header) http.Header {
+	masked := make(http.Header, len(header))
+	for name, values := range header {
+		if _, proves := proof[name]; proves || isSensitive(name) {
+			values = []string{"***"}
+		}
+		masked[name] = values
+	}
+	return masked
+}
+
+func isSensitive(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// shorten cuts the text to so many bytes, and to whole characters.
+func shorten(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	return strings.ToValidUTF8(text[:size], "")
 }

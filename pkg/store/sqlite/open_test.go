@@ -26,7 +26,7 @@ func made(t *testing.T, dir string, version int) {
 		must(t, err)
 	}
 	if version >= 1 {
-		_, err := db.Exec("INSERT INTO tasks (intended, request_id, source, status, prompt) VALUES (1, 'req_old', 'run', 'pending', 'kept')")
+		_, err := db.Exec("INSERT INTO tasks (dispatched_at, request_id, source, status, prompt) VALUES (1, 'req_old', 'run', 'pending', 'kept')")
 		must(t, err)
 	}
 }

@@ -12,17 +12,18 @@ import (
 // The pace of Prune: so many tasks or pages go in one transaction, and after each
 // the others have time for theirs, since SQLite does not queue those who wait.
 const (
-	pruneStep   = 500
-	vacuumPages = 500
-	pruneShare  = 1 // pauses so many times as long as a step has taken
-	pruneLeast  = 5 * time.Millisecond
+	pruneStep     = 500
+	vacuumPages   = 500
+	prunePause    = 1 // pauses so many times as long as a step has taken
+	minPrunePause = 5 * time.Millisecond
 )
 
 // Prune takes old tasks out, with their callbacks, gives the room on the disk
 // back, and returns how many there were. Tasks that have not finished, and those with
-// a callback that waits to be passed on, stay, unless the limits say otherwise. What is taken out before an error or ctx's end is gone.
+// a callback that waits to be forwarded, stay, unless the limits say otherwise. What is
+// taken out before an error or ctx's end is gone.
 func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
-	if err := l.file(ctx); err != nil {
+	if err := l.index(ctx); err != nil {
 		return 0, err
 	}
 	c, err := l.cutOff(ctx, limits)
@@ -45,7 +46,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if err := l.paced(ctx, pruneBatches); err != nil {
 		return count, err
 	}
-	return count, l.giveBack(ctx)
+	return count, l.vacuum(ctx)
 }
 
 // cutOff is Limits as the tasks' columns have it.
@@ -76,7 +77,7 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 		return err
 	}
 	select {
-	case <-time.After(max(pruneShare*time.Since(began), pruneLeast)):
+	case <-time.After(max(prunePause*time.Since(began), minPrunePause)):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -93,13 +94,14 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 	if err != nil {
 		return 0, from, err
 	}
-	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR intended < ?5)
-		AND (?3 OR finished IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
+	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR dispatched_at < ?5)
+		AND (?3 OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
 	for _, statement := range []string{
-		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivery_index i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
 		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM delivery_index WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM events WHERE task IN (" + which + ")",
+		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM tasks WHERE number IN (" + which + ")",
 	} {
 		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
@@ -113,8 +115,8 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 	return count, to, nil
 }
 
-// giveBack gives the room on the disk back that pruning has left.
-func (l *Store) giveBack(ctx context.Context) error {
+// vacuum gives the room on the disk back that pruning has left.
+func (l *Store) vacuum(ctx context.Context) error {
 	for before := int64(math.MaxInt64); ; {
 		var free int64
 		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
@@ -130,6 +132,6 @@ func (l *Store) giveBack(ctx context.Context) error {
 		}
 		l.moveLog()
 	}
-	_, err := l.emptyLog(ctx) // where somebody reads, the keeper does it later
+	_, err := l.emptyLog(ctx) // where somebody reads, maintain does it later
 	return err
 }

@@ -86,7 +86,7 @@ func TestPruneGivesTheRoomBack(t *testing.T) {
 	for i := range 20 {
 		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), text))
 	}
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	before := l.Size()
 	if _, err := l.Prune(ctx, store.Limits{Keep: 1}); err != nil {
 		t.Fatal(err)

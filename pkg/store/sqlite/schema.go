@@ -13,117 +13,122 @@ const applicationID = 0x4e726461
 // migrations bring the database from each version to the next. The version of a
 // ledger is how many of them it has had. What has been released is not changed.
 //
-// Times are milliseconds since 1970, UTC.
+// docs/ledger-format.md says what each column is.
 var migrations = []string{
-	// A task is open until finished. seal is that of its ticket; body is the request as it was sent, secrets masked; took is the time
-	// that it ran, as the cloud says.
+	// Large columns come last: to read one that is behind them takes the way through all
+	// of their pages.
 	`CREATE TABLE tasks (
-		number      INTEGER PRIMARY KEY,
-		intended    INTEGER NOT NULL,
-		request_id  TEXT,
-		source      TEXT NOT NULL,
-		cloud       TEXT NOT NULL DEFAULT '',
-		prompt      TEXT NOT NULL DEFAULT '',
-		path        TEXT,
-		seal        TEXT,
-		status      TEXT NOT NULL,
-		way         TEXT NOT NULL DEFAULT '',
-		finished    INTEGER,
-		took        INTEGER NOT NULL DEFAULT 0,
-		result      BLOB,
-		body        BLOB
+		number        INTEGER PRIMARY KEY AUTOINCREMENT,
+		dispatched_at INTEGER NOT NULL,
+		request_id    TEXT,
+		source        TEXT NOT NULL,
+		cloud         TEXT NOT NULL DEFAULT '',
+		machine       TEXT NOT NULL DEFAULT '',
+		agent         TEXT,
+		cloud_session TEXT NOT NULL DEFAULT '',
+		parent        TEXT NOT NULL DEFAULT '',
+		batch         INTEGER,
+		ticket_path   TEXT,
+		ticket_digest TEXT,
+		status        TEXT NOT NULL,
+		reported_by   TEXT NOT NULL DEFAULT '',
+		finished_at   INTEGER,
+		duration_ms   INTEGER NOT NULL DEFAULT 0,
+		failure       TEXT NOT NULL DEFAULT '',
+		prompt        TEXT NOT NULL DEFAULT '',
+		request       BLOB,
+		result        BLOB
 	);
-	CREATE UNIQUE INDEX tasks_request ON tasks (request_id) WHERE request_id IS NOT NULL;
-	CREATE UNIQUE INDEX tasks_path ON tasks (path) WHERE path IS NOT NULL;
-	CREATE INDEX tasks_open ON tasks (number) WHERE finished IS NULL;
-	CREATE INDEX tasks_status ON tasks (status, number);
+	CREATE UNIQUE INDEX tasks_request_id ON tasks (request_id) WHERE request_id IS NOT NULL;
+	CREATE UNIQUE INDEX tasks_ticket_path ON tasks (ticket_path) WHERE ticket_path IS NOT NULL;
+	CREATE INDEX tasks_open ON tasks (number) WHERE finished_at IS NULL;
+	CREATE INDEX tasks_status ON tasks (status);
+	CREATE INDEX tasks_agent ON tasks (agent) WHERE agent IS NOT NULL;
+	CREATE INDEX tasks_batch ON tasks (batch) WHERE batch IS NOT NULL;
+	CREATE INDEX tasks_dispatched_at ON tasks (dispatched_at);
 
-	-- A callback as it came. The secret is blanked in the body of a final one, and
-	-- in those of its task's earlier phases as soon as it is there. It is on the way
-	-- of every acknowledgement: an index is for those few alone that are no end.
+	CREATE TABLE events (
+		number        INTEGER PRIMARY KEY AUTOINCREMENT,
+		task          INTEGER NOT NULL,
+		at            INTEGER NOT NULL,
+		kind          TEXT NOT NULL,
+		detail        TEXT NOT NULL
+	);
+	CREATE INDEX events_task ON events (task);
+
+	-- It is written before each acknowledgement: an index is for those few alone that
+	-- are no end.
 	CREATE TABLE deliveries (
-		seq         INTEGER PRIMARY KEY,
-		received    INTEGER NOT NULL,
-		request_id  TEXT NOT NULL,
-		digest      BLOB NOT NULL,
-		path        TEXT NOT NULL,
-		status      TEXT NOT NULL,
-		final       INTEGER NOT NULL,
-		took        INTEGER NOT NULL,
-		header      TEXT NOT NULL,
-		body        BLOB NOT NULL
+		seq           INTEGER PRIMARY KEY,
+		received_at   INTEGER NOT NULL,
+		request_id    TEXT NOT NULL,
+		digest        BLOB NOT NULL,
+		ticket_path   TEXT NOT NULL,
+		status        TEXT NOT NULL,
+		final         INTEGER NOT NULL,
+		duration_ms   INTEGER NOT NULL,
+		header        TEXT NOT NULL,
+		body          BLOB NOT NULL
 	);
 	CREATE INDEX deliveries_phases ON deliveries (request_id) WHERE NOT final;
-
-	-- The callbacks that have been filed, up to filed.seq, by their tasks. Those of
-	-- tasks that were sent elsewhere have a row in tasks then too.
-	CREATE TABLE delivered (
-		request_id  TEXT NOT NULL,
-		digest      BLOB NOT NULL,
-		seq         INTEGER NOT NULL,
-		final       INTEGER NOT NULL,
+	CREATE TABLE delivery_index (
+		request_id    TEXT NOT NULL,
+		digest        BLOB NOT NULL,
+		seq           INTEGER NOT NULL,
+		final         INTEGER NOT NULL,
 		PRIMARY KEY (request_id, digest)
 	) WITHOUT ROWID;
-	CREATE TABLE filed (seq INTEGER NOT NULL);
-	INSERT INTO filed VALUES (0);`,
+	CREATE TABLE indexed (seq INTEGER NOT NULL);
+	INSERT INTO indexed VALUES (0);
 
-	// What came to a task's path and was refused.
-	`CREATE TABLE refusals (
-		seq         INTEGER PRIMARY KEY,
-		received    INTEGER NOT NULL,
-		path        TEXT NOT NULL,
-		status      INTEGER NOT NULL,
-		reason      TEXT NOT NULL,
-		size        INTEGER NOT NULL,
-		header      TEXT NOT NULL
+	CREATE TABLE refusals (
+		seq           INTEGER PRIMARY KEY,
+		received_at   INTEGER NOT NULL,
+		ticket_path   TEXT NOT NULL,
+		status_code   INTEGER NOT NULL,
+		reason        TEXT NOT NULL,
+		size          INTEGER NOT NULL,
+		header        TEXT NOT NULL
 	);
-	CREATE INDEX refusals_path ON refusals (path, seq);`,
+	CREATE INDEX refusals_ticket_path ON refusals (ticket_path);
 
-	// The lines of batches that were sent, each with the newest task of it. failure is
-	// why a task was not accepted and never will be.
-	`ALTER TABLE tasks ADD COLUMN failure TEXT NOT NULL DEFAULT '';
-	CREATE TABLE batches (
-		number      INTEGER PRIMARY KEY,
-		name        TEXT NOT NULL UNIQUE,
-		begun       INTEGER NOT NULL,
-		input       TEXT NOT NULL,
-		cloud       TEXT NOT NULL,
-		lines       INTEGER NOT NULL
-	);
-	CREATE TABLE items (
-		batch       INTEGER NOT NULL,
-		key         BLOB NOT NULL,
-		line        INTEGER NOT NULL,
-		id          TEXT NOT NULL,
-		task        INTEGER NOT NULL,
-		PRIMARY KEY (batch, key)
-	) WITHOUT ROWID;
-	CREATE INDEX items_line ON items (batch, line, key);`,
-
-	// Callbacks that the listener of that name passes on to a target, or has. header
-	// and body are as they came, the proof in them too, for as long as it waits.
-	`CREATE TABLE forwards (
-		seq         INTEGER NOT NULL,
-		target      TEXT NOT NULL,
-		listener    TEXT NOT NULL,
-		request_id  TEXT NOT NULL,
-		state       TEXT NOT NULL,
-		attempts    INTEGER NOT NULL DEFAULT 0,
-		status      INTEGER NOT NULL DEFAULT 0,
-		failure     TEXT NOT NULL DEFAULT '',
-		ended       INTEGER,
-		header      TEXT,
-		body        BLOB,
+	CREATE TABLE forwards (
+		seq           INTEGER NOT NULL,
+		target        TEXT NOT NULL,
+		listener      TEXT NOT NULL,
+		request_id    TEXT NOT NULL,
+		state         TEXT NOT NULL,
+		attempts      INTEGER NOT NULL DEFAULT 0,
+		status_code   INTEGER NOT NULL DEFAULT 0,
+		failure       TEXT NOT NULL DEFAULT '',
+		ended_at      INTEGER,
+		header        TEXT,
+		body          BLOB,
 		PRIMARY KEY (seq, target)
 	);
 	CREATE INDEX forwards_waiting ON forwards (target, listener, seq) WHERE state = 'waiting';
 	CREATE INDEX forwards_failed ON forwards (seq) WHERE state = 'failed';
-	CREATE INDEX forwards_request ON forwards (request_id);`,
+	CREATE INDEX forwards_request_id ON forwards (request_id);
 
-	// The sum of what is in a line that is known by its ID, and how its answer's data
-	// differ from what was asked for.
-	`ALTER TABLE items ADD COLUMN content BLOB NOT NULL DEFAULT x'';
-	ALTER TABLE items ADD COLUMN misfit TEXT NOT NULL DEFAULT '';`,
+	CREATE TABLE batches (
+		number        INTEGER PRIMARY KEY AUTOINCREMENT,
+		name          TEXT NOT NULL UNIQUE,
+		begun_at      INTEGER NOT NULL,
+		input         TEXT NOT NULL,
+		cloud         TEXT NOT NULL,
+		lines         INTEGER NOT NULL
+	);
+	CREATE TABLE batch_lines (
+		batch         INTEGER NOT NULL,
+		key           BLOB NOT NULL,
+		line          INTEGER NOT NULL,
+		id            TEXT NOT NULL,
+		task          INTEGER NOT NULL,
+		content       BLOB NOT NULL,
+		schema_errors TEXT NOT NULL DEFAULT '',
+		PRIMARY KEY (batch, key)
+	) WITHOUT ROWID;
+	CREATE INDEX batch_lines_line ON batch_lines (batch, line, key);`,
 }
 
 var errNewer = errors.New("a newer version of narada has written it")

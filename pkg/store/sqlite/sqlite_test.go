@@ -101,7 +101,7 @@ func must(t testing.TB, err error) {
 
 func tasks(t testing.TB, l *Store, q store.Query) []store.Task {
 	t.Helper()
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	var list []store.Task
 	must(t, l.Tasks(ctx, q, func(task store.Task) error {
 		list = append(list, task)
@@ -112,7 +112,7 @@ func tasks(t testing.TB, l *Store, q store.Query) []store.Task {
 
 func theTask(t testing.TB, l *Store, id string) store.Task {
 	t.Helper()
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	task, ok, err := l.Task(ctx, id)
 	if err != nil || !ok {
 		t.Fatalf("%s: found %v, %v", id, ok, err)
@@ -199,7 +199,7 @@ func TestATaskThatWasAcceptedTwice(t *testing.T) {
 	accept := func(l *Store, number int64) { must(t, l.Accepted(ctx, number, "req_told")) }
 	own := func(l *Store, _ int64) { deliver(t, l, tk, final("req_told", tk, "told")) }
 	other := func(l *Store, _ int64) { deliver(t, l, tk, final("req_other", tk, "other")) }
-	file := func(l *Store, _ int64) { must(t, l.file(ctx)) }
+	file := func(l *Store, _ int64) { must(t, l.index(ctx)) }
 	type step = func(*Store, int64)
 	for name, steps := range map[string][]step{
 		"the answer first":             {accept, other, own},
@@ -240,7 +240,7 @@ func TestTheSecondTaskOfARequest(t *testing.T) {
 	number := intend(t, l, tk, "p")
 	deliver(t, l, tk, phase("req_first", tk))
 	deliver(t, l, tk, phase("req_second", tk))
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	must(t, l.Accepted(ctx, number, "req_second"))
 	must(t, l.AcceptedTwice(ctx, number, "req_second"))
 	deliver(t, l, tk, final("req_second", tk, "second"))
@@ -290,7 +290,7 @@ func TestTasksOfElsewhereAreFiled(t *testing.T) {
 	deliver(t, l, shared, phase("req_2", shared))
 	got := tasks(t, l, store.Query{})
 	want := []store.Task{
-		{Number: 2, RequestID: "req_2", Source: "callback", Status: narada.StatusInputRequired, Way: "callback", DispatchedAt: start},
+		{Number: 3, RequestID: "req_2", Source: "callback", Status: narada.StatusInputRequired, Way: "callback", DispatchedAt: start},
 		{Number: 1, RequestID: "req_1", Source: "callback", Status: narada.StatusSuccess, Way: "callback", DispatchedAt: start, FinishedAt: start, Took: 4500 * time.Millisecond},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -526,7 +526,7 @@ func TestOneOfAGroupFails(t *testing.T) {
 	number := intend(t, l, a, "p")
 	wrong := errors.New("wrong")
 	group := []*write{
-		{do: func(tx transaction) error { return tx.name(number, "req_1") }},
+		{do: func(tx transaction) error { return tx.accept(&store.Accept{Task: number, RequestID: "req_1", At: start}) }},
 		{do: func(tx transaction) error {
 			if _, err := tx.exec("DELETE FROM tasks"); err != nil {
 				return err
@@ -576,17 +576,17 @@ func TestRefusedCallbacksAreBounded(t *testing.T) {
 	number := intend(t, l, tk, "p")
 	must(t, l.Accepted(ctx, number, "req_1"))
 	r := store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret", Size: 7, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
-	for range mostRefusals + 5 {
+	for range store.MaxRefusals + 5 {
 		l.Refuse(tk.Path, r)
 	}
 	l.Refuse("/narada/unknown", r)
 	list, err := l.Refusals(ctx, theTask(t, l, "req_1"))
 	must(t, err)
 	r.Header = http.Header{"Authorization": {"***"}, "X-A": {"b"}}
-	if len(list) != mostRefusals || cmp.Diff(r, list[0]) != "" {
+	if len(list) != store.MaxRefusals || cmp.Diff(r, list[0]) != "" {
 		t.Errorf("%d are kept: %s", len(list), cmp.Diff(r, list[0]))
 	}
-	r.Header = http.Header{"X-A": {strings.Repeat("b", mostRefusedHeader)}}
+	r.Header = http.Header{"X-A": {strings.Repeat("b", 4<<10)}}
 	l.Refuse(tk.Path, r)
 	list, err = l.Refusals(ctx, theTask(t, l, "req_1"))
 	must(t, err)
@@ -601,17 +601,18 @@ func TestWhatIsFiledStaysSo(t *testing.T) {
 	for i := range 3 {
 		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), "42"))
 	}
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
 		if _, err := tx.exec("DELETE FROM deliveries WHERE seq > 1"); err != nil {
 			return err
 		}
-		return fileSome(tx)
+		_, err := indexSome(tx)
+		return err
 	}}))
-	var filed int64
-	must(t, l.read.QueryRow("SELECT seq FROM filed").Scan(&filed))
-	if filed != 3 {
-		t.Errorf("filed up to %d, and it was 3", filed)
+	var indexed int64
+	must(t, l.read.QueryRow("SELECT seq FROM indexed").Scan(&indexed))
+	if indexed != 3 {
+		t.Errorf("filed up to %d, and it was 3", indexed)
 	}
 	deliver(t, l, ticket("a"), final("req_4", ticket("a"), "42"))
 	if last, err := l.Last(ctx); err != nil || last != 4 {

@@ -30,30 +30,23 @@ func (l *Store) begin() (transaction, error) {
 	}
 }
 
-func (t transaction) commit() error {
-	_, err := t.exec("COMMIT")
-	return err
-}
+func (t transaction) commit() error { return t.run("COMMIT") }
 
-func (t transaction) rollback() error {
-	_, err := t.exec("ROLLBACK")
-	return err
-}
+func (t transaction) rollback() error { return t.run("ROLLBACK") }
 
-// apart does what is done whole or not at all, without the others' fate: failed is
-// its own error. err is that the transaction as a whole is lost, as it is where
+// isolated does what is done whole or not at all, whatever becomes of the others: failed
+// is its own error. err is that the transaction as a whole is lost, as it is where
 // SQLite has taken it back, on a full disk.
-func (t transaction) apart(do func(transaction) error) (failed, err error) {
-	if _, err := t.exec("SAVEPOINT apart"); err != nil {
+func (t transaction) isolated(do func(transaction) error) (failed, err error) {
+	if err := t.run("SAVEPOINT one"); err != nil {
 		return nil, err
 	}
 	if failed = do(t); failed != nil {
-		if _, err := t.exec("ROLLBACK TO apart"); err != nil {
+		if err := t.run("ROLLBACK TO one"); err != nil {
 			return failed, errors.Join(failed, err)
 		}
 	}
-	_, err = t.exec("RELEASE apart")
-	return failed, err
+	return failed, t.run("RELEASE one")
 }
 
 func (t transaction) exec(statement string, args ...any) (sql.Result, error) {
@@ -70,6 +63,32 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 		return nil, err
 	}
 	return prepared.Query(args...)
+}
+
+// run executes a statement of which only the error matters.
+func (t transaction) run(statement string, args ...any) error {
+	_, err := t.exec(statement, args...)
+	return err
+}
+
+// changes executes a statement and reports whether it has changed a row.
+func (t transaction) changes(statement string, args ...any) (bool, error) {
+	r, err := t.exec(statement, args...)
+	if err != nil {
+		return false, err
+	}
+	rows, err := r.RowsAffected()
+	return rows > 0, err
+}
+
+// number is what the query has in its first row, 0 when it has none.
+func (t transaction) number(query string, args ...any) (n int64, err error) {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	err = eachRow(rows, func() error { return rows.Scan(&n) })
+	return n, err
 }
 
 // exists reports whether the query has a row.
@@ -117,17 +136,6 @@ func (t transaction) prepare(statement string) (*sql.Stmt, error) {
 		t.ledger.statements[statement] = prepared
 	}
 	return prepared, err
-}
-
-// eachRow calls f, which scans, for each row, and closes the rows.
-func eachRow(rows *sql.Rows, f func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 func milliseconds(t time.Time) int64 { return t.UnixMilli() }

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// mostUnfiled is how many callbacks are kept in mind; some 200 bytes each.
-const mostUnfiled = 50_000
+// maxUnindexed is how many callbacks are kept in mind; some 200 bytes each.
+const maxUnindexed = 50_000
 
-// unfiled is what the writer has in mind of the newest callbacks, which no index
+// unindexed is what the writer has in mind of the newest callbacks, which no index
 // has yet: to put each into one as it comes would cost more than to store it.
-type unfiled struct {
+type unindexed struct {
 	last  int64 // the newest callback
 	byID  map[string]*callbacks
 	count atomic.Int64
@@ -24,23 +24,23 @@ type callbacks struct {
 	digests [][sha256.Size]byte
 }
 
-// past is what there is of a task's callbacks.
-type past int
+// progress is how far a task has come by its callbacks.
+type progress int
 
 const (
-	pastNothing past = iota
-	pastPhase
-	pastFinal
+	noCallback progress = iota
+	notFinal
+	isFinal
 )
 
-func (c *callbacks) past() past {
+func (c *callbacks) progress() progress {
 	switch {
 	case c == nil:
-		return pastNothing
+		return noCallback
 	case c.final:
-		return pastFinal
+		return isFinal
 	}
-	return pastPhase
+	return notFinal
 }
 
 func (c *callbacks) has(digest [sha256.Size]byte) bool {
@@ -52,25 +52,25 @@ func (c *callbacks) add(digest [sha256.Size]byte, final bool) {
 	c.final = c.final || final
 }
 
-// refresh learns what others have stored, and forgets what has been filed.
-func (u *unfiled) refresh(tx transaction) error {
-	rows, err := tx.query(`SELECT f.seq, d.seq, d.request_id, d.digest, d.final FROM filed f
-		LEFT JOIN deliveries d ON d.seq > max(f.seq, ?) ORDER BY d.seq`, u.last)
+// refresh learns what others have stored, and forgets what has been indexed.
+func (u *unindexed) refresh(tx transaction) error {
+	rows, err := tx.query(`SELECT i.seq, d.seq, d.request_id, d.digest, d.final FROM indexed i
+		LEFT JOIN deliveries d ON d.seq > max(i.seq, ?) ORDER BY d.seq`, u.last)
 	if err != nil {
 		return err
 	}
-	first := true // row: each has filed.seq
+	first := true // row: each has indexed.seq
 	return eachRow(rows, func() error {
-		var filed int64
+		var indexed int64
 		var seq sql.NullInt64
 		var id sql.NullString
 		var digest []byte
 		var final sql.NullBool
-		if err := rows.Scan(&filed, &seq, &id, &digest, &final); err != nil {
+		if err := rows.Scan(&indexed, &seq, &id, &digest, &final); err != nil {
 			return err
 		}
-		if first && filed >= u.last {
-			u.forget(filed)
+		if first && indexed >= u.last {
+			u.forget(indexed)
 		}
 		first = false
 		if seq.Valid {
@@ -80,7 +80,7 @@ func (u *unfiled) refresh(tx transaction) error {
 	})
 }
 
-func (u *unfiled) add(seq int64, id string, digest [sha256.Size]byte, final bool) {
+func (u *unindexed) add(seq int64, id string, digest [sha256.Size]byte, final bool) {
 	c := u.byID[id]
 	if c == nil {
 		c = &callbacks{}
@@ -93,22 +93,22 @@ func (u *unfiled) add(seq int64, id string, digest [sha256.Size]byte, final bool
 
 // forget has nothing in mind of the callbacks, of which those up to last are
 // taken as known.
-func (u *unfiled) forget(last int64) {
+func (u *unindexed) forget(last int64) {
 	u.last = last
 	if u.count.Swap(0) > 0 || u.byID == nil {
 		u.byID = map[string]*callbacks{}
 	}
 }
 
-// filedCallbacks looks up those of the arrivals' tasks that have been filed.
-func filedCallbacks(tx transaction, arrivals []*arrival) (map[string]*callbacks, error) {
-	filed := map[string]*callbacks{}
-	for group := range groups(arrivals) {
+// indexedCallbacks looks up those of the deliveries' tasks that have been indexed.
+func indexedCallbacks(tx transaction, deliveries []*delivery) (map[string]*callbacks, error) {
+	indexed := map[string]*callbacks{}
+	for group := range groups(deliveries) {
 		ids := make([]any, len(group))
-		for i, a := range group {
-			ids[i] = a.id
+		for i, d := range group {
+			ids[i] = d.id
 		}
-		rows, err := tx.query("SELECT request_id, digest, final FROM delivered WHERE request_id IN "+marks(1, len(ids)), ids...)
+		rows, err := tx.query("SELECT request_id, digest, final FROM delivery_index WHERE request_id IN "+marks(1, len(ids)), ids...)
 		if err != nil {
 			return nil, err
 		}
@@ -119,15 +119,15 @@ func filedCallbacks(tx transaction, arrivals []*arrival) (map[string]*callbacks,
 			if err := rows.Scan(&id, &digest, &final); err != nil {
 				return err
 			}
-			if filed[id] == nil {
-				filed[id] = &callbacks{}
+			if indexed[id] == nil {
+				indexed[id] = &callbacks{}
 			}
-			filed[id].add([sha256.Size]byte(digest), final)
+			indexed[id].add([sha256.Size]byte(digest), final)
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return filed, nil
+	return indexed, nil
 }

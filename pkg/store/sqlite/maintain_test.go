@@ -88,7 +88,7 @@ func TestTheLogIsBegunAnew(t *testing.T) {
 	grow := func() {
 		l.busy.Store(true) // the keeper empties it in quiet moments
 		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-			_, err := tx.exec("INSERT INTO tasks (intended, source, status, body) VALUES (0, '', '', zeroblob(?))", logEnd/16)
+			_, err := tx.exec("INSERT INTO tasks (dispatched_at, source, status, request) VALUES (0, '', '', zeroblob(?))", maxLogFile/16)
 			return err
 		}}))
 	}
@@ -96,7 +96,7 @@ func TestTheLogIsBegunAnew(t *testing.T) {
 		grow()
 	}
 	size := l.logSize()
-	if size <= logEnd {
+	if size <= maxLogFile {
 		t.Fatalf("the log has %d bytes only", size)
 	}
 	// The keeper may be at it in the same moment, and nobody waits for anybody.
@@ -140,7 +140,7 @@ func TestSecretsGoOnceNobodyReads(t *testing.T) {
 	if blocked, err := l.emptyLog(ctx); !blocked || err != nil {
 		t.Errorf("blocked: %v, %v", blocked, err)
 	}
-	var log logKeeper
+	var log logCleaner
 	log.look(l)
 	log.look(l)
 	if hasSecret(t, dir, tk.Secret) == "" || !log.pending {

@@ -6,33 +6,31 @@ import (
 	"time"
 )
 
-// How often the keeper looks, from which size on the write-ahead log is moved into
-// the database, and from which it is begun anew.
+// How often maintain looks, from which size on the write-ahead log is moved into the
+// database, and from which it is begun anew.
 const (
-	keepTime = 250 * time.Millisecond
-	logMost  = 4 << 20
-	logEnd   = 32 << 20
-	pageSize = 4096 // SQLite's
+	maintainInterval = 250 * time.Millisecond
+	maxLog           = 4 << 20
+	maxLogFile       = 32 << 20
+	pageSize         = 4096 // SQLite's
 )
 
-// keepHouse does beside the writer what would hold it up.
-func (l *Store) keepHouse() {
-	ticker := time.NewTicker(keepTime)
-	defer ticker.Stop()
-	var log logKeeper
+// maintain does beside the writer, at each tick, what would hold it up.
+func (l *Store) maintain(tick <-chan time.Time) {
+	var log logCleaner
 	for {
 		select {
 		case <-l.quit:
 			return
-		case <-ticker.C:
+		case <-tick:
 		}
-		if l.logSize() > logMost {
+		if l.logSize() > maxLog {
 			l.moveLog()
 		}
 		_ = l.writeRefusals(context.Background()) // they are of little use, and none to wait for
 		quiet := !l.busy.Swap(false)
-		if (quiet || l.unfiled.count.Load() > mostUnfiled) && l.waiting.Swap(false) {
-			_ = l.file(context.Background()) // whoever opens the ledger next does it again
+		if (quiet || l.unindexed.count.Load() > maxUnindexed) && l.toIndex.Swap(false) {
+			_ = l.index(context.Background()) // whoever opens the ledger next does it again
 		}
 		if quiet {
 			log.look(l)
@@ -40,30 +38,30 @@ func (l *Store) keepHouse() {
 	}
 }
 
-// logKeeper empties the log in quiet moments, whichever process has written to it:
+// logCleaner empties the log in quiet moments, whichever process has written to it:
 // secrets that have been blanked in the database are still in the log.
-type logKeeper struct {
+type logCleaner struct {
 	version int64 // of the data, when it looked last
 	pending bool  // somebody has written since the log was emptied
 }
 
 // look empties the log if nobody has written since it looked last. Somebody may be
 // reading; then it tries again the next time.
-func (k *logKeeper) look(l *Store) {
+func (c *logCleaner) look(l *Store) {
 	if l.logSize() == 0 {
 		return
 	}
-	before := k.version
-	if err := l.keep.QueryRow("PRAGMA data_version").Scan(&k.version); err != nil {
+	before := c.version
+	if err := l.maintenance.QueryRow("PRAGMA data_version").Scan(&c.version); err != nil {
 		return
 	}
-	if k.version != before {
-		k.pending = true
+	if c.version != before {
+		c.pending = true
 		return
 	}
-	if k.pending {
+	if c.pending {
 		blocked, err := l.emptyLog(context.Background())
-		k.pending = blocked || err != nil
+		c.pending = blocked || err != nil
 	}
 }
 
@@ -73,8 +71,8 @@ func (k *logKeeper) look(l *Store) {
 // either. Only the writer can, since while it writes there is always more.
 func (l *Store) moveLog() {
 	var busy, pages, moved int64
-	err := l.keep.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
-	if err == nil && pages > logEnd/pageSize {
+	err := l.maintenance.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
+	if err == nil && pages > maxLogFile/pageSize {
 		_, _ = l.checkpoint(context.Background(), "RESTART")
 	}
 }
