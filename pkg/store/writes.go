@@ -15,14 +15,13 @@ type Writer interface {
 	Write(ctx context.Context, ops ...Op) error
 }
 
-// Writes has a call for each change that is often needed alone. An engine embeds it.
+// Writes has a call for each Op that is often needed alone. An engine embeds it.
 type Writes struct{ writer Writer }
 
 // WritesOf returns the calls that write by w.
 func WritesOf(w Writer) Writes { return Writes{w} }
 
-// Intend writes down that the tasks are about to be sent, and returns their numbers in
-// the ledger. It must have succeeded before they are.
+// Intend writes down tasks that are about to be sent, and returns their numbers.
 func (w Writes) Intend(ctx context.Context, intents []Intent) ([]int64, error) {
 	ops, list := make([]Op, len(intents)), make([]Intend, len(intents))
 	for i, intent := range intents {
@@ -39,35 +38,29 @@ func (w Writes) Intend(ctx context.Context, intents []Intent) ([]int64, error) {
 	return numbers, nil
 }
 
-// Accepted writes down the request ID that the cloud has given the task with that
-// number.
+// Accepted writes an Accept.
 func (w Writes) Accepted(ctx context.Context, number int64, id string) error {
 	return w.writer.Write(ctx, &Accept{Task: number, RequestID: id, At: time.Now()})
 }
 
-// AcceptedTwice writes down another task that came of the same request, with its own
-// request ID. It has no ticket of its own.
+// AcceptedTwice writes an AcceptTwice.
 func (w Writes) AcceptedTwice(ctx context.Context, number int64, id string) error {
 	return w.writer.Write(ctx, &AcceptTwice{Task: number, RequestID: id, At: time.Now()})
 }
 
-// Refused writes down that the task with that number was not accepted; failure is
-// why it never will be, "" when it may be another time.
+// Refused writes a Refuse.
 func (w Writes) Refused(ctx context.Context, number int64, failure string, at time.Time) error {
 	return w.writer.Write(ctx, &Refuse{Task: number, Failure: failure, At: at})
 }
 
-// Polled writes down what a status call told of a task. A task that is not in the
-// ledger stays out of it.
+// Polled writes a Poll.
 func (w Writes) Polled(ctx context.Context, r *narada.Result, at time.Time) error {
 	return w.writer.Write(ctx, &Poll{Result: r, At: at})
 }
 
-// Deliver implements webhook.Sink: it returns nil once the callback is durable. A
-// repeat, which has the same request ID and body, is taken and stored no second time.
+// Deliver implements webhook.Sink: it returns nil once the callback is durable.
 func (w Writes) Deliver(ctx context.Context, d webhook.Delivery) error {
-	_, err := w.Store(ctx, d, Forwarding{})
-	return err
+	return w.writer.Write(ctx, &Deliver{Delivery: d})
 }
 
 // Store is Deliver for a callback that is to be forwarded, or not to be listed, and
@@ -78,33 +71,29 @@ func (w Writes) Store(ctx context.Context, d webhook.Delivery, f Forwarding) (is
 	return op.IsNew && err == nil, err
 }
 
-// ForwardEnded writes down how the forwarding of a callback has ended, now or in a
-// later attempt. What proved the sender is gone then.
+// ForwardEnded writes a ForwardEnded.
 func (w Writes) ForwardEnded(ctx context.Context, f Forward) error {
 	return w.writer.Write(ctx, &ForwardEnded{f})
 }
 
-// MoveForward gives a callback another target.
+// MoveForward writes a MoveForward.
 func (w Writes) MoveForward(ctx context.Context, f Forward, target string) error {
 	return w.writer.Write(ctx, &MoveForward{Seq: f.Seq, From: f.Target, To: target})
 }
 
-// AdoptForwards gives the callbacks that wait for the target at one listener, which must
-// not run any more, to another.
+// AdoptForwards writes an AdoptForwards.
 func (w Writes) AdoptForwards(ctx context.Context, target, from, to string) error {
 	return w.writer.Write(ctx, &AdoptForwards{Target: target, From: from, To: to})
 }
 
-// PutBatch writes down a batch, a new one where its number is 0, and returns its
-// number.
+// PutBatch writes a PutBatch, and returns the batch's number.
 func (w Writes) PutBatch(ctx context.Context, b Batch) (number int64, err error) {
 	op := &PutBatch{Batch: b}
 	err = w.writer.Write(ctx, op)
 	return op.Number, err
 }
 
-// SetMisfit writes down how the data of a line's answer differ from what was asked
-// for.
+// SetMisfit writes a SetSchemaErrors.
 func (w Writes) SetMisfit(ctx context.Context, batch int64, key []byte, misfit string) error {
 	return w.writer.Write(ctx, &SetSchemaErrors{Batch: batch, Key: key, SchemaErrors: misfit})
 }

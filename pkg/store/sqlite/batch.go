@@ -3,8 +3,8 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"iter"
-	"slices"
+	"encoding/hex"
+	"encoding/json"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -133,45 +133,29 @@ func scanItem(row scanner) (i store.ItemTask, err error) {
 // Items returns those of the lines of a batch that were sent, in no order, without
 // their prompts.
 func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []store.ItemTask, err error) {
-	for args := range itemArgs(batch, keys) {
-		some, err := readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN "+marks(1, len(args)-1), args...)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	return list, nil
+	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
 }
 
 // CountItems returns how many of the lines were sent.
 func (l *Store) CountItems(ctx context.Context, batch int64, keys [][]byte) (count int, err error) {
-	for args := range itemArgs(batch, keys) {
-		some, _, err := readOne(ctx, l, plain[int], "SELECT count(*) FROM batch_lines WHERE batch = ? AND key IN "+marks(1, len(args)-1), args...)
-		if err != nil {
-			return 0, err
-		}
-		count += some
+	count, _, err = readOne(ctx, l, plain[int], "SELECT count(*) FROM batch_lines i WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
+	return count, err
+}
+
+// amongKeys is a table of the keys that hexKeys has made one argument.
+const amongKeys = "(SELECT unhex(value) FROM json_each(?))"
+
+func hexKeys(keys [][]byte) string {
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = hex.EncodeToString(key)
 	}
-	return count, nil
+	doc, _ := json.Marshal(texts) // it is text throughout
+	return string(doc)
 }
 
 // itemPage is how many lines are read at once.
 const itemPage = 256
-
-// itemArgs are the arguments of queries for so many keys of a batch at once.
-func itemArgs(batch int64, keys [][]byte) iter.Seq[[]any] {
-	return func(yield func([]any) bool) {
-		for some := range slices.Chunk(keys, itemPage) {
-			args := []any{batch}
-			for _, key := range some {
-				args = append(args, key)
-			}
-			if !yield(args) {
-				return
-			}
-		}
-	}
-}
 
 // EachItem calls yield for the lines of a batch that were sent, in their order,
 // without their prompts.

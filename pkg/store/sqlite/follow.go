@@ -123,44 +123,36 @@ func scanEntry(row scanner) (e store.Entry, err error) {
 }
 
 // ownStored are the numbers of the callbacks that this Store has stored, for
-// somebody who follows those of others.
+// somebody who follows those of others; nil: nobody does.
 type ownStored struct {
-	mu         sync.Mutex
-	collecting bool
-	list       []int64 // growing
+	mu   sync.Mutex
+	seqs map[int64]bool
 }
 
 func (o *ownStored) collect(on bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.collecting, o.list = on, nil
-}
-
-// add takes note of callbacks that are about to be seen.
-func (o *ownStored) add(stored []*delivery) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !o.collecting {
-		return
-	}
-	for _, d := range stored {
-		o.list = append(o.list, d.seq)
+	if o.seqs = nil; on {
+		o.seqs = map[int64]bool{}
 	}
 }
 
-// remove takes back those that were added last, and could not be stored.
-func (o *ownStored) remove(stored []*delivery) {
+// note takes note of callbacks that are about to be seen, or could not be stored.
+func (o *ownStored) note(deliveries []*delivery, stored bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.list = o.list[:max(0, len(o.list)-len(stored))]
+	for _, d := range deliveries {
+		if o.seqs != nil {
+			o.seqs[d.seq] = stored
+		}
+	}
 }
 
-// take reports whether the callback is one of them. It is asked for growing numbers.
+// take reports whether the callback is one of them, and forgets it.
 func (o *ownStored) take(seq int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.list) > 0 && o.list[0] < seq {
-		o.list = o.list[1:]
-	}
-	return len(o.list) > 0 && o.list[0] == seq
+	own := o.seqs[seq]
+	delete(o.seqs, seq)
+	return own
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // How often maintain looks, from which size on the write-ahead log is moved into the
@@ -83,11 +85,16 @@ func (l *Store) emptyLog(ctx context.Context) (blocked bool, err error) {
 	return l.checkpoint(ctx, "TRUNCATE")
 }
 
-// checkpoint is transaction.checkpoint, by the writer.
+// checkpoint has the writer move the log into the database, and do with its file what
+// the mode says; blocked is that somebody reads or writes, for whom it does not wait.
 func (l *Store) checkpoint(ctx context.Context, mode string) (blocked bool, err error) {
-	err = l.writer.put(ctx, &write{after: func(tx transaction) (err error) {
-		blocked, err = tx.checkpoint(mode)
-		return err
+	err = l.writer.put(ctx, &write{after: func(tx transaction) error {
+		rows, err := tx.query("PRAGMA wal_checkpoint(" + mode + ")")
+		if blocked = resultCode(err) == sqlite3.SQLITE_BUSY; err != nil {
+			return err
+		}
+		var pages, moved int64
+		return eachRow(rows, func() error { return rows.Scan(&blocked, &pages, &moved) })
 	}})
 	return blocked, err
 }

@@ -60,14 +60,14 @@ type cutOff struct {
 func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
 	c.open = limits.Open
 	if limits.Keep > 0 {
-		err = l.read.QueryRowContext(ctx, "SELECT coalesce((SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?), 0)", limits.Keep).Scan(&c.number)
+		c.number, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", limits.Keep)
 		c.last = c.number
 	}
 	if err == nil && !limits.Before.IsZero() {
 		c.before = milliseconds(limits.Before)
-		err = l.read.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM tasks").Scan(&c.last)
+		c.last, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(number), 0) FROM tasks")
 	}
-	return c, newError(l.path, err)
+	return c, err
 }
 
 // paced does a step and leaves the others as much time.
@@ -87,10 +87,7 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 // pruneSome takes those out that are to go among the next tasks after from, and
 // returns the number that it has come to.
 func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
-	rows, err := tx.query("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
-	if err == nil {
-		err = eachRow(rows, func() error { return rows.Scan(&to) })
-	}
+	to, err = tx.number("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
 	if err != nil {
 		return 0, from, err
 	}
@@ -118,15 +115,15 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 // vacuum gives the room on the disk back that pruning has left.
 func (l *Store) vacuum(ctx context.Context) error {
 	for before := int64(math.MaxInt64); ; {
-		var free int64
-		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
-			return newError(l.path, err)
+		free, _, err := readOne(ctx, l, plain[int64], "SELECT freelist_count FROM pragma_freelist_count")
+		if err != nil {
+			return err
 		}
 		if free == 0 || free >= before { // or the database gives none back
 			break
 		}
 		before = free
-		err := l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
+		err = l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
 		if err != nil {
 			return err
 		}

@@ -449,7 +449,7 @@ func TestFollowOthersSeesThoseOfOthersAlone(t *testing.T) {
 			seen <- e.Result.RequestID
 		}
 	})
-	for l.own.mu.Lock(); !l.own.collecting; l.own.mu.Lock() {
+	for l.own.mu.Lock(); l.own.seqs == nil; l.own.mu.Lock() {
 		l.own.mu.Unlock()
 		time.Sleep(time.Millisecond)
 	}
@@ -526,7 +526,9 @@ func TestOneOfAGroupFails(t *testing.T) {
 	number := intend(t, l, a, "p")
 	wrong := errors.New("wrong")
 	group := []*write{
-		{do: func(tx transaction) error { return tx.accept(&store.Accept{Task: number, RequestID: "req_1", At: start}) }},
+		{do: func(tx transaction) error {
+			return tx.accept(&store.Accept{Task: number, RequestID: "req_1", At: start})
+		}},
 		{do: func(tx transaction) error {
 			if _, err := tx.exec("DELETE FROM tasks"); err != nil {
 				return err

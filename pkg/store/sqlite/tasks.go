@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"math"
 	"strings"
@@ -166,10 +165,7 @@ func (l *Store) task(ctx context.Context, where string, args ...any) (store.Task
 // Request returns the request that was sent, secrets masked; nil for a task that
 // was sent elsewhere.
 func (l *Store) Request(ctx context.Context, t store.Task) (json.RawMessage, error) {
-	body, ok, err := readOne(ctx, l, plain[[]byte], "SELECT request FROM tasks WHERE number = ?", t.Number)
-	if !ok && err == nil {
-		err = newError(l.path, sql.ErrNoRows)
-	}
+	body, _, err := readOne(ctx, l, plain[[]byte], "SELECT request FROM tasks WHERE number = ?", t.Number)
 	return body, err
 }
 

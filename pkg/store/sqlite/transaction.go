@@ -91,30 +91,10 @@ func (t transaction) number(query string, args ...any) (n int64, err error) {
 	return n, err
 }
 
-// exists reports whether the query has a row.
-func (t transaction) exists(query string, args ...any) (ok bool, err error) {
-	rows, err := t.query(query, args...)
-	if err != nil {
-		return false, err
-	}
-	err = eachRow(rows, func() error {
-		ok = true
-		return nil
-	})
-	return ok, err
-}
-
-// checkpoint moves the log into the database, so far as the mode says: TRUNCATE,
-// for one. blocked is that somebody reads or writes and that it has not all been
-// done, for which it does not wait.
-func (t transaction) checkpoint(mode string) (blocked bool, err error) {
-	rows, err := t.query("PRAGMA wal_checkpoint(" + mode + ")")
-	if err != nil {
-		return resultCode(err) == sqlite3.SQLITE_BUSY, err
-	}
-	var pages, moved int64
-	err = eachRow(rows, func() error { return rows.Scan(&blocked, &pages, &moved) })
-	return blocked, err
+// exists reports whether the query, which selects 1, has a row.
+func (t transaction) exists(query string, args ...any) (bool, error) {
+	n, err := t.number(query, args...)
+	return n != 0, err
 }
 
 // pragma runs a pragma and does not look at what it answers.

@@ -9,9 +9,21 @@ import (
 
 // Write implements store.Writer. The error is an *Error.
 func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
-	one, err := l.newWrite(ops)
-	if one == nil || err != nil {
-		return newError(l.path, err)
+	if len(ops) == 0 {
+		return nil
+	}
+	one := &write{}
+	for _, op := range ops {
+		if deliver, ok := op.(*store.Deliver); ok {
+			d, err := newDelivery(deliver)
+			if err != nil {
+				return newError(l.path, err)
+			}
+			one.deliveries = append(one.deliveries, d)
+		}
+	}
+	if len(one.deliveries) < len(ops) {
+		one.apply(l, ops)
 	}
 	if err := l.writer.put(ctx, one); err != nil {
 		return err
@@ -24,44 +36,27 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	return nil
 }
 
-// newWrite does what need not be done by the writer; nil is that there is nothing to
-// write.
-func (l *Store) newWrite(ops []store.Op) (*write, error) {
-	var deliveries []*delivery
-	for _, op := range ops {
-		if deliver, ok := op.(*store.Deliver); ok {
-			d, err := newDelivery(deliver)
-			if err != nil {
-				return nil, err
-			}
-			deliveries = append(deliveries, d)
-		}
-	}
-	switch {
-	case len(ops) == 0:
-		return nil, nil
-	case len(deliveries) == len(ops):
-		return &write{deliveries: deliveries}, nil
-	}
-	one := &write{}
-	one.do = func(tx transaction) error {
+// apply has the write do the ops in their order, callbacks too.
+func (w *write) apply(l *Store, ops []store.Op) {
+	deliveries := w.deliveries
+	w.deliveries = nil
+	w.do = func(tx transaction) error {
 		rest := deliveries
 		for _, op := range ops {
-			if _, ok := op.(*store.Deliver); ok {
-				stored, err := l.insertDeliveries(tx, rest[:1])
-				if err != nil {
+			if _, ok := op.(*store.Deliver); !ok {
+				if err := tx.apply(op); err != nil {
 					return err
 				}
-				one.stored, rest = append(one.stored, stored...), rest[1:]
 				continue
 			}
-			if err := tx.apply(op); err != nil {
+			stored, err := l.insertDeliveries(tx, rest[:1])
+			if err != nil {
 				return err
 			}
+			w.stored, rest = append(w.stored, stored...), rest[1:]
 		}
 		return nil
 	}
-	return one, nil
 }
 
 // apply does an op that is no callback.

@@ -173,9 +173,9 @@ func (w *writer) transact(group []*write, isolated bool) (stored []*delivery, er
 		stored = append(stored, one.stored...)
 	}
 	// Whoever follows the callbacks of others may see these before commit has returned.
-	w.ledger.own.add(stored)
+	w.ledger.own.note(stored, true)
 	if err := tx.commit(); err != nil {
-		w.ledger.own.remove(stored)
+		w.ledger.own.note(stored, false)
 		return nil, w.undo(tx, err)
 	}
 	return stored, nil
