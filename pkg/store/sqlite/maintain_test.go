@@ -4,15 +4,32 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
-// hasSecret names a file of the ledger that has the text in it.
-func hasSecret(t *testing.T, dir, text string) (name string) {
+// openTicking opens a ledger that is maintained as often as the function is told, and not
+// by itself.
+func openTicking(t *testing.T, dir string) (l *Store, maintain func(times int)) {
+	t.Helper()
+	tick := make(chan time.Time)
+	return openWith(t, dir, Options{tick: tick}), func(times int) {
+		for range times + 1 { // the last one is taken when the others are done
+			tick <- start
+		}
+	}
+}
+
+// enough is how often a quiet ledger is maintained until its log is empty: callbacks have
+// come, they are indexed, nobody has written since.
+const enough = 3
+
+// findSecret names a file of the ledger that has the text in it.
+func findSecret(t *testing.T, dir, text string) (name string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	must(t, err)
@@ -26,126 +43,139 @@ func hasSecret(t *testing.T, dir, text string) (name string) {
 	return ""
 }
 
-// losesSecret waits until no file of the ledger has the text in it.
-func losesSecret(t *testing.T, dir, text string) {
+func wantSecret(t *testing.T, dir string, there bool) {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		file := hasSecret(t, dir, text)
-		if file == "" {
-			return
+	for _, text := range []string{"secret-of", "header-of"} {
+		if file := findSecret(t, dir, text); file != "" && !there {
+			t.Errorf("%s has %q in it", file, text)
 		}
-		if time.Since(begun) > 30*time.Second {
-			t.Fatalf("%s still has the secret", file)
-		}
+	}
+	if there && findSecret(t, dir, "secret-of") == "" {
+		t.Error("no file has the secret in it: the test shows nothing")
 	}
 }
 
-func TestSecretsGoWithTheEnd(t *testing.T) {
+func TestSecretsGoFromTheFiles(t *testing.T) {
 	dir := t.TempDir()
-	l, err := Open(ctx, dir, Options{})
+	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)
-	tk, shared := ticket("a"), ticket("shared")
-	number := intend(t, l, tk, "p")
-	must(t, l.Accepted(ctx, number, "req_1"))
-	deliver(t, l, tk, phase("req_1", tk))
-	deliver(t, l, shared, phase("req_2", shared))
-	before, err := l.Deliveries(ctx, theTask(t, l, "req_1"))
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	wantSecret(t, dir, true)
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	must(t, l.Close())
+	wantSecret(t, dir, false)
+}
+
+// What proved the sender to a target is on the disk no longer than it waits.
+func TestTheProofGoesFromTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)
-	if string(before[0].Body) != phase("req_1", tk) {
-		t.Errorf("a callback of an open task is kept as %s", before[0].Body)
-	}
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	deliver(t, l, shared, final("req_2", shared, "42"))
-	deliver(t, l, tk, strings.Replace(phase("req_1", tk), "input-required", "error", 1)) // late
-	after, err := l.Deliveries(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if want := strings.Replace(final("req_1", tk, "42"), `"`+tk.Secret+`"`, "null", 1); string(after[1].Body) != want {
-		t.Errorf("got %s, want %s", after[1].Body, want)
-	}
-	if got := after[0].Header.Get("Authorization"); got != "***" {
-		t.Errorf("the header is kept as %q", got)
+	for seq, state := range []store.ForwardState{store.ForwardDelivered, store.ForwardFailed} {
+		id := string(state)
+		_, err = l.Store(ctx, callback(t, ticket("a"), final(id, ticket("a"), "42")), store.Forwarding{Listener: "x", Targets: []string{"t"}})
+		must(t, err)
+		wantSecret(t, dir, true)
+		must(t, l.ForwardEnded(ctx, store.Forward{Seq: int64(seq + 1), Target: "t", State: state, EndedAt: start}))
 	}
 	must(t, l.Close())
-	for _, secret := range []string{"secret-of", "header-of"} {
-		if file := hasSecret(t, dir, secret); file != "" {
-			t.Errorf("%s still has %q in it", file, secret)
-		}
-	}
+	wantSecret(t, dir, false)
 }
 
 // The log of a process that goes on has no secrets for longer than a moment.
 func TestSecretsGoFromTheLogToo(t *testing.T) {
 	dir := t.TempDir()
-	l, tk := open(t, dir), ticket("a")
-	deliver(t, l, tk, phase("req_1", tk))
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	losesSecret(t, dir, tk.Secret)
-}
-
-// A writer that has no pause would have the log grow for ever.
-func TestTheLogIsBegunAnew(t *testing.T) {
-	l := open(t, t.TempDir())
-	grow := func() {
-		l.busy.Store(true) // the keeper empties it in quiet moments
-		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-			_, err := tx.exec("INSERT INTO tasks (dispatched_at, source, status, request) VALUES (0, '', '', zeroblob(?))", maxLogFile/16)
-			return err
-		}}))
-	}
-	for range 20 {
-		grow()
-	}
-	size := l.logSize()
-	if size <= maxLogFile {
-		t.Fatalf("the log has %d bytes only", size)
-	}
-	// The keeper may be at it in the same moment, and nobody waits for anybody.
-	for range 100 {
-		l.moveLog()
-		grow()
-		again := l.logSize()
-		if again == size {
-			return
-		}
-		size = again
-	}
-	t.Errorf("the log has grown to %d bytes, and grows", size)
+	l, maintain := openTicking(t, dir)
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	wantSecret(t, dir, true)
+	maintain(enough)
+	wantSecret(t, dir, false)
 }
 
 // A process that goes on empties the log for one that has left.
 func TestSecretsGoThatAnotherProcessHasBlanked(t *testing.T) {
 	dir := t.TempDir()
-	l, tk := open(t, dir), ticket("a")
-	number := intend(t, l, tk, "p")
+	l, maintain := openTicking(t, dir)
+	number := intend(t, l, ticket("a"), "p")
 	must(t, l.Accepted(ctx, number, "req_1"))
-	deliver(t, l, tk, phase("req_1", tk))
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	maintain(enough)
 	other, err := Open(ctx, dir, Options{})
 	must(t, err)
 	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","completedAt":"2026-01-02T03:04:05Z"}`))
 	must(t, err)
 	must(t, other.Polled(ctx, r, start))
 	must(t, other.Close())
-	losesSecret(t, dir, tk.Secret)
+	wantSecret(t, dir, true)
+	maintain(enough)
+	wantSecret(t, dir, false)
+}
+
+// Nobody need tell it.
+func TestALedgerIsMaintainedByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l := open(t, dir)
+		deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+		deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+		time.Sleep((enough + 1) * maintainInterval)
+		synctest.Wait()
+		wantSecret(t, dir, false)
+	})
 }
 
 // While somebody reads the log cannot be emptied; after it, it is.
 func TestSecretsGoOnceNobodyReads(t *testing.T) {
 	dir := t.TempDir()
-	l, tk := open(t, dir), ticket("a")
-	deliver(t, l, tk, phase("req_1", tk))
+	l, maintain := openTicking(t, dir)
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
 	reader, err := l.read.Query("SELECT 1 FROM deliveries UNION ALL SELECT 2")
 	must(t, err)
 	reader.Next()
-	deliver(t, l, tk, final("req_1", tk, "42"))
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
 	if blocked, err := l.emptyLog(ctx); !blocked || err != nil {
 		t.Errorf("blocked: %v, %v", blocked, err)
 	}
-	var log logCleaner
-	log.look(l)
-	log.look(l)
-	if hasSecret(t, dir, tk.Secret) == "" || !log.pending {
-		t.Errorf("the log was emptied under a reader")
-	}
+	maintain(enough)
+	wantSecret(t, dir, true)
 	must(t, reader.Close())
-	losesSecret(t, dir, tk.Secret)
+	maintain(1)
+	wantSecret(t, dir, false)
+}
+
+// Callbacks are indexed in a quiet moment, or when too many are not.
+func TestCallbacksAreIndexedInQuietMoments(t *testing.T) {
+	l, maintain := openTicking(t, t.TempDir())
+	unindexed := func() bool {
+		some, err := l.hasUnindexed(ctx)
+		must(t, err)
+		return some
+	}
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	l.busy.Store(true)
+	if maintain(0); !unindexed() { // it is waiting for its turn, or sees that others are busy
+		t.Error("a callback was indexed while others come")
+	}
+	if maintain(2); unindexed() {
+		t.Error("a callback was not indexed in a quiet moment")
+	}
+}
+
+// A writer that has no pause would have the log grow for ever.
+func TestTheLogIsBegunAnew(t *testing.T) {
+	l, _ := openTicking(t, t.TempDir())
+	grow := func() {
+		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
+			return tx.run("INSERT INTO tasks (dispatched_at, source, status, request) VALUES (0, '', '', zeroblob(?))", maxLogFile/16)
+		}}))
+	}
+	for l.logSize() <= maxLogFile {
+		grow()
+	}
+	size := l.logSize()
+	l.moveLog()
+	if grow(); l.logSize() != size {
+		t.Errorf("the log has grown from %d bytes to %d", size, l.logSize())
+	}
 }

@@ -91,15 +91,22 @@ func (l *Store) firstSince(ctx context.Context, since time.Time) (int64, error) 
 	if since.IsZero() {
 		return 0, nil
 	}
-	number, _, err := readOne(ctx, l, plain[int64], "SELECT coalesce(min(number), ?) FROM tasks WHERE dispatched_at >= ?", int64(math.MaxInt64), milliseconds(since))
+	number, _, err := readOne(ctx, l, plain[int64], firstSinceQuery, int64(math.MaxInt64), milliseconds(since))
 	return number, err
 }
+
+// firstSinceQuery has a + for SQLite to read the index on the time alone, and not the
+// tasks from the oldest on.
+const firstSinceQuery = "SELECT coalesce(min(+number), ?) FROM tasks WHERE dispatched_at >= ?"
 
 // taskPage reads the next tasks below that number; fewer than size are the last.
 func (l *Store) taskPage(ctx context.Context, q store.Query, from, below int64, size int) ([]store.Task, error) {
 	where, args := taskConditions(q)
-	where, args = append(where, "t.number >= ?", "t.number < ?"), append(args, from, below, size)
-	return readAll(ctx, l, scanTask, taskQuery+"WHERE "+strings.Join(where, " AND ")+" ORDER BY t.number DESC LIMIT ?", args...)
+	return readAll(ctx, l, scanTask, pageQuery(where), append(args, from, below, size)...)
+}
+
+func pageQuery(where []string) string {
+	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + " ORDER BY t.number DESC LIMIT ?"
 }
 
 // taskConditions are the conditions of a query but for the tasks' numbers, and their

@@ -12,18 +12,9 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	one := &write{}
-	for _, op := range ops {
-		if deliver, ok := op.(*store.Deliver); ok {
-			d, err := newDelivery(deliver)
-			if err != nil {
-				return newError(l.path, err)
-			}
-			one.deliveries = append(one.deliveries, d)
-		}
-	}
-	if len(one.deliveries) < len(ops) {
-		one.apply(l, ops)
+	one, err := l.newWrite(ops)
+	if err != nil {
+		return newError(l.path, err)
 	}
 	if err := l.writer.put(ctx, one); err != nil {
 		return err
@@ -36,11 +27,23 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	return nil
 }
 
-// apply has the write do the ops in their order, callbacks too.
-func (w *write) apply(l *Store, ops []store.Op) {
-	deliveries := w.deliveries
-	w.deliveries = nil
-	w.do = func(tx transaction) error {
+// newWrite does what need not be done by the writer.
+func (l *Store) newWrite(ops []store.Op) (*write, error) {
+	var deliveries []*delivery
+	for _, op := range ops {
+		if deliver, ok := op.(*store.Deliver); ok {
+			d, err := newDelivery(deliver)
+			if err != nil {
+				return nil, err
+			}
+			deliveries = append(deliveries, d)
+		}
+	}
+	if len(deliveries) == len(ops) {
+		return &write{deliveries: deliveries}, nil
+	}
+	one := &write{}
+	one.do = func(tx transaction) error {
 		rest := deliveries
 		for _, op := range ops {
 			if _, ok := op.(*store.Deliver); !ok {
@@ -53,10 +56,11 @@ func (w *write) apply(l *Store, ops []store.Op) {
 			if err != nil {
 				return err
 			}
-			w.stored, rest = append(w.stored, stored...), rest[1:]
+			one.stored, rest = append(one.stored, stored...), rest[1:]
 		}
 		return nil
 	}
+	return one, nil
 }
 
 // apply does an op that is no callback.
