@@ -59,6 +59,10 @@ func repeats(l ledger) {
 	if got := h.answer("req_1"); got != "43" {
 		l.Errorf("the answer is %q, and not the newest", got)
 	}
+	h.deliver("a", final("req_1", "a", "44"))
+	if e := told[len(told)-1]; !e.Further || e.Result.Text() != "44" {
+		l.Errorf("told of %+v", e)
+	}
 }
 
 func manyOfTheSame(l ledger) {
@@ -161,6 +165,7 @@ func secretGoesWithTheEnd(l ledger) {
 	h.deliver("shared", phase("req_elsewhere", "shared"))
 	h.deliver("req_callback", final("req_callback", "req_callback", "42"))
 	h.deliver("shared", final("req_elsewhere", "shared", "42"))
+	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may have no row yet
 	h.write(&store.Poll{Result: polledFinal("req_poll", "no"), At: start})
 	l.open().write(&store.Poll{Result: polledFinal("req_other", "no"), At: start})
 	h.deliver("req_poll", question("req_poll", "req_poll", "late")) // not blanked yet when it comes

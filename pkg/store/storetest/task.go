@@ -12,6 +12,7 @@ import (
 var taskTests = []test{
 	{"A task is kept from its intent to its end", fromIntentToEnd},
 	{"A callback proves what the dispatch did not tell", callbackProvesAcceptance},
+	{"A callback names a task that is known already", callbackOfAKnownTask},
 	{"A poll ends a task, and changes none that has ended or is not there", pollEndsATask},
 	{"Why a task was refused is kept", refusedTask},
 	{"A task that was accepted is not refused", acceptedTaskIsNotRefused},
@@ -77,6 +78,25 @@ func callbackProvesAcceptance(l ledger) {
 	h.write(&store.Accept{Task: number, RequestID: "req_1", At: start}) // the answer comes late
 	if t := h.task("req_1"); t.Number != number || t.Status != narada.StatusSuccess {
 		l.Errorf("got %+v", t)
+	}
+}
+
+// It may have come at another address before.
+func callbackOfAKnownTask(l ledger) {
+	h := l.open()
+	h.Share(ticket("shared").Path)
+	h.deliver("shared", phase("req_1", "shared"))
+	h.tasks(store.Query{})
+	number := h.intend("a")
+	if !h.deliver("a", final("req_1", "a", "42")) {
+		l.Error("it is a repeat")
+	}
+	h.write(&store.Accept{Task: number, RequestID: "req_1", At: start})
+	if t := h.task("req_1"); t.Number != number || t.Open() || h.answer("req_1") != "42" {
+		l.Errorf("got %+v", t)
+	}
+	if got := h.ids(store.Query{}); len(got) != 1 {
+		l.Errorf("got %v", got)
 	}
 }
 
@@ -197,6 +217,8 @@ func taskOfElsewhere(l ledger) {
 	if body, err := h.Request(l.ctx(), got[0]); len(body) > 0 || err != nil {
 		l.Errorf("its request is %s, %v", body, err)
 	}
+	h.deliver("shared", question("req_1", "shared", "late"))
+	l.same("after a late callback", got[1], h.task("req_1"))
 }
 
 // The dispatch's answer comes after the callback, at an address that is not its own.
