@@ -40,6 +40,7 @@ type Delivery struct {
 
 // Refusal is a callback that came to a task's path and was not accepted.
 type Refusal struct {
+	Path       string
 	ReceivedAt time.Time
 	StatusCode int // that it was answered
 	Reason     string
@@ -60,13 +61,8 @@ const (
 // header masked and left out where it is long, its reason cut.
 func (r Refusal) Bounded() Refusal {
 	r.Header = MaskHeader(r.Header, nil)
-	size := 0
-	for name, values := range r.Header {
-		for _, value := range values {
-			size += len(name) + len(value)
-		}
-	}
-	if size > maxRefusalHeader {
+	var lines strings.Builder
+	if _ = r.Header.Write(&lines); lines.Len() > maxRefusalHeader {
 		r.Header = http.Header{}
 	}
 	r.Reason = shorten(r.Reason, maxRefusalReason)

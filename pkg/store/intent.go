@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -42,17 +43,9 @@ func IntentOf(request *narada.Request, i Intent) Intent {
 func agentOf(prompt string) string {
 	text, prefixed := strings.CutPrefix(prompt, "/")
 	name, _, _ := strings.Cut(text, " ")
-	switch {
-	case !prefixed || name == "" || strings.ContainsAny(name, "\t\r\n"):
+	if !prefixed || name == "" || strings.ContainsAny(name, "\t\r\n") {
 		return "generalist"
-	case name == "Operator":
-		return "operator"
-	case name == "OperatorMini":
-		return "operator-mini"
-	case name == "coreAgent":
-		return "core"
-	case name == "CoreAgentMini":
-		return "core-mini"
 	}
-	return name
+	builtIn := map[string]string{"Operator": "operator", "OperatorMini": "operator-mini", "coreAgent": "core", "CoreAgentMini": "core-mini"}
+	return cmp.Or(builtIn[name], name)
 }

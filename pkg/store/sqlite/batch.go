@@ -19,15 +19,11 @@ func (t transaction) insertItem(i store.Item, number int64) error {
 		i.Batch, i.Key, i.Line, i.ID, number, append([]byte{}, i.Content...))
 }
 
-func (t transaction) putBatch(b *store.Batch) error {
+func (t transaction) putBatch(b *store.Batch) (err error) {
 	if b.Number != 0 {
 		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Number)
 	}
-	r, err := t.exec("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
-	if err != nil {
-		return err
-	}
-	b.Number, err = r.LastInsertId()
+	b.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
 	return err
 }
 

@@ -20,8 +20,8 @@ type delivery struct {
 	body   []byte            // as it is kept
 
 	// Set by the writer.
-	seq    int64
-	before progress // of its task, without this callback
+	seq            int64
+	earlier, ended bool // its task has an earlier callback, a final one
 }
 
 func newDelivery(op *store.Deliver) (*delivery, error) {
@@ -37,7 +37,7 @@ func newDelivery(op *store.Deliver) (*delivery, error) {
 }
 
 func (d *delivery) entry() store.Entry {
-	return store.Entry{Seq: d.seq, Path: d.op.Ticket.Path, ReceivedAt: d.op.ReceivedAt, Result: d.op.Result, Further: d.before == isFinal}
+	return store.Entry{Seq: d.seq, Path: d.op.Ticket.Path, ReceivedAt: d.op.ReceivedAt, Result: d.op.Result, Further: d.ended}
 }
 
 // encodeHeader writes a header as HTTP/1.1 does.
@@ -86,7 +86,7 @@ func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, er
 	if err := l.unindexed.refresh(tx); err != nil {
 		return nil, err
 	}
-	indexed, err := indexedCallbacks(tx, deliveries)
+	indexed, err := tx.indexedCallbacks(deliveries)
 	if err != nil {
 		return nil, err
 	}
@@ -97,55 +97,33 @@ func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, er
 		if !d.op.IsNew {
 			continue
 		}
-		d.seq, d.before = l.unindexed.last+1, max(before.progress(), newest.progress())
+		d.seq, d.earlier, d.ended = l.unindexed.last+1, before != nil || newest != nil, before.ended() || newest.ended()
 		l.unindexed.add(d.seq, d.id, d.digest, d.op.Result.Final())
 		fresh = append(fresh, d)
 	}
 	return fresh, nil
 }
 
+// insertAll stores the deliveries in groups of a few sizes, for few prepared statements.
 func insertAll(tx transaction, deliveries []*delivery) error {
-	for group := range groups(deliveries) {
-		const columns = 10
-		args := make([]any, 0, columns*len(group))
-		for _, d := range group {
-			r := d.op.Result
-			args = append(args, d.seq, milliseconds(d.op.ReceivedAt), d.id, d.digest[:], d.op.Ticket.Path,
-				string(r.Status), r.Final(), r.Duration().Milliseconds(), d.header, d.body)
-		}
-		// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
-		// the copies with which it could undo half a statement.
-		if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body) VALUES "+
-			marks(len(group), columns), args...); err != nil {
-			return err
+	const row = "(?,?,?,?,?,?,?,?,?,?)"
+	for _, size := range []int{64, 16, 4, 1} {
+		for ; len(deliveries) >= size; deliveries = deliveries[size:] {
+			args := make([]any, 0, len(row)/2*size)
+			for _, d := range deliveries[:size] {
+				r := d.op.Result
+				args = append(args, d.seq, milliseconds(d.op.ReceivedAt), d.id, d.digest[:], d.op.Ticket.Path,
+					string(r.Status), r.Final(), r.Duration().Milliseconds(), d.header, d.body)
+			}
+			// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
+			// the copies with which it could undo half a statement.
+			if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body) VALUES "+
+				row+strings.Repeat(","+row, size-1), args...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// groups cuts the list into pieces of a few sizes, for few prepared statements.
-func groups[T any](list []T) func(yield func([]T) bool) {
-	return func(yield func([]T) bool) {
-		for len(list) > 0 {
-			n := 1
-			for _, size := range []int{64, 16, 4} {
-				if len(list) >= size {
-					n = size
-					break
-				}
-			}
-			if !yield(list[:n]) {
-				return
-			}
-			list = list[n:]
-		}
-	}
-}
-
-// marks are the places of rows of values: (?,?),(?,?).
-func marks(rows, columns int) string {
-	row := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
-	return strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
 }
 
 // blankPhases blanks the secrets of the phases of the callback's task if it has
@@ -153,9 +131,9 @@ func marks(rows, columns int) string {
 func (t transaction) blankPhases(d *delivery) error {
 	final := d.op.Result.Final()
 	switch {
-	case final && d.before == noCallback:
+	case final && !d.earlier:
 		return nil // there are none
-	case final || d.before == isFinal:
+	case final || d.ended:
 		return t.blank("", d.id)
 	}
 	// A poll may have told the end.

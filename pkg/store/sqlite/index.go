@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -81,27 +80,20 @@ func indexQuestions(tx transaction, some string) error {
 	if err != nil {
 		return err
 	}
-	type question struct {
-		task   int64
-		at     time.Time
-		result *narada.Result
-	}
-	var list []question
-	err = eachRow(rows, func() (err error) {
-		var q question
-		var received int64
+	var add []func() error // when the rows are closed
+	err = eachRow(rows, func() error {
+		var task, received int64
 		var body []byte
-		if err := rows.Scan(&q.task, &received, &body); err != nil {
+		if err := rows.Scan(&task, &received, &body); err != nil {
 			return err
 		}
-		q.at = fromMilliseconds(received)
-		q.result, _, err = narada.ParseCallback(body)
-		list = append(list, q)
+		result, _, err := narada.ParseCallback(body)
+		add = append(add, func() error { return tx.personAsked(task, fromMilliseconds(received), result) })
 		return err
 	})
-	for _, q := range list {
+	for _, add := range add {
 		if err == nil {
-			err = tx.personAsked(q.task, q.at, q.result)
+			err = add()
 		}
 	}
 	return err

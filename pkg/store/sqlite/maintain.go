@@ -62,7 +62,7 @@ func (c *logCleaner) look(l *Store) {
 		return
 	}
 	if c.pending {
-		blocked, err := l.emptyLog(context.Background())
+		blocked, err := l.checkpoint(context.Background(), emptyLog)
 		c.pending = blocked || err != nil
 	}
 }
@@ -75,18 +75,18 @@ func (l *Store) moveLog() {
 	var busy, pages, moved int64
 	err := l.maintenance.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
 	if err == nil && pages > maxLogFile/pageSize {
-		_, _ = l.checkpoint(context.Background(), "RESTART")
+		_, _ = l.checkpoint(context.Background(), restartLog)
 	}
 }
 
-// emptyLog moves what is left of the log into the database, and leaves nothing in
-// its file; blocked is that somebody reads, and that it is still there.
-func (l *Store) emptyLog(ctx context.Context) (blocked bool, err error) {
-	return l.checkpoint(ctx, "TRUNCATE")
-}
+// What checkpoint does with the log's file: it is begun anew, or left with nothing in it.
+const (
+	restartLog = "RESTART"
+	emptyLog   = "TRUNCATE"
+)
 
-// checkpoint has the writer move the log into the database, and do with its file what
-// the mode says; blocked is that somebody reads or writes, for whom it does not wait.
+// checkpoint has the writer move the log into the database; blocked is that somebody
+// reads or writes, for whom it does not wait.
 func (l *Store) checkpoint(ctx context.Context, mode string) (blocked bool, err error) {
 	err = l.writer.put(ctx, &write{after: func(tx transaction) error {
 		rows, err := tx.query("PRAGMA wal_checkpoint(" + mode + ")")

@@ -134,7 +134,7 @@ func TestSecretsGoOnceNobodyReads(t *testing.T) {
 	must(t, err)
 	reader.Next()
 	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
-	if blocked, err := l.emptyLog(ctx); !blocked || err != nil {
+	if blocked, err := l.checkpoint(ctx, emptyLog); !blocked || err != nil {
 		t.Errorf("blocked: %v, %v", blocked, err)
 	}
 	maintain(enough)

@@ -129,6 +129,6 @@ func (l *Store) vacuum(ctx context.Context) error {
 		}
 		l.moveLog()
 	}
-	_, err := l.emptyLog(ctx) // where somebody reads, maintain does it later
+	_, err := l.checkpoint(ctx, emptyLog) // where somebody reads, maintain does it later
 	return err
 }

@@ -12,17 +12,12 @@ import (
 // bodies; when more than store.MaxRefusalBurst come in a moment, the rest is not.
 func (l *Store) Refuse(path string, r store.Refusal) {
 	r = r.Bounded()
+	r.Path = path
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.refused) < store.MaxRefusalBurst {
-		l.refused = append(l.refused, refused{path, r})
+		l.refused = append(l.refused, r)
 	}
-}
-
-// refused is a Refusal that is not written down yet.
-type refused struct {
-	path string
-	store.Refusal
 }
 
 // writeRefusals writes down what was noted.
@@ -44,13 +39,13 @@ func (l *Store) writeRefusals(ctx context.Context) error {
 	}})
 }
 
-func (t transaction) insertRefusal(r refused) error {
+func (t transaction) insertRefusal(r store.Refusal) error {
 	err := t.run("INSERT INTO refusals (received_at, ticket_path, status_code, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE ticket_path = ?2)",
-		milliseconds(r.ReceivedAt), r.path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header))
+		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header))
 	if err != nil {
 		return err
 	}
-	return t.run("DELETE FROM refusals WHERE ticket_path = ?1 AND seq <= (SELECT seq FROM refusals WHERE ticket_path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.path, store.MaxRefusals)
+	return t.run("DELETE FROM refusals WHERE ticket_path = ?1 AND seq <= (SELECT seq FROM refusals WHERE ticket_path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.Path, store.MaxRefusals)
 }
 
 // Refusals returns the refused callbacks that came to the task's path, the oldest
@@ -59,13 +54,13 @@ func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, er
 	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
 		return nil, err
 	}
-	return readAll(ctx, l, scanRefusal, "SELECT received_at, status_code, reason, size, header FROM refusals WHERE ticket_path = ? ORDER BY seq", t.TicketPath)
+	return readAll(ctx, l, scanRefusal, "SELECT received_at, ticket_path, status_code, reason, size, header FROM refusals WHERE ticket_path = ? ORDER BY seq", t.TicketPath)
 }
 
 func scanRefusal(row scanner) (r store.Refusal, err error) {
 	var received int64
 	var header string
-	if err := row.Scan(&received, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
+	if err := row.Scan(&received, &r.Path, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
 		return r, err
 	}
 	r.ReceivedAt = fromMilliseconds(received)

@@ -31,9 +31,7 @@ func (s *senders) answered(group []*write, now time.Time) {
 			s.away = append(s.away, now)
 		}
 	}
-	if extra := len(s.away) - maxGroup; extra > 0 {
-		s.away = append([]time.Time(nil), s.away[extra:]...)
-	}
+	s.away = s.away[max(0, len(s.away)-maxGroup):]
 }
 
 // enough reports whether a group of that size need not wait for more: when half of

@@ -65,7 +65,7 @@ type Store struct {
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // of tasks, by path; a cache
 	shared  map[string]bool           // paths
-	refused []refused                 // to be written down
+	refused []store.Refusal           // to be written down
 }
 
 // Path is where the database of the ledger in the folder dir is.

@@ -199,7 +199,7 @@ func TestNothingIsReadWhileATaskIsPrinted(t *testing.T) {
 	must(t, err)
 	count := 0
 	must(t, l.Tasks(ctx, store.Query{}, func(task store.Task) error {
-		if blocked, err := l.emptyLog(ctx); blocked || err != nil {
+		if blocked, err := l.checkpoint(ctx, emptyLog); blocked || err != nil {
 			t.Errorf("blocked: %v, %v", blocked, err)
 		}
 		count++

@@ -13,13 +13,11 @@ func (t transaction) intend(op *store.Intend) error {
 	if path.Valid {
 		digest.String = op.Ticket.Digest()
 	}
-	r, err := t.exec(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
+	var err error
+	op.Number, err = t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
 		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),?,?,?,?,?)`,
 		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
 	if err != nil {
-		return err
-	}
-	if op.Number, err = r.LastInsertId(); err != nil {
 		return err
 	}
 	if err := t.addEvent(op.Number, op.At, store.EventDispatched, store.EventDetail{}); err != nil {
@@ -72,16 +70,9 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 	if known || err != nil {
 		return err
 	}
-	r, err := t.exec(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
+	second, err := t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
 		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ?`, store.StatusUnknown, op.Task)
-	if err != nil {
-		return err
-	}
-	if rows, err := r.RowsAffected(); rows == 0 || err != nil { // the first has been pruned
-		return err
-	}
-	second, err := r.LastInsertId()
-	if err != nil {
+	if second == 0 || err != nil { // the first has been pruned
 		return err
 	}
 	if err := t.addEvent(op.Task, op.At, store.EventAcceptedTwice, store.EventDetail{RequestID: op.RequestID}); err != nil {

@@ -112,26 +112,18 @@ func pageQuery(where []string) string {
 // taskConditions are the conditions of a query but for the tasks' numbers, and their
 // arguments.
 func taskConditions(q store.Query) (where []string, args []any) {
-	for _, c := range []struct {
-		set  bool
-		text string
-		arg  any
-	}{
-		{q.Status != "", "t.status = ?", q.Status},
-		{q.Agent != "", "t.agent = ?", q.Agent},
-		{q.Batch != 0, "t.batch = ?", q.Batch},
-		{q.Open, "t.finished_at IS NULL", nil},
-		{q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')", nil},
-		{!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since)},
-		{!q.Heard.IsZero(), heardSince, milliseconds(q.Heard)},
-	} {
-		if !c.set {
-			continue
-		}
-		if where = append(where, c.text); c.arg != nil {
-			args = append(args, c.arg)
+	want := func(set bool, condition string, arg ...any) {
+		if set {
+			where, args = append(where, condition), append(args, arg...)
 		}
 	}
+	want(q.Status != "", "t.status = ?", q.Status)
+	want(q.Agent != "", "t.agent = ?", q.Agent)
+	want(q.Batch != 0, "t.batch = ?", q.Batch)
+	want(q.Open, "t.finished_at IS NULL")
+	want(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
+	want(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))
+	want(!q.Heard.IsZero(), heardSince, milliseconds(q.Heard))
 	return where, args
 }
 
@@ -182,18 +174,21 @@ func (l *Store) Final(ctx context.Context, t store.Task) (*narada.Result, error)
 	if err := l.catchUp(ctx); err != nil {
 		return nil, err
 	}
+	r, _, err := readOne(ctx, l, scanResult, `SELECT result, (SELECT d.body FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND i.final ORDER BY i.seq DESC LIMIT 1)
+		FROM tasks t WHERE number = ?`, t.Number)
+	return r, err
+}
+
+func scanResult(row scanner) (r *narada.Result, err error) {
 	var polled, delivered []byte
-	err := l.read.QueryRowContext(ctx, `SELECT result, (SELECT d.body FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND i.final ORDER BY i.seq DESC LIMIT 1)
-		FROM tasks t WHERE number = ?`, t.Number).Scan(&polled, &delivered)
-	var r *narada.Result
-	switch {
+	switch err = row.Scan(&polled, &delivered); {
 	case err != nil:
 	case delivered != nil:
 		r, _, err = narada.ParseCallback(delivered)
 	case polled != nil:
 		r, err = narada.ParseResult(polled)
 	}
-	return r, newError(l.path, err)
+	return r, err
 }
 
 // Deliveries returns the task's callbacks, the oldest first.

@@ -71,6 +71,18 @@ func (t transaction) run(statement string, args ...any) error {
 	return err
 }
 
+// insert executes an INSERT and returns the number of the new row, 0 when there is none.
+func (t transaction) insert(statement string, args ...any) (number int64, err error) {
+	r, err := t.exec(statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	if rows, err := r.RowsAffected(); rows == 0 || err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
 // changes executes a statement and reports whether it has changed a row.
 func (t transaction) changes(statement string, args ...any) (bool, error) {
 	r, err := t.exec(statement, args...)

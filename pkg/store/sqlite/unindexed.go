@@ -2,8 +2,8 @@ package sqlite
 
 import (
 	"crypto/sha256"
-	"database/sql"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -14,9 +14,12 @@ const maxUnindexed = 50_000
 // has yet: to put each into one as it comes would cost more than to store it.
 type unindexed struct {
 	last  int64 // the newest callback
-	byID  map[string]*callbacks
+	byID  callbacksByID
 	count atomic.Int64
 }
+
+// callbacksByID are those of each task, by its request ID.
+type callbacksByID map[string]*callbacks
 
 // callbacks are those of one task; nil is none.
 type callbacks struct {
@@ -24,69 +27,37 @@ type callbacks struct {
 	digests [][sha256.Size]byte
 }
 
-// progress is how far a task has come by its callbacks.
-type progress int
-
-const (
-	noCallback progress = iota
-	notFinal
-	isFinal
-)
-
-func (c *callbacks) progress() progress {
-	switch {
-	case c == nil:
-		return noCallback
-	case c.final:
-		return isFinal
-	}
-	return notFinal
-}
+// ended reports whether one of them is final.
+func (c *callbacks) ended() bool { return c != nil && c.final }
 
 func (c *callbacks) has(digest [sha256.Size]byte) bool {
 	return c != nil && slices.Contains(c.digests, digest)
 }
 
-func (c *callbacks) add(digest [sha256.Size]byte, final bool) {
+func (m callbacksByID) add(id string, digest [sha256.Size]byte, final bool) {
+	c := m[id]
+	if c == nil {
+		c = &callbacks{}
+		m[id] = c
+	}
 	c.digests = append(c.digests, digest)
 	c.final = c.final || final
 }
 
 // refresh learns what others have stored, and forgets what has been indexed.
 func (u *unindexed) refresh(tx transaction) error {
-	rows, err := tx.query(`SELECT i.seq, d.seq, d.request_id, d.digest, d.final FROM indexed i
-		LEFT JOIN deliveries d ON d.seq > max(i.seq, ?) ORDER BY d.seq`, u.last)
+	indexed, err := tx.number("SELECT seq FROM indexed")
 	if err != nil {
 		return err
 	}
-	first := true // row: each has indexed.seq
-	return eachRow(rows, func() error {
-		var indexed int64
-		var seq sql.NullInt64
-		var id sql.NullString
-		var digest []byte
-		var final sql.NullBool
-		if err := rows.Scan(&indexed, &seq, &id, &digest, &final); err != nil {
-			return err
-		}
-		if first && indexed >= u.last {
-			u.forget(indexed)
-		}
-		first = false
-		if seq.Valid {
-			u.add(seq.Int64, id.String, [sha256.Size]byte(digest), final.Bool)
-		}
-		return nil
-	})
+	if indexed >= u.last {
+		u.forget(indexed)
+	}
+	return tx.eachCallback(u.add, "SELECT seq, request_id, digest, final FROM deliveries WHERE seq > ? ORDER BY seq", u.last)
 }
 
 func (u *unindexed) add(seq int64, id string, digest [sha256.Size]byte, final bool) {
-	c := u.byID[id]
-	if c == nil {
-		c = &callbacks{}
-		u.byID[id] = c
-	}
-	c.add(digest, final)
+	u.byID.add(id, digest, final)
 	u.last = seq
 	u.count.Add(1)
 }
@@ -96,38 +67,46 @@ func (u *unindexed) add(seq int64, id string, digest [sha256.Size]byte, final bo
 func (u *unindexed) forget(last int64) {
 	u.last = last
 	if u.count.Swap(0) > 0 || u.byID == nil {
-		u.byID = map[string]*callbacks{}
+		u.byID = callbacksByID{}
 	}
 }
 
 // indexedCallbacks looks up those of the deliveries' tasks that have been indexed.
-func indexedCallbacks(tx transaction, deliveries []*delivery) (map[string]*callbacks, error) {
-	indexed := map[string]*callbacks{}
-	for group := range groups(deliveries) {
-		ids := make([]any, len(group))
-		for i, d := range group {
-			ids[i] = d.id
+func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, error) {
+	indexed := callbacksByID{}
+	for some := range slices.Chunk(deliveries, maxGroup) {
+		size := 1 // of the query, for few prepared statements: the last ID is in it several times
+		for size < len(some) {
+			size *= 4
 		}
-		rows, err := tx.query("SELECT request_id, digest, final FROM delivery_index WHERE request_id IN "+marks(1, len(ids)), ids...)
-		if err != nil {
-			return nil, err
+		ids := make([]any, size)
+		for i := range ids {
+			ids[i] = some[min(i, len(some)-1)].id
 		}
-		err = eachRow(rows, func() error {
-			var id string
-			var digest []byte
-			var final bool
-			if err := rows.Scan(&id, &digest, &final); err != nil {
-				return err
-			}
-			if indexed[id] == nil {
-				indexed[id] = &callbacks{}
-			}
-			indexed[id].add([sha256.Size]byte(digest), final)
-			return nil
-		})
+		err := t.eachCallback(func(_ int64, id string, digest [sha256.Size]byte, final bool) { indexed.add(id, digest, final) },
+			"SELECT seq, request_id, digest, final FROM delivery_index WHERE request_id IN (?"+strings.Repeat(",?", size-1)+")", ids...)
 		if err != nil {
 			return nil, err
 		}
 	}
 	return indexed, nil
+}
+
+// eachCallback calls f for each row of the query.
+func (t transaction) eachCallback(f func(seq int64, id string, digest [sha256.Size]byte, final bool), query string, args ...any) error {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, func() error {
+		var seq int64
+		var id string
+		var digest []byte
+		var final bool
+		if err := rows.Scan(&seq, &id, &digest, &final); err != nil {
+			return err
+		}
+		f(seq, id, [sha256.Size]byte(digest), final)
+		return nil
+	})
 }

@@ -99,31 +99,35 @@ func (w *writer) run() {
 }
 
 // gather takes what has come, and waits a moment for those who should.
-func (w *writer) gather(first *write, timer *time.Timer) []*write {
-	group := []*write{first}
-	w.senders.arrived(first)
+func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
 	timer.Reset(maxGroupWait)
 	defer timer.Stop()
-	for len(group) < maxGroup {
-		select {
-		case one := <-w.writes:
-			group = append(group, one)
-			w.senders.arrived(one)
-			continue
-		default:
-		}
-		if w.senders.enough(len(group), time.Now()) {
-			break
-		}
-		select {
-		case one := <-w.writes:
-			group = append(group, one)
-			w.senders.arrived(one)
-		case <-timer.C:
-			return group
-		}
+	for next := first; next != nil; next = w.next(len(group), timer) {
+		group = append(group, next)
+		w.senders.arrived(next)
 	}
 	return group
+}
+
+// next is the next write of a group of that size; nil: it has no more.
+func (w *writer) next(size int, timer *time.Timer) *write {
+	if size == maxGroup {
+		return nil
+	}
+	select {
+	case one := <-w.writes:
+		return one
+	default:
+	}
+	if w.senders.enough(size, time.Now()) {
+		return nil
+	}
+	select {
+	case one := <-w.writes:
+		return one
+	case <-timer.C:
+		return nil
+	}
 }
 
 // commit writes the group in one transaction, and tells everybody. Where one of

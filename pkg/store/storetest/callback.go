@@ -14,6 +14,7 @@ import (
 
 var callbackTests = []test{
 	{"A repeat is stored once, and a callback after the end is a further one", repeats},
+	{"A request ID may be any text", anyRequestID},
 	{"Many of the same callback at once are stored once", manyOfTheSame},
 	{"Many callbacks at once are all stored and told of in their order", manyAtOnce},
 	{"A callback that is not to be listed is stored and not told of", unlisted},
@@ -62,6 +63,21 @@ func repeats(l ledger) {
 	h.deliver("a", final("req_1", "a", "44"))
 	if e := told[len(told)-1]; !e.Further || e.Result.Text() != "44" {
 		l.Errorf("told of %+v", e)
+	}
+}
+
+func anyRequestID(l ledger) {
+	h := l.open()
+	for _, id := range []string{"ü 世", "'; DROP TABLE tasks", "%", strings.Repeat("x", 1000), "\t\"\\"} {
+		if !h.deliver("a", final(id, "a", "42")) {
+			l.Errorf("%q is a repeat", id)
+		}
+		if got := h.task(id).RequestID; got != id {
+			l.Errorf("%q is %q", id, got)
+		}
+		if h.deliver("a", final(id, "a", "42")) {
+			l.Errorf("the repeat of %q is new", id)
+		}
 	}
 }
 
@@ -186,7 +202,7 @@ func secretGoesWithTheEnd(l ledger) {
 func refusalsAreBounded(l ledger) {
 	h := l.open()
 	h.accepted("a", "req_1")
-	r := store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: strings.Repeat("é", 500), Size: -1, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
+	r := store.Refusal{Path: "/narada/a", ReceivedAt: start, StatusCode: 401, Reason: strings.Repeat("é", 500), Size: -1, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
 	refusals := func(by handle) []store.Refusal {
 		list, err := by.Refusals(l.ctx(), by.task("req_1"))
 		l.must(err)
