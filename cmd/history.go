@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
@@ -150,7 +148,7 @@ func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q 
 	if p.json {
 		err = l.Tasks(ctx, q, func(t store.Task) error {
 			count++
-			return p.Value(newTaskJSON(t))
+			return p.Value(history.NewTaskDocument(t))
 		})
 		return count, err
 	}
@@ -198,71 +196,11 @@ func dash(text string) string {
 }
 
 // taskName is the request ID, or the number of a task without one.
-func taskName(t store.Task) string {
-	if t.RequestID == "" {
-		return fmt.Sprintf("#%d", t.Number)
-	}
-	return term.OneLine(t.RequestID)
-}
+func taskName(t store.Task) string { return term.OneLine(history.Name(t)) }
 
-// table aligns the rows and cuts the last column to the width.
-func table(rows [][]string, width int) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	last := len(rows[0]) - 1
-	for _, row := range rows {
-		_, _ = io.WriteString(w, strings.Join(row[:last], "\t")+"\t\n") // a strings.Builder takes everything
-	}
-	_ = w.Flush()
-	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line+cut(rows[i][last], width-len(line)), " ")
-	}
-	return strings.Join(lines, "\n")
-}
+func table(rows [][]string, width int) string { return output.Table(rows, width) }
 
-// cut shortens the text to so many columns.
-func cut(text string, width int) string {
-	const least = 10
-	width = max(width, least)
-	if uniseg.StringWidth(text) <= width {
-		return text
-	}
-	var b strings.Builder
-	used := 0
-	for g := uniseg.NewGraphemes(text); g.Next() && used+g.Width() < width; {
-		b.WriteString(g.Str())
-		used += g.Width()
-	}
-	return b.String() + "…"
-}
-
-// taskJSON is a task as -o json prints it.
-type taskJSON struct {
-	RequestID    *string       `json:"requestId"`
-	Number       int64         `json:"number"`
-	Status       narada.Status `json:"status"`
-	Prompt       string        `json:"prompt"`
-	Source       string        `json:"source"`
-	BaseURL      *string       `json:"baseUrl"`
-	DispatchedAt time.Time     `json:"dispatchedAt"`
-	FinishedAt   *time.Time    `json:"finishedAt"`
-	DurationMS   *int64        `json:"durationMs"`
-	Delivery     *string       `json:"delivery"`
-	Forwarded    *string       `json:"forwarded"`
-}
-
-func newTaskJSON(t store.Task) taskJSON {
-	j := taskJSON{Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, DispatchedAt: t.DispatchedAt,
-		RequestID: present(t.RequestID), BaseURL: present(t.Cloud), Delivery: present(t.Way), Forwarded: present(string(t.Forwarded))}
-	if !t.Open() {
-		j.FinishedAt = &t.FinishedAt
-	}
-	if ms := t.Took.Milliseconds(); ms > 0 {
-		j.DurationMS = &ms
-	}
-	return j
-}
+func cut(text string, width int) string { return output.Cut(text, width) }
 
 // present is nil for "".
 func present(text string) *string {
@@ -272,42 +210,13 @@ func present(text string) *string {
 	return &text
 }
 
-// existingLedger opens the ledger for a command that reads it; nil when nothing
-// has been kept yet.
-func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error) {
-	dir, err := inv.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	if exists, err := sqlite.Exists(dir); !exists {
-		return nil, err
-	}
-	return sqlite.Open(ctx, dir, sqlite.Options{})
-}
-
-// nothingKept says that there is no ledger yet, unless that is an error.
-func (inv *invocation) nothingKept(err error) error {
-	if err == nil {
-		inv.talk.Info("history", "nothing has been kept yet")
-	}
-	return err
-}
-
 // namedTask finds the task that is called so: by its request ID, or by #NUMBER.
-func (inv *invocation) namedTask(ctx context.Context, l *sqlite.Store, name string) (store.Task, error) {
-	var t store.Task
-	var ok bool
-	var err error
-	if number, isNumber := strings.CutPrefix(name, "#"); isNumber {
-		n, parseErr := strconv.ParseInt(number, 10, 64)
-		if parseErr != nil {
-			return t, usageError("", "%q is not the number of a task", name)
-		}
-		t, ok, err = l.Numbered(ctx, n)
-	} else {
-		t, ok, err = l.Task(ctx, name)
-	}
-	if err == nil && !ok {
+func (inv *invocation) namedTask(ctx context.Context, l history.Finder, name string) (store.Task, error) {
+	t, err := history.Find(ctx, l, name)
+	switch {
+	case errors.Is(err, history.ErrBadNumber):
+		err = usageError("", "%q is not the number of a task", name)
+	case errors.Is(err, history.ErrNotFound):
 		err = usageError("narada history lists the tasks", "%s is not in the ledger", name)
 	}
 	return t, err

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -82,124 +81,14 @@ func runHistoryShow(ctx context.Context, inv *invocation, o *historyShowOptions,
 	if err != nil {
 		return err
 	}
-	d, err := readDossier(ctx, l, t)
+	d, err := history.Read(ctx, l, t)
 	if err != nil {
 		return err
 	}
 	if p.json {
-		return p.Value(d.json())
+		return p.Value(d.Document())
 	}
-	return p.Text(d.text(inv.app.start))
-}
-
-// dossier is all that is kept of a task.
-type dossier struct {
-	task      store.Task
-	request   json.RawMessage
-	result    *narada.Result // nil: there is none yet
-	callbacks []store.Delivery
-	refusals  []store.Refusal
-	forwards  []store.Forward
-}
-
-func readDossier(ctx context.Context, l *sqlite.Store, t store.Task) (d dossier, err error) {
-	d.task = t
-	if d.request, err = l.Request(ctx, t); err != nil {
-		return d, err
-	}
-	if d.result, err = l.Final(ctx, t); err != nil {
-		return d, err
-	}
-	if d.callbacks, err = l.Deliveries(ctx, t); err != nil {
-		return d, err
-	}
-	if d.refusals, err = l.Refusals(ctx, t); err != nil {
-		return d, err
-	}
-	d.forwards, err = l.Forwards(ctx, t)
-	return d, err
-}
-
-type dossierJSON struct {
-	taskJSON
-	Request   json.RawMessage `json:"request"`
-	Result    json.RawMessage `json:"result"`
-	Callbacks []callbackJSON  `json:"callbacks"`
-	Refused   []refusalJSON   `json:"refused"`
-}
-
-type callbackJSON struct {
-	ReceivedAt time.Time       `json:"receivedAt"`
-	Verdict    string          `json:"verdict"`
-	Kind       string          `json:"kind"`
-	Headers    http.Header     `json:"headers"`
-	Body       json.RawMessage `json:"body"`
-	Forwards   []forwardJSON   `json:"forwards"`
-}
-
-type forwardJSON struct {
-	Target     string     `json:"target"`
-	State      string     `json:"state"`
-	Attempts   int        `json:"attempts"`
-	StatusCode *int       `json:"statusCode"`
-	Error      *string    `json:"error"`
-	EndedAt    *time.Time `json:"endedAt"`
-}
-
-func newForwardJSON(f store.Forward) forwardJSON {
-	j := forwardJSON{Target: f.Target, State: string(f.State), Attempts: f.Attempts, Error: present(f.Failure)}
-	if f.StatusCode != 0 {
-		j.StatusCode = &f.StatusCode
-	}
-	if !f.EndedAt.IsZero() {
-		j.EndedAt = &f.EndedAt
-	}
-	return j
-}
-
-type refusalJSON struct {
-	ReceivedAt time.Time   `json:"receivedAt"`
-	Verdict    string      `json:"verdict"`
-	StatusCode int         `json:"statusCode"`
-	Size       int64       `json:"size"`
-	Headers    http.Header `json:"headers"`
-}
-
-// accepted is the verdict on a callback that was not refused.
-const accepted = "accepted"
-
-func (d dossier) json() dossierJSON {
-	j := dossierJSON{taskJSON: newTaskJSON(d.task), Request: d.request, Callbacks: []callbackJSON{}, Refused: []refusalJSON{}}
-	if d.result != nil {
-		j.Result = d.result.Raw()
-	}
-	ended := false
-	for _, c := range d.callbacks {
-		body, err := narada.ReplaceSecret(c.Body, maskedSecret(c.Body))
-		if err != nil { // cannot be: it was read before it was stored
-			body = nil
-		}
-		forwards := []forwardJSON{}
-		for _, f := range d.forwardsOf(c) {
-			forwards = append(forwards, newForwardJSON(f))
-		}
-		j.Callbacks = append(j.Callbacks, callbackJSON{c.ReceivedAt, accepted, kindOf(c, ended), c.Header, body, forwards})
-		ended = ended || c.Final
-	}
-	for _, r := range d.refusals {
-		j.Refused = append(j.Refused, refusalJSON{r.ReceivedAt, r.Reason, r.StatusCode, r.Size, r.Header})
-	}
-	return j
-}
-
-// forwardsOf are those of the callback.
-func (d dossier) forwardsOf(c store.Delivery) (list []store.Forward) {
-	for _, f := range d.forwards {
-		if f.Seq == c.Seq {
-			list = append(list, f)
-		}
-	}
-	return list
+	return p.Text(detailText(d, inv.app.start))
 }
 
 // forwardText says how a callback was passed on.
@@ -214,21 +103,13 @@ func forwardText(f store.Forward) string {
 	return fmt.Sprintf("passed on to %s, %s", target, formatTime(f.EndedAt))
 }
 
-// maskedSecret is what is shown of a callback's secret: that there is one.
-func maskedSecret(body []byte) string {
-	if _, secret, err := narada.ParseCallback(body); err == nil && secret != "" {
-		return "***"
-	}
-	return ""
-}
-
-// text is the dossier for people: a name and a value a line.
-func (d dossier) text(now time.Time) string {
+// detailText is what is kept of a task, for people: a name and a value a line.
+func detailText(d history.Detail, now time.Time) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s %s\n", name, strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n             "))
 	}
-	t := d.task
+	t := d.Task
 	line("request ID", "%s", dash(term.OneLine(t.RequestID)))
 	line("status", "%s", t.Status)
 	line("dispatched", "%s (%s ago), by %s", formatTime(t.DispatchedAt), units.Age(now.Sub(t.DispatchedAt)), sourceName(t))
@@ -244,36 +125,22 @@ func (d dossier) text(now time.Time) string {
 	if t.Prompt != "" {
 		line("prompt", "%s", term.Visible(t.Prompt))
 	}
-	if d.request != nil {
-		line("request", "%s", d.request)
+	if d.Request != nil {
+		line("request", "%s", d.Request)
 	}
-	if d.result != nil {
-		line("answer", "%s", term.Visible(answerText(d.result)))
+	if d.Result != nil {
+		line("answer", "%s", term.Visible(answerText(d.Result)))
 	}
-	ended := false
-	for i, c := range d.callbacks {
-		line(fmt.Sprintf("callback %d", i+1), "%s, %s, %s\n%s", formatTime(c.ReceivedAt), accepted, kindOf(c, ended), headerText(c.Header))
-		ended = ended || c.Final
-		for _, f := range d.forwardsOf(c) {
+	for i, c := range d.Callbacks {
+		line(fmt.Sprintf("callback %d", i+1), "%s, %s, %s\n%s", formatTime(c.ReceivedAt), history.Accepted, c.Kind, headerText(c.Header))
+		for _, f := range c.Forwards {
 			line("", "%s", forwardText(f))
 		}
 	}
-	for _, r := range d.refusals {
+	for _, r := range d.Refusals {
 		line("refused", "%s, with %d: %s\n%s", formatTime(r.ReceivedAt), r.StatusCode, r.Reason, headerText(r.Header))
 	}
 	return strings.TrimRight(b.String(), "\n")
-}
-
-// kindOf says what a callback is to its task; ended is whether a final one was
-// there before.
-func kindOf(c store.Delivery, ended bool) string {
-	switch {
-	case ended:
-		return "further" // with another body than those before
-	case c.Final:
-		return "final"
-	}
-	return "phase"
 }
 
 func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }

@@ -40,6 +40,27 @@ func (inv *invocation) openLedgerIfPossible(ctx context.Context, o sqlite.Option
 	return l
 }
 
+// existingLedger opens the ledger for a command that reads it; nil when nothing
+// has been kept yet.
+func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error) {
+	dir, err := inv.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	if exists, err := sqlite.Exists(dir); !exists {
+		return nil, err
+	}
+	return sqlite.Open(ctx, dir, sqlite.Options{})
+}
+
+// nothingKept says that there is no ledger yet, unless that is an error.
+func (inv *invocation) nothingKept(err error) error {
+	if err == nil {
+		inv.talk.Info("history", "nothing has been kept yet")
+	}
+	return err
+}
+
 // warnOfLedger says what does not work without the ledger.
 func (inv *invocation) warnOfLedger(err error, consequence string) {
 	inv.talk.Warn("ledger", err.Error()+": "+consequence)

@@ -9,7 +9,7 @@ import (
 // Batch is a batch in the ledger.
 type Batch struct {
 	Number  int64
-	Name    string
+	Name    string // there is one batch of each name
 	BegunAt time.Time
 	Input   string // path of its file, or -
 	Cloud   string // address of the API
@@ -23,7 +23,7 @@ type Item struct {
 	Line  int    // its place, from 1, or GoneLine
 	ID    string // its own, "" when it has none
 
-	Content []byte // sum of what is in it; nil: that is what it is known by
+	Content []byte // digest of what is in it; nil: that is what it is known by
 	Misfit  string // how its answer's data differ from what was asked for, "" when they do not
 }
 
@@ -34,7 +34,7 @@ const GoneLine = 1 << 30
 // the task's zero value.
 type ItemTask struct {
 	Item
-	Task Task
+	Task Task // without its prompt
 
 	// Of an open task: where its callback goes, and its browser window; "" is nowhere.
 	CallbackURL, Window string

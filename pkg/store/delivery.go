@@ -3,9 +3,11 @@ package store
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // Entry is a callback in the ledger.
@@ -39,9 +41,40 @@ type Delivery struct {
 
 // Refusal is a callback that came to a task's path and was not accepted.
 type Refusal struct {
+	Path       string
 	ReceivedAt time.Time
 	StatusCode int // that it was answered
 	Reason     string
 	Size       int64       // that it declared, in bytes; -1: none
 	Header     http.Header // what may prove the sender is masked
+}
+
+// The bounds of what is kept of refused callbacks.
+const (
+	MaxRefusals      = 20      // of one task, the newest
+	MaxAllRefusals   = 10_000  // of all tasks
+	MaxRefusalBurst  = 100     // noted and not yet written; the rest is not kept
+	maxRefusalHeader = 4 << 10 // bytes; a longer one is left out
+	maxRefusalReason = 200     // bytes; a longer one is cut
+)
+
+// Bounded returns the refusal as it may be kept, whoever has sent the callback: its
+// header left out where it is long, without the values of what the ticket of the path
+// is shown by, its reason cut.
+func (r Refusal) Bounded(ticket http.Header) Refusal {
+	r.Header = secret.MaskHeader(r.Header, ticket)
+	var lines strings.Builder
+	if _ = r.Header.Write(&lines); lines.Len() > maxRefusalHeader {
+		r.Header = http.Header{}
+	}
+	r.Reason = shorten(r.Reason, maxRefusalReason)
+	return r
+}
+
+// shorten cuts the text to so many bytes, and to whole characters.
+func shorten(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	return strings.ToValidUTF8(text[:size], "")
 }

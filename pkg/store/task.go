@@ -1,27 +1,32 @@
 package store
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // Task is a task in the ledger.
 type Task struct {
-	Number       int64 // grows with every task
-	RequestID    string
-	Source       string // the command that sent it; "callback": it was sent elsewhere
-	Cloud        string // address of the API, "" when it was sent elsewhere
-	Prompt       string
+	Number       int64         // grows with every task, and is never used again
+	RequestID    string        // "" until the cloud has told it
+	Source       string        // the command that sent it, as "run"; SourceCallback: it was sent elsewhere
+	Cloud        string        // address of the API, "" when it was sent elsewhere
+	Prompt       string        // as it was written, without the agent's prefix
 	Status       narada.Status // StatusUnknown and StatusRefused too
 	Way          string        // how the newest state came: callback, poll or ""
-	DispatchedAt time.Time
-	FinishedAt   time.Time     // when the end was heard of here; zero while the task is open
+	DispatchedAt time.Time     // of a task that was sent elsewhere: when its first callback came
+	FinishedAt   time.Time     // when its end was known here; zero while the task is open
 	Took         time.Duration // that the task ran, as the cloud says; 0 when it does not
 	Failure      string        // why a task of a batch was not accepted and never will be
-	Forwarded    ForwardState  // of its callbacks the worst: given up, else waiting, else forwarded; "" when none is passed on
+	Forwarded    ForwardState  // of its callbacks the worst: failed, else waiting, else forwarded; "" when none is forwarded
+
+	// From where and what for; "" or 0 when that is not known, or there is none.
+	Machine      string // host name of the machine that sent it
+	Agent        string // as --agent names it: operator, generalist or the name of an Agent Studio agent
+	CloudSession string // ID of the cloud browser session that it runs in
+	Parent       string // request ID of the task that it continues
+	Batch        int64  // number of its batch
 
 	TicketPath string // of its own ticket, "" when it has none on this machine
 }
@@ -39,13 +44,6 @@ const (
 	StatusRefused narada.Status = "refused" // it was not accepted
 )
 
-// Intent is a task that is about to be sent.
-type Intent struct {
-	Source string          // the command that sends it
-	Cloud  string          // address of the API
-	Prompt string          // as it was written
-	Body   json.RawMessage // the request, its secrets masked
-	Ticket webhook.Ticket  // zero: no callback comes to this machine
-	At     time.Time
-	Item   Item // the line of a batch that it is of; zero: none
-}
+// SourceCallback is the source of a task that was dispatched elsewhere, or that came
+// of a request that was accepted twice, and of which a callback told first.
+const SourceCallback = "callback"

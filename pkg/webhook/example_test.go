@@ -46,3 +46,24 @@ func ExampleVerify() {
 	fmt.Println(err)
 	// Output: wrong secret
 }
+
+// A service with several processes keeps the digest, and no secret, in its database:
+// each process can verify the callbacks of a ticket that another has issued.
+func ExampleTicket_Digest() {
+	ticket := webhook.Ticket{Path: "/callback/1", Secret: "secret", Header: http.Header{"X-Token": {"token"}}}
+	digest := ticket.Digest()
+
+	elsewhere, err := webhook.ParseDigest("/callback/1", digest)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	header := http.Header{"X-Token": {"token"}, "Content-Type": {"application/json"}}
+	result, err := webhook.Verify(elsewhere, header, []byte(`{"requestId":"req_1","secret":"secret","status":"success"}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.RequestID)
+	// Output: req_1
+}

@@ -289,34 +289,34 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-func TestSealedTicketAcceptsWhatTheTicketDoes(t *testing.T) {
+func TestTheTicketOfADigestAcceptsTheSameCallbacks(t *testing.T) {
 	ticket := Ticket{Path: "/p", Header: http.Header{"Authorization": {"Bearer t"}, "X-A": {"b"}}, Secret: "s3cret"}
-	seal := ticket.Seal()
-	if strings.Contains(seal, "s3cret") || strings.Contains(seal, "Bearer t") {
-		t.Errorf("the seal tells what is to be shown: %s", seal)
+	digest := ticket.Digest()
+	if strings.Contains(digest, "s3cret") || strings.Contains(digest, "Bearer t") {
+		t.Errorf("the digest tells what is to be shown: %s", digest)
 	}
-	sealed, err := SealedTicket("/p", seal)
+	parsed, err := ParseDigest("/p", digest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sealed.Seal() != seal {
-		t.Error("the seal of the sealed one is another")
+	if parsed.Digest() != digest {
+		t.Error("the digest of the parsed ticket is another")
 	}
 	body := `{"requestId":"r","status":"success","secret":"s3cret"}`
 	good := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer t"}, "X-A": {"b"}}
-	if _, err := Verify(sealed, good, []byte(body)); err != nil {
+	if _, err := Verify(parsed, good, []byte(body)); err != nil {
 		t.Errorf("what shows it: %v", err)
 	}
-	if _, err := Verify(sealed, good, []byte(strings.Replace(body, "s3cret", "***", 1))); err != ErrSecret {
+	if _, err := Verify(parsed, good, []byte(strings.Replace(body, "s3cret", "***", 1))); err != ErrSecret {
 		t.Errorf("another secret: %v", err)
 	}
-	if _, err := Verify(sealed, http.Header{"Content-Type": {"application/json"}, "Authorization": {"***"}, "X-A": {"***"}}, []byte(body)); err != ErrHeader {
+	if _, err := Verify(parsed, http.Header{"Content-Type": {"application/json"}, "Authorization": {"***"}, "X-A": {"***"}}, []byte(body)); err != ErrHeader {
 		t.Errorf("another header: %v", err)
 	}
-	if _, err := SealedTicket("/p", "no seal"); err == nil {
-		t.Error("a text that is no seal is taken for one")
+	if _, err := ParseDigest("/p", "no digest"); err == nil {
+		t.Error("a text that is no digest is taken for one")
 	}
-	empty, err := SealedTicket("/p", Ticket{Path: "/p"}.Seal())
+	empty, err := ParseDigest("/p", Ticket{Path: "/p"}.Digest())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,11 +19,11 @@ type Ticket struct {
 	Header http.Header
 	Secret string
 
-	sums *sums // of a ticket that was sealed; nil: what is to be shown is known
+	digests *digests // of a ticket that ParseDigest returned; nil: what is to be shown is known
 }
 
-// sums are the SHA-256 sums, as text, of what is to be shown.
-type sums struct {
+// digests are the SHA-256 digests, as base64, of what is to be shown.
+type digests struct {
 	Header map[string]string `json:"header,omitempty"`
 	Secret string            `json:"secret"`
 }
@@ -51,30 +51,30 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 	}, nil
 }
 
-// Seal returns a text by which a callback can be verified that shows the ticket's
-// header and secret, and from which these cannot be had, if they are as hard to
-// guess as NewTicket makes them.
-func (t Ticket) Seal() string {
-	s := t.sums
-	if s == nil {
-		s = &sums{Header: map[string]string{}, Secret: t.secretSum()}
+// Digest returns a JSON object with the SHA-256 digests of the ticket's headers and
+// secret. ParseDigest makes a ticket of it that verifies callbacks, and header and
+// secret cannot be had from it, if they are as hard to guess as NewTicket makes them.
+func (t Ticket) Digest() string {
+	d := t.digests
+	if d == nil {
+		d = &digests{Header: map[string]string{}, Secret: t.secretDigest()}
 		for name := range t.Header {
-			s.Header[name] = t.headerSum(name)
+			d.Header[name] = t.headerDigest(name)
 		}
 	}
-	doc, _ := json.Marshal(s) // it is text throughout
+	doc, _ := json.Marshal(d) // it is text throughout
 	return string(doc)
 }
 
-// SealedTicket returns a ticket with the path that accepts what the one accepts
-// whose Seal it is given. It does not know what is to be shown: the values of
+// ParseDigest returns a ticket with the path that accepts the same callbacks as the
+// one whose Digest it is given. It does not know what is to be shown: the values of
 // Header are "***", and Secret is "".
-func SealedTicket(path, seal string) (Ticket, error) {
-	t := Ticket{Path: path, Header: http.Header{}, sums: &sums{}}
-	if err := json.Unmarshal([]byte(seal), t.sums); err != nil {
+func ParseDigest(path, digest string) (Ticket, error) {
+	t := Ticket{Path: path, Header: http.Header{}, digests: &digests{}}
+	if err := json.Unmarshal([]byte(digest), t.digests); err != nil {
 		return Ticket{}, fmt.Errorf("ticket: %w", err)
 	}
-	for name := range t.sums.Header {
+	for name := range t.digests.Header {
 		t.Header.Set(name, "***")
 	}
 	return t, nil

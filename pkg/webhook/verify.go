@@ -37,7 +37,7 @@ func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 func verifyHeader(t Ticket, header http.Header) error {
 	fits := 1
 	for name := range t.Header {
-		fits &= equal(sum(headerText(header, name)), t.headerSum(name))
+		fits &= equal(digest(headerText(header, name)), t.headerDigest(name))
 	}
 	if fits == 0 {
 		return ErrHeader
@@ -58,39 +58,39 @@ func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
 	if err != nil {
 		return nil, &malformedError{err}
 	}
-	want := t.secretSum()
-	if equal(sum(secret), want) == 0 || want == sum("") && len(t.Header) == 0 {
+	want := t.secretDigest()
+	if equal(digest(secret), want) == 0 || want == digest("") && len(t.Header) == 0 {
 		return nil, ErrSecret
 	}
 	return r, nil
 }
 
-func (t Ticket) headerSum(name string) string {
-	if t.sums != nil {
-		return t.sums.Header[name]
+func (t Ticket) headerDigest(name string) string {
+	if t.digests != nil {
+		return t.digests.Header[name]
 	}
-	return sum(headerText(t.Header, name))
+	return digest(headerText(t.Header, name))
 }
 
-func (t Ticket) secretSum() string {
-	if t.sums != nil {
-		return t.sums.Secret
+func (t Ticket) secretDigest() string {
+	if t.digests != nil {
+		return t.digests.Secret
 	}
-	return sum(t.Secret)
+	return digest(t.Secret)
 }
 
 func headerText(header http.Header, name string) string {
 	return strings.Join(header.Values(name), "\n")
 }
 
-// sum is the SHA-256 sum of the text, as base64. It makes texts of different
-// lengths equally long, so that comparing them tells nothing.
-func sum(text string) string {
+// digest is the SHA-256 digest of the text, as base64. It makes texts of different
+// lengths equally long, so that the time to compare them tells nothing.
+func digest(text string) string {
 	s := sha256.Sum256([]byte(text))
 	return base64.RawStdEncoding.EncodeToString(s[:])
 }
 
-// equal takes the same time for every two sums.
+// equal takes the same time for every two digests.
 func equal(a, b string) int { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) }
 
 // malformedError is ErrMalformed with its reason.

@@ -126,7 +126,7 @@ func compare(ctx context.Context, o options) (err error) {
 		fmt.Printf("%-7s %8.0f callbacks/s, p50 %v, p99 %v, slowest %v; the connection with fewest had %.2f of the mean\n", s.name, median(s.rates),
 			s.percentile(50).Round(10*time.Microsecond), s.percentile(99).Round(10*time.Microsecond), s.percentile(100).Round(10*time.Microsecond), s.fewest)
 	}
-	fmt.Printf("narada  filing them after each round took %.1f µs each, which is not in its rate\n", float64(listen.rest.Microseconds())/float64(listen.count))
+	fmt.Printf("narada  indexing them after each round took %.1f µs each, which is not in its rate\n", float64(listen.rest.Microseconds())/float64(listen.count))
 	ratio := median(listen.rates) / median(bare.rates)
 	fmt.Printf("narada : bare = %.2f (median of %d rounds, %d connections, GOMAXPROCS=%d)\n", ratio, o.rounds, o.connections, runtime.GOMAXPROCS(0))
 	switch {
@@ -161,7 +161,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 	}
 	in := receive.Open(endpoint, receive.Options{Sink: kept, Book: kept, Random: rand.Reader})
 	s := &server{name: "narada", fewest: 1}
-	s.after = func(ctx context.Context) error { // opening files what is not filed yet
+	s.after = func(ctx context.Context) error { // opening indexes what is not indexed yet
 		again, err := sqlite.Open(ctx, dir, sqlite.Options{})
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"net/http"
 	"net/textproto"
@@ -11,51 +10,35 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// arrival is a delivery on its way into the database.
-type arrival struct {
-	webhook.Delivery
-	forwarding store.Forwarding
-	id         string
-	digest     [sha256.Size]byte // of the body as it came
-	header     string            // masked
-	body       []byte            // as it is kept
+// delivery is a callback on its way into the database.
+type delivery struct {
+	op     *store.Deliver
+	id     string            // request ID
+	digest [sha256.Size]byte // of the body as it came
+	header string            // masked
+	body   []byte            // as it is kept
 
 	// Set by the writer.
-	isNew  bool
-	seq    int64
-	before past
+	seq            int64
+	earlier, ended bool // its task has an earlier callback, a final one
 }
 
-func (a *arrival) entry() store.Entry {
-	return store.Entry{Seq: a.seq, Path: a.Ticket.Path, ReceivedAt: a.ReceivedAt, Result: a.Result, Further: a.before == pastFinal}
-}
-
-// Deliver implements webhook.Sink: it returns nil once the callback is durable. A
-// repeat, which has the same request ID and body, is taken and stored no second
-// time. The error is an *Error.
-func (l *Store) Deliver(ctx context.Context, d webhook.Delivery) error {
-	_, err := l.Store(ctx, d, store.Forwarding{})
-	return err
-}
-
-// Store is Deliver for a callback of which something is to become, and reports whether
-// it is no repeat.
-func (l *Store) Store(ctx context.Context, d webhook.Delivery, o store.Forwarding) (isNew bool, err error) {
-	a := &arrival{Delivery: d, forwarding: o, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
-	// A final callback ends its task, and with it the need for the secret.
-	if d.Result.Final() {
-		if a.body, err = d.Result.BodyWithSecret(""); err != nil {
-			return false, newError(l.path, err)
+func newDelivery(op *store.Deliver) (*delivery, error) {
+	d := &delivery{op: op, id: op.Result.RequestID, digest: sha256.Sum256(op.Body), body: op.Body}
+	if op.Result.Final() { // it ends its task, and with it the need for the secret
+		var err error
+		if d.body, err = op.Result.BodyWithSecret(""); err != nil {
+			return nil, err
 		}
 	}
-	a.header = encodeHeader(secret.MaskHeader(d.Header, d.Ticket.Header))
-	if err := l.writer.put(ctx, &write{delivery: a}); err != nil {
-		return false, err
-	}
-	return a.isNew, nil
+	d.header = encodeHeader(secret.MaskHeader(op.Header, op.Ticket.Header))
+	return d, nil
+}
+
+func (d *delivery) entry() store.Entry {
+	return store.Entry{Seq: d.seq, Path: d.op.Ticket.Path, ReceivedAt: d.op.ReceivedAt, Result: d.op.Result, Further: d.ended}
 }
 
 // encodeHeader writes a header as HTTP/1.1 does.
@@ -70,117 +53,97 @@ func decodeHeader(text string) (http.Header, error) {
 	return http.Header(header), err
 }
 
-// insertDeliveries stores the arrivals that are no repeats, with what they tell
+// insertDeliveries stores the deliveries that are no repeats, with what they tell
 // of their tasks, and returns them in their order.
-func (l *Store) insertDeliveries(tx transaction, arrivals []*arrival) ([]*arrival, error) {
-	if len(arrivals) == 0 {
+func (l *Store) insertDeliveries(tx transaction, deliveries []*delivery) ([]*delivery, error) {
+	if len(deliveries) == 0 {
 		return nil, nil
 	}
 	l.busy.Store(true)
-	l.waiting.Store(true)
-	fresh, err := l.pickNew(tx, arrivals)
+	l.toIndex.Store(true)
+	fresh, err := l.pickNew(tx, deliveries)
 	if err != nil {
 		return nil, err
 	}
 	if err := insertAll(tx, fresh); err != nil {
 		return nil, err
 	}
-	for _, a := range fresh {
-		if err := l.noteTask(tx, a); err != nil {
+	for _, d := range fresh {
+		if err := l.noteTask(tx, d); err != nil {
 			return nil, err
 		}
-		if err := l.blankPhases(tx, a); err != nil {
+		if err := tx.blankPhases(d); err != nil {
 			return nil, err
 		}
-		if err := a.insertForwards(tx); err != nil {
+		if err := tx.insertForwards(d); err != nil {
 			return nil, err
 		}
 	}
 	return fresh, nil
 }
 
-// pickNew returns the arrivals that are no repeats, each with its number.
-func (l *Store) pickNew(tx transaction, arrivals []*arrival) ([]*arrival, error) {
-	if err := l.unfiled.refresh(tx); err != nil {
+// pickNew returns the deliveries that are no repeats, each with its number.
+func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, error) {
+	if err := l.unindexed.refresh(tx); err != nil {
 		return nil, err
 	}
-	filed, err := filedCallbacks(tx, arrivals)
+	indexed, err := tx.indexedCallbacks(deliveries)
 	if err != nil {
 		return nil, err
 	}
-	var fresh []*arrival
-	for _, a := range arrivals {
-		both := []*callbacks{filed[a.id], l.unfiled.byID[a.id]}
-		if both[0].has(a.digest) || both[1].has(a.digest) {
+	var fresh []*delivery
+	for _, d := range deliveries {
+		before, newest := indexed[d.id], l.unindexed.byID[d.id]
+		d.op.IsNew = !before.has(d.digest) && !newest.has(d.digest)
+		if !d.op.IsNew {
 			continue
 		}
-		a.isNew, a.seq, a.before = true, l.unfiled.last+1, max(both[0].past(), both[1].past())
-		l.unfiled.add(a.seq, a.id, a.digest, a.Result.Final())
-		fresh = append(fresh, a)
+		d.seq, d.earlier, d.ended = l.unindexed.last+1, before != nil || newest != nil, before.ended() || newest.ended()
+		l.unindexed.add(d.seq, d.id, d.digest, d.op.Result.Final())
+		fresh = append(fresh, d)
 	}
 	return fresh, nil
 }
 
-func insertAll(tx transaction, arrivals []*arrival) error {
-	for group := range groups(arrivals) {
-		const columns = 10
-		args := make([]any, 0, columns*len(group))
-		for _, a := range group {
-			args = append(args, a.seq, milliseconds(a.ReceivedAt), a.id, a.digest[:], a.Ticket.Path,
-				string(a.Result.Status), a.Result.Final(), a.Result.Duration().Milliseconds(), a.header, a.body)
-		}
-		// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
-		// the copies with which it could undo half a statement.
-		if _, err := tx.exec("INSERT OR IGNORE INTO deliveries (seq, received, request_id, digest, path, status, final, took, header, body) VALUES "+
-			marks(len(group), columns), args...); err != nil {
-			return err
+// insertAll stores the deliveries in groups of a few sizes, for few prepared statements.
+func insertAll(tx transaction, deliveries []*delivery) error {
+	const row = "(?,?,?,?,?,?,?,?,?,?)"
+	for _, size := range []int{64, 16, 4, 1} {
+		for ; len(deliveries) >= size; deliveries = deliveries[size:] {
+			args := make([]any, 0, len(row)/2*size)
+			for _, d := range deliveries[:size] {
+				r := d.op.Result
+				args = append(args, d.seq, milliseconds(d.op.ReceivedAt), d.id, d.digest[:], d.op.Ticket.Path,
+					string(r.Status), r.Final(), r.Duration().Milliseconds(), d.header, d.body)
+			}
+			// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
+			// the copies with which it could undo half a statement.
+			if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body) VALUES "+
+				row+strings.Repeat(","+row, size-1), args...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// groups cuts the list into pieces of a few sizes, for few prepared statements.
-func groups[T any](list []T) func(yield func([]T) bool) {
-	return func(yield func([]T) bool) {
-		for len(list) > 0 {
-			n := 1
-			for _, size := range []int{64, 16, 4} {
-				if len(list) >= size {
-					n = size
-					break
-				}
-			}
-			if !yield(list[:n]) {
-				return
-			}
-			list = list[n:]
-		}
-	}
-}
-
-// marks are the places of rows of values: (?,?),(?,?).
-func marks(rows, columns int) string {
-	row := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
-	return strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
-}
-
 // blankPhases blanks the secrets of the phases of the callback's task if it has
 // finished.
-func (l *Store) blankPhases(tx transaction, a *arrival) error {
-	final := a.Result.Final()
+func (t transaction) blankPhases(d *delivery) error {
+	final := d.op.Result.Final()
 	switch {
-	case final && a.before == pastNothing:
+	case final && !d.earlier:
 		return nil // there are none
-	case final || a.before == pastFinal:
-		return l.blank(tx, "", a.id)
+	case final || d.ended:
+		return t.blank("", d.id)
 	}
 	// A poll may have told the end.
-	return l.blank(tx, "AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished IS NOT NULL)", a.id)
+	return t.blank("AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished_at IS NOT NULL)", d.id)
 }
 
 // blank blanks the secret in the phases of the task, if the condition holds.
-func (l *Store) blank(tx transaction, condition, id string) error {
-	rows, err := tx.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
+func (t transaction) blank(condition, id string) error {
+	rows, err := t.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
 	if err != nil {
 		return err
 	}
@@ -198,7 +161,7 @@ func (l *Store) blank(tx transaction, condition, id string) error {
 		return err
 	}
 	for seq, body := range bodies {
-		if _, err := tx.exec("UPDATE deliveries SET body = ? WHERE seq = ?", body, seq); err != nil {
+		if err := t.run("UPDATE deliveries SET body = ? WHERE seq = ?", body, seq); err != nil {
 			return err
 		}
 	}

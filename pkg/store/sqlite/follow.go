@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -16,34 +17,30 @@ const followInterval = 50 * time.Millisecond
 
 // Last returns the number of the newest callback, 0 when there is none.
 func (l *Store) Last(ctx context.Context) (seq int64, err error) {
-	err = l.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM deliveries").Scan(&seq)
-	return seq, newError(l.path, err)
+	seq, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(seq), 0) FROM deliveries")
+	return seq, err
 }
 
 // Follow yields the callbacks after the one with that number, those that this
-// process stores and those of others, each within a moment of its being durable,
-// until ctx ends. An error, which is an *Error, is the last.
+// process stores and those of others, in the order in which they were stored, each
+// within a moment of its being durable, until ctx ends. An error is the last.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
-	return l.followed(ctx, after, entriesAfter)
+	return l.followed(ctx, after, func(int64) bool { return false })
 }
 
-// FollowOthers is Follow without the callbacks that this Store stores from now on,
-// but perhaps for some in the first moment. One at a time may follow so.
+// FollowOthers is Follow without the callbacks that this Store stores once it has begun.
+// One at a time may follow so.
 func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		l.own.collect(true)
 		defer l.own.collect(false)
-		l.followed(ctx, after, l.othersAfter)(yield)
+		l.followed(ctx, after, l.own.take)(yield)
 	}
 }
 
-// reader reads some callbacks after a number, and the number that it has come to:
-// that one, when there are none.
-type reader func(ctx context.Context, conn *sql.Conn, after int64) (entries []store.Entry, to int64, err error)
-
-func (l *Store) followed(ctx context.Context, after int64, read reader) iter.Seq2[store.Entry, error] {
+func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) bool) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		err := l.follow(ctx, after, read, func(e store.Entry) bool { return yield(e, nil) })
+		err := l.follow(ctx, after, skip, func(e store.Entry) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(store.Entry{}, newError(l.path, err))
 		}
@@ -52,12 +49,17 @@ func (l *Store) followed(ctx context.Context, after int64, read reader) iter.Seq
 
 // follow asks for the version of the data, which changes when another connection
 // has committed, and reads only then.
-func (l *Store) follow(ctx context.Context, after int64, read reader, yield func(store.Entry) bool) error {
+func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
 	conn, err := l.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	entries, err := conn.PrepareContext(ctx, "SELECT seq, received_at, ticket_path, body FROM deliveries WHERE seq = ?")
+	if err != nil {
+		return err
+	}
+	defer entries.Close()
 	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
 	for version := int64(-1); ; {
@@ -65,21 +67,27 @@ func (l *Store) follow(ctx context.Context, after int64, read reader, yield func
 		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&now); err != nil {
 			return err
 		}
-		if now != version {
-			version = now
-			for more := true; more; {
-				entries, to, err := read(ctx, conn, after)
-				if err != nil {
-					return err
-				}
-				for _, e := range entries {
-					if !yield(e) {
-						return nil
-					}
-				}
-				after, more = to, to > after
+		for more := now != version; more; {
+			list, err := seqsAfter(ctx, conn, after)
+			if err != nil {
+				return err
 			}
+			for _, after = range list {
+				if skip(after) {
+					continue
+				}
+				e, err := scanEntry(entries.QueryRowContext(ctx, after))
+				switch {
+				case errors.Is(err, sql.ErrNoRows): // pruned meanwhile
+				case err != nil:
+					return err
+				case !yield(e):
+					return nil
+				}
+			}
+			more = len(list) > 0
 		}
+		version = now
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -88,99 +96,63 @@ func (l *Store) follow(ctx context.Context, after int64, read reader, yield func
 	}
 }
 
-const entryColumns = "SELECT seq, received, path, body FROM deliveries "
-
-// entriesAfter reads the next callbacks, some only, so that memory is bounded.
-func entriesAfter(ctx context.Context, conn *sql.Conn, after int64) (entries []store.Entry, to int64, err error) {
-	entries, err = readEntries(ctx, conn, entryColumns+"WHERE seq > ? ORDER BY seq LIMIT 16", after)
-	if len(entries) > 0 {
-		after = entries[len(entries)-1].Seq
-	}
-	return entries, after, err
-}
-
-// othersAfter is entriesAfter for the callbacks of others: the bodies of our own
-// are not read.
-func (l *Store) othersAfter(ctx context.Context, conn *sql.Conn, after int64) (entries []store.Entry, to int64, err error) {
+// seqsAfter are the next callbacks, some only. Their bodies are read one by one, so that
+// memory is bounded and those to skip are not read.
+func seqsAfter(ctx context.Context, conn *sql.Conn, after int64) (list []int64, err error) {
 	rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
-	if err != nil {
-		return nil, after, err
-	}
-	var others []int64
-	err = eachRow(rows, func() error {
-		if len(others) == 16 {
-			return nil // for the next time
-		}
-		err := rows.Scan(&after)
-		if !l.own.take(after) {
-			others = append(others, after)
-		}
-		return err
-	})
-	for _, seq := range others {
-		if err != nil {
-			break
-		}
-		var one []store.Entry
-		one, err = readEntries(ctx, conn, entryColumns+"WHERE seq = ?", seq)
-		entries = append(entries, one...)
-	}
-	return entries, after, err
-}
-
-func readEntries(ctx context.Context, conn *sql.Conn, query string, arg int64) (entries []store.Entry, err error) {
-	rows, err := conn.QueryContext(ctx, query, arg)
 	if err != nil {
 		return nil, err
 	}
-	err = eachRow(rows, func() (err error) {
-		var e store.Entry
-		var received int64
-		var body []byte
-		if err := rows.Scan(&e.Seq, &received, &e.Path, &body); err != nil {
-			return err
-		}
-		e.ReceivedAt = fromMilliseconds(received)
-		if e.Result, _, err = narada.ParseCallback(body); err != nil {
-			return err
-		}
-		entries = append(entries, e)
-		return nil
+	err = eachRow(rows, func() error {
+		seq, err := plain[int64](rows)
+		list = append(list, seq)
+		return err
 	})
-	return entries, err
+	return list, err
+}
+
+func scanEntry(row scanner) (e store.Entry, err error) {
+	var received int64
+	var body []byte
+	if err := row.Scan(&e.Seq, &received, &e.Path, &body); err != nil {
+		return e, err
+	}
+	e.ReceivedAt = fromMilliseconds(received)
+	e.Result, _, err = narada.ParseCallback(body)
+	return e, err
 }
 
 // ownStored are the numbers of the callbacks that this Store has stored, for
-// somebody who follows those of others.
+// somebody who follows those of others; nil: nobody does.
 type ownStored struct {
-	mu         sync.Mutex
-	collecting bool
-	list       []int64 // growing
+	mu   sync.Mutex
+	seqs map[int64]bool
 }
 
 func (o *ownStored) collect(on bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.collecting, o.list = on, nil
+	if o.seqs = nil; on {
+		o.seqs = map[int64]bool{}
+	}
 }
 
-func (o *ownStored) add(stored []*arrival) {
+// note takes note of callbacks that are about to be seen, or could not be stored.
+func (o *ownStored) note(deliveries []*delivery, stored bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.collecting {
-		return
-	}
-	for _, a := range stored {
-		o.list = append(o.list, a.seq)
+	for _, d := range deliveries {
+		if o.seqs != nil {
+			o.seqs[d.seq] = stored
+		}
 	}
 }
 
-// take reports whether the callback is one of them. It is asked for growing numbers.
+// take reports whether the callback is one of them, and forgets it.
 func (o *ownStored) take(seq int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.list) > 0 && o.list[0] < seq {
-		o.list = o.list[1:]
-	}
-	return len(o.list) > 0 && o.list[0] == seq
+	own := o.seqs[seq]
+	delete(o.seqs, seq)
+	return own
 }

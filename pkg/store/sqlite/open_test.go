@@ -9,50 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/narada-cli/narada/pkg/store"
 )
-
-// made makes a database as an earlier version has left it.
-func made(t *testing.T, dir string, version int) {
-	t.Helper()
-	must(t, create(Path(dir)))
-	db, err := sql.Open("sqlite", dsn(Path(dir), "journal_mode(WAL)"))
-	must(t, err)
-	defer db.Close()
-	for i, step := range migrations[:version] {
-		_, err := db.Exec(fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", step, i+1, applicationID))
-		must(t, err)
-	}
-	if version >= 1 {
-		_, err := db.Exec("INSERT INTO tasks (intended, request_id, source, status, prompt) VALUES (1, 'req_old', 'run', 'pending', 'kept')")
-		must(t, err)
-	}
-}
-
-func TestEveryEarlierVersionIsBroughtUpToDate(t *testing.T) {
-	for version := range len(migrations) + 1 {
-		t.Run(fmt.Sprint(version), func(t *testing.T) {
-			dir := t.TempDir()
-			made(t, dir, version)
-			l := open(t, dir)
-			if got, err := schemaVersion(ctx, l.read); err != nil || got != len(migrations) {
-				t.Errorf("version %d, %v", got, err)
-			}
-			if version >= 1 && theTask(t, l, "req_old").Prompt != "kept" {
-				t.Error("what was there is not")
-			}
-			tk := ticket("a")
-			must(t, l.Accepted(ctx, intend(t, l, tk, "p"), "req_1"))
-			l.Refuse(tk.Path, store.Refusal{ReceivedAt: start, StatusCode: 401})
-			deliver(t, l, tk, final("req_1", tk, "42"))
-			if list, err := l.Refusals(ctx, theTask(t, l, "req_1")); err != nil || len(list) != 1 {
-				t.Errorf("%d refusals, %v", len(list), err)
-			}
-		})
-	}
-}
 
 func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 	tests := map[string]struct {
@@ -60,7 +19,7 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 		text, hint string
 	}{
 		"a newer version": {func(t *testing.T, dir string) {
-			made(t, dir, len(migrations))
+			makeVersion(t, dir, len(migrations))
 			execute(t, dir, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)+1))
 		}, "a newer version of narada has written it", "update narada"},
 		"another program's": {func(t *testing.T, dir string) {
@@ -70,7 +29,7 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 			must(t, os.WriteFile(Path(dir), []byte(strings.Repeat("no database ", 1000)), 0o600))
 		}, "damaged, or not a ledger", "move it away"},
 		"a damaged one": {func(t *testing.T, dir string) {
-			made(t, dir, len(migrations))
+			makeVersion(t, dir, len(migrations))
 			execute(t, dir, "PRAGMA journal_mode = DELETE")
 			f, err := os.OpenFile(Path(dir), os.O_WRONLY, 0)
 			must(t, err)
@@ -126,14 +85,13 @@ func TestANetworkFileSystemIsRefused(t *testing.T) {
 	}
 }
 
-// execute runs a statement on the database with a connection that is closed
-// after.
+// execute runs a statement on the database.
 func execute(t *testing.T, dir, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", dsn(Path(dir)))
-	must(t, err)
-	_, err = db.Exec(statement)
-	must(t, errors.Join(err, db.Close()))
+	withDatabase(t, dir, func(db *sql.DB) error {
+		_, err := db.Exec(statement)
+		return err
+	})
 }
 
 func TestAFullDiskIsSaidAndPasses(t *testing.T) {
@@ -156,24 +114,30 @@ func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	}
 }
 
-func TestAClosedLedgerTakesNothing(t *testing.T) {
-	l, err := Open(ctx, t.TempDir(), Options{})
-	must(t, err)
-	must(t, l.Close())
-	if err := l.Deliver(ctx, callback(t, ticket("a"), final("req_1", ticket("a"), "42"))); err == nil {
-		t.Error("no error")
-	}
-}
-
 func TestOpeningWaitsForItsTurn(t *testing.T) {
-	dir := t.TempDir()
-	unlock, err := lock(ctx, filepath.Join(dir, lockName))
-	must(t, err)
-	soon, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
-	if _, err := Open(soon, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	unlock()
-	open(t, dir)
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		unlock, err := lock(ctx, filepath.Join(dir, lockName))
+		must(t, err)
+		begun := time.Now()
+		if _, err := Open(ctx, dir, Options{}); !errors.Is(err, errBusy) || time.Since(begun) != openLimit {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if _, err := Open(soon, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		opened := make(chan error)
+		go func() {
+			l, err := Open(ctx, dir, Options{})
+			if err == nil {
+				err = l.Close()
+			}
+			opened <- err
+		}()
+		time.Sleep(openLimit / 2)
+		unlock()
+		must(t, <-opened)
+	})
 }

@@ -12,17 +12,18 @@ import (
 // The pace of Prune: so many tasks or pages go in one transaction, and after each
 // the others have time for theirs, since SQLite does not queue those who wait.
 const (
-	pruneStep   = 500
-	vacuumPages = 500
-	pruneShare  = 1 // pauses so many times as long as a step has taken
-	pruneLeast  = 5 * time.Millisecond
+	pruneStep     = 500
+	vacuumPages   = 500
+	prunePause    = 1 // pauses so many times as long as a step has taken
+	minPrunePause = 5 * time.Millisecond
 )
 
 // Prune takes old tasks out, with their callbacks, gives the room on the disk
 // back, and returns how many there were. Tasks that have not finished, and those with
-// a callback that waits to be passed on, stay, unless the limits say otherwise. What is taken out before an error or ctx's end is gone.
+// a callback that waits to be forwarded, stay, unless the limits say otherwise. What is
+// taken out before an error or ctx's end is gone.
 func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
-	if err := l.file(ctx); err != nil {
+	if err := l.index(ctx); err != nil {
 		return 0, err
 	}
 	c, err := l.cutOff(ctx, limits)
@@ -45,7 +46,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if err := l.paced(ctx, pruneBatches); err != nil {
 		return count, err
 	}
-	return count, l.giveBack(ctx)
+	return count, l.vacuum(ctx)
 }
 
 // cutOff is Limits as the tasks' columns have it.
@@ -59,14 +60,14 @@ type cutOff struct {
 func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
 	c.open = limits.Open
 	if limits.Keep > 0 {
-		err = l.read.QueryRowContext(ctx, "SELECT coalesce((SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?), 0)", limits.Keep).Scan(&c.number)
+		c.number, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", limits.Keep)
 		c.last = c.number
 	}
 	if err == nil && !limits.Before.IsZero() {
 		c.before = milliseconds(limits.Before)
-		err = l.read.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM tasks").Scan(&c.last)
+		c.last, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(number), 0) FROM tasks")
 	}
-	return c, newError(l.path, err)
+	return c, err
 }
 
 // paced does a step and leaves the others as much time.
@@ -76,7 +77,7 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 		return err
 	}
 	select {
-	case <-time.After(max(pruneShare*time.Since(began), pruneLeast)):
+	case <-time.After(max(prunePause*time.Since(began), minPrunePause)):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -86,20 +87,18 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 // pruneSome takes those out that are to go among the next tasks after from, and
 // returns the number that it has come to.
 func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
-	rows, err := tx.query("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
-	if err == nil {
-		err = eachRow(rows, func() error { return rows.Scan(&to) })
-	}
+	to, err = tx.number("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
 	if err != nil {
 		return 0, from, err
 	}
-	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR intended < ?5)
-		AND (?3 OR finished IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
+	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR dispatched_at < ?5)
+		AND (?3 OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
 	for _, statement := range []string{
-		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivered i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
+		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivery_index i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
 		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM delivered WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM refusals WHERE path IN (SELECT path FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM delivery_index WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
+		"DELETE FROM events WHERE task IN (" + which + ")",
+		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM tasks WHERE number IN (" + which + ")",
 	} {
 		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
@@ -113,23 +112,23 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 	return count, to, nil
 }
 
-// giveBack gives the room on the disk back that pruning has left.
-func (l *Store) giveBack(ctx context.Context) error {
+// vacuum gives the room on the disk back that pruning has left.
+func (l *Store) vacuum(ctx context.Context) error {
 	for before := int64(math.MaxInt64); ; {
-		var free int64
-		if err := l.read.QueryRowContext(ctx, "SELECT freelist_count FROM pragma_freelist_count").Scan(&free); err != nil {
-			return newError(l.path, err)
+		free, _, err := readOne(ctx, l, plain[int64], "SELECT freelist_count FROM pragma_freelist_count")
+		if err != nil {
+			return err
 		}
 		if free == 0 || free >= before { // or the database gives none back
 			break
 		}
 		before = free
-		err := l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
+		err = l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
 		if err != nil {
 			return err
 		}
 		l.moveLog()
 	}
-	_, err := l.emptyLog(ctx) // where somebody reads, the keeper does it later
+	_, err := l.checkpoint(ctx, emptyLog) // where somebody reads, maintain does it later
 	return err
 }

@@ -2,39 +2,23 @@ package sqlite
 
 import (
 	"context"
-	"strings"
 
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
-)
-
-// The bounds of what is kept of refused callbacks.
-const (
-	mostRefusals      = 20      // of one task, the newest
-	mostRefusedHeader = 4 << 10 // bytes
-	mostReason        = 200     // bytes
-	mostAllRefusals   = 10_000  // of all tasks
-	mostAtOnce        = 100
 )
 
 // Refuse notes a refused callback, which is written down a moment later if it came
 // to a task's path: whoever is refused must not take the time of others. The newest
-// 20 of a task are kept, and 10,000 in all, without their bodies; when more than 100
-// come in a moment, the rest is not.
+// store.MaxRefusals of a task are kept, and store.MaxAllRefusals in all, without their
+// bodies; when more than store.MaxRefusalBurst come in a moment, the rest is not.
 func (l *Store) Refuse(path string, r store.Refusal) {
 	ticket, _, _ := l.Ticket(context.Background(), path) // its headers may be called anything
-	r.Header = secret.MaskHeader(r.Header, ticket.Header)
+	r = r.Bounded(ticket.Header)
+	r.Path = path
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.refused) < mostAtOnce {
-		l.refused = append(l.refused, refused{path, r})
+	if len(l.refused) < store.MaxRefusalBurst {
+		l.refused = append(l.refused, r)
 	}
-}
-
-// refused is a Refusal that is not written down yet.
-type refused struct {
-	path string
-	store.Refusal
 }
 
 // writeRefusals writes down what was noted.
@@ -48,29 +32,21 @@ func (l *Store) writeRefusals(ctx context.Context) error {
 	}
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
 		for _, r := range list {
-			if err := r.insert(tx); err != nil {
+			if err := tx.insertRefusal(r); err != nil {
 				return err
 			}
 		}
-		_, err := tx.exec("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", mostAllRefusals)
-		return err
+		return tx.run("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", store.MaxAllRefusals)
 	}})
 }
 
-func (r refused) insert(tx transaction) error {
-	header := encodeHeader(r.Header)
-	if len(header) > mostRefusedHeader {
-		header = ""
-	}
-	if len(r.Reason) > mostReason {
-		r.Reason = strings.ToValidUTF8(r.Reason[:mostReason], "")
-	}
-	if _, err := tx.exec("INSERT INTO refusals (received, path, status, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE path = ?2)",
-		milliseconds(r.ReceivedAt), r.path, r.StatusCode, r.Reason, r.Size, header); err != nil {
+func (t transaction) insertRefusal(r store.Refusal) error {
+	err := t.run("INSERT INTO refusals (received_at, ticket_path, status_code, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE ticket_path = ?2)",
+		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header))
+	if err != nil {
 		return err
 	}
-	_, err := tx.exec("DELETE FROM refusals WHERE path = ?1 AND seq <= (SELECT seq FROM refusals WHERE path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.path, mostRefusals)
-	return err
+	return t.run("DELETE FROM refusals WHERE ticket_path = ?1 AND seq <= (SELECT seq FROM refusals WHERE ticket_path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.Path, store.MaxRefusals)
 }
 
 // Refusals returns the refused callbacks that came to the task's path, the oldest
@@ -79,22 +55,16 @@ func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, er
 	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
 		return nil, err
 	}
-	rows, err := l.read.QueryContext(ctx, "SELECT received, status, reason, size, header FROM refusals WHERE path = ? ORDER BY seq", t.TicketPath)
-	if err != nil {
-		return nil, newError(l.path, err)
+	return readAll(ctx, l, scanRefusal, "SELECT received_at, ticket_path, status_code, reason, size, header FROM refusals WHERE ticket_path = ? ORDER BY seq", t.TicketPath)
+}
+
+func scanRefusal(row scanner) (r store.Refusal, err error) {
+	var received int64
+	var header string
+	if err := row.Scan(&received, &r.Path, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
+		return r, err
 	}
-	var list []store.Refusal
-	err = eachRow(rows, func() (err error) {
-		var r store.Refusal
-		var received int64
-		var header string
-		if err := rows.Scan(&received, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
-			return err
-		}
-		r.ReceivedAt = fromMilliseconds(received)
-		r.Header, err = decodeHeader(header)
-		list = append(list, r)
-		return err
-	})
-	return list, newError(l.path, err)
+	r.ReceivedAt = fromMilliseconds(received)
+	r.Header, err = decodeHeader(header)
+	return r, err
 }

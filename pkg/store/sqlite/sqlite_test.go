@@ -8,23 +8,31 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/storetest"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 func TestMain(m *testing.M) {
+	storetest.Child(openStore)
 	// database/sql ends its goroutine a moment after Close.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
+}
+
+func openStore(ctx context.Context, dir string, stored func(store.Entry)) (storetest.Store, error) {
+	return Open(ctx, dir, Options{Stored: stored})
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Opener {
+		return storetest.Opener{Name: t.TempDir(), Open: openStore}
+	})
 }
 
 var (
@@ -99,31 +107,13 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func tasks(t testing.TB, l *Store, q store.Query) []store.Task {
-	t.Helper()
-	must(t, l.file(ctx))
-	var list []store.Task
-	must(t, l.Tasks(ctx, q, func(task store.Task) error {
-		list = append(list, task)
-		return nil
-	}))
-	return list
-}
-
 func theTask(t testing.TB, l *Store, id string) store.Task {
 	t.Helper()
-	must(t, l.file(ctx))
 	task, ok, err := l.Task(ctx, id)
 	if err != nil || !ok {
 		t.Fatalf("%s: found %v, %v", id, ok, err)
 	}
 	return task
-}
-
-func countDeliveries(t testing.TB, l *Store) (n int) {
-	t.Helper()
-	must(t, l.read.QueryRow("SELECT count(*) FROM deliveries").Scan(&n))
-	return n
 }
 
 func TestTheFilesAreTheUsersAlone(t *testing.T) {
@@ -146,475 +136,167 @@ func TestTheFilesAreTheUsersAlone(t *testing.T) {
 	}
 }
 
-func TestATaskFromIntentToCallback(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir)
-	tk := ticket("a")
-	number := intend(t, l, tk, "count")
-	want := store.Task{Number: number, Source: "run", Cloud: "https://api.example.com", Prompt: "count", Status: store.StatusUnknown, DispatchedAt: start, TicketPath: tk.Path}
-	check := func(when string) {
-		t.Helper()
-		got := tasks(t, l, store.Query{})
-		if diff := cmp.Diff([]store.Task{want}, got); diff != "" {
-			t.Errorf("%s: %s", when, diff)
-		}
+// group has the writer do the writes in one transaction, and returns their errors.
+func group(l *Store, writes ...*write) (errs []error) {
+	for _, one := range writes {
+		one.done = make(chan error, 1)
 	}
-	check("intended")
-	must(t, l.Accepted(ctx, number, "req_1"))
-	want.RequestID, want.Status = "req_1", narada.StatusPending
-	check("accepted")
-	deliver(t, l, tk, phase("req_1", tk))
-	want.Status, want.Way = narada.StatusInputRequired, "callback"
-	check("a phase")
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	want.Status, want.FinishedAt, want.Took = narada.StatusSuccess, start, 4500*time.Millisecond
-	check("finished")
-
-	r, err := l.Final(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if r.Text() != "42" {
-		t.Errorf("the text is %q", r.Text())
+	l.writer.commit(writes)
+	for _, one := range writes {
+		errs = append(errs, <-one.done)
 	}
-	body, err := l.Request(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if string(body) != `{"prompt":"count"}` {
-		t.Errorf("the request is %s", body)
-	}
-}
-
-func TestACallbackProvesWhatTheDispatchDidNotTell(t *testing.T) {
-	l := open(t, t.TempDir())
-	tk := ticket("a")
-	intend(t, l, tk, "lost")
-	deliver(t, l, tk, final("req_1", tk, "42"))
-	if task := theTask(t, l, "req_1"); task.Prompt != "lost" || task.Open() {
-		t.Errorf("got %+v", task)
-	}
-}
-
-// The cloud may accept one request twice. Each task is told of by its own
-// callbacks, in whichever order they and the dispatch's answer come.
-func TestATaskThatWasAcceptedTwice(t *testing.T) {
-	tk := ticket("a")
-	accept := func(l *Store, number int64) { must(t, l.Accepted(ctx, number, "req_told")) }
-	own := func(l *Store, _ int64) { deliver(t, l, tk, final("req_told", tk, "told")) }
-	other := func(l *Store, _ int64) { deliver(t, l, tk, final("req_other", tk, "other")) }
-	file := func(l *Store, _ int64) { must(t, l.file(ctx)) }
-	type step = func(*Store, int64)
-	for name, steps := range map[string][]step{
-		"the answer first":             {accept, other, own},
-		"the answer first, filed":      {accept, other, file, own},
-		"its own callback first":       {own, accept, other},
-		"its own, the other":           {own, other, accept},
-		"its own, the other, filed":    {own, other, file, accept},
-		"the answer, its own callback": {accept, own, other},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l := open(t, t.TempDir())
-			number := intend(t, l, tk, "p")
-			for _, step := range steps {
-				step(l, number)
-			}
-			for id, source := range map[string]string{"req_told": "run", "req_other": "callback"} {
-				task := theTask(t, l, id)
-				r, err := l.Final(ctx, task)
-				must(t, err)
-				if task.Source != source || task.Prompt != "p" || task.Open() || r.Text() != strings.TrimPrefix(id, "req_") {
-					t.Errorf("%s: %+v with %q", id, task, r.Text())
-				}
-			}
-			if _, err := l.Prune(ctx, store.Limits{Keep: 1, Before: time.Now().Add(time.Hour)}); err != nil {
-				t.Fatal(err)
-			}
-			if n := countDeliveries(t, l); n != 0 {
-				t.Errorf("%d callbacks are left", n)
-			}
-		})
-	}
-}
-
-// The first task of a request proves itself by its callback; what the dispatch
-// tells of the second does not change it.
-func TestTheSecondTaskOfARequest(t *testing.T) {
-	l, tk := open(t, t.TempDir()), ticket("a")
-	number := intend(t, l, tk, "p")
-	deliver(t, l, tk, phase("req_first", tk))
-	deliver(t, l, tk, phase("req_second", tk))
-	must(t, l.file(ctx))
-	must(t, l.Accepted(ctx, number, "req_second"))
-	must(t, l.AcceptedTwice(ctx, number, "req_second"))
-	deliver(t, l, tk, final("req_second", tk, "second"))
-	if task := theTask(t, l, "req_first"); !task.Open() || task.Number != number {
-		t.Errorf("the first is %+v", task)
-	}
-	if task := theTask(t, l, "req_second"); task.Open() || task.Source != "run" || task.Prompt != "p" {
-		t.Errorf("the second is %+v", task)
-	}
-}
-
-func TestPollsAndRefusalsEndTasks(t *testing.T) {
-	l := open(t, t.TempDir())
-	polled, refused := intend(t, l, ticket("a"), "polled"), intend(t, l, ticket("b"), "refused")
-	must(t, l.Accepted(ctx, polled, "req_1"))
-	must(t, l.Refused(ctx, refused, "", start))
-	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
-	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","response":{"text":"no"},"completedAt":"2026-01-02T03:04:05Z"}`))
-	must(t, err)
-	must(t, l.Polled(ctx, r, start))
-	if task := theTask(t, l, "req_1"); task.Way != "poll" || task.Status != narada.StatusError || task.Open() {
-		t.Errorf("got %+v", task)
-	}
-	kept, err := l.Final(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if kept.Text() != "no" {
-		t.Errorf("the text is %q", kept.Text())
-	}
-	if open := tasks(t, l, store.Query{Open: true}); len(open) != 0 {
-		t.Errorf("open: %+v", open)
-	}
-	// Neither an unknown task nor a late poll changes anything.
-	stranger, err := narada.ParseResult([]byte(`{"requestId":"req_2","status":"success","completedAt":"2026-01-02T03:04:05Z"}`))
-	must(t, err)
-	must(t, l.Polled(ctx, stranger, start))
-	if got := tasks(t, l, store.Query{}); len(got) != 2 {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestTasksOfElsewhereAreFiled(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir)
-	shared := ticket("shared")
-	deliver(t, l, shared, phase("req_1", shared))
-	deliver(t, l, shared, final("req_1", shared, "42"))
-	deliver(t, l, shared, phase("req_2", shared))
-	got := tasks(t, l, store.Query{})
-	want := []store.Task{
-		{Number: 2, RequestID: "req_2", Source: "callback", Status: narada.StatusInputRequired, Way: "callback", DispatchedAt: start},
-		{Number: 1, RequestID: "req_1", Source: "callback", Status: narada.StatusSuccess, Way: "callback", DispatchedAt: start, FinishedAt: start, Took: 4500 * time.Millisecond},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	// One that turns out to be ours, since the dispatch's answer came late.
-	number := intend(t, l, webhook.Ticket{}, "ours")
-	must(t, l.Accepted(ctx, number, "req_1"))
-	if task := theTask(t, l, "req_1"); task.Prompt != "ours" || task.Status != narada.StatusSuccess || task.Open() {
-		t.Errorf("got %+v", task)
-	}
-	if got := tasks(t, l, store.Query{}); len(got) != 2 {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestRepeatsAndFurtherCallbacks(t *testing.T) {
-	var mu sync.Mutex
-	var told []store.Entry
-	dir := t.TempDir()
-	l := openWith(t, dir, Options{Stored: func(e store.Entry) {
-		mu.Lock()
-		defer mu.Unlock()
-		told = append(told, e)
-	}})
-	tk := ticket("a")
-	for i, step := range []struct {
-		body           string
-		isNew, further bool
-	}{
-		{phase("req_1", tk), true, false},
-		{phase("req_1", tk), false, false},
-		{final("req_1", tk, "42"), true, false},
-		{final("req_1", tk, "42"), false, false},
-		{final("req_1", tk, "43"), true, true},
-		{final("req_2", tk, "42"), true, false},
-	} {
-		before := len(told)
-		if isNew := deliver(t, l, tk, step.body); isNew != step.isNew {
-			t.Errorf("step %d: new is %v", i, isNew)
-		}
-		if n := len(told) - before; (n == 1) != step.isNew {
-			t.Errorf("step %d: told of %d", i, n)
-		}
-		if step.isNew && told[len(told)-1].Further != step.further {
-			t.Errorf("step %d: further is not %v", i, step.further)
-		}
-	}
-	// Another process, and this one after a start, know it too.
-	other := open(t, dir)
-	if deliver(t, other, tk, final("req_1", tk, "42")) {
-		t.Error("another process took a repeat for new")
-	}
-}
-
-func TestTwoOfAKindInOneGroup(t *testing.T) {
-	l := open(t, t.TempDir())
-	tk := ticket("a")
-	const n = 100
-	var stored sync.WaitGroup
-	var mu sync.Mutex
-	fresh := 0
-	for range n {
-		stored.Go(func() {
-			isNew, err := l.Store(ctx, callback(t, tk, final("req_1", tk, "42")), store.Forwarding{})
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				t.Error(err)
-			}
-			if isNew {
-				fresh++
-			}
-		})
-	}
-	stored.Wait()
-	list, err := l.Deliveries(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if fresh != 1 || len(list) != 1 {
-		t.Errorf("%d were new, %d are there", fresh, len(list))
-	}
-}
-
-func TestAnyProcessKnowsTheTickets(t *testing.T) {
-	dir := t.TempDir()
-	l, other := open(t, dir), open(t, dir)
-	tk := ticket("a")
-	intend(t, l, tk, "p")
-	check := func(by *Store, when string) {
-		t.Helper()
-		got, ok, err := by.Ticket(ctx, tk.Path)
-		must(t, err)
-		if !ok {
-			t.Fatalf("%s: the ticket is not known", when)
-		}
-		d := callback(t, tk, final("req_1", tk, "42"))
-		if _, err := webhook.Verify(got, d.Header, d.Body); err != nil {
-			t.Errorf("%s: what shows it is refused: %v", when, err)
-		}
-		d.Header.Set("Authorization", "Bearer guess")
-		if _, err := webhook.Verify(got, d.Header, d.Body); err != webhook.ErrHeader {
-			t.Errorf("%s: what does not show it: %v", when, err)
-		}
-	}
-	check(other, "before")
-	deliver(t, other, tk, final("req_1", tk, "42"))
-	check(open(t, dir), "after the end")
-	if _, ok, _ := l.Ticket(ctx, "/narada/other"); ok {
-		t.Error("a ticket that nobody has issued is good")
-	}
-}
-
-func TestFollowSeesWhatOthersStore(t *testing.T) {
-	dir := t.TempDir()
-	l, other := open(t, dir), open(t, dir)
-	tk := ticket("a")
-	deliver(t, other, tk, final("req_0", tk, "before"))
-	after, err := l.Last(ctx)
-	must(t, err)
-	follow, stop := context.WithCancel(ctx)
-	defer stop()
-	seen := make(chan string)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for e, err := range l.Follow(follow, after) {
-			if err != nil {
-				t.Error(err)
-			}
-			seen <- e.Path + " " + e.Result.RequestID + " " + e.Result.Text()
-		}
-	}()
-	for i, by := range []*Store{other, l, other} {
-		id := fmt.Sprintf("req_%d", i+1)
-		deliver(t, by, tk, final(id, tk, "after"))
-		if got := <-seen; got != "/narada/a "+id+" after" {
-			t.Errorf("saw %s", got)
-		}
-	}
-	stop()
-	<-ended
-}
-
-func TestFollowOthersSeesThoseOfOthersAlone(t *testing.T) {
-	dir := t.TempDir()
-	l, other := open(t, dir), open(t, dir)
-	tk := ticket("a")
-	follow, stop := context.WithCancel(ctx)
-	seen := make(chan string, 1000)
-	var following sync.WaitGroup
-	following.Go(func() {
-		for e, err := range l.FollowOthers(follow, 0) {
-			if err != nil {
-				t.Error(err)
-			}
-			seen <- e.Result.RequestID
-		}
-	})
-	for l.own.mu.Lock(); !l.own.collecting; l.own.mu.Lock() {
-		l.own.mu.Unlock()
-		time.Sleep(time.Millisecond)
-	}
-	l.own.mu.Unlock()
-	time.Sleep(2 * followInterval) // whatever it looks at first
-	for i := range 100 {
-		deliver(t, l, tk, final(fmt.Sprint("req_own_", i), tk, "own"))
-		if i%10 == 0 {
-			deliver(t, other, tk, final(fmt.Sprint("req_other_", i), tk, "other"))
-		}
-	}
-	own := 0
-	for others := 0; others < 10; {
-		if strings.HasPrefix(<-seen, "req_other") {
-			others++
-		} else {
-			own++
-		}
-	}
-	stop()
-	following.Wait()
-	if own > 10 { // those that it sees before they are noted
-		t.Errorf("%d of our own were seen", own)
-	}
-}
-
-func TestTasksAreFound(t *testing.T) {
-	l := open(t, t.TempDir())
-	for i, prompt := range []string{"Count jobs", "count Ämter", "other"} {
-		numbers, err := l.Intend(ctx, []store.Intent{{Source: "dispatch", Prompt: prompt, At: start.Add(time.Duration(i) * time.Hour)}})
-		must(t, err)
-		must(t, l.Accepted(ctx, numbers[0], fmt.Sprintf("req_%d", i)))
-	}
-	deliver(t, l, ticket("x"), final("req_1", ticket("x"), ""))
-	further := callback(t, ticket("x"), final("req_1", ticket("x"), "again"))
-	further.ReceivedAt = start.Add(time.Minute)
-	must(t, l.Deliver(ctx, further))
-	tests := map[string]struct {
-		query store.Query
-		want  string
-	}{
-		"all":     {store.Query{}, "req_2 req_1 req_0"},
-		"limit":   {store.Query{Limit: 2}, "req_2 req_1"},
-		"open":    {store.Query{Open: true}, "req_2 req_0"},
-		"status":  {store.Query{Status: narada.StatusSuccess}, "req_1"},
-		"since":   {store.Query{Since: start.Add(30 * time.Minute)}, "req_2 req_1"},
-		"grep":    {store.Query{Grep: regexp.MustCompile("(?i)count")}, "req_1 req_0"},
-		"grep ID": {store.Query{Grep: regexp.MustCompile("req_2")}, "req_2"},
-		"heard":   {store.Query{Heard: start}, "req_1"},
-		"again":   {store.Query{Heard: start.Add(time.Second)}, "req_1"},
-		"later":   {store.Query{Heard: start.Add(time.Hour)}, ""},
-		"nothing": {store.Query{Status: "moon"}, ""},
-	}
-	for name, test := range tests {
-		var ids []string
-		for _, task := range tasks(t, l, test.query) {
-			ids = append(ids, task.RequestID)
-		}
-		if got := strings.Join(ids, " "); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
-	}
-	newest, ok, err := l.Newest(ctx)
-	must(t, err)
-	if !ok || newest.RequestID != "req_2" {
-		t.Errorf("the newest is %+v", newest)
-	}
+	return errs
 }
 
 // What one of a group cannot do, the others can all the same.
 func TestOneOfAGroupFails(t *testing.T) {
-	l := open(t, t.TempDir())
-	a, b := ticket("a"), ticket("b")
-	number := intend(t, l, a, "p")
+	var told []string
+	l := openWith(t, t.TempDir(), Options{Stored: func(e store.Entry) { told = append(told, e.Result.RequestID) }})
+	number := intend(t, l, ticket("a"), "p")
 	wrong := errors.New("wrong")
-	group := []*write{
-		{do: func(tx transaction) error { return tx.name(number, "req_1") }},
-		{do: func(tx transaction) error {
-			if _, err := tx.exec("DELETE FROM tasks"); err != nil {
-				return err
-			}
-			return wrong
-		}},
+	lost := newTestWrite(t, l, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_lost", ticket("b"), "42"))}, &store.Refuse{Task: number, At: start})
+	whole := lost.do
+	lost.do = func(tx transaction) error {
+		if err := whole(tx); err != nil {
+			return err
+		}
+		return wrong
 	}
-	for _, one := range group {
-		one.done = make(chan error, 1)
-	}
-	l.writer.commit(group)
-	if first, second := <-group[0].done, <-group[1].done; first != nil || !errors.Is(second, wrong) {
-		t.Errorf("got %v and %v", first, second)
-	}
-	if task := theTask(t, l, "req_1"); task.Number != number {
-		t.Errorf("got %+v", task)
-	}
-	deliver(t, l, b, final("req_2", b, "42"))
-}
-
-// Whoever prints slowly holds nobody up, and gets all.
-func TestTasksAreReadInPages(t *testing.T) {
-	l := open(t, t.TempDir())
-	_, err := l.Intend(ctx, make([]store.Intent, 2*taskPage+5))
-	must(t, err)
-	for limit, want := range map[int]int{0: 2*taskPage + 5, taskPage + 3: taskPage + 3, 2 * taskPage: 2 * taskPage, 7: 7} {
-		count, last := 0, int64(2*taskPage+6)
-		must(t, l.Tasks(ctx, store.Query{Limit: limit}, func(task store.Task) error {
-			if task.Number != last-1 {
-				t.Errorf("%d comes after %d", task.Number, last)
-			}
-			if blocked, err := l.emptyLog(ctx); count == 0 && (blocked || err != nil) {
-				t.Errorf("blocked: %v, %v", blocked, err)
-			}
-			count, last = count+1, task.Number
-			return nil
-		}))
-		if count != want {
-			t.Errorf("limit %d: %d tasks, want %d", limit, count, want)
+	errs := group(l,
+		newTestWrite(t, l, &store.Accept{Task: number, RequestID: "req_1", At: start}),
+		&write{do: func(tx transaction) error { return errors.Join(tx.run("DELETE FROM tasks"), wrong) }},
+		lost,
+		newTestWrite(t, l, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_2", ticket("b"), "42"))}),
+	)
+	for i, want := range []error{nil, wrong, wrong, nil} {
+		if !errors.Is(errs[i], want) {
+			t.Errorf("%d: got %v", i, errs[i])
 		}
 	}
-}
-
-func TestRefusedCallbacksAreBounded(t *testing.T) {
-	l := open(t, t.TempDir())
-	tk := ticket("a")
-	number := intend(t, l, tk, "p")
-	must(t, l.Accepted(ctx, number, "req_1"))
-	r := store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret", Size: 7, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
-	for range mostRefusals + 5 {
-		l.Refuse(tk.Path, r)
+	if task := theTask(t, l, "req_1"); task.Number != number || !task.Open() {
+		t.Errorf("got %+v", task)
 	}
-	l.Refuse("/narada/unknown", r)
-	list, err := l.Refusals(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	r.Header = http.Header{"Authorization": {"***"}, "X-A": {"b"}}
-	if len(list) != mostRefusals || cmp.Diff(r, list[0]) != "" {
-		t.Errorf("%d are kept: %s", len(list), cmp.Diff(r, list[0]))
+	if strings.Join(told, " ") != "req_2" {
+		t.Errorf("told of %v", told)
 	}
-	r.Header = http.Header{"X-A": {strings.Repeat("b", mostRefusedHeader)}}
-	l.Refuse(tk.Path, r)
-	list, err = l.Refusals(ctx, theTask(t, l, "req_1"))
-	must(t, err)
-	if last := list[len(list)-1]; len(last.Header) > 0 {
-		t.Error("a header of that size is kept")
+	if !deliver(t, l, ticket("b"), final("req_lost", ticket("b"), "42")) {
+		t.Error("what could not be stored is taken for stored")
 	}
 }
 
-// Another process files and prunes: what was filed stays so.
-func TestWhatIsFiledStaysSo(t *testing.T) {
+// newTestWrite is what Write gives to the writer.
+func newTestWrite(t *testing.T, l *Store, ops ...store.Op) *write {
+	t.Helper()
+	one, err := l.newWrite(ops)
+	must(t, err)
+	return one
+}
+
+// Whoever prints slowly holds nobody up.
+func TestNothingIsReadWhileATaskIsPrinted(t *testing.T) {
+	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
+	_, err := l.Intend(ctx, make([]store.Intent, taskPage+5))
+	must(t, err)
+	count := 0
+	must(t, l.Tasks(ctx, store.Query{}, func(task store.Task) error {
+		if blocked, err := l.checkpoint(ctx, emptyLog); blocked || err != nil {
+			t.Errorf("blocked: %v, %v", blocked, err)
+		}
+		count++
+		return nil
+	}))
+	if count != taskPage+5 {
+		t.Errorf("%d tasks", count)
+	}
+}
+
+// Another process indexes and prunes: what was indexed stays so.
+func TestWhatIsIndexedStaysSo(t *testing.T) {
 	l := open(t, t.TempDir())
 	for i := range 3 {
 		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), "42"))
 	}
-	must(t, l.file(ctx))
+	must(t, l.index(ctx))
 	must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-		if _, err := tx.exec("DELETE FROM deliveries WHERE seq > 1"); err != nil {
+		if err := tx.run("DELETE FROM deliveries WHERE seq > 1"); err != nil {
 			return err
 		}
-		return fileSome(tx)
+		_, err := indexSome(tx)
+		return err
 	}}))
-	var filed int64
-	must(t, l.read.QueryRow("SELECT seq FROM filed").Scan(&filed))
-	if filed != 3 {
-		t.Errorf("filed up to %d, and it was 3", filed)
+	indexed, _, err := readOne(ctx, l, plain[int64], "SELECT seq FROM indexed")
+	must(t, err)
+	if indexed != 3 {
+		t.Errorf("indexed up to %d, and it was 3", indexed)
 	}
 	deliver(t, l, ticket("a"), final("req_4", ticket("a"), "42"))
 	if last, err := l.Last(ctx); err != nil || last != 4 {
 		t.Errorf("the next has the number %d, %v", last, err)
 	}
+}
+
+// What is indexed in several steps, with others that write between, is there once.
+func TestIndexingGoesInSteps(t *testing.T) {
+	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
+	const count = indexStep + 10
+	ops := make([]store.Op, count)
+	for i := range ops {
+		ops[i] = &store.Deliver{Delivery: callback(t, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), "42"))}
+	}
+	must(t, l.Write(ctx, ops...))
+	var more bool
+	must(t, l.writer.put(ctx, &write{do: func(tx transaction) (err error) {
+		more, err = indexSome(tx)
+		return err
+	}}))
+	if !more {
+		t.Error("one step has indexed all")
+	}
+	if deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42")) || deliver(t, l, ticket("a"), final(fmt.Sprint("req_", count-1), ticket("a"), "42")) {
+		t.Error("a repeat is new")
+	}
+	tasks := 0
+	must(t, l.Tasks(ctx, store.Query{}, func(store.Task) error { tasks++; return nil }))
+	events, _, err := readOne(ctx, l, plain[int], "SELECT count(DISTINCT task) FROM events")
+	must(t, err)
+	if tasks != count || events != count {
+		t.Errorf("%d tasks, %d with events, want %d", tasks, events, count)
+	}
+}
+
+// A ledger of a million tasks is not read to find a page of some.
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	l := open(t, t.TempDir())
+	for name, test := range map[string]struct {
+		query store.Query
+		index string
+	}{
+		"all":     {store.Query{}, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
+		"status":  {store.Query{Status: "error"}, "INDEX tasks_status (status=? AND rowid>? AND rowid<?)"},
+		"agent":   {store.Query{Agent: "core"}, "INDEX tasks_agent (agent=? AND rowid>? AND rowid<?)"},
+		"batch":   {store.Query{Batch: 1}, "INDEX tasks_batch (batch=? AND rowid>? AND rowid<?)"},
+		"open":    {store.Query{Open: true}, "INDEX tasks_open"},
+		"several": {store.Query{Status: "error", Agent: "core", Batch: 1, Open: true}, "INDEX tasks_"},
+	} {
+		where, args := taskConditions(test.query)
+		plan := explain(t, l, pageQuery(where), append(args, 0, 10, 5)...)
+		outer, _, _ := strings.Cut(plan, "CORRELATED SCALAR SUBQUERY") // of the state of forwards
+		if !strings.HasPrefix(outer, "SEARCH t USING "+test.index) || strings.Contains(outer, "TEMP B-TREE") {
+			t.Errorf("%s:\n%s", name, plan)
+		}
+	}
+	if plan := explain(t, l, firstSinceQuery, 0, 0); !strings.Contains(plan, "COVERING INDEX tasks_dispatched_at (dispatched_at>?)") {
+		t.Errorf("since:\n%s", plan)
+	}
+}
+
+func explain(t *testing.T, l *Store, query string, args ...any) (plan string) {
+	t.Helper()
+	lines, err := readAll(ctx, l, func(row scanner) (text string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &text)
+		return text, err
+	}, "EXPLAIN QUERY PLAN "+query, args...)
+	must(t, err)
+	return strings.Join(lines, "\n") + "\n"
 }

@@ -30,30 +30,23 @@ func (l *Store) begin() (transaction, error) {
 	}
 }
 
-func (t transaction) commit() error {
-	_, err := t.exec("COMMIT")
-	return err
-}
+func (t transaction) commit() error { return t.run("COMMIT") }
 
-func (t transaction) rollback() error {
-	_, err := t.exec("ROLLBACK")
-	return err
-}
+func (t transaction) rollback() error { return t.run("ROLLBACK") }
 
-// apart does what is done whole or not at all, without the others' fate: failed is
-// its own error. err is that the transaction as a whole is lost, as it is where
+// isolated does what is done whole or not at all, whatever becomes of the others: failed
+// is its own error. err is that the transaction as a whole is lost, as it is where
 // SQLite has taken it back, on a full disk.
-func (t transaction) apart(do func(transaction) error) (failed, err error) {
-	if _, err := t.exec("SAVEPOINT apart"); err != nil {
+func (t transaction) isolated(do func(transaction) error) (failed, err error) {
+	if err := t.run("SAVEPOINT one"); err != nil {
 		return nil, err
 	}
 	if failed = do(t); failed != nil {
-		if _, err := t.exec("ROLLBACK TO apart"); err != nil {
+		if err := t.run("ROLLBACK TO one"); err != nil {
 			return failed, errors.Join(failed, err)
 		}
 	}
-	_, err = t.exec("RELEASE apart")
-	return failed, err
+	return failed, t.run("RELEASE one")
 }
 
 func (t transaction) exec(statement string, args ...any) (sql.Result, error) {
@@ -72,30 +65,48 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 	return prepared.Query(args...)
 }
 
-// exists reports whether the query has a row.
-func (t transaction) exists(query string, args ...any) (ok bool, err error) {
-	rows, err := t.query(query, args...)
+// run executes a statement of which only the error matters.
+func (t transaction) run(statement string, args ...any) error {
+	_, err := t.exec(statement, args...)
+	return err
+}
+
+// insert executes an INSERT and returns the number of the new row, 0 when there is none.
+func (t transaction) insert(statement string, args ...any) (number int64, err error) {
+	r, err := t.exec(statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	if rows, err := r.RowsAffected(); rows == 0 || err != nil {
+		return 0, err
+	}
+	return r.LastInsertId()
+}
+
+// changes executes a statement and reports whether it has changed a row.
+func (t transaction) changes(statement string, args ...any) (bool, error) {
+	r, err := t.exec(statement, args...)
 	if err != nil {
 		return false, err
 	}
-	err = eachRow(rows, func() error {
-		ok = true
-		return nil
-	})
-	return ok, err
+	rows, err := r.RowsAffected()
+	return rows > 0, err
 }
 
-// checkpoint moves the log into the database, so far as the mode says: TRUNCATE,
-// for one. blocked is that somebody reads or writes and that it has not all been
-// done, for which it does not wait.
-func (t transaction) checkpoint(mode string) (blocked bool, err error) {
-	rows, err := t.query("PRAGMA wal_checkpoint(" + mode + ")")
+// number is what the query has in its first row, 0 when it has none.
+func (t transaction) number(query string, args ...any) (n int64, err error) {
+	rows, err := t.query(query, args...)
 	if err != nil {
-		return resultCode(err) == sqlite3.SQLITE_BUSY, err
+		return 0, err
 	}
-	var pages, moved int64
-	err = eachRow(rows, func() error { return rows.Scan(&blocked, &pages, &moved) })
-	return blocked, err
+	err = eachRow(rows, func() error { return rows.Scan(&n) })
+	return n, err
+}
+
+// exists reports whether the query, which selects 1, has a row.
+func (t transaction) exists(query string, args ...any) (bool, error) {
+	n, err := t.number(query, args...)
+	return n != 0, err
 }
 
 // pragma runs a pragma and does not look at what it answers.
@@ -117,17 +128,6 @@ func (t transaction) prepare(statement string) (*sql.Stmt, error) {
 		t.ledger.statements[statement] = prepared
 	}
 	return prepared, err
-}
-
-// eachRow calls f, which scans, for each row, and closes the rows.
-func eachRow(rows *sql.Rows, f func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 func milliseconds(t time.Time) int64 { return t.UnixMilli() }

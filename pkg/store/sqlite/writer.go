@@ -10,18 +10,19 @@ import (
 
 // The limits of a group: so many writes have one transaction and one sync.
 const (
-	groupMost = 256
-	groupWait = 5 * time.Millisecond // at the most, for company
+	maxGroup     = 256
+	maxGroupWait = 5 * time.Millisecond // for others to come
 )
 
 // write is what somebody wants to be in the ledger.
 type write struct {
-	delivery *arrival                // a callback, or
-	do       func(transaction) error // what is done whole or not at all, or
-	after    func(transaction) error // what is done between two transactions
-	done     chan error              // has room for one
+	deliveries []*delivery             // callbacks, which those of others are stored together with; or
+	do         func(transaction) error // what is done whole or not at all, or
+	after      func(transaction) error // what is done between two transactions
+	done       chan error              // has room for one
 
-	err error // of do or after
+	err    error       // of do or after
+	stored []*delivery // by do
 }
 
 // writer is the one goroutine that writes. What comes while it waits for the
@@ -29,7 +30,7 @@ type write struct {
 type writer struct {
 	ledger  *Store
 	stored  func(store.Entry)
-	company company
+	senders senders
 	writes  chan *write
 	quit    chan struct{}
 	ended   chan struct{}
@@ -39,7 +40,7 @@ func newWriter(l *Store, stored func(store.Entry)) *writer {
 	if stored == nil {
 		stored = func(store.Entry) {}
 	}
-	w := &writer{ledger: l, stored: stored, writes: make(chan *write, groupMost), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{ledger: l, stored: stored, writes: make(chan *write, maxGroup), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -83,7 +84,7 @@ func (w *writer) run() {
 		case first := <-w.writes:
 			group := w.gather(first, timer)
 			w.commit(group)
-			w.company.answered(group, time.Now())
+			w.senders.answered(group, time.Now())
 		case <-w.quit:
 			for {
 				select {
@@ -98,45 +99,48 @@ func (w *writer) run() {
 }
 
 // gather takes what has come, and waits a moment for those who should.
-func (w *writer) gather(first *write, timer *time.Timer) []*write {
-	group := []*write{first}
-	w.company.came(first)
-	timer.Reset(groupWait)
+func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
+	timer.Reset(maxGroupWait)
 	defer timer.Stop()
-	for len(group) < groupMost {
-		select {
-		case one := <-w.writes:
-			group = append(group, one)
-			w.company.came(one)
-			continue
-		default:
-		}
-		if w.company.enough(len(group), time.Now()) {
-			break
-		}
-		select {
-		case one := <-w.writes:
-			group = append(group, one)
-			w.company.came(one)
-		case <-timer.C:
-			return group
-		}
+	for next := first; next != nil; next = w.next(len(group), timer) {
+		group = append(group, next)
+		w.senders.arrived(next)
 	}
 	return group
 }
 
+// next is the next write of a group of that size; nil: it has no more.
+func (w *writer) next(size int, timer *time.Timer) *write {
+	if size == maxGroup {
+		return nil
+	}
+	select {
+	case one := <-w.writes:
+		return one
+	default:
+	}
+	if w.senders.enough(size, time.Now()) {
+		return nil
+	}
+	select {
+	case one := <-w.writes:
+		return one
+	case <-timer.C:
+		return nil
+	}
+}
+
 // commit writes the group in one transaction, and tells everybody. Where one of
-// them fails it is done anew, each apart from the others, which takes longer.
+// them fails it is done anew, each isolated from the others, which takes longer.
 func (w *writer) commit(group []*write) {
-	fresh, err := w.transact(group, false)
-	if _, ok := errors.AsType[*togetherError](err); ok {
-		fresh, err = w.transact(group, true)
+	stored, err := w.transact(group, false)
+	if _, ok := errors.AsType[*groupError](err); ok {
+		stored, err = w.transact(group, true)
 	}
 	err = newError(w.ledger.path, err)
-	w.ledger.own.add(fresh)
-	for _, a := range fresh {
-		if !a.forwarding.Unlisted {
-			w.stored(a.entry())
+	for _, d := range stored {
+		if !d.op.Forwarding.Unlisted {
+			w.stored(d.entry())
 		}
 	}
 	for _, one := range group {
@@ -147,50 +151,60 @@ func (w *writer) commit(group []*write) {
 	}
 }
 
-// togetherError is that a write has failed which was not apart from the others.
-type togetherError struct{ error }
+// groupError is that a write has failed which was not isolated from the others.
+type groupError struct{ error }
 
-func (w *writer) transact(group []*write, apart bool) ([]*arrival, error) {
+// transact returns the deliveries that were stored, in their order.
+func (w *writer) transact(group []*write, isolated bool) (stored []*delivery, err error) {
 	tx, err := w.ledger.begin()
 	if err != nil {
 		return nil, err
 	}
-	var arrivals []*arrival
+	var deliveries []*delivery
 	for _, one := range group {
-		if one.delivery != nil {
-			arrivals = append(arrivals, one.delivery)
-		}
+		deliveries = append(deliveries, one.deliveries...)
 	}
-	fresh, err := w.ledger.insertDeliveries(tx, arrivals)
-	if err != nil {
+	if stored, err = w.ledger.insertDeliveries(tx, deliveries); err != nil {
 		return nil, w.undo(tx, err)
 	}
 	for _, one := range group {
 		if one.do == nil {
 			continue
 		}
-		switch {
-		case apart:
-			one.err, err = tx.apart(one.do)
-		case len(group) > 1:
-			if failed := one.do(tx); failed != nil {
-				err = &togetherError{failed}
-			}
-		default:
-			err = one.do(tx)
-		}
-		if err != nil {
+		if err := w.do(tx, one, isolated, len(group) > 1); err != nil {
 			return nil, w.undo(tx, err)
 		}
+		stored = append(stored, one.stored...)
 	}
+	// Whoever follows the callbacks of others may see these before commit has returned.
+	w.ledger.own.note(stored, true)
 	if err := tx.commit(); err != nil {
+		w.ledger.own.note(stored, false)
 		return nil, w.undo(tx, err)
 	}
-	return fresh, nil
+	return stored, nil
+}
+
+// do does one write of a group. Its error is that the transaction as a whole is lost.
+func (w *writer) do(tx transaction, one *write, isolated, grouped bool) error {
+	one.stored = nil
+	if !isolated {
+		err := one.do(tx)
+		if err != nil && grouped {
+			return &groupError{err}
+		}
+		return err
+	}
+	failed, err := tx.isolated(one.do)
+	if one.err = failed; failed != nil {
+		one.stored = nil
+		w.ledger.unindexed.forget(0)
+	}
+	return err
 }
 
 // undo takes the transaction back, and what the writer has in mind of it.
 func (w *writer) undo(tx transaction, err error) error {
-	w.ledger.unfiled.forget(0)
+	w.ledger.unindexed.forget(0)
 	return errors.Join(err, tx.rollback())
 }

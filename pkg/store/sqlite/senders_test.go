@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-func TestCompany(t *testing.T) {
-	var c company
-	one := &write{delivery: &arrival{}}
+func TestSenders(t *testing.T) {
+	var c senders
+	one := &write{deliveries: []*delivery{{}}}
 	some := func(n int) []*write { return slices.Repeat([]*write{one}, n) }
 	now := start
 	expect := func(want int, what string) {
@@ -18,23 +18,23 @@ func TestCompany(t *testing.T) {
 		}
 	}
 	for range 100 { // one that comes again and again has nobody to wait for
-		c.came(one)
+		c.arrived(one)
 		expect(0, "alone")
 		c.answered(some(1), now)
 		now = now.Add(time.Millisecond)
 	}
-	c.came(one)
+	c.arrived(one)
 	c.answered(some(64), now)
-	c.came(&write{}) // of another kind
+	c.arrived(&write{}) // of another kind
 	expect(64, "after a group")
 	for range 24 {
-		c.came(one)
+		c.arrived(one)
 	}
 	expect(40, "when some are back")
-	now = now.Add(2 * awayMost)
+	now = now.Add(2 * maxAway)
 	expect(0, "when they stay away")
 	for range 1000 {
 		c.answered(some(10), now)
 	}
-	expect(groupMost, "at the most")
+	expect(maxGroup, "at the most")
 }

@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"modernc.org/sqlite"
+)
+
+// The files of a ledger in its folder. SQLite adds some with fileName in front.
+const (
+	fileName = "ledger.db"
+	lockName = "ledger.lock"
+)
+
+// The time limits of waiting for other processes.
+const (
+	openLimit = 15 * time.Second // to be the one that opens or migrates
+	busyLimit = 10 * time.Second // to be the one that writes
+)
+
+func (l *Store) open(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if name := networkFileSystem(dir); name != "" {
+		return &networkError{name}
+	}
+	unlock, err := lock(ctx, filepath.Join(dir, lockName))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := create(l.path); err != nil {
+		return err
+	}
+	// On Linux a commit waits for its data, and not for the file's timestamp too.
+	_, _ = sqlite.Fdatasync(true)
+	l.write, err = sql.Open("sqlite", dsn(l.path, "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "secure_delete(1)"))
+	if err != nil {
+		return err
+	}
+	l.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, l.write); err != nil {
+		return err
+	}
+	if l.conn, err = l.write.Conn(ctx); err != nil {
+		return err
+	}
+	if err := (transaction{l}).pragma("busy_timeout = 0"); err != nil { // begin waits
+		return err
+	}
+	if l.maintenance, err = sql.Open("sqlite", dsn(l.path, "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
+		return err
+	}
+	l.maintenance.SetMaxOpenConns(1) // which notices what others have written
+	l.read, err = sql.Open("sqlite", dsn(l.path, "query_only(1)"))
+	return err
+}
+
+// lock waits for its turn to open the ledger: the change to a write-ahead log and
+// a migration want to be alone.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	l := flock.New(path, flock.SetPermissions(0o600))
+	if _, err := l.TryLockContext(limited, 10*time.Millisecond); err != nil {
+		switch {
+		case ctx.Err() != nil:
+			err = context.Cause(ctx)
+		case limited.Err() != nil:
+			err = errBusy
+		}
+		return nil, err
+	}
+	return func() { _ = l.Close() }, nil
+}
+
+// create makes an empty file that nobody else can read. One that is there is
+// not opened: closing it would drop the locks that SQLite has on it in this
+// process.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// dsn is how the driver is told to open the database. Every transaction begins
+// as a writing one: one that becomes so later does not wait for its turn.
+func dsn(path string, pragmas ...string) string {
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyLimit.Milliseconds())}}
+	for _, p := range pragmas {
+		query.Add("_pragma", p)
+	}
+	path = filepath.ToSlash(path)
+	if filepath.VolumeName(path) != "" {
+		path = "/" + path
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+}
+
+func (l *Store) closeDatabase() error {
+	var errs []error
+	for _, statement := range l.statements {
+		errs = append(errs, statement.Close())
+	}
+	if l.conn != nil {
+		errs = append(errs, l.conn.Close())
+	}
+	for _, db := range []*sql.DB{l.read, l.maintenance, l.write} { // the last one that closes clears the log away
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

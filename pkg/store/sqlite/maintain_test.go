@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// openTicking opens a ledger that is maintained as often as the function is told, and not
+// by itself.
+func openTicking(t *testing.T, dir string) (l *Store, maintain func(times int)) {
+	t.Helper()
+	tick := make(chan time.Time)
+	return openWith(t, dir, Options{tick: tick}), func(times int) {
+		for range times + 1 { // the last one is taken when the others are done
+			tick <- start
+		}
+	}
+}
+
+// enough is how often a quiet ledger is maintained until its log is empty: callbacks have
+// come, they are indexed, nobody has written since.
+const enough = 3
+
+// findSecret names a file of the ledger that has the text in it.
+func findSecret(t *testing.T, dir, text string) (name string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		must(t, err)
+		if bytes.Contains(content, []byte(text)) {
+			return filepath.Base(file)
+		}
+	}
+	return ""
+}
+
+func wantSecret(t *testing.T, dir string, there bool) {
+	t.Helper()
+	for _, text := range []string{"secret-of", "header-of"} {
+		if file := findSecret(t, dir, text); file != "" && !there {
+			t.Errorf("%s has %q in it", file, text)
+		}
+	}
+	if there && findSecret(t, dir, "secret-of") == "" {
+		t.Error("no file has the secret in it: the test shows nothing")
+	}
+}
+
+func TestSecretsGoFromTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
+	must(t, err)
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	wantSecret(t, dir, true)
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	must(t, l.Close())
+	wantSecret(t, dir, false)
+}
+
+// What proved the sender to a target is on the disk no longer than it waits.
+func TestTheProofGoesFromTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
+	must(t, err)
+	for seq, state := range []store.ForwardState{store.ForwardDelivered, store.ForwardFailed} {
+		id := string(state)
+		_, err = l.Store(ctx, callback(t, ticket("a"), final(id, ticket("a"), "42")), store.Forwarding{Listener: "x", Targets: []string{"t"}})
+		must(t, err)
+		wantSecret(t, dir, true)
+		must(t, l.ForwardEnded(ctx, store.Forward{Seq: int64(seq + 1), Target: "t", State: state, EndedAt: start}))
+	}
+	must(t, l.Close())
+	wantSecret(t, dir, false)
+}
+
+// The log of a process that goes on has no secrets for longer than a moment.
+func TestSecretsGoFromTheLogToo(t *testing.T) {
+	dir := t.TempDir()
+	l, maintain := openTicking(t, dir)
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	wantSecret(t, dir, true)
+	maintain(enough)
+	wantSecret(t, dir, false)
+}
+
+// A process that goes on empties the log for one that has left.
+func TestSecretsGoThatAnotherProcessHasBlanked(t *testing.T) {
+	dir := t.TempDir()
+	l, maintain := openTicking(t, dir)
+	number := intend(t, l, ticket("a"), "p")
+	must(t, l.Accepted(ctx, number, "req_1"))
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	maintain(enough)
+	other, err := Open(ctx, dir, Options{})
+	must(t, err)
+	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","completedAt":"2026-01-02T03:04:05Z"}`))
+	must(t, err)
+	must(t, other.Polled(ctx, r, start))
+	must(t, other.Close())
+	wantSecret(t, dir, true)
+	maintain(enough)
+	wantSecret(t, dir, false)
+}
+
+// Nobody need tell it.
+func TestALedgerIsMaintainedByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l := open(t, dir)
+		deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+		deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+		time.Sleep((enough + 1) * maintainInterval)
+		synctest.Wait()
+		wantSecret(t, dir, false)
+	})
+}
+
+// While somebody reads the log cannot be emptied; after it, it is.
+func TestSecretsGoOnceNobodyReads(t *testing.T) {
+	dir := t.TempDir()
+	l, maintain := openTicking(t, dir)
+	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	reader, err := l.read.Query("SELECT 1 FROM deliveries UNION ALL SELECT 2")
+	must(t, err)
+	reader.Next()
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	if blocked, err := l.checkpoint(ctx, emptyLog); !blocked || err != nil {
+		t.Errorf("blocked: %v, %v", blocked, err)
+	}
+	maintain(enough)
+	wantSecret(t, dir, true)
+	must(t, reader.Close())
+	maintain(1)
+	wantSecret(t, dir, false)
+}
+
+// Callbacks are indexed in a quiet moment, or when too many are not.
+func TestCallbacksAreIndexedInQuietMoments(t *testing.T) {
+	l, maintain := openTicking(t, t.TempDir())
+	unindexed := func() bool {
+		some, err := l.hasUnindexed(ctx)
+		must(t, err)
+		return some
+	}
+	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	l.busy.Store(true)
+	if maintain(0); !unindexed() { // it is waiting for its turn, or sees that others are busy
+		t.Error("a callback was indexed while others come")
+	}
+	if maintain(2); unindexed() {
+		t.Error("a callback was not indexed in a quiet moment")
+	}
+}
+
+// A writer that has no pause would have the log grow for ever.
+func TestTheLogIsBegunAnew(t *testing.T) {
+	l, _ := openTicking(t, t.TempDir())
+	grow := func() {
+		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
+			return tx.run("INSERT INTO tasks (dispatched_at, source, status, request) VALUES (0, '', '', zeroblob(?))", maxLogFile/16)
+		}}))
+	}
+	for l.logSize() <= maxLogFile {
+		grow()
+	}
+	size := l.logSize()
+	l.moveLog()
+	if grow(); l.logSize() != size {
+		t.Errorf("the log has grown from %d bytes to %d", size, l.logSize())
+	}
+}

@@ -1,0 +1,213 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// taskColumns are those of the task t but for its prompt, which comes behind them, or "".
+// In a query of something else t may be missing.
+const taskColumns = `coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), coalesce(t.machine, ''), coalesce(t.agent, ''),
+	coalesce(t.cloud_session, ''), coalesce(t.parent, ''), coalesce(t.batch, 0), coalesce(t.ticket_path, ''), coalesce(t.status, ''), coalesce(t.reported_by, ''),
+	coalesce(t.dispatched_at, 0), coalesce(t.finished_at, 0), coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
+
+// taskQuery reads tasks.
+const taskQuery = "SELECT " + taskColumns + `, t.prompt,
+	coalesce((SELECT state FROM forwards f WHERE f.request_id = t.request_id ORDER BY state = 'failed' DESC, state = 'waiting' DESC LIMIT 1), '') FROM tasks t `
+
+func scanTask(row scanner) (store.Task, error) {
+	var forwarded store.ForwardState
+	t, err := scanTaskAnd(row, &forwarded)
+	t.Forwarded = forwarded
+	return t, err
+}
+
+// scanTaskAnd scans a task, and what comes behind it.
+func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
+	var dispatched, finished, took int64
+	err = row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Machine, &t.Agent, &t.CloudSession, &t.Parent, &t.Batch, &t.TicketPath,
+		&t.Status, &t.Way, &dispatched, &finished, &took, &t.Failure, &t.Prompt}, more...)...)
+	t.DispatchedAt, t.Took = fromMilliseconds(dispatched), time.Duration(took)*time.Millisecond
+	if finished != 0 {
+		t.FinishedAt = fromMilliseconds(finished)
+	}
+	return t, err
+}
+
+// taskPage is how many tasks are read at once.
+const taskPage = 100
+
+// Tasks calls yield for the tasks that are wanted, the newest first, until it
+// returns an error, which Tasks returns. Another error is an *Error. Nothing is
+// being read while yield runs, which may take its time.
+func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error {
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	from, err := l.firstSince(ctx, q.Since)
+	if err != nil {
+		return err
+	}
+	count, below := 0, q.Below
+	if below == 0 {
+		below = math.MaxInt64
+	}
+	for {
+		size := taskPage
+		if q.Grep == nil && q.Limit > 0 {
+			size = min(size, q.Limit-count)
+		}
+		page, err := l.taskPage(ctx, q, from, below, size)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			if q.Grep != nil && !q.Grep.MatchString(t.Prompt) && !q.Grep.MatchString(t.RequestID) {
+				continue
+			}
+			if err := yield(t); err != nil {
+				return err
+			}
+			if count++; count == q.Limit {
+				return nil
+			}
+		}
+		if len(page) < size {
+			return nil
+		}
+		below = page[len(page)-1].Number
+	}
+}
+
+// firstSince is the smallest number of the tasks that were dispatched since: what is
+// below it need not be looked at.
+func (l *Store) firstSince(ctx context.Context, since time.Time) (int64, error) {
+	if since.IsZero() {
+		return 0, nil
+	}
+	number, _, err := readOne(ctx, l, plain[int64], firstSinceQuery, int64(math.MaxInt64), milliseconds(since))
+	return number, err
+}
+
+// firstSinceQuery has a + for SQLite to read the index on the time alone, and not the
+// tasks from the oldest on.
+const firstSinceQuery = "SELECT coalesce(min(+number), ?) FROM tasks WHERE dispatched_at >= ?"
+
+// taskPage reads the next tasks below that number; fewer than size are the last.
+func (l *Store) taskPage(ctx context.Context, q store.Query, from, below int64, size int) ([]store.Task, error) {
+	where, args := taskConditions(q)
+	return readAll(ctx, l, scanTask, pageQuery(where), append(args, from, below, size)...)
+}
+
+func pageQuery(where []string) string {
+	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + " ORDER BY t.number DESC LIMIT ?"
+}
+
+// taskConditions are the conditions of a query but for the tasks' numbers, and their
+// arguments.
+func taskConditions(q store.Query) (where []string, args []any) {
+	want := func(set bool, condition string, arg ...any) {
+		if set {
+			where, args = append(where, condition), append(args, arg...)
+		}
+	}
+	want(q.Status != "", "t.status = ?", q.Status)
+	want(q.Agent != "", "t.agent = ?", q.Agent)
+	want(q.Batch != 0, "t.batch = ?", q.Batch)
+	want(q.Open, "t.finished_at IS NULL")
+	want(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
+	want(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))
+	want(!q.Heard.IsZero(), heardSince, milliseconds(q.Heard))
+	return where, args
+}
+
+// heardSince is that a callback of the task has come since.
+const heardSince = "EXISTS (SELECT 1 FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND d.received_at >= ?)"
+
+// catchUp indexes what others have stored meanwhile, so that it is found. Where
+// nothing can be written, what was indexed before is.
+func (l *Store) catchUp(ctx context.Context) error {
+	if err := l.index(ctx); err != nil && !cannotWrite(err) {
+		return err
+	}
+	return nil
+}
+
+// Task returns the task with that request ID.
+func (l *Store) Task(ctx context.Context, id string) (t store.Task, ok bool, err error) {
+	return l.task(ctx, "WHERE t.request_id = ?", id)
+}
+
+// Numbered returns the task with that number.
+func (l *Store) Numbered(ctx context.Context, number int64) (t store.Task, ok bool, err error) {
+	return l.task(ctx, "WHERE t.number = ?", number)
+}
+
+// Newest returns the newest task that has a request ID.
+func (l *Store) Newest(ctx context.Context) (t store.Task, ok bool, err error) {
+	return l.task(ctx, "WHERE t.request_id IS NOT NULL ORDER BY t.number DESC LIMIT 1")
+}
+
+func (l *Store) task(ctx context.Context, where string, args ...any) (store.Task, bool, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return store.Task{}, false, err
+	}
+	return readOne(ctx, l, scanTask, taskQuery+where, args...)
+}
+
+// Request returns the request that was sent, secrets masked; nil for a task that
+// was sent elsewhere.
+func (l *Store) Request(ctx context.Context, t store.Task) (json.RawMessage, error) {
+	body, _, err := readOne(ctx, l, plain[[]byte], "SELECT request FROM tasks WHERE number = ?", t.Number)
+	return body, err
+}
+
+// Final returns the task's result: of the newest final callback, or what a poll
+// has told. nil: there is none.
+func (l *Store) Final(ctx context.Context, t store.Task) (*narada.Result, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	r, _, err := readOne(ctx, l, scanResult, `SELECT result, (SELECT d.body FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND i.final ORDER BY i.seq DESC LIMIT 1)
+		FROM tasks t WHERE number = ?`, t.Number)
+	return r, err
+}
+
+func scanResult(row scanner) (r *narada.Result, err error) {
+	var polled, delivered []byte
+	switch err = row.Scan(&polled, &delivered); {
+	case err != nil:
+	case delivered != nil:
+		r, _, err = narada.ParseCallback(delivered)
+	case polled != nil:
+		r, err = narada.ParseResult(polled)
+	}
+	return r, err
+}
+
+// Deliveries returns the task's callbacks, the oldest first.
+func (l *Store) Deliveries(ctx context.Context, t store.Task) ([]store.Delivery, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return readAll(ctx, l, scanDelivery, "SELECT "+deliveryColumns+" FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = ? ORDER BY d.seq", t.RequestID)
+}
+
+const deliveryColumns = "d.seq, d.received_at, d.final, d.header, d.body"
+
+func scanDelivery(row scanner) (d store.Delivery, err error) {
+	var received int64
+	var header string
+	if err := row.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
+		return d, err
+	}
+	d.ReceivedAt = fromMilliseconds(received)
+	d.Header, err = decodeHeader(header)
+	return d, err
+}

@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// maxTickets is how many tickets are remembered.
+const maxTickets = 10_000
+
+func (l *Store) remember(t webhook.Ticket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.tickets) >= maxTickets {
+		clear(l.tickets)
+	}
+	l.tickets[t.Path] = t
+}
+
+// Share says that path is not one task's alone: whoever knows what to show there
+// may send callbacks for tasks that were dispatched elsewhere.
+func (l *Store) Share(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shared[path] = true
+}
+
+func (l *Store) isShared(path string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shared[path]
+}
+
+// Ticket implements webhook.Book: the tickets of all tasks in the ledger,
+// whichever process has dispatched them. Those of tasks that have finished are
+// good for what comes again.
+func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
+	l.mu.Lock()
+	t, ok := l.tickets[path]
+	l.mu.Unlock()
+	if ok {
+		return t, true, nil
+	}
+	var digest string
+	err := l.read.QueryRowContext(ctx, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path).Scan(&digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return webhook.Ticket{}, false, nil
+	}
+	if err == nil {
+		t, err = webhook.ParseDigest(path, digest)
+	}
+	if err != nil {
+		return webhook.Ticket{}, false, newError(l.path, err)
+	}
+	l.remember(t)
+	return t, true, nil
+}

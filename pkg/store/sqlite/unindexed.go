@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// maxUnindexed is how many callbacks are kept in mind; some 200 bytes each.
+const maxUnindexed = 50_000
+
+// unindexed is what the writer has in mind of the newest callbacks, which no index
+// has yet: to put each into one as it comes would cost more than to store it.
+type unindexed struct {
+	last  int64 // the newest callback
+	byID  callbacksByID
+	count atomic.Int64
+}
+
+// callbacksByID are those of each task, by its request ID.
+type callbacksByID map[string]*callbacks
+
+// callbacks are those of one task; nil is none.
+type callbacks struct {
+	final   bool // one of them is
+	digests [][sha256.Size]byte
+}
+
+// ended reports whether one of them is final.
+func (c *callbacks) ended() bool { return c != nil && c.final }
+
+func (c *callbacks) has(digest [sha256.Size]byte) bool {
+	return c != nil && slices.Contains(c.digests, digest)
+}
+
+func (m callbacksByID) add(id string, digest [sha256.Size]byte, final bool) {
+	c := m[id]
+	if c == nil {
+		c = &callbacks{}
+		m[id] = c
+	}
+	c.digests = append(c.digests, digest)
+	c.final = c.final || final
+}
+
+// refresh learns what others have stored, and forgets what has been indexed.
+func (u *unindexed) refresh(tx transaction) error {
+	indexed, err := tx.number("SELECT seq FROM indexed")
+	if err != nil {
+		return err
+	}
+	if indexed >= u.last {
+		u.forget(indexed)
+	}
+	return tx.eachCallback(u.add, "SELECT seq, request_id, digest, final FROM deliveries WHERE seq > ? ORDER BY seq", u.last)
+}
+
+func (u *unindexed) add(seq int64, id string, digest [sha256.Size]byte, final bool) {
+	u.byID.add(id, digest, final)
+	u.last = seq
+	u.count.Add(1)
+}
+
+// forget has nothing in mind of the callbacks, of which those up to last are
+// taken as known.
+func (u *unindexed) forget(last int64) {
+	u.last = last
+	if u.count.Swap(0) > 0 || u.byID == nil {
+		u.byID = callbacksByID{}
+	}
+}
+
+// indexedCallbacks looks up those of the deliveries' tasks that have been indexed.
+func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, error) {
+	indexed := callbacksByID{}
+	for some := range slices.Chunk(deliveries, maxGroup) {
+		size := 1 // of the query, for few prepared statements: the last ID is in it several times
+		for size < len(some) {
+			size *= 4
+		}
+		ids := make([]any, size)
+		for i := range ids {
+			ids[i] = some[min(i, len(some)-1)].id
+		}
+		err := t.eachCallback(func(_ int64, id string, digest [sha256.Size]byte, final bool) { indexed.add(id, digest, final) },
+			"SELECT seq, request_id, digest, final FROM delivery_index WHERE request_id IN (?"+strings.Repeat(",?", size-1)+")", ids...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return indexed, nil
+}
+
+// eachCallback calls f for each row of the query.
+func (t transaction) eachCallback(f func(seq int64, id string, digest [sha256.Size]byte, final bool), query string, args ...any) error {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, func() error {
+		var seq int64
+		var id string
+		var digest []byte
+		var final bool
+		if err := rows.Scan(&seq, &id, &digest, &final); err != nil {
+			return err
+		}
+		f(seq, id, [sha256.Size]byte(digest), final)
+		return nil
+	})
+}

@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var batchTests = []test{
+	{"A batch is kept by its name", batchByName},
+	{"A batch is kept by its lines", batchLines},
+	{"The lines of a batch are counted by the status of their tasks", batchTally},
+	{"Another task for a line takes the place of the one before", anotherTaskForALine},
+	{"Lines have their places in the input as it is now", placesOfLines},
+	{"The tasks of a batch are found by it", tasksOfABatch},
+}
+
+// batch is one of that many lines, of which every third has ended. Their keys are not in
+// the order of the lines.
+func (h handle) batch(name string, lines int) (number int64, keys [][]byte) {
+	h.t.Helper()
+	put := &store.PutBatch{Batch: store.Batch{Name: name, BegunAt: start, Input: name + ".txt", Cloud: "https://api.example.com", Lines: lines}}
+	h.write(put)
+	intents, ends := make([]*store.Intend, lines), []store.Op{}
+	for i := range lines {
+		key := fmt.Appendf(nil, "%s-%04d", name, lines-i)
+		keys = append(keys, key)
+		op := &store.Intend{Intent: intent(string(key))}
+		op.Source, op.Item = "batch", store.Item{Batch: put.Number, Key: key, Line: i + 1, ID: fmt.Sprint("id", i)}
+		op.Body = []byte(`{"callbackUrl":"https://a.example` + op.Ticket.Path + `","browserWindowId":"w"}`)
+		intents[i] = op
+	}
+	h.write(opsOf(intents)...)
+	for i, op := range intents {
+		id := fmt.Sprintf("req_%s_%d", name, i)
+		ends = append(ends, &store.Accept{Task: op.Number, RequestID: id, At: start})
+		if i%3 == 0 {
+			ends = append(ends, &store.Deliver{Delivery: callback(string(keys[i]), final(id, string(keys[i]), "42"))})
+		}
+	}
+	h.write(ends...)
+	return put.Number, keys
+}
+
+func opsOf[T store.Op](list []T) (ops []store.Op) {
+	for _, op := range list {
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+func (h handle) items(batch int64, keys ...[]byte) []store.ItemTask {
+	h.t.Helper()
+	list, err := h.Items(h.ctx(), batch, keys)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return list
+}
+
+func (h handle) tally(batch int64) store.Tally {
+	h.t.Helper()
+	tally, err := h.Tally(h.ctx(), batch)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return tally
+}
+
+// place is PlaceItems.
+func (h handle) place(batch int64, items ...store.Item) (changed, gone int) {
+	h.t.Helper()
+	changed, gone, err := h.PlaceItems(h.ctx(), batch, items)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return changed, gone
+}
+
+func batchByName(l ledger) {
+	h := l.open()
+	want := store.Batch{Name: "jobs", BegunAt: start, Input: "jobs.txt", Cloud: "https://api.example.com", Lines: 2}
+	put := &store.PutBatch{Batch: want}
+	h.write(put)
+	want.Number = put.Number
+	got, ok, err := l.open().Batch(l.ctx(), "jobs")
+	l.must(err)
+	if l.same("the batch", want, got); !ok || want.Number == 0 {
+		l.Error("it is not found")
+	}
+	if h.Write(l.ctx(), &store.PutBatch{Batch: store.Batch{Name: "jobs"}}) == nil {
+		l.Error("there are two batches of one name")
+	}
+	if _, ok, err := h.Batch(l.ctx(), "none"); ok || err != nil {
+		l.Errorf("found %v, %v", ok, err)
+	}
+}
+
+func batchLines(l ledger) {
+	h := l.open()
+	h.batch("other", 2)
+	const lines = 300 // more than an engine may read at once
+	number, keys := h.batch("jobs", lines)
+	if items := h.items(number, append(keys, []byte("none"))...); len(items) != lines {
+		l.Errorf("%d lines", len(items))
+	}
+	if items := h.items(number); len(items) != 0 {
+		l.Errorf("%d of no lines", len(items))
+	}
+	if count, err := h.CountItems(l.ctx(), number, append(keys[:10:10], []byte("none"))); count != 10 || err != nil {
+		l.Errorf("%d lines, %v", count, err)
+	}
+	line := 0
+	l.must(h.EachItem(l.ctx(), number, func(i store.ItemTask) error {
+		if line++; i.Line != line || i.ID != fmt.Sprint("id", line-1) || i.Task.RequestID != fmt.Sprintf("req_jobs_%d", line-1) || i.Task.Prompt != "" || i.Task.Batch != number {
+			l.Errorf("line %d is %+v", line, i)
+		}
+		if open := (line-1)%3 != 0; open != i.Task.Open() || open != strings.HasPrefix(i.CallbackURL, "https://a.example/narada/jobs-") || open != (i.Window == "w") {
+			l.Errorf("line %d: %+v", line, i)
+		}
+		return nil
+	}))
+	if line != lines {
+		l.Errorf("%d lines", line)
+	}
+	stop := fmt.Errorf("stop")
+	if err := h.EachItem(l.ctx(), number, func(store.ItemTask) error { return stop }); err != stop {
+		l.Errorf("got %v", err)
+	}
+}
+
+func batchTally(l ledger) {
+	h := l.open()
+	first, _ := h.batch("first", 2)
+	second, keys := h.batch("second", 4)
+	var names []string
+	l.must(h.Batches(l.ctx(), func(b store.Batch, t store.Tally) error {
+		names = append(names, fmt.Sprint(b.Name, " ", t.Sent()))
+		return nil
+	}))
+	l.same("batches", []string{"second 4", "first 2"}, names)
+	l.same("the first", store.Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, h.tally(first))
+	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0], SchemaErrors: `["a"]`}, &store.SetSchemaErrors{Batch: second, Key: keys[1], SchemaErrors: `["of one that has not succeeded"]`})
+	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusMisfit: 1, narada.StatusPending: 2}, h.tally(second))
+	if got := h.items(second, keys[0])[0].Misfit; got != `["a"]` {
+		l.Errorf("got %q", got)
+	}
+	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0]})
+	l.same("the second", store.Tally{narada.StatusSuccess: 2, narada.StatusPending: 2}, h.tally(second))
+}
+
+func anotherTaskForALine(l ledger) {
+	h := l.open()
+	number, keys := h.batch("jobs", 2)
+	h.write(&store.SetSchemaErrors{Batch: number, Key: keys[0], SchemaErrors: `["a"]`})
+	again := &store.Intend{Intent: intent("again")}
+	again.Item = store.Item{Batch: number, Key: keys[0], Line: 5, ID: "b", Content: []byte("new")}
+	h.write(again)
+	item := h.items(number, keys[0])[0]
+	l.same("the line", store.Item{Batch: number, Key: keys[0], Line: 5, ID: "b"}, item.Item)
+	if item.Task.Number != again.Number {
+		l.Errorf("its task is %+v", item.Task)
+	}
+	if changed, _ := h.place(number, again.Item); changed != 0 {
+		l.Error("its content is not the new one's")
+	}
+}
+
+// Lines move, change and go; those that have gone come last, and are not counted.
+func placesOfLines(l ledger) {
+	h := l.open()
+	number, keys := h.batch("jobs", 3)
+	sent := &store.Intend{Intent: intent("with ID")}
+	sent.Item = store.Item{Batch: number, Key: []byte("with-id"), Line: 4, ID: "a", Content: []byte("first")}
+	h.write(sent)
+	item := sent.Item
+	item.Content, item.Line = []byte("second"), 1
+	for _, want := range []int{2, 0} { // the second time none has gone since
+		changed, gone := h.place(number, item, store.Item{Key: keys[0], Line: 3}, store.Item{Key: []byte("new"), Line: 2})
+		if changed != 1 || gone != want {
+			l.Errorf("%d have changed, %d are gone", changed, gone)
+		}
+	}
+	var got []string
+	l.must(h.EachItem(l.ctx(), number, func(i store.ItemTask) error {
+		got = append(got, fmt.Sprint(i.Line, " ", i.ID))
+		return nil
+	}))
+	l.same("lines", []string{"1 a", "3 id0", fmt.Sprint(store.GoneLine, " id2"), fmt.Sprint(store.GoneLine, " id1")}, got)
+	l.same("tally", store.Tally{narada.StatusSuccess: 1, store.StatusUnknown: 1}, h.tally(number))
+	if changed, gone := h.place(number+1, item); changed != 0 || gone != 0 {
+		l.Errorf("of another batch %d have changed, %d are gone", changed, gone)
+	}
+}
+
+func tasksOfABatch(l ledger) {
+	h := l.open()
+	h.accepted("alone", "req_alone")
+	first, _ := h.batch("first", 2)
+	second, _ := h.batch("second", 1)
+	l.same("of the first", []string{"req_first_1", "req_first_0"}, h.ids(store.Query{Batch: first}))
+	l.same("of the second", []string{"req_second_0"}, h.ids(store.Query{Batch: second}))
+	l.same("of the first, open", []string{"req_first_1"}, h.ids(store.Query{Batch: first, Open: true}))
+	h.write(&store.AcceptTwice{Task: h.task("req_second_0").Number, RequestID: "req_twice", At: start.Add(time.Second)})
+	l.same("with the second task of a line", []string{"req_twice", "req_second_0"}, h.ids(store.Query{Batch: second}))
+}

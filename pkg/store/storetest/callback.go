@@ -1,0 +1,250 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var callbackTests = []test{
+	{"A repeat is stored once, and a callback after the end is a further one", repeats},
+	{"A request ID may be any text", anyRequestID},
+	{"Many of the same callback at once are stored once", manyOfTheSame},
+	{"Many callbacks at once are all stored and told of in their order", manyAtOnce},
+	{"A callback that is not to be listed is stored and not told of", unlisted},
+	{"What proves the sender is masked", proofIsMasked},
+	{"The secret is blanked with the end, whoever tells it", secretGoesWithTheEnd},
+	{"Refused callbacks are bounded and masked", refusalsAreBounded},
+	{"Refused callbacks are kept of a task's own path alone", refusalsOfKnownPaths},
+}
+
+func repeats(l ledger) {
+	var told []store.Entry
+	h := l.openTelling(func(e store.Entry) { told = append(told, e) })
+	for i, step := range []struct {
+		body           string
+		isNew, further bool
+	}{
+		{phase("req_1", "a"), true, false},
+		{phase("req_1", "a"), false, false},
+		{question("req_1", "a", "input_2"), true, false},
+		{final("req_1", "a", "42"), true, false},
+		{final("req_1", "a", "42"), false, false},
+		{final("req_1", "a", "43"), true, true},
+		{final("req_2", "a", "42"), true, false},
+	} {
+		before := len(told)
+		if isNew := h.deliver("a", step.body); isNew != step.isNew {
+			l.Errorf("step %d: new is %v", i, isNew)
+		}
+		if n := len(told) - before; (n == 1) != step.isNew {
+			l.Errorf("step %d: told of %d", i, n)
+		}
+		if e := told[len(told)-1]; step.isNew && (e.Further != step.further || e.Path != "/narada/a" || !e.ReceivedAt.Equal(start)) {
+			l.Errorf("step %d: told of %+v", i, e)
+		}
+	}
+	// Another process, and this one after a start, know it too.
+	for _, by := range []handle{l.open(), h} {
+		if by.deliver("a", final("req_1", "a", "42")) {
+			l.Error("another process took a repeat for new")
+		}
+		h.tasks(store.Query{}) // all the same when it has been looked up
+	}
+	if got := h.answer("req_1"); got != "43" {
+		l.Errorf("the answer is %q, and not the newest", got)
+	}
+	h.deliver("a", final("req_1", "a", "44"))
+	if e := told[len(told)-1]; !e.Further || e.Result.Text() != "44" {
+		l.Errorf("told of %+v", e)
+	}
+}
+
+func anyRequestID(l ledger) {
+	h := l.open()
+	for _, id := range []string{"ü 世", "'; DROP TABLE tasks", "%", strings.Repeat("x", 1000), "\t\"\\"} {
+		if !h.deliver("a", final(id, "a", "42")) {
+			l.Errorf("%q is a repeat", id)
+		}
+		if got := h.task(id).RequestID; got != id {
+			l.Errorf("%q is %q", id, got)
+		}
+		if h.deliver("a", final(id, "a", "42")) {
+			l.Errorf("the repeat of %q is new", id)
+		}
+	}
+}
+
+func manyOfTheSame(l ledger) {
+	handles := []handle{l.open(), l.open()}
+	var fresh atomic.Int32
+	var storing sync.WaitGroup
+	for i := range 100 {
+		storing.Go(func() {
+			op := &store.Deliver{Delivery: callback("a", final("req_1", "a", "42"))}
+			if err := handles[i%2].Write(l.ctx(), op); err != nil {
+				l.Error(err)
+			}
+			if op.IsNew {
+				fresh.Add(1)
+			}
+		})
+	}
+	storing.Wait()
+	if list := handles[0].deliveries("req_1"); fresh.Load() != 1 || len(list) != 1 {
+		l.Errorf("%d were new, %d are there", fresh.Load(), len(list))
+	}
+}
+
+func manyAtOnce(l ledger) {
+	const senders, each = 16, 25
+	var told []store.Entry
+	h := l.openTelling(func(e store.Entry) { told = append(told, e) })
+	var storing sync.WaitGroup
+	for i := range senders {
+		storing.Go(func() {
+			for n := range each {
+				id := fmt.Sprintf("req_%d_%d", i, n)
+				if err := h.Write(l.ctx(), &store.Deliver{Delivery: callback("a", final(id, "a", id))}); err != nil {
+					l.Error(err)
+				}
+			}
+		})
+	}
+	storing.Wait()
+	if len(told) != senders*each {
+		l.Fatalf("told of %d", len(told))
+	}
+	follow, stop := context.WithCancel(l.ctx())
+	defer stop()
+	i := 0
+	for e, err := range h.Follow(follow, 0) {
+		l.must(err)
+		if e.Seq != told[i].Seq || e.Result.RequestID != told[i].Result.RequestID {
+			l.Fatalf("%d is %s, and was told of as %s", e.Seq, e.Result.RequestID, told[i].Result.RequestID)
+		}
+		if i++; i == len(told) {
+			break
+		}
+	}
+	if got := h.answer("req_3_7"); got != "req_3_7" {
+		l.Errorf("the answer is %q", got)
+	}
+}
+
+func unlisted(l ledger) {
+	var told []string
+	h := l.openTelling(func(e store.Entry) { told = append(told, e.Result.RequestID) })
+	h.write(&store.Deliver{Delivery: callback("a", final("req_1", "a", "42")), Forwarding: store.Forwarding{Unlisted: true}})
+	h.deliver("a", final("req_2", "a", "42"))
+	l.same("told of", []string{"req_2"}, told)
+	l.same("stored", []string{"req_2", "req_1"}, h.ids(store.Query{}))
+}
+
+func proofIsMasked(l ledger) {
+	h := l.open()
+	d := callback("a", final("req_1", "a", "42"))
+	d.Ticket.Header = http.Header{"X-Proof": {"proof"}}
+	d.Header = http.Header{"X-Proof": {"proof"}, "Authorization": {"Bearer x"}, "Cookie": {"a=b"}, "X-Api-Key": {"k"}, "X-Signature": {"s"}, "Content-Type": {"application/json"}, "X-Two": {"1", "2"}}
+	h.write(&store.Deliver{Delivery: d})
+	list := h.deliveries("req_1")
+	if len(list) != 1 || !list[0].Final || !list[0].ReceivedAt.Equal(start) {
+		l.Fatalf("got %+v", list)
+	}
+	l.same("header", http.Header{"X-Proof": {"***"}, "Authorization": {"***"}, "Cookie": {"***"}, "X-Api-Key": {"***"}, "X-Signature": {"***"},
+		"Content-Type": {"application/json"}, "X-Two": {"1", "2"}}, list[0].Header)
+	same, ok, err := h.Callback(l.ctx(), list[0].Seq)
+	l.must(err)
+	if l.same("by its number", list[0], same); !ok {
+		l.Error("it is not found by its number")
+	}
+	if _, ok, err := h.Callback(l.ctx(), list[0].Seq+1); ok || err != nil {
+		l.Errorf("one that is not there is found: %v", err)
+	}
+}
+
+func secretGoesWithTheEnd(l ledger) {
+	h := l.open()
+	for _, id := range []string{"req_callback", "req_poll", "req_other"} {
+		h.accepted(id, id)
+		h.deliver(id, phase(id, id))
+		if list := h.deliveries(id); string(list[0].Body) != phase(id, id) {
+			l.Errorf("a callback of an open task is kept as %s", list[0].Body)
+		}
+	}
+	h.deliver("shared", phase("req_elsewhere", "shared"))
+	h.deliver("req_callback", final("req_callback", "req_callback", "42"))
+	h.deliver("shared", final("req_elsewhere", "shared", "42"))
+	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may have no row yet
+	h.write(&store.Poll{Result: polledFinal("req_poll", "no"), At: start})
+	l.open().write(&store.Poll{Result: polledFinal("req_other", "no"), At: start})
+	h.deliver("req_poll", question("req_poll", "req_poll", "late")) // not blanked yet when it comes
+	h.deliver("req_callback", question("req_callback", "req_callback", "late"))
+	for _, id := range []string{"req_callback", "req_poll", "req_other", "req_elsewhere"} {
+		for _, d := range h.deliveries(id) {
+			if strings.Contains(string(d.Body), "secret-of") {
+				l.Errorf("%s: %s", id, d.Body)
+			}
+		}
+	}
+	want := strings.Replace(final("req_callback", "req_callback", "42"), `"secret-of-req_callback"`, "null", 1)
+	if got := h.deliveries("req_callback")[1].Body; string(got) != want {
+		l.Errorf("kept as %s, want %s", got, want)
+	}
+}
+
+func refusalsAreBounded(l ledger) {
+	h := l.open()
+	h.accepted("a", "req_1")
+	r := store.Refusal{Path: "/narada/a", ReceivedAt: start, StatusCode: 401, Reason: strings.Repeat("é", 500), Size: -1, Header: http.Header{"Authorization": {"Bearer guess"}, "X-A": {"b"}}}
+	refusals := func(by handle) []store.Refusal {
+		list, err := by.Refusals(l.ctx(), by.task("req_1"))
+		l.must(err)
+		return list
+	}
+	for i := range store.MaxRefusals + 5 {
+		r.ReceivedAt = start.Add(time.Duration(i) * time.Second)
+		h.Refuse(ticket("a").Path, r)
+	}
+	list := refusals(h)
+	if len(list) != store.MaxRefusals {
+		l.Fatalf("%d are kept", len(list))
+	}
+	last := list[len(list)-1]
+	if len(last.Reason) > 200 || !strings.HasPrefix(last.Reason, "éé") || strings.ContainsRune(last.Reason, '\ufffd') {
+		l.Errorf("the reason is %q", last.Reason)
+	}
+	r.Reason, r.Header = last.Reason, http.Header{"Authorization": {"***"}, "X-A": {"b"}}
+	l.same("the newest", r, last)
+
+	r.Header = http.Header{"X-A": {strings.Repeat("b", 10_000)}}
+	h.Refuse(ticket("a").Path, r)
+	if list = refusals(h); len(list[len(list)-1].Header) > 0 {
+		l.Error("a header of that size is kept")
+	}
+	for range store.MaxRefusalBurst + 1 { // in a moment
+		h.Refuse(ticket("a").Path, r)
+	}
+	h.close()
+	if list = refusals(l.open()); len(list) != store.MaxRefusals {
+		l.Errorf("%d are kept after a start", len(list))
+	}
+}
+
+func refusalsOfKnownPaths(l ledger) {
+	h := l.open()
+	h.Refuse("/narada/a", store.Refusal{ReceivedAt: start, StatusCode: 404, Reason: "no such path"})
+	if list, err := h.Refusals(l.ctx(), store.Task{TicketPath: "/narada/a"}); len(list) > 0 || err != nil {
+		l.Errorf("got %+v, %v", list, err)
+	}
+	h.accepted("a", "req_1")
+	if list, err := h.Refusals(l.ctx(), h.task("req_1")); len(list) > 0 || err != nil {
+		l.Errorf("got %+v, %v", list, err)
+	}
+}

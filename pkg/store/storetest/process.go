@@ -1,0 +1,223 @@
+package storetest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var processTests = []test{
+	{"Many processes can open a new ledger at once, and all write", manyProcesses},
+	{"What was told to be stored outlives the process's being killed", killedProcess},
+}
+
+// childVariable has the job of a child process.
+const childVariable = "NARADA_STORETEST_CHILD"
+
+// job is what a child process does when it is released, and says a line of when it is
+// done: with the ledger of that name, so many times, 0 being without an end.
+type job struct {
+	Name   string
+	Do     string // deliver: callbacks; run: tasks from their intent to their end
+	Prefix string // of request IDs
+	Count  int
+}
+
+// Child does what a process of the suite is told to do, and exits, if this is one. Else
+// it returns at once. TestMain calls it first.
+func Child(open OpenFunc) {
+	text, is := os.LookupEnv(childVariable)
+	if !is {
+		return
+	}
+	var j job
+	err := json.Unmarshal([]byte(text), &j)
+	if err == nil {
+		err = j.do(open)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "storetest:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// workers is how many of a child's goroutines write at once.
+const workers = 4
+
+func (j job) do(open OpenFunc) error {
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil { // until it is released
+		return err
+	}
+	ctx := context.Background()
+	s, err := open(ctx, j.Name, nil)
+	if err != nil {
+		return err
+	}
+	steps := make(chan int)
+	failures := make(chan error, workers)
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for i := range steps {
+				id := fmt.Sprintf("%s_%d", j.Prefix, i)
+				if err := j.step(ctx, s, id); err != nil {
+					failures <- err
+					return
+				}
+				fmt.Println(id)
+			}
+		})
+	}
+	for i := 0; i < j.Count || j.Count == 0; i++ {
+		select {
+		case steps <- i:
+		case err := <-failures:
+			return err
+		}
+	}
+	close(steps)
+	working.Wait()
+	select {
+	case err := <-failures:
+		return err
+	default:
+		return s.Close()
+	}
+}
+
+func (j job) step(ctx context.Context, s Store, id string) error {
+	if j.Do == "deliver" {
+		return s.Write(ctx, &store.Deliver{Delivery: callback("shared", final(id, "shared", id))})
+	}
+	intend := &store.Intend{Intent: intent(id)}
+	if err := s.Write(ctx, intend); err != nil {
+		return err
+	}
+	if err := s.Write(ctx, &store.Accept{Task: intend.Number, RequestID: id, At: start}); err != nil {
+		return err
+	}
+	if t, ok, err := s.Task(ctx, id); !ok || err != nil || t.Number != intend.Number {
+		return fmt.Errorf("%s: found %+v, %v", id, t, err)
+	}
+	return s.Write(ctx, &store.Deliver{Delivery: callback(id, final(id, id, id))})
+}
+
+// child is a process that waits to be released.
+type child struct {
+	l     ledger
+	cmd   *exec.Cmd
+	stdin io.Closer
+	lines *bufio.Scanner
+}
+
+// start starts a process for the job on the ledger.
+func (l ledger) start(j job) *child {
+	l.Helper()
+	j.Name = l.opener.Name
+	text, err := json.Marshal(j)
+	l.must(err)
+	self, err := os.Executable()
+	l.must(err)
+	c := &child{l: l, cmd: exec.Command(self)}
+	c.cmd.Env = append(os.Environ(), childVariable+"="+string(text))
+	c.cmd.Stderr = os.Stderr
+	c.stdin, err = c.cmd.StdinPipe()
+	l.must(err)
+	stdout, err := c.cmd.StdoutPipe()
+	l.must(err)
+	c.lines = bufio.NewScanner(stdout)
+	l.must(c.cmd.Start())
+	l.Cleanup(func() { _ = c.cmd.Process.Kill() }) // where the test has failed
+	return c
+}
+
+func (c *child) release() {
+	c.l.Helper()
+	c.l.must(c.stdin.Close())
+}
+
+// wait waits until the child has done its job, and returns what it has said.
+func (c *child) wait() (lines []string) {
+	c.l.Helper()
+	for c.lines.Scan() {
+		lines = append(lines, c.lines.Text())
+	}
+	c.l.must(c.cmd.Wait())
+	return lines
+}
+
+func manyProcesses(l ledger) {
+	const processes, each = 4, 15
+	var children []*child
+	for i := range processes {
+		children = append(children, l.start(job{Do: "run", Prefix: fmt.Sprintf("req_%d", i), Count: each}))
+	}
+	for _, c := range children {
+		c.release()
+	}
+	for _, c := range children {
+		if lines := c.wait(); len(lines) != each {
+			l.Errorf("a process has done %d", len(lines))
+		}
+	}
+	h := l.open()
+	tasks := h.tasks(store.Query{})
+	if len(tasks) != processes*each {
+		l.Errorf("%d tasks", len(tasks))
+	}
+	for _, t := range tasks {
+		if t.Open() || h.answer(t.RequestID) != t.RequestID || len(h.deliveries(t.RequestID)) != 1 {
+			l.Errorf("%+v with %q", t, h.answer(t.RequestID))
+		}
+		l.same(t.RequestID, []string{"dispatched", "accepted " + t.RequestID, "callback-delivered " + t.RequestID + " success"}, h.eventsOf(t.RequestID))
+	}
+	if damage, err := h.Check(l.ctx()); damage != "" || err != nil {
+		l.Errorf("damage %q, %v", damage, err)
+	}
+}
+
+func killedProcess(l ledger) {
+	told := map[string]bool{}
+	for round := range 3 {
+		c := l.start(job{Do: "deliver", Prefix: fmt.Sprintf("req_%d", round)})
+		c.release()
+		for range 40 {
+			if !c.lines.Scan() {
+				l.Fatal("the process has ended by itself")
+			}
+			told[c.lines.Text()] = true
+		}
+		l.must(c.cmd.Process.Kill())
+		for c.lines.Scan() { // what it has said until then
+			told[c.lines.Text()] = true
+		}
+		if err := c.cmd.Wait(); err == nil {
+			l.Error("the process was not killed")
+		}
+	}
+	h := l.open()
+	stored := map[string]bool{}
+	for _, t := range h.tasks(store.Query{}) {
+		if list := h.deliveries(t.RequestID); len(list) != 1 || !strings.Contains(string(list[0].Body), t.RequestID) {
+			l.Errorf("%s is there as %+v", t.RequestID, list)
+		}
+		stored[t.RequestID] = true
+	}
+	for id := range told {
+		if !stored[id] {
+			l.Errorf("%s was told to be stored, and is not there", id)
+		}
+	}
+	if extra := len(stored) - len(told); extra > 3*workers {
+		l.Errorf("%d more are stored than were sent", extra)
+	}
+}

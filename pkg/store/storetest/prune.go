@@ -1,0 +1,148 @@
+package storetest
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var pruneTests = []test{
+	{"Old tasks go, within limits", pruneLimits},
+	{"All of a task goes with it", pruneAllOfATask},
+	{"A callback that waits to be forwarded stays, unless all go", pruneWaiting},
+	{"The lines of a batch stay known while it has a task", pruneBatch},
+	{"What is pruned is not known by another process", pruneElsewhere},
+}
+
+func (h handle) prune(limits store.Limits) int64 {
+	h.t.Helper()
+	count, err := h.Prune(h.ctx(), limits)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return count
+}
+
+func pruneLimits(l ledger) {
+	for name, test := range map[string]struct {
+		limits store.Limits
+		want   []string
+	}{
+		"by age":           {store.Limits{Before: start.Add(90 * time.Minute)}, []string{"req_4", "req_3", "req_2", "req_0"}},
+		"by number":        {store.Limits{Keep: 2}, []string{"req_4", "req_3", "req_0"}},
+		"both":             {store.Limits{Keep: 1, Before: start.Add(150 * time.Minute)}, []string{"req_4", "req_0"}},
+		"nothing":          {store.Limits{}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
+		"open ones too":    {store.Limits{Keep: 1, Open: true}, []string{"req_4"}},
+		"more than are":    {store.Limits{Keep: 10}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
+		"before the first": {store.Limits{Before: start}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
+	} {
+		h := l.open()
+		h.prune(store.Limits{Before: start.Add(1000 * time.Hour), Open: true}) // those of the last one
+		for i := range 5 {
+			op := &store.Intend{Intent: intent(fmt.Sprint(i))}
+			op.At = start.Add(time.Duration(i) * time.Hour)
+			h.write(op)
+			id := fmt.Sprintf("req_%d", i)
+			h.write(&store.Accept{Task: op.Number, RequestID: id, At: start})
+			if i > 0 { // the first is still running
+				h.deliver(fmt.Sprint(i), final(id, fmt.Sprint(i), "42"))
+			}
+		}
+		count := h.prune(test.limits)
+		l.same(name, test.want, h.ids(store.Query{}))
+		if int(count) != 5-len(test.want) {
+			l.Errorf("%s: %d went", name, count)
+		}
+	}
+}
+
+func pruneAllOfATask(l ledger) {
+	h := l.open()
+	number := h.accepted("a", "req_1")
+	h.accepted("b", "req_2")
+	h.deliver("b", final("req_2", "b", "43"))
+	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 401, Header: http.Header{}})
+	h.write(&store.Deliver{Delivery: callback("a", final("req_1", "a", "42")), Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 2, Target: target, State: store.ForwardFailed, EndedAt: start}})
+	gone := h.task("req_1")
+	refusals, err := h.Refusals(l.ctx(), gone)
+	l.must(err)
+	if len(refusals) != 1 {
+		l.Fatalf("%d refusals", len(refusals))
+	}
+	if n := h.prune(store.Limits{Keep: 1}); n != 1 {
+		l.Errorf("%d went", n)
+	}
+	if _, ok, err := h.Numbered(l.ctx(), number); ok || err != nil {
+		l.Errorf("the task is there: %v", err)
+	}
+	if _, ok, err := h.Callback(l.ctx(), 2); ok || err != nil {
+		l.Errorf("its callback is there: %v", err)
+	}
+	callbacks, err := h.Deliveries(l.ctx(), gone)
+	l.must(err)
+	forwards, err := h.Forwards(l.ctx(), gone)
+	l.must(err)
+	refusals, err = h.Refusals(l.ctx(), gone)
+	l.must(err)
+	events, err := h.Events(l.ctx(), gone)
+	l.must(err)
+	if len(callbacks)+len(forwards)+len(refusals)+len(events) > 0 {
+		l.Errorf("left are %+v, %+v, %+v, %+v", callbacks, forwards, refusals, events)
+	}
+	if got := h.answer("req_2"); got != "43" || len(h.eventsOf("req_2")) != 3 {
+		l.Errorf("the other's answer is %q, its events %v", got, h.eventsOf("req_2"))
+	}
+}
+
+func pruneWaiting(l ledger) {
+	h := l.open()
+	h.Share(ticket("shared").Path)
+	h.deliverTo("req_1", "a")
+	h.deliverTo("req_2", "a")
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, EndedAt: start}})
+	all := store.Limits{Before: start.Add(time.Hour)}
+	if n := h.prune(all); n != 1 {
+		l.Errorf("%d went", n)
+	}
+	l.same("waiting", []string{"req_2"}, h.waiting("a", 0, 10))
+	all.Open = true
+	if n := h.prune(all); n != 1 {
+		l.Errorf("%d went", n)
+	}
+	l.same("counts", [3]int{0, 0, 0}, h.counts("", ""))
+}
+
+// A line whose task has been pruned is known all the same, so that it is not sent
+// again, as long as its batch has others.
+func pruneBatch(l ledger) {
+	h := l.open()
+	number, keys := h.batch("jobs", 3) // the first has ended
+	h.prune(store.Limits{Before: start.Add(time.Hour)})
+	h.intend("of another batch")
+	if items := h.items(number, keys[0]); len(items) != 1 || items[0].Task.Number != 0 {
+		l.Errorf("got %+v", items)
+	}
+	h.prune(store.Limits{Before: start.Add(time.Hour), Open: true})
+	if _, ok, err := h.Batch(l.ctx(), "jobs"); ok || err != nil {
+		l.Errorf("a batch of which nothing is left is there: %v, %v", ok, err)
+	}
+	if count, err := h.CountItems(l.ctx(), number, keys); count != 0 || err != nil {
+		l.Errorf("%d lines are left, %v", count, err)
+	}
+}
+
+func pruneElsewhere(l ledger) {
+	h, other := l.open(), l.open()
+	h.accepted("a", "req_1")
+	h.deliver("a", final("req_1", "a", "42"))
+	h.prune(store.Limits{Before: start.Add(time.Hour)})
+	if _, ok, err := other.Ticket(l.ctx(), ticket("a").Path); ok || err != nil {
+		l.Errorf("its ticket is good: %v", err)
+	}
+	if !other.deliver("a", final("req_1", "a", "42")) {
+		l.Error("its callback is a repeat")
+	}
+}

@@ -1,0 +1,117 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var queryTests = []test{
+	{"Tasks are found by what is known of them", tasksAreFound},
+	{"Tasks are read in pages, by their number", pages},
+	{"A limit is kept, and what reads can end", limits},
+}
+
+func tasksAreFound(l ledger) {
+	h := l.open()
+	for i, prompt := range []string{"Count jobs", "count Ämter", "other"} {
+		op := &store.Intend{Intent: store.Intent{Source: "dispatch", Prompt: prompt, Agent: []string{"operator", "core", "core"}[i], At: start.Add(time.Duration(i) * time.Hour)}}
+		h.write(op)
+		h.write(&store.Accept{Task: op.Number, RequestID: fmt.Sprintf("req_%d", i), At: start})
+	}
+	h.deliver("x", final("req_1", "x", ""))
+	further := callback("x", final("req_1", "x", "again"))
+	further.ReceivedAt = start.Add(time.Minute)
+	h.write(&store.Deliver{Delivery: further})
+	for name, test := range map[string]struct {
+		query store.Query
+		want  []string
+	}{
+		"all":                {store.Query{}, []string{"req_2", "req_1", "req_0"}},
+		"open":               {store.Query{Open: true}, []string{"req_2", "req_0"}},
+		"status":             {store.Query{Status: narada.StatusSuccess}, []string{"req_1"}},
+		"no status":          {store.Query{Status: "moon"}, nil},
+		"agent":              {store.Query{Agent: "core"}, []string{"req_2", "req_1"}},
+		"agent and open":     {store.Query{Agent: "core", Open: true}, []string{"req_2"}},
+		"since":              {store.Query{Since: start.Add(30 * time.Minute)}, []string{"req_2", "req_1"}},
+		"since that moment":  {store.Query{Since: start.Add(time.Hour)}, []string{"req_2", "req_1"}},
+		"since and status":   {store.Query{Since: start.Add(90 * time.Minute), Status: narada.StatusSuccess}, nil},
+		"since tomorrow":     {store.Query{Since: start.Add(24 * time.Hour)}, nil},
+		"expression":         {store.Query{Grep: regexp.MustCompile("(?i)count")}, []string{"req_1", "req_0"}},
+		"expression, one":    {store.Query{Grep: regexp.MustCompile("(?i)count"), Limit: 1}, []string{"req_1"}},
+		"expression, of IDs": {store.Query{Grep: regexp.MustCompile("req_2")}, []string{"req_2"}},
+		"heard":              {store.Query{Heard: start}, []string{"req_1"}},
+		"heard of again":     {store.Query{Heard: start.Add(time.Second)}, []string{"req_1"}},
+		"not heard":          {store.Query{Heard: start.Add(time.Hour)}, nil},
+		"below":              {store.Query{Below: h.task("req_2").Number}, []string{"req_1", "req_0"}},
+	} {
+		l.same(name, test.want, h.ids(test.query))
+	}
+}
+
+func pages(l ledger) {
+	const size = 50
+	h := l.open()
+	var intents []*store.Intend
+	for i := range 4*size + 7 {
+		op := &store.Intend{Intent: intent(fmt.Sprint(i))}
+		op.Ticket.Path, op.At = "", start.Add(time.Duration(i)*time.Second)
+		op.Agent = []string{"operator", "core", "generalist"}[i%3]
+		intents = append(intents, op)
+	}
+	h.write(opsOf(intents)...)
+	var refusals []store.Op
+	for i := 0; i < len(intents); i += 2 {
+		refusals = append(refusals, &store.Refuse{Task: intents[i].Number, At: start})
+	}
+	h.write(refusals...)
+	for name, q := range map[string]store.Query{
+		"all": {}, "status": {Status: store.StatusRefused}, "agent": {Agent: "core"}, "open": {Open: true}, "since": {Since: start.Add(20 * time.Second)},
+		"all of them": {Status: store.StatusRefused, Agent: "core", Since: start.Add(20 * time.Second)},
+	} {
+		all := h.tasks(q)
+		if !slices.IsSortedFunc(all, func(a, b store.Task) int { return int(b.Number - a.Number) }) || len(all) < size/2 {
+			l.Errorf("%s: %d tasks, not in their order", name, len(all))
+		}
+		var paged []store.Task
+		for q.Limit = size; ; q.Below = paged[len(paged)-1].Number {
+			page := h.tasks(q)
+			if paged = append(paged, page...); len(page) < size {
+				break
+			}
+		}
+		l.same(name, all, paged)
+	}
+}
+
+func limits(l ledger) {
+	h := l.open()
+	ops := make([]store.Op, 205)
+	for i := range ops {
+		ops[i] = &store.Intend{Intent: store.Intent{Source: "run", At: start}}
+	}
+	h.write(ops...)
+	for limit, want := range map[int]int{0: 205, 1: 1, 100: 100, 103: 103, 200: 200, 1000: 205} {
+		if got := len(h.tasks(store.Query{Limit: limit})); got != want {
+			l.Errorf("limit %d: %d tasks", limit, got)
+		}
+	}
+	stop, count := errors.New("stop"), 0
+	err := h.Tasks(l.ctx(), store.Query{}, func(store.Task) error {
+		if count%50 == 0 { // nothing is being read
+			h.write(&store.Intend{Intent: store.Intent{Source: "run", At: start}})
+		}
+		if count++; count == 150 {
+			return stop
+		}
+		return nil
+	})
+	if err != stop || count != 150 {
+		l.Errorf("%d tasks, %v", count, err)
+	}
+}
