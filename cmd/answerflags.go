@@ -58,7 +58,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 	case a.sandbox && !a.catch.own():
 		return &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, nil
 	}
-	t, ok, err := inv.endpointConfig(&a.catch, a.via == "callback")
+	t, ok, err := a.catch.config(inv, a.via == "callback")
 	switch {
 	case err != nil:
 		return nil, err

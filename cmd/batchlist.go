@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -40,36 +35,6 @@ has the same fields, with tabs between them; with -o json it is an object.`,
 	return cmd
 }
 
-// batchJSON is a batch as -o json prints it.
-type batchJSON struct {
-	Name    string                `json:"name"`
-	BegunAt time.Time             `json:"begunAt"`
-	Input   string                `json:"input"`
-	BaseURL string                `json:"baseUrl"`
-	Lines   int                   `json:"lines"`
-	Sent    int                   `json:"sent"`
-	Counts  map[narada.Status]int `json:"counts"`
-}
-
-func newBatchJSON(b store.Batch, t store.Tally) batchJSON {
-	counts := map[narada.Status]int{}
-	for status, n := range t {
-		if status == "" {
-			status = batch.StatusPruned
-		}
-		counts[status] = n
-	}
-	return batchJSON{Name: b.Name, BegunAt: b.BegunAt, Input: b.Input, BaseURL: b.Cloud, Lines: b.Lines, Sent: t.Sent(), Counts: counts}
-}
-
-func countsText(counts map[narada.Status]int) string {
-	var list []string
-	for _, status := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%d %s", counts[status], status))
-	}
-	return strings.Join(list, ", ")
-}
-
 func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 	p, err := inv.printer(ctx, out)
 	if err != nil {
@@ -81,13 +46,12 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 	}
 	defer inv.closeLedger(l)
 	rows := [][]string{{"NAME", "AGE", "SENT", "STATUS", "INPUT"}}
-	err = l.Batches(ctx, func(b store.Batch, t store.Tally) error {
-		j := newBatchJSON(b, t)
+	err = batch.List(ctx, l, func(b batch.Summary) error {
 		if p.json {
 			rows = append(rows, nil)
-			return p.Value(j)
+			return p.Value(b)
 		}
-		row := []string{b.Name, formatAge(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", j.Sent, j.Lines), dash(countsText(j.Counts)), term.OneLine(b.Input)}
+		row := []string{b.Name, formatAge(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input)}
 		rows = append(rows, row)
 		if inv.app.StdoutTerminal {
 			return nil
@@ -143,54 +107,46 @@ func (inv *invocation) completeBatch(cmd *cobra.Command, args []string, _ string
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	defer inv.closeLedger(l)
-	_ = l.Batches(cmd.Context(), func(b store.Batch, _ store.Tally) error {
+	_ = batch.List(cmd.Context(), l, func(b batch.Summary) error {
 		names = append(names, b.Name)
 		return nil
 	})
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// namedBatch finds a batch.
-func (inv *invocation) namedBatch(ctx context.Context, name string) (*sqlite.Store, store.Batch, error) {
+// readBatch calls read with the ledger, which has the batch of that name.
+func (inv *invocation) readBatch(ctx context.Context, name string, read func(batch.Reader) error) error {
 	l, err := inv.existingLedger(ctx)
 	if err != nil {
-		return nil, store.Batch{}, err
+		return err
 	}
-	none := usageError("narada batch list lists them", "there is no batch %q", name)
-	if l == nil {
-		return nil, store.Batch{}, none
+	err = batch.ErrNoBatch
+	if l != nil {
+		defer inv.closeLedger(l)
+		err = read(l)
 	}
-	b, ok, err := l.Batch(ctx, name)
-	if err == nil && !ok {
-		err = none
+	if errors.Is(err, batch.ErrNoBatch) {
+		return usageError("narada batch list lists them", "there is no batch %q", name)
 	}
-	if err != nil {
-		inv.closeLedger(l)
-		return nil, b, err
-	}
-	return l, b, nil
+	return err
 }
 
 // failedJSON is a line that did not succeed, as -o json prints it.
 type failedJSON struct {
-	Line      *int          `json:"line"`
-	ID        *string       `json:"id"`
-	Status    narada.Status `json:"status"`
-	RequestID *string       `json:"requestId"`
-	Error     *string       `json:"error"`
-	Misfit    []string      `json:"misfit,omitempty"`
+	Line         *int          `json:"line"`
+	ID           *string       `json:"id"`
+	Status       narada.Status `json:"status"`
+	RequestID    *string       `json:"requestId"`
+	Error        *string       `json:"error"`
+	SchemaErrors []string      `json:"schemaErrors,omitempty"`
 }
 
-// keptOutcome is how a line came out, as the ledger has it, without its result.
-func keptOutcome(i store.ItemTask) batch.Outcome {
-	o := batch.Outcome{Line: batch.Line{Number: i.Line, ID: i.ID}, State: batchState(i)}
-	if i.Line == store.GoneLine {
-		o.Line.Number = 0
+func newFailedJSON(o batch.Outcome) failedJSON {
+	j := failedJSON{ID: present(o.ID), Status: o.StatusName(), RequestID: present(o.RequestID), Error: present(o.Failure), SchemaErrors: o.SchemaErrors}
+	if o.Number != 0 {
+		j.Line = &o.Number
 	}
-	if o.Phase == batch.Finished {
-		o.Misfit = o.Noted
-	}
-	return o
+	return j
 }
 
 func runBatchShow(ctx context.Context, inv *invocation, out outputFlags, name string) error {
@@ -198,43 +154,29 @@ func runBatchShow(ctx context.Context, inv *invocation, out outputFlags, name st
 	if err != nil {
 		return err
 	}
-	l, b, err := inv.namedBatch(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer inv.closeLedger(l)
-	var failed []failedJSON
-	var lines []string
-	err = l.EachItem(ctx, b.Number, func(i store.ItemTask) error {
-		o := keptOutcome(i)
-		if o.Succeeded() {
-			return nil
+	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+		b, failed, err := batch.Show(ctx, r, name)
+		if err != nil {
+			return err
 		}
-		failed = append(failed, failedJSON{placeOf(o.Line), present(o.ID), o.StatusName(), present(o.RequestID), present(o.Failure), o.Misfit})
-		lines = append(lines, failedLine(o))
-		return nil
+		if p.json {
+			list := []failedJSON{}
+			for _, o := range failed {
+				list = append(list, newFailedJSON(o))
+			}
+			return p.Value(struct {
+				batch.Summary
+				NotSucceeded []failedJSON `json:"notSucceeded"`
+			}{b, list})
+		}
+		var text strings.Builder
+		fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
+			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(countsText(b.Counts)))
+		for _, o := range failed {
+			text.WriteString(failedLine(o) + "\n")
+		}
+		return p.Text(text.String())
 	})
-	if err != nil {
-		return err
-	}
-	tally, err := l.Tally(ctx, b.Number)
-	if err != nil {
-		return err
-	}
-	j := newBatchJSON(b, tally)
-	if p.json {
-		return p.Value(struct {
-			batchJSON
-			NotSucceeded []failedJSON `json:"notSucceeded"`
-		}{j, append([]failedJSON{}, failed...)})
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
-		b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.Cloud, j.Sent, j.Lines, dash(countsText(j.Counts)))
-	for _, line := range lines {
-		text.WriteString(line + "\n")
-	}
-	return p.Text(text.String())
 }
 
 func newBatchResults(inv *invocation) *cobra.Command {
@@ -264,38 +206,11 @@ func runBatchResults(ctx context.Context, inv *invocation, jq, name string) erro
 	if err != nil {
 		return err
 	}
-	l, b, err := inv.namedBatch(ctx, name)
-	if err != nil {
+	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+		open, err := batch.Results(ctx, r, name, p.JSON)
+		if open > 0 && err == nil {
+			inv.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
+		}
 		return err
-	}
-	defer inv.closeLedger(l)
-	book := &batchBook{ledger: l, number: b.Number}
-	open := 0
-	err = l.EachItem(ctx, b.Number, func(i store.ItemTask) error {
-		o := keptOutcome(i)
-		switch o.Phase {
-		case batch.New:
-			return nil
-		case batch.Running, batch.Unknown:
-			open++
-			return nil
-		case batch.Finished:
-			var err error
-			if o.Result, err = book.Result(ctx, o.Task); err != nil {
-				return err
-			}
-		}
-		line, err := resultLine(o)
-		if err != nil {
-			return err
-		}
-		return p.JSON(line)
 	})
-	if errors.Is(err, context.Canceled) {
-		err = context.Cause(ctx)
-	}
-	if open > 0 && err == nil {
-		inv.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
-	}
-	return err
 }

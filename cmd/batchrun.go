@@ -3,18 +3,13 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
-	"runtime/debug"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -107,236 +102,143 @@ stopped by a limit before the end.`,
 	return cmd
 }
 
-// check finds flags that do not go together, or make no sense.
-func (o *batchRunOptions) check() (rate float64, err error) {
-	if err := o.answer.check(); err != nil {
-		return 0, err
-	}
-	if o.rate != "" {
-		if rate, err = parseRate(o.rate); err != nil {
-			return 0, usageError("", "--rate: %v", err)
-		}
-	}
-	if o.failFast {
-		if o.maxFailures > 0 {
-			return 0, usageError("leave one of them out", "--fail-fast is --max-failures 1")
-		}
-		o.maxFailures = 1
-	}
-	switch {
-	case o.concurrency < 1:
-		return 0, usageError("", "--concurrency: %d is less than 1", o.concurrency)
-	case o.maxFailures < 0:
-		return 0, usageError("", "--max-failures: %d is less than 0", o.maxFailures)
-	case !(o.maxCredits >= 0) || math.IsInf(o.maxCredits, 0):
-		return 0, usageError("", "--max-credits: %g is not a number from 0 up", o.maxCredits)
-	case o.name != "" && batch.CheckName(o.name) != nil:
-		return 0, usageError("", "--name: %v", batch.CheckName(o.name))
-	}
-	seen := map[string]bool{}
-	for _, w := range o.windows {
-		if w == "" || seen[w] {
-			return 0, usageError("", "--window-pool: %q is empty or there twice", w)
-		}
-		seen[w] = true
-	}
-	if len(o.windows) > 0 && o.task.flags.Changed("window") {
-		return 0, usageError("leave one of them out", "--window and --window-pool each say where tasks run")
-	}
-	return rate, nil
-}
-
-// parseRate reads tasks a second: 5/s, 30/m, 100/h.
-func parseRate(text string) (float64, error) {
-	count, unit, _ := strings.Cut(text, "/")
-	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
-	n, err := strconv.ParseFloat(count, 64)
-	if err != nil || !ok || !(n > 0) || n > 1e6 {
-		return 0, fmt.Errorf("%q is not a number of tasks and a time, as 5/s, 30/m or 100/h", text)
-	}
-	return n / seconds, nil
-}
-
-// The garbage collector comes when so many percent are new, since little of a batch
-// stays for long, but earlier when so much is in use.
-const (
-	batchGC     = 300
-	batchMemory = 180 << 20
-)
-
 // batchRun is a batch run command under way.
 type batchRun struct {
 	inv      *invocation
 	o        *batchRunOptions
-	source   *batchInput
-	input    batch.Input
-	template *task.Template
 	name     string
-	total    int
+	path     string
+	progress func() batch.Tally
+	hide     func() // the bar, once it is shown
 }
 
 func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path string) error {
-	rate, err := o.check()
+	r := &batchRun{inv: inv, o: o, path: path, name: o.name}
+	if r.name == "" {
+		r.name = batch.NameOf(path)
+	}
+	options, err := r.options(ctx)
 	if err != nil {
 		return err
 	}
-	b := &batchRun{inv: inv, o: o}
-	out, err := b.newResults(ctx, path)
-	if err != nil {
-		return err
+	b, err := batch.Open(ctx, options)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return &exitError{code: codeUnexpected, text: cause(context.Cause(ctx)) + ": nothing was sent"}
+	case err != nil:
+		return r.explain(err)
 	}
-	if err := b.open(path); err != nil {
-		return err
-	}
-	defer b.source.Close()
-	out.name = b.name
-	if err := b.plan(); err != nil {
-		return err
-	}
-	places, err := b.checkAll(ctx)
-	if err != nil {
-		return err
-	}
+	defer b.Close()
 	if o.task.dryRun {
-		return b.preview(ctx, out)
+		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		return r.explain(b.Preview(ctx))
 	}
-	return b.run(ctx, out, batch.NewPace(rate), places)
+	r.progress = b.Progress
+	return r.run(ctx, b, options.Template.Plan)
 }
 
-// open finds the input, and what it is called.
-func (b *batchRun) open(path string) (err error) {
-	b.input.Format = batch.FormatOf(path)
-	if b.o.format != "" {
-		b.input.Format = batch.Format(b.o.format)
-	} else if path == "-" && b.o.prompt != "" {
-		b.input.Format = batch.CSV
-	}
-	switch b.input.Format {
-	case batch.Text, batch.JSONL:
-		if b.o.prompt != "" {
-			return usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", b.input.Format)
-		}
-	case batch.CSV, batch.TSV:
-		if b.o.prompt != "" {
-			if b.input.Prompt, err = batch.ParsePrompt(b.o.prompt); err != nil {
-				return usageError("{{.company}} is the column company", "--prompt: %v", err)
-			}
-		}
-	default:
-		return usageError("", "--format: %q is not text, jsonl, csv or tsv", b.o.format)
-	}
-	if b.name = b.o.name; b.name == "" {
-		b.name = batch.NameOf(path)
-	}
-	b.source, err = b.inv.openBatchInput(path)
-	return err
-}
-
-// run runs the batch: its place in the ledger, the endpoint, the uploads, the
-// tasks.
-func (b *batchRun) run(ctx context.Context, out *batchResults, pace *batch.Pace, places []linePlace) (err error) {
-	inv := b.inv
-	cloud, stop, err := b.o.answer.cloud(ctx, inv)
+// run opens what the batch needs, and runs it.
+func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) error {
+	cloud, stop, err := r.o.answer.cloud(ctx, r.inv)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	endpoint, err := b.o.answer.endpoint(inv, cloud)
+	endpoint, err := r.o.answer.endpoint(r.inv, cloud)
 	if err != nil {
 		return err
 	}
-	dir, removeDir, err := b.stateDir()
+	dir, removeDir, err := r.stateDir()
 	if err != nil {
 		return err
 	}
 	defer removeDir()
-	unlock, err := inv.lockBatch(dir, b.name)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer inv.closeLedger(kept)
-	book := &batchBook{ledger: kept}
-	earlier, err := b.place(ctx, kept, book, cloud, places)
-	if err != nil {
-		return err
-	}
-	options := engineOptions(inv, "batch", cloud, kept)
-	options.Many, options.Client = true, &pacedClient{options.Client, pace}
-	options.Again = func(ctx context.Context) error { return pace.Wait(ctx, nil) }
-	options.Why = func(e *narada.DispatchError) string { return explain(e.Err) }
-	engine, closeEngine, err := openEngine(ctx, inv, options, kept, endpoint, b.o.answer.via)
-	if err != nil {
-		return err
-	}
-	defer closeEngine()
-	if err := upload(ctx, inv, cloud, b.template.Plan); err != nil {
-		return err
-	}
-	if err := out.begin(); err != nil {
-		return err
-	}
-	sender := &batchSender{engine: engine, batch: book.number, timeout: inv.duration(config.Timeout)}
-	defer debug.SetGCPercent(debug.SetGCPercent(batchGC))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(batchMemory))
-	run := batch.NewRun(batch.Options{
-		Total: b.total, Concurrency: b.o.concurrency, Windows: b.o.windows, Pace: pace,
-		RetryFailed: b.o.retryFailed, ResendUnknown: b.o.resendUnknown, MaxFailures: b.o.maxFailures, MaxCredits: b.o.maxCredits,
-		Book: book, Sender: sender, Plan: b.planLine, Check: b.misfit, Ordered: b.o.ordered,
-		Emit: func(o batch.Outcome) error {
-			if err := book.note(o); err != nil {
-				return err
+	defer r.inv.closeLedger(kept)
+	closeEngine := func() {}
+	defer func() { closeEngine() }()
+	v, err := b.Run(ctx, batch.Backend{
+		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.patience.wish,
+		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
+			options := engineOptions(r.inv, "batch", cloud, kept)
+			adjust(&options)
+			engine, closer, err := openEngine(ctx, r.inv, options, kept, endpoint, r.o.answer.via)
+			if err != nil {
+				return nil, err
 			}
-			return out.put(o)
+			closeEngine = closer
+			return engine, upload(ctx, r.inv, cloud, common)
 		},
 	})
-	return b.finish(ctx, out, run, earlier)
+	if err != nil {
+		return r.explain(err)
+	}
+	return r.verdict(v)
 }
 
-// finish sends what is to be sent, and says how it went.
-func (b *batchRun) finish(ctx context.Context, out *batchResults, run *batch.Run, earlier bool) error {
-	inv := b.inv
-	wish := inv.app.patience.wish()
-	done := make(chan struct{})
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		select {
-		case <-wish:
-			t := run.Tally()
-			inv.talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", t.InFlight, verb(t.InFlight, "is", "are")))
-			run.Stop(&signalError{os.Interrupt})
-		case <-done:
+// stateDir is where the batch is kept: a sandbox's is deleted with it.
+func (r *batchRun) stateDir() (dir string, remove func(), err error) {
+	if !r.o.answer.sandbox {
+		dir, err = r.inv.stateDir()
+		return dir, func() {}, err
+	}
+	dir, err = os.MkdirTemp("", "narada-batch-")
+	if err != nil {
+		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// verdict is the error with the exit code of a batch that has ended so.
+func (r *batchRun) verdict(v batch.Verdict) error {
+	t := v.Tally
+	switch v.Ending {
+	case batch.AllSucceeded:
+		return nil
+	case batch.SomeFailed:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d lines have not succeeded", t.Failed(), t.Total)}
+	case batch.Unfinished:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%d of %d lines have not ended", t.Total-t.Ended, t.Total), next: r.resume()}
+	case batch.Limited, batch.Interrupted:
+		e := &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", v.Err, t.Ended, t.Total), next: r.resume()}
+		if v.Ending == batch.Interrupted {
+			e.code = codeSignal
 		}
-	}()
-	err := run.Recover(ctx, b.lines())
-	if earlier {
-		inv.talk.Info("resuming", resumingLine(run.Tally()))
+		return e
 	}
-	recovered := err == nil
-	if err == nil && !(b.o.ordered && run.Tally().Earlier > 0) {
-		err = out.publish()
+	err := r.explain(v.Err)
+	if _, explained := err.(*exitError); explained {
+		return err
 	}
-	if err == nil {
-		shown := inv.talk.Show("batch", "running "+b.name, &batchMeter{run: run})
-		err = run.Send(ctx, b.lines())
-		shown()
-	}
-	close(done)
-	<-watching
-	finish := out.Close
-	if !recovered {
-		finish = out.discard
-	}
-	closing := finish()
-	t := run.Tally()
-	b.summarize(t, time.Now())
-	if err = b.verdict(ctx, t, err); closing != nil && (err == nil || exitCode(err) == codeFailed) {
-		return closing
+	if err = explainDispatch(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err
+}
+
+// resume is the command that goes on with the batch; "" for a sandbox's. The same
+// limit on credits would stop it again.
+func (r *batchRun) resume() string {
+	if r.o.answer.sandbox {
+		return ""
+	}
+	words := []string{"narada"}
+	for i, arg := range r.inv.app.Args {
+		const limit = "--max-credits"
+		switch {
+		case i > 0 && r.inv.app.Args[i-1] == limit:
+			arg = "MORE"
+		case strings.HasPrefix(arg, limit+"="):
+			arg = limit + "=MORE"
+		}
+		words = append(words, shellQuote(arg))
+	}
+	text := strings.Join(words, " ")
+	if r.path == "-" {
+		text += " < the same input"
+	}
+	return text
 }

@@ -135,14 +135,14 @@ func (o *dispatchOptions) openLedger(ctx context.Context, inv *invocation, c *cl
 	if !toListener {
 		return inv.openLedgerIfPossible(ctx, sqlite.Options{}), webhook.Ticket{}, nil
 	}
-	l, err := inv.findListener("--callback-url", listener)
+	l, err := findListener(inv, "--callback-url", listener)
 	if err == nil {
 		err = c.reachable(l)
 	}
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
-	ticket, err := inv.sendToListener(request, l, &o.callback)
+	ticket, err := sendToListener(inv, request, l, &o.callback)
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}

@@ -95,7 +95,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err != nil {
 		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.schema, o.task.noValidate, o.out))
 	}
-	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
 }
 
 // taskRun is what a task is run with.

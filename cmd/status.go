@@ -99,9 +99,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
-	want := expectation{check: !o.noValidate}
-	if o.schema != "" {
-		if _, want.schema, err = task.LoadSchema(o.schema, &inv.source); err != nil {
+	want := expectation{asked: o.schema != ""}
+	if want.asked {
+		if _, want.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
 		}
 	}

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
+	"path/filepath"
+	"regexp"
 	"strings"
-	"unicode/utf16"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/narada-cli/narada/pkg/yamljson"
@@ -29,28 +30,29 @@ const (
 	TSV   Format = "tsv"   // the same with tabs
 )
 
-// Formats are all of them.
-func Formats() []Format { return []Format{Text, JSONL, CSV, TSV} }
-
-// FormatOf is the format that a file's name tells.
+// FormatOf is the format of a file of that name.
 func FormatOf(name string) Format {
-	lower := strings.ToLower(name)
-	for suffix, format := range map[string]Format{".jsonl": JSONL, ".ndjson": JSONL, ".csv": CSV, ".tsv": TSV} {
-		if strings.HasSuffix(lower, suffix) {
-			return format
-		}
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".jsonl", ".ndjson":
+		return JSONL
+	case ".csv":
+		return CSV
+	case ".tsv":
+		return TSV
 	}
 	return Text
 }
 
 // The limits of an input.
 const (
-	mostLine = 4 << 20 // bytes of a line or record
-	mostID   = 200     // bytes of an ID
+	maxLine = 4 << 20 // bytes of a line or record
+	maxID   = 200     // bytes of an ID
 )
 
-// Key is by which a line is known from run to run: the sum of its ID, or else of
-// what is in it and how manieth of its kind it is.
+const byteOrderMark = "\ufeff"
+
+// Key identifies a line from run to run: the sum of its ID, or else of its content and
+// whether it is the first, second, or nth line with that content.
 type Key [16]byte
 
 // Line is one task of an input.
@@ -59,13 +61,18 @@ type Line struct {
 	Index  int    // among the tasks, from 0
 	ID     string // its own, "" when it has none
 	Key    Key
-	Sum    Key                        // of what is in it, if it has an ID
-	Prompt string                     // the prompt, unless there are
-	Object map[string]json.RawMessage // a task's fields
+	Sum    Key                        // of its content, if it has an ID
+	Prompt string                     // "": Object has it
+	Object map[string]json.RawMessage // the fields of a task; nil: the line is a prompt
 }
 
-// Name is what a person calls the line. One that is no longer in the input has the
-// number 0.
+// short is the line without its content.
+func (l Line) short() Line {
+	l.Prompt, l.Object = "", nil
+	return l
+}
+
+// Name names the line in messages. One that is no longer in the input has the number 0.
 func (l Line) Name() string {
 	name := fmt.Sprintf("line %d", l.Number)
 	if l.Number == 0 {
@@ -88,14 +95,14 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Number,
 // Unwrap returns what is wrong.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Input is a text that tasks are made of.
+// Input says how tasks are made of a text.
 type Input struct {
 	Format Format
-	Prompt *Prompt // what a prompt is made of, for CSV and TSV; nil: the column prompt
+	Prompt *Prompt // makes the prompts of CSV and TSV; nil: the column prompt has them
 }
 
 // Lines yields the tasks of the text. An error that is a *LineError is about one
-// line, and those after it follow; another is the last. Blank lines are none.
+// line, and those after it follow; another is the last. Blank lines are left out.
 func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		c := &counter{ids: map[Key]int{}, contents: map[Key]int{}}
@@ -109,21 +116,23 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 			return yield(l, nil)
 		}
 		var err error
-		switch b := bufio.NewReaderSize(&withoutBOM{r: r}, 64<<10); in.Format {
+		b := bufio.NewReaderSize(r, 64<<10)
+		if mark, _ := b.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+			_, _ = b.Discard(len(mark)) // it was read
+		}
+		switch in.Format {
 		case CSV, TSV:
 			err = in.records(b, each)
 		default:
 			err = in.lines(b, each)
 		}
-		if err != nil && err != errStopped {
+		if err != nil {
 			yield(Line{}, err)
 		}
 	}
 }
 
-var errStopped = errors.New("no more lines are wanted")
-
-// counter gives lines their places and keys.
+// counter gives lines their indexes and keys.
 type counter struct {
 	index    int
 	ids      map[Key]int // line of each ID
@@ -149,7 +158,7 @@ func (c *counter) count(l *Line, content []byte) error {
 	return nil
 }
 
-// sum is of the content, among those of a kind.
+// sum is the sum of a content of some kind.
 func sum(kind string, content []byte) Key {
 	h := sha256.New()
 	h.Write([]byte(kind + "\x00"))
@@ -157,7 +166,7 @@ func sum(kind string, content []byte) Key {
 	return Key(h.Sum(nil)[:len(Key{})])
 }
 
-// lines reads text and JSONL.
+// lines reads text and JSONL, as long as each is true.
 func (in Input) lines(r *bufio.Reader, each func(Line, []byte, error) bool) error {
 	for number := 1; ; number++ {
 		text, err := readLine(r)
@@ -175,39 +184,34 @@ func (in Input) lines(r *bufio.Reader, each func(Line, []byte, error) bool) erro
 			content, err = l.parse(text)
 		}
 		if !each(l, content, err) {
-			return errStopped
+			return nil
 		}
 	}
 }
 
-var errLong = fmt.Errorf("longer than %d MiB", mostLine>>20)
+var errLong = fmt.Errorf("longer than %d MiB", maxLine>>20)
 
-// readLine reads a line without its end; one that is too long is read over.
+// readLine reads a line without its end; one that is too long is skipped.
 func readLine(r *bufio.Reader) (line []byte, err error) {
-	var long bool
-	for {
-		part, err := r.ReadSlice('\n')
-		if !long {
-			line = append(line, part...)
-		}
-		if len(line) > mostLine {
-			long, line = true, nil
-		}
-		switch {
-		case err == bufio.ErrBufferFull:
-			continue
-		case err == io.EOF && (len(line) > 0 || long):
-		case err != nil:
+	long := false
+	for more := true; more; {
+		var part []byte
+		if part, more, err = r.ReadLine(); err == io.EOF && (long || len(line) > 0) {
+			break // the last line has no end
+		} else if err != nil {
 			return nil, err
 		}
-		if long {
-			return nil, errLong
+		if line = append(line, part...); len(line) > maxLine {
+			long, line = true, line[:0]
 		}
-		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), nil
 	}
+	if long {
+		return nil, errLong
+	}
+	return line, nil
 }
 
-// parse reads a line of JSONL and returns what it is known by.
+// parse reads a line of JSONL and returns the content that identifies it.
 func (l *Line) parse(text []byte) (content []byte, err error) {
 	l.Prompt = ""
 	text = bytes.TrimSpace(text)
@@ -239,130 +243,122 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 	return compact.Bytes(), err
 }
 
-// checkText finds what encoding/json would take and change: text that is not UTF-8,
-// and half of a pair of surrogates in escapes.
+// escapes matches the escaped characters of a JSON text: pairs of surrogates, halves of
+// them, which are the group, and others.
+var escapes = sync.OnceValue(func() *regexp.Regexp {
+	const hex = "[0-9a-fA-F]"
+	return regexp.MustCompile(`\\u[dD][89abAB]` + hex + hex + `\\u[dD][c-fC-F]` + hex + hex + `|(\\u[dD][89a-fA-F]` + hex + hex + `)|\\.`)
+})
+
+// checkText finds what encoding/json accepts and replaces: text that is not UTF-8, and
+// half of a pair of surrogates in escapes.
 func checkText(doc []byte) error {
 	if !utf8.Valid(doc) {
 		return errors.New("not UTF-8 text")
 	}
-	for at := 0; at < len(doc); at++ {
-		if doc[at] != '\\' {
-			continue
+	if !bytes.Contains(doc, []byte(`\ud`)) && !bytes.Contains(doc, []byte(`\uD`)) {
+		return nil
+	}
+	for _, match := range escapes().FindAllSubmatch(doc, -1) {
+		if half := match[1]; half != nil {
+			return fmt.Errorf("%s is half of a character", half)
 		}
-		unit, ok := escapedUnit(doc[at:])
-		if at++; !ok || !utf16.IsSurrogate(unit) {
-			continue // past the escaped character
-		}
-		second, _ := escapedUnit(doc[min(at+5, len(doc)):])
-		if utf16.DecodeRune(unit, second) == utf8.RuneError {
-			return fmt.Errorf("\\u%04x is half of a character", unit)
-		}
-		at += 10
 	}
 	return nil
-}
-
-// escapedUnit reads an escape \uXXXX at the beginning of the text.
-func escapedUnit(text []byte) (unit rune, ok bool) {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	return rune(n), err == nil
 }
 
 // parseID reads an id: a text or a number.
 func parseID(doc json.RawMessage) (id string, err error) {
-	switch c := doc[0]; {
-	case c == '"':
-		err = json.Unmarshal(doc, &id)
-	case c == '-' || c >= '0' && c <= '9':
+	switch {
+	case strings.IndexByte("-0123456789", doc[0]) >= 0:
 		id = string(doc)
-	default:
+	case doc[0] != '"':
 		return "", errors.New("id: neither a text nor a number")
+	default:
+		if err := json.Unmarshal(doc, &id); err != nil {
+			return "", err
+		}
 	}
-	if err == nil {
-		err = checkID(id)
-	}
-	return id, err
+	return id, checkID(id)
 }
 
 func checkID(id string) error {
-	if id == "" || len(id) > mostID {
-		return fmt.Errorf("id: it has %d bytes, and may have 1 to %d", len(id), mostID)
+	if id == "" || len(id) > maxID {
+		return fmt.Errorf("id: it has %d bytes, and may have 1 to %d", len(id), maxID)
 	}
 	return nil
 }
 
-// records reads CSV and TSV.
-func (in Input) records(r *bufio.Reader, each func(Line, []byte, error) bool) error {
-	b := &bounded{r: r, left: mostLine}
+// records reads CSV and TSV, as long as each is true. After an error of the header, or
+// of a record without an end, it stops.
+func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error {
+	b := &bounded{r: r}
 	c := csv.NewReader(b)
 	c.ReuseRecord = true
 	if in.Format == TSV {
 		c.Comma = '\t'
 	}
-	header, err := c.Read()
-	switch {
-	case b.over:
-		return &LineError{1, errRecord}
-	case err == io.EOF:
-		return nil
-	case err != nil:
-		return headerError(err)
-	}
-	row, err := newRow(header)
-	if err != nil {
-		return &LineError{1, err}
-	}
 	prompt := in.Prompt
 	if prompt == nil {
-		prompt = promptColumn
+		prompt = promptColumn()
 	}
+	var table *row
 	for {
-		b.left = mostLine
+		b.left = maxLine
 		record, err := c.Read()
-		if err == io.EOF && !b.over {
-			return nil
-		}
-		if b.over {
-			b.left = 0 // and the rest is not read
-			l := Line{}
-			if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-				l.Number = parse.StartLine
-			} else {
-				l.Number, _ = c.FieldPos(0)
-			}
+		l, err := recordLine(c, err)
+		switch {
+		case b.over:
+			l.Number = max(l.Number, 1)
 			each(l, nil, errRecord)
 			return nil
-		}
-		l := Line{}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			l.Number, err = parse.StartLine, parse.Err
-			if errors.Is(err, csv.ErrFieldCount) {
-				err = fmt.Errorf("%d fields, and the header has %d", len(record), len(header))
-			}
-		} else if err != nil {
+		case err == io.EOF:
+			return nil
+		case err != nil && l.Number == 0:
 			return err
-		} else {
-			l.Number, _ = c.FieldPos(0)
-			row.fill(record)
-			l.Prompt, err = prompt.execute(row)
-			if l.ID = strings.TrimSpace(row.columns["id"]); l.ID != "" && err == nil {
-				err = checkID(l.ID)
+		case table == nil:
+			if err == nil {
+				table, err = newRow(record)
 			}
+			if err != nil {
+				each(l, nil, err)
+				return nil
+			}
+			continue
+		case err == csv.ErrFieldCount:
+			err = fmt.Errorf("%d fields, and the header has %d", len(record), len(table.header))
+		case err == nil:
+			err = l.fill(table, record, prompt)
 		}
 		if !each(l, []byte(l.Prompt), err) {
-			return errStopped
+			return nil
 		}
 	}
 }
 
-func headerError(err error) error {
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return &LineError{parse.StartLine, parse.Err}
+// fill makes the line's prompt and ID of a record.
+func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
+	table.fill(record)
+	if l.Prompt, err = prompt.execute(table); err != nil {
+		return err
 	}
-	return err
+	if l.ID = strings.TrimSpace(table.columns["id"]); l.ID != "" {
+		return checkID(l.ID)
+	}
+	return nil
+}
+
+// recordLine finds the line that a record begins at, 0 when reading failed, and takes
+// the place off the error.
+func recordLine(c *csv.Reader, err error) (Line, error) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		return Line{Number: parse.StartLine}, parse.Err
+	}
+	if err != nil {
+		return Line{}, err
+	}
+	number, _ := c.FieldPos(0)
+	return Line{Number: number}, nil
 }
 
 var errRecord = fmt.Errorf("a record is %w; is a quotation mark not closed? What follows was not looked at", errLong)
@@ -384,29 +380,4 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.left -= n
 	return n, err
-}
-
-// withoutBOM leaves out a byte order mark at the beginning.
-type withoutBOM struct {
-	r    io.Reader
-	once bool
-}
-
-// Read implements io.Reader.
-func (w *withoutBOM) Read(p []byte) (int, error) {
-	if w.once {
-		return w.r.Read(p)
-	}
-	w.once = true
-	var mark [3]byte
-	n, err := io.ReadFull(w.r, mark[:])
-	if err == io.ErrUnexpectedEOF || err == io.EOF {
-		err = nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	head := bytes.TrimPrefix(mark[:n], []byte("\xef\xbb\xbf"))
-	w.r = io.MultiReader(bytes.NewReader(head), w.r)
-	return w.r.Read(p)
 }

@@ -27,7 +27,7 @@ func TestInputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat("x", mostLine+1)
+	long := strings.Repeat("x", maxLine+1)
 	for name, test := range map[string]struct {
 		in    Input
 		text  string
@@ -134,7 +134,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, got, CheckName(got))
 		}
 	}
-	for _, name := range []string{"", "-a", ".a", "a/b", "a b", strings.Repeat("a", mostName+1)} {
+	for _, name := range []string{"", "-a", ".a", "a/b", "a b", strings.Repeat("a", maxName+1)} {
 		if CheckName(name) == nil {
 			t.Errorf("%q is taken for a name", name)
 		}
@@ -143,16 +143,16 @@ func TestNames(t *testing.T) {
 
 func TestOneAtATimeHasTheLock(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := Lock(dir, "a")
+	unlock, err := lock(dir, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Lock(dir, "a")
+	_, err = lock(dir, "a")
 	if taken, ok := errors.AsType[*TakenError](err); !ok || taken.Name != "a" {
 		t.Errorf("got %v", err)
 	}
 	unlock()
-	if unlock, err = Lock(dir, "a"); err != nil {
+	if unlock, err = lock(dir, "a"); err != nil {
 		t.Fatal(err)
 	}
 	unlock()

@@ -11,15 +11,15 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// mostName is the most characters of a batch's name.
-const mostName = 80
+// maxName is the limit on the length of a batch's name.
+const maxName = 80
 
-var nameForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}$`, mostName-1))
+var nameForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}$`, maxName-1))
 
 // CheckName reports why name cannot be that of a batch.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q is not a name: it may have letters, digits, -, _ and ., up to %d", name, mostName)
+		return fmt.Errorf("%q is not a name: it may have letters, digits, -, _ and ., up to %d", name, maxName)
 	}
 	return nil
 }
@@ -35,7 +35,7 @@ func NameOf(path string) string {
 	}
 	name := regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(base, "-")
 	name = strings.TrimLeft(name, ".-")
-	name = name[:min(len(name), mostName)]
+	name = name[:min(len(name), maxName)]
 	if name == "" {
 		return "batch"
 	}
@@ -49,10 +49,9 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("the batch %q is being run by another narada", e.Name)
 }
 
-// Lock keeps other processes from the batch of that name, whose place is in the
-// folder dir. The error may be a *TakenError. A process that ends, however it does,
-// gives it back.
-func Lock(dir, name string) (unlock func(), err error) {
+// lock keeps other processes from running the batch of that name in the store in dir.
+// The error may be a *TakenError. The end of the process, of whatever kind, unlocks it.
+func lock(dir, name string) (unlock func(), err error) {
 	folder := filepath.Join(dir, "batches")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err

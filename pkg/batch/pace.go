@@ -12,16 +12,16 @@ const (
 	slowDown  = 0.5                    // of the rate, at a 429
 	speedUp   = 1.1                    // at each task that is accepted
 	shortHold = 100 * time.Millisecond // after a 429 without Retry-After, doubled while they go on
-	mostHold  = 5 * time.Minute
-	leastRate = 0.1 // tasks a second
+	maxHold   = 5 * time.Minute
+	minRate   = 0.1 // tasks a second
 	forget    = 4.0 // times the rate at the first 429, at which it is no limit any more
 	lookBack  = 2.0 // seconds that the rate is taken over
 )
 
-// Pace is how fast tasks are sent, by all together: by a rate that was asked for,
+// pace is how fast tasks are sent, by all together: by a rate that was asked for,
 // and more slowly for a while when the cloud answers 429. It is safe for use by
 // several goroutines at once.
-type Pace struct {
+type pace struct {
 	asked float64 // tasks a second that were asked for; +Inf: as fast as can be
 
 	mu    sync.Mutex
@@ -35,31 +35,27 @@ type Pace struct {
 	sent  float64   // tasks, about, within the last moments
 }
 
-// NewPace returns a Pace of so many tasks a second; 0 is no limit.
-func NewPace(rate float64) *Pace {
+// newPace returns a pace of so many tasks a second; 0 is no limit.
+func newPace(rate float64) *pace {
 	if rate == 0 {
 		rate = math.Inf(1)
 	}
-	return &Pace{asked: rate, limit: rate}
+	return &pace{asked: rate, limit: rate}
 }
 
-// Wait waits for the turn of a task, or until stop is closed. The error is the cause
-// of ctx's end.
-func (p *Pace) Wait(ctx context.Context, stop <-chan struct{}) error {
+// wait waits for the turn of a task. The error is the cause of ctx's end.
+func (p *pace) wait(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		wait := p.turn(time.Now())
-		if wait <= 0 {
+		pause := p.turn(time.Now())
+		if pause <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
-		case <-stop:
-			timer.Stop()
-			return nil
 		case <-ctx.Done():
 			timer.Stop()
 		}
@@ -67,7 +63,7 @@ func (p *Pace) Wait(ctx context.Context, stop <-chan struct{}) error {
 }
 
 // turn takes a turn, or says how long there is none.
-func (p *Pace) turn(now time.Time) (wait time.Duration) {
+func (p *pace) turn(now time.Time) (wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if until := p.held; now.Before(until) {
@@ -88,18 +84,18 @@ func (p *Pace) turn(now time.Time) (wait time.Duration) {
 }
 
 // note counts a task that is sent, those before it less and less.
-func (p *Pace) note(now time.Time) {
+func (p *pace) note(now time.Time) {
 	p.sent = p.sent*math.Exp(-now.Sub(p.since).Seconds()/lookBack) + 1
 	p.since = now
 }
 
 // rate is how many tasks a second were sent of late.
-func (p *Pace) rate(now time.Time) float64 {
+func (p *pace) rate(now time.Time) float64 {
 	return p.sent * math.Exp(-now.Sub(p.since).Seconds()/lookBack) / lookBack
 }
 
-// Accepted speeds all up again.
-func (p *Pace) Accepted() {
+// accepted speeds all up again.
+func (p *pace) accepted() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holds = 0
@@ -111,15 +107,15 @@ func (p *Pace) Accepted() {
 	}
 }
 
-// Refused slows all down: the cloud has answered 429, and asked to be left alone
+// refused slows all down: the cloud has answered 429, and asked to be left alone
 // for so long; 0: it did not say.
-func (p *Pace) Refused(retryAfter time.Duration) {
+func (p *pace) refused(retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	hold := min(retryAfter, mostHold)
+	hold := min(retryAfter, maxHold)
 	if retryAfter <= 0 {
-		hold = min(shortHold<<min(p.holds, 6), mostHold)
+		hold = min(shortHold<<min(p.holds, 6), maxHold)
 	}
 	again := now.Before(p.held) // one of those that were under way
 	if until := now.Add(hold); until.After(p.held) {
@@ -131,8 +127,8 @@ func (p *Pace) Refused(retryAfter time.Duration) {
 	p.holds++
 	rate := p.limit
 	if math.IsInf(rate, 1) || p.limit == p.asked {
-		rate = min(p.limit, max(p.rate(now), leastRate))
+		rate = min(p.limit, max(p.rate(now), minRate))
 		p.high = rate * forget
 	}
-	p.limit = max(rate*slowDown, leastRate)
+	p.limit = max(rate*slowDown, minRate)
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // sentIn is how many tasks get their turn in a time, each accepted.
-func sentIn(t *testing.T, p *Pace, d time.Duration) (n int) {
+func sentIn(t *testing.T, p *pace, d time.Duration) (n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	for p.Wait(ctx, nil) == nil {
-		p.Accepted()
+	for p.wait(ctx) == nil {
+		p.accepted()
 		n++
 		time.Sleep(time.Millisecond) // a call
 	}
@@ -23,7 +23,7 @@ func sentIn(t *testing.T, p *Pace, d time.Duration) (n int) {
 
 func TestARateIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(5)
+		p := newPace(5)
 		if n := sentIn(t, p, 10*time.Second); n < 49 || n > 51 {
 			t.Errorf("%d tasks in 10 s at 5/s", n)
 		}
@@ -36,11 +36,11 @@ func TestARateIsKept(t *testing.T) {
 
 func TestRetryAfterHoldsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(0)
+		p := newPace(0)
 		sentIn(t, p, time.Second)
-		p.Refused(30 * time.Second)
+		p.refused(30 * time.Second)
 		start := time.Now()
-		if err := p.Wait(t.Context(), nil); err != nil || time.Since(start) != 30*time.Second {
+		if err := p.wait(t.Context()); err != nil || time.Since(start) != 30*time.Second {
 			t.Errorf("waited %v, %v", time.Since(start), err)
 		}
 	})
@@ -48,15 +48,15 @@ func TestRetryAfterHoldsAll(t *testing.T) {
 
 func TestTooManySlowsDownAndPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(0)
+		p := newPace(0)
 		before := sentIn(t, p, 5*time.Second)
-		p.Refused(0)
-		p.Refused(0) // of the same moment: once is enough
+		p.refused(0)
+		p.refused(0) // of the same moment: once is enough
 		time.Sleep(shortHold)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		slow := 0
-		for p.Wait(ctx, nil) == nil { // none of these is accepted
+		for p.wait(ctx) == nil { // none of these is accepted
 			slow++
 			time.Sleep(time.Millisecond)
 		}
@@ -72,19 +72,14 @@ func TestTooManySlowsDownAndPasses(t *testing.T) {
 
 func TestTheWaitForATurnEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPace(1.0 / 3600)
-		if err := p.Wait(t.Context(), nil); err != nil {
+		p := newPace(1.0 / 3600)
+		if err := p.wait(t.Context()); err != nil {
 			t.Fatal(err)
-		}
-		stop := make(chan struct{})
-		time.AfterFunc(time.Second, func() { close(stop) })
-		if err := p.Wait(t.Context(), stop); err != nil {
-			t.Error(err)
 		}
 		wrong := errors.New("wrong")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(wrong)
-		if err := p.Wait(ctx, nil); err != wrong {
+		if err := p.wait(ctx); err != wrong {
 			t.Errorf("got %v", err)
 		}
 	})

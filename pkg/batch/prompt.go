@@ -14,8 +14,8 @@ import (
 // data are the columns.
 type Prompt struct{ t *template.Template }
 
-// promptColumn is what prompts are made of when nothing else is said.
-var promptColumn = &Prompt{template.Must(newTemplate().Parse("{{.prompt}}"))}
+// promptColumn makes prompts of the column prompt.
+func promptColumn() *Prompt { return &Prompt{template.Must(newTemplate().Parse("{{.prompt}}"))} }
 
 func newTemplate() *template.Template {
 	return template.New("prompt").Option("missingkey=error").Funcs(template.FuncMap{

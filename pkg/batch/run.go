@@ -2,145 +2,94 @@ package batch
 
 import (
 	"context"
-	"errors"
-	"iter"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// mostSending is how many dispatch calls are under way at once.
-const mostSending = 64
+const (
+	maxSending = 64  // dispatch calls that are under way at once
+	chunk      = 256 // lines that are looked up at once
+)
 
-// chunk is how many lines are looked up at once.
-const chunk = 256
+// run sends the lines of a batch.
+type run struct {
+	*Batch
+	store  Store
+	number int64 // of the batch in the store
+	engine Engine
+	pace   *pace
 
-// Run is a batch that runs.
-type Run struct {
-	o       Options
-	slots   chan struct{}
-	sending chan struct{}
+	sending context.Context         // stop ends it, and leaves the tasks in flight alone
+	stop    context.CancelCauseFunc // the first reason counts
+	slots   *semaphore.Weighted     // of tasks in flight
+	calls   *semaphore.Weighted     // of dispatch calls
 	windows *windows
-	earlier []*inFlight // tasks of earlier runs that are waited for
+	actions []action    // what is done about each line
+	resumed []*inFlight // tasks of earlier runs
 	tasks   sync.WaitGroup
-	stopped chan struct{} // no more are sent
 
 	mu    sync.Mutex
 	tally *Tally
-	taken []uint64 // bits: lines of earlier runs, which are not to be sent
-	why   error    // of stopped
 
 	// While an outcome is emitted, which may take its time, mu is free.
 	emitting sync.Mutex
 	queue    *queue
 }
 
-// Reasons for which no more tasks are sent.
-var (
-	ErrFailures = errors.New("too many tasks have failed")
-	ErrCredits  = errors.New("the tasks have used too many credits")
-	ErrWindows  = errors.New("every browser window of the pool has a task that may still run")
-)
-
-// NewRun makes a Run.
-func NewRun(o Options) *Run {
-	r := &Run{
-		o: o, slots: make(chan struct{}, o.Concurrency), sending: make(chan struct{}, mostSending),
-		stopped: make(chan struct{}), tally: newTally(o.Total), taken: make([]uint64, o.Total/64+1),
+// newRun makes a run whose sending ends with ctx.
+func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
+	r := &run{
+		Batch: b, store: s, number: number, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
+		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
-	r.windows = newWindows(o.Windows, func() { r.Stop(ErrWindows) })
-	r.queue = &queue{ordered: o.Ordered, emit: o.Emit, result: func(o *Outcome) (err error) {
-		o.Result, err = r.o.Book.Result(context.Background(), o.Task)
-		return err
+	r.sending, r.stop = context.WithCancelCause(ctx)
+	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
+	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit, result: func(o *Outcome) error {
+		return r.readResult(context.Background(), o)
 	}}
 	return r
 }
 
-// Stop has no more tasks sent, for that reason; those in flight are waited for.
-func (r *Run) Stop(why error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stop(why)
-}
-
-func (r *Run) stop(why error) {
-	if r.why == nil {
-		r.why = why
-		close(r.stopped)
+// emit keeps the schema errors of an outcome, if they are new, and writes its result.
+func (r *run) emit(o Outcome) error {
+	text := []byte{}
+	if len(o.SchemaErrors) > 0 {
+		var err error
+		if text, err = encodeJSON(o.SchemaErrors); err != nil {
+			return err
+		}
 	}
+	if string(text) != o.StoredErrors {
+		if err := r.store.SetMisfit(context.Background(), r.number, o.Key[:], string(text)); err != nil {
+			return err
+		}
+	}
+	return r.results.put(o)
 }
 
-// Tally returns how the batch stands.
-func (r *Run) Tally() Tally {
+// readResult reads the result of an outcome from the store.
+func (r *run) readResult(ctx context.Context, o *Outcome) (err error) {
+	o.Result, err = resultOf(ctx, r.store, o.Task)
+	return err
+}
+
+// progress returns the state of the batch now.
+func (r *run) progress() Tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tally.snapshot()
 }
 
-// Recover looks at what earlier runs have done, and comes before Send: it emits the
-// lines that have ended, as far as their turn has come where they are wanted in order,
-// and finds the tasks that still run, whose windows it sets aside.
-func (r *Run) Recover(ctx context.Context, lines iter.Seq2[Line, error]) error {
-	return r.each(ctx, lines, func(l Line, s State) error {
-		if r.awaits(s) {
-			r.take(l)
-			r.earlier = append(r.earlier, &inFlight{line: l, state: s, release: r.windows.hold(s.Window)})
-			return nil
-		}
-		_, err := r.recover(ctx, l, s)
-		return err
-	})
-}
-
-// awaits reports whether an earlier run's task is waited for.
-func (r *Run) awaits(s State) bool {
-	return !r.again(s) && (s.Phase == Running || s.Phase == Unknown && r.o.Sender.CanAwait(s))
-}
-
-// Send waits for the tasks that run, sends the lines that are new, and returns when
-// each has come out: or, after Stop, those that were in flight. The error is the
-// reason for a stop, the end of ctx, or what went wrong here.
-func (r *Run) Send(ctx context.Context, lines iter.Seq2[Line, error]) error {
-	for _, one := range r.earlier { // they are under way, and new ones may need their windows
-		if err := r.await(ctx, one); err != nil {
-			r.Stop(err)
-		}
-	}
-	err := r.each(ctx, lines, func(l Line, s State) error { return r.start(ctx, l, s) })
-	if err != nil {
-		r.Stop(err)
-	}
-	r.tasks.Wait()
-	if err := r.emit((*queue).flush); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.why
-}
-
-// each calls do for each line with its state.
-func (r *Run) each(ctx context.Context, lines iter.Seq2[Line, error], do func(Line, State) error) error {
-	var some []Line
-	flush := func() error {
-		keys := make([]Key, len(some))
-		for i, l := range some {
-			keys[i] = l.Key
-		}
-		states, err := r.o.Book.Look(ctx, keys)
-		if err != nil {
-			return unlessOver(ctx, err)
-		}
-		for _, l := range some {
-			if err := do(l, states[l.Key]); err != nil {
-				return err
-			}
-		}
-		some = some[:0]
-		return nil
-	}
-	for l, err := range lines {
+// recover looks at what earlier runs have done, decides what is done about each line,
+// and emits those that have ended, in order those whose turn has come. It reserves the
+// windows of the tasks that still run.
+func (r *run) recover(ctx context.Context) error {
+	some := make([]Line, 0, chunk)
+	for l, err := range r.lines() {
 		if err != nil {
 			return err
 		}
@@ -148,248 +97,238 @@ func (r *Run) each(ctx context.Context, lines iter.Seq2[Line, error], do func(Li
 			return context.Cause(ctx)
 		}
 		if some = append(some, l); len(some) == chunk {
-			if err := flush(); err != nil {
+			if err := r.recoverLines(ctx, some); err != nil {
 				return err
 			}
+			some = some[:0]
 		}
 	}
-	return flush()
+	return r.recoverLines(ctx, some)
 }
 
-// unlessOver is the error, or the end of ctx where that is the reason for it.
-func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+func (r *run) recoverLines(ctx context.Context, lines []Line) error {
+	keys := make([][]byte, len(lines))
+	for i := range lines {
+		keys[i] = lines[i].Key[:]
+	}
+	items, err := r.store.Items(ctx, r.number, keys)
+	if err != nil {
+		return unlessEnded(ctx, err)
+	}
+	states := make(map[Key]State, len(items))
+	for _, i := range items {
+		states[Key(i.Key)] = stateOf(i)
+	}
+	for _, l := range lines {
+		s := states[l.Key]
+		action := r.o.action(s, r.canResume)
+		switch action {
+		case actionResume:
+			r.windows.hold(s.Window)
+			r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
+		case actionKeep:
+			if action, err = r.keep(ctx, l, s); err != nil {
+				return unlessEnded(ctx, err)
+			}
+		}
+		r.actions[l.Index] = action
+	}
+	return nil
+}
+
+// unlessEnded is the error, or the cause of ctx's end, which may be the reason for it.
+func unlessEnded(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// again reports whether a line that was sent before is to be sent again. One whose
-// data do not fit is found out when it is taken.
-func (r *Run) again(s State) bool {
-	return s.failed() && r.o.RetryFailed || s.Phase == Unknown && r.o.ResendUnknown
-}
-
-// recover takes a line that has ended before. It is false when the line is to be
-// sent again.
-func (r *Run) recover(ctx context.Context, l Line, s State) (taken bool, err error) {
-	if !s.ended() || r.again(s) {
-		return false, nil
-	}
+// keep takes the outcome of an earlier run, unless its data have schema errors and
+// what has failed is to be sent again.
+func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
-		if o.Result, err = r.o.Book.Result(ctx, s.Task); err != nil {
-			return false, unlessOver(ctx, err)
+		if err := r.readResult(ctx, &o); err != nil {
+			return actionKeep, err
 		}
 	}
-	if r.check(&o); len(o.Misfit) > 0 && r.o.RetryFailed {
-		return false, nil
+	if r.checkSchema(&o); len(o.SchemaErrors) > 0 && r.o.RetryFailed {
+		return actionSend, nil
 	}
-	r.take(l)
 	r.mu.Lock()
-	r.tally.earlier(o)
+	r.tally.recovered(o)
 	r.checkCredits()
 	r.mu.Unlock()
-	return true, r.put(o)
+	return actionKeep, r.put(o.Index, &o)
 }
 
-// emit does something with the queue, and what that emits.
-func (r *Run) emit(do func(*queue) error) error {
+// put has an outcome emitted in its turn; nil: the line has none in this run.
+func (r *run) put(index int, o *Outcome) error {
 	r.emitting.Lock()
 	defer r.emitting.Unlock()
-	return do(r.queue)
+	return r.queue.put(index, o)
 }
 
-func (r *Run) put(o Outcome) error {
-	return r.emit(func(q *queue) error { return q.put(o) })
-}
-
-// skip says that the line has no outcome in this run.
-func (r *Run) skip(l Line) error {
-	return r.emit(func(q *queue) error { return q.skip(l.Index) })
-}
-
-// check finds out whether a success's data fit.
-func (r *Run) check(o *Outcome) {
-	if r.o.Check != nil && o.Phase == Finished && o.Status == narada.StatusSuccess {
-		o.Misfit = r.o.Check(*o)
+// checkSchema finds the schema errors of a success.
+func (r *run) checkSchema(o *Outcome) {
+	if o.Phase == Finished && o.Status == narada.StatusSuccess {
+		o.SchemaErrors = r.schemaErrors(*o)
 	}
 }
 
-func (r *Run) take(l Line) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.taken[l.Index/64] |= 1 << (l.Index % 64)
-}
-
-func (r *Run) isTaken(l Line) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.taken[l.Index/64]>>(l.Index%64)&1 == 1
-}
-
-// start begins a line's way, when its turn comes.
-func (r *Run) start(ctx context.Context, l Line, s State) error {
-	if r.isTaken(l) {
-		return nil
+// send waits for the tasks that run, sends the lines that are new, and returns when
+// each has come out, or, after a stop, those that were in flight. The error is the
+// reason of the stop, the cause of ctx's end, or what went wrong here.
+func (r *run) send(ctx context.Context) error {
+	r.windows.open(r.o.Windows)
+	for _, one := range r.resumed { // before new ones, which may need their windows
+		r.resume(ctx, one)
 	}
-	taken, err := r.recover(ctx, l, s)
-	switch {
-	case taken || err != nil:
+	for l, err := range r.lines() {
+		if err == nil {
+			err = r.start(ctx, l)
+		}
+		if err != nil {
+			r.stop(err)
+		}
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	r.tasks.Wait()
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
+	if err := r.queue.flush(); err != nil {
 		return err
-	case s.Phase == Unknown && !r.again(s):
-		r.came(Outcome{Line: l, State: s})
-		return nil
 	}
-	return r.send(ctx, l)
+	return context.Cause(r.sending)
 }
 
-// await waits for a task of an earlier run, also when no more are sent: it is under
-// way. One that is unknown takes no place of others: it may never be heard of.
-func (r *Run) await(ctx context.Context, one *inFlight) error {
-	one.slot = one.state.Phase != Unknown
-	if one.slot {
-		select {
-		case r.slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+// start does what was decided about a line whose turn has come.
+func (r *run) start(ctx context.Context, l Line) error {
+	if l.Index >= len(r.actions) {
+		return &InputError{r.source.title, ErrInputChanged}
 	}
-	r.inFlight(1)
-	r.tasks.Go(func() {
-		r.leave(one, r.o.Sender.Await(ctx, &one.line, &one.state))
-	})
-	return nil
-}
-
-// send sends a task, when there is room for it, a window, and its turn has come.
-func (r *Run) send(ctx context.Context, l Line) error {
-	if !r.enter(ctx, r.slots) {
-		return r.left(ctx, l)
+	switch r.actions[l.Index] {
+	case actionSend:
+		return r.sendOne(ctx, l)
+	case actionReport:
+		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}})
 	}
-	window, release, ok := r.windows.take(ctx, r.stopped)
-	if !ok || !r.enter(ctx, r.sending) {
-		<-r.slots
-		release(true)
-		return r.left(ctx, l)
-	}
-	plan, err := r.o.Plan(l)
-	if err == nil {
-		err = r.o.Pace.Wait(ctx, r.stopped)
-	}
-	if err != nil || r.isStopped() {
-		<-r.sending
-		<-r.slots
-		release(true)
-		if r.isStopped() || ctx.Err() != nil {
-			return r.left(ctx, l)
-		}
-		return &LineError{l.Number, err}
-	}
-	r.inFlight(1)
-	one := &inFlight{line: l, plan: plan, window: window, release: release, slot: true}
-	r.tasks.Go(func() { r.run(ctx, one) })
 	return nil
 }
 
 // inFlight is a task that is waited for.
 type inFlight struct {
-	line    Line
-	state   State      // of an earlier run's
-	plan    *task.Plan // of a new one, until it is sent
-	window  string
-	release func(ended bool) // the window
-	slot    bool             // it has one of slots
+	Outcome
+	plan *task.Plan // of a new one, until it is sent
+	slot bool       // it has one of slots
+	call bool       // it has one of calls
 }
 
-// run sends a task and waits for it. Ten thousand of these wait at once: the less
-// each has on its stack, the less memory that takes.
-func (r *Run) run(ctx context.Context, one *inFlight) {
-	sent := sync.OnceFunc(func() { <-r.sending })
-	plan := one.plan
-	one.plan = nil
-	o := r.o.Sender.Send(ctx, &one.line, plan, one.window, sent)
-	sent()
-	r.leave(one, o)
+// resume waits for a task of an earlier run, also after a stop: it is under way. One
+// that is unknown takes no slot: it may never be heard of.
+func (r *run) resume(ctx context.Context, one *inFlight) {
+	if one.Phase != Unknown {
+		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
+			return
+		}
+	}
+	r.addInFlight(1)
+	r.tasks.Go(func() {
+		r.await(ctx, &one.Outcome)
+		r.finish(one)
+	})
 }
 
-// leave takes the outcome of a task that was in flight. Its place is free only then:
-// whoever reads the outcomes may be slow.
-func (r *Run) leave(one *inFlight, o *Outcome) {
-	one.release(o.ended() || o.Phase == New)
-	r.came(*o)
-	r.inFlight(-1)
+// sendOne sends a task, unless the sending is stopped before its turn has come.
+func (r *run) sendOne(ctx context.Context, l Line) error {
+	one := &inFlight{Outcome: Outcome{Line: l}}
+	ready, err := r.prepare(one)
+	if ready {
+		r.addInFlight(1)
+		r.tasks.Go(func() { r.sendAndWait(ctx, one) })
+		return nil
+	}
+	r.windows.release(one.Window, true)
+	if one.call {
+		r.calls.Release(1)
+	}
 	if one.slot {
-		<-r.slots
+		r.slots.Release(1)
+	}
+	return err
+}
+
+// prepare takes what a task needs to be sent, and waits for its turn.
+func (r *run) prepare(one *inFlight) (ready bool, err error) {
+	if one.slot = r.slots.Acquire(r.sending, 1) == nil; !one.slot {
+		return false, nil
+	}
+	if one.Window, ready = r.windows.take(r.sending); !ready {
+		return false, nil
+	}
+	if one.call = r.calls.Acquire(r.sending, 1) == nil; !one.call {
+		return false, nil
+	}
+	if one.plan, err = r.plan(one.Line); err != nil {
+		return false, &LineError{one.Number, err}
+	}
+	return r.pace.wait(r.sending) == nil, nil
+}
+
+// sendAndWait sends a task and waits for it. Ten thousand of these wait at once: the
+// less each has on its stack, the less memory that takes.
+func (r *run) sendAndWait(ctx context.Context, one *inFlight) {
+	sent := sync.OnceFunc(func() { r.calls.Release(1) })
+	r.dispatch(ctx, one, sent)
+	sent()
+	r.finish(one)
+}
+
+// finish takes the outcome of a task that was in flight. Its slot is free only then:
+// whoever reads the outcomes may be slow.
+func (r *run) finish(one *inFlight) {
+	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
+	r.completed(&one.Outcome)
+	r.addInFlight(-1)
+	if one.slot {
+		r.slots.Release(1)
 	}
 }
 
-// enter takes a place; it is false when no more are sent.
-func (r *Run) enter(ctx context.Context, places chan struct{}) bool {
-	if r.isStopped() || ctx.Err() != nil {
-		return false
-	}
-	select {
-	case places <- struct{}{}:
-		return true
-	case <-r.stopped:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-func (r *Run) isStopped() bool {
-	select {
-	case <-r.stopped:
-		return true
-	default:
-		return false
-	}
-}
-
-// left is a line that nothing is done about any more. Those after it are looked at
-// all the same: they may have ended before.
-func (r *Run) left(ctx context.Context, l Line) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return r.skip(l)
-}
-
-func (r *Run) inFlight(n int) {
+func (r *run) addInFlight(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tally.InFlight += n
 }
 
-// came takes an outcome.
-func (r *Run) came(o Outcome) {
-	r.check(&o)
-	var err error
-	if r.note(o) {
-		err = r.put(o)
-	} else {
-		err = r.skip(o.Line)
+// completed takes the outcome of a line in this run.
+func (r *run) completed(o *Outcome) {
+	index := o.Index
+	if r.checkSchema(o); !r.count(*o) {
+		o = nil
 	}
-	if err != nil {
-		r.Stop(err)
+	if err := r.put(index, o); err != nil {
+		r.stop(err)
 	}
 }
 
-// note counts an outcome, and reports whether it is the line's last word. A task
-// that goes on, or of which more may be heard, comes out in another run.
-func (r *Run) note(o Outcome) (last bool) {
+// count counts an outcome, and reports whether it is final. A task that still runs, or
+// of which more may be heard, has its outcome in another run.
+func (r *run) count(o Outcome) (final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case o.Fatal:
 		r.stop(o.Err)
 		return false
-	case !o.ended() && (o.Phase != Unknown || o.Err != nil):
+	case !o.Phase.ended() && (o.Phase != Unknown || o.Err != nil):
 		r.tally.Unfinished++
 		return false
 	}
-	r.tally.came(o)
+	r.tally.completed(o)
 	if r.o.MaxFailures > 0 && r.tally.Failures >= r.o.MaxFailures {
 		r.stop(ErrFailures)
 	}
@@ -397,7 +336,7 @@ func (r *Run) note(o Outcome) (last bool) {
 	return true
 }
 
-func (r *Run) checkCredits() {
+func (r *run) checkCredits() {
 	if r.o.MaxCredits > 0 && r.tally.Credits > r.o.MaxCredits {
 		r.stop(ErrCredits)
 	}

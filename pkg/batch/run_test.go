@@ -4,236 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// world is a book and a cloud. A task ends after as many seconds as its prompt's
-// last word says, and as its first word says.
-type world struct {
-	t *testing.T
-
-	mu      sync.Mutex
-	states  map[Key]State
-	results map[int64]*narada.Result
-	sent    []string
-	awaited []string
-	windows map[string]int // tasks in each now
-	most    int            // tasks in flight
-	flight  int
-	overlap bool // two tasks were in one window
-	emitted []string
-}
-
-func newWorld(t *testing.T) *world {
-	return &world{t: t, states: map[Key]State{}, results: map[int64]*narada.Result{}, windows: map[string]int{}}
-}
-
-func (w *world) Look(_ context.Context, keys []Key) (map[Key]State, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found := map[Key]State{}
-	for _, k := range keys {
-		if s, ok := w.states[k]; ok {
-			found[k] = s
-		}
-	}
-	return found, nil
-}
-
-func (w *world) Result(_ context.Context, number int64) (*narada.Result, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.results[number], nil
-}
-
-func (w *world) CanAwait(s State) bool { return s.Ticket != "" }
-
-func (w *world) Send(ctx context.Context, l *Line, _ *task.Plan, window string, sent func()) *Outcome {
-	w.begin(l, window, &w.sent)
-	sent()
-	return w.end(ctx, l, State{Window: window})
-}
-
-func (w *world) Await(ctx context.Context, l *Line, s *State) *Outcome {
-	w.begin(l, s.Window, &w.awaited)
-	return w.end(ctx, l, *s)
-}
-
-func (w *world) begin(l *Line, window string, list *[]string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	*list = append(*list, l.Prompt)
-	w.flight++
-	w.most = max(w.most, w.flight)
-	if window != "" {
-		w.windows[window]++
-		w.overlap = w.overlap || w.windows[window] > 1
-	}
-}
-
-func (w *world) end(ctx context.Context, l *Line, s State) *Outcome {
-	words := strings.Fields(l.Prompt)
-	d, err := time.ParseDuration(words[len(words)-1])
-	if err != nil {
-		w.t.Error(err)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	o := &Outcome{Line: *l, State: s}
-	select {
-	case <-timer.C:
-		o.State, o.Result = w.finished(l, words[0])
-		o.Window = s.Window
-	case <-ctx.Done():
-		o.Phase, o.Err = Running, context.Cause(ctx)
-	}
-	switch words[0] {
-	case "fatal":
-		o.State, o.Result, o.Err, o.Fatal = State{}, nil, errors.New("unauthorized"), true
-	case "endless":
-		o.State, o.Result, o.Err = State{Phase: Running, Window: s.Window}, nil, errors.New("the time limit is over")
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.flight--
-	if s.Window != "" && words[0] != "endless" {
-		w.windows[s.Window]--
-	}
-	return o
-}
-
-// finished writes down that a line's task has ended.
-func (w *world) finished(l *Line, word string) (State, *narada.Result) {
-	status := "success"
-	if word == "bad" {
-		status = "error"
-	}
-	r, err := narada.ParseResult([]byte(fmt.Sprintf(`{"requestId":"req_%d","status":%q,"createdAt":"2026-01-01T00:00:00Z","completedAt":"2026-01-01T00:00:0%dZ","usage":{"actions":1,"credits":0.5}}`, l.Number, status, l.Number%10)))
-	if err != nil {
-		w.t.Error(err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	number := int64(len(w.results) + 1)
-	s := State{Phase: Finished, Task: number, RequestID: r.RequestID, Status: r.Status}
-	w.results[number], w.states[l.Key] = r, s
-	return s, r
-}
-
-func lines(text string) iter.Seq2[Line, error] {
-	return (Input{Format: Text}).Lines(strings.NewReader(text))
-}
-
-// options are those of a batch of so many lines in the world.
-func (w *world) options(text string) Options {
-	return Options{
-		Total: strings.Count(text, "\n"), Concurrency: 100, Pace: NewPace(0), Book: w, Sender: w,
-		Plan: func(Line) (*task.Plan, error) { return &task.Plan{}, nil },
-		Emit: func(o Outcome) error {
-			w.emitted = append(w.emitted, fmt.Sprintf("%d %s", o.Line.Number, o.StatusName()))
-			return nil
-		},
-	}
-}
-
-func (w *world) run(o Options, text string) (Tally, error) {
-	w.sent, w.awaited, w.emitted = nil, nil, nil
-	r := NewRun(o)
-	err := r.Recover(w.t.Context(), lines(text))
-	if err == nil {
-		err = r.Send(w.t.Context(), lines(text))
-	}
-	return r.Tally(), err
-}
-
-func diff(t *testing.T, what string, got []string, want ...string) {
+// inWorld runs a test in which time passes at once.
+func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%s: %s", what, d)
+	synctest.Test(t, func(t *testing.T) { test(newWorld(t)) })
+}
+
+func wantEnding(t *testing.T, v Verdict, ending Ending, err error) {
+	t.Helper()
+	if v.Ending != ending || !errors.Is(v.Err, err) {
+		t.Errorf("ended %d: %v; %+v", v.Ending, v.Err, v.Tally)
 	}
 }
 
 func TestEachLineComesOutOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+	inWorld(t, func(w *world) {
 		const text = "good 3s\nbad 1s\ngood 2s\n"
-		tally, err := w.run(w.options(text), text)
-		if err != nil || tally.Succeeded() != 2 || tally.Failed() != 1 || tally.Credits != 1.5 || tally.InFlight != 0 || tally.Slowest[0].Line != 3 {
-			t.Errorf("%+v, %v", tally, err)
-		}
-		diff(t, "as they come", w.emitted, "2 error", "3 success", "1 success")
-		// Again, with another line.
-		const more = "good 4s\n" + text
-		tally, err = w.run(w.options(more), more)
-		if err != nil || tally.Earlier != 3 || tally.Ended != 4 {
-			t.Errorf("%+v, %v", tally, err)
-		}
-		diff(t, "sent", w.sent, "good 4s")
-		diff(t, "what has ended first", w.emitted, "2 success", "3 error", "4 success", "1 success")
-		o := w.options(more)
-		o.RetryFailed = true
-		if _, err = w.run(o, more); err != nil {
-			t.Error(err)
-		}
-		diff(t, "sent again", w.sent, "bad 1s")
-	})
-}
-
-func TestOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 3s\nendless 1s\nbad 1s\ngood 2s\n"
-		o := w.options(text)
-		o.Ordered = true
-		tally, err := w.run(o, text)
-		if err != nil || tally.Unfinished != 1 {
-			t.Errorf("%+v, %v", tally, err)
-		}
-		diff(t, "emitted", w.emitted, "1 success", "3 error", "4 success")
-	})
-}
-
-// Lines of earlier runs count from the beginning, and come out in their turn.
-func TestEarlierLinesInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 1s\nnew 2s\ngood 3s\n"
-		for l := range lines(text) {
-			if l.Number != 2 {
-				w.finished(&l, "good")
-			}
-		}
-		o := w.options(text)
-		o.Ordered = true
-		r := NewRun(o)
-		if err := r.Recover(t.Context(), lines(text)); err != nil {
-			t.Fatal(err)
-		}
-		if tally := r.Tally(); tally.Earlier != 2 || tally.Credits != 1 {
+		v := w.run(w.options(text))
+		wantEnding(w.t, v, SomeFailed, nil)
+		if tally := v.Tally; tally.Succeeded() != 2 || tally.Failed() != 1 || tally.Credits != 1.5 || tally.InFlight != 0 || tally.Slowest[0].Line.Number != 3 {
 			t.Errorf("%+v", tally)
 		}
-		diff(t, "emitted at first", w.emitted, "1 success")
-		// One that leaves has them all.
-		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel(errors.New("interrupted")) })
-		if err := r.Send(ctx, lines(text)); err != nil || r.Tally().Unfinished != 1 {
-			t.Errorf("%+v, %v", r.Tally(), err)
+		w.wantPrinted("2 error", "3 success", "1 success")
+		// Again, with another line: what has ended comes first.
+		const more = "good 4s\n" + text
+		v = w.run(w.options(more))
+		if v.Tally.Recovered != 3 || v.Tally.Ended != 4 {
+			t.Errorf("%+v", v.Tally)
 		}
-		diff(t, "emitted", w.emitted, "1 success", "3 success")
+		w.wantSent("good 4s")
+		w.wantPrinted("2 success", "3 error", "4 success", "1 success")
+		o := w.options(more)
+		o.RetryFailed = true
+		w.run(o)
+		w.wantSent("bad 1s")
+	})
+}
+
+func TestResultsComeInTheOrderOfTheInput(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 3s\nendless 1s\nbad 1s\ngood 2s\n")
+		o.Ordered = true
+		wantEnding(w.t, w.run(o), Unfinished, nil)
+		w.wantPrinted("1 success", "3 error", "4 success")
+	})
+}
+
+// Lines of earlier runs count from the beginning, and come out in their turn. A run
+// that is interrupted prints them all.
+func TestEarlierLinesInOrder(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "good 1s\nnew 2s\ngood 3s\n"
+		w.earlier(text, map[string]store.Task{"good": finished})
+		o := w.options(text)
+		o.Ordered = true
+		ctx, cancel := context.WithCancelCause(w.t.Context())
+		interrupted := errors.New("interrupted")
+		time.AfterFunc(time.Second, func() {
+			synctest.Wait()
+			w.wantPrinted("1 success")
+			cancel(interrupted)
+		})
+		v, err := w.open(o).Run(ctx, w.backend())
+		if err != nil || v.Tally.Unfinished != 1 || v.Tally.Recovered != 2 || v.Tally.Credits != 1 {
+			t.Errorf("%+v, %v", v.Tally, err)
+		}
+		wantEnding(w.t, v, Interrupted, interrupted)
+		w.wantPrinted("1 success", "3 success")
 	})
 }
 
@@ -241,58 +91,40 @@ func TestEarlierLinesInOrder(t *testing.T) {
 // what still runs is waited for all the same.
 func TestEarlierCreditsStopTheSending(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
+		inWorld(t, func(w *world) {
 			const text = "new 1s\ngood 1s\ngood 2s\nrunning 3s\n"
-			for l := range lines(text) {
-				switch l.Number {
-				case 2, 3:
-					w.finished(&l, "good")
-				case 4:
-					w.states[l.Key] = State{Phase: Running}
-				}
-			}
+			w.earlier(text, map[string]store.Task{"good": finished, "running": running})
 			o := w.options(text)
 			o.Ordered, o.MaxCredits = ordered, 0.6
-			tally, err := w.run(o, text)
-			if err != ErrCredits || tally.Ended != 3 {
-				t.Errorf("ordered %v: %+v, %v", ordered, tally, err)
+			v := w.run(o)
+			wantEnding(w.t, v, Limited, ErrCredits)
+			if v.Tally.Ended != 3 {
+				t.Errorf("%+v", v.Tally)
 			}
-			diff(t, "sent", w.sent)
-			diff(t, "awaited", w.awaited, "running 3s")
+			w.wantSent()
+			w.wantAwaited("running 3s")
 		})
 	}
 }
 
 // Unknown tasks, of which nothing may be heard, do not hold those up that are new.
-func TestUnknownTasksTakeNoPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 1h\ngood 2h\ngood 1s\ngood 1s\n"
-		for l := range lines(text) {
-			if l.Number < 3 {
-				w.states[l.Key] = State{Phase: Unknown, Ticket: "/a"}
-			}
-		}
+func TestUnknownTasksTakeNoSlot(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "unsure 1h\nunsure 2h\ngood 1s\ngood 1s\n"
+		w.earlier(text, map[string]store.Task{"unsure": unknown})
 		o := w.options(text)
 		o.Concurrency = 1
-		if _, err := w.run(o, text); err != nil {
-			t.Error(err)
-		}
-		diff(t, "emitted", w.emitted, "3 success", "4 success", "1 success", "2 success")
+		wantEnding(w.t, w.run(o), AllSucceeded, nil)
+		w.wantPrinted("3 success", "4 success", "1 success", "2 success")
 	})
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		text := strings.Repeat("good 1s\n", 1000)
-		o := w.options(text)
+	inWorld(t, func(w *world) {
+		o := w.options(strings.Repeat("good 1s\n", 1000))
 		o.Concurrency = 10
 		start := time.Now()
-		if _, err := w.run(o, text); err != nil {
-			t.Error(err)
-		}
+		wantEnding(w.t, w.run(o), AllSucceeded, nil)
 		if w.most != 10 || time.Since(start) != 100*time.Second {
 			t.Errorf("%d at once, in %v", w.most, time.Since(start))
 		}
@@ -300,53 +132,64 @@ func TestConcurrencyIsBounded(t *testing.T) {
 }
 
 func TestWhatRunsIsAwaited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 1s\ngood 2s\ngood 3s\ngood 4s\n"
-		states := []State{{Phase: Running}, {Phase: Unknown, Ticket: "/a"}, {Phase: Unknown}, {Phase: Pruned}}
-		i := 0
+	inWorld(t, func(w *world) {
+		const text = "running 1s\nunsure 2s\nelsewhere 3s\npruned 4s\nrefused 5s\n"
 		set := func() {
-			i = 0
-			for l := range lines(text) {
-				w.states[l.Key] = states[i]
-				i++
+			w.earlier(text, map[string]store.Task{"running": running, "unsure": unknown, "elsewhere": unknown, "pruned": pruned, "refused": refused})
+			for _, i := range w.items {
+				if i.Line == 3 {
+					i.CallbackURL = "https://elsewhere/a"
+				}
 			}
 		}
 		set()
-		tally, err := w.run(w.options(text), text)
-		if err != nil || tally.Ended != 4 {
-			t.Errorf("%+v, %v", tally, err)
+		v := w.run(w.options(text))
+		if v.Tally.Ended != 5 {
+			t.Errorf("%+v", v.Tally)
 		}
-		diff(t, "sent", w.sent)
-		slices.Sort(w.awaited)
-		diff(t, "awaited", w.awaited, "good 1s", "good 2s")
-		diff(t, "emitted", w.emitted, "4 pruned", "3 unknown", "1 success", "2 success")
+		w.wantSent()
+		w.wantAwaited("running 1s", "unsure 2s")
+		w.wantPrinted("4 pruned", "5 refused", "3 unknown", "1 success", "2 success")
 		set()
 		o := w.options(text)
 		o.ResendUnknown = true
-		if _, err := w.run(o, text); err != nil {
-			t.Error(err)
+		w.run(o)
+		w.wantSent("elsewhere 3s", "unsure 2s")
+	})
+}
+
+// An unknown task is waited for as long as its own time limit lasts, and then it is
+// unknown for good.
+func TestAnUnknownTaskIsWaitedForUntilItsTimeLimit(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 5h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		o := w.options(text)
+		o.Timeout = time.Hour
+		time.Sleep(20 * time.Minute)
+		start := time.Now()
+		wantEnding(w.t, w.run(o), SomeFailed, nil)
+		w.wantPrinted("1 unknown")
+		if took := time.Since(start); took != 40*time.Minute {
+			t.Errorf("waited %v", took)
 		}
-		slices.Sort(w.sent)
-		diff(t, "sent again", w.sent, "good 2s", "good 3s")
+		w.run(o)
+		w.wantAwaited()
+		w.wantPrinted("1 unknown")
 	})
 }
 
 func TestAWindowHasOneTask(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		text := strings.Repeat("good 1s\n", 20) + "good 30s\n"
-		var last Line
-		for l := range lines(text) {
-			last = l
+	inWorld(t, func(w *world) {
+		text := strings.Repeat("good 1s\n", 20) + "running 30s\n"
+		w.earlier(text, map[string]store.Task{"running": running})
+		for _, i := range w.items {
+			i.Window = "A"
 		}
-		w.states[last.Key] = State{Phase: Running, Window: "A"}
 		o := w.options(text)
 		o.Windows = []string{"A", "B", "C"}
 		start := time.Now()
-		if _, err := w.run(o, text); err != nil {
-			t.Error(err)
-		}
+		wantEnding(w.t, w.run(o), AllSucceeded, nil)
 		if w.overlap || time.Since(start) != 30*time.Second {
 			t.Errorf("two in one window: %v; it took %v", w.overlap, time.Since(start))
 		}
@@ -355,33 +198,30 @@ func TestAWindowHasOneTask(t *testing.T) {
 
 // The only window has a task of an earlier run in it, of the last line.
 func TestAnEarlierTasksWindowIsWaitedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 1s\ngood 2s\ngood 30s\n"
-		var last Line
-		for l := range lines(text) {
-			last = l
+	inWorld(t, func(w *world) {
+		const text = "good 1s\ngood 2s\nrunning 30s\n"
+		w.earlier(text, map[string]store.Task{"running": running})
+		for _, i := range w.items {
+			i.Window = "A"
 		}
-		w.states[last.Key] = State{Phase: Running, Window: "A"}
 		o := w.options(text)
 		o.Windows = []string{"A"}
-		tally, err := w.run(o, text)
-		if err != nil || w.overlap || tally.Ended != 3 {
-			t.Errorf("two in one window: %v; %+v, %v", w.overlap, tally, err)
+		wantEnding(w.t, w.run(o), AllSucceeded, nil)
+		w.wantPrinted("3 success", "1 success", "2 success")
+		if w.overlap {
+			t.Error("two were in one window")
 		}
-		diff(t, "emitted", w.emitted, "3 success", "1 success", "2 success")
 	})
 }
 
 func TestAWindowWhoseTaskDoesNotEndIsNotUsedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "endless 1s\nendless 2s\ngood 1s\n"
-		o := w.options(text)
+	inWorld(t, func(w *world) {
+		o := w.options("endless 1s\nendless 2s\ngood 1s\n")
 		o.Windows = []string{"A", "B"}
-		tally, err := w.run(o, text)
-		if err != ErrWindows || w.overlap || tally.Unfinished != 2 || tally.Ended != 0 {
-			t.Errorf("%+v, %v", tally, err)
+		v := w.run(o)
+		wantEnding(w.t, v, Limited, ErrWindows)
+		if w.overlap || v.Tally.Unfinished != 2 || v.Tally.Ended != 0 {
+			t.Errorf("%+v", v.Tally)
 		}
 	})
 }
@@ -390,116 +230,322 @@ func TestLimitsStopTheSending(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Options)
 		text   string
+		ending Ending
 		want   error
 		sent   int
-		ended  int
 	}{
-		"failures":   {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 2s\nbad 3s\ngood 1s\n", ErrFailures, 2, 2},
-		"credits":    {func(o *Options) { o.MaxCredits = 0.6 }, "good 1s\ngood 1s\ngood 1s\n", ErrCredits, 2, 2},
-		"not enough": {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\ngood 1s\n", nil, 2, 2},
+		"failures":                     {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 2s\nbad 3s\ngood 1s\n", Limited, ErrFailures, 2},
+		"credits":                      {func(o *Options) { o.MaxCredits = 0.6 }, "good 1s\ngood 1s\ngood 1s\n", Limited, ErrCredits, 2},
+		"not enough":                   {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\ngood 1s\n", SomeFailed, nil, 2},
+		"with the last":                {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 1s\n", SomeFailed, nil, 2},
+		"what is wrong with all lines": {func(*Options) {}, "good 1s\nfatal 1s\ngood 1s\n", Broken, &narada.APIError{}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+			inWorld(t, func(w *world) {
 				o := w.options(test.text)
 				o.Concurrency = 1
 				test.change(&o)
-				tally, err := w.run(o, test.text)
-				if err != test.want || len(w.sent) != test.sent || tally.Ended != test.ended {
-					t.Errorf("%v, sent %d, %+v", err, len(w.sent), tally)
+				v := w.run(o)
+				if _, ok := test.want.(*narada.APIError); ok {
+					test.want = v.Err
+				}
+				wantEnding(w.t, v, test.ending, test.want)
+				if len(w.sent) != test.sent {
+					t.Errorf("sent %q", w.sent)
 				}
 			})
 		})
 	}
 }
 
+// What becomes of a line whose task has no answer.
+func TestLinesWithoutAnAnswer(t *testing.T) {
+	for text, test := range map[string]struct {
+		ending  Ending
+		printed []string
+		err     string
+	}{
+		"endless 1s\n": {Unfinished, nil, "<nil>"},
+		"lost 1s\n":    {Unfinished, nil, "<nil>"},
+		"lost 2h\n":    {SomeFailed, []string{"1 unknown"}, "<nil>"},
+		"endless 2h\n": {Unfinished, nil, "<nil>"},
+		"maybe 1s\n":   {SomeFailed, []string{"1 unknown"}, "<nil>"},
+		"refused 1s\n": {SomeFailed, []string{"1 refused"}, "<nil>"},
+		"unkept 1s\n":  {Broken, nil, "the disk is full"},
+		"fatal 1s\n":   {Broken, nil, (&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}}).Error()},
+	} {
+		inWorld(t, func(w *world) {
+			o := w.options(text)
+			o.Timeout = time.Hour
+			v := w.run(o)
+			if v.Ending != test.ending || fmt.Sprint(v.Err) != test.err {
+				t.Errorf("%q: ended %d: %v", text, v.Ending, v.Err)
+			}
+			if diff := cmp.Diff(test.printed, printed(w.t, w.out.String())); diff != "" {
+				t.Errorf("%q: %s", text, diff)
+			}
+		})
+	}
+}
+
 // What is wrong with all lines stops the batch, and what is in flight is waited for.
 func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 5s\nfatal 1s\ngood 1s\n"
-		o := w.options(text)
+	inWorld(t, func(w *world) {
+		o := w.options("good 5s\nfatal 1s\ngood 1s\n")
 		o.Concurrency = 2
-		tally, err := w.run(o, text)
-		if err == nil || err.Error() != "unauthorized" || tally.Ended != 1 || tally.Unfinished != 0 {
-			t.Errorf("%+v, %v", tally, err)
+		v := w.run(o)
+		if v.Ending != Broken || v.Tally.Ended != 1 || v.Tally.Unfinished != 0 {
+			t.Errorf("%+v", v)
 		}
-		slices.Sort(w.sent)
-		diff(t, "sent", w.sent, "fatal 1s", "good 5s")
+		w.wantSent("fatal 1s", "good 5s")
 	})
 }
 
-// A reader of the outcomes that takes its time does not keep others from knowing how
-// the batch stands.
-func TestTheTallyIsThereWhileAnOutcomeIsEmitted(t *testing.T) {
-	w := newWorld(t)
-	const text = "good 0s\n"
-	o := w.options(text)
-	var r *Run
-	ended := 0
-	o.Emit = func(Outcome) error {
-		ended = r.Tally().Ended
-		return nil
+// An interrupt ends the sending; what runs is waited for. A second one, which ends the
+// context, leaves it.
+func TestInterrupts(t *testing.T) {
+	const text = "good 3s\nendless 10s\ngood 1s\n"
+	for _, second := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			o := w.options(text)
+			o.Concurrency = 2
+			ctx, cancel := context.WithCancelCause(w.t.Context())
+			again := errors.New("interrupted again")
+			time.AfterFunc(time.Second, func() { close(w.interrupt) })
+			if second {
+				time.AfterFunc(2*time.Second, func() { cancel(again) })
+			}
+			v, err := w.open(o).Run(ctx, w.backend())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantEnding(w.t, v, Interrupted, ErrInterrupted)
+			ended := 1
+			if second {
+				ended = 0
+			}
+			if v.Tally.Ended != ended || v.Tally.Unfinished != 2-ended {
+				t.Errorf("second %v: %+v", second, v.Tally)
+			}
+			stopping := 0
+			for _, e := range w.events {
+				if e, ok := e.(Stopping); ok && e.InFlight == 2 {
+					stopping++
+				}
+			}
+			if stopping != 1 {
+				t.Errorf("%+v", w.events)
+			}
+			w.wantSent("endless 10s", "good 3s")
+			cancel(nil)
+		})
 	}
-	r = NewRun(o)
-	if err := r.Send(t.Context(), lines(text)); err != nil || ended != 1 {
+}
+
+// One that comes when nothing is left to stop changes nothing.
+func TestAnInterruptAtTheEnd(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 2s\n")
+		time.AfterFunc(time.Second, func() { close(w.interrupt) })
+		wantEnding(w.t, w.run(o), AllSucceeded, nil)
+	})
+}
+
+// Progress is there while an outcome is written, which may take its time.
+func TestProgressIsThereWhileAResultIsWritten(t *testing.T) {
+	w := newWorld(t)
+	o := w.options("good 0s\n")
+	var b *Batch
+	ended := 0
+	o.Stdout = writer(func([]byte) error {
+		ended = b.Progress().Ended
+		return nil
+	})
+	b = w.open(o)
+	if _, err := b.Run(t.Context(), w.backend()); err != nil || ended != 1 {
 		t.Errorf("%d have ended, %v", ended, err)
 	}
 }
 
-func TestTheOutputCannotBeWritten(t *testing.T) {
-	wrong := errors.New("wrong")
-	for name, ordered := range map[string]bool{"in order": true, "as they come": false} {
+// writer is an io.Writer.
+type writer func([]byte) error
+
+func (w writer) Write(p []byte) (int, error) { return len(p), w(p) }
+
+func TestStdoutThatCannotBeWritten(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
 		w := newWorld(t)
-		const text = "good 0s\ngood 0s\n"
-		o := w.options(text)
+		o := w.options("good 0s\ngood 0s\n")
+		wrong := errors.New("wrong")
 		o.Ordered, o.Concurrency = ordered, 1
-		o.Emit = func(Outcome) error { return wrong }
-		if err := NewRun(o).Send(t.Context(), lines(text)); err != wrong {
-			t.Errorf("%s: got %v", name, err)
-		}
+		o.Stdout = writer(func([]byte) error { return wrong })
+		wantEnding(t, w.run(o), Broken, wrong)
 	}
 }
 
 func TestTheEndOfTheContextEndsTheRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 1s\ngood 1h\ngood 1s\n")
+		o.Concurrency = 1
+		wrong := errors.New("terminated")
+		ctx, cancel := context.WithCancelCause(w.t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(wrong) })
+		v, err := w.open(o).Run(ctx, w.backend())
+		if err != nil || v.Tally.Ended != 1 || v.Tally.Unfinished != 1 {
+			t.Errorf("%+v, %v", v.Tally, err)
+		}
+		wantEnding(w.t, v, Interrupted, wrong)
+	})
+}
+
+// slowStore does not answer before its context ends.
+type slowStore struct{ *world }
+
+func (slowStore) Items(ctx context.Context, _ int64, _ [][]byte) ([]store.ItemTask, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("the store: %w", ctx.Err())
+}
+
+// Whoever leaves while the store is read has left; nothing is wrong with the store.
+func TestTheEndOfTheContextIsNotTheStoresFault(t *testing.T) {
+	inWorld(t, func(w *world) {
+		wrong := errors.New("terminated")
+		ctx, cancel := context.WithCancelCause(w.t.Context())
+		time.AfterFunc(time.Second, func() { cancel(wrong) })
+		backend := w.backend()
+		backend.Store = slowStore{w}
+		v, err := w.open(w.options("good 1s\n")).Run(ctx, backend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEnding(w.t, v, Interrupted, wrong)
+	})
+}
+
+// A success whose data do not fit has not succeeded, is kept as such, and may be sent
+// again as others that have failed.
+func TestSchemaErrorsAreFailures(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 1s\nbad 1s\n")
+		fits := false
+		o.Check = func(*schema.Schema, *narada.Result) ([]schema.Violation, error) {
+			if fits {
+				return nil, nil
+			}
+			return []schema.Violation{{Pointer: "/n", Message: "must be a number"}, {Message: "is too small"}}, nil
+		}
+		v := w.run(o)
+		wantEnding(w.t, v, SomeFailed, nil)
+		if diff := cmp.Diff(map[narada.Status]int{StatusSchemaError: 1, narada.StatusError: 1}, v.Tally.Counts); diff != "" {
+			t.Error(diff)
+		}
+		if !strings.Contains(w.out.String(), `"schemaErrors":["/n: must be a number","is too small"]`) {
+			t.Error(w.out.String())
+		}
+		var kept []string
+		for _, i := range w.items {
+			kept = append(kept, i.Misfit)
+		}
+		if text := strings.Join(kept, ""); text != `["/n: must be a number","is too small"]` {
+			t.Errorf("kept %q", text)
+		}
+		o.RetryFailed = true
+		w.run(o)
+		w.wantSent("bad 1s", "good 1s")
+		o.RetryFailed, fits = false, true
+		w.run(o)
+		w.wantSent()
+		for _, i := range w.items {
+			if i.Misfit != "" {
+				t.Errorf("kept %q", i.Misfit)
+			}
+		}
+	})
+}
+
+// rewriting is an engine that does something when a task is sent.
+type rewriting struct {
+	*world
+	do func()
+}
+
+func (r rewriting) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	r.do()
+	return r.world.Run(ctx, j)
+}
+
+// An input that is written to while it is read is noticed, and nothing of it is sent
+// that was not checked.
+func TestAnInputThatChangesWhileItIsRead(t *testing.T) {
+	text := strings.Repeat("good 0s\n", 20_000) // more than is read at once
+	for name, test := range map[string]struct {
+		before, during string
+	}{
+		"before the sending": {"good 1s\n", ""},
+		"during the sending": {"", strings.Repeat("good 0s\n", 3)},
+	} {
 		w := newWorld(t)
-		const text = "good 1s\ngood 1h\ngood 1s\n"
 		o := w.options(text)
 		o.Concurrency = 1
-		wrong := errors.New("interrupted")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Minute, func() { cancel(wrong) })
-		r := NewRun(o)
-		if err := r.Send(ctx, lines(text)); err != wrong {
-			t.Errorf("got %v", err)
+		b := w.open(o)
+		if test.before != "" {
+			w.write(w.name, text+test.before)
 		}
-		if tally := r.Tally(); tally.Ended != 1 || tally.Unfinished != 1 {
-			t.Errorf("%+v", tally)
+		backend := w.backend()
+		written := false
+		backend.Open = func(context.Context, func(*await.Options)) (Engine, error) {
+			return rewriting{w, func() {
+				if !written && test.during != "" {
+					w.write(w.name, text+test.during)
+				}
+				written = true
+			}}, nil
 		}
-	})
+		v, err := b.Run(t.Context(), backend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Ending != Broken || !errors.Is(v.Err, ErrInputChanged) {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if sent := len(w.sent); test.before != "" && sent != 0 || test.during != "" && sent != 20_000 {
+			t.Errorf("%s: %d were sent", name, sent)
+		}
+	}
 }
 
-// slowBook does not answer before its context ends.
-type slowBook struct{ *world }
-
-func (slowBook) Look(ctx context.Context, _ []Key) (map[Key]State, error) {
-	<-ctx.Done()
-	return nil, fmt.Errorf("the book: %w", ctx.Err())
-}
-
-// Whoever leaves while the book is read has left; nothing is wrong with the book.
-func TestTheEndOfTheContextIsNotTheBooksFault(t *testing.T) {
+// A dispatch call that is refused for its pace slows the others down.
+func TestDispatchCallsTellThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		const text = "good 1s\n"
-		o := w.options(text)
-		o.Book = slowBook{w}
-		wrong := errors.New("interrupted")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel(wrong) })
-		if err := NewRun(o).Recover(ctx, lines(text)); err != wrong {
-			t.Errorf("got %v", err)
+		p := newPace(0)
+		o := await.Options{Client: &busyClient{}}
+		p.adjust(&o)
+		start := time.Now()
+		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err == nil {
+			t.Fatal("it was not busy")
+		}
+		if err := o.Again(t.Context()); err != nil || time.Since(start) != 30*time.Second {
+			t.Errorf("waited %v, %v", time.Since(start), err)
+		}
+		limit := p.limit
+		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err != nil || p.limit <= limit {
+			t.Errorf("%v; %v a second, then %v", err, limit, p.limit)
+		}
+		if why := o.Why(&narada.DispatchError{Err: errors.New("422")}); why != "422" || o.Source != "batch" || !o.Many {
+			t.Errorf("%+v", o)
 		}
 	})
+}
+
+// busyClient is busy the first time.
+type busyClient struct {
+	await.Client
+	calls int
+}
+
+func (c *busyClient) Dispatch(context.Context, *narada.Request) (string, error) {
+	if c.calls++; c.calls == 1 {
+		return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: 30 * time.Second}}
+	}
+	return "req_1", nil
 }

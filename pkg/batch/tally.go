@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -8,60 +9,55 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The limits of what a Tally names.
+// The lengths of the lists in a Tally.
 const (
-	mostSlowest = 5
-	mostFailed  = 10
+	maxSlowest = 5
+	maxFailed  = 10
 )
 
-// Tally is how a batch stands.
+// Tally is the state of a batch in numbers.
 type Tally struct {
-	Total    int
-	Earlier  int // lines that ended in earlier runs
-	Ended    int // lines that ended, in this run and before
-	InFlight int
-	Counts   map[string]int // ended ones, by what the output calls their status; misfit too
+	Total     int
+	Recovered int // lines that ended in earlier runs
+	Ended     int // lines that ended, in this run and before
+	InFlight  int
+	Counts    map[narada.Status]int // of those that ended; StatusSchemaError too
 
-	Failures   int       // lines of this run that did not succeed
-	Worst      []Outcome // the first ones that did not succeed, in short
-	Unfinished int       // lines that still run, or may
+	Failures    int       // lines of this run that did not succeed
+	FirstFailed []Outcome // the first ones that did not succeed, without their results
+	Unfinished  int       // lines whose tasks still run, or may
 
 	Actions int
 	Credits float64
-	Slowest []Timed
+	Slowest []TaskTime
 
 	Start time.Time
 }
 
-// Timed is a task and the time that it ran.
-type Timed struct {
-	Line      int
-	ID        string
-	RequestID string
-	Took      time.Duration
+// TaskTime is a line and the time that its task ran.
+type TaskTime struct {
+	Line Line
+	Took time.Duration
 }
 
-// Misfit is what a Tally counts a success as whose data are not what was asked for.
-const Misfit = "misfit"
-
 func newTally(total int) *Tally {
-	return &Tally{Total: total, Counts: map[string]int{}, Start: time.Now()}
+	return &Tally{Total: total, Counts: map[narada.Status]int{}, Start: time.Now()}
 }
 
 func (t *Tally) snapshot() Tally {
 	s := *t
-	s.Counts, s.Worst, s.Slowest = maps.Clone(t.Counts), slices.Clone(t.Worst), slices.Clone(t.Slowest)
+	s.Counts, s.FirstFailed, s.Slowest = maps.Clone(t.Counts), slices.Clone(t.FirstFailed), slices.Clone(t.Slowest)
 	return s
 }
 
-// earlier counts a line that ended in an earlier run.
-func (t *Tally) earlier(o Outcome) {
-	t.Earlier++
+// recovered counts a line that ended in an earlier run.
+func (t *Tally) recovered(o Outcome) {
+	t.Recovered++
 	t.count(o)
 }
 
-// came counts a line that came out now.
-func (t *Tally) came(o Outcome) {
+// completed counts a line that ended now.
+func (t *Tally) completed(o Outcome) {
 	if !o.Succeeded() {
 		t.Failures++
 	}
@@ -70,15 +66,15 @@ func (t *Tally) came(o Outcome) {
 
 func (t *Tally) count(o Outcome) {
 	t.Ended++
-	name := string(o.StatusName())
-	if len(o.Misfit) > 0 {
-		name = Misfit
+	status := o.StatusName()
+	if len(o.SchemaErrors) > 0 {
+		status = StatusSchemaError
 	}
-	t.Counts[name]++
-	if !o.Succeeded() && len(t.Worst) < mostFailed {
+	t.Counts[status]++
+	if !o.Succeeded() && len(t.FirstFailed) < maxFailed {
 		short := o
-		short.Result, short.Object, short.Prompt = nil, nil, ""
-		t.Worst = append(t.Worst, short)
+		short.Result, short.Line = nil, o.Line.short()
+		t.FirstFailed = append(t.FirstFailed, short)
 	}
 	if o.Result == nil {
 		return
@@ -87,24 +83,13 @@ func (t *Tally) count(o Outcome) {
 		t.Actions += u.Actions
 		t.Credits += u.Credits
 	}
-	t.time(o)
-}
-
-func (t *Tally) time(o Outcome) {
-	one := Timed{Line: o.Line.Number, ID: o.ID, RequestID: o.RequestID, Took: o.Result.Duration()}
-	at := len(t.Slowest)
-	for at > 0 && t.Slowest[at-1].Took < one.Took {
-		at--
-	}
-	if at == mostSlowest {
-		return
-	}
-	t.Slowest = slices.Insert(t.Slowest, at, one)
-	t.Slowest = t.Slowest[:min(len(t.Slowest), mostSlowest)]
+	t.Slowest = append(t.Slowest, TaskTime{o.Line.short(), o.Result.Duration()})
+	slices.SortStableFunc(t.Slowest, func(a, b TaskTime) int { return cmp.Compare(b.Took, a.Took) })
+	t.Slowest = t.Slowest[:min(len(t.Slowest), maxSlowest)]
 }
 
 // Succeeded is how many of the lines that ended did.
-func (t Tally) Succeeded() int { return t.Counts[string(narada.StatusSuccess)] }
+func (t Tally) Succeeded() int { return t.Counts[narada.StatusSuccess] }
 
 // Failed is how many did not.
 func (t Tally) Failed() int { return t.Ended - t.Succeeded() }
@@ -115,11 +100,11 @@ func (t Tally) Rate(now time.Time) float64 {
 	if seconds <= 0 {
 		return 0
 	}
-	return float64(t.Ended-t.Earlier) / seconds
+	return float64(t.Ended-t.Recovered) / seconds
 }
 
-// Left is the time that the rest takes at this rate; 0: there is no telling.
-func (t Tally) Left(now time.Time) time.Duration {
+// Remaining is the time that the rest takes at this rate; 0: it is not known.
+func (t Tally) Remaining(now time.Time) time.Duration {
 	rate := t.Rate(now)
 	if rate == 0 {
 		return 0

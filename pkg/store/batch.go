@@ -54,4 +54,4 @@ func (t Tally) Sent() (n int) {
 
 // StatusMisfit is what a Tally counts a success as whose data are not what was asked
 // for.
-const StatusMisfit narada.Status = "misfit"
+const StatusMisfit narada.Status = "schema-error"

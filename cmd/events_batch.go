@@ -1,0 +1,182 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// report words an event of the batch.
+func (r *batchRun) report(event batch.Event) {
+	talk := r.inv.talk
+	switch e := event.(type) {
+	case batch.LineRejected:
+		talk.Text("line", e.Err.Error())
+	case batch.LineWarned:
+		talk.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
+	case batch.MoreWarnings:
+		talk.Warn("task", fmt.Sprintf("there are %d further warnings", e.Count))
+	case batch.InputChanged:
+		r.changed(e)
+	case batch.Resumed:
+		talk.Info("resuming", fmt.Sprintf("going on with an earlier run: %d of %d lines have ended", e.Tally.Ended, e.Tally.Total))
+	case batch.Sending:
+		r.hide = talk.Show("batch", "running "+r.name, term.NewCountMeter(r.count))
+	case batch.Stopping:
+		talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", e.InFlight, verb(e.InFlight, "is", "are")))
+	case batch.Ended:
+		if r.hide != nil {
+			r.hide()
+		}
+		r.summarize(e.Tally)
+	}
+}
+
+// changed says how the input differs from that of the last run.
+func (r *batchRun) changed(e batch.InputChanged) {
+	if n := e.Gone; n > 0 {
+		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
+			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), shellQuote(r.name)))
+	} else if e.WasLines != e.Lines {
+		r.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
+	}
+	if n := e.Different; n > 0 {
+		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
+			n, plural(n != 1), verb(n, "has", "have"), verb(n, "it", "them"), verb(n, "it was", "they were"), verb(n, "it is", "they are")))
+	}
+}
+
+// count is what the bar shows.
+func (r *batchRun) count() term.Count {
+	t, now := r.progress(), time.Now()
+	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
+	if left := t.Remaining(now); left > 0 {
+		note += ", " + roundDuration(left).String() + " left"
+	}
+	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
+}
+
+// formatRate words tasks a second.
+func formatRate(rate float64) string {
+	switch {
+	case rate == 0:
+		return "0/s"
+	case rate < 0.1:
+		return fmt.Sprintf("%.1f/min", rate*60)
+	case rate < 10:
+		return fmt.Sprintf("%.1f/s", rate)
+	}
+	return fmt.Sprintf("%.0f/s", rate)
+}
+
+// countsText is "1 error, 2 success".
+func countsText(counts map[narada.Status]int) string {
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d %s", counts[status], status))
+	}
+	return strings.Join(list, ", ")
+}
+
+// summarize says how the batch stands at the end.
+func (r *batchRun) summarize(t batch.Tally) {
+	talk := r.inv.talk
+	var counts []string
+	if len(t.Counts) > 0 {
+		counts = append(counts, countsText(t.Counts))
+	}
+	if t.Unfinished > 0 {
+		counts = append(counts, fmt.Sprintf("%d unfinished", t.Unfinished))
+	}
+	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
+		counts = append(counts, fmt.Sprintf("%d not sent", rest))
+	}
+	talk.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
+		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), roundDuration(time.Since(r.inv.app.start))),
+		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
+		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
+	if len(t.Slowest) > 0 {
+		var slowest []string
+		for _, one := range t.Slowest {
+			slowest = append(slowest, one.Line.Name()+" "+roundDuration(one.Took).String())
+		}
+		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
+	}
+	for _, o := range t.FirstFailed {
+		talk.Info("failed", failedLine(o), slog.Any("line", o.Line.Number), slog.Any("requestId", o.RequestID))
+	}
+	if more := t.Failed() - len(t.FirstFailed); more > 0 {
+		text := fmt.Sprintf("and %d more", more)
+		if !r.o.answer.sandbox {
+			text += ": narada batch show " + shellQuote(r.name)
+		}
+		talk.Info("failed", text)
+	}
+	if t.Counts[store.StatusUnknown] > 0 {
+		talk.Hint("look in the cloud; what surely does not run there, --resend-unknown sends again")
+	}
+}
+
+// failedLine says what became of a line that did not succeed.
+func failedLine(o batch.Outcome) string {
+	text := o.Line.Name() + ": " + string(o.StatusName())
+	if o.RequestID != "" {
+		text += ", " + o.RequestID
+	}
+	switch {
+	case len(o.SchemaErrors) > 0:
+		text += ", but its data does not fit the schema: " + o.SchemaErrors[0]
+	case o.Phase == batch.Refused:
+		text += ": " + o.Failure
+	}
+	return term.OneLine(text)
+}
+
+// explain words an error of the batch for people.
+func (r *batchRun) explain(err error) error {
+	if e, ok := errors.AsType[*batch.InputError](err); ok {
+		hint := ""
+		if errors.Is(e, batch.ErrInputChanged) {
+			hint = "run it again"
+		}
+		return usageError(hint, "%v", e)
+	}
+	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
+		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
+		switch {
+		case e.Usage:
+			failure.code = codeUsage
+		case !r.o.answer.sandbox:
+			failure.next = "the ledger has the results: narada batch results " + shellQuote(r.name)
+		}
+		return failure
+	}
+	if e, ok := errors.AsType[*batch.OtherBatchError](err); ok {
+		return r.explainOther(e)
+	}
+	if e, ok := errors.AsType[*batch.TakenError](err); ok {
+		return usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", e)
+	}
+	return err
+}
+
+// explainOther words that the batch of that name is another one.
+func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
+	switch {
+	case e.Sent == 0:
+		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.name, e.Was.Cloud, e.Is.Cloud)
+	case r.path == "-":
+		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
+			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.name, e.Sent)
+	}
+	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.name, e.Is.Input, e.Sent, e.Was.Input)
+}

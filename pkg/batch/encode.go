@@ -1,0 +1,68 @@
+package batch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// resultHead is what the output says of a line before the cloud's result.
+type resultHead struct {
+	ID           *string       `json:"id"`
+	Line         *int          `json:"line"`
+	RequestID    string        `json:"requestId,omitempty"`
+	Status       narada.Status `json:"status,omitempty"`
+	Error        string        `json:"error,omitempty"`
+	SchemaErrors []string      `json:"schemaErrors,omitempty"`
+}
+
+// encodeOutcome makes a JSON object of an outcome: the line's id and number, and the
+// cloud's result whole. A line without a result has its status and why there is none.
+func encodeOutcome(o Outcome) (json.RawMessage, error) {
+	head := resultHead{SchemaErrors: o.SchemaErrors}
+	if o.ID != "" {
+		head.ID = &o.ID
+	}
+	if o.Number != 0 { // else it is no longer in the input
+		head.Line = &o.Number
+	}
+	if o.Result == nil {
+		head.RequestID, head.Status, head.Error = o.RequestID, o.StatusName(), whyNoResult(o)
+	}
+	doc, err := encodeJSON(head)
+	if err != nil || o.Result == nil {
+		return doc, err
+	}
+	rest, err := narada.WithoutMembers(o.Result.Raw(), "id", "line", "schemaErrors")
+	if err != nil {
+		return nil, err
+	}
+	if rest = bytes.TrimSpace(rest); len(rest) <= len("{}") {
+		return doc, nil
+	}
+	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
+}
+
+// encodeJSON is json.Marshal without the escapes for HTML.
+func encodeJSON(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(buf.Bytes()), err
+}
+
+// whyNoResult says why a line has no result.
+func whyNoResult(o Outcome) string {
+	switch {
+	case o.Failure != "":
+		return o.Failure
+	case o.Phase == Unknown:
+		return "it is not known whether the task was accepted"
+	case o.Phase == Pruned:
+		return "its task is no longer in the ledger"
+	}
+	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", o.RequestID)
+}

@@ -1,0 +1,99 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// Store is where batches and their lines are kept. *sqlite.Store has it.
+type Store interface {
+	Reader
+
+	PutBatch(ctx context.Context, b store.Batch) (number int64, err error) // a new one when its number is 0
+	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
+	CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error)
+	PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error)
+	SetMisfit(ctx context.Context, batch int64, key []byte, text string) error
+}
+
+// place is where a line stands in the input. There may be millions.
+type place struct {
+	key, sum Key
+	number   int
+}
+
+// Item is the line as the store and the events of an engine have it. It does not keep
+// the prompt in memory.
+func (l Line) Item() store.Item {
+	i := store.Item{Key: slices.Clone(l.Key[:]), Line: l.Number, ID: l.ID}
+	if l.Sum != (Key{}) {
+		i.Content = slices.Clone(l.Sum[:])
+	}
+	return i
+}
+
+// OtherBatchError says that the batch of that name is another one.
+type OtherBatchError struct {
+	Was, Is store.Batch
+	Sent    int // lines that were sent, of which the input has none; 0: it is of another cloud
+}
+
+func (e *OtherBatchError) Error() string {
+	return fmt.Sprintf("there is another batch with the name %q", e.Is.Name)
+}
+
+// find finds the batch in the store, or puts it there. earlier reports whether it was
+// there.
+func (b *Batch) find(ctx context.Context, w Backend) (number int64, earlier bool, err error) {
+	was, earlier, err := w.Store.Batch(ctx, b.o.Name)
+	if err != nil {
+		return 0, false, err
+	}
+	input := b.o.Path
+	if abs, err := filepath.Abs(input); err == nil && input != "-" {
+		input = abs
+	}
+	is := store.Batch{Number: was.Number, Name: b.o.Name, BegunAt: b.o.Start, Input: input, Cloud: w.Cloud, Lines: len(b.places)}
+	if earlier && was.Cloud != is.Cloud {
+		return 0, false, &OtherBatchError{Was: was, Is: is}
+	}
+	if earlier {
+		if err := b.compare(ctx, w.Store, was, is); err != nil {
+			return 0, false, err
+		}
+	}
+	number, err = w.Store.PutBatch(ctx, is)
+	return number, earlier, err
+}
+
+// compare notices an input that has changed since the last run.
+func (b *Batch) compare(ctx context.Context, s Store, was, is store.Batch) error {
+	tally, err := s.Tally(ctx, was.Number)
+	if err != nil {
+		return err
+	}
+	keys, items := make([][]byte, len(b.places)), make([]store.Item, len(b.places))
+	for i, p := range b.places {
+		items[i] = Line{Key: p.key, Sum: p.sum, Number: p.number}.Item()
+		keys[i] = items[i].Key
+	}
+	known, err := s.CountItems(ctx, was.Number, keys)
+	if err != nil {
+		return err
+	}
+	if sent := tally.Sent(); sent > 0 && known == 0 {
+		return &OtherBatchError{was, is, sent}
+	}
+	changed, gone, err := s.PlaceItems(ctx, was.Number, items)
+	if err != nil {
+		return err
+	}
+	if changed > 0 || gone > 0 || was.Lines != is.Lines {
+		b.o.Report(InputChanged{Lines: is.Lines, WasLines: was.Lines, Gone: gone, Different: changed})
+	}
+	return nil
+}

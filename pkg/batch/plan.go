@@ -1,0 +1,137 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/task"
+)
+
+// maxLineWarnings is how many warnings about lines are reported one by one.
+const maxLineWarnings = 20
+
+// plan makes the task of a line.
+func (b *Batch) plan(l Line) (*task.Plan, error) {
+	if l.Object == nil {
+		return b.o.Template.Text(l.Prompt)
+	}
+	file, err := task.ParseLine(l.Object)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := b.o.Template.Object(file)
+	switch {
+	case err != nil || len(b.o.Windows) == 0:
+		return plan, err
+	case plan.Request.BrowserWindowID != "":
+		return nil, errors.New("browserWindowId: --window-pool says where tasks run")
+	case plan.Request.CloudBrowserSessionID != "":
+		return nil, errors.New("cloudBrowserSessionId: a session has a window of its own, and --window-pool says where tasks run")
+	}
+	return plan, nil
+}
+
+// check reads the whole input, reports what is wrong with each line, and notes which
+// lines there are.
+func (b *Batch) check(ctx context.Context) error {
+	rejected, warned := 0, 0
+	for l, err := range b.lines() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var plan *task.Plan
+		if err == nil {
+			if plan, err = b.plan(l); err != nil {
+				err = &LineError{l.Number, err}
+			}
+		}
+		if failure, ok := errors.AsType[*LineError](err); ok {
+			rejected++
+			b.o.Report(LineRejected{failure})
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, text := range plan.Warnings {
+			if warned++; warned <= maxLineWarnings {
+				b.o.Report(LineWarned{l.Number, text})
+			}
+		}
+		b.o.Hide(plan.Secrets...)
+		b.places = append(b.places, place{l.Key, l.Sum, l.Number})
+	}
+	if warned > maxLineWarnings {
+		b.o.Report(MoreWarnings{warned - maxLineWarnings})
+	}
+	switch {
+	case rejected > 0:
+		lines := "lines"
+		if rejected == 1 {
+			lines = "line"
+		}
+		return &InputError{b.source.title, fmt.Errorf("%d %s cannot be sent: nothing was", rejected, lines)}
+	case len(b.places) == 0:
+		return &InputError{b.source.title, ErrNoTask}
+	}
+	return nil
+}
+
+// Preview prints the requests, and sends nothing.
+func (b *Batch) Preview(ctx context.Context) error {
+	if err := b.results.begin(); err != nil {
+		return err
+	}
+	return errors.Join(b.preview(ctx, b.results.printer), b.results.close(true))
+}
+
+func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
+	for l, err := range b.lines() {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		plan, err := b.plan(l)
+		if err != nil {
+			return &LineError{l.Number, err}
+		}
+		body, err := plan.Request.Masked().MarshalJSON()
+		if err != nil {
+			return err
+		}
+		if err := p.JSON(body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaErrors lists how the data of a success differ from the schema that was asked
+// for.
+func (b *Batch) schemaErrors(o Outcome) []string {
+	if b.o.Check == nil || o.Result == nil {
+		return nil
+	}
+	want := b.o.Template.Plan.Schema
+	if o.Object["responseFormat"] != nil {
+		plan, err := b.plan(o.Line)
+		if err != nil {
+			return nil // it was sent, so it could be planned
+		}
+		want = plan.Schema
+	}
+	violations, err := b.o.Check(want, o.Result)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var list []string
+	for _, v := range violations {
+		list = append(list, strings.TrimPrefix(v.Pointer+": "+v.Message, ": "))
+	}
+	return list
+}

@@ -1,0 +1,214 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// resultsIn runs a batch that writes its results there.
+func (w *world) resultsIn(name, text string, change ...func(*Options)) Verdict {
+	w.t.Helper()
+	o := w.options(text)
+	o.Results = w.path(name)
+	for _, c := range change {
+		c(&o)
+	}
+	return w.run(o)
+}
+
+func (w *world) wantFile(name string, want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, printed(w.t, w.read(name))); diff != "" {
+		w.t.Errorf("%s: %s", name, diff)
+	}
+	if _, err := os.Lstat(w.path("." + name + ".narada")); err == nil {
+		w.t.Errorf("%s: the temporary file is left", name)
+	}
+}
+
+func TestResultsAreWrittenToAFile(t *testing.T) {
+	w := newWorld(t)
+	w.write("out.jsonl", "what was there\n")
+	if err := os.Chmod(w.path("out.jsonl"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	w.resultsIn("out.jsonl", "good 0s\n")
+	w.wantFile("out.jsonl", "1 success")
+	if info, err := os.Stat(w.path("out.jsonl")); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	w.resultsIn("out.jsonl", "good 0s\nbad 0s\n")
+	w.wantFile("out.jsonl", "1 success", "2 error")
+	if w.out.Len() > 0 {
+		t.Errorf("stdout has %q", w.out.String())
+	}
+}
+
+// The link stays, and the file that it leads to is written, also one that is not there.
+func TestResultsAreWrittenThroughLinks(t *testing.T) {
+	w := newWorld(t)
+	w.write("real.jsonl", "what was there\n")
+	for name, target := range map[string]string{"link.jsonl": "real.jsonl", "dangling.jsonl": "new.jsonl", "absolute.jsonl": w.path("other.jsonl")} {
+		if err := os.Symlink(target, w.path(name)); err != nil {
+			t.Skip(err) // Windows, without the right to
+		}
+		w.resultsIn(name, "good 0s\n")
+		w.wantFile(name, "1 success")
+		if link, err := os.Readlink(w.path(name)); err != nil || link != target {
+			t.Errorf("%s leads to %s, %v", name, link, err)
+		}
+	}
+	w.wantFile("real.jsonl", "1 success")
+	w.wantFile("new.jsonl", "1 success")
+	w.wantFile("other.jsonl", "1 success")
+}
+
+func TestResultsThatCannotBeThere(t *testing.T) {
+	w := newWorld(t)
+	w.write("file", "")
+	input, err := os.Stat(w.path("file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		w.dir:                    w.dir + " is a folder",
+		w.path("none/out.jsonl"): w.path("none") + ": no such file or directory",
+		w.path("file/out.jsonl"): w.path("file") + " is not a folder",
+		w.path("jobs.txt"):       w.path("jobs.txt") + " is the input",
+	} {
+		o := w.options("good 0s\n")
+		o.Results = path
+		_, err := Open(t.Context(), o)
+		if failure, ok := errors.AsType[*ResultsError](err); !ok || !failure.Usage || err.Error() != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	o := w.options("")
+	o.Path, o.Stdin, o.StdinFile, o.Results = "-", strings.NewReader("a\n"), input, w.path("file")
+	if _, err := Open(t.Context(), o); err == nil || err.Error() != w.path("file")+" is the input" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A file has at no time fewer results than the last run has left: it is replaced when
+// those are in it again, in order at the end.
+func TestTheFileIsReplacedWhenItIsWhole(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			const text = "new 5s\ngood 1s\ngood 2s\n"
+			w.earlier(text, map[string]store.Task{"good": finished})
+			w.write("out.jsonl", "what was there\n")
+			seen := ""
+			time.AfterFunc(4*time.Second, func() { seen = w.read("out.jsonl") })
+			w.resultsIn("out.jsonl", text, func(o *Options) { o.Ordered = ordered })
+			synctest.Wait()
+			want := "what was there\n"
+			if !ordered {
+				want = strings.Join(printed(w.t, w.read("out.jsonl"))[:2], ",")
+				seen = strings.Join(printed(w.t, seen), ",")
+			}
+			if seen != want {
+				t.Errorf("ordered %v: meanwhile it has %q", ordered, seen)
+			}
+		})
+	}
+}
+
+// When what earlier runs have done cannot be read, the file is left as it was.
+func TestTheFileIsLeftWhenTheRunCannotBegin(t *testing.T) {
+	w := newWorld(t)
+	w.write("out.jsonl", "what was there\n")
+	o := w.options("good 0s\n")
+	o.Results = w.path("out.jsonl")
+	b := w.open(o)
+	backend := w.backend()
+	wrong := errors.New("the disk is broken")
+	backend.Store = brokenStore{w, wrong}
+	v, err := b.Run(t.Context(), backend)
+	if err != nil || v.Err != wrong {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if text := w.read("out.jsonl"); text != "what was there\n" {
+		t.Errorf("it has %q", text)
+	}
+	if _, err := os.Lstat(w.path(".out.jsonl.narada")); err == nil {
+		t.Error("the temporary file is left")
+	}
+}
+
+type brokenStore struct {
+	*world
+	err error
+}
+
+func (b brokenStore) Batch(ctx context.Context, name string) (store.Batch, bool, error) {
+	return store.Batch{}, false, nil
+}
+
+func (b brokenStore) Items(context.Context, int64, [][]byte) ([]store.ItemTask, error) {
+	return nil, b.err
+}
+
+// What a line is in the output.
+func TestEncodeOutcome(t *testing.T) {
+	result, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"success","line":"theirs","response":{"text":"<a>"},"big":12345678901234567890}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := Line{Number: 3, ID: "a"}
+	for name, test := range map[string]struct {
+		o    Outcome
+		want string
+	}{
+		"a result": {Outcome{Line: line, State: State{Phase: Finished}, Result: result},
+			`{"id":"a","line":3,"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
+		"schema errors": {Outcome{Line: line, State: State{Phase: Finished}, Result: result, SchemaErrors: []string{"/n: <no>"}},
+			`{"id":"a","line":3,"schemaErrors":["/n: <no>"],"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
+		"no longer in the input": {Outcome{State: State{Phase: Refused, Failure: "422"}},
+			`{"id":null,"line":null,"status":"refused","error":"422"}`},
+		"unknown": {Outcome{Line: line, State: State{Phase: Unknown}},
+			`{"id":"a","line":3,"status":"unknown","error":"it is not known whether the task was accepted"}`},
+		"pruned": {Outcome{Line: line, State: State{Phase: Pruned}},
+			`{"id":"a","line":3,"status":"pruned","error":"its task is no longer in the ledger"}`},
+		"a result that is gone": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
+			`{"id":"a","line":3,"requestId":"req_1","status":"success","error":"its result is not in the ledger: narada status req_1 asks for it"}`},
+	} {
+		doc, err := encodeOutcome(test.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, string(doc)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A jq expression makes something else of each result; when it fails, the batch does.
+func TestResultsGoThroughAQuery(t *testing.T) {
+	for expression, want := range map[string]string{".line, .status": "1\nsuccess\n", ".line | error": ""} {
+		w := newWorld(t)
+		w.write("out.txt", "")
+		query, err := output.ParseQuery(t.Context(), expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := w.resultsIn("out.txt", "good 0s\n", func(o *Options) { o.Query = query })
+		if text := w.read("out.txt"); text != want {
+			t.Errorf("%s: %q", expression, text)
+		}
+		if _, failed := errors.AsType[*ResultsError](v.Err); failed != (want == "") {
+			t.Errorf("%s: %v", expression, v.Err)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+//go:build unix
+
+package batch
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A pipe or a device is written to as it is, and not replaced.
+func TestResultsGoToPipesAndDevices(t *testing.T) {
+	w := newWorld(t)
+	if err := syscall.Mkfifo(w.path("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		f, err := os.Open(w.path("pipe"))
+		if err != nil {
+			t.Error(err)
+		}
+		defer f.Close()
+		text, _ := io.ReadAll(f)
+		read <- string(text)
+	}()
+	w.resultsIn("pipe", "good 0s\nbad 0s\n", func(o *Options) { o.Concurrency = 1 })
+	if diff := cmp.Diff([]string{"1 success", "2 error"}, printed(t, <-read)); diff != "" {
+		t.Error(diff)
+	}
+	if info, err := os.Lstat(w.path("pipe")); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	o := w.options("good 0s\n")
+	o.Results = os.DevNull
+	if v := w.run(o); v.Ending != AllSucceeded {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A full device is said once, without a word about what was not there to close.
+func TestResultsOnAFullDevice(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("there is no " + full)
+	}
+	w := newWorld(t)
+	o := w.options("good 0s\n")
+	o.Results = full
+	v := w.run(o)
+	failure, ok := errors.AsType[*ResultsError](v.Err)
+	if v.Ending != Broken || !ok || failure.Usage || failure.Error() != full+": no space left on device" {
+		t.Errorf("%+v", v)
+	}
+}

@@ -1,0 +1,139 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// Engine sends tasks and waits for them. *await.Engine has it.
+type Engine interface {
+	Run(ctx context.Context, j await.Job) (await.Answer, error)
+	Resume(ctx context.Context, d await.Dispatched) (await.Answer, error)
+	Receives(callbackURL string) bool
+}
+
+// errTimeLimit is the cause of the end of a context that Options.Timeout ended.
+var errTimeLimit = errors.New("the time limit is over")
+
+// dispatch sends a task, and waits for it. It calls sent when its dispatch call has
+// ended.
+func (r *run) dispatch(ctx context.Context, one *inFlight, sent func()) {
+	job := await.Job{Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: sent}
+	one.plan, one.Phase = nil, one.Phase.after(stepIntended)
+	if one.Window != "" {
+		job.Request.BrowserWindowID = one.Window
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, errTimeLimit)
+	defer cancel()
+	answer, err := r.engine.Run(ctx, job)
+	one.Task, one.Ticket = answer.Task, answer.Ticket
+	if err != nil {
+		one.unanswered(ctx, err)
+		return
+	}
+	one.answered(answer.Result)
+}
+
+// item is the line as the store has it.
+func (r *run) item(l Line) store.Item {
+	i := l.Item()
+	i.Batch = r.number
+	return i
+}
+
+// answered takes the result of the line's task.
+func (o *Outcome) answered(r *narada.Result) {
+	o.Phase = o.Phase.after(stepAnswered)
+	o.RequestID, o.Status, o.Result = r.RequestID, r.Status, r
+}
+
+// unanswered takes the error of a task that was sent without an answer. ctx is that of
+// the wait.
+func (o *Outcome) unanswered(ctx context.Context, err error) {
+	unfinished, sent := errors.AsType[*await.UnfinishedError](err)
+	dispatch, failed := errors.AsType[*narada.DispatchError](err)
+	notKept, unkept := errors.AsType[*await.NotKeptError](err)
+	switch {
+	case sent && unfinished.ID != "":
+		o.Phase = o.Phase.after(stepAccepted)
+		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
+	case sent:
+		if !errors.Is(err, errTimeLimit) { // else nothing more will be heard of it
+			o.Err = err
+		}
+	case failed && dispatch.Maybe:
+	case failed && await.RefusesRequest(err):
+		o.Phase, o.Failure = o.Phase.after(stepRefused), refusal(dispatch)
+	default:
+		o.Phase, o.Err = o.Phase.after(stepNotAccepted), err
+		if unkept {
+			o.Err = notKept.Err
+		}
+		_, noTime := errors.AsType[*await.NoTimeError](err)
+		o.Fatal = !noTime && (ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)))
+	}
+}
+
+// refusal is why the API has refused a request for what is in it.
+func refusal(e *narada.DispatchError) string { return e.Err.Error() }
+
+// canResume reports whether an unknown task may be heard of: its callback comes to our
+// address, within the time that a task may take.
+func (r *run) canResume(s State) bool {
+	return s.Ticket != "" && time.Since(s.SentAt) < r.o.Timeout && r.engine.Receives(s.CallbackURL)
+}
+
+// await waits for a task that was sent before.
+func (r *run) await(ctx context.Context, o *Outcome) {
+	limit := r.o.Timeout
+	if o.Phase == Unknown {
+		limit = time.Until(o.SentAt.Add(limit))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
+	defer cancel()
+	answer, err := r.engine.Resume(ctx, await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: r.item(o.Line)})
+	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
+	switch {
+	case err == nil:
+		o.answered(answer.Result)
+	case !ok:
+		o.Err, o.Fatal = err, true
+	case unfinished.ID != "":
+		o.Phase = o.Phase.after(stepAccepted)
+		o.RequestID, o.Err = unfinished.ID, err
+	case ctx.Err() != nil && context.Cause(ctx) != errTimeLimit: // it was interrupted
+		o.Err = err
+	}
+}
+
+// adjust makes the options of an engine those of a batch: its dispatch calls keep the
+// pace, and tell it how they went.
+func (p *pace) adjust(o *await.Options) {
+	o.Source, o.Many, o.Why = "batch", true, refusal
+	o.Client = &pacedClient{o.Client, p}
+	o.Again = p.wait
+}
+
+// pacedClient is a client whose dispatch calls tell the pace how they went.
+type pacedClient struct {
+	await.Client
+	pace *pace
+}
+
+// Dispatch implements await.Client.
+func (c *pacedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
+	id, err := c.Client.Dispatch(ctx, r)
+	if api, ok := errors.AsType[*narada.APIError](err); ok && api.StatusCode == http.StatusTooManyRequests {
+		c.pace.refused(api.RetryAfter)
+	}
+	if err == nil {
+		c.pace.accepted()
+	}
+	return id, err
+}

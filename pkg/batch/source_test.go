@@ -1,0 +1,177 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+func linesOf(s *source) (prompts []string, err error) {
+	for l, e := range s.lines(Input{Format: Text}) {
+		if err = e; e == nil {
+			prompts = append(prompts, l.Prompt)
+		}
+	}
+	return prompts, err
+}
+
+// An input is read as often as one likes, also one that comes by a pipe.
+func TestAnInputIsReadTwice(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	path := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(path, []byte("a\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, "-"} {
+		s, err := openSource(name, strings.NewReader("a\nb\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			prompts, err := linesOf(s)
+			if diff := cmp.Diff([]string{"a", "b"}, prompts); diff != "" || err != nil {
+				t.Errorf("%s: %s, %v", name, diff, err)
+			}
+		}
+		s.close()
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("copies are left: %v, %v", left, err)
+	}
+}
+
+func TestInputsThatCannotBeRead(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	wrong := errors.New("wrong")
+	for name, test := range map[string]struct {
+		path  string
+		stdin io.Reader
+		want  string
+	}{
+		"no file":          {filepath.Join(dir, "none"), nil, filepath.Join(dir, "none") + ": no such file or directory"},
+		"a folder":         {dir, nil, dir + ": it is a folder"},
+		"stdin that fails": {"-", &failing{wrong}, "standard input: wrong"},
+	} {
+		_, err := openSource(test.path, test.stdin)
+		if _, ok := errors.AsType[*InputError](err); !ok || err.Error() != test.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("copies are left: %v, %v", left, err)
+	}
+}
+
+func TestAFileThatChangesIsNotReadOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(path, []byte("a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openSource(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := os.WriteFile(path, []byte("a\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it has changed while it was read" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// All that is wrong with an input is reported before anything is sent.
+func TestOpenChecksAllLines(t *testing.T) {
+	w := newWorld(t)
+	w.name = "jobs.jsonl"
+	o := w.options(`"one"
+{"prompt": 5}
+{bad
+{"prompt": "a", "browserWindowId": "W"}
+{"prompt": "a", "cloudBrowserSessionId": "sess1"}
+{"prompt": "s", "executionMode": "client"}
+`)
+	o.Windows = []string{"A"}
+	_, err := Open(t.Context(), o)
+	if failure, ok := errors.AsType[*InputError](err); !ok || failure.Err.Error() != "4 lines cannot be sent: nothing was" {
+		t.Errorf("got %v", err)
+	}
+	var rejected []int
+	for _, e := range w.events {
+		if e, ok := e.(LineRejected); ok {
+			rejected = append(rejected, e.Err.Number)
+		}
+	}
+	if diff := cmp.Diff([]int{2, 3, 4, 5}, rejected); diff != "" {
+		t.Error(diff)
+	}
+	o = w.options("\n  \n")
+	if _, err := Open(t.Context(), o); !errors.Is(err, ErrNoTask) {
+		t.Errorf("got %v", err)
+	}
+	o = w.options(`{bad`)
+	if _, err := Open(t.Context(), o); err == nil || !strings.HasSuffix(err.Error(), ": 1 line cannot be sent: nothing was") {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	cancel(interrupted)
+	if _, err := Open(ctx, w.options(`"one"`)); err != interrupted {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Warnings are reported up to a limit, and the secrets of lines are hidden.
+func TestOpenReportsWarningsAndHidesSecrets(t *testing.T) {
+	w := newWorld(t)
+	w.name = "jobs.jsonl"
+	o := w.options(strings.Repeat(`{"prompt": "a", "secretVariables": {"p": "hunter2"}, "shade": 1}`+"\n", maxLineWarnings+5))
+	hidden := 0
+	o.Hide = func(list ...secret.String) { hidden += len(list) }
+	w.open(o)
+	warned, more := 0, 0
+	for _, e := range w.events {
+		switch e := e.(type) {
+		case LineWarned:
+			warned++
+		case MoreWarnings:
+			more = e.Count
+		}
+	}
+	if hidden == 0 {
+		t.Error("no secret was hidden")
+	}
+	if warned != maxLineWarnings || more != 5 {
+		t.Errorf("%d warnings, and %d more", warned, more)
+	}
+}
+
+// A preview prints the requests, secrets masked, and sends nothing.
+func TestPreview(t *testing.T) {
+	w := newWorld(t)
+	b := w.open(w.options("one\ntwo\n"))
+	if err := b.Preview(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(strings.TrimSpace(w.out.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[1], `{"prompt":"two"}`) {
+		t.Error(w.out.String())
+	}
+	if len(w.sent) > 0 {
+		t.Errorf("sent %q", w.sent)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	cancel(interrupted)
+	if err := b.Preview(ctx); !errors.Is(err, interrupted) {
+		t.Errorf("got %v", err)
+	}
+}

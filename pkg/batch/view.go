@@ -1,0 +1,131 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// Reader is where batches are read. *sqlite.Store has it.
+type Reader interface {
+	Batch(ctx context.Context, name string) (b store.Batch, ok bool, err error)
+	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error // the newest first
+	Tally(ctx context.Context, batch int64) (store.Tally, error)
+	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error // in the order of the input
+	Numbered(ctx context.Context, task int64) (t store.Task, ok bool, err error)
+	Final(ctx context.Context, t store.Task) (*narada.Result, error)
+}
+
+// ErrNoBatch says that no batch has the name.
+var ErrNoBatch = errors.New("there is no such batch")
+
+// Summary is a batch with its lines counted by status. The JSON output has it as it is.
+type Summary struct {
+	Name    string                `json:"name"`
+	BegunAt time.Time             `json:"begunAt"`
+	Input   string                `json:"input"`
+	BaseURL string                `json:"baseUrl"`
+	Lines   int                   `json:"lines"`
+	Sent    int                   `json:"sent"`
+	Counts  map[narada.Status]int `json:"counts"`
+}
+
+func newSummary(b store.Batch, t store.Tally) Summary {
+	counts := map[narada.Status]int{}
+	for status, n := range t {
+		if status == "" {
+			status = StatusPruned
+		}
+		counts[status] = n
+	}
+	return Summary{Name: b.Name, BegunAt: b.BegunAt, Input: b.Input, BaseURL: b.Cloud, Lines: b.Lines, Sent: t.Sent(), Counts: counts}
+}
+
+// List calls yield for each batch, the newest first.
+func List(ctx context.Context, r Reader, yield func(Summary) error) error {
+	return r.Batches(ctx, func(b store.Batch, t store.Tally) error { return yield(newSummary(b, t)) })
+}
+
+// Show returns the batch of that name, and its lines that have not succeeded. The error
+// may be ErrNoBatch.
+func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outcome, err error) {
+	b, err := named(ctx, r, name)
+	if err != nil {
+		return s, nil, err
+	}
+	err = r.EachItem(ctx, b.Number, func(i store.ItemTask) error {
+		if o := keptOutcome(i); !o.Succeeded() {
+			failed = append(failed, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return s, nil, err
+	}
+	tally, err := r.Tally(ctx, b.Number)
+	return newSummary(b, tally), failed, err
+}
+
+// Results calls yield with the results of the batch of that name, as Run writes them,
+// in the order of its input. open is how many lines have been sent and have not ended.
+// The error may be ErrNoBatch.
+func Results(ctx context.Context, r Reader, name string, yield func(json.RawMessage) error) (open int, err error) {
+	b, err := named(ctx, r, name)
+	if err != nil {
+		return 0, err
+	}
+	err = r.EachItem(ctx, b.Number, func(i store.ItemTask) (err error) {
+		o := keptOutcome(i)
+		switch o.Phase {
+		case New:
+			return nil
+		case Running, Unknown:
+			open++
+			return nil
+		case Finished:
+			if o.Result, err = resultOf(ctx, r, o.Task); err != nil {
+				return err
+			}
+		}
+		doc, err := encodeOutcome(o)
+		if err != nil {
+			return err
+		}
+		return yield(doc)
+	})
+	return open, unlessEnded(ctx, err)
+}
+
+func named(ctx context.Context, r Reader, name string) (store.Batch, error) {
+	b, ok, err := r.Batch(ctx, name)
+	if err == nil && !ok {
+		err = ErrNoBatch
+	}
+	return b, err
+}
+
+// keptOutcome is the outcome of a line as the store has it, without its result.
+func keptOutcome(i store.ItemTask) Outcome {
+	o := Outcome{Line: Line{Number: i.Line, ID: i.ID}, State: stateOf(i)}
+	if i.Line == store.GoneLine {
+		o.Number = 0
+	}
+	if o.Phase == Finished && o.StoredErrors != "" && json.Unmarshal([]byte(o.StoredErrors), &o.SchemaErrors) != nil {
+		o.SchemaErrors = []string{o.StoredErrors}
+	}
+	return o
+}
+
+// resultOf returns the result of the task of that number, nil when it is not in the
+// store.
+func resultOf(ctx context.Context, r Reader, number int64) (*narada.Result, error) {
+	t, ok, err := r.Numbered(ctx, number)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return r.Final(ctx, t)
+}
