@@ -36,7 +36,9 @@ func saySession(inv *invocation, event session.Event) {
 	}
 }
 
-func stopWords(inv *invocation, id string) string { return resume(id, commandLine(inv, "session", "stop")...) }
+func stopWords(inv *invocation, id string) string {
+	return resume(id, commandLine(inv, "session", "stop")...)
+}
 
 func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
 
