@@ -49,7 +49,7 @@ func (r *batchRun) options(ctx context.Context) (o batch.Options, err error) {
 			return o, err
 		}
 	}
-	if !f.task.noValidate {
+	if !f.task.NoValidate {
 		o.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
 			return expectation{s, true}.violations(result)
 		}
@@ -104,12 +104,9 @@ func (r *batchRun) stdin() (stdin io.Reader, file os.FileInfo, err error) {
 
 // template makes what all tasks have in common.
 func (r *batchRun) template() (*task.Template, error) {
-	file, err := r.inv.taskFile(&r.o.task)
-	if err != nil {
-		return nil, err
-	}
 	pool := len(r.o.windows) > 0
-	spec, err := r.inv.spec(&r.o.task, task.Spec{OwnCallback: true, AnyWindow: r.o.answer.sandbox || pool}, file)
+	r.o.task.OwnCallback, r.o.task.AnyWindow = true, r.o.answer.sandbox || pool
+	spec, err := r.o.task.spec(r.inv)
 	if err != nil {
 		return nil, err
 	}
