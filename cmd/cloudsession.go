@@ -127,14 +127,14 @@ that has ended already is exit 11.`,
 	return cmd
 }
 
-// sessionIDs checks the arguments of a command that takes session IDs, least of
-// them at the least; 0 is exactly one.
-func sessionIDs(least int) cobra.PositionalArgs {
+// sessionIDs checks the arguments of a command that takes session IDs, minCount of
+// them at least; 0 is exactly one.
+func sessionIDs(minCount int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
 			return usageError(cmd.CommandPath()+" --help", "no session ID")
-		case least == 0 && len(args) > 1:
+		case minCount == 0 && len(args) > 1:
 			return usageError("", "one session ID is wanted, and here are %d arguments", len(args))
 		}
 		for _, id := range args {

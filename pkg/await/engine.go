@@ -148,7 +148,7 @@ func (e *Engine) receive(event EndpointEvent) {
 	now := before.next(event)
 	e.reception = now
 	var waiting []*waiter
-	if before.callbacks() && !now.callbacks() {
+	if !now.callbacks() {
 		waiting = slices.Collect(maps.Values(e.byTicket))
 	}
 	e.mu.Unlock()
@@ -223,15 +223,22 @@ func (e *Engine) expect(w *waiter) {
 	}
 }
 
-// watch polls for the waiter's task, whose request ID is known now.
-func (e *Engine) watch(w *waiter, first time.Duration) {
+// watch polls for the waiter's task, whose request ID is known now; for one that was
+// dispatched before, at once.
+func (e *Engine) watch(w *waiter, deadline time.Time) {
+	var first time.Duration
+	if w.sent != nil {
+		first = e.poller.first()
+	}
 	e.expect(w)
-	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, w.deadline)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, deadline)
 }
 
 // forget ends the wait: what comes later is for nobody.
 func (e *Engine) forget(w *waiter) {
-	w.unwatch()
+	if w.unwatch != nil {
+		w.unwatch()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.byTicket[w.answer.Ticket] == w {

@@ -44,7 +44,6 @@ func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 func (e *Engine) recall(ctx context.Context, w *waiter, t store.Task) error {
 	r, err := e.o.Store.Final(ctx, t)
 	if err == nil && r != nil {
-		w.recalled = true
 		w.put(heard{Answer{Result: r, By: ByCallback}})
 	}
 	return err

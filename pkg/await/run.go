@@ -9,10 +9,7 @@ import (
 
 // wait returns the first final answer of the waiter's task, or why there is none.
 func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
-	w.deadline, _ = ctx.Deadline()
-	if w.id != "" && !w.recalled {
-		e.watch(w, 0)
-	}
+	deadline, _ := ctx.Deadline()
 	defer e.forget(w)
 	for {
 		if ctx.Err() != nil { // what is here by now is the answer all the same
@@ -28,6 +25,9 @@ func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
 		}
 		if ended {
 			return w.answer, err
+		}
+		if w.id != "" && w.unwatch == nil {
+			e.watch(w, deadline)
 		}
 		select {
 		case <-w.wake:
@@ -107,7 +107,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	return true
 }
 
-// named takes the request ID of a task that had none: from now on it is polled for.
+// named takes the request ID of a task that had none.
 func (e *Engine) named(w *waiter, id string, by Way) {
 	w.id, w.state = id, w.state.next(heardID)
 	if w.sent != nil {
@@ -116,14 +116,6 @@ func (e *Engine) named(w *waiter, id string, by Way) {
 	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Accepted(ctx, number, id) })
 	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
-	if w.handOver {
-		return
-	}
-	var first time.Duration // of a task that was dispatched before, that time has passed
-	if w.sent != nil {
-		first = e.poller.first()
-	}
-	e.watch(w, first)
 }
 
 // handleNotSent takes the failure of the dispatch.

@@ -223,6 +223,24 @@ func TestAnInterruptedDispatchHasAMomentToNameItsID(t *testing.T) {
 	}
 }
 
+// There is no time left to wait for a callback.
+func TestAnInterruptedDispatchWhoseAnswerIsLostIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withEndpoint)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		interrupted := errors.New("interrupted")
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
+			cancel(interrupted)
+			return "", &narada.DispatchError{Maybe: true, Err: errors.New("cut")}
+		}
+		_, err := w.run(ctx)
+		if u, ok := errors.AsType[*UnfinishedError](err); !ok || u.ID != "" || u.Cause != interrupted {
+			t.Errorf("got %v", err)
+		}
+		want(t, "events", w.noted(), nil)
+	})
+}
+
 func TestAnInterruptBeforeAnythingWasAcceptedSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore)
@@ -272,6 +290,10 @@ func TestAStatusCallThatIsRefusedEndsTheWait(t *testing.T) {
 		u, isUnfinished := errors.AsType[*UnfinishedError](err)
 		if !isAPI || api.StatusCode != 401 || !isUnfinished || u.ID != "req_1" || len(w.cloud.polled()) != 1 {
 			t.Errorf("%v after %d polls", err, len(w.cloud.polled()))
+		}
+		want(t, "events", w.noted(), []string{"accepted req_1 by poll"})
+		if left := len(w.engine.byID) + len(w.engine.byTicket); left != 0 {
+			t.Errorf("%d waiters are left", left)
 		}
 	})
 }

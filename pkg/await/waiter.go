@@ -39,8 +39,6 @@ type waiter struct {
 	known    bool // the cloud has had the time to know the request ID
 	once     bool // any state is the answer
 	handOver bool // so is the request ID
-	recalled bool // the answer is in the queue
-	deadline time.Time
 
 	// Under the engine's lock.
 	anyTicket bool // a callback in the store that shows no waiter's ticket may be the task's
@@ -53,7 +51,7 @@ type waiter struct {
 	asked     map[string]bool // input IDs
 	sent      *dispatching    // nil: the task was dispatched before
 	callEnded func()          // Job.Sent, once
-	unwatch   func()          // ends the polling
+	unwatch   func()          // ends the polling, nil before it
 	callbacks bool            // they may come for this task
 	lostBy    error           // why the dispatch's answer is lost
 	refusedBy error           // why there are no more status calls
@@ -63,7 +61,7 @@ type waiter struct {
 }
 
 func newWaiter() *waiter {
-	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, unwatch: func() {}, callEnded: func() {}}
+	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, callEnded: func() {}}
 }
 
 // put tells the waiter.
