@@ -48,7 +48,6 @@ type results struct {
 	file      *os.File
 	published bool
 	regular   bool // the file is not a pipe or a device
-	broken    bool // a line could not be written
 }
 
 // newResults finds what is wrong with the path before anything is sent. input
@@ -128,7 +127,7 @@ func (r *results) put(o Outcome) error {
 		return err
 	}
 	if writing, ok := errors.AsType[*output.WritingError](err); ok {
-		r.broken, err = true, writing.Err
+		err = writing.Err
 	}
 	return r.error(err)
 }
@@ -163,7 +162,7 @@ func (r *results) close(whole bool) error {
 	if r.regular && err == nil {
 		err = r.file.Sync()
 	}
-	if err = errors.Join(err, r.file.Close()); err == nil || r.broken { // which put has reported
+	if err = errors.Join(err, r.file.Close()); err == nil {
 		return nil
 	}
 	if failed, ok := errors.AsType[*ResultsError](err); ok {

@@ -272,6 +272,8 @@ func TestLinesWithoutAnAnswer(t *testing.T) {
 		"maybe 1s\n":   {SomeFailed, []string{"1 unknown"}, "<nil>"},
 		"refused 1s\n": {SomeFailed, []string{"1 refused"}, "<nil>"},
 		"unkept 1s\n":  {Broken, nil, "the disk is full"},
+		"notime 1s\n":  {Unfinished, nil, "<nil>"},
+		"calling 2h\n": {Unfinished, nil, "<nil>"},
 		"fatal 1s\n":   {Broken, nil, (&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}}).Error()},
 	} {
 		inWorld(t, func(w *world) {
@@ -340,6 +342,39 @@ func TestInterrupts(t *testing.T) {
 			cancel(nil)
 		})
 	}
+}
+
+// A task that is waited for when the command is interrupted may still be heard of: it
+// is not reported as unknown.
+func TestAnInterruptWhileAnUnknownTaskIsWaitedFor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 1h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		wrong := errors.New("terminated")
+		ctx, cancel := context.WithCancelCause(w.t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(wrong) })
+		v, err := w.open(w.options(text)).Run(ctx, w.backend())
+		if err != nil || v.Tally.Unfinished != 1 || v.Tally.Ended != 0 {
+			t.Errorf("%+v, %v", v.Tally, err)
+		}
+		wantEnding(w.t, v, Interrupted, wrong)
+		w.wantPrinted()
+	})
+}
+
+// A store that cannot be read is wrong with all lines.
+func TestAStoreThatCannotBeReadStopsTheBatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "unread 1s\ngood 5s\ngood 1s\n"
+		w.earlier(text, map[string]store.Task{"unread": running})
+		o := w.options(text)
+		o.Concurrency = 2
+		v := w.run(o)
+		if v.Ending != Broken || v.Err == nil || v.Err.Error() != "the disk cannot be read" {
+			t.Errorf("%+v", v)
+		}
+		w.wantSent("good 5s")
+	})
 }
 
 // One that comes when nothing is left to stop changes nothing.
