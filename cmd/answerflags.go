@@ -58,7 +58,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 	case a.sandbox && !a.catch.own():
 		return &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, nil
 	}
-	t, ok, err := inv.endpointConfig(&a.catch, a.via == "callback")
+	t, ok, err := a.catch.config(inv, a.via == "callback")
 	switch {
 	case err != nil:
 		return nil, err
@@ -75,7 +75,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 // cloud returns the API to run against: the sandbox, or the one of the settings.
 func (a *answerFlags) cloud(ctx context.Context, inv *invocation) (*cloud, func(), error) {
 	if a.sandbox {
-		return inv.startSandbox(ctx, a.rules)
+		return startSandbox(ctx, inv, a.rules)
 	}
 	c, err := inv.cloud()
 	return c, func() {}, err

@@ -54,7 +54,7 @@ func benchmarkRun(b *testing.B) {
 		go func() {
 			answer, err := engine.Run(b.Context(), await.Job{Request: &narada.Request{Prompt: benchID(number)}})
 			if err == nil {
-				err = inv.printResult(p, answer.Result, expectation{check: true})
+				err = inv.printResult(p, answer.Result, expectation{asked: true})
 			}
 			printed <- err
 		}()

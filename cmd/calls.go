@@ -2,41 +2,14 @@ package cmd
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
-	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
-
-// refused says, for -v, that a callback was not accepted.
-func (inv *invocation) refused(r *http.Request, status int, reason error) {
-	inv.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(r.Method), status, term.OneLine(reason.Error())),
-		slog.Any("status", status))
-}
-
-// refusedInto is refused, and the ledger is told of those that came to a task's
-// path.
-func (inv *invocation) refusedInto(l *sqlite.Store) func(*http.Request, int, error) {
-	return func(r *http.Request, status int, reason error) {
-		inv.refused(r, status, reason)
-		if l == nil || status == http.StatusNotFound {
-			return
-		}
-		l.Refuse(r.URL.Path, store.Refusal{
-			ReceivedAt: time.Now(), StatusCode: status, Reason: term.OneLine(reason.Error()), Size: r.ContentLength, Header: r.Header,
-		})
-	}
-}
 
 // hideTicket keeps what proves a callback out of the talk, and the unguessable
 // end of its path too.

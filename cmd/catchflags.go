@@ -15,11 +15,11 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// The time that opening an endpoint may take.
+// The time that opening an endpoint may take, and closing one.
 const (
-	openLimit     = 15 * time.Second
-	openLimitAuto = 5 * time.Second // where polling can do the job
-	closeLimit    = 5 * time.Second
+	openLimit     = receive.OpenLimit
+	openLimitAuto = receive.OpenLimitAuto
+	closeLimit    = receive.CloseLimit
 )
 
 // catchFlags say at which address callbacks are caught.
@@ -45,9 +45,9 @@ func (c *catchFlags) own() bool {
 	return c.local || c.addr != "" || c.tlsCert != "" || c.tlsKey != ""
 }
 
-// endpointConfig says how to open an endpoint; ok is false when there is no way
-// to. agentFile lets the token come from the ngrok agent's own config file.
-func (inv *invocation) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.Config, ok bool, err error) {
+// config says how to open an endpoint; ok is false when there is no way to. agentFile
+// lets the token come from the ngrok agent's own config file.
+func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, ok bool, err error) {
 	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
@@ -65,12 +65,12 @@ func (inv *invocation) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.C
 	}
 	token := inv.settings.Secret(config.NgrokAuthtoken)
 	if token.Empty() && agentFile {
-		token = inv.agentToken()
+		token = agentToken(inv)
 	}
 	if token.Empty() {
 		return t, false, nil
 	}
-	t.Ngrok, err = inv.ngrokConfig(token, domain.Text)
+	t.Ngrok, err = ngrokConfig(inv, token, domain.Text)
 	if err != nil {
 		return t, false, err
 	}
@@ -78,7 +78,7 @@ func (inv *invocation) endpointConfig(c *catchFlags, agentFile bool) (t tunnel.C
 }
 
 // agentToken looks for a token where the ngrok agent keeps its own.
-func (inv *invocation) agentToken() secret.String {
+func agentToken(inv *invocation) secret.String {
 	token, path, err := tunnel.AgentConfigToken(inv.app.getenv, runtime.GOOS)
 	switch {
 	case err != nil:
@@ -90,7 +90,7 @@ func (inv *invocation) agentToken() secret.String {
 	return token
 }
 
-func (inv *invocation) ngrokConfig(token secret.String, domain string) (*tunnel.Ngrok, error) {
+func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.Ngrok, error) {
 	n := &tunnel.Ngrok{
 		Authtoken: token, Domain: domain,
 		ConnectURL: inv.settings.Get(config.NgrokConnectURL).Text,
@@ -115,26 +115,21 @@ func (inv *invocation) ngrokConfig(token secret.String, domain string) (*tunnel.
 
 // openEndpoint opens the endpoint within limit.
 func (inv *invocation) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	const what = "opening the callback endpoint"
 	start := time.Now()
-	inv.talk.Detail("opening", "opening the callback endpoint")
-	opened := inv.talk.Wait("opening", "opening the callback endpoint")
-	e, err := tunnel.Open(ctx, t)
+	inv.talk.Detail("opening", what)
+	opened := inv.talk.Wait("opening", what)
+	e, err := receive.OpenTunnel(ctx, t, limit)
 	opened()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		inv.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
 	}
-	inv.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
-	return e, nil
+	return e, err
 }
 
-// closeInbox closes the inbox, and its endpoint, within a limit of its own: the
-// command's context may be over.
-func (inv *invocation) closeInbox(i *receive.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-	defer cancel()
-	if err := i.Close(ctx); err != nil {
-		inv.talk.Detail("endpoint", "closing the endpoint: "+err.Error())
+// closeInbox closes the server and its endpoint.
+func (inv *invocation) closeInbox(s *receive.Server) {
+	if err := s.Close(); err != nil {
+		receiveEvents(inv, false)(receive.CloseFailed{Err: err})
 	}
 }

@@ -2,8 +2,9 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
+	"iter"
 	"net/url"
 	"strings"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -25,18 +25,14 @@ type checkOptions struct {
 
 // endpointFlags say what check tries an endpoint with.
 type endpointFlags struct {
-	callback  callbackFlags
+	send      sendFlags
 	allowHTTP bool
-	timeout   time.Duration
-	yes       bool
 }
 
 func (o *endpointFlags) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
-	f.DurationVar(&o.timeout, "timeout", contract.DefaultTimeout, "most `time` for one request")
-	addYes(f, &o.yes)
-	o.callback.addProof(cmd)
+	cmd.Flags().BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
+	o.send.add(cmd, "request")
+	o.send.addYes(cmd)
 }
 
 func newCheck(inv *invocation) *cobra.Command {
@@ -100,88 +96,63 @@ func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address str
 	if err != nil {
 		return err
 	}
-	c, err := o.endpoint.options(ctx, inv, address)
+	c, err := o.endpoint.check(ctx, inv, address)
 	if err != nil {
 		return err
 	}
-	tally, err := inv.checkEndpoint(ctx, p, c)
-	switch {
-	case ctx.Err() != nil:
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
-	case err != nil:
-		return err
-	}
-	inv.talk.Info("checked", tally.text())
-	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
+	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
+	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
 		inv.talk.Hint("--allow-http is for endpoints that are being written on this machine")
 	}
-	if tally[contract.Fail] > 0 {
+	return err
+}
+
+// check finds what is wrong with the flags, says what will be sent, and asks.
+func (o *endpointFlags) check(ctx context.Context, inv *invocation, address string) (*contract.Check, error) {
+	_, shown, err := o.send.resolve(inv)
+	if err != nil {
+		return nil, err
+	}
+	c, err := contract.New(contract.Options{
+		URL: address, Header: shown.header, Secret: shown.secret, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
+		Transport: inv.transport, Random: inv.app.Random,
+	})
+	wrong, isURL := errors.AsType[*contract.URLError](err)
+	switch {
+	case isURL && wrong.Unencrypted:
+		return nil, usageError("secret and header would be readable on the way", "--allow-http: %v", wrong)
+	case isURL:
+		return nil, usageError("", "%v", wrong)
+	case err != nil:
+		return nil, err
+	}
+	requests := fmt.Sprintf("up to %d requests", contract.Requests())
+	inv.talk.Info("plan", requests+" go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_")
+	return c, o.send.confirm(ctx, inv, requests, address)
+}
+
+// printFindings prints each finding as soon as there is one, if asked to with how long
+// it took, and says at the end, as the event, how many there were of each verdict. The
+// error has the exit code.
+func printFindings(ctx context.Context, inv *invocation, p *printer, event string, found iter.Seq[contract.Finding], timed bool) error {
+	count := map[contract.Verdict]int{}
+	for f := range found {
+		count[f.Verdict]++
+		if err := printFinding(inv, p, f, timed); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
+	}
+	inv.talk.Info(event, fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", count[contract.Pass], count[contract.Warn], count[contract.Fail], count[contract.Skip]))
+	if count[contract.Fail] > 0 {
 		return silent(codeFailed)
 	}
 	return nil
 }
 
-// options finds what is wrong with the flags, says what will be sent, and asks.
-func (o *endpointFlags) options(ctx context.Context, inv *invocation, address string) (c contract.Options, err error) {
-	if o.timeout <= 0 {
-		return c, usageError("", "--timeout: %s is not more than 0", o.timeout)
-	}
-	if err := contract.CheckURL(address); err != nil {
-		return c, usageError("", "%v", err)
-	}
-	proof, err := inv.proof(&o.callback)
-	if err != nil {
-		return c, err
-	}
-	inv.redactor.Hide(proof.hidden...)
-	if strings.HasPrefix(strings.ToLower(address), "http:") && o.allowHTTP {
-		if err := task.CheckCallbackURL(address); err != nil {
-			return c, usageError("secret and header would be readable on the way", "--allow-http: plain http is for this machine alone")
-		}
-	}
-	requests := 0
-	for _, t := range contract.Tests() {
-		requests += t.Requests
-	}
-	inv.talk.Info("plan", fmt.Sprintf("up to %d requests go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_", requests))
-	if err := inv.confirmAddress(ctx, fmt.Sprintf("up to %d requests", requests), address, o.yes); err != nil {
-		return c, err
-	}
-	return contract.Options{
-		URL: address, Header: proof.header, Secret: proof.secret, AllowHTTP: o.allowHTTP, Timeout: o.timeout,
-		Transport: func() *http.Transport { return inv.transport() }, Random: inv.app.Random,
-	}, nil
-}
-
-// tally counts verdicts.
-type tally map[contract.Verdict]int
-
-func (t tally) text() string {
-	return fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", t[contract.Pass], t[contract.Warn], t[contract.Fail], t[contract.Skip])
-}
-
-// checkEndpoint makes the tests and prints what they find.
-func (inv *invocation) checkEndpoint(ctx context.Context, p *printer, o contract.Options) (t tally, err error) {
-	t = tally{}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	err = contract.Run(ctx, o, func(f contract.Finding) {
-		if ctx.Err() != nil && f.Verdict == contract.Skip {
-			return
-		}
-		t[f.Verdict]++
-		if err := inv.printFinding(p, f, ""); err != nil {
-			cancel(err)
-		}
-	})
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return t, err
-}
-
-// printFinding prints a finding, with a note behind it.
-func (inv *invocation) printFinding(p *printer, f contract.Finding, note string) error {
+func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`
@@ -191,21 +162,19 @@ func (inv *invocation) printFinding(p *printer, f contract.Finding, note string)
 			DurationMS float64          `json:"durationMs"`
 		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
 	}
-	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail)+note)
+	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))
+	if timed && f.Duration >= time.Millisecond {
+		line += " [" + roundDuration(f.Duration).String() + "]"
+	}
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}
-	return p.Led(inv.paintVerdict(f.Verdict), line)
-}
-
-// paintVerdict colours a verdict on a terminal.
-func (inv *invocation) paintVerdict(v contract.Verdict) string {
 	c := color.New(map[contract.Verdict]color.Attribute{
 		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
-	}[v])
+	}[f.Verdict])
 	c.DisableColor()
 	if term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal) {
 		c.EnableColor()
 	}
-	return c.Sprint(string(v))
+	return p.Led(c.Sprint(string(f.Verdict)), line)
 }

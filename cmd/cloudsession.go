@@ -132,14 +132,14 @@ that has ended already is exit 11.`,
 	return cmd
 }
 
-// sessionIDs checks the arguments of a command that takes session IDs, least of
-// them at the least; 0 is exactly one.
-func sessionIDs(least int) cobra.PositionalArgs {
+// sessionIDs checks the arguments of a command that takes session IDs, minCount of
+// them at least; 0 is exactly one.
+func sessionIDs(minCount int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
 			return usageError(cmd.CommandPath()+" --help", "no session ID")
-		case least == 0 && len(args) > 1:
+		case minCount == 0 && len(args) > 1:
 			return usageError("", "one session ID is wanted, and here are %d arguments", len(args))
 		}
 		for _, id := range args {
@@ -161,8 +161,8 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	worst := codeDone
 	for _, id := range unique(ids) {
 		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
-			err = inv.failed(ctx, id, err)
-			inv.say(err)
+			err = callFailed(ctx, inv, id, err)
+			sayError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
 			}
@@ -181,32 +181,32 @@ func sessions(inv *invocation, c *cloud) *session.Sessions {
 func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
 	defer inv.talk.Wait("session", "starting a cloud browser session")()
 	started, err := sessions(inv, c).Start(ctx, r)
-	return started, notStarted(err)
+	if err != nil {
+		return nil, notStarted(ctx, err)
+	}
+	return started, nil
 }
 
 // notStarted words why there is no session.
-func notStarted(err error) error {
-	failure, ok := errors.AsType[*session.NotStartedError](err)
-	if !ok {
-		return err
+func notStarted(ctx context.Context, err error) error {
+	switch err {
+	case session.ErrStopped:
+		return &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
+	case session.ErrLeft:
+		return &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
 	}
-	if failure.Err == nil && failure.Maybe {
-		return &exitError{code: codeUnknown, text: cause(failure.Cause) + ": the session may still run"}
+	failure, ok := errors.AsType[*narada.SessionError](err)
+	text := explain(err)
+	if ctx.Err() != nil {
+		text = cause(context.Cause(ctx))
 	}
-	if failure.Err == nil {
-		return &exitError{code: codeUnreachable, text: cause(failure.Cause) + ": no session is left running"}
-	}
-	text := explain(failure.Err)
-	if failure.Cause != nil {
-		text = cause(failure.Cause)
-	}
-	if failure.Maybe {
+	if ok && failure.Maybe {
 		return &exitError{code: codeUnknown, err: err, text: "it is not known whether a session was started: " + text,
 			next: "one that was started costs until its own timeout: look in the cloud before you run this again"}
 	}
-	e := &exitError{code: exitCode(failure.Err), err: err, text: "no session was started: " + text, next: hintOf(failure.Err)}
+	e := &exitError{code: exitCode(err), err: err, text: "no session was started: " + text, next: hintOf(err)}
 	switch {
-	case failure.Cause != nil:
+	case ctx.Err() != nil:
 		e.code, e.next = codeUnreachable, ""
 	case e.code == codeUnreachable:
 		e.next = "it is safe to run this again"
@@ -217,13 +217,13 @@ func notStarted(err error) error {
 // inNewSession starts a session, has run use it for the request, and stops it
 // whatever comes of that; stopped says whether that worked.
 func inNewSession(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
-	starting := inv.talk.Wait("session", "starting a cloud browser session")
-	defer func() { starting() }()
-	stopped, err = sessions(inv, c).Use(ctx, narada.SessionRequest{}, func(s *narada.Session) error {
-		starting()
-		starting = func() {}
-		request.CloudBrowserSessionID, request.BrowserWindowID = s.ID, s.BrowserWindowID
+	started, err := startSession(ctx, inv, c, narada.SessionRequest{})
+	if err != nil {
+		return true, err
+	}
+	s := sessions(inv, c)
+	return s.Use(ctx, started, func() error {
+		request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
 		return run()
 	})
-	return stopped, notStarted(err)
 }

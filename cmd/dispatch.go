@@ -103,7 +103,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return notSubmitted(inv, err)
 	case signalOf(ctx) != nil: // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, inv.resumeWords(fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, resumeLine(inv, fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
 	default:
 		err = nil // it was submitted, if only just in time
 	}
@@ -135,14 +135,14 @@ func (o *dispatchOptions) openLedger(ctx context.Context, inv *invocation, c *cl
 	if !toListener {
 		return inv.openLedgerIfPossible(ctx, sqlite.Options{}), webhook.Ticket{}, nil
 	}
-	l, err := inv.findListener("--callback-url", listener)
+	l, err := findListener(inv, "--callback-url", listener)
 	if err == nil {
 		err = c.reachable(l)
 	}
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
-	ticket, err := inv.sendToListener(request, l, &o.callback)
+	ticket, err := sendToListener(inv, request, l, &o.callback)
 	if err != nil {
 		return nil, webhook.Ticket{}, err
 	}
@@ -158,7 +158,7 @@ func printID(inv *invocation, p *printer, id string) error {
 		err = p.Text(id)
 	}
 	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, inv.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, commandLine(inv, "status")...), err: err}
 	}
 	return err
 }

@@ -1,12 +1,13 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/contract"
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/doctor"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -57,125 +58,61 @@ It exits with 3 when something has failed.`,
 	return cmd
 }
 
-// doctor is a doctor command under way.
-type doctor struct {
-	inv *invocation
-	o   *doctorOptions
-
-	date     time.Time        // by the API's clock; zero: it has not told
-	dated    time.Time        // when that was, by ours
-	catching tunnel.Config    // how an address is opened
-	canCatch bool             // there is a way to
-	endpoint *tunnel.Endpoint // nil: none is open
-}
-
-// doctorStep is one thing that is looked at.
-type doctorStep struct {
-	name string
-	look func(*doctor, context.Context) contract.Finding
-}
-
-var doctorSteps = [...]doctorStep{
-	{"settings", (*doctor).settings},
-	{"state-dir", (*doctor).stateDir},
-	{"ledger", (*doctor).ledger},
-	{"proxy", (*doctor).proxy},
-	{"api", (*doctor).api},
-	{"clock", (*doctor).clock},
-	{"api-key", (*doctor).apiKey},
-	{"ngrok-token", (*doctor).ngrokToken},
-	{"ngrok", (*doctor).ngrok},
-	{"public-endpoint", (*doctor).open},
-	{"callback", (*doctor).callback},
-}
-
 func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	var checked contract.Options
+	options := o.checks(inv)
 	if o.url != "" {
-		if checked, err = o.endpoint.options(ctx, inv, o.url); err != nil {
+		if options.Check, err = o.endpoint.check(ctx, inv, o.url); err != nil {
 			return err
 		}
 	}
-	d := &doctor{inv: inv, o: o}
-	defer d.close()
-	t := tally{}
-	for _, step := range doctorSteps {
-		f := d.take(ctx, step)
-		if ctx.Err() != nil {
-			return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": what is left was not looked at"}
-		}
-		t[f.Verdict]++
-		note := ""
-		if f.Duration >= time.Millisecond {
-			note = " [" + roundDuration(f.Duration).String() + "]"
-		}
-		if err := inv.printFinding(p, f, note); err != nil {
-			return err
+	d := doctor.New(options)
+	defer inv.talk.Show("looking", "looking", doctorMeter{d})()
+	return printFindings(ctx, inv, p, "looked", d.Run(ctx), true)
+}
+
+// checks are the options of the checks without that of an endpoint of the user's.
+func (o *doctorOptions) checks(inv *invocation) doctor.Options {
+	s := inv.settings
+	d := doctor.Options{
+		Warnings: len(s.Warnings),
+		StateDir: inv.stateDir,
+		Ledger: func(ctx context.Context) (doctor.Ledger, error) {
+			l, err := inv.existingLedger(ctx)
+			if l == nil {
+				return nil, err // and no interface with nothing in it
+			}
+			return l, err
+		},
+		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
+		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
+		UserAgent: "narada-cli/" + inv.app.Build.version(),
+		API:       &wire{next: inv.transport(), talk: inv.talk},
+		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
+		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: shellQuote,
+		Explain: func(err error) (text, advice string) {
+			return explain(err), cmp.Or(hintOf(err), "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues")
+		},
+	}
+	for _, key := range config.Keys() {
+		if v := s.Get(key.Name); v.Set() && v.Layer != config.LayerDefault {
+			d.Settings = append(d.Settings, doctor.Setting{Name: key.Name, Origin: v.Origin})
 		}
 	}
-	if o.url != "" {
-		more, err := inv.checkEndpoint(ctx, p, checked)
-		if ctx.Err() != nil {
-			return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
-		}
-		if err != nil {
-			return err
-		}
-		for verdict, n := range more {
-			t[verdict] += n
-		}
+	if token := s.Get(config.NgrokAuthtoken); token.Set() {
+		d.AuthtokenOrigin = token.Origin
 	}
-	inv.talk.Info("looked", t.text())
-	if t[contract.Fail] > 0 {
-		return silent(codeFailed)
-	}
-	return nil
+	return d
 }
 
-// close gives the public address back, if it was not done.
-func (d *doctor) close() {
-	if d.endpoint == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-	defer cancel()
-	_ = d.endpoint.Close(ctx) // it is closed all the same
-}
+// doctorMeter shows which check is under way.
+type doctorMeter struct{ *doctor.Doctor }
 
-// take takes a step, and the time.
-func (d *doctor) take(ctx context.Context, step doctorStep) contract.Finding {
-	defer d.inv.talk.Wait("looking", step.name)()
-	start := time.Now()
-	f := step.look(d, ctx)
-	f.Test, f.Duration = step.name, time.Since(start)
-	return f
-}
+// Draw implements term.Meter.
+func (m doctorMeter) Draw() string { return m.Progress() }
 
-func passed(detail string) contract.Finding {
-	return contract.Finding{Verdict: contract.Pass, Detail: detail}
-}
-
-func warned(detail, advice string) contract.Finding {
-	return contract.Finding{Verdict: contract.Warn, Detail: detail, Advice: advice}
-}
-
-func failed(detail, advice string) contract.Finding {
-	return contract.Finding{Verdict: contract.Fail, Detail: detail, Advice: advice}
-}
-
-func skipped(detail string) contract.Finding {
-	return contract.Finding{Verdict: contract.Skip, Detail: detail}
-}
-
-// failedBy is failed for an error that may have a hint of its own.
-func failedBy(err error) contract.Finding {
-	advice := hintOf(err)
-	if advice == "" {
-		advice = "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues"
-	}
-	return failed(explain(err), advice)
-}
+// Text implements term.Meter.
+func (m doctorMeter) Text() string { return m.Progress() }

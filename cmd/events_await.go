@@ -9,7 +9,6 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
 // sayAwait words an event of an engine of the command called source.
@@ -27,12 +26,19 @@ func sayAwait(inv *invocation, source string, event await.Event) {
 		inv.talk.Detail("poll", "the status call failed: "+explain(e.Err))
 	case await.PollRefused:
 		inv.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(e.Err))
-	case await.EndpointLost:
-		inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
-	case await.EndpointBack:
-		inv.talk.Info("tunnel-back", "the tunnel is back")
-	case await.EndpointClosed:
-		inv.talk.Warn("tunnel-stopped", eventText("the tunnel was stopped", tunnel.Event{Err: e.Err})+": polling does the job")
+	case await.EndpointChanged:
+		switch e.Event {
+		case await.EndpointLost:
+			inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+		case await.EndpointBack:
+			inv.talk.Info("tunnel-back", "the tunnel is back")
+		case await.EndpointClosed:
+			text := "the tunnel was stopped"
+			if e.Err != nil {
+				text += " (" + e.Err.Error() + ")"
+			}
+			inv.talk.Warn("tunnel-stopped", text+": polling does the job")
+		}
 	case await.StoreFailed:
 		inv.warnOfLedger(e.Err, lossText(source, e.Loss))
 	case await.PersonAsked:
@@ -109,13 +115,6 @@ func lossText(source string, loss await.Loss) string {
 		return "the answer is not kept"
 	}
 	return "callbacks that come in at another narada are not seen"
-}
-
-func eventText(text string, e tunnel.Event) string {
-	if e.Err != nil {
-		text += " (" + e.Err.Error() + ")"
-	}
-	return text
 }
 
 // spinner shows what a task is waited for. It is used by the goroutine that runs the

@@ -13,26 +13,32 @@ import (
 func saySession(inv *invocation, event session.Event) {
 	talk := inv.talk
 	switch e := event.(type) {
-	case session.StartFailed:
-		sayAgain(inv, "session", "no session was started", e.Err, e.In)
-	case session.StopFailed:
-		sayAgain(inv, "session", e.ID+" was not stopped", e.Err, e.In)
-	case session.StartAwaited:
+	case session.Retrying:
+		what := "no session was started"
+		if e.ID != "" {
+			what = e.ID + " was not stopped"
+		}
+		sayAgain(inv, "session", what, e.Err, e.In)
+	case session.Awaited:
 		talk.Warn("session", cause(e.Cause)+": the session that is being started is waited for, to stop it")
 	case session.Started:
 		talk.Info("session-started", "the cloud browser session "+e.ID+" was started", sessionField(e.ID))
 	case session.Stopping: // a second signal leaves at once
 		talk.Error("session", cause(e.Cause)+": the cloud browser session "+e.ID+" is being stopped", "if that is cut short: "+stopWords(inv, e.ID), sessionField(e.ID))
 	case session.Stopped:
-		talk.Info("session-stopped", "the cloud browser session "+e.ID+" was stopped", sessionField(e.ID))
-	case session.HadEnded:
-		talk.Info("session-stopped", fmt.Sprintf("the cloud browser session %s had ended (%s)", e.ID, term.OneLine(e.Err.Error())), sessionField(e.ID))
+		text := "the cloud browser session " + e.ID + " was stopped"
+		if e.Err != nil {
+			text = fmt.Sprintf("the cloud browser session %s had ended (%s)", e.ID, term.OneLine(e.Err.Error()))
+		}
+		talk.Info("session-stopped", text, sessionField(e.ID))
 	case session.NotStopped:
 		talk.Error("session", "the cloud browser session "+e.ID+" was not stopped, and costs until its own timeout: "+cause(e.Err), stopWords(inv, e.ID), sessionField(e.ID))
 	}
 }
 
-func stopWords(inv *invocation, id string) string { return resume(id, inv.words("session", "stop")...) }
+func stopWords(inv *invocation, id string) string {
+	return resume(id, commandLine(inv, "session", "stop")...)
+}
 
 func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
 

@@ -1,30 +1,18 @@
 package cmd
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"net/url"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
-	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// forwardFlags say to which endpoint callbacks are passed on.
+// forwardFlags say to which endpoint callbacks are forwarded.
 type forwardFlags struct {
 	to      string
 	headers []string
@@ -65,7 +53,7 @@ func (f *forwardFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// forwardHint is what to do about an address to which nothing is passed on.
+// forwardHint is what to do about an address to which nothing is forwarded.
 func forwardHint(address string) string {
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && u.User == nil {
 		return "secret and answer would be readable on the way: use https, or an address of this machine"
@@ -73,57 +61,13 @@ func forwardHint(address string) string {
 	return ""
 }
 
-// checkOther refuses a target that is the endpoint itself: a callback would go round
-// for ever.
-func (f *forwardFlags) checkOther(e *tunnel.Endpoint) error {
-	target, err := url.Parse(f.to)
-	if err != nil || f.to == "" {
-		return err
-	}
-	own := e.URL()
-	same := hostName(target) == hostName(own) && port(target) == port(own)
-	if local, ok := e.Listener().Addr().(*net.TCPAddr); ok && narada.IsLoopback(target.Hostname()) {
-		same = same || port(target) == fmt.Sprint(local.Port)
-	}
-	if same {
-		return usageError("", "--forward-to: %s is the address at which callbacks come in", f.to)
-	}
-	return nil
-}
-
-// hostName is the URL's host as DNS compares it.
-func hostName(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") }
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "http":
-		return "80"
-	}
-	return "443"
-}
-
-// forwarding passes the callbacks of a listen command on to an endpoint.
-type forwarding struct {
-	inv    *invocation
-	ledger *sqlite.Store
-	to     string
-	header http.Header // added
-	sender deliver.Sender
-	hard   context.Context // its end ends the attempts that are under way
-
-	mu   sync.Mutex
-	down bool // it was said that the target does not take callbacks
-}
-
-// newForwarding resolves the flags; hidden is what must not be seen of them.
-func (inv *invocation) newForwarding(f *forwardFlags) (t *forwarding, hidden []secret.String, err error) {
-	t = &forwarding{inv: inv, to: f.to}
-	if t.header, hidden, err = inv.headers("--forward-header", f.headers); err != nil {
+// target is the endpoint; hidden is what must not be seen of the flags.
+func (f *forwardFlags) target(inv *invocation) (t forward.Target, hidden []secret.String, err error) {
+	header, hidden, err := inv.headers("--forward-header", f.headers)
+	if err != nil {
 		return nil, nil, err
 	}
-	for name := range t.header {
+	for name := range header {
 		if !deliver.IsEndToEnd(name) {
 			return nil, nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
 		}
@@ -131,60 +75,9 @@ func (inv *invocation) newForwarding(f *forwardFlags) (t *forwarding, hidden []s
 	inv.redactor.Hide(hidden...)
 	transport := inv.transport()
 	transport.DisableCompression = true // a header that the cloud did not send
-	t.sender = deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout}
-	return t, hidden, nil
-}
-
-// name implements onwardTarget: what the ledger calls it.
-func (t *forwarding) name() string { return t.to }
-
-// begin implements onwardTarget.
-func (t *forwarding) begin(l *sqlite.Store, hard context.Context, stop <-chan struct{}) {
-	t.ledger, t.hard, t.sender.Stop = l, hard, stop
-}
-
-// workers implements onwardTarget.
-func (t *forwarding) workers() int { return forward.DefaultWorkers }
-
-// patience implements onwardTarget: to cut an attempt off would have it sent twice.
-func (t *forwarding) patience() time.Duration { return t.sender.Timeout + closeLimit }
-
-// hand implements onwardTarget.
-func (t *forwarding) hand(f store.Forward) (store.Forward, error) {
-	header, body, ok, err := t.ledger.ForwardContent(context.Background(), f)
-	if err != nil || !ok {
-		return f, err
-	}
-	header = deliver.EndToEnd(header)
-	for name, values := range t.header {
-		header[name] = values
-	}
-	sender := t.sender
-	sender.Observe = t.observe
-	attempts, failure := sender.Send(t.hard, deliver.Callback{URL: t.to, Header: header, Body: body})
-	if errors.Is(failure, deliver.ErrStopped) || failure != nil && t.hard.Err() != nil {
-		return f, deliver.ErrStopped
-	}
-	last := attempts[len(attempts)-1]
-	f.State, f.Attempts, f.StatusCode, f.EndedAt = store.ForwardDelivered, len(attempts), last.StatusCode, time.Now()
-	if failure != nil {
-		f.State, f.Failure = store.ForwardFailed, explainAttempt(last, t.sender.Timeout)
-		return f, nil
-	}
-	t.inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(f.RequestID), t.to, last.StatusCode, roundDuration(last.Duration)))
-	return f, nil
-}
-
-// observe says once when the target is down, and once when it is back.
-func (t *forwarding) observe(a deliver.Attempt) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case a.Accepted() && t.down:
-		t.down = false
-		t.inv.talk.Info("target-back", t.to+" takes callbacks again")
-	case a.Temporary() && !t.down && t.hard.Err() == nil && a.Number < t.sender.Attempts:
-		t.down = true
-		t.inv.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", t.to, a.Kind()))
-	}
+	return &forward.Endpoint{
+		URL: f.to, Header: header, Report: forwardEvents(inv),
+		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
+		Explain: func(a deliver.Attempt) string { return explainAttempt(a, f.timeout) },
+	}, hidden, nil
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package cmd
 
 import (
@@ -132,7 +130,7 @@ func TestEndpointsInTheGuideAreThoseThatAreTried(t *testing.T) {
 	}
 }
 
-// The tests that the guides name are those of check, and the steps those of doctor.
+// The tests that the guides name are those of check.
 func TestTestsInTheGuidesExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, test := range contract.Tests() {

@@ -1,5 +1,3 @@
-//go:build unix
-
 package cmd
 
 import (
@@ -34,6 +32,7 @@ const (
 // A listener that is killed at any moment, and started again, has every callback
 // in its ledger that it has acknowledged, exactly once and whole.
 func TestWhatWasAcknowledgedOutlivesKills(t *testing.T) {
+	needUnix(t)
 	dir, address := t.TempDir(), freeAddress(t)
 	tickets := intendTickets(t, dir, killCallbacks)
 	listen := startKilled(t, dir, address)

@@ -3,17 +3,20 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/forward"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -67,19 +70,7 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 
   # a command for each that is a success
   narada listen --filter '.status == "success"' -- ./import.sh`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			dash := cmd.ArgsLenAtDash()
-			switch {
-			case dash == 0 && len(args) == 0:
-				return usageError("", "there is no command after --")
-			case dash == 0:
-				o.command = args
-				return nil
-			case len(args) > 0 && dash < 0:
-				return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
-			}
-			return noArgs(cmd, args)
-		},
+		Args: o.takeCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := inv.load(cmd); err != nil {
 				return err
@@ -105,75 +96,155 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	return cmd
 }
 
+// takeCommand takes the command after --.
+func (o *listenOptions) takeCommand(cmd *cobra.Command, args []string) error {
+	dash := cmd.ArgsLenAtDash()
+	switch {
+	case dash == 0 && len(args) == 0:
+		return usageError("", "there is no command after --")
+	case dash == 0:
+		o.command = args
+		return nil
+	case len(args) > 0 && dash < 0:
+		return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+	}
+	return noArgs(cmd, args)
+}
+
 func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err error) {
+	options, targets, err := o.resolve(ctx, inv)
+	if err != nil {
+		return err
+	}
+	l, err := receive.NewListening(options)
+	if err != nil {
+		return beginError(err)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	kept, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
+	if err != nil {
+		return err
+	}
+	defer inv.closeLedger(kept)
+	sum, err := l.Run(ctx, kept, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
+		return forward.Start(ctx, forward.Options{
+			Store: kept, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
+			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
+		})
+	})
+	if stopped, ok := errors.AsType[*receive.StoppedError](err); ok {
+		return &exitError{code: codeEndpoint, text: "the tunnel was stopped (" + stopped.Err.Error() + ")", err: err}
+	}
+	if err != nil {
+		return err
+	}
+	return o.outcome(sum)
+}
+
+// resolve makes of the flags and settings what is to be done.
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive.ListeningOptions, targets []forward.Target, err error) {
+	show := o.showSec || inv.app.StderrTerminal
+	l = receive.ListeningOptions{
+		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
+		Random: inv.app.Random, Transport: inv.transport(), Report: receiveEvents(inv, show),
+	}
+	if o.timeout > 0 {
+		l.Until = inv.app.start.Add(o.timeout)
+	}
 	p, err := inv.printer(ctx, o.out)
 	if err != nil {
-		return err
+		return l, nil, err
 	}
-	var filter *output.Query
+	if len(o.command) == 0 { // whose output is printed
+		l.Print = p.printCallback
+	}
 	if o.filter != "" {
-		if filter, err = output.ParseQuery(ctx, o.filter); err != nil {
-			return usageError("", "--filter: %v", err)
+		filter, err := output.ParseQuery(ctx, o.filter)
+		if err != nil {
+			return l, nil, usageError("", "--filter: %v", err)
 		}
+		l.Wanted = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
-	t, ok, err := inv.endpointConfig(&o.catch, true)
+	if l.Open, err = o.opening(inv); err != nil {
+		return l, nil, err
+	}
+	var hidden []secret.String
+	if l.Ticket, hidden, err = newTicket(inv, &o.callback, true); err != nil {
+		return l, nil, err
+	}
+	if !show {
+		inv.hideProof(l.Ticket)
+	}
+	if targets, err = o.targets(inv, hidden); err != nil {
+		return l, nil, err
+	}
+	l.Dir, err = inv.stateDir()
+	return l, targets, err
+}
+
+// printCallback prints a callback on a line.
+func (p *printer) printCallback(r *narada.Result) error {
+	if p.json {
+		return p.JSON(r.Raw())
+	}
+	text := r.Text()
+	if data := r.Structured(); data != nil {
+		text = string(data)
+	}
+	return p.Text(term.OneLine(r.RequestID) + "\t" + term.OneLine(string(r.Status)) + "\t" + term.OneLine(text))
+}
+
+// opening is how the endpoint is opened. What is forwarded to it would go round for ever.
+func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive.Tunnel, error), error) {
+	t, ok, err := o.catch.config(inv, true)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case !ok:
-		return &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
+		return nil, &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
-	ticket, hidden, err := o.ticket(inv)
-	if err != nil {
-		return err
+	return func(ctx context.Context) (receive.Tunnel, error) {
+		e, err := inv.openEndpoint(ctx, t, openLimit)
+		if err != nil {
+			return nil, err
+		}
+		if forward.SameAddress(o.forward.to, e.URL(), e.Listener().Addr()) {
+			err = usageError("", "--forward-to: %s is the address at which callbacks come in", o.forward.to)
+			return nil, errors.Join(err, e.Close(ctx))
+		}
+		return e, nil
+	}, nil
+}
+
+// beginError words why a listener cannot begin.
+func beginError(err error) error {
+	if name, ok := errors.AsType[*receive.NameError](err); ok {
+		return usageError("", "--name: %v", name)
 	}
-	targets, err := o.targets(inv, hidden)
-	if err != nil {
-		return err
+	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
+		return usageError("", "--ready-file: %v", file)
 	}
-	registration, err := inv.registerListener(o.name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, registration.Close()) }()
-	ready, err := newReadyFile(o.readyFile)
-	if err != nil {
-		return usageError("", "--ready-file: %v", err)
-	}
-	defer func() { err = errors.Join(err, ready.remove()) }()
-	if o.timeout > 0 {
-		timed, cancel := inv.deadline(ctx, o.timeout)
-		defer cancel()
-		ctx = timed
-	}
-	l := &listening{
-		inv: inv, p: p, count: o.count, ticket: ticket, filter: filter, silent: len(o.command) > 0, ready: ready, show: o.showSecrets(inv), registration: registration,
-		entries: make(chan store.Entry, mostUnprinted), closed: make(chan struct{}), bytes: semaphore.NewWeighted(mostUnprintedBytes),
-	}
-	l.printing, l.gone = context.WithCancel(context.Background())
-	defer l.gone()
-	l.serving, l.stop = context.WithCancelCause(ctx)
-	defer l.stop(nil)
-	if l.ledger, err = inv.openLedger(ctx, sqlite.Options{Stored: l.stored}); err != nil {
-		return err
-	}
-	defer inv.closeLedger(l.ledger)
-	l.ledger.Share(ticket.Path)
-	endpoint, err := inv.openEndpoint(ctx, t, openLimit)
+	return &exitError{code: codeUnexpected, text: err.Error(),
+		next: "NARADA_STATE_DIR, or narada config set state-dir, names a folder that can be written", err: err}
+}
+
+// outcome is how the command ends: by signal with success, since it is a server,
+// unless callbacks were counted that did not come.
+func (o *listenOptions) outcome(sum receive.Summary) error {
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return l.outcome(ctx) // it was ended before it had begun
-	case err != nil:
-		return err
+	case o.count == 0:
+		return nil
+	case sum.Done < o.count:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d callbacks came", cause(sum.Reason), sum.Done, o.count)}
+	case sum.Waiting > 0:
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d callback%s came, and %d %s to be passed on",
+			cause(sum.Reason), sum.Done, plural(sum.Done != 1), sum.Waiting, verb(sum.Waiting, "waits", "wait"))}
+	case sum.NotForwarded > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d callback%s could not be passed on", sum.NotForwarded, plural(sum.NotForwarded != 1)),
+			next: "narada replay --failed sends again what was for an endpoint"}
 	}
-	if err := o.forward.checkOther(endpoint); err != nil {
-		return errors.Join(err, endpoint.Close(ctx))
-	}
-	if err := l.passOn(ctx, targets); err != nil {
-		return errors.Join(err, endpoint.Close(ctx))
-	}
-	return l.serve(ctx, endpoint, o.maxBody)
+	return nil
 }
 
 // check finds flags that make no sense, or do not go together.
@@ -191,47 +262,33 @@ func (o *listenOptions) check(cmd *cobra.Command) error {
 	return o.forward.check(cmd)
 }
 
-// targets are to whom callbacks are passed on.
-func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []onwardTarget, err error) {
+// targets are to whom callbacks are forwarded. hidden is secret beside the settings.
+func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []forward.Target, err error) {
 	if o.forward.to != "" {
-		t, more, err := inv.newForwarding(&o.forward)
+		t, more, err := o.forward.target(inv)
 		if err != nil {
 			return nil, err
 		}
 		list, hidden = append(list, t), append(hidden, more...)
 	}
-	if len(o.command) > 0 {
-		c, err := inv.newOnCallback(o.command)
-		if err != nil {
-			return nil, err
+	if len(o.command) == 0 {
+		return list, nil
+	}
+	quoted, names := make([]string, len(o.command)), []string{}
+	for i, word := range o.command {
+		quoted[i] = shellQuote(word)
+	}
+	for _, key := range config.Keys() {
+		if key.Secret {
+			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))
 		}
-		hidden = append(hidden, inv.settings.Secret(config.APIKey), inv.settings.Secret(config.NgrokAuthtoken), inv.settings.Secret(config.CallbackSecret))
-		c.environ = withoutSecrets(inv.app.Environ(), hidden)
-		list = append(list, c)
 	}
-	return list, nil
-}
-
-// ticket is what callbacks must show: random, where nothing was asked for. hidden is
-// what was asked for and is secret.
-func (o *listenOptions) ticket(inv *invocation) (t webhook.Ticket, hidden []secret.String, err error) {
-	if t, err = webhook.NewTicket(inv.app.Random, receive.Prefix); err != nil {
-		return t, nil, err
+	c := &forward.Command{
+		Words: o.command, Line: strings.Join(quoted, " "), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
+		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
 	}
-	p, err := inv.proof(&o.callback)
-	if err != nil {
-		return t, nil, err
+	if err := c.Find(); err != nil {
+		return nil, usageError("", "%s: %v", o.command[0], err)
 	}
-	if p.secret != "" {
-		t.Secret = p.secret
-	}
-	if len(p.header) > 0 {
-		t.Header = p.header
-	}
-	return t, p.hidden, nil
-}
-
-// showSecrets reports whether a person is to see secret and headers.
-func (o *listenOptions) showSecrets(inv *invocation) bool {
-	return o.showSec || inv.app.StderrTerminal
+	return append(list, c), nil
 }

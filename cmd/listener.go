@@ -1,38 +1,19 @@
 package cmd
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // listenerURL is the value of --callback-url that means the listen command that
 // runs on this machine; with a colon and a name after it, the one of that name.
 const listenerURL = "listener"
-
-// registerListener gives a listen command its name.
-func (inv *invocation) registerListener(name string) (*receive.Registration, error) {
-	dir, err := inv.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	r, err := receive.Register(dir, name)
-	_, taken := errors.AsType[*receive.TakenError](err)
-	_, wrong := errors.AsType[*receive.NameError](err)
-	switch {
-	case taken || wrong:
-		return nil, usageError("", "--name: %v", err)
-	case err != nil:
-		return nil, &exitError{code: codeUnexpected, text: err.Error(),
-			next: "NARADA_STATE_DIR, or narada config set state-dir, names a folder that can be written", err: err}
-	}
-	return r, nil
-}
 
 // isListener reports whether a callback URL means a listener, and of what name,
 // "" for any.
@@ -46,7 +27,7 @@ func isListener(callbackURL string) (name string, ok bool) {
 
 // findListener finds the listener that runs on this machine, or the one of the
 // name, for a flag.
-func (inv *invocation) findListener(flag, name string) (receive.Listener, error) {
+func findListener(inv *invocation, flag, name string) (receive.Listener, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
 		return receive.Listener{}, err
@@ -71,36 +52,36 @@ func (inv *invocation) findListener(flag, name string) (receive.Listener, error)
 	return receive.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
 }
 
+// newTicket makes a ticket: random, where the flags do not ask for something, since an
+// endpoint that callbacks are forwarded to may want it. With setting the secret may be
+// that of the settings. hidden is what was asked for and is secret.
+func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticket, hidden []secret.String, err error) {
+	if t, err = webhook.NewTicket(inv.app.Random, receive.Prefix); err != nil {
+		return t, nil, err
+	}
+	p, err := inv.proof(c)
+	if err != nil {
+		return t, nil, err
+	}
+	if p.secret != "" && (setting || c.secret != "") {
+		t.Secret = p.secret
+	}
+	if len(p.header) > 0 {
+		t.Header = p.header
+	}
+	return t, p.hidden, nil
+}
+
 // sendToListener has the request's callback come to the listener: with a ticket
 // of its own, which the listener finds in the ledger.
-func (inv *invocation) sendToListener(request *narada.Request, l receive.Listener, c *callbackFlags) (webhook.Ticket, error) {
-	ticket, err := inv.listenerTicket(c)
+func sendToListener(inv *invocation, request *narada.Request, l receive.Listener, c *callbackFlags) (webhook.Ticket, error) {
+	ticket, _, err := newTicket(inv, c, false)
 	if err != nil {
 		return webhook.Ticket{}, err
 	}
 	await.AskForCallback(request, l.URL+ticket.Path, ticket)
 	inv.hideTicket(ticket)
 	return ticket, nil
-}
-
-// listenerTicket is a ticket for a listener: with the secret and the headers that were
-// asked for, since an endpoint that the callback is passed on to may want them.
-func (inv *invocation) listenerTicket(c *callbackFlags) (webhook.Ticket, error) {
-	t, err := webhook.NewTicket(inv.app.Random, receive.Prefix)
-	if err != nil {
-		return t, err
-	}
-	p, err := inv.proof(c)
-	if err != nil {
-		return t, err
-	}
-	if c.secret != "" {
-		t.Secret = p.secret
-	}
-	if len(p.header) > 0 {
-		t.Header = p.header
-	}
-	return t, nil
 }
 
 // reachable refuses a listener on loopback for an API that is not here.

@@ -1,5 +1,3 @@
-//go:build unix
-
 package cmd
 
 import (
@@ -147,6 +145,7 @@ func (l *outageListen) send(body string) {
 // While the target is down, and listen is ended and started again, no callback is
 // lost, none comes twice, and those of a task come in their order.
 func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
+	needUnix(t)
 	down := outage
 	if d, err := time.ParseDuration(os.Getenv("NARADA_OUTAGE")); err == nil {
 		down = d
@@ -205,6 +204,7 @@ func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
 // Ending listen waits for the answer that is under way, so that the next one does not
 // pass the callback on again.
 func TestEndingWaitsForTheAnswerOfASlowTarget(t *testing.T) {
+	needUnix(t)
 	dir, to := t.TempDir(), newTarget(t)
 	to.slow = 2 * time.Second
 	began := make(chan struct{})

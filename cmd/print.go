@@ -13,8 +13,8 @@ import (
 
 // expectation is what the answer's data must fit.
 type expectation struct {
-	schema *schema.Schema // nil: nothing was asked for
-	check  bool
+	schema *schema.Schema // nil: the data is not checked
+	asked  bool           // data was asked for
 }
 
 // printResult prints a finished task: the answer on stdout, how it went on
@@ -28,7 +28,7 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	switch {
 	case p.json:
 		err = p.JSON(r.Raw())
-	case ok && want.schema != nil && r.Structured() != nil:
+	case ok && want.asked && r.Structured() != nil:
 		err = p.JSON(r.Structured())
 	case ok && r.Text() != "":
 		err = p.Text(r.Text())
@@ -41,7 +41,7 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	case errPipe(err):
 		return err
 	case err != nil:
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, inv.words("status")...), err: err}
+		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, commandLine(inv, "status")...), err: err}
 	}
 	return inv.verdict(r, violations)
 }
@@ -73,7 +73,7 @@ func (inv *invocation) verdict(r *narada.Result, violations []schema.Violation) 
 // violations lists how the answer's data differs from the schema; data that is
 // missing altogether does.
 func (w expectation) violations(r *narada.Result) ([]schema.Violation, error) {
-	if w.schema == nil || !w.check || r.Status != narada.StatusSuccess {
+	if w.schema == nil || r.Status != narada.StatusSuccess {
 		return nil, nil
 	}
 	data := r.Structured()

@@ -34,7 +34,7 @@ func (inv *invocation) proof(c *callbackFlags) (p proof, err error) {
 
 // hideForms hides the values in what the program prints: as they are, without the
 // scheme of a header, and as JSON writes them.
-func (inv *invocation) hideForms(values []secret.String) {
+func hideForms(inv *invocation, values []secret.String) {
 	for _, v := range values {
 		for _, text := range []string{v.Reveal(), strings.TrimPrefix(v.Reveal(), "Bearer ")} {
 			plain, err := encodeJSON(text)

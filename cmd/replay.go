@@ -2,16 +2,14 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/replay"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -19,14 +17,13 @@ import (
 )
 
 type replayOptions struct {
-	out      outputFlags
-	callback callbackFlags
-	to       string
-	last     bool
-	all      bool
-	failed   bool
-	since    string
-	timeout  time.Duration
+	out    outputFlags
+	send   sendFlags
+	to     string
+	last   bool
+	all    bool
+	failed bool
+	since  string
 }
 
 func newReplay(inv *invocation) *cobra.Command {
@@ -69,8 +66,7 @@ It exits with 3 when one was not answered with 2xx.`,
 	f.BoolVar(&o.all, "all", false, "the callbacks of all tasks, the oldest task first")
 	f.BoolVar(&o.failed, "failed", false, "the callbacks that narada listen has given up to pass on, the oldest first")
 	f.StringVar(&o.since, "since", "", "with --all or --failed: those only that came within this `time`, as 1h or 7d, or since a date")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
-	o.callback.addProof(cmd)
+	o.send.add(cmd, "callback")
 	o.out.add(cmd)
 	return cmd
 }
@@ -93,62 +89,69 @@ func (o *replayOptions) checkTasks(args []string) error {
 	return nil
 }
 
-func runReplay(ctx context.Context, inv *invocation, o *replayOptions, args []string) error {
+func runReplay(ctx context.Context, inv *invocation, o *replayOptions, ids []string) error {
 	p, err := inv.printer(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	r, err := o.newReplayer(inv)
+	r, err := o.options(inv)
 	if err != nil {
 		return err
-	}
-	query := store.Query{}
-	if o.since != "" {
-		if query.Heard, err = parseSince(o.since, inv.app.start); err != nil {
-			return usageError("", "--since: %v", err)
-		}
 	}
 	l, err := inv.existingLedger(ctx)
 	if err != nil {
 		return err
 	}
 	defer inv.closeLedger(l)
-	if o.failed {
-		return r.sendFailed(ctx, p, l, query.Heard)
-	}
-	list, err := o.tasks(ctx, inv, l, query, args)
-	if err != nil {
-		return err
-	}
-	if !o.all {
-		if err := checkStored(ctx, l, list); err != nil {
+	r.Store = l
+	sent := func(func(replay.Sent, error) bool) {}
+	switch {
+	case len(ids) > 0 || o.last:
+		tasks, err := replayedTasks(ctx, inv, l, ids)
+		if err != nil {
 			return err
 		}
+		sent = r.Named(ctx, tasks)
+	case l == nil:
+	case o.all:
+		sent = r.All(ctx)
+	case o.failed:
+		sent = r.Failed(ctx)
 	}
-	return r.sendAll(ctx, p, l, list, query.Heard)
+	return printReplayed(ctx, inv, p, sent)
 }
 
-// tasks are those whose callbacks are to be sent, the oldest first where no order
-// was given.
-func (o *replayOptions) tasks(ctx context.Context, inv *invocation, l *sqlite.Store, q store.Query, args []string) ([]store.Task, error) {
-	var list []store.Task
-	switch {
-	case o.last:
+// options finds what is wrong with the flags.
+func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
+	if o.to == "" && !o.failed {
+		return r, usageError("add --to URL", "nothing says where the callbacks are to go")
+	}
+	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
+		return r, usageError(hintOf(err), "--to: %v", err)
+	}
+	sender, shown, err := o.send.resolve(inv)
+	if err != nil {
+		return r, err
+	}
+	r = replay.Options{URL: o.to, Header: shown.header, Secret: shown.secret, Sender: sender}
+	if o.since != "" {
+		if r.Since, err = parseSince(o.since, inv.app.start); err != nil {
+			return r, usageError("", "--since: %v", err)
+		}
+	}
+	return r, nil
+}
+
+// replayedTasks are those with the IDs, or the newest.
+func replayedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, ids []string) (list []store.Task, err error) {
+	if len(ids) == 0 {
 		t, err := inv.lastTask(ctx, l)
 		return []store.Task{t}, err
-	case l == nil && o.all:
-		return nil, nil
-	case l == nil:
-		return nil, usageError("", "%s is not in the ledger", args[0])
-	case o.all:
-		err := l.Tasks(ctx, q, func(t store.Task) error {
-			list = append(list, t)
-			return nil
-		})
-		slices.Reverse(list)
-		return list, err
 	}
-	for _, id := range unique(args) {
+	if l == nil {
+		return nil, usageError("", "%s is not in the ledger", ids[0])
+	}
+	for _, id := range unique(ids) {
 		t, err := inv.namedTask(ctx, l, id)
 		if err != nil {
 			return nil, err
@@ -158,121 +161,41 @@ func (o *replayOptions) tasks(ctx context.Context, inv *invocation, l *sqlite.St
 	return list, nil
 }
 
-// checkStored finds tasks without a callback before any is sent.
-func checkStored(ctx context.Context, l *sqlite.Store, tasks []store.Task) error {
-	for _, t := range tasks {
-		d, err := storedCallback(ctx, l, t)
+// printReplayed prints how each callback was answered.
+func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Seq2[replay.Sent, error]) error {
+	var none *replay.NoCallbackError
+	sent, refused, skipped := 0, 0, 0
+	for s, err := range all {
 		switch {
+		case errors.As(err, &none):
+			name := taskName(none.Task)
+			return usageError("narada history show "+shellQuote(name), "there is no callback of %s in the ledger: nothing was sent", name)
+		case err != nil && ctx.Err() != nil:
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
 		case err != nil:
 			return err
-		case d.Body == nil:
-			return usageError("narada history show "+shellQuote(taskName(t)), "there is no callback of %s in the ledger: nothing was sent", taskName(t))
-		}
-	}
-	return nil
-}
-
-// storedCallback returns the task's newest final callback, or else its newest
-// phase; one without a body when there is none.
-func storedCallback(ctx context.Context, l *sqlite.Store, t store.Task) (newest store.Delivery, err error) {
-	deliveries, err := l.Deliveries(ctx, t)
-	for _, d := range deliveries {
-		if d.Final || !newest.Final {
-			newest = d
-		}
-	}
-	return newest, err
-}
-
-// replayer sends callbacks to one endpoint.
-type replayer struct {
-	inv    *invocation
-	sender deliver.Sender
-	to     string
-	proof  proof
-
-	sent, refused int
-}
-
-func (o *replayOptions) newReplayer(inv *invocation) (*replayer, error) {
-	switch {
-	case o.to == "" && !o.failed:
-		return nil, usageError("add --to URL", "nothing says where the callbacks are to go")
-	case o.timeout <= 0:
-		return nil, usageError("", "--timeout: %s is not more than 0", o.timeout)
-	}
-	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
-		return nil, usageError(hintOf(err), "--to: %v", err)
-	}
-	proof, err := inv.proof(&o.callback)
-	if err != nil {
-		return nil, err
-	}
-	inv.redactor.Hide(proof.hidden...)
-	r := &replayer{inv: inv, to: o.to, proof: proof}
-	r.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
-	return r, nil
-}
-
-// sendAll sends the tasks' callbacks one after another.
-func (r *replayer) sendAll(ctx context.Context, p *printer, l *sqlite.Store, tasks []store.Task, since time.Time) error {
-	for _, t := range tasks {
-		d, err := storedCallback(ctx, l, t)
-		if err != nil {
-			return err
-		}
-		if d.Body == nil || d.ReceivedAt.Before(since) {
+		case s.Skipped:
+			skipped++
 			continue
 		}
-		a, err := r.send(ctx, p, r.to, t.RequestID, d.Body)
-		if err := r.count(ctx, a, err); err != nil {
+		if sent++; !s.Attempt.Accepted() {
+			refused++
+		}
+		if s.Attempt.StatusCode == 0 && !p.json {
+			inv.talk.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), slog.Any("requestId", s.RequestID))
+		}
+		if err := printAttempt(inv, p, s.RequestID, s.Attempt, false); err != nil {
 			return err
 		}
 	}
-	return r.verdict()
-}
-
-// count counts a callback that was sent. The error is that it was not, or that the
-// command is to end before all is sent.
-func (r *replayer) count(ctx context.Context, a deliver.Attempt, err error) error {
-	if ctx.Err() != nil {
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), r.sent)}
+	if skipped > 0 {
+		inv.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
 	}
-	if err != nil {
-		return err
-	}
-	if r.sent++; !a.Accepted() {
-		r.refused++
-	}
-	return nil
-}
-
-func (r *replayer) verdict() error {
 	switch {
-	case r.sent == 0:
-		r.inv.talk.Info("replay", "there is no callback to send")
-	case r.refused > 0:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", r.refused, r.sent)}
+	case sent == 0:
+		inv.talk.Info("replay", "there is no callback to send")
+	case refused > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
 	}
 	return nil
-}
-
-// send sends a callback and prints how it was answered.
-func (r *replayer) send(ctx context.Context, p *printer, to, id string, body []byte) (a deliver.Attempt, err error) {
-	if body, err = narada.ReplaceSecret(body, r.proof.secret); err != nil {
-		return a, err
-	}
-	attempts, _ := r.sender.Send(ctx, deliver.Callback{URL: to, Header: r.proof.header, Body: body})
-	a = attempts[len(attempts)-1]
-	if ctx.Err() != nil {
-		return a, nil // the caller says so
-	}
-	if p.json {
-		return a, p.Value(r.inv.newAttemptJSON(id, a, r.sender.Timeout))
-	}
-	if a.StatusCode == 0 {
-		r.inv.talk.Text("not-sent", term.OneLine(id)+": "+explainAttempt(a, r.sender.Timeout), slog.Any("requestId", id))
-	}
-	err = p.Text(strings.Join([]string{term.OneLine(id), statusText(a), roundDuration(a.Duration).String()}, "\t"))
-	return a, err
 }

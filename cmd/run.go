@@ -93,9 +93,9 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	answer, fate, err := o.runTask(ctx, inv, r, plan)
 	if err != nil {
-		return inv.unanswered(p, err, fate, inv.resumeWords(fate, o.task.schema, o.task.noValidate, o.out))
+		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.schema, o.task.noValidate, o.out))
 	}
-	return inv.printResult(p, answer.Result, expectation{plan.Schema, !o.task.noValidate})
+	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
 }
 
 // taskRun is what a task is run with.

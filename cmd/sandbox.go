@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
@@ -71,7 +70,7 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 	if err != nil {
 		return err
 	}
-	server, err := sandbox.Start(ctx, inv.sandboxOptions(o.addr, o.delay, rules))
+	server, err := sandbox.Start(ctx, sandboxServerOptions(inv, o.addr, o.delay, rules))
 	if err != nil {
 		if isInput(err) {
 			return err
@@ -84,7 +83,7 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 	return closeSandbox(server)
 }
 
-func (inv *invocation) sandboxOptions(addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
+func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
 	return sandbox.Options{
 		Addr: addr, Delay: delay, Rules: rules, Random: inv.app.Random, Transport: inv.transport(),
 		Observe: func(e sandbox.Event) { inv.talk.Detail("sandbox", sandboxLine(e)) },
@@ -132,7 +131,7 @@ func closeSandbox(server *sandbox.Server) error {
 
 // startSandbox starts a sandbox on a free port for this one command, with a key
 // that is made up for it: the real one stays where it is.
-func (inv *invocation) startSandbox(ctx context.Context, rulesPath string) (*cloud, func(), error) {
+func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*cloud, func(), error) {
 	rules, err := loadRules(rulesPath)
 	if err != nil {
 		return nil, nil, err
@@ -142,7 +141,7 @@ func (inv *invocation) startSandbox(ctx context.Context, rulesPath string) (*clo
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	key := "sandbox-" + hex.EncodeToString(b)
-	o := inv.sandboxOptions("127.0.0.1:0", 0, rules)
+	o := sandboxServerOptions(inv, "127.0.0.1:0", 0, rules)
 	o.APIKey = key
 	server, err := sandbox.Start(ctx, o)
 	if err != nil {
@@ -153,24 +152,13 @@ func (inv *invocation) startSandbox(ctx context.Context, rulesPath string) (*clo
 			inv.talk.Detail("sandbox", "closing the sandbox: "+err.Error())
 		}
 	}
-	c, err := inv.sandboxCloud(server, key)
-	if err != nil {
+	inv.redactor.Hide(secret.New(key))
+	base, badURL := url.Parse(server.URL())
+	client, badKey := inv.newClient(secret.New(key), server.URL())
+	if err := errors.Join(badURL, badKey); err != nil {
 		stop()
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	inv.talk.Info("sandbox", "this is the sandbox: nothing leaves your machine")
-	return c, stop, nil
-}
-
-func (inv *invocation) sandboxCloud(server *sandbox.Server, key string) (*cloud, error) {
-	inv.redactor.Hide(secret.New(key))
-	base, err := url.Parse(server.URL())
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	var client *narada.Client
-	if client, err = inv.newClient(secret.New(key), server.URL()); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	return &cloud{client: client, baseURL: base}, nil
+	return &cloud{client: client, baseURL: base}, stop, nil
 }

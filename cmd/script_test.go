@@ -1,16 +1,13 @@
-//go:build unix
-
 package cmd
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,9 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/term"
 )
 
 func TestMain(m *testing.M) {
@@ -53,6 +48,7 @@ func TestMain(m *testing.M) {
 //	until FILE [TEXT]                     waits for a file, with the text in it
 //	mode PERM FILE                        the file has these permissions
 func TestScripts(t *testing.T) {
+	needUnix(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -70,26 +66,43 @@ func TestScripts(t *testing.T) {
 		Condition: func(name string) (bool, error) {
 			return name == "root" && os.Getuid() == 0, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      scriptExits,
-			"terminal":   scriptTerminal,
-			"types":      scriptTypes,
-			"signal":     scriptSignal,
-			"group":      scriptGroup,
-			"cloud":      scriptCloud,
-			"counts":     scriptCounts,
-			"awaits":     scriptAwaits,
-			"tasks":      scriptTasks,
-			"uploads":    scriptUploads,
-			"api":        scriptAPI,
-			"edge":       scriptEdge,
-			"cert":       scriptCert,
-			"post":       scriptPost,
-			"misdeliver": scriptMisdeliver,
-			"until":      scriptUntil,
-			"mode":       scriptMode,
-		},
+		Cmds: scriptCommands(),
 	})
+}
+
+type scriptCommand = func(*testscript.TestScript, bool, []string)
+
+// unixCommands are those commands of scripts that need a Unix system. Elsewhere there
+// are none.
+var unixCommands = map[string]scriptCommand{}
+
+// needUnix skips a test that needs signals, or a shell.
+func needUnix(t *testing.T) {
+	t.Helper()
+	if len(unixCommands) == 0 {
+		t.Skip("it is for Unix")
+	}
+}
+
+func scriptCommands() map[string]scriptCommand {
+	commands := map[string]scriptCommand{
+		"exits":      scriptExits,
+		"signal":     scriptSignal,
+		"cloud":      scriptCloud,
+		"counts":     scriptCounts,
+		"awaits":     scriptAwaits,
+		"tasks":      scriptTasks,
+		"uploads":    scriptUploads,
+		"api":        scriptAPI,
+		"edge":       scriptEdge,
+		"cert":       scriptCert,
+		"post":       scriptPost,
+		"misdeliver": scriptMisdeliver,
+		"until":      scriptUntil,
+		"mode":       scriptMode,
+	}
+	maps.Copy(commands, unixCommands)
+	return commands
 }
 
 // code returns the exit code as a shell has it.
@@ -148,65 +161,6 @@ func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-func scriptTerminal(ts *testscript.TestScript, neg bool, args []string) {
-	onTerminal(ts, wantCode(ts, neg, args, 2), "", args[1:])
-}
-
-func scriptTypes(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) < 1 {
-		ts.Fatalf("wrong use: see TestScripts")
-	}
-	keys, err := strconv.Unquote(`"` + args[0] + `"`)
-	ts.Check(err)
-	onTerminal(ts, wantCode(ts, neg, args[1:], 2), keys, args[2:])
-}
-
-// onTerminal runs the command on a terminal, types the keys when it asks for
-// something, and checks that the terminal is left as it was.
-func onTerminal(ts *testscript.TestScript, want int, keys string, args []string) {
-	c := programOf(ts, args)
-	c.Env = append(c.Env, "TERM=xterm")
-	tty, slave, err := pty.Open()
-	ts.Check(err)
-	defer tty.Close()
-	defer slave.Close()
-	ts.Check(pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: 80}))
-	before, err := term.GetState(int(slave.Fd()))
-	ts.Check(err)
-	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	ts.Check(c.Start())
-	asked := make(chan struct{})
-	screen := &watched{re: regexp.MustCompile(`: $`), found: asked}
-	shown := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(screen, tty) // ends with EIO when nobody has the other side
-		close(shown)
-	}()
-	if keys != "" {
-		select {
-		case <-asked:
-		case <-time.After(60 * time.Second):
-			ts.Fatalf("nothing was asked for")
-		}
-		_, err := tty.WriteString(keys)
-		ts.Check(err)
-	}
-	err = c.Wait()
-	after, stateErr := term.GetState(int(slave.Fd()))
-	ts.Check(stateErr)
-	ts.Check(slave.Close())
-	<-shown
-	if !reflect.DeepEqual(before, after) {
-		ts.Fatalf("the terminal is not as it was")
-	}
-	if got := code(err); got != want {
-		ts.Fatalf("exit code %d, want %d; the terminal shows\n%s", got, want, screen.text.String())
-	}
-	_, err = ts.Stdout().Write(screen.text.Bytes())
-	ts.Check(err)
 }
 
 // watched is a stderr that somebody waits for a text in.

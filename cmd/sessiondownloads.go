@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
@@ -65,16 +68,21 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	t := transfers(inv, c, o.save)
-	list, err := t.List(ctx, id)
+	var list []narada.Download
+	err = await.Retry(ctx, func(ctx context.Context) (err error) {
+		list, err = c.client.Downloads(ctx, id)
+		return err
+	}, narada.Temporary, func(err error, in time.Duration) {
+		sayAgain(inv, "downloads", "the files could not be listed", err, in)
+	})
 	if err != nil {
-		return inv.failed(ctx, id, err)
+		return callFailed(ctx, inv, id, err)
 	}
 	if len(list) == 0 {
 		inv.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
 	}
 	if o.save != "" {
-		return o.saveAll(ctx, inv, p, t, id, list)
+		return o.saveAll(ctx, inv, p, c, id, list)
 	}
 	for _, d := range list {
 		if p.json {
@@ -89,21 +97,37 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 	return nil
 }
 
-// saveAll fetches the files into the folder, and prints the paths of those that are
-// there.
-func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, t *transfer.Transfers, id string, list []narada.Download) error {
+// saveAll fetches the files into the folder. What stands in the way is found before
+// anything is fetched.
+func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
 	folder, err := transfer.OpenFolder(o.save)
 	if err != nil {
 		return usageError("", "--save: %v", err)
 	}
 	defer folder.Close()
-	for saved, err := range t.Save(ctx, id, list, folder, o.force) {
-		if failure, ok := errors.AsType[*transfer.Error](err); ok {
-			return notSaved(ctx, inv, pathIn(o.save, failure.Name), failure.Err)
+	names := transfer.Names(list)
+	for i, name := range names {
+		path := filepath.Join(o.save, name)
+		if err := folder.Check(name, o.force); err != nil {
+			return inTheWay(path, err)
 		}
-		path := pathIn(o.save, saved.Name)
+		if name != list[i].Name {
+			inv.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", list[i].Name, path))
+		}
+	}
+	for i, d := range list {
+		path := filepath.Join(o.save, names[i])
+		m := startMeter(inv, "download", names[i], d.Size)
+		size, err := transfer.Download(ctx, c.client, id, d.Key, folder, names[i], o.force, m)
+		m.Stop()
+		switch {
+		case err != nil:
+			return notSaved(ctx, inv, path, err)
+		case size != d.Size:
+			inv.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", names[i], size, d.Size))
+		}
 		if p.json {
-			err = p.JSON(withPath(saved.Raw(), path))
+			err = p.JSON(withPath(d.Raw(), path))
 		} else {
 			err = p.Text(path)
 		}
@@ -113,9 +137,6 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 	}
 	return nil
 }
-
-// pathIn is the path of a file in the folder.
-func pathIn(dir, name string) string { return filepath.Join(dir, name) }
 
 // inTheWay words why a file cannot have its name.
 func inTheWay(path string, err error) error {
@@ -141,7 +162,7 @@ func notSaved(ctx context.Context, inv *invocation, path string, err error) erro
 	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {
 		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
 	}
-	return inv.failed(ctx, path, err)
+	return callFailed(ctx, inv, path, err)
 }
 
 // withPath adds where a file was saved to what the cloud says of it.

@@ -99,9 +99,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
-	want := expectation{check: !o.noValidate}
-	if o.schema != "" {
-		if _, want.schema, err = task.LoadSchema(o.schema, &inv.source); err != nil {
+	want := expectation{asked: o.schema != ""}
+	if want.asked {
+		if _, want.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	ctx, cancel := inv.deadline(ctx, limit)
 	defer cancel()
 
-	kept, err := inv.ledgerForStatus(ctx, o.last || o.open)
+	kept, err := openLedgerIfAny(ctx, inv, o.last || o.open)
 	if err != nil {
 		return err
 	}
@@ -145,9 +145,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	return silent(worst)
 }
 
-// ledgerForStatus opens the ledger if there is one; nil if not. Only where tasks
+// openLedgerIfAny opens the ledger if there is one; nil if not. Only where tasks
 // are to come from it is it an error that it cannot be opened.
-func (inv *invocation) ledgerForStatus(ctx context.Context, needed bool) (*sqlite.Store, error) {
+func openLedgerIfAny(ctx context.Context, inv *invocation, needed bool) (*sqlite.Store, error) {
 	kept, err := inv.existingLedger(ctx)
 	if err != nil && !needed {
 		inv.warnOfLedger(err, "how the task goes on is not kept")
@@ -166,14 +166,14 @@ func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, ke
 		}
 		return []string{t.RequestID}, err
 	case o.open:
-		return inv.openTasks(ctx, c, kept)
+		return openTasks(ctx, inv, c, kept)
 	}
 	return unique(ids), nil
 }
 
 // openTasks are the tasks that have not finished, the oldest first. Those that
 // cannot be asked for are told of.
-func (inv *invocation) openTasks(ctx context.Context, c *cloud, kept *sqlite.Store) (ids []string, err error) {
+func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store) (ids []string, err error) {
 	elsewhere, unknown := 0, 0
 	if kept != nil {
 		err = kept.Tasks(ctx, store.Query{Open: true}, func(t store.Task) error {
@@ -213,11 +213,12 @@ type statusReport struct {
 
 // say prints what is known of one task, and returns the exit code.
 func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int {
+	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
-	case err != nil:
-		err = s.unanswered(ctx, err)
+	case ok:
+		err = s.unfinished(ctx, unfinished)
 	case !r.Final():
-		return s.pending(r)
+		err = s.pending(r)
 	default:
 		err = s.inv.printResult(s.p, r, s.want)
 	}
@@ -226,30 +227,22 @@ func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int
 		return codeDone
 	case errPipe(err):
 		return codePipe
+	case err.Error() != "":
+		sayError(s.inv, err)
 	}
-	s.inv.say(err)
 	if code := exitCode(err); s.o.wait || s.o.exitStatus || !isTaskCode(code) {
 		return code
 	}
 	return codeDone
 }
 
-// unanswered words why nothing is known of a task, or not its end.
-func (s *statusReport) unanswered(ctx context.Context, err error) error {
-	u, ok := errors.AsType[*await.UnfinishedError](err)
-	if !ok {
-		return err
-	}
-	ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx))
-	switch {
+// unfinished words why nothing is known of a task, or not its end.
+func (s *statusReport) unfinished(ctx context.Context, u *await.UnfinishedError) error {
+	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
 		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + explain(u.Cause), next: hintOf(u.Cause)}
 	case s.o.wait:
-		if err := s.p.printUnfinished(u.ID, u.Last); err != nil {
-			return err
-		}
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %s goes on in the cloud", cause(u.Cause), u.ID),
-			next: resume(u.ID, s.inv.resumeWords(fateGoesOn, s.o.schema, s.o.noValidate, s.o.out)...)}
+		return noAnswer(s.inv, s.p, u, "goes on in the cloud", resumeLine(s.inv, fateGoesOn, s.o.schema, s.o.noValidate, s.o.out))
 	case signalOf(ctx) != nil:
 		return &exitError{code: codeUnreachable, text: cause(u.Cause)}
 	case u.Failure == nil:
@@ -259,54 +252,24 @@ func (s *statusReport) unanswered(ctx context.Context, err error) error {
 }
 
 // pending prints a task that goes on.
-func (s *statusReport) pending(r *narada.Result) int {
-	talk := s.inv.talk
+func (s *statusReport) pending(r *narada.Result) error {
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
 		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
 	}
-	talk.Info("pending", line, resultFields(r)...)
+	s.inv.talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
+		s.inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
 	}
 	if s.p.json {
-		switch err := s.p.JSON(r.Raw()); {
-		case errPipe(err):
-			return codePipe
-		case err != nil:
-			s.inv.say(err)
-			return codeUnexpected
+		if err := s.p.JSON(r.Raw()); err != nil {
+			return err
 		}
 	}
 	if s.o.exitStatus {
-		return codeUnfinished
+		return silent(codeUnfinished)
 	}
-	return codeDone
-}
-
-// say prints an error that does not end the command.
-func (inv *invocation) say(err error) {
-	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
-}
-
-// isTaskCode reports whether the code says how a task ended.
-func isTaskCode(code int) bool {
-	return code == codeFailed || code == codeMismatch || code == codeInput
-}
-
-// worse orders the codes of several tasks: what went wrong with the lookup
-// first, then how the tasks stand.
-func worse(a, b int) bool {
-	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnreachable, codeUnauthorized, codeUnexpected}
-	rank := func(code int) int {
-		for i, c := range order {
-			if c == code {
-				return i
-			}
-		}
-		return len(order)
-	}
-	return rank(a) > rank(b)
+	return nil
 }
 
 func unique(ids []string) []string {

@@ -141,7 +141,7 @@ func (inv *invocation) spec(t *taskFlags, rest task.Spec, file *task.File) (spec
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
 	spec.TimeZone, spec.ZoneFlag = zone.Text, zone.Layer == config.LayerFlag
 	spec.Mode, spec.CloudSession, spec.NewSession = t.mode, t.session, t.newSession
-	spec.Schema, spec.Previous, spec.Reasoning = t.schema, t.previous, t.reasoning
+	spec.Schema, spec.NoValidate, spec.Previous, spec.Reasoning = t.schema, t.noValidate, t.previous, t.reasoning
 	if t.flags.Changed("keep-chat") {
 		spec.KeepChat = &t.keepChat
 	}

@@ -2,33 +2,27 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/await"
-	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 type triggerOptions struct {
 	out         outputFlags
-	callback    callbackFlags
+	send        sendFlags
 	to          string
 	text        string
 	data        string
 	count       int
 	concurrency int
-	timeout     time.Duration
-	yes         bool
 }
 
 func newTrigger(inv *invocation) *cobra.Command {
@@ -71,9 +65,8 @@ a terminal, and wants --yes off it. It exits with 3 when one was not answered wi
 	f.StringVar(&o.data, "data", "", "JSON `file` with the structured data, instead of the sample's")
 	f.IntVar(&o.count, "count", 1, "how `many` are sent")
 	f.IntVar(&o.concurrency, "concurrency", 1, "how `many` at once")
-	f.DurationVar(&o.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one callback")
-	addYes(f, &o.yes)
-	o.callback.addProof(cmd)
+	o.send.add(cmd, "callback")
+	o.send.addYes(cmd)
 	o.out.add(cmd)
 	return cmd
 }
@@ -96,34 +89,39 @@ func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event s
 	if err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
+	listener, toListener := isListener(o.to)
+	if err := o.check(toListener); err != nil {
 		return err
 	}
-	t := &triggering{inv: inv, o: o, event: event}
-	if err := t.readData(); err != nil {
+	sender, shown, err := o.send.resolve(inv)
+	if err != nil {
 		return err
 	}
-	if name, toListener := isListener(o.to); toListener {
-		if t.listener, err = inv.findListener("--to", name); err != nil {
-			return err
-		}
-		if t.ledger, err = inv.openLedger(ctx, sqlite.Options{}); err != nil {
-			return err
-		}
-		defer inv.closeLedger(t.ledger)
-	} else {
-		if err := t.open(ctx); err != nil {
+	t := trigger.Options{
+		Event: event, Text: o.text, Random: inv.app.Random,
+		URL: o.to, Header: shown.header, Secret: shown.secret, Sender: sender, Report: reportTrigger(inv),
+	}
+	if o.data != "" {
+		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {
 			return err
 		}
 	}
-	t.sender = deliver.Sender{Transport: inv.transport(), Timeout: o.timeout}
+	if toListener {
+		l, err := o.toListener(ctx, inv, listener, &t)
+		if err != nil {
+			return err
+		}
+		defer inv.closeLedger(l)
+	} else if err := o.send.confirm(ctx, inv, fmt.Sprintf("%d callback%s", o.count, plural(o.count != 1)), o.to); err != nil {
+		return err
+	}
 	if o.count == 1 {
-		return t.one(ctx, p)
+		return sendSample(ctx, inv, p, t)
 	}
-	return t.many(ctx, p)
+	return sendSamples(ctx, inv, p, o, t)
 }
 
-func (o *triggerOptions) check() error {
+func (o *triggerOptions) check(toListener bool) error {
 	switch {
 	case o.to == "":
 		return usageError("add --to URL, or --to listener", "nothing says where the callback is to go")
@@ -131,108 +129,85 @@ func (o *triggerOptions) check() error {
 		return usageError("", "--count: %d is less than 1", o.count)
 	case o.concurrency < 1:
 		return usageError("", "--concurrency: %d is less than 1", o.concurrency)
-	case o.timeout <= 0:
-		return usageError("", "--timeout: %s is not more than 0", o.timeout)
+	}
+	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
+		return usageError(forwardHint(o.to), "--to: %v", err)
 	}
 	return nil
 }
 
-// triggering is a trigger command under way.
-type triggering struct {
-	inv    *invocation
-	o      *triggerOptions
-	event  string
-	data   json.RawMessage // nil: the sample's
-	proof  proof           // of all callbacks to a URL
-	sender deliver.Sender
-
-	listener receive.Listener // of which each callback has a ticket of its own
-	ledger   *sqlite.Store    // nil: they go to a URL
+// toListener finds the listener, and opens the ledger in which that finds the tickets.
+func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (*sqlite.Store, error) {
+	listener, err := findListener(inv, "--to", name)
+	if err != nil {
+		return nil, err
+	}
+	if o.send.callback.secret == "" { // that of the settings is for endpoints
+		t.Secret = ""
+	}
+	l, err := inv.openLedger(ctx, sqlite.Options{})
+	t.URL, t.Store = listener.URL, l
+	return l, err
 }
 
-func (t *triggering) readData() (err error) {
-	if t.o.data == "" {
-		return nil
+// sendSample sends one callback and prints how it was answered. An answer may repeat what
+// it was shown.
+func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Options) error {
+	s, err := trigger.Send(ctx, t)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": how the callback was answered is not known"}
+	case err != nil:
+		return err
+	case t.Store != nil:
+		inv.hideProof(s.Ticket)
 	}
-	t.data, err = task.LoadJSON("--data", t.o.data, &t.inv.source)
-	return err
-}
-
-// open finds out whether something may be sent to the URL, and what it shows there.
-func (t *triggering) open(ctx context.Context) (err error) {
-	if err := task.CheckCallbackURL(t.o.to); err != nil {
-		return usageError(forwardHint(t.o.to), "--to: %v", err)
-	}
-	if t.proof, err = t.inv.proof(&t.o.callback); err != nil {
+	if err := printAttempt(inv, p, s.RequestID, s.Attempt, true); err != nil {
 		return err
 	}
-	t.inv.hideForms(t.proof.hidden)
-	return t.inv.confirmAddress(ctx, fmt.Sprintf("%d callback%s", t.o.count, plural(t.o.count != 1)), t.o.to, t.o.yes)
+	if !s.Attempt.Accepted() {
+		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), err: s.Attempt.Err}
+	}
+	return nil
 }
 
-// sent is a callback that was sent.
-type sent struct {
-	id      string
-	attempt deliver.Attempt
+// sendSamples sends the callbacks and prints how they were answered as a whole.
+func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, t trigger.Options) error {
+	stop := inv.talk.Wait("sending", fmt.Sprintf("sending %d callbacks", o.count))
+	sum, err := trigger.SendMany(ctx, t, o.count, o.concurrency)
+	stop()
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if printing := printSummary(p, sum); printing != nil {
+		return printing
+	}
+	refused := sum.Sent - sum.Accepted
+	switch {
+	case err != nil:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were answered before", cause(context.Cause(ctx)), sum.Sent, o.count)}
+	case refused > 0:
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sum.Sent)}
+	}
+	return nil
 }
 
-// send sends a callback. An error is that it could not be made.
-func (t *triggering) send(ctx context.Context) (s sent, err error) {
-	sample, err := webhook.Sample(t.event, t.inv.app.Random, time.Now())
-	if err != nil {
-		return s, err
+func printSummary(p *printer, s trigger.Summary) error {
+	if p.json {
+		return p.Value(s)
 	}
-	if t.o.text != "" {
-		sample.Response.Text = t.o.text
+	var b strings.Builder
+	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
+	line("sent", "%d", s.Sent)
+	line("accepted", "%d", s.Accepted)
+	line("rate", "%s", formatRate(s.Rate))
+	if s.Sent > 0 {
+		line("p50", "%.1fms", s.P50)
+		line("p95", "%.1fms", s.P95)
+		line("p99", "%.1fms", s.P99)
 	}
-	if t.data != nil {
-		sample.Response.StructuredOutput = t.data
+	for _, kind := range slices.Sorted(maps.Keys(s.Answers)) {
+		line(kind, "%d", s.Answers[kind])
 	}
-	s.id = sample.RequestID
-	to, shows, done := t.o.to, t.proof, func(deliver.Attempt) {}
-	if t.ledger != nil {
-		if to, shows, done, err = t.toListener(ctx, s.id); err != nil {
-			return s, err
-		}
-	}
-	if shows.secret != "" {
-		sample.Secret = &shows.secret
-	}
-	body, err := sample.Body()
-	if err != nil {
-		return s, err
-	}
-	attempts, _ := t.sender.Send(ctx, deliver.Callback{URL: to, Header: shows.header, Body: body})
-	s.attempt = attempts[0]
-	done(s.attempt)
-	return s, nil
-}
-
-// toListener gives a callback a ticket that the listener finds in the ledger. done
-// writes down that it was not taken, if so.
-func (t *triggering) toListener(ctx context.Context, id string) (to string, p proof, done func(deliver.Attempt), err error) {
-	ticket, err := t.inv.listenerTicket(&t.o.callback)
-	if err != nil {
-		return "", p, nil, err
-	}
-	p = proof{secret: ticket.Secret, header: ticket.Header}
-	if t.o.count == 1 { // else no answer is shown
-		t.inv.hideProof(ticket)
-	}
-	numbers, err := t.ledger.Intend(ctx, []store.Intent{{Source: "trigger", Prompt: "(sample: " + t.event + ")", Ticket: ticket, At: time.Now()}})
-	if err != nil {
-		return "", p, nil, err
-	}
-	done = func(a deliver.Attempt) {
-		var err error
-		if a.Accepted() {
-			err = t.ledger.Accepted(context.Background(), numbers[0], id)
-		} else {
-			err = t.ledger.Refused(context.Background(), numbers[0], "", time.Now())
-		}
-		if err != nil {
-			t.inv.warnOfLedger(err, lossText("trigger", await.LossProgress))
-		}
-	}
-	return t.listener.URL + ticket.Path, p, done, nil
+	return p.Text(strings.TrimRight(b.String(), "\n"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/await"
@@ -15,9 +16,9 @@ func resume(id string, words ...string) string {
 	return strings.Join(append(words, shellQuote(id)), " ")
 }
 
-// words is a command of narada with the global flags that this one was given, as
+// commandLine is a command of narada with the global flags that this one was given, as
 // far as they say which cloud is meant.
-func (inv *invocation) words(command ...string) []string {
+func commandLine(inv *invocation, command ...string) []string {
 	words := append([]string{"narada"}, command...)
 	return addFlag(addFlag(words, "--profile", inv.profile), "--base-url", inv.baseURL)
 }
@@ -29,17 +30,17 @@ func addFlag(words []string, flag, value string) []string {
 	return append(words, flag, shellQuote(value))
 }
 
-// resumeWords is the command, without the ID, that goes on with a wait, or tells
+// resumeLine is the command, without the ID, that goes on with a wait, or tells
 // how a task ended that does not go on; nil where nothing can.
-func (inv *invocation) resumeWords(fate, schema string, noValidate bool, out outputFlags) []string {
+func resumeLine(inv *invocation, fate, schema string, noValidate bool, out outputFlags) []string {
 	var words []string
 	switch fate {
 	case fateSandbox:
 		return nil
 	case fateSession:
-		words = inv.words("status")
+		words = commandLine(inv, "status")
 	default:
-		words = inv.words("status", "--wait")
+		words = commandLine(inv, "status", "--wait")
 	}
 	if schema != "-" {
 		words = addFlag(words, "--schema", schema)
@@ -64,9 +65,9 @@ const (
 	fateMaybe   = "may go on in its session, which was not stopped"
 )
 
-// unanswered says how a task without an answer stands. Without resume words there
+// noAnswer says how a task without an answer stands. Without resume words there
 // is nothing to wait for.
-func (inv *invocation) unanswered(p *printer, err error, fate string, resumeWords []string) error {
+func noAnswer(inv *invocation, p *printer, err error, fate string, resumeWords []string) error {
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	if !ok {
 		return explainDispatch(err)
@@ -85,16 +86,16 @@ func (inv *invocation) unanswered(p *printer, err error, fate string, resumeWord
 	switch printErr := p.printUnfinished(unfinished.ID, unfinished.Last); {
 	case errPipe(printErr):
 		e.err = printErr
-		inv.say(&exitError{code: e.code, text: e.text, next: e.next})
+		sayError(inv, &exitError{code: e.code, text: e.text, next: e.next})
 	case printErr != nil:
 		e.code, e.text = codeUnexpected, printErr.Error()+"; "+e.text
 	}
 	return e
 }
 
-// failed words why a call for what failed: the end of ctx comes before what the
+// callFailed words why a call for what failed: the end of ctx comes before what the
 // call says of it.
-func (inv *invocation) failed(ctx context.Context, what string, err error) error {
+func callFailed(ctx context.Context, inv *invocation, what string, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{code: codeUnreachable, text: what + ": " + cause(context.Cause(ctx)), err: err}
 	}
@@ -145,4 +146,27 @@ func explainDispatch(err error) error {
 		e.next = "nothing was accepted: it is safe to run this again"
 	}
 	return e
+}
+
+// sayError prints an error that does not end the command.
+func sayError(inv *invocation, err error) {
+	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
+}
+
+// isTaskCode reports whether the code says how a task ended.
+func isTaskCode(code int) bool {
+	return code == codeFailed || code == codeMismatch || code == codeInput
+}
+
+// worse orders the codes of several tasks: what went wrong with the lookup
+// first, then how the tasks stand.
+func worse(a, b int) bool {
+	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnreachable, codeUnauthorized, codeUnexpected}
+	rank := func(code int) int {
+		if i := slices.Index(order, code); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	return rank(a) > rank(b)
 }

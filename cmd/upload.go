@@ -3,32 +3,61 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/transfer"
 )
 
 // upload sends the plan's files to the cloud and puts their keys into the request.
 // Nothing has been dispatched when it fails.
 func upload(ctx context.Context, inv *invocation, c *cloud, plan *task.Plan) error {
-	err := transfers(inv, c, "").Upload(ctx, plan.Uploads)
-	failure, ok := errors.AsType[*transfer.Error](err)
-	if !ok {
+	for _, u := range plan.Uploads {
+		m := startMeter(inv, "upload", u.Path, u.Size)
+		err := transfer.Upload(ctx, c.client, u, m)
+		m.Stop()
+		if err != nil {
+			return notUploaded(ctx, u, err)
+		}
+		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), slog.Any("path", u.Path))
+	}
+	return nil
+}
+
+// notUploaded words why a file could not be uploaded.
+func notUploaded(ctx context.Context, u *task.Upload, err error) error {
+	if isInput(err) {
 		return err
 	}
-	if isInput(failure.Err) {
-		return failure.Err
-	}
-	path, err := failure.Name, failure.Err
-	e := &exitError{code: exitCode(err), text: "upload of " + path + ": " + explain(err), next: hintOf(err), err: err}
+	e := &exitError{code: exitCode(err), text: "upload of " + u.Path + ": " + explain(err), next: hintOf(err), err: err}
 	switch {
 	case errors.Is(err, narada.ErrFileChanged):
-		e.code, e.text = codeUsage, path+": "+narada.ErrFileChanged.Error()+": nothing was dispatched"
+		e.code, e.text = codeUsage, u.Path+": "+narada.ErrFileChanged.Error()+": nothing was dispatched"
 	case ctx.Err() != nil:
-		e.code, e.text, e.next = codeUnreachable, cause(context.Cause(ctx))+" while "+path+" was uploaded: nothing was dispatched", ""
+		e.code, e.text, e.next = codeUnreachable, cause(context.Cause(ctx))+" while "+u.Path+" was uploaded: nothing was dispatched", ""
 	case e.code == codeUnreachable:
 		e.next = "nothing was dispatched: it is safe to run this again"
 	}
 	return e
+}
+
+// meter shows how much of a file has gone.
+type meter struct {
+	*term.Progress
+	inv         *invocation
+	event, name string
+}
+
+// startMeter is for an upload or a download.
+func startMeter(inv *invocation, event, name string, size int64) *meter {
+	return &meter{inv.talk.Progress(event+"ing", event+"ing "+name, size), inv, event, name}
+}
+
+// Failed implements transfer.Meter.
+func (m *meter) Failed(err error, in time.Duration) {
+	sayAgain(m.inv, m.event, "the "+m.event+" of "+m.name+" failed", err, in)
 }

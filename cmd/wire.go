@@ -47,20 +47,23 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	if e == nil {
 		return engine, engine.Close, nil
 	}
-	receiving := receive.Options{Sink: engine, Random: inv.app.Random, Refused: inv.refusedInto(kept)}
-	if kept == nil {
-		receiving.Sink = receive.Once(engine)
-	} else {
-		receiving.Book = kept
+	receiving := receive.Options{Sink: receive.Once(engine), Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
+	if kept != nil {
+		receiving.Sink, receiving.Book, receiving.Refused = engine, kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
 	engine.Listen(&maskedEndpoint{server, inv, o.Many})
 	var following sync.WaitGroup
-	done := make(chan struct{})
-	following.Go(func() { eachEvent(done, e.Events(), func(event tunnel.Event) { followTunnel(engine, event) }) })
+	open, closed := context.WithCancel(context.Background())
+	following.Go(func() {
+		changes := map[tunnel.EventKind]await.EndpointEvent{
+			tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
+		}
+		receive.Follow(open, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+	})
 	return engine, func() {
 		inv.closeInbox(server)
-		close(done)
+		closed()
 		following.Wait()
 		engine.Close()
 	}, nil
@@ -88,34 +91,6 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 		return nil, nil
 	}
 	return nil, err
-}
-
-// followTunnel tells the engine what happens to its endpoint.
-func followTunnel(engine *await.Engine, e tunnel.Event) {
-	switch e.Kind {
-	case tunnel.Lost:
-		engine.EndpointLost()
-	case tunnel.Back:
-		engine.EndpointBack()
-	case tunnel.Stopped:
-		engine.EndpointClosed(e.Err)
-	}
-}
-
-// eachEvent calls f for every event until done is closed, or there will be no
-// more.
-func eachEvent(done <-chan struct{}, events <-chan tunnel.Event, f func(tunnel.Event)) {
-	for {
-		select {
-		case <-done:
-			return
-		case e, open := <-events:
-			if !open {
-				return
-			}
-			f(e)
-		}
-	}
 }
 
 // maskedEndpoint is an endpoint whose tickets are masked, but for those of many tasks:

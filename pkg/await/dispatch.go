@@ -24,7 +24,7 @@ type dispatching struct {
 	again         atomic.Bool // it was sent more than once
 	done          chan struct{}
 
-	// After done:
+	// Once done is closed, or the waiter has heard of the end:
 	id  string
 	err *narada.DispatchError // nil: it was accepted
 }
@@ -40,13 +40,11 @@ func (e *Engine) dispatch(ctx context.Context, request *narada.Request, w *waite
 		retryable: func(err error) bool { return dispatchError(err).Retryable() },
 		told:      func(err error, in time.Duration) { w.put(resending{dispatchError(err), in}) },
 		before: func(ctx context.Context) error {
-			if e.o.Again != nil {
-				if err := e.o.Again(ctx); err != nil {
-					return err
-				}
+			err := e.o.Again(ctx)
+			if err == nil {
+				d.again.Store(true)
 			}
-			d.again.Store(true)
-			return nil
+			return err
 		},
 	}
 	go func() {
@@ -57,15 +55,14 @@ func (e *Engine) dispatch(ctx context.Context, request *narada.Request, w *waite
 			d.id, err = e.o.Client.Dispatch(call, request)
 			return err
 		})
-		if err == nil {
-			w.put(dispatched{d.id})
-			return
-		}
-		d.err = dispatchError(err)
-		if late, ok := errors.AsType[*NoTimeError](err); ok {
+		late, isLate := errors.AsType[*NoTimeError](err)
+		switch {
+		case isLate:
 			d.err = &narada.DispatchError{Err: &NoTimeError{dispatchError(late.Err).Err}}
+		case err != nil:
+			d.err = dispatchError(err)
 		}
-		w.put(notSent{d.err})
+		w.put(dispatchEnded{})
 	}()
 	return d
 }

@@ -123,9 +123,7 @@ func TestSecondAcceptanceIsToldOf(t *testing.T) {
 		if _, err := w.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if w.noted()[len(w.noted())-1] != "accepted twice req_2" {
-			t.Errorf("%q", w.noted())
-		}
+		want(t, "events", w.noted(), []string{"resending", "accepted req_1 by callback", "asked req_1 in_1", "accepted twice req_2"})
 	})
 }
 
@@ -199,4 +197,34 @@ func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A dispatch that was refused, sent again, and whose answer was lost then: the callback
+// is that of the second.
+func TestALostAnswerOfASecondDispatchIsNoSecondAcceptance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withEndpoint)
+		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
+			return "", &narada.DispatchError{Maybe: n > 1, Err: &narada.APIError{StatusCode: 429}}
+		}
+		w.callbackAfter(time.Minute, success(t, "x"))
+		if _, err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "events", w.noted(), []string{"resending", "answer lost", "accepted req_1 by callback"})
+	})
+}
+
+func TestADispatchCallThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cloud.dispatch = func(call context.Context, _ int) (string, error) {
+			<-call.Done()
+			return "", &narada.DispatchError{Maybe: true, Err: call.Err()}
+		}
+		_, err := w.run(t.Context())
+		if took := time.Since(w.cloud.start); !errors.Is(err, context.DeadlineExceeded) || took != dispatchLimit {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
 }

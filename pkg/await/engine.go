@@ -81,8 +81,9 @@ type Engine struct {
 	// What was reported, and is not again; the first two with Many tasks alone.
 	pollsFail, pollsRefused, storeFails atomic.Bool
 
+	endpoint Endpoint // nil: there is none
+
 	mu        sync.Mutex
-	endpoint  Endpoint // nil: there is none
 	reception reception
 	byTicket  map[string]*waiter
 	byID      map[string]*waiter
@@ -91,6 +92,12 @@ type Engine struct {
 // New returns an Engine, which runs until Close.
 func New(o Options) *Engine {
 	e := &Engine{o: o, byTicket: map[string]*waiter{}, byID: map[string]*waiter{}}
+	if o.Report == nil {
+		e.o.Report = func(Event) {}
+	}
+	if o.Again == nil {
+		e.o.Again = func(context.Context) error { return nil }
+	}
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.poller = newPoller(pollerOptions{
 		status: o.Client.Status, pace: noEndpoint.pace(o.PollInterval),
@@ -116,12 +123,6 @@ func (e *Engine) Close() {
 	e.following.Wait()
 }
 
-func (e *Engine) report(event Event) {
-	if e.o.Report != nil {
-		e.o.Report(event)
-	}
-}
-
 // saidBefore reports whether the same was reported of another of many tasks.
 func (e *Engine) saidBefore(said *atomic.Bool) bool { return e.o.Many && said.Swap(true) }
 
@@ -129,47 +130,32 @@ func (e *Engine) saidBefore(said *atomic.Bool) bool { return e.o.Many && said.Sw
 // and looks for those of its tasks that come in at other processes. It may be called
 // once, before the first task.
 func (e *Engine) Listen(in Endpoint) {
-	e.mu.Lock()
 	e.endpoint = in
-	e.mu.Unlock()
-	e.receive(opened)
+	e.receive(endpointOpened)
 	e.followOthers(func() error { return nil })
 }
 
-// EndpointLost says that the endpoint cannot be reached for now: tasks are polled for
-// as if there were none.
-func (e *Engine) EndpointLost() {
-	e.report(EndpointLost{})
-	e.receive(lost)
-}
-
-// EndpointBack says that the endpoint can be reached again.
-func (e *Engine) EndpointBack() {
-	e.report(EndpointBack{})
-	e.receive(back)
-}
-
-// EndpointClosed says that no callback will come in any more, for err.
-func (e *Engine) EndpointClosed(err error) {
-	e.report(EndpointClosed{err})
-	e.receive(closed)
+// Endpoint says what happens to the endpoint; err, if not nil, is why.
+func (e *Engine) Endpoint(event EndpointEvent, err error) {
+	e.o.Report(EndpointChanged{event, err})
+	e.receive(event)
 }
 
 // receive takes what happens to the endpoint.
-func (e *Engine) receive(event receptionEvent) {
+func (e *Engine) receive(event EndpointEvent) {
 	e.mu.Lock()
 	before := e.reception
 	now := before.next(event)
 	e.reception = now
 	var waiting []*waiter
-	if before.callbacks() && !now.callbacks() {
+	if !now.callbacks() {
 		waiting = slices.Collect(maps.Values(e.byTicket))
 	}
 	e.mu.Unlock()
 	if now == before {
 		return
 	}
-	e.poller.setPace(now.pace(e.o.PollInterval), now != endpointOpen)
+	e.poller.setPace(now.pace(e.o.PollInterval), now != receiving)
 	for _, w := range waiting {
 		w.put(callbacksClosed{})
 	}
@@ -179,14 +165,14 @@ func (e *Engine) receive(event receptionEvent) {
 // that one, which sees it in the store. One that could not be stored is not
 // acknowledged, though its task has its answer.
 func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
-	e.report(CallbackReceived{d.Result})
+	e.o.Report(CallbackReceived{d.Result})
 	var err error
 	if e.o.Store != nil {
 		err = e.o.Store.Deliver(ctx, d)
 	}
 	if w := e.waiterOf(d.Ticket.Path, d.Result); w != nil {
 		if err != nil {
-			e.report(StoreFailed{LossAnswer, err})
+			e.o.Report(StoreFailed{LossAnswer, err})
 		}
 		w.put(heard{Answer{Result: d.Result, By: ByCallback}})
 	}
@@ -195,8 +181,6 @@ func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
 
 // Receives reports whether a callback that is sent to that URL comes in here.
 func (e *Engine) Receives(callbackURL string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	return e.endpoint != nil && strings.HasPrefix(callbackURL, e.endpoint.URL(webhook.Ticket{Path: "/"}))
 }
 
@@ -239,15 +223,22 @@ func (e *Engine) expect(w *waiter) {
 	}
 }
 
-// watch polls for the waiter's task, whose request ID is known now.
-func (e *Engine) watch(w *waiter, first time.Duration) {
+// watch polls for the waiter's task, whose request ID is known now; for one that was
+// dispatched before, at once.
+func (e *Engine) watch(w *waiter, deadline time.Time) {
+	var first time.Duration
+	if w.sent != nil {
+		first = e.poller.first()
+	}
 	e.expect(w)
-	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, w.deadline)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, deadline)
 }
 
 // forget ends the wait: what comes later is for nobody.
 func (e *Engine) forget(w *waiter) {
-	w.unwatch()
+	if w.unwatch != nil {
+		w.unwatch()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.byTicket[w.answer.Ticket] == w {
@@ -286,7 +277,7 @@ type Job struct {
 // *UnfinishedError when ctx ended before the task did, or neither the cloud nor a
 // callback can tell of it any more.
 func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
-	w, withdraw, err := e.begin(j, e.listening())
+	w, withdraw, err := e.begin(j, e.endpoint)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -307,17 +298,14 @@ func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
 	return w.id, err
 }
 
-func (e *Engine) listening() Endpoint {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.endpoint
-}
-
 // begin gives the task a ticket of the endpoint, if any, and a place in the store.
 // withdraw is called after the wait.
 func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err error) {
 	w, withdraw = newWaiter(), func() {}
-	w.item, w.callSent = j.Item, j.Sent
+	w.item = j.Item
+	if j.Sent != nil {
+		w.callEnded = sync.OnceFunc(j.Sent)
+	}
 	ticket := j.Ticket
 	if in != nil {
 		if ticket, err = in.Issue(); err != nil {

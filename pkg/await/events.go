@@ -51,7 +51,6 @@ type (
 	PollFailed struct {
 		RequestID string
 		Err       error
-		InARow    int
 		Notable   bool
 	}
 	// PollRefused is a status call that is not made again: only a callback can tell.
@@ -62,12 +61,12 @@ type (
 	}
 	// CallbackReceived is a callback that came in here.
 	CallbackReceived struct{ Result *narada.Result }
-	// EndpointLost is an endpoint that cannot be reached: it is polled until it is back.
-	EndpointLost struct{}
-	// EndpointBack is an endpoint that can be reached again.
-	EndpointBack struct{}
-	// EndpointClosed is an endpoint that no callback will come in at any more.
-	EndpointClosed struct{ Err error }
+	// EndpointChanged is something that happened to the endpoint; Err, if not nil, is
+	// why.
+	EndpointChanged struct {
+		Event EndpointEvent
+		Err   error
+	}
 	// StoreFailed is a store that could not be read or written. The tasks run on.
 	StoreFailed struct {
 		Loss Loss
@@ -83,9 +82,7 @@ func (PersonAsked) event()      {}
 func (PollFailed) event()       {}
 func (PollRefused) event()      {}
 func (CallbackReceived) event() {}
-func (EndpointLost) event()     {}
-func (EndpointBack) event()     {}
-func (EndpointClosed) event()   {}
+func (EndpointChanged) event()  {}
 func (StoreFailed) event()      {}
 
 // Loss is what is lost when the store fails.

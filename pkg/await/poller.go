@@ -110,7 +110,11 @@ func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop f
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.drop(w.id)
+		watched := p.watched[w.id]
+		delete(p.watched, w.id)
+		if watched != nil && watched.index >= 0 {
+			heap.Remove(&p.due, watched.index)
+		}
 	}
 }
 
@@ -170,17 +174,6 @@ func (p *poller) nudge() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
-	}
-}
-
-func (p *poller) drop(id string) {
-	w := p.watched[id]
-	if w == nil {
-		return
-	}
-	delete(p.watched, id)
-	if w.index >= 0 {
-		heap.Remove(&p.due, w.index)
 	}
 }
 

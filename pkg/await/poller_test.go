@@ -161,3 +161,20 @@ func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestATaskThatIsBeingAskedForIsAskedForAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, cloud := newTestPoller(t, paceBeside(time.Hour))
+		cloud.status = func(int, string) (*narada.Result, error) {
+			time.Sleep(10 * time.Second)
+			return pending(t), nil
+		}
+		watchID(p, "req_1", 0)
+		time.Sleep(time.Second)
+		p.setPace(paceAlone(time.Hour), true)
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff([]time.Duration{0, 10 * time.Second}, cloud.polled()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

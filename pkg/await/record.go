@@ -23,7 +23,7 @@ func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error)
 	case err != nil && j.MustKeep:
 		return 0, &NotKeptError{err}
 	case err != nil && e.o.Store != nil:
-		e.report(StoreFailed{LossTask, err})
+		e.o.Report(StoreFailed{LossTask, err})
 	}
 	return number, nil
 }
@@ -48,41 +48,23 @@ func (e *Engine) keep(write func(context.Context, Store) error) {
 		return
 	}
 	if err := write(context.Background(), e.o.Store); err != nil && !e.storeFails.Swap(true) {
-		e.report(StoreFailed{LossProgress, err})
+		e.o.Report(StoreFailed{LossProgress, err})
 	}
 }
 
-// keepTask is keep for a write that is about the task with that number, 0 for one
-// that is not kept.
-func (e *Engine) keepTask(number int64, write func(context.Context, Store) error) {
-	if number != 0 {
-		e.keep(write)
-	}
-}
-
-func (e *Engine) keepAccepted(number int64, id string) {
-	e.keepTask(number, func(ctx context.Context, s Store) error { return s.Accepted(ctx, number, id) })
-}
-
-// keepAcceptedTwice writes down another task that came of the same request, if its ID
-// is known.
-func (e *Engine) keepAcceptedTwice(number int64, id string) {
-	if id != "" {
-		e.keepTask(number, func(ctx context.Context, s Store) error { return s.AcceptedTwice(ctx, number, id) })
+// keepTask is keep for a write about the waiter's task, if that is kept.
+func (e *Engine) keepTask(w *waiter, write func(ctx context.Context, s Store, number int64) error) {
+	if number := w.answer.Task; number != 0 {
+		e.keep(func(ctx context.Context, s Store) error { return write(ctx, s, number) })
 	}
 }
 
 // keepRefused writes down that the task was not accepted, and whether it never will
 // be.
-func (e *Engine) keepRefused(number int64, failure *narada.DispatchError) {
+func (e *Engine) keepRefused(w *waiter, failure *narada.DispatchError) {
 	why := ""
 	if e.o.Why != nil && RefusesRequest(failure) {
 		why = e.o.Why(failure)
 	}
-	e.keepTask(number, func(ctx context.Context, s Store) error { return s.Refused(ctx, number, why, time.Now()) })
-}
-
-// keepPolled writes down what a status call has told.
-func (e *Engine) keepPolled(r *narada.Result) {
-	e.keep(func(ctx context.Context, s Store) error { return s.Polled(ctx, r, time.Now()) })
+	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Refused(ctx, number, why, time.Now()) })
 }

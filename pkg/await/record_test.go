@@ -38,6 +38,9 @@ func TestATaskThatCannotBeKeptRunsUnlessItMust(t *testing.T) {
 					t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
 				}
 				want(t, "events", w.noted(), test.events)
+				if w.store != nil && slices.Contains(w.store.writes, "accepted 0 req_1") {
+					t.Errorf("writes %q", w.store.writes)
+				}
 				if (len(w.endpoint.withdrawn) == 1) == test.sent { // one that the store does not know stays, should a callback come again
 					t.Errorf("withdrawn %v", w.endpoint.withdrawn)
 				}

@@ -26,29 +26,24 @@ func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 		w.state = accepted
 	}
 	e.expect(w) // before the store is read, so that nothing is missed
-	if err := e.recall(context.WithoutCancel(ctx), w); err != nil {
-		e.forget(w)
-		return w.answer, err
+	if e.o.Store != nil && d.Task != 0 {
+		reading := context.WithoutCancel(ctx)
+		t, ok, err := e.o.Store.Numbered(reading, d.Task)
+		if ok && err == nil {
+			err = e.recall(reading, w, t)
+		}
+		if err != nil {
+			e.forget(w)
+			return w.answer, err
+		}
 	}
 	return e.wait(ctx, w)
 }
 
 // recall puts the task's final answer, if it is in the store, into the waiter's queue.
-func (e *Engine) recall(ctx context.Context, w *waiter) error {
-	if e.o.Store == nil || w.answer.Task == 0 {
-		return nil
-	}
-	t, ok, err := e.o.Store.Numbered(ctx, w.answer.Task)
-	if err != nil || !ok {
-		return err
-	}
-	return e.recallFinal(ctx, w, t)
-}
-
-func (e *Engine) recallFinal(ctx context.Context, w *waiter, t store.Task) error {
+func (e *Engine) recall(ctx context.Context, w *waiter, t store.Task) error {
 	r, err := e.o.Store.Final(ctx, t)
 	if err == nil && r != nil {
-		w.recalled = true
 		w.put(heard{Answer{Result: r, By: ByCallback}})
 	}
 	return err
@@ -84,22 +79,20 @@ func (e *Engine) each(ctx context.Context, ids []string, once bool) iter.Seq2[An
 		defer waits.Wait()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next := make([]func() (Answer, error), len(ids))
-		for i, w := range waiters {
-			var answer Answer
-			var err error
-			done := make(chan struct{})
-			waits.Go(func() {
-				defer close(done)
-				answer, err = e.wait(ctx, w)
-			})
-			next[i] = func() (Answer, error) {
-				<-done
-				return answer, err
-			}
+		type outcome struct {
+			answer Answer
+			err    error
 		}
-		for _, wait := range next {
-			if !yield(wait()) {
+		outcomes := make([]chan outcome, len(ids))
+		for i, w := range waiters {
+			outcomes[i] = make(chan outcome, 1)
+			waits.Go(func() {
+				a, err := e.wait(ctx, w)
+				outcomes[i] <- outcome{a, err}
+			})
+		}
+		for _, c := range outcomes {
+			if o := <-c; !yield(o.answer, o.err) {
 				return
 			}
 		}
@@ -121,7 +114,7 @@ func (e *Engine) recallAll(ctx context.Context, waiters []*waiter) error {
 		if t.Open() {
 			continue
 		}
-		if err := e.recallFinal(ctx, w, t); err != nil {
+		if err := e.recall(ctx, w, t); err != nil {
 			return err
 		}
 	}
@@ -139,13 +132,13 @@ func (e *Engine) followOthers(prepare func() error) {
 		err = prepare()
 	}
 	if err != nil {
-		e.report(StoreFailed{LossOtherCallbacks, err})
+		e.o.Report(StoreFailed{LossOtherCallbacks, err})
 		return
 	}
 	e.following.Go(func() {
 		for entry, err := range e.o.Store.FollowOthers(e.running, after) {
 			if err != nil {
-				e.report(StoreFailed{LossOtherCallbacks, err})
+				e.o.Report(StoreFailed{LossOtherCallbacks, err})
 				return
 			}
 			if w := e.waiterOf(entry.Path, entry.Result); w != nil {

@@ -83,7 +83,7 @@ func TestResumeEndsWithoutAnAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, test.setups...)
 				if test.closed {
-					time.AfterFunc(time.Second, func() { w.engine.EndpointClosed(nil) })
+					time.AfterFunc(time.Second, func() { w.engine.Endpoint(EndpointClosed, nil) })
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
@@ -134,7 +134,7 @@ func collect(t *testing.T, w *world, ctx context.Context, once bool, ids ...stri
 		unfinished, _ := errors.AsType[*UnfinishedError](err)
 		switch {
 		case err == nil:
-			lines = append(lines, a.RequestID+" "+string(a.Result.Status)+" by "+string(a.By))
+			lines = append(lines, strings.TrimSpace(a.RequestID+" "+string(a.Result.Status)+" by "+string(a.By)+" "+a.Result.Text()))
 		case unfinished == nil:
 			t.Fatal(err)
 		default:
@@ -169,8 +169,8 @@ func TestAwaitYieldsAnswersInTheOrderOfTheIDs(t *testing.T) {
 			w.store.others <- entry("/narada/any", named(t, "req_elsewhere", success(t, "x")))
 		})
 		want(t, "answers", collect(t, w, t.Context(), false, "req_slow", "req_kept", "req_mine", "req_elsewhere", "req_gone"), []string{
-			"req_slow success by poll", "req_kept success by callback", "req_mine success by callback",
-			"req_elsewhere success by callback", "req_gone: " + (&narada.APIError{StatusCode: 404}).Error(),
+			"req_slow success by poll x", "req_kept success by callback x", "req_mine success by callback x",
+			"req_elsewhere success by callback x", "req_gone: " + (&narada.APIError{StatusCode: 404}).Error(),
 		})
 		if w.cloud.start.Add(7 * time.Minute).Before(time.Now()) {
 			t.Errorf("it took %v", time.Since(w.cloud.start))
@@ -192,9 +192,11 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestLookUpTakesTheFirstThatIsHeard(t *testing.T) {
+func TestLookUpTakesTheFirstThatTheCloudSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore)
+		w.store.tasks["req_asks"] = store.Task{Number: 1, RequestID: "req_asks", FinishedAt: time.Now()}
+		w.store.finals[1] = named(t, "req_asks", success(t, "x"))
 		w.cloud.status = func(n int, id string) (*narada.Result, error) {
 			switch {
 			case id == "req_never":

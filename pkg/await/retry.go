@@ -26,6 +26,9 @@ const (
 // made again. The error is the last call's; when ctx ended while it waited, ctx's
 // cause too.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
+	if again == nil {
+		again = func(error, time.Duration) {}
+	}
 	err := retrying{retryable: retryable, told: again, attempts: minAttempts}.do(ctx, call)
 	if late, ok := errors.AsType[*NoTimeError](err); ok {
 		return late.Err
@@ -36,7 +39,7 @@ func Retry(ctx context.Context, call func(context.Context) error, retryable func
 // retrying says when a call is made again.
 type retrying struct {
 	retryable func(error) bool
-	told      func(err error, in time.Duration) // before the pause; nil: nobody
+	told      func(err error, in time.Duration) // before the pause
 	before    func(context.Context) error       // after it, and may end it all; nil: nothing
 	attempts  int                               // before a side that cannot be reached is given up
 }
@@ -64,9 +67,7 @@ func (r retrying) do(ctx context.Context, call func(context.Context) error) erro
 		if attempt >= r.attempts && !answers(err) && time.Since(since)+pause >= unreachableLimit {
 			return err
 		}
-		if r.told != nil {
-			r.told(err, pause)
-		}
+		r.told(err, pause)
 		if !sleep(ctx, pause) {
 			return errors.Join(context.Cause(ctx), err)
 		}
@@ -115,4 +116,27 @@ func newBackoff(first, most time.Duration) *backoff.ExponentialBackOff {
 	b.Multiplier = 2
 	b.Reset()
 	return b
+}
+
+// Detach makes a call whose outcome must not be lost when ctx ends while it is under
+// way: what it has started, somebody must end. It then calls ended, and gives the call
+// the grace period; after that the call's own context is cancelled. The call has been
+// started before ctx ends, or not at all.
+func Detach(ctx context.Context, grace time.Duration, ended func(), call func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- call(calls) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	ended()
+	timer := time.AfterFunc(grace, cancel)
+	defer timer.Stop()
+	return <-done
 }

@@ -9,21 +9,25 @@ import (
 
 // wait returns the first final answer of the waiter's task, or why there is none.
 func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
-	w.deadline, _ = ctx.Deadline()
-	if w.id != "" && !w.recalled {
-		e.watch(w, 0)
-	}
+	deadline, _ := ctx.Deadline()
 	defer e.forget(w)
 	for {
 		if ctx.Err() != nil { // what is here by now is the answer all the same
 			w.over = context.Cause(ctx)
 		}
 		ended, err := e.hear(w)
+		if !ended && w.over != nil && w.sent != nil {
+			w.sent.conclude() // a call that is under way may name the ID of what was accepted
+			ended, err = e.hear(w)
+		}
 		if !ended && w.over != nil {
-			ended, err = true, e.conclude(w)
+			ended, err = true, w.unfinished(w.over)
 		}
 		if ended {
 			return w.answer, err
+		}
+		if w.id != "" && w.unwatch == nil {
+			e.watch(w, deadline)
 		}
 		select {
 		case <-w.wake:
@@ -45,44 +49,30 @@ func (e *Engine) hear(w *waiter) (ended bool, err error) {
 	return false, nil
 }
 
-// conclude ends a wait whose time is over: a dispatch call that is under way has a
-// moment to name the ID of what may have been accepted.
-func (e *Engine) conclude(w *waiter) error {
-	if w.sent != nil {
-		w.sent.conclude()
-		if ended, err := e.hear(w); ended {
-			return err
-		}
-	}
-	return w.unfinished(w.over)
-}
-
 func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 	switch n := n.(type) {
 	case heard:
 		return e.handleAnswer(w, n.Answer), nil
-	case dispatched:
-		switch w.id {
-		case "":
-			e.named(w, n.id, ByPoll)
-		case n.id:
-		default:
-			e.acceptedTwice(w, n.id)
+	case dispatchEnded:
+		switch id := w.sent.id; {
+		case w.sent.err != nil:
+			return e.handleNotSent(w, w.sent.err)
+		case w.id == "":
+			e.named(w, id, ByPoll)
+		case w.id != id:
+			e.acceptedTwice(w, id)
 		}
 		return w.handOver, w.over
-	case notSent:
-		return e.handleNotSent(w, n.err)
 	case resending:
-		e.report(Resending{w.item, n.err, n.in})
+		e.o.Report(Resending{w.item, n.err, n.in})
 		w.callEnded()
 	case pollFailed:
 		w.failure = n.err
-		notable := n.inARow == notableFailures && !e.saidBefore(&e.pollsFail)
-		e.report(PollFailed{w.id, n.err, n.inARow, notable})
+		e.o.Report(PollFailed{w.id, n.err, n.inARow == notableFailures && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
 		w.failure, w.refusedBy = n.err, n.err
 		if w.callbacks && !e.saidBefore(&e.pollsRefused) {
-			e.report(PollRefused{w.id, n.err})
+			e.o.Report(PollRefused{w.id, n.err})
 		}
 	case callbacksClosed:
 		w.callbacks = false
@@ -99,15 +89,15 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	first, before := w.last == nil && w.sent == nil, w.state
 	w.last, w.state = r, before.next(eventOf(r))
 	if a.By == ByPoll && (first || w.state != before) {
-		e.keepPolled(r)
+		e.keep(func(ctx context.Context, s Store) error { return s.Polled(ctx, r, time.Now()) })
 	}
 	switch {
 	case w.once:
 	case w.state == finished:
 		e.concludeTwice(w)
 	case w.state == waitingPerson:
-		if input := inputOf(r); w.isNew(input) {
-			e.report(PersonAsked{w.item, w.id, input})
+		if input, isNew := w.question(r); isNew {
+			e.o.Report(PersonAsked{w.item, w.id, input})
 		}
 		return false
 	default:
@@ -117,30 +107,15 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	return true
 }
 
-func inputOf(r *narada.Result) narada.HumanInput {
-	if r.HumanInput == nil {
-		return narada.HumanInput{}
-	}
-	return *r.HumanInput
-}
-
-// named takes the request ID of a task that had none: from now on it is polled for.
+// named takes the request ID of a task that had none.
 func (e *Engine) named(w *waiter, id string, by Way) {
 	w.id, w.state = id, w.state.next(heardID)
 	if w.sent != nil {
 		w.sent.stopResending()
 	}
-	e.keepAccepted(w.answer.Task, id)
-	e.report(Accepted{w.item, id, by})
+	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Accepted(ctx, number, id) })
+	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
-	if w.handOver {
-		return
-	}
-	var first time.Duration // of a task that was dispatched before, that time has passed
-	if w.sent != nil {
-		first = e.poller.first()
-	}
-	e.watch(w, first)
 }
 
 // handleNotSent takes the failure of the dispatch.
@@ -151,14 +126,14 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 	}
 	switch w.state = w.state.next(event); {
 	case w.state == refused:
-		e.keepRefused(w.answer.Task, failure)
+		e.keepRefused(w, failure)
 		return true, w.failed(failure)
 	case w.state != unknown: // a callback has proved that it was accepted
 	case !w.callbacks || w.over != nil:
 		return true, w.failed(failure)
 	default:
 		w.lostBy = failure
-		e.report(AnswerLost{w.item, failure})
+		e.o.Report(AnswerLost{w.item, failure})
 		w.callEnded()
 	}
 	return false, nil
@@ -181,6 +156,8 @@ func (e *Engine) concludeTwice(w *waiter) {
 
 func (e *Engine) acceptedTwice(w *waiter, id string) {
 	w.twice = true
-	e.keepAcceptedTwice(w.answer.Task, id)
-	e.report(AcceptedTwice{w.item, id})
+	if id != "" {
+		e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.AcceptedTwice(ctx, number, id) })
+	}
+	e.o.Report(AcceptedTwice{w.item, id})
 }

@@ -223,6 +223,24 @@ func TestAnInterruptedDispatchHasAMomentToNameItsID(t *testing.T) {
 	}
 }
 
+// There is no time left to wait for a callback.
+func TestAnInterruptedDispatchWhoseAnswerIsLostIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withEndpoint)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		interrupted := errors.New("interrupted")
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
+			cancel(interrupted)
+			return "", &narada.DispatchError{Maybe: true, Err: errors.New("cut")}
+		}
+		_, err := w.run(ctx)
+		if u, ok := errors.AsType[*UnfinishedError](err); !ok || u.ID != "" || u.Cause != interrupted {
+			t.Errorf("got %v", err)
+		}
+		want(t, "events", w.noted(), nil)
+	})
+}
+
 func TestAnInterruptBeforeAnythingWasAcceptedSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore)
@@ -273,6 +291,10 @@ func TestAStatusCallThatIsRefusedEndsTheWait(t *testing.T) {
 		if !isAPI || api.StatusCode != 401 || !isUnfinished || u.ID != "req_1" || len(w.cloud.polled()) != 1 {
 			t.Errorf("%v after %d polls", err, len(w.cloud.polled()))
 		}
+		want(t, "events", w.noted(), []string{"accepted req_1 by poll"})
+		if left := len(w.engine.byID) + len(w.engine.byTicket); left != 0 {
+			t.Errorf("%d waiters are left", left)
+		}
 	})
 }
 
@@ -292,9 +314,9 @@ func TestAStatusCallThatIsRefusedLeavesTheCallback(t *testing.T) {
 				time.AfterFunc(time.Minute, func() {
 					switch test.after {
 					case "closed":
-						w.engine.EndpointClosed(errors.New("stopped"))
+						w.engine.Endpoint(EndpointClosed, nil)
 					case "lost":
-						w.engine.EndpointLost()
+						w.engine.Endpoint(EndpointLost, nil)
 					}
 				})
 				w.callbackAfter(2*time.Minute, success(t, "x"))
@@ -384,8 +406,8 @@ func TestManyTasksSayOnceWhatTheyHaveInCommon(t *testing.T) {
 func TestATunnelThatIsLostIsMadeUpForByPolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint, every(time.Minute))
-		time.AfterFunc(10*time.Second, w.engine.EndpointLost)
-		time.AfterFunc(100*time.Second, w.engine.EndpointBack)
+		time.AfterFunc(10*time.Second, func() { w.engine.Endpoint(EndpointLost, nil) })
+		time.AfterFunc(100*time.Second, func() { w.engine.Endpoint(EndpointBack, nil) })
 		w.callbackAfter(4*time.Minute, success(t, "x"))
 		if a, err := w.run(t.Context()); err != nil || a.By != ByCallback {
 			t.Errorf("%+v, %v", a, err)
@@ -393,7 +415,7 @@ func TestATunnelThatIsLostIsMadeUpForByPolling(t *testing.T) {
 		if diff := cmp.Diff([]time.Duration{10 * time.Second, 70 * time.Second, 145 * time.Second}, w.cloud.polled()); diff != "" {
 			t.Error(diff)
 		}
-		want(t, "events", w.noted(), []string{"accepted req_1 by poll", "await.EndpointLost", "await.EndpointBack"})
+		want(t, "events", w.noted(), []string{"accepted req_1 by poll", "endpoint 1", "endpoint 2"})
 	})
 }
 
@@ -419,7 +441,7 @@ func TestATunnelThatIsStoppedEndsOnlyWhatNobodyElseCanTellOf(t *testing.T) {
 					return "req_1", nil
 				}
 				w.cloud.answers(success(t, "x"))
-				time.AfterFunc(time.Second, func() { w.engine.EndpointClosed(errors.New("stopped")) })
+				time.AfterFunc(time.Second, func() { w.engine.Endpoint(EndpointClosed, nil) })
 				a, err := w.run(t.Context())
 				if !errors.Is(err, test.end) || time.Since(w.cloud.start) > 3*time.Second {
 					t.Errorf("%v after %v", err, time.Since(w.cloud.start))

@@ -66,45 +66,46 @@ func eventOf(r *narada.Result) taskEvent {
 	return heardPending
 }
 
+// EndpointEvent is what happens to the endpoint that callbacks come in at.
+type EndpointEvent int
+
+// What happens to an endpoint.
+const (
+	endpointOpened EndpointEvent = iota
+	EndpointLost                 // it cannot be reached for now
+	EndpointBack                 // it can be reached again
+	EndpointClosed               // no callback will come in any more
+)
+
 // reception is whether callbacks come in here, and with it how tasks are polled for.
 type reception int
 
 const (
-	noEndpoint     reception = iota // there is no endpoint: polling alone
-	endpointOpen                    // polling beside it
-	endpointLost                    // it cannot be reached for now: polling alone until it is back
-	endpointClosed                  // no more callbacks: polling alone
+	noEndpoint  reception = iota // polling alone
+	receiving                    // polling beside the endpoint
+	interrupted                  // polling alone until it is back
+	stopped                      // polling alone
 )
 
-// receptionEvent is what happens to the endpoint.
-type receptionEvent int
-
-const (
-	opened receptionEvent = iota
-	lost
-	back
-	closed
-)
-
-// next is the reception after e. An endpoint that is closed stays closed.
-func (r reception) next(e receptionEvent) reception {
+// next is the reception after e. One that has stopped stays so.
+func (r reception) next(e EndpointEvent) reception {
 	switch {
-	case r == noEndpoint && e == opened, r == endpointLost && e == back:
-		return endpointOpen
-	case r == endpointOpen && e == lost:
-		return endpointLost
-	case (r == endpointOpen || r == endpointLost) && e == closed:
-		return endpointClosed
+	case r == noEndpoint && e == endpointOpened, r == interrupted && e == EndpointBack:
+		return receiving
+	case r == receiving && e == EndpointLost:
+		return interrupted
+	case r != noEndpoint && e == EndpointClosed:
+		return stopped
 	}
 	return r
 }
 
 // callbacks reports whether callbacks may come in, now or later.
-func (r reception) callbacks() bool { return r == endpointOpen || r == endpointLost }
+func (r reception) callbacks() bool { return r == receiving || r == interrupted }
 
 // pace is how tasks are polled for.
 func (r reception) pace(interval time.Duration) pace {
-	if r == endpointOpen {
+	if r == receiving {
 		return paceBeside(interval)
 	}
 	return paceAlone(interval)

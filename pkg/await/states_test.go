@@ -25,12 +25,12 @@ func TestATaskGoesThroughItsStates(t *testing.T) {
 }
 
 func TestAnEndpointGoesThroughItsStates(t *testing.T) {
-	events := []receptionEvent{opened, lost, back, closed}
+	events := []EndpointEvent{endpointOpened, EndpointLost, EndpointBack, EndpointClosed}
 	for state, want := range map[reception][]reception{
-		noEndpoint:     {endpointOpen, noEndpoint, noEndpoint, noEndpoint},
-		endpointOpen:   {endpointOpen, endpointLost, endpointOpen, endpointClosed},
-		endpointLost:   {endpointLost, endpointLost, endpointOpen, endpointClosed},
-		endpointClosed: {endpointClosed, endpointClosed, endpointClosed, endpointClosed},
+		noEndpoint:  {receiving, noEndpoint, noEndpoint, noEndpoint},
+		receiving:   {receiving, interrupted, receiving, stopped},
+		interrupted: {interrupted, interrupted, receiving, stopped},
+		stopped:     {stopped, stopped, stopped, stopped},
 	} {
 		for i, event := range events {
 			if got := state.next(event); got != want[i] {
@@ -39,7 +39,7 @@ func TestAnEndpointGoesThroughItsStates(t *testing.T) {
 		}
 	}
 	for state, want := range map[reception]string{
-		noEndpoint: "false 1s", endpointOpen: "true 5s", endpointLost: "true 1s", endpointClosed: "false 1s",
+		noEndpoint: "false 1s", receiving: "true 5s", interrupted: "true 1s", stopped: "false 1s",
 	} {
 		if got := fmt.Sprint(state.callbacks(), " ", state.pace(time.Second).first); got != want {
 			t.Errorf("state %d: callbacks and first poll %s, want %s", state, got, want)

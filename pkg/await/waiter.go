@@ -13,10 +13,9 @@ import (
 type news any
 
 type (
-	heard      struct{ Answer }                    // of a callback, a status call or the store
-	dispatched struct{ id string }                 // the dispatch call's answer
-	notSent    struct{ err *narada.DispatchError } // the dispatch failed, and is not sent again
-	resending  struct {                            // it failed, and is
+	heard         struct{ Answer } // of a callback, a status call or the store
+	dispatchEnded struct{}         // waiter.sent says how
+	resending     struct {         // the dispatch failed, and is sent again
 		err error
 		in  time.Duration
 	}
@@ -40,8 +39,6 @@ type waiter struct {
 	known    bool // the cloud has had the time to know the request ID
 	once     bool // any state is the answer
 	handOver bool // so is the request ID
-	recalled bool // the answer is in the queue
-	deadline time.Time
 
 	// Under the engine's lock.
 	anyTicket bool // a callback in the store that shows no waiter's ticket may be the task's
@@ -53,8 +50,8 @@ type waiter struct {
 	last      *narada.Result
 	asked     map[string]bool // input IDs
 	sent      *dispatching    // nil: the task was dispatched before
-	callSent  func()          // Job.Sent, nil once it was called
-	unwatch   func()          // ends the polling
+	callEnded func()          // Job.Sent, once
+	unwatch   func()          // ends the polling, nil before it
 	callbacks bool            // they may come for this task
 	lostBy    error           // why the dispatch's answer is lost
 	refusedBy error           // why there are no more status calls
@@ -64,7 +61,7 @@ type waiter struct {
 }
 
 func newWaiter() *waiter {
-	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, unwatch: func() {}}
+	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, callEnded: func() {}}
 }
 
 // put tells the waiter.
@@ -117,19 +114,12 @@ func (w *waiter) failed(err *narada.DispatchError) error {
 	return &narada.DispatchError{Err: fmt.Errorf("%w: %w", w.over, err.Err)}
 }
 
-// isNew reports whether the person was not asked before.
-func (w *waiter) isNew(input narada.HumanInput) bool {
-	if w.asked[input.InputID] {
-		return false
+// question is what a person is asked, if it is new.
+func (w *waiter) question(r *narada.Result) (input narada.HumanInput, isNew bool) {
+	if r.HumanInput != nil {
+		input = *r.HumanInput
 	}
+	isNew = !w.asked[input.InputID]
 	w.asked[input.InputID] = true
-	return true
-}
-
-// callEnded says that the first dispatch call has ended.
-func (w *waiter) callEnded() {
-	if w.callSent != nil {
-		w.callSent()
-		w.callSent = nil
-	}
+	return input, isNew
 }

@@ -229,10 +229,10 @@ func (w *world) note(event Event) {
 		text = "poll refused"
 	case StoreFailed:
 		text = fmt.Sprint("loss ", e.Loss)
+	case EndpointChanged:
+		text = fmt.Sprint("endpoint ", e.Event)
 	case CallbackReceived:
 		return
-	default:
-		text = fmt.Sprintf("%T", e)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -21,20 +21,20 @@ const (
 const inParallel = 10
 
 // redirect tries the one thing after which the other callbacks tell nothing.
-func (c *check) redirect(ctx context.Context, t test) Finding {
+func (c *Check) redirect(ctx context.Context, t test) Finding {
 	a := c.post(ctx, t, c.success())
 	switch {
 	case a.StatusCode == 0:
 		return c.unanswered(a)
 	case a.StatusCode/100 == 3:
 		c.stopped = "the endpoint redirects"
-		return fail(fmt.Sprintf("%d %s", a.StatusCode, c.leadsTo(a.Location)), t.advice)
+		return Failed(fmt.Sprintf("%d %s", a.StatusCode, c.leadsTo(a.Location)), t.advice)
 	}
-	return pass(seen(a))
+	return Passed(seen(a))
 }
 
 // leadsTo says where a redirect leads, without a path, which may be a secret.
-func (c *check) leadsTo(location string) string {
+func (c *Check) leadsTo(location string) string {
 	to, err := c.url.Parse(location)
 	switch {
 	case location == "" || err != nil:
@@ -46,38 +46,38 @@ func (c *check) leadsTo(location string) string {
 }
 
 // documented sends the sample of an event.
-func documented(event string) func(*check, context.Context, test) Finding {
-	return func(c *check, ctx context.Context, t test) Finding {
+func documented(event string) func(*Check, context.Context, test) Finding {
+	return func(c *Check, ctx context.Context, t test) Finding {
 		a := c.post(ctx, t, written(c.sample(event)))
 		if a.StatusCode != 0 {
 			c.answers = append(c.answers, a.Duration)
 		}
 		if isRefusal(a) && !c.hasProof() {
 			c.stopped = "the endpoint refuses callbacks without a header or secret"
-			return fail(c.answered(a), "Give the header and the secret that the endpoint expects.")
+			return Failed(c.answered(a), "Give the header and the secret that the endpoint expects.")
 		}
 		return c.judge(a, t)
 	}
 }
 
-func (c *check) speed(_ context.Context, t test) Finding {
+func (c *Check) speed(_ context.Context, t test) Finding {
 	if len(c.answers) == 0 {
-		return skip("there was no answer", "")
+		return Skipped("there was no answer", "")
 	}
 	slowest := slices.Max(c.answers)
 	detail := "the slowest answer in " + rounded(slowest)
 	switch {
 	case slowest > tooSlow:
-		return fail(detail, t.advice)
+		return Failed(detail, t.advice)
 	case slowest > fast:
-		return warn(detail, t.advice)
+		return Warned(detail, t.advice)
 	}
-	return pass(detail)
+	return Passed(detail)
 }
 
 // accepts sends bodies one after the other until one is not accepted.
-func accepts(bodies func(*check) [][]byte) func(*check, context.Context, test) Finding {
-	return func(c *check, ctx context.Context, t test) Finding {
+func accepts(bodies func(*Check) [][]byte) func(*Check, context.Context, test) Finding {
+	return func(c *Check, ctx context.Context, t test) Finding {
 		var attempts []deliver.Attempt
 		for _, body := range bodies(c) {
 			attempts = append(attempts, c.post(ctx, t, body))
@@ -89,7 +89,7 @@ func accepts(bodies func(*check) [][]byte) func(*check, context.Context, test) F
 	}
 }
 
-func (c *check) parallel(ctx context.Context, t test) Finding {
+func (c *Check) parallel(ctx context.Context, t test) Finding {
 	attempts := make([]deliver.Attempt, inParallel)
 	var wg sync.WaitGroup
 	for i := range attempts {
@@ -100,7 +100,7 @@ func (c *check) parallel(ctx context.Context, t test) Finding {
 	return c.judgeAll(attempts, t)
 }
 
-func (c *check) keepAlive(ctx context.Context, t test) Finding {
+func (c *Check) keepAlive(ctx context.Context, t test) Finding {
 	transport := c.transport.Clone() // with no connection yet
 	defer transport.CloseIdleConnections()
 	attempts := make([]deliver.Attempt, 2)
@@ -111,17 +111,17 @@ func (c *check) keepAlive(ctx context.Context, t test) Finding {
 		return f
 	}
 	if !attempts[1].Reused {
-		return warn("the connection was closed after an answer", t.advice)
+		return Warned("the connection was closed after an answer", t.advice)
 	}
-	return pass("the connection was used twice")
+	return Passed("the connection was used twice")
 }
 
 // judgeAll judges answers that should all be 200 by the worst of them.
-func (c *check) judgeAll(attempts []deliver.Attempt, t test) Finding {
+func (c *Check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 	if len(attempts) == 1 {
 		return c.judge(attempts[0], t)
 	}
-	worst := pass(fmt.Sprintf("%d answers, all well", len(attempts)))
+	worst := Passed(fmt.Sprintf("%d answers, all well", len(attempts)))
 	for i, a := range attempts {
 		if f := c.judge(a, t); worse(f, worst) {
 			worst = f
@@ -132,18 +132,18 @@ func (c *check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 }
 
 // judge judges an answer that should be 200.
-func (c *check) judge(a deliver.Attempt, t test) Finding {
+func (c *Check) judge(a deliver.Attempt, t test) Finding {
 	switch {
 	case a.StatusCode == http.StatusOK:
-		return pass(seen(a))
+		return Passed(seen(a))
 	case a.Accepted() && c.verdicts["success"] == Warn:
-		return pass(seen(a)) // it has been said
+		return Passed(seen(a)) // it has been said
 	case a.Accepted():
-		return warn(seen(a), "Answer with 200, the status that the cloud documents.")
+		return Warned(seen(a), "Answer with 200, the status that the cloud documents.")
 	case a.StatusCode == 0:
-		return fail(a.Kind(), t.advice)
+		return Failed(a.Kind(), t.advice)
 	}
-	return fail(c.answered(a), t.advice)
+	return Failed(c.answered(a), t.advice)
 }
 
 // worse reports whether f is worse than g.

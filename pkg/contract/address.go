@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-func (c *check) https(_ context.Context, t test) Finding {
+func (c *Check) https(_ context.Context, t test) Finding {
 	switch {
 	case c.url.Scheme == "https":
-		return pass("https")
+		return Passed("https")
 	case c.AllowHTTP:
-		return skip("plain http is allowed", "")
+		return Skipped("plain http is allowed", "")
 	}
 	c.unsent = "nothing is sent over plain http"
-	return fail("plain http", t.advice)
+	return Failed("plain http", t.advice)
 }
 
-func (c *check) name(ctx context.Context, t test) Finding {
+func (c *Check) name(ctx context.Context, t test) Finding {
 	if address, err := netip.ParseAddr(c.host); err == nil {
 		c.addresses = []netip.Addr{address}
-		return pass("an address, not a name")
+		return Passed("an address, not a name")
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -29,27 +29,27 @@ func (c *check) name(ctx context.Context, t test) Finding {
 	c.addresses = addresses
 	switch {
 	case err == nil && len(addresses) > 0:
-		return pass(listed(addresses))
+		return Passed(listed(addresses))
 	case c.proxy != nil:
-		return skip("not found from here; it is for the proxy to find", "")
+		return Skipped("not found from here; it is for the proxy to find", "")
 	}
 	c.stopped = "the name is not found"
-	return fail("not found", t.advice)
+	return Failed("not found", t.advice)
 }
 
-func (c *check) publicAddress(_ context.Context, t test) Finding {
+func (c *Check) publicAddress(_ context.Context, t test) Finding {
 	switch {
 	case c.AllowHTTP:
-		return skip("any address is allowed", "")
+		return Skipped("any address is allowed", "")
 	case len(c.addresses) == 0:
-		return skip("the address is not known", "")
+		return Skipped("the address is not known", "")
 	}
 	for _, address := range c.addresses {
 		if kind := notPublic(address); kind != "" {
-			return fail(fmt.Sprintf("%s is %s", address, kind), t.advice)
+			return Failed(fmt.Sprintf("%s is %s", address, kind), t.advice)
 		}
 	}
-	return pass(listed(c.addresses))
+	return Passed(listed(c.addresses))
 }
 
 // listed names the first few addresses.

@@ -18,7 +18,7 @@ import (
 const perMiB = 5 * time.Second
 
 // sample returns a documented callback with the right secret.
-func (c *check) sample(event string) webhook.Callback {
+func (c *Check) sample(event string) webhook.Callback {
 	callback, _ := webhook.Sample(event, c.random, c.Now()) // the events are webhook's, and c.random does not end
 	callback.RequestID = "req_check_" + strings.TrimPrefix(callback.RequestID, "req_")
 	if c.Secret != "" {
@@ -34,15 +34,15 @@ func written(callback webhook.Callback) []byte {
 }
 
 // success is the body that most tests send, or vary.
-func (c *check) success() []byte { return written(c.sample("success")) }
+func (c *Check) success() []byte { return written(c.sample("success")) }
 
 // post sends the body as a callback with the right header.
-func (c *check) post(ctx context.Context, t test, body []byte) deliver.Attempt {
+func (c *Check) post(ctx context.Context, t test, body []byte) deliver.Attempt {
 	return c.send(ctx, c.transport, t, deliver.Callback{Header: c.Header, Body: body})
 }
 
 // send makes one request, with its duration by the clock of Options.
-func (c *check) send(ctx context.Context, transport *http.Transport, t test, callback deliver.Callback) deliver.Attempt {
+func (c *Check) send(ctx context.Context, transport *http.Transport, t test, callback deliver.Callback) deliver.Attempt {
 	callback.URL = c.url.String()
 	header := http.Header{}
 	for name, values := range callback.Header {
@@ -58,20 +58,20 @@ func (c *check) send(ctx context.Context, transport *http.Transport, t test, cal
 	return a
 }
 
-func (c *check) nullWindow() [][]byte {
+func (c *Check) nullWindow() [][]byte {
 	callback := c.sample("success")
 	callback.BrowserWindowID = nil
 	return [][]byte{written(callback)}
 }
 
-func (c *check) nullUsage() [][]byte {
+func (c *Check) nullUsage() [][]byte {
 	callback := c.sample("success")
 	callback.Usage = nil
 	return [][]byte{written(callback)}
 }
 
 // unknownFields has new members at the top, in response and in usage.
-func (c *check) unknownFields() [][]byte {
+func (c *Check) unknownFields() [][]byte {
 	body := c.success()
 	for _, object := range []string{`{"requestId":`, `{"text":`, `{"actions":`} {
 		body = bytes.Replace(body, []byte(object), []byte(`{"naradaCheck":{"list":[1,null,"two"]},`+object[1:]), 1)
@@ -86,7 +86,7 @@ const scripts = "Zoë Łódź Ελλάδα Україна שלום مرحبا �
 
 // unicode is written out in the first body, and in escapes in the second, as either
 // is JSON.
-func (c *check) unicode() [][]byte {
+func (c *Check) unicode() [][]byte {
 	bodies := make([][]byte, 2)
 	for i := range bodies {
 		callback := c.sample("success")
@@ -112,17 +112,17 @@ func escaped(doc []byte) []byte {
 	return b.Bytes()
 }
 
-func (c *check) text1MiB() [][]byte { return c.text(1 << 20) }
-func (c *check) text8MiB() [][]byte { return c.text(8 << 20) }
+func (c *Check) text1MiB() [][]byte { return c.text(1 << 20) }
+func (c *Check) text8MiB() [][]byte { return c.text(8 << 20) }
 
-func (c *check) text(size int) [][]byte {
+func (c *Check) text(size int) [][]byte {
 	const line = "Narada Cloud tries how long a text may be: 64 bytes in a line.\n"
 	callback := c.sample("success")
 	callback.Response.Text = strings.Repeat(line, size/len(line)+1)[:size]
 	return [][]byte{written(callback)}
 }
 
-func (c *check) repeated() [][]byte {
+func (c *Check) repeated() [][]byte {
 	body := c.success()
 	return [][]byte{body, body}
 }

@@ -14,34 +14,34 @@ import (
 // nearEnd is how long before its end a certificate should have been renewed.
 const nearEnd = 14 * 24 * time.Hour
 
-func (c *check) leaf() *x509.Certificate { return c.handshake.PeerCertificates[0] }
+func (c *Check) leaf() *x509.Certificate { return c.handshake.PeerCertificates[0] }
 
-func (c *check) certificateHost(_ context.Context, t test) Finding {
+func (c *Check) certificateHost(_ context.Context, t test) Finding {
 	if c.leaf().VerifyHostname(c.host) == nil {
-		return pass(c.host)
+		return Passed(c.host)
 	}
 	names := slices.Clone(c.leaf().DNSNames)
 	for _, ip := range c.leaf().IPAddresses {
 		names = append(names, ip.String())
 	}
 	if len(names) == 0 {
-		return fail("the certificate names no host", t.advice)
+		return Failed("the certificate names no host", t.advice)
 	}
-	return fail("the certificate is for "+oneLine(strings.Join(names, ", ")), t.advice)
+	return Failed("the certificate is for "+oneLine(strings.Join(names, ", ")), t.advice)
 }
 
-func (c *check) certificateDates(_ context.Context, t test) Finding {
+func (c *Check) certificateDates(_ context.Context, t test) Finding {
 	now, leaf := c.Now(), c.leaf()
 	left := leaf.NotAfter.Sub(now)
 	switch {
 	case now.Before(leaf.NotBefore):
-		return fail("the certificate begins "+leaf.NotBefore.UTC().Format(time.DateTime), "Correct the clock of the machine that asked for the certificate, or wait.")
+		return Failed("the certificate begins "+leaf.NotBefore.UTC().Format(time.DateTime), "Correct the clock of the machine that asked for the certificate, or wait.")
 	case left < 0:
-		return fail("the certificate ended "+leaf.NotAfter.UTC().Format(time.DateTime), t.advice)
+		return Failed("the certificate ended "+leaf.NotAfter.UTC().Format(time.DateTime), t.advice)
 	case left < nearEnd:
-		return warn("the certificate ends in "+days(left), t.advice)
+		return Warned("the certificate ends in "+days(left), t.advice)
 	}
-	return pass("the certificate ends in " + days(left))
+	return Passed("the certificate ends in " + days(left))
 }
 
 func days(d time.Duration) string {
@@ -55,37 +55,37 @@ func days(d time.Duration) string {
 	}
 }
 
-func (c *check) certificateChain(_ context.Context, t test) Finding {
+func (c *Check) certificateChain(_ context.Context, t test) Finding {
 	sent := c.handshake.PeerCertificates
 	chains, err := c.verify()
 	if breaksOff(sent, chains, err) {
-		return fail("the certificate of the issuer was not sent: "+oneLine(c.leaf().Issuer.String()), t.advice)
+		return Failed("the certificate of the issuer was not sent: "+oneLine(c.leaf().Issuer.String()), t.advice)
 	}
 	if len(sent) == 1 {
-		return pass("1 certificate sent")
+		return Passed("1 certificate sent")
 	}
-	return pass(fmt.Sprintf("%d certificates sent", len(sent)))
+	return Passed(fmt.Sprintf("%d certificates sent", len(sent)))
 }
 
-func (c *check) certificateTrusted(_ context.Context, t test) Finding {
+func (c *Check) certificateTrusted(_ context.Context, t test) Finding {
 	chains, err := c.verify()
 	if err == nil {
 		chain := chains[0]
-		return pass("by " + oneLine(chain[len(chain)-1].Subject.String()))
+		return Passed("by " + oneLine(chain[len(chain)-1].Subject.String()))
 	}
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case unknown && selfSigned(c.leaf()):
-		return fail("the certificate is signed by itself", t.advice)
+		return Failed("the certificate is signed by itself", t.advice)
 	case unknown:
-		return fail("the certificate is by an unknown authority: "+oneLine(c.leaf().Issuer.String()), t.advice)
+		return Failed("the certificate is by an unknown authority: "+oneLine(c.leaf().Issuer.String()), t.advice)
 	}
-	return fail(oneLine(err.Error()), t.advice)
+	return Failed(oneLine(err.Error()), t.advice)
 }
 
 // verify follows the certificate to a root. It looks at no host, and if the
 // certificate is not valid now, at a time when it was: those are tests of their own.
-func (c *check) verify() ([][]*x509.Certificate, error) {
+func (c *Check) verify() ([][]*x509.Certificate, error) {
 	now, leaf := c.Now(), c.leaf()
 	switch {
 	case now.Before(leaf.NotBefore):

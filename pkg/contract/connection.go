@@ -17,7 +17,7 @@ import (
 
 // newTransport returns a transport that speaks TLS to the endpoint as config says,
 // and the proxy that it goes through.
-func (c *check) newTransport(config *tls.Config) (*http.Transport, *url.URL) {
+func (c *Check) newTransport(config *tls.Config) (*http.Transport, *url.URL) {
 	t := c.Transport()
 	var proxy *url.URL
 	if t.Proxy != nil {
@@ -36,30 +36,30 @@ func (c *check) newTransport(config *tls.Config) (*http.Transport, *url.URL) {
 	return t, proxy
 }
 
-func (c *check) connects(ctx context.Context, t test) Finding {
+func (c *Check) connects(ctx context.Context, t test) Finding {
 	start := c.Now()
 	var err error
 	switch {
 	case c.url.Scheme == "https":
 		err = c.probe(ctx)
 	case c.proxy != nil:
-		return skip("it is for the proxy to connect", "")
+		return Skipped("it is for the proxy to connect", "")
 	default:
 		err = c.dial(ctx)
 	}
 	if err != nil {
 		c.stopped = "no connection can be made"
-		return fail(deliver.Attempt{Err: err}.Kind(), t.advice)
+		return Failed(deliver.Attempt{Err: err}.Kind(), t.advice)
 	}
 	through := ""
 	if c.proxy != nil {
 		through = "through the proxy " + c.proxy.Host + " "
 	}
-	return pass(through + "in " + rounded(c.Now().Sub(start)))
+	return Passed(through + "in " + rounded(c.Now().Sub(start)))
 }
 
 // dial makes a connection and closes it.
-func (c *check) dial(ctx context.Context) error {
+func (c *Check) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	dial := c.transport.DialContext
@@ -79,7 +79,7 @@ var errSeen = errors.New("seen")
 // probe begins a TLS handshake to see the certificates, good or bad, and breaks it
 // off before anything is sent. The error is that of the connection below; that of
 // the handshake is kept for the tests of TLS.
-func (c *check) probe(ctx context.Context) error {
+func (c *Check) probe(ctx context.Context) error {
 	seen := make(chan tls.ConnectionState, 1)
 	transport, proxy := c.newTransport(&tls.Config{
 		InsecureSkipVerify: true, // each property is a test of its own
@@ -115,14 +115,14 @@ func (c *check) probe(ctx context.Context) error {
 	return nil
 }
 
-func (c *check) tlsVersion(_ context.Context, t test) Finding {
+func (c *Check) tlsVersion(_ context.Context, t test) Finding {
 	switch {
 	case c.handshake == nil:
 		c.stopped = "no TLS is spoken"
-		return fail(c.noTLS, t.advice)
+		return Failed(c.noTLS, t.advice)
 	case c.handshake.Version < tls.VersionTLS12:
 		c.stopped = "the TLS is too old"
-		return fail(fmt.Sprintf("%s at most", tls.VersionName(c.handshake.Version)), t.advice)
+		return Failed(fmt.Sprintf("%s at most", tls.VersionName(c.handshake.Version)), t.advice)
 	}
-	return pass(tls.VersionName(c.handshake.Version))
+	return Passed(tls.VersionName(c.handshake.Version))
 }

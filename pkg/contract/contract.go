@@ -5,9 +5,9 @@ import (
 	cryptorand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,28 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/net/idna"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
-
-// Verdict is what a test has come to.
-type Verdict string
-
-// The verdicts. A test is skipped when it does not apply, or when an earlier one has
-// shown that it would tell nothing.
-const (
-	Pass Verdict = "PASS"
-	Warn Verdict = "WARN"
-	Fail Verdict = "FAIL"
-	Skip Verdict = "SKIP"
-)
-
-// Finding is the outcome of one test.
-type Finding struct {
-	Test     string // its name, as Tests has it
-	Verdict  Verdict
-	Detail   string        // what was seen, in a few words
-	Advice   string        // one sentence on what to change; "" where there is nothing to
-	Duration time.Duration // of the test, all its requests together
-}
 
 // DefaultTimeout is how long one request may take, unless Options set another time.
 const DefaultTimeout = 10 * time.Second
@@ -52,9 +33,9 @@ type Options struct {
 	Header http.Header
 	Secret string
 
-	// AllowHTTP is for work on one's own machine: plain http and an address that
+	// AllowHTTP is for work on one's own machine: plain http to it and an address that
 	// is not public are not held against the endpoint. Header and secret are then
-	// sent unencrypted to an http URL.
+	// sent unencrypted to an http URL, which must be on loopback.
 	AllowHTTP bool
 
 	// Transport makes transports with the caller's dialer and proxy; nil: like
@@ -71,23 +52,8 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Run makes all tests in the order of Tests, and reports each exactly once, as soon
-// as its finding is known. The error is ctx's when it ended first, or says why
-// nothing could be tried; it does not repeat the URL.
-func Run(ctx context.Context, o Options, report func(Finding)) error {
-	c, err := newCheck(o)
-	if err != nil {
-		return err
-	}
-	defer c.transport.CloseIdleConnections()
-	for _, t := range tests {
-		report(c.finding(ctx, t))
-	}
-	return ctx.Err()
-}
-
-// check is one run of the tests, and what they have found so far.
-type check struct {
+// Check is one run of the tests, and what they have found so far.
+type Check struct {
 	Options
 	url       *url.URL
 	host      string // of the URL, in ASCII
@@ -106,12 +72,24 @@ type check struct {
 	unsent   string // why no callback is sent, "" while they are
 }
 
-func newCheck(o Options) (*check, error) {
+// URLError says why nothing can be tried at a URL, without repeating it.
+type URLError struct {
+	reason      string
+	Unencrypted bool // AllowHTTP would have a secret sent unencrypted to another machine
+}
+
+func (e *URLError) Error() string { return e.reason }
+
+// New returns a run of the tests. The error is a *URLError, or of Options.Random.
+func New(o Options) (*Check, error) {
 	u, host, err := parse(o.URL)
 	if err != nil {
 		return nil, err
 	}
-	c := &check{Options: withDefaults(o), url: u, host: host, verdicts: map[string]Verdict{}}
+	if o.AllowHTTP && u.Scheme == "http" && !narada.IsLoopback(u.Hostname()) {
+		return nil, &URLError{"plain http is for this machine alone", true}
+	}
+	c := &Check{Options: withDefaults(o), url: u, host: host, verdicts: map[string]Verdict{}}
 	var seed [32]byte
 	if _, err := io.ReadFull(c.Random, seed[:]); err != nil {
 		return nil, fmt.Errorf("random source: %w", err)
@@ -120,6 +98,21 @@ func newCheck(o Options) (*check, error) {
 	c.private = newBlackout(u, c.Secret, c.Header)
 	c.transport, c.proxy = c.newTransport(&tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now})
 	return c, nil
+}
+
+// Run makes the tests in the order of Tests and yields what each has found, as soon as
+// that is known. It ends when ctx does: what the test under way has found then is not
+// yielded. It is called once.
+func (c *Check) Run(ctx context.Context) iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		defer c.transport.CloseIdleConnections()
+		for _, t := range tests {
+			f := c.finding(ctx, t)
+			if ctx.Err() != nil || !yield(f) { // the end of ctx may be all that was found
+				return
+			}
+		}
+	}
 }
 
 func withDefaults(o Options) Options {
@@ -143,33 +136,27 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// CheckURL reports why nothing could be tried at the address, without repeating it.
-func CheckURL(address string) error {
-	_, _, err := parse(address)
-	return err
-}
-
 // parse reads the endpoint's URL, and its host as DNS and certificates have it.
 func parse(address string) (*url.URL, string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return nil, "", errors.New("the endpoint's address is not a URL with a host")
+		return nil, "", &URLError{reason: "the endpoint's address is not a URL with a host"}
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, "", errors.New("the endpoint's URL is neither https nor http")
+		return nil, "", &URLError{reason: "the endpoint's URL is neither https nor http"}
 	case u.User != nil:
-		return nil, "", errors.New("the endpoint's URL has a user name in it: give it as the header Authorization")
+		return nil, "", &URLError{reason: "the endpoint's URL has a user name in it: give it as the header Authorization"}
 	}
 	host := u.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
 		if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
-			return nil, "", errors.New("the host of the endpoint's URL is not a name that DNS knows")
+			return nil, "", &URLError{reason: "the host of the endpoint's URL is not a name that DNS knows"}
 		}
 	}
 	return u, host, nil
 }
 
-func (c *check) finding(ctx context.Context, t test) Finding {
+func (c *Check) finding(ctx context.Context, t test) Finding {
 	start := c.Now()
 	f := c.conclude(ctx, t)
 	f.Test, f.Duration = t.Name, c.Now().Sub(start)
@@ -177,17 +164,11 @@ func (c *check) finding(ctx context.Context, t test) Finding {
 	return f
 }
 
-func (c *check) conclude(ctx context.Context, t test) Finding {
-	if ctx.Err() != nil {
-		return skip("the check was ended", "")
-	}
+func (c *Check) conclude(ctx context.Context, t test) Finding {
 	if why := c.obstacle(t); why != "" {
-		return skip(why, "")
+		return Skipped(why, "")
 	}
 	f := t.run(c, ctx, t)
-	if ctx.Err() != nil { // which may be all that the test has found
-		return skip("the check was ended", "")
-	}
 	if t.needs == encryption && f.Verdict == Fail {
 		c.unsent = "nothing is sent to an endpoint that nobody vouches for"
 	}
@@ -195,7 +176,7 @@ func (c *check) conclude(ctx context.Context, t test) Finding {
 }
 
 // obstacle says why the test is not made, "" if it is.
-func (c *check) obstacle(t test) string {
+func (c *Check) obstacle(t test) string {
 	switch {
 	case c.stopped != "":
 		return c.stopped
@@ -209,15 +190,4 @@ func (c *check) obstacle(t test) string {
 		return t.unless + " has failed"
 	}
 	return ""
-}
-
-func pass(detail string) Finding { return Finding{Verdict: Pass, Detail: detail} }
-func warn(detail, advice string) Finding {
-	return Finding{Verdict: Warn, Detail: detail, Advice: advice}
-}
-func fail(detail, advice string) Finding {
-	return Finding{Verdict: Fail, Detail: detail, Advice: advice}
-}
-func skip(detail, advice string) Finding {
-	return Finding{Verdict: Skip, Detail: detail, Advice: advice}
 }

@@ -141,7 +141,13 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 		fmt.Fprintf(w, "%s %s %q %s %s", r.URL, r.Header, r.Header, body(r), secret)
 	}
 	for name, put := range map[string]func(*endpoint){
-		"an echo":                func(*endpoint) {},
+		"an echo": func(*endpoint) {},
+		"an echo of the body": func(e *endpoint) {
+			e.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusTeapot)
+				_, _ = w.Write(body(r))
+			})
+		},
 		"a redirect":             func(e *endpoint) { e.handler = http.RedirectHandler(path+"/x?"+query, http.StatusFound) },
 		"a redirect to a secret": func(e *endpoint) { e.handler = http.RedirectHandler("https://"+token+".example/", http.StatusFound) },
 		"no connection":          func(e *endpoint) { e.tls = nil },
@@ -189,25 +195,41 @@ func TestAnswersBecomeALine(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContext(t *testing.T) {
+func TestTheEndOfTheContextEndsTheTests(t *testing.T) {
 	for _, during := range []string{"proof", "null-usage", "parallel"} {
 		t.Run(during, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			e := newEndpoint()
 			e.handler = inside(e.handler, during, cancel)
 			e.start(t)
-			var findings []Finding
-			err := Run(ctx, e.options, func(f Finding) { findings = append(findings, f) })
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v", err)
-			}
-			if diff := cmp.Diff(all(Pass, map[Verdict][]string{Skip: from(during)}), verdicts(findings)); diff != "" {
+			findings := e.run(ctx, t)
+			if diff := cmp.Diff(names()[:slices.Index(names(), during)], tested(findings)); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(names(), tested(findings)); diff != "" {
-				t.Error(diff)
+			for _, f := range findings {
+				if f.Verdict != Pass {
+					t.Errorf("%+v", f)
+				}
 			}
 		})
+	}
+}
+
+// A caller that wants no more findings has no more requests sent.
+func TestNothingIsTriedAfterTheLastFindingThatIsWanted(t *testing.T) {
+	e := newEndpoint()
+	e.start(t)
+	c, err := New(e.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f := range c.Run(t.Context()) {
+		if f.Test == "proof" {
+			break
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"proof": 1}, e.requests()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -231,10 +253,7 @@ func TestACheckOfALocalEndpoint(t *testing.T) {
 	e.start(t)
 	e.options.URL = e.server.URL + path
 	e.options.Transport = nil
-	var findings []Finding
-	if err := Run(t.Context(), e.options, func(f Finding) { findings = append(findings, f) }); err != nil {
-		t.Fatal(err)
-	}
+	findings := e.run(t.Context(), t)
 	want := all(Pass, map[Verdict][]string{
 		Skip: {"https", "public-address", "tls-version", "certificate-host", "certificate-dates", "certificate-chain", "certificate-trusted"},
 	})
@@ -247,12 +266,12 @@ func TestALocalEndpointThatIsNotThere(t *testing.T) {
 	e := newEndpoint()
 	e.tls = nil
 	e.options.AllowHTTP = true
-	e.options.URL = "http://" + host + path
+	e.options.URL = "http://127.0.0.1" + path
 	e.options.Transport = func() *http.Transport {
 		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no") }}
 	}
 	got := verdicts(e.check(t))
-	if got["connects"] != Fail || got["proof"] != Skip {
+	if got["name"] != Pass || got["connects"] != Fail || got["proof"] != Skip {
 		t.Errorf("%v", got)
 	}
 }
@@ -299,12 +318,17 @@ func TestUsableURLs(t *testing.T) {
 		"": false, "hook.example/unguessable": false, "ftp://hook.example/unguessable": false, "https:///unguessable": false,
 		"https://user:unguessable@hook.example/": false, "https://hook.example/%zzunguessable": false, "https://\u00ad/unguessable": false,
 	} {
-		_, err := newCheck(Options{URL: address})
-		if (err == nil) != usable || err != nil && strings.Contains(err.Error(), "unguessable") {
+		_, err := New(Options{URL: address})
+		_, wrong := errors.AsType[*URLError](err)
+		if (err == nil) != usable || wrong == usable || err != nil && strings.Contains(err.Error(), "unguessable") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if err := Run(t.Context(), Options{URL: "https://hook.example/", Random: strings.NewReader("short")}, nil); err == nil {
+	_, err := New(Options{URL: "http://hook.example/", AllowHTTP: true})
+	if wrong, ok := errors.AsType[*URLError](err); !ok || !wrong.Unencrypted {
+		t.Errorf("plain http to another machine: %v", err)
+	}
+	if _, err := New(Options{URL: "https://hook.example/", Random: strings.NewReader("short")}); err == nil {
 		t.Error("no randomness, and no error")
 	}
 }
@@ -418,7 +442,7 @@ func TestDurationsAreByTheClock(t *testing.T) {
 }
 
 func TestALargeBodyMayTakeLonger(t *testing.T) {
-	c, err := newCheck(Options{URL: "https://" + host})
+	c, err := New(Options{URL: "https://" + host})
 	if err != nil {
 		t.Fatal(err)
 	}

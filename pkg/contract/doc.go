@@ -4,7 +4,7 @@
 // with 200 promptly and without a redirect, and refuses callbacks that do not show
 // its header and secret.
 //
-// Run sends real callbacks, with made-up request IDs that begin with req_check_ and
+// Check.Run sends real callbacks, with made-up request IDs that begin with req_check_ and
 // with the header Narada-Check, which names the test. The endpoint works on them as
 // on those of a task, so it is for the person who runs a check to say that it may.
 //

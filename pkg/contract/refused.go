@@ -20,9 +20,9 @@ const (
 )
 
 // proof is the first callback. If it fails, the other tests would do so too.
-func (c *check) proof(ctx context.Context, t test) Finding {
+func (c *Check) proof(ctx context.Context, t test) Finding {
 	if !c.hasProof() {
-		return skip("no header and no secret given", giveProof)
+		return Skipped("no header and no secret given", giveProof)
 	}
 	a := c.post(ctx, t, c.success())
 	switch {
@@ -30,20 +30,20 @@ func (c *check) proof(ctx context.Context, t test) Finding {
 		return c.unanswered(a)
 	case isRefusal(a):
 		c.stopped = "the right header and secret are refused"
-		return fail(fmt.Sprintf("the right header and secret were refused with %d", a.StatusCode), t.advice)
+		return Failed(fmt.Sprintf("the right header and secret were refused with %d", a.StatusCode), t.advice)
 	}
-	return pass(seen(a))
+	return Passed(seen(a))
 }
 
 // unanswered is the finding of a first callback that got no answer.
-func (c *check) unanswered(a deliver.Attempt) Finding {
+func (c *Check) unanswered(a deliver.Attempt) Finding {
 	c.stopped = "the endpoint does not answer"
-	return fail(a.Kind(), "See in the endpoint's log what became of the request.")
+	return Failed(a.Kind(), "See in the endpoint's log what became of the request.")
 }
 
-func (c *check) hasProof() bool { return c.Secret != "" || c.hasHeader() }
+func (c *Check) hasProof() bool { return c.Secret != "" || c.hasHeader() }
 
-func (c *check) hasHeader() bool {
+func (c *Check) hasHeader() bool {
 	for name := range c.Header {
 		if isProof(name) {
 			return true
@@ -59,9 +59,9 @@ func isProof(name string) bool {
 	return name != "Host" && name != "Content-Type"
 }
 
-func (c *check) wrongSecret(ctx context.Context, t test) Finding {
+func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 	if c.Secret == "" {
-		return skip("no secret given", giveSecret)
+		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
 	wrong := c.wrong()
@@ -71,9 +71,9 @@ func (c *check) wrongSecret(ctx context.Context, t test) Finding {
 
 // missingSecret sends null first, then no member at all. The latter is malformed,
 // so that it may also be refused as that.
-func (c *check) missingSecret(ctx context.Context, t test) Finding {
+func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 	if c.Secret == "" {
-		return skip("no secret given", giveSecret)
+		return Skipped("no secret given", giveSecret)
 	}
 	callback := c.sample("success")
 	callback.Secret = nil
@@ -83,7 +83,7 @@ func (c *check) missingSecret(ctx context.Context, t test) Finding {
 	a := c.post(ctx, t, body)
 	absent := c.judgeRefusal(a, "a callback without a secret", t)
 	if a.StatusCode/100 == 4 {
-		absent = pass(seen(a))
+		absent = Passed(seen(a))
 	}
 	if worse(absent, null) {
 		return absent
@@ -91,7 +91,7 @@ func (c *check) missingSecret(ctx context.Context, t test) Finding {
 	return null
 }
 
-func (c *check) wrongHeader(ctx context.Context, t test) Finding {
+func (c *Check) wrongHeader(ctx context.Context, t test) Finding {
 	return c.withHeader(ctx, t, "a callback with a wrong header", func(value string) []string {
 		// The scheme stays, as in "Bearer ...": it is no secret.
 		scheme, _, ok := strings.Cut(value, " ")
@@ -102,15 +102,15 @@ func (c *check) wrongHeader(ctx context.Context, t test) Finding {
 	})
 }
 
-func (c *check) missingHeader(ctx context.Context, t test) Finding {
+func (c *Check) missingHeader(ctx context.Context, t test) Finding {
 	return c.withHeader(ctx, t, "a callback without the header", func(string) []string { return nil })
 }
 
 // withHeader sends a callback that should be refused for its header, each value of
 // which is changed.
-func (c *check) withHeader(ctx context.Context, t test, what string, change func(value string) []string) Finding {
+func (c *Check) withHeader(ctx context.Context, t test, what string, change func(value string) []string) Finding {
 	if !c.hasHeader() {
-		return skip("no header given", giveHeader)
+		return Skipped("no header given", giveHeader)
 	}
 	header := c.Header.Clone()
 	for name, values := range c.Header {
@@ -127,44 +127,44 @@ func (c *check) withHeader(ctx context.Context, t test, what string, change func
 }
 
 // wrong is a text that nobody has as secret.
-func (c *check) wrong() string {
+func (c *Check) wrong() string {
 	b := make([]byte, 24)
 	_, _ = io.ReadFull(c.random, b) // it does not end
 	return "wrong-" + base64.RawURLEncoding.EncodeToString(b)
 }
 
 // judgeRefusal judges an answer that should be 401 or 403.
-func (c *check) judgeRefusal(a deliver.Attempt, what string, t test) Finding {
+func (c *Check) judgeRefusal(a deliver.Attempt, what string, t test) Finding {
 	f := c.judgeClientError(a, what, t)
 	if f.Verdict == Pass && !isRefusal(a) {
-		return warn(c.answered(a), "Answer with 401, as the endpoint refuses the callback and not its form.")
+		return Warned(c.answered(a), "Answer with 401, as the endpoint refuses the callback and not its form.")
 	}
 	return f
 }
 
-func (c *check) get(ctx context.Context, t test) Finding {
+func (c *Check) get(ctx context.Context, t test) Finding {
 	a := c.send(ctx, c.transport, t, deliver.Callback{Method: http.MethodGet, Header: c.Header})
 	return c.judgeClientError(a, "GET", t)
 }
 
-func (c *check) brokenJSON(ctx context.Context, t test) Finding {
+func (c *Check) brokenJSON(ctx context.Context, t test) Finding {
 	body := c.success()
 	return c.judgeClientError(c.post(ctx, t, body[:len(body)/2]), "a body that breaks off", t)
 }
 
 // judgeClientError judges an answer that should be 4xx.
-func (c *check) judgeClientError(a deliver.Attempt, what string, t test) Finding {
+func (c *Check) judgeClientError(a deliver.Attempt, what string, t test) Finding {
 	switch {
 	case a.StatusCode == 0:
-		return fail(a.Kind(), t.advice)
+		return Failed(a.Kind(), t.advice)
 	case a.Accepted():
-		return fail(fmt.Sprintf("%s was accepted with %d", what, a.StatusCode), t.advice)
+		return Failed(fmt.Sprintf("%s was accepted with %d", what, a.StatusCode), t.advice)
 	case a.StatusCode >= 500:
-		return fail(c.answered(a), t.advice)
+		return Failed(c.answered(a), t.advice)
 	case a.StatusCode/100 == 4:
-		return pass(seen(a))
+		return Passed(seen(a))
 	}
-	return warn(c.answered(a), t.advice)
+	return Warned(c.answered(a), t.advice)
 }
 
 func isRefusal(a deliver.Attempt) bool {

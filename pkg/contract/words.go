@@ -21,7 +21,7 @@ func seen(a deliver.Attempt) string {
 }
 
 // answered says how a request was answered, and with what words.
-func (c *check) answered(a deliver.Attempt) string {
+func (c *Check) answered(a deliver.Attempt) string {
 	if text := c.private.clean(a.Answer); text != "" {
 		return fmt.Sprintf("%d: %s", a.StatusCode, text)
 	}
@@ -90,8 +90,7 @@ func newBlackout(u *url.URL, secret string, header http.Header) blackout {
 func blackoutOf(texts []string) blackout {
 	var all []string
 	for _, text := range texts {
-		quoted, _ := json.Marshal(text) // a text can always be
-		for _, form := range []string{text, string(quoted[1 : len(quoted)-1]), html.EscapeString(text), url.QueryEscape(text), url.PathEscape(text)} {
+		for _, form := range append(quoted(text), text, html.EscapeString(text), url.QueryEscape(text), url.PathEscape(text)) {
 			if form != "" {
 				all = append(all, form)
 			}
@@ -103,6 +102,19 @@ func blackoutOf(texts []string) blackout {
 		b.longest = len(all[0])
 	}
 	return b
+}
+
+// quoted is a text as JSON has it, with and without the escapes that are there for HTML.
+func quoted(text string) []string {
+	list := make([]string, 2)
+	for i, escape := range []bool{true, false} {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(escape)
+		_ = enc.Encode(text) // a text can always be
+		list[i] = strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
+	}
+	return list
 }
 
 func pairs(texts []string) []string {

@@ -219,11 +219,17 @@ func (e *endpoint) requests() map[string]int {
 func (e *endpoint) check(t *testing.T) []Finding {
 	t.Helper()
 	e.start(t)
-	var findings []Finding
-	if err := Run(t.Context(), e.options, func(f Finding) { findings = append(findings, f) }); err != nil {
+	return e.run(t.Context(), t)
+}
+
+// run runs the tests until ctx ends.
+func (e *endpoint) run(ctx context.Context, t *testing.T) []Finding {
+	t.Helper()
+	c, err := New(e.options)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return findings
+	return slices.Collect(c.Run(ctx))
 }
 
 func verdicts(findings []Finding) map[string]Verdict {

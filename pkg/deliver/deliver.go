@@ -9,6 +9,7 @@ package deliver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // The values that a Sender uses for fields that are zero.
@@ -77,6 +78,15 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the callback was refused: %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 }
 
+// TimeoutError says that a callback was not answered in the time of one attempt. It is
+// a context.DeadlineExceeded.
+type TimeoutError struct{ Limit time.Duration }
+
+func (e *TimeoutError) Error() string { return fmt.Sprintf("no answer within %s", e.Limit) }
+
+// Unwrap returns context.DeadlineExceeded.
+func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
+
 // Sender sends callbacks. Its zero value makes one attempt each. It is safe for
 // use by several goroutines at once.
 type Sender struct {
@@ -105,20 +115,19 @@ type Sender struct {
 var ErrStopped = errors.New("stopped before the callback was accepted")
 
 // Send posts the callback until it is accepted, and returns every attempt: none, if it
-// was stopped before. The
-// error is nil when the last one was accepted, a *RefusedError when it was
-// answered otherwise, ctx's when ctx ended first, ErrStopped when more attempts would
-// have been made, and else that of the network, without the URL, whose path may be a
-// secret.
-func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval = nonZero(s.First, DefaultFirst)
-	pauses.MaxInterval = nonZero(s.Most, DefaultMost)
-	pauses.Multiplier = 2
-	var done []Attempt
-	for {
+// was stopped before. The error is nil when the last one was accepted, a *RefusedError
+// when it was answered otherwise, ctx's when ctx ended first, ErrStopped when more
+// attempts would have been made, and else that of the network, without the URL, whose
+// path may be a secret: a *TimeoutError when no answer came in time.
+func (s *Sender) Send(ctx context.Context, c Callback) (done []Attempt, err error) {
+	pausing, end := s.untilStopped(ctx)
+	defer end(nil)
+	between := &pauses{ExponentialBackOff: backoff.NewExponentialBackOff()}
+	between.InitialInterval, between.MaxInterval = cmp.Or(s.First, DefaultFirst), cmp.Or(s.Most, DefaultMost)
+	between.Multiplier = 2
+	_, err = backoff.Retry(pausing, func() (Attempt, error) {
 		if s.stopped() {
-			return done, ErrStopped
+			return Attempt{}, backoff.Permanent(ErrStopped)
 		}
 		a := s.attempt(ctx, c)
 		a.Number = len(done) + 1
@@ -126,19 +135,54 @@ func (s *Sender) Send(ctx context.Context, c Callback) ([]Attempt, error) {
 		if s.Observe != nil {
 			s.Observe(a)
 		}
+		between.asked = a.retryAfter
 		switch {
 		case a.Accepted():
-			return done, nil
-		case ctx.Err() != nil:
-			return done, ctx.Err()
+			return a, nil
 		case a.Number >= s.Attempts || !a.Temporary() && !s.RetryRefused:
-			return done, a.Failure()
+			return a, backoff.Permanent(a.Failure())
 		}
-		pause := max(pauses.NextBackOff(), min(a.retryAfter, pauses.MaxInterval))
-		if err := s.sleep(ctx, pause); err != nil {
-			return done, err
-		}
+		return a, a.Failure()
+	}, backoff.WithBackOff(between), backoff.WithMaxElapsedTime(0))
+	if err != nil && ctx.Err() != nil {
+		return done, ctx.Err()
 	}
+	return done, err
+}
+
+// untilStopped is ctx, which the closing of Stop ends too: with ErrStopped.
+func (s *Sender) untilStopped(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	if s.Stop != nil {
+		go func() {
+			select {
+			case <-s.Stop:
+				end(ErrStopped)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, end
+}
+
+func (s *Sender) stopped() bool {
+	select {
+	case <-s.Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// pauses are those between attempts.
+type pauses struct {
+	*backoff.ExponentialBackOff
+	asked time.Duration // by the receiver
+}
+
+// NextBackOff implements backoff.BackOff.
+func (p *pauses) NextBackOff() time.Duration {
+	return max(p.ExponentialBackOff.NextBackOff(), min(p.asked, p.MaxInterval))
 }
 
 // Failure is why the attempt was not accepted: a *RefusedError, or Err.
@@ -152,7 +196,8 @@ func (a Attempt) Failure() error {
 func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	a.Start = time.Now()
 	defer func() { a.Duration = time.Since(a.Start) }()
-	ctx, cancel := context.WithTimeout(ctx, nonZero(s.Timeout, DefaultTimeout))
+	late := &TimeoutError{cmp.Or(s.Timeout, DefaultTimeout)}
+	ctx, cancel := context.WithTimeoutCause(ctx, late.Limit, late)
 	defer cancel()
 	req, err := request(ctx, c)
 	if err != nil {
@@ -168,12 +213,14 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		a.Err = withoutURL(err)
+		if a.Err = withoutURL(err); context.Cause(ctx) == error(late) {
+			a.Err = late
+		}
 		return a
 	}
 	defer resp.Body.Close()
 	a.StatusCode = resp.StatusCode
-	a.retryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	a.retryAfter = narada.RetryAfter(resp.Header, time.Now())
 	a.Location = resp.Header.Get("Location")
 	// The status is the answer; a body that breaks off does not change it.
 	a.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, keptAnswer))
@@ -207,46 +254,4 @@ func withoutURL(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// retryAfter reads a Retry-After header, in seconds or as a date; 0 for none.
-func retryAfter(value string, now time.Time) time.Duration {
-	const most = 24 * 60 * 60
-	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
-		return time.Duration(min(max(seconds, 0), most)) * time.Second
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return max(at.Sub(now), 0)
-}
-
-func (s *Sender) stopped() bool {
-	select {
-	case <-s.Stop:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Sender) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-s.Stop:
-		return ErrStopped
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func nonZero(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }

@@ -188,7 +188,7 @@ func TestASilentReceiverHoldsAnAttemptForItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := Sender{Transport: silent{}, Timeout: 3 * time.Second}
 		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
-		if !errors.Is(err, context.DeadlineExceeded) || attempts[0].Duration != 3*time.Second {
+		if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "no answer within 3s" || attempts[0].Duration != 3*time.Second {
 			t.Errorf("%v after %v", err, attempts[0].Duration)
 		}
 	})
@@ -197,7 +197,7 @@ func TestASilentReceiverHoldsAnAttemptForItsTimeout(t *testing.T) {
 func TestErrorsDoNotRepeatTheURL(t *testing.T) {
 	for _, address := range []string{"https://receiver.example/unguessable", "://unguessable", "unguessable://x/"} {
 		s := Sender{Transport: newScript(0)}
-		if _, err := s.Send(t.Context(), Callback{URL: address}); err == nil || strings.Contains(err.Error(), "unguessable") && address != "unguessable://x/" {
+		if _, err := s.Send(t.Context(), Callback{URL: address}); err == nil || strings.Contains(err.Error(), "unguessable") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

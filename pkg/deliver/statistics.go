@@ -65,7 +65,12 @@ func (s *Statistics) Count() int { return len(s.durations) }
 func (s *Statistics) Accepted() int { return s.accepted }
 
 // Kinds are how many ended in each way, as Attempt.Kind has them.
-func (s *Statistics) Kinds() map[string]int { return s.kinds }
+func (s *Statistics) Kinds() map[string]int {
+	if s.kinds == nil {
+		return map[string]int{} // as JSON it is an object
+	}
+	return s.kinds
+}
 
 // Percentile returns the time within which so many percent of the attempts ended (the
 // nearest rank: 50 is the median), 0 when there were none.

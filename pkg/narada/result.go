@@ -190,9 +190,9 @@ func replaceSecret(body []byte, list []member, secret string) ([]byte, error) {
 	return body, nil
 }
 
-// decode takes what the program decides on (which task, how it stands, is it
-// the cloud that speaks) strictly, and the rest as far as it is understood: an
-// unexpected type in it is not worth losing an answer for, and Raw has it all.
+// decode reads strictly the members that decide something (request ID, status,
+// secret) and the rest as far as it is understood: an unexpected type there is no
+// reason to lose an answer, and Raw has it all.
 func (r *Result) decode(list []member) error {
 	var status string
 	for _, field := range []struct {
@@ -212,6 +212,12 @@ func (r *Result) decode(list []member) error {
 		r.hasSecret = r.hasSecret || field.name == "secret"
 	}
 	r.Status = Status(status)
+	r.decodeRest(list)
+	return nil
+}
+
+// decodeRest takes the members that nothing is decided on.
+func (r *Result) decodeRest(list []member) {
 	for _, m := range list {
 		switch m.name {
 		case "browserWindowId":
@@ -233,7 +239,6 @@ func (r *Result) decode(list []member) error {
 			r.final = present(m.value) && !bytes.Equal(m.value, []byte(`""`))
 		}
 	}
-	return nil
 }
 
 // decodeLenient leaves *into at its zero value when value is of another type.

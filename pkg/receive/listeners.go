@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,16 +27,23 @@ type Listener struct {
 	Since time.Time `json:"since"`
 }
 
-// TakenError says that a listener of that name runs.
-type TakenError struct{ Name string }
-
-func (e *TakenError) Error() string { return fmt.Sprintf("a listener called %q runs already", e.Name) }
-
-// NameError says that a name cannot be one.
-type NameError struct{ Name string }
+// NameError says that a listener cannot have a name.
+type NameError struct {
+	Name  string
+	Taken bool // one of that name runs
+}
 
 func (e *NameError) Error() string {
+	if e.Taken {
+		return fmt.Sprintf("a listener called %q runs already", e.Name)
+	}
 	return fmt.Sprintf("%q is not a name: it may have letters, digits, - and _, up to 40", e.Name)
+}
+
+// isTaken reports whether err is that a listener of the name runs.
+func isTaken(err error) bool {
+	e, ok := errors.AsType[*NameError](err)
+	return ok && e.Taken
 }
 
 // The ends of the names of a listener's two files: the one that it locks, and the
@@ -61,15 +69,14 @@ type Registration struct {
 }
 
 // Register takes the name for a listener of this process; "" takes the first of
-// listen-1, listen-2, ... that is free. The error may be a *TakenError or a
-// *NameError.
+// listen-1, listen-2, ... that is free. The error may be a *NameError.
 func Register(dir, name string) (*Registration, error) {
 	if name != "" {
 		return register(dir, name)
 	}
 	for n := 1; ; n++ {
 		r, err := register(dir, fmt.Sprintf("listen-%d", n))
-		if _, taken := errors.AsType[*TakenError](err); !taken {
+		if !isTaken(err) {
 			return r, err
 		}
 	}
@@ -77,7 +84,7 @@ func Register(dir, name string) (*Registration, error) {
 
 func register(dir, name string) (*Registration, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`).MatchString(name) {
-		return nil, &NameError{name}
+		return nil, &NameError{Name: name}
 	}
 	if err := os.MkdirAll(folder(dir), 0o700); err != nil {
 		return nil, err
@@ -89,7 +96,7 @@ func register(dir, name string) (*Registration, error) {
 	case err != nil:
 		return nil, err
 	case !locked:
-		return nil, &TakenError{name}
+		return nil, &NameError{name, true}
 	}
 	// What an earlier one has left, which did not come to its end.
 	if err := os.Remove(r.path + dataSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -101,13 +108,25 @@ func register(dir, name string) (*Registration, error) {
 // tryLock tries more than once: somebody who looks whether the listener is alive
 // has the lock for a moment.
 func tryLock(lock *flock.Flock) (locked bool, err error) {
-	for range 3 {
-		if locked, err = lock.TryLock(); locked || err != nil {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+	defer cancel()
+	if locked, err = lock.TryLockContext(ctx, 5*time.Millisecond); ctx.Err() != nil {
+		err = nil
 	}
 	return locked, err
+}
+
+// Reserve keeps a listener of that name from starting until release is called. ok is
+// false if one runs.
+func Reserve(dir, name string) (release func() error, ok bool, err error) {
+	r, err := Register(dir, name)
+	switch {
+	case isTaken(err):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return r.Close, true, nil
 }
 
 // Name returns the listener's name.

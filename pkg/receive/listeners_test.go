@@ -1,7 +1,6 @@
 package receive
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,14 +94,32 @@ func TestNames(t *testing.T) {
 	}
 	taken := register1(t, dir, "a")
 	defer taken.Close()
-	if _, err := Register(dir, "a"); err == nil {
-		t.Error("a name was given twice")
-	} else if _, ok := errors.AsType[*TakenError](err); !ok {
-		t.Errorf("got %v", err)
+	if _, err := Register(dir, "a"); !isTaken(err) {
+		t.Errorf("a name was given twice: %v", err)
 	}
 	for _, name := range []string{"../a", "a b", ".a", "a/b", "é"} {
-		if _, err := Register(dir, name); err == nil {
-			t.Errorf("%q was taken for a name", name)
+		if _, err := Register(dir, name); err == nil || isTaken(err) {
+			t.Errorf("%q was taken for a name: %v", name, err)
 		}
 	}
+}
+
+func TestReserve(t *testing.T) {
+	dir := t.TempDir()
+	runs := register1(t, dir, "runs")
+	defer runs.Close()
+	if _, ok, err := Reserve(dir, "runs"); ok || err != nil {
+		t.Errorf("one that runs: %v, %v", ok, err)
+	}
+	release, ok, err := Reserve(dir, "ended")
+	if !ok || err != nil {
+		t.Fatalf("one that does not run: %v, %v", ok, err)
+	}
+	if _, err := Register(dir, "ended"); err == nil {
+		t.Error("it was started meanwhile")
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	register1(t, dir, "ended").Close()
 }

@@ -12,7 +12,7 @@ import (
 const rememberedDeliveries = 100_000
 
 // Once returns a sink that passes each delivery on to sink once. A repeat, which
-// has the same path, request ID and body, is taken without a word, as the cloud
+// has the same path, request ID and body, is accepted and dropped, as the cloud
 // sends one when our answer was lost. It waits for the first to be stored, and
 // takes its place when that failed. The last 100,000 deliveries are known.
 func Once(sink webhook.Sink) webhook.Sink {

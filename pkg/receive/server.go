@@ -1,7 +1,10 @@
-// Package inbox is the server that callbacks come in at: it stands between a
-// public address (package tunnel) and the handler that checks callbacks
-// (package webhook), issues the tickets they must show, keeps slow and hostile
-// clients to limits, and closes in an order in which nobody is cut off.
+// Package receive owns the endpoint that callbacks come in at.
+//
+// Server stands between a public address (package tunnel) and the handler that checks
+// callbacks (package webhook): it issues the tickets they must show, keeps slow and
+// hostile clients within limits, and closes in an order in which nobody is cut off.
+// Listening is a whole listen command on top of it, and Registration and Running are how
+// other commands on this machine find one that runs.
 //
 // The package is private to narada.
 package receive
@@ -20,6 +23,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -94,11 +99,11 @@ func Open(endpoint Endpoint, o Options) *Server {
 		WriteTimeout:      writeLimit,
 		IdleTimeout:       idleLimit,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // what strangers do wrong is not worth a line
+		ErrorLog:          log.New(io.Discard, "", 0), // what unauthenticated clients do wrong is not worth a line
 	}
 	go func() {
 		defer close(s.served)
-		_ = s.server.Serve(endpoint.Listener()) // ends by Close alone; tunnel.Endpoint tells what befalls the address
+		_ = s.server.Serve(endpoint.Listener()) // ends by Close alone; tunnel.Endpoint tells what happens to the address
 	}()
 	return s
 }
@@ -195,9 +200,11 @@ func (s *Server) leave() {
 // Close refuses new requests with 503, waits until those in flight have been
 // answered, stops the server and closes the endpoint, in this order: a server
 // that stops first refuses connections instead, and an endpoint that closes
-// first loses the answers on their way out. ctx bounds it. Close may be called
-// once.
-func (s *Server) Close(ctx context.Context) error {
+// first loses the answers on their way out. It takes CloseLimit at the most. Close may
+// be called once.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), CloseLimit)
+	defer cancel()
 	s.mu.Lock()
 	s.closing = true
 	if s.inFlight == 0 {
@@ -214,7 +221,7 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 // stopServer gives answers on their way out a moment. What is connected after
-// that has nothing that we wait for: a stranger who says nothing must not hold
+// that has nothing that we wait for: a client that sends nothing must not hold
 // the program's end.
 func (s *Server) stopServer(ctx context.Context) error {
 	graceful, cancel := context.WithTimeout(ctx, answerLimit)
@@ -232,36 +239,32 @@ func (s *Server) probe(r *http.Request) (answer string, ok bool) {
 	return answer, ok && r.Method == http.MethodPost
 }
 
-// The pace of Ready.
-const (
-	probeFirst = 50 * time.Millisecond
-	probeMost  = 2 * time.Second
-	probeLimit = 10 * time.Second
-)
+// probeLimit is the time that one attempt of Ready may take.
+const probeLimit = 10 * time.Second
 
-// Ready returns when the public address answers, and it is this Inbox that
-// answers there. failed, if not nil, is told of each attempt that did not
-// succeed. It ends without success when ctx does.
+// Ready returns when the public address answers, and it is this Server that answers
+// there. failed, if not nil, is told of each attempt that did not succeed. It ends
+// without success when ctx does.
 func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(error)) error {
 	path, answer, err := s.newProbe()
 	if err != nil {
 		return err
 	}
 	defer s.dropProbe(path)
-	for pause := probeFirst; ; pause = min(2*pause, probeMost) {
-		err := callProbe(ctx, client, s.address(path), answer)
-		if err == nil {
-			return nil
-		}
-		if failed != nil && ctx.Err() == nil {
-			failed(err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w", s.endpoint.URL(), err)
-		}
+	var last error
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		last = callProbe(ctx, client, s.address(path), answer)
+		return struct{}{}, last
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}),
+		backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+			if failed != nil {
+				failed(err)
+			}
+		}))
+	if err != nil {
+		return fmt.Errorf("%s does not answer: %w", s.endpoint.URL(), last)
 	}
+	return nil
 }
 
 func (s *Server) newProbe() (path, answer string, err error) {
@@ -292,8 +295,7 @@ func callProbe(ctx context.Context, client *http.Client, address, want string) e
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // the address is said once
 		}
 		return err

@@ -10,17 +10,16 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/schema"
 )
 
 // dispatch is what the sandbox needs of a dispatch's body.
 type dispatch struct {
 	prompt          string
 	browserWindowID *string
-	sessionID       string         // "": none
-	uploads         []uploadUse    // what the body names uploaded files by
-	schema          *schema.Schema // nil: no structured output is asked for
-	callbackURL     string         // "": none
+	sessionID       string          // "": none
+	uploads         []uploadUse     // what the body names uploaded files by
+	schema          json.RawMessage // nil: no structured output is asked for
+	callbackURL     string          // "": none
 	callbackHeader  http.Header
 	callbackSecret  *string
 }
@@ -42,11 +41,9 @@ func parseDispatch(body []byte) (*dispatch, []problem) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	d, problems := readDispatch(body)
-	if d != nil {
-		d.uploads = findUploads([]any{"body"}, value, nil)
-	}
-	return d, problems
+	d := readDispatch(body)
+	d.uploads = findUploads([]any{"body"}, value, nil)
+	return d, nil
 }
 
 // decodeBody reads a body as FastAPI does, numbers as they stand there.
@@ -76,7 +73,7 @@ func decodeNumbers(body []byte, into any) error {
 
 // readDispatch takes what is needed out of a body that has been checked. It
 // goes by the exact names, as decoding into a struct would not.
-func readDispatch(body []byte) (*dispatch, []problem) {
+func readDispatch(body []byte) *dispatch {
 	d := &dispatch{}
 	fields := make(map[string]json.RawMessage)
 	fill(body, &fields)
@@ -93,14 +90,8 @@ func readDispatch(body []byte) (*dispatch, []problem) {
 	}
 	format := make(map[string]json.RawMessage)
 	fill(fields["responseFormat"], &format)
-	if doc := format["jsonSchema"]; len(doc) > 0 {
-		compiled, err := schema.Compile(doc)
-		if err != nil {
-			return nil, []problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"}, "Value error, " + err.Error()}}
-		}
-		d.schema = compiled
-	}
-	return d, nil
+	d.schema = format["jsonSchema"]
+	return d
 }
 
 // fill decodes a document whose types have been checked.

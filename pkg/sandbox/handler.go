@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
 )
 
 // answer is what a call gets.
@@ -124,9 +125,9 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	rule, number := c.options.Rules.find(d.prompt)
 	structured := rule.structured
 	if structured == nil && d.schema != nil && rule.succeeds() {
-		if structured, err = d.schema.Sample(); err != nil {
+		if structured, err = sample(d.schema); err != nil {
 			return invalid([]problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"},
-				"Value error, " + err.Error() + "; a rule can give structuredOutput"}})
+				"Value error, " + err.Error() + "; give structuredOutput in a rule"}})
 		}
 	}
 	if c.take(number, "dispatch", d.prompt, rule.dispatch) {
@@ -142,6 +143,15 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 		return a
 	}
 	return answer{status: http.StatusAccepted, requestID: t.id, body: encode(map[string]string{"requestId": t.id})}
+}
+
+// sample makes up data that fits a JSON Schema.
+func sample(doc []byte) (json.RawMessage, error) {
+	compiled, err := schema.Compile(doc)
+	if err != nil {
+		return nil, err
+	}
+	return compiled.Sample()
 }
 
 // status answers GET /remote-dispatch/responses/{id}.

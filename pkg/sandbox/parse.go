@@ -212,24 +212,28 @@ func (d *ruleDoc) rule() (r rule, err error) {
 	if d.Downloads != nil && r.downloads == nil {
 		r.downloads = []downloadRule{} // none, and not the default
 	}
+	return r, d.readFaults(&r)
+}
+
+func (d *ruleDoc) readFaults(r *rule) (err error) {
 	f := &d.Faults
 	if r.dispatch, err = f.Dispatch.fault(false); err != nil {
-		return r, fmt.Errorf("faults.dispatch: %w", err)
+		return fmt.Errorf("faults.dispatch: %w", err)
 	}
 	if r.answerLost, err = f.AnswerLost.fault(true); err != nil {
-		return r, fmt.Errorf("faults.answerLost: %w", err)
+		return fmt.Errorf("faults.answerLost: %w", err)
 	}
 	if r.statusCalls, err = f.StatusCalls.fault(false); err != nil {
-		return r, fmt.Errorf("faults.statusCalls: %w", err)
+		return fmt.Errorf("faults.statusCalls: %w", err)
 	}
 	if f.Callback.Repeated < 0 || f.Callback.Repeated > maxRepeated {
-		return r, fmt.Errorf("faults.callback.repeated: %d is not between 0 and %d", f.Callback.Repeated, maxRepeated)
+		return fmt.Errorf("faults.callback.repeated: %d is not between 0 and %d", f.Callback.Repeated, maxRepeated)
 	}
 	r.callback = callbackFaults{
 		lost: f.Callback.Lost, forged: f.Callback.Forged, malformed: f.Callback.Malformed,
 		late: time.Duration(f.Callback.Late), repeated: f.Callback.Repeated,
 	}
-	return r, nil
+	return nil
 }
 
 func (d *humanDoc) human() (*human, error) {
@@ -261,17 +265,21 @@ func (d *faultDoc) fault(cutByDefault bool) (*fault, error) {
 	if d.Times != nil {
 		f.times = *d.Times
 	}
+	return f, f.check()
+}
+
+func (f *fault) check() error {
 	switch {
 	case f.cut && (f.status != 0 || f.retryAfter != nil || f.body != nil):
-		return nil, errors.New("a connection that is cut has no status, retryAfter or body")
+		return errors.New("a connection that is cut has no status, retryAfter or body")
 	case !f.cut && (f.status < 200 || f.status > 599):
-		return nil, fmt.Errorf("status: %d is not between 200 and 599", f.status)
+		return fmt.Errorf("status: %d is not between 200 and 599", f.status)
 	case f.times < 1 || f.times > maxTimes:
-		return nil, fmt.Errorf("times: %d is not between 1 and %d", f.times, maxTimes)
+		return fmt.Errorf("times: %d is not between 1 and %d", f.times, maxTimes)
 	case f.retryAfter != nil && *f.retryAfter < 0:
-		return nil, fmt.Errorf("retryAfter: %d is not a number of seconds", *f.retryAfter)
+		return fmt.Errorf("retryAfter: %d is not a number of seconds", *f.retryAfter)
 	}
-	return f, nil
+	return nil
 }
 
 // parseUsage tells usage: null from no usage at all, which yaml's own decoding

@@ -1,303 +1,173 @@
 package schema
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"iter"
-	"sort"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// objects yields an object with the optional properties, then one without.
-func (g *sampler) objects(flat []*node, depth, variant int) iter.Seq[any] {
-	return func(yield func(any) bool) {
-		for _, full := range []bool{true, false} {
-			if v, ok := g.object(flat, full, depth, variant); ok && !yield(v) {
-				return
-			}
-		}
-	}
+// optional reports whether a value is made up where there need not be one.
+func (g *sampler) optional(all schemas, p place) bool {
+	return g.full && p.depth < optionalDepth && !g.recursive(all...)
 }
 
-func (g *sampler) object(flat []*node, full bool, depth, variant int) (map[string]any, bool) {
-	required := requiredNames(flat)
-	names := make(map[string]any)
-	for name := range required {
-		names[name] = nil
-	}
-	if full && depth < optionalDepth {
-		for _, s := range flat {
-			for name := range s.Properties {
-				names[name] = nil
-			}
-		}
-	}
+func (g *sampler) object(all schemas, p place) (any, bool) {
+	names := g.names(all, p)
 	object := make(map[string]any)
-	var optional []string
-	for _, name := range g.sorted(names) {
-		schemas, allowed := property(flat, name)
-		if !required[name] && (!allowed || g.anyRecursive(schemas)) {
-			continue
-		}
-		value, ok := g.value(schemas, name, depth+1, variant)
-		switch {
-		case allowed && ok:
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		value, ok := g.value(property(all, name), place{name, p.n, p.depth + 1})
+		if ok {
 			object[name] = value
-		case required[name]:
+		} else if required := names[name]; required {
 			return nil, false
 		}
-		if !required[name] {
-			optional = append(optional, name)
-		}
 	}
-	least, most := 0, maxMembers
-	for _, s := range flat {
+	return object, true
+}
+
+// names are those of the properties, and whether they must be there.
+func (g *sampler) names(all schemas, p place) map[string]bool {
+	names, least := make(map[string]bool), 0
+	for _, s := range all {
+		for name, property := range s.Properties {
+			if g.optional(schemas{property}, p) {
+				names[name] = false
+			}
+		}
 		if s.MinProperties != nil {
 			least = max(least, *s.MinProperties)
 		}
-		if s.MaxProperties != nil {
-			most = min(most, *s.MaxProperties)
+		dictionary := s.Properties == nil && (s.PatternProperties != nil || property(schemas{s}, "key") != nil)
+		if dictionary && g.optional(property(all, "key"), p) {
+			least = max(least, 1) // an entry shows it
 		}
 	}
-	for len(object) > most && len(optional) > 0 {
-		delete(object, optional[len(optional)-1])
-		optional = optional[:len(optional)-1]
+	for _, s := range all {
+		for _, name := range s.Required {
+			names[name] = true
+		}
 	}
-	// An object without named properties is a dictionary: one entry shows it.
-	if len(object) == 0 && full && depth < optionalDepth && isDictionary(flat) && most > 0 {
-		g.extend(object, flat, max(least, 1), depth, variant)
-		return object, len(object) >= least
+	for i := 0; len(names) < least && i < maxMembers; i++ {
+		names[g.name(all, place{"key", i, p.depth + 1})] = false
 	}
-	return object, g.extend(object, flat, least, depth, variant)
+	return names
 }
 
-// requiredNames are the names that must be there, those too that others ask
-// for.
-func requiredNames(flat []*node) map[string]bool {
-	required := make(map[string]bool)
-	for changed := true; changed; {
-		before := len(required)
-		for _, s := range flat {
-			for _, name := range s.Required {
-				required[name] = true
-			}
-			for _, d := range s.Dependencies {
-				for _, name := range d.required {
-					if required[d.trigger] || s.Properties[d.trigger] != nil {
-						required[name] = true
-					}
-				}
+// property lists the schemas that the property must fit.
+func property(all schemas, name string) schemas {
+	var list schemas
+	for _, s := range all {
+		before := len(list)
+		if property := s.Properties[name]; property != nil {
+			list = append(list, property)
+		}
+		for re, property := range s.PatternProperties {
+			if re.MatchString(name) {
+				list = append(list, property)
 			}
 		}
-		changed = len(required) > before
+		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && len(list) == before {
+			list = append(list, additional)
+		}
 	}
-	return required
+	return list
 }
 
-// property lists the schemas that the property must fit, and whether it may be
-// there at all.
-func property(flat []*node, name string) (schemas []*node, allowed bool) {
-	allowed = true
-	for _, s := range flat {
-		known := false
-		if p := s.Properties[name]; p != nil {
-			schemas, known = append(schemas, p), true
-		}
-		for _, p := range s.PatternProperties {
-			if p.regexp.MatchString(name) {
-				schemas, known = append(schemas, p.schema), true
-			}
-		}
-		if known {
-			continue
-		}
-		if additional := s.AdditionalProperties; additional != nil {
-			schemas = append(schemas, additional)
-			allowed = allowed && (additional.Bool == nil || *additional.Bool)
-		}
-	}
-	return schemas, allowed
-}
-
-func isDictionary(flat []*node) bool {
-	for _, s := range flat {
-		if additional := s.AdditionalProperties; additional != nil && additional.Bool == nil || len(s.PatternProperties) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// extend adds made-up properties until there are n.
-func (g *sampler) extend(object map[string]any, flat []*node, n, depth, variant int) bool {
-	if n > maxMembers {
-		return false
-	}
-	for try := 0; len(object) < n && try < n+16; try++ {
-		for _, name := range g.propertyNames(flat, depth, try) {
-			if _, taken := object[name]; taken || len(object) >= n {
-				continue
-			}
-			schemas, allowed := property(flat, name)
-			if !allowed {
-				continue
-			}
-			if value, ok := g.value(schemas, name, depth+1, variant+try); ok {
-				object[name] = value
-			}
-		}
-	}
-	return len(object) >= n
-}
-
-// propertyNames makes up names that the schemas may allow.
-func (g *sampler) propertyNames(flat []*node, depth, variant int) []string {
-	var names []string
-	for _, s := range flat {
+// name makes up the name of a property that has none.
+func (g *sampler) name(all schemas, p place) string {
+	for _, s := range all {
 		if s.PropertyNames != nil {
-			if v, ok := g.value([]*node{s.PropertyNames}, "key", depth+1, variant); ok {
-				if name, ok := v.(string); ok {
-					names = append(names, name)
-				}
+			if name, ok := g.value(schemas{s.PropertyNames}, p); ok {
+				return fmt.Sprint(name)
 			}
 		}
-		for _, p := range s.PatternProperties {
-			if name, ok := match(p.regexp.String(), 2, variant); ok {
-				names = append(names, name)
-			}
-		}
-	}
-	return append(names, fmt.Sprintf("key%d", variant+1))
-}
-
-// arrays yields an array with an item of each kind, then as short a one as is
-// allowed.
-func (g *sampler) arrays(flat []*node, hint string, depth, variant int) iter.Seq[any] {
-	return func(yield func(any) bool) {
-		for _, full := range []bool{true, false} {
-			if v, ok := g.array(flat, full, hint, depth, variant); ok && !yield(v) {
-				return
+		for re := range s.PatternProperties {
+			for _, name := range matches(re.String(), p.n) {
+				return name
 			}
 		}
 	}
+	return fmt.Sprintf("key%d", p.n+1)
 }
 
-func (g *sampler) array(flat []*node, full bool, hint string, depth, variant int) ([]any, bool) {
-	least, most, fixed, wanted := 0, maxMembers, 0, 0
-	unique := false
-	var special []*node // contains
-	for _, s := range flat {
+func (g *sampler) array(all schemas, p place) (any, bool) {
+	least, most := 0, math.MaxInt
+	for _, s := range all {
 		if s.MinItems != nil {
 			least = max(least, *s.MinItems)
 		}
 		if s.MaxItems != nil {
 			most = min(most, *s.MaxItems)
 		}
-		fixed = max(fixed, len(s.PrefixItems))
-		unique = unique || s.UniqueItems
-		if s.Contains != nil {
-			special = append(special, s.Contains)
-			k := 1
-			if s.MinContains != nil {
-				k = *s.MinContains
-			}
-			wanted = max(wanted, k)
-		}
 	}
-	least = max(least, wanted)
-	if least > most {
-		return nil, false
-	}
-	n := least
-	if full && depth < optionalDepth {
-		n = min(max(least, fixed, 1), most)
+	n := max(1, least)
+	for _, s := range all {
+		tuple, _ := s.Items.([]*jsonschema.Schema)
+		n = max(n, len(tuple), len(s.PrefixItems))
 	}
 	items := []any{}
-	seen := make(map[string]bool)
-	for i := range n {
-		schemas, allowed := item(flat, i)
-		if i < least && i >= least-wanted {
-			schemas = append(schemas, special...)
-		}
-		if i >= least && (!allowed || g.anyRecursive(schemas)) {
+	for i := 0; i < min(n, most, maxMembers); i++ {
+		list := item(all, i)
+		if i >= least && !g.optional(list, p) {
 			break
 		}
-		value, ok := g.another(schemas, hint, depth, variant+i, unique, seen)
-		switch {
-		case allowed && ok:
-			items = append(items, value)
-		case i < least:
-			return nil, false
-		default:
-			return items, true
+		value, ok := g.value(list, place{p.name, i, p.depth + 1})
+		if !ok {
+			return items, i >= least
 		}
+		items = append(items, value)
 	}
 	return items, true
 }
 
-// another makes up an item that is, where it must be, unlike those seen.
-func (g *sampler) another(schemas []*node, hint string, depth, variant int, unique bool, seen map[string]bool) (any, bool) {
-	const tries = 16
-	for range tries {
-		value, ok := g.value(schemas, hint, depth+1, variant)
-		if !ok || !unique {
-			return value, ok
+// item lists the schemas that the item must fit.
+func item(all schemas, i int) schemas {
+	var list schemas
+	for _, s := range all {
+		tuple, isTuple := s.Items.([]*jsonschema.Schema)
+		rest, _ := s.Items.(*jsonschema.Schema)
+		if isTuple {
+			rest, _ = s.AdditionalItems.(*jsonschema.Schema)
 		}
-		doc, err := json.Marshal(value)
-		if err != nil {
-			return nil, false
+		if s.DraftVersion >= 2020 {
+			tuple, rest = s.PrefixItems, s.Items2020
 		}
-		if !seen[string(doc)] {
-			seen[string(doc)] = true
-			return value, true
-		}
-		variant++
-	}
-	return nil, false
-}
-
-// item lists the schemas that the item must fit, and whether it may be there at
-// all.
-func item(flat []*node, i int) (schemas []*node, allowed bool) {
-	allowed = true
-	for _, s := range flat {
 		switch {
-		case i < len(s.PrefixItems):
-			schemas = append(schemas, s.PrefixItems[i])
-		case s.Items != nil:
-			schemas = append(schemas, s.Items)
+		case i < len(tuple):
+			list = append(list, tuple[i])
+		case rest != nil:
+			list = append(list, rest)
 		}
 	}
-	for _, s := range schemas {
-		allowed = allowed && (s.Bool == nil || *s.Bool)
-	}
-	return schemas, allowed
+	return list
 }
 
-func (g *sampler) anyRecursive(schemas []*node) bool {
-	for _, s := range schemas {
-		if g.recursive(s) {
-			return true
+// encode writes a value as JSON, with the members of objects in an order.
+func encode(value any, order map[string]int) string {
+	var parts []string
+	switch v := value.(type) {
+	case map[string]any:
+		names := slices.Sorted(maps.Keys(v))
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(order[a], order[b]) })
+		for _, name := range names {
+			parts = append(parts, encode(name, nil)+":"+encode(v[name], order))
 		}
+		return "{" + strings.Join(parts, ",") + "}"
+	case []any:
+		for _, item := range v {
+			parts = append(parts, encode(item, order))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
 	}
-	return false
-}
-
-// sorted lists an object's names in the schema's order, then by name.
-func (g *sampler) sorted(object map[string]any) []string {
-	names := make([]string, 0, len(object))
-	for name := range object {
-		names = append(names, name)
-	}
-	sort.Slice(names, func(i, j int) bool {
-		a, aKnown := g.rank[names[i]]
-		b, bKnown := g.rank[names[j]]
-		if aKnown && bKnown {
-			return a < b
-		}
-		if aKnown != bKnown {
-			return aKnown
-		}
-		return names[i] < names[j]
-	})
-	return names
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(value) // a scalar that came from JSON
+	return strings.TrimSuffix(b.String(), "\n")
 }

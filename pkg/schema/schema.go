@@ -1,41 +1,36 @@
 // Package schema checks JSON values against a JSON Schema, and makes up values
-// that fit one.
+// that fit one. The work is done by github.com/santhosh-tekuri/jsonschema; this
+// package sets its limits and puts its errors into words.
 //
 // It understands drafts 4, 6, 7, 2019-09 and 2020-12: "$schema" decides, and
 // without it the document is read as 2020-12. Formats are asserted where the
-// draft says so, that is up to draft 7. Patterns are Go's regular expressions
-// (RE2): one with look-around is an error of Compile. A schema stands by
-// itself: nothing is ever loaded from the disk or the network.
+// draft says so, that is up to draft 7. Patterns are regular expressions of
+// ECMA-262 in its Unicode mode. A schema stands by itself: nothing is ever
+// loaded from the disk or the network.
 //
 // The package is private to narada.
 package schema
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // MaxSize is the most bytes that a schema may have: what is larger was not
 // written by a person, and no model would read it.
 const MaxSize = 1 << 20
 
-// The limits of numbers: comparing them takes memory that grows with their
-// exponents.
-const (
-	maxNumber   = 10_000 // characters of one number
-	maxExponent = 1000
-)
-
 // Schema is a compiled JSON Schema. It is safe for use by several goroutines at
-// once.
+// once, which then wait for each other.
 type Schema struct {
-	program *program
-	rank    map[string]int // place of each property's name in the document
+	guard    *guard
+	root     *jsonschema.Schema
+	document any
+	links    int            // see size
+	order    map[string]int // of the names in the document
 }
 
 // The document's own address, which leads nowhere.
@@ -45,112 +40,80 @@ const (
 )
 
 // Compile reads a schema of up to 1 MiB. A "$ref" must lead to a place inside
-// the document (or to a draft's own meta-schema, which is built in). Errors say
-// what is wrong in one line.
+// the document (or to a draft's own metaschema, which is built in). Where an
+// object has a member twice, the last one counts. Errors say what is wrong in
+// one line.
 func Compile(doc []byte) (*Schema, error) {
 	if len(doc) > MaxSize {
 		return nil, fmt.Errorf("the schema is larger than %d MiB", MaxSize>>20)
 	}
-	value, err := decode(doc)
+	s, err := parse(doc)
+	if err == nil {
+		s.root, err = s.compile(s.guard.newCompiler(false))
+	}
+	return s, err
+}
+
+func parse(doc []byte) (*Schema, error) {
+	value, size, err := decode(doc)
+	if err == nil && (size.nodes > maxNodes || size.pointers > maxPointers) {
+		err = errors.New("too large or nested too deeply")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the schema is %w", err)
 	}
-	c := newCompiler()
-	document, err := c.add(location, value, false)
-	if err != nil {
-		return nil, err
-	}
-	program, err := c.compile(document.root)
-	if err != nil {
-		return nil, err
-	}
-	rank := make(map[string]int)
-	rankProperties(json.NewDecoder(bytes.NewReader(doc)), false, rank)
-	return &Schema{program, rank}, nil
+	return &Schema{guard: &guard{}, document: value, links: size.links, order: firstSeen(doc)}, nil
 }
 
-// decode reads one JSON value with its numbers as they are written.
-func decode(doc []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.UseNumber()
-	var value any
-	if err := dec.Decode(&value); err != nil {
-		return nil, fmt.Errorf("not valid JSON: %w", err)
+// newCompiler makes a compiler of the library; with formats, it also asserts
+// those that the draft takes as a remark.
+func (g *guard) newCompiler(formats bool) *jsonschema.Compiler {
+	c := jsonschema.NewCompiler()
+	c.RegisterVocabulary(g.vocabulary())
+	c.AssertVocabs()
+	c.UseLoader(noLoader{})
+	c.UseRegexpEngine(compilePattern)
+	if formats {
+		c.AssertFormat()
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("not valid JSON: there is something after the value")
-	}
-	if err := checkNumbers(value); err != nil {
-		return nil, err
-	}
-	return value, nil
+	return c
 }
 
-// checkNumbers refuses numbers that would take too much memory to compare:
-// 1e999999999 is eleven characters, and a gigabit when written out.
-func checkNumbers(value any) error {
-	switch v := value.(type) {
-	case json.Number:
-		_, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
-		n, err := strconv.Atoi(exponent)
-		if len(v) > maxNumber || exponent != "" && (err != nil || n > maxExponent || n < -maxExponent) {
-			return fmt.Errorf("out of range: a number begins with %.20s", v)
-		}
-	case []any:
-		for _, item := range v {
-			if err := checkNumbers(item); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		for _, item := range v {
-			if err := checkNumbers(item); err != nil {
-				return err
-			}
+// noLoader refuses every address: reading a file or asking a server because a
+// schema says so would be a surprise, and on a server a hole.
+type noLoader struct{}
+
+func (noLoader) Load(string) (any, error) { return nil, errors.New("outside the document") }
+
+func (s *Schema) compile(c *jsonschema.Compiler) (*jsonschema.Schema, error) {
+	err := c.AddResource(location, s.document)
+	if err == nil {
+		var root *jsonschema.Schema
+		if root, err = c.Compile(location); err == nil {
+			return root, nil
 		}
 	}
-	return nil
+	return nil, errors.New("not a valid JSON Schema: " + shortened(compileWords(err), 300))
 }
 
-// rankProperties notes in which order the names under "properties" stand in the
-// document, so that what is made up has its members in the author's order.
-func rankProperties(dec *json.Decoder, properties bool, rank map[string]int) {
-	open, err := dec.Token()
-	if err != nil {
-		return
+// compileWords says why the library refuses a schema.
+func compileWords(err error) string {
+	if outside, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
+		return fmt.Sprintf("it refers to %q, which is outside the document", strings.TrimPrefix(outside.URL, origin))
 	}
-	delim, ok := open.(json.Delim)
-	if !ok {
-		return
-	}
-	for dec.More() {
-		name := ""
-		if delim == '{' {
-			key, err := dec.Token()
-			if err != nil {
-				return
-			}
-			name = key.(string)
-			if _, known := rank[name]; properties && !known {
-				rank[name] = len(rank)
-			}
+	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		if cause, ok := errors.AsType[*jsonschema.ValidationError](invalid.Err); ok {
+			first := firstOf(leaves(cause))
+			return fmt.Sprintf("at %s: %s", named(invalid.URL+pointer(first.at)), first.words())
 		}
-		rankProperties(dec, name == "properties" && !properties, rank)
 	}
-	_, _ = dec.Token() // the closing bracket
+	return strings.ReplaceAll(strings.ReplaceAll(err.Error(), location, ""), origin, "")
 }
 
-func oneLine(text string) string {
-	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + " ..."
+// named is the place in the document that an address of it leads to.
+func named(address string) string {
+	if _, place, _ := strings.Cut(address, "#"); place != "" {
+		return place
 	}
-	return text
-}
-
-// notASchema is the error of Compile about a document that is JSON. What is
-// quoted in it is to be in one line.
-func notASchema(format string, args ...any) error {
-	return fmt.Errorf("not a JSON Schema: "+format, args...)
+	return "the top"
 }

@@ -32,35 +32,30 @@ type Client interface {
 	StopSession(ctx context.Context, id string, status narada.SessionStatus) error
 }
 
-// Event is what Sessions report: one of the structs below.
+// Event is what Sessions report: one of the structs below. ID is that of a session.
 type Event interface{ event() }
 
 type (
-	// StartFailed is a start that failed, and is made again.
-	StartFailed struct {
-		Err error
-		In  time.Duration
-	}
-	// StartAwaited is a start that was interrupted: its session is waited for, to stop it.
-	StartAwaited struct{ Cause error }
-	// Started is a session that was started for a task.
-	Started struct{ ID string }
-	// StopFailed is a stop that failed, and is made again.
-	StopFailed struct {
+	// Retrying is a call that failed, and is made again: to stop the session, or where
+	// there is no ID, to start one.
+	Retrying struct {
 		ID  string
 		Err error
 		In  time.Duration
 	}
+	// Awaited is a start that was interrupted: its session is waited for, to stop it.
+	Awaited struct{ Cause error }
+	// Started is a session that was started for a task.
+	Started struct{ ID string }
 	// Stopping is a session that is being stopped after an interrupt. Another interrupt
 	// may cut that short.
 	Stopping struct {
 		ID    string
 		Cause error
 	}
-	// Stopped is a session that was stopped.
-	Stopped struct{ ID string }
-	// HadEnded is one that had ended already.
-	HadEnded struct {
+	// Stopped is a session that was stopped. Err, if not nil, says that it had ended
+	// already.
+	Stopped struct {
 		ID  string
 		Err error
 	}
@@ -71,14 +66,12 @@ type (
 	}
 )
 
-func (StartFailed) event()  {}
-func (StartAwaited) event() {}
-func (Started) event()      {}
-func (StopFailed) event()   {}
-func (Stopping) event()     {}
-func (Stopped) event()      {}
-func (HadEnded) event()     {}
-func (NotStopped) event()   {}
+func (Retrying) event()   {}
+func (Awaited) event()    {}
+func (Started) event()    {}
+func (Stopping) event()   {}
+func (Stopped) event()    {}
+func (NotStopped) event() {}
 
 // Sessions starts and stops sessions.
 type Sessions struct {
@@ -86,57 +79,37 @@ type Sessions struct {
 	Report func(Event) // called by one goroutine at a time
 }
 
-// NotStartedError says that there is no session to be used.
-type NotStartedError struct {
-	Maybe bool  // one may run, nobody knows its ID
-	Cause error // of the end of the context, nil when it has not ended
-	Err   error // of the call; nil: the session came after the end
-}
-
-func (e *NotStartedError) Error() string {
-	err := e.Err
-	if err == nil {
-		err = e.Cause
-	}
-	return "start a session: " + err.Error()
-}
-
-// Unwrap returns the errors of the call and of the end of the context.
-func (e *NotStartedError) Unwrap() []error {
-	var list []error
-	for _, err := range []error{e.Err, e.Cause} {
-		if err != nil {
-			list = append(list, err)
-		}
-	}
-	return list
-}
+// Why there is no session, though one was started: ctx had ended.
+var (
+	ErrStopped = errors.New("the session was stopped again")
+	ErrLeft    = errors.New("the session could not be stopped again")
+)
 
 // Start starts a session. When ctx ends while it is on its way, it is waited for a
-// while and stopped. Every error is a *NotStartedError.
+// while and stopped: nobody would know its ID. Other errors than those of that are
+// *narada.SessionErrors, or ctx's cause.
 func (s *Sessions) Start(ctx context.Context, r narada.SessionRequest) (*narada.Session, error) {
 	var started *narada.Session
 	err := await.Retry(ctx, func(ctx context.Context) error {
-		ended := func() { s.Report(StartAwaited{context.Cause(ctx)}) }
+		ended := func() { s.Report(Awaited{context.Cause(ctx)}) }
 		return await.Detach(ctx, startGrace, ended, func(ctx context.Context) (err error) {
 			started, err = s.Client.StartSession(ctx, r)
 			return err
 		})
-	}, retryable, func(err error, in time.Duration) { s.Report(StartFailed{err, in}) })
-	if err == nil && ctx.Err() == nil {
+	}, retryable, s.retrying(""))
+	switch {
+	case err != nil:
+		return nil, err
+	case ctx.Err() == nil:
 		return started, nil
+	case s.End(ctx, started.ID, nil):
+		return nil, ErrStopped
 	}
-	failure := &NotStartedError{Err: err}
-	if ctx.Err() != nil {
-		failure.Cause = context.Cause(ctx)
-	}
-	if call, ok := errors.AsType[*narada.SessionError](err); ok {
-		failure.Maybe = call.Maybe
-	}
-	if err == nil {
-		failure.Maybe = !s.End(ctx, started.ID, nil)
-	}
-	return nil, failure
+	return nil, ErrLeft
+}
+
+func (s *Sessions) retrying(id string) func(error, time.Duration) {
+	return func(err error, in time.Duration) { s.Report(Retrying{id, err, in}) }
 }
 
 func retryable(err error) bool {
@@ -144,17 +117,13 @@ func retryable(err error) bool {
 	return ok && failure.Retryable()
 }
 
-// Use starts a session, has run use it, and stops it whatever comes of that. stopped
-// is true when it runs no more, or never did.
-func (s *Sessions) Use(ctx context.Context, r narada.SessionRequest, run func(*narada.Session) error) (stopped bool, err error) {
-	started, err := s.Start(ctx, r)
-	if err != nil {
-		return true, err
-	}
+// Use has run use the session, and stops it whatever comes of that. stopped is true
+// when it runs no more.
+func (s *Sessions) Use(ctx context.Context, started *narada.Session, run func() error) (stopped bool, err error) {
 	s.Report(Started{started.ID})
 	err = errPanic
 	defer func() { stopped = s.End(ctx, started.ID, err) }()
-	err = run(started)
+	err = run()
 	return false, err
 }
 
@@ -175,15 +144,12 @@ func (s *Sessions) End(ctx context.Context, id string, err error) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
-	switch err := s.Stop(ctx, id, status); {
-	case err == nil:
-		s.Report(Stopped{id})
-	case errors.Is(err, narada.ErrNotStopped):
-		s.Report(HadEnded{id, err})
-	default:
+	err = s.Stop(ctx, id, status)
+	if err != nil && !errors.Is(err, narada.ErrNotStopped) {
 		s.Report(NotStopped{id, err})
 		return false
 	}
+	s.Report(Stopped{id, err})
 	return true
 }
 
@@ -194,7 +160,7 @@ func (s *Sessions) Stop(ctx context.Context, id string, status narada.SessionSta
 	err := await.Retry(ctx, func(ctx context.Context) error {
 		calls++
 		return s.Client.StopSession(ctx, id, status)
-	}, narada.Temporary, func(err error, in time.Duration) { s.Report(StopFailed{id, err, in}) })
+	}, narada.Temporary, s.retrying(id))
 	if calls > 1 && errors.Is(err, narada.ErrNotStopped) {
 		return nil
 	}

@@ -20,11 +20,11 @@ type Entry struct {
 	Further bool
 }
 
-// Onward says what is done with a callback beside keeping it. Its zero value is
+// Forwarding says what is done with a callback beside keeping it. Its zero value is
 // nothing.
-type Onward struct {
-	Listener string   // that passes it on
-	Targets  []string // to which; none: it is not passed on
+type Forwarding struct {
+	Listener string   // that forwards it
+	Targets  []string // to which; none: it is not forwarded
 	Unlisted bool     // Options.Stored is not told of it
 }
 

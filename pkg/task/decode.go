@@ -48,53 +48,81 @@ func decode(doc json.RawMessage, into any) error {
 // placeOf names the value at an offset of valid JSON text as "jira: " or
 // "servers: 1: url: ", items counted from 1; the whole is "".
 func placeOf(doc []byte, offset int64) string {
-	type level struct {
-		name  string // of the member, "" in an array
-		index int    // of the item, -1 in an object
-	}
-	var path []level
-	wantsName := func() bool { n := len(path) - 1; return n >= 0 && path[n].index < 0 && path[n].name == "" }
+	var path jsonPath
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	for {
 		token, err := dec.Token()
 		if err != nil {
 			return ""
 		}
-		if name, ok := token.(string); ok && wantsName() {
-			path[len(path)-1].name = name
+		if path.takeName(token) {
 			continue
 		}
-		closing := token == json.Delim('}') || token == json.Delim(']')
-		if n := len(path) - 1; n >= 0 && !closing && path[n].index >= 0 {
-			path[n].index++
-		}
+		path.begin(token)
 		if dec.InputOffset() >= offset {
-			break
+			return path.String()
 		}
-		switch token {
-		case json.Delim('{'):
-			path = append(path, level{index: -1})
-			continue
-		case json.Delim('['):
-			path = append(path, level{})
-			continue
-		}
-		if closing {
-			path = path[:len(path)-1]
-		}
-		if n := len(path) - 1; n >= 0 {
-			path[n].name = "" // its value has been read
-		}
+		path.end(token)
 	}
-	text := ""
-	for _, l := range path {
+}
+
+// jsonPath is where a decoder is in a JSON document.
+type jsonPath []jsonLevel
+
+type jsonLevel struct {
+	name  string // of the member, "" in an array
+	index int    // of the item, -1 in an object
+}
+
+// takeName takes a token that is a member's name, and reports whether it is one.
+func (p jsonPath) takeName(token json.Token) bool {
+	n := len(p) - 1
+	if n < 0 || p[n].index >= 0 || p[n].name != "" {
+		return false
+	}
+	name, ok := token.(string)
+	if ok {
+		p[n].name = name
+	}
+	return ok
+}
+
+// begin counts the value that begins with the token, if it is an array's item.
+func (p jsonPath) begin(token json.Token) {
+	closing := token == json.Delim('}') || token == json.Delim(']')
+	if n := len(p) - 1; n >= 0 && !closing && p[n].index >= 0 {
+		p[n].index++
+	}
+}
+
+// end enters an object or an array, leaves one, or has read a member's value.
+func (p *jsonPath) end(token json.Token) {
+	switch token {
+	case json.Delim('{'):
+		*p = append(*p, jsonLevel{index: -1})
+		return
+	case json.Delim('['):
+		*p = append(*p, jsonLevel{})
+		return
+	case json.Delim('}'), json.Delim(']'):
+		*p = (*p)[:len(*p)-1]
+	}
+	if n := len(*p) - 1; n >= 0 {
+		(*p)[n].name = ""
+	}
+}
+
+// String is "servers: 1: url: ".
+func (p jsonPath) String() string {
+	var b strings.Builder
+	for _, l := range p {
 		if l.index >= 0 {
-			text += fmt.Sprintf("%d: ", l.index)
+			fmt.Fprintf(&b, "%d: ", l.index)
 		} else {
-			text += l.name + ": "
+			b.WriteString(l.name + ": ")
 		}
 	}
-	return text
+	return b.String()
 }
 
 // fieldNames are the JSON names of a type's fields, at any depth.

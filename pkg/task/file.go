@@ -200,9 +200,27 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 			return f.error("attach", err)
 		}
 	}
-	overridden := namesOf(s.Vars, s.JSONVars, s.FileVars)
+	if !slices.Contains(fields, "inputVariables") {
+		if err := f.variables(namesOf(s.Vars, s.JSONVars, s.FileVars), p, w); err != nil {
+			return err
+		}
+	}
+	if err := f.secrets(s, p, w); err != nil {
+		return err
+	}
+	if s.ChatHistory == "" {
+		p.Request.ChatHistory = f.ChatHistory
+		if err := checkHistory(f.ChatHistory); err != nil {
+			return f.error("chatHistory", err)
+		}
+	}
+	return f.schema(s, p)
+}
+
+// variables reads the input variables but for those that flags give.
+func (f *File) variables(overridden []string, p *Plan, w *written) error {
 	for _, name := range slices.Sorted(maps.Keys(f.InputVariables)) {
-		if slices.Contains(overridden, name) || slices.Contains(fields, "inputVariables") {
+		if slices.Contains(overridden, name) {
 			continue
 		}
 		value, err := w.variable(f.InputVariables[name], 0)
@@ -214,11 +232,15 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 		}
 		p.Request.InputVariables[name] = value
 	}
+	return nil
+}
+
+// secrets reads the fields that hold secrets, but for what flags give.
+func (f *File) secrets(s Spec, p *Plan, w *written) (err error) {
 	secrets := maps.Clone(f.SecretVariables)
 	for _, name := range namesOf(s.SecretVars) {
 		delete(secrets, name)
 	}
-	var err error
 	if p.Request.SecretVariables, err = w.secrets(secrets); err != nil {
 		return f.error("secretVariables", err)
 	}
@@ -227,21 +249,16 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 			return f.error("mcpServers", err)
 		}
 	}
-	if s.ChatHistory == "" {
-		p.Request.ChatHistory = f.ChatHistory
-		if err := checkHistory(f.ChatHistory); err != nil {
-			return f.error("chatHistory", err)
-		}
-	}
 	if s.Credentials == "" {
 		if p.Request.Credentials, err = w.credentials(f.Credentials); err != nil {
 			return f.error("userResourceCredentials", err)
 		}
 	}
-	return f.schema(s, p)
+	return nil
 }
 
-// schema compiles the schema that the file asks for.
+// schema takes the schema that the file asks for, and compiles it if the answer
+// is to be checked.
 func (f *File) schema(s Spec, p *Plan) error {
 	format := f.ResponseFormat
 	if format == nil || s.Schema != "" {
@@ -250,11 +267,15 @@ func (f *File) schema(s Spec, p *Plan) error {
 	if format.Type != "jsonSchema" {
 		return f.error("responseFormat", fmt.Errorf("the type %q is not jsonSchema", format.Type))
 	}
+	p.Request.ResponseFormat = format
+	if s.NoValidate {
+		return nil
+	}
 	compiled, err := schema.Compile(format.JSONSchema)
 	if err != nil {
 		return f.error("responseFormat", err)
 	}
-	p.Request.ResponseFormat, p.Schema = format, compiled
+	p.Schema = compiled
 	return nil
 }
 

@@ -24,6 +24,7 @@ type PromptFrom struct {
 // means. With an argument or a task file's prompt standard input is not looked
 // at.
 func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
+	given := len(from.Args) > 0 || from.File != ""
 	switch {
 	case len(from.Args) > 1:
 		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "one prompt is wanted, and here are %d arguments", len(from.Args))
@@ -37,11 +38,15 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 			return "", inputError("", "--prompt-file: %v", err)
 		}
 		return checkPrompt(text)
-	case len(from.Args) == 0 && from.File == "" && from.Task != nil && from.Task.Prompt != "":
+	case !given && from.Task != nil && from.Task.Prompt != "":
 		return "", nil
-	case len(from.Args) == 0 && from.File == "" && from.StdinTerminal:
+	case !given && from.StdinTerminal:
 		return "", inputError(`give one, as in: narada run "count the open issues of cli/cli"`, "no prompt")
 	}
+	return promptFromStdin(source)
+}
+
+func promptFromStdin(source *secret.Source) (string, error) {
 	r, err := source.TakeStdin()
 	if err != nil {
 		return "", inputError("", "%v", err)

@@ -13,24 +13,35 @@ import (
 
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
 // maxJSON is the most bytes that a JSON or YAML file may have.
 const maxJSON = 4 << 20
 
-// LoadSchema reads and compiles the JSON Schema at path, or on standard input
-// for -.
-func LoadSchema(path string, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
+// LoadSchema reads the JSON Schema at path, or on standard input for -, and
+// compiles it if answers are to be checked. Otherwise any JSON will do, which is
+// for the cloud to judge.
+func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
 	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
 	if err != nil {
 		return nil, nil, err
 	}
+	if name, line, ok := yamljson.Repeated(doc); ok {
+		return nil, nil, inputError("", "--schema: %s: line %d: duplicate member %q", path, line, name)
+	}
+	if !check {
+		return doc, nil, nil
+	}
 	compiled, err := schema.Compile(doc)
 	if err != nil {
-		return nil, nil, inputError("", "--schema: %s is not a valid JSON Schema: %v", path, err)
+		return nil, nil, inputError(sendUnchecked, "--schema: %s: %v", path, err)
 	}
 	return doc, compiled, nil
 }
+
+// sendUnchecked is what to do about a schema that narada does not understand.
+const sendUnchecked = "--no-validate takes any JSON as the schema, and does not check the answer"
 
 // LoadJSON reads the JSON value in the file at path, or on standard input for -, for
 // the flag of that name. It may have 4 MiB.

@@ -31,6 +31,7 @@ type Spec struct {
 	NewSession   bool   // one is started for the task
 	AnyWindow    bool   // the cloud, which is the sandbox, needs none
 	Schema       string // path of a JSON Schema, or -
+	NoValidate   bool   // the schema is sent as it is, and the answer not checked
 	Previous     string
 	KeepChat     *bool
 	GIF          *bool
@@ -67,7 +68,7 @@ type Plan struct {
 	Request  *narada.Request
 	Prompt   string // as it was written, without the agent's prefix that it is sent with
 	Uploads  []*Upload
-	Schema   *schema.Schema // what the answer must fit, nil when there is none
+	Schema   *schema.Schema // what the answer must fit, nil when it is not checked
 	Secrets  []secret.String
 	Warnings []string
 
@@ -227,7 +228,7 @@ func (s Spec) schema(p *Plan, source *secret.Source) error {
 	if s.Schema == "" {
 		return nil
 	}
-	doc, compiled, err := LoadSchema(s.Schema, source)
+	doc, compiled, err := LoadSchema(s.Schema, !s.NoValidate, source)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,8 @@ func (t *Template) Object(f *File) (*Plan, error) {
 	if f.Prompt == "" {
 		return nil, inputError("", "there is no prompt")
 	}
-	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true}
+	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true,
+		NoValidate: t.spec.NoValidate}
 	p, err := own.Plan(t.source)
 	if err != nil {
 		return nil, err

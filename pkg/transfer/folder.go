@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // maxName is how many bytes a name may have; file systems take 255.
@@ -64,13 +66,13 @@ func shorten(name string) string {
 	return stem + ending
 }
 
-// Names makes a safe name of each name, different ones also for systems that do
+// Names makes a safe name of each file's, different ones also for systems that do
 // not tell upper from lower case: "a.txt", "a (2).txt".
-func Names(wanted []string) []string {
+func Names(files []narada.Download) []string {
 	taken := map[string]bool{}
-	names := make([]string, len(wanted))
-	for i, name := range wanted {
-		safe := Name(name)
+	names := make([]string, len(files))
+	for i, f := range files {
+		safe := Name(f.Name)
 		candidate := safe
 		for n := 2; taken[strings.ToLower(candidate)]; n++ {
 			ending := filepath.Ext(safe)

@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 func TestNamesAreSafe(t *testing.T) {
@@ -29,7 +31,11 @@ func TestNamesAreSafe(t *testing.T) {
 }
 
 func TestNamesAreDifferent(t *testing.T) {
-	got := Names([]string{"a.txt", "b/a.txt", "A.TXT", "a (2).txt", "..", "."})
+	var files []narada.Download
+	for _, name := range []string{"a.txt", "b/a.txt", "A.TXT", "a (2).txt", "..", "."} {
+		files = append(files, narada.Download{Name: name})
+	}
+	got := Names(files)
 	want := []string{"a.txt", "a (2).txt", "A (3).TXT", "a (2) (2).txt", "download", "download (2)"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

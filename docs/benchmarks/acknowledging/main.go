@@ -168,7 +168,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 		}
 		return again.Close()
 	}
-	s.stop = func() error { return errors.Join(in.Close(context.WithoutCancel(ctx)), kept.Close()) }
+	s.stop = func() error { return errors.Join(in.Close(), kept.Close()) }
 	if s.ticket, err = in.Issue(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}

@@ -16,11 +16,11 @@ import (
 // arrival is a delivery on its way into the database.
 type arrival struct {
 	webhook.Delivery
-	onward store.Onward
-	id     string
-	digest [sha256.Size]byte // of the body as it came
-	header string            // masked
-	body   []byte            // as it is kept
+	forwarding store.Forwarding
+	id         string
+	digest     [sha256.Size]byte // of the body as it came
+	header     string            // masked
+	body       []byte            // as it is kept
 
 	// Set by the writer.
 	isNew  bool
@@ -36,14 +36,14 @@ func (a *arrival) entry() store.Entry {
 // repeat, which has the same request ID and body, is taken and stored no second
 // time. The error is an *Error.
 func (l *Store) Deliver(ctx context.Context, d webhook.Delivery) error {
-	_, err := l.Store(ctx, d, store.Onward{})
+	_, err := l.Store(ctx, d, store.Forwarding{})
 	return err
 }
 
 // Store is Deliver for a callback of which something is to become, and reports whether
 // it is no repeat.
-func (l *Store) Store(ctx context.Context, d webhook.Delivery, o store.Onward) (isNew bool, err error) {
-	a := &arrival{Delivery: d, onward: o, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
+func (l *Store) Store(ctx context.Context, d webhook.Delivery, o store.Forwarding) (isNew bool, err error) {
+	a := &arrival{Delivery: d, forwarding: o, id: d.Result.RequestID, digest: sha256.Sum256(d.Body), body: d.Body}
 	// A final callback ends its task, and with it the need for the secret.
 	if d.Result.Final() {
 		if a.body, err = d.Result.BodyWithSecret(""); err != nil {

@@ -12,9 +12,9 @@ import (
 // insertForwards has the callback wait for the targets. It goes on as it came: what
 // proves the sender to the target is blanked elsewhere.
 func (a *arrival) insertForwards(tx transaction) error {
-	for _, target := range a.onward.Targets {
+	for _, target := range a.forwarding.Targets {
 		_, err := tx.exec("INSERT INTO forwards (seq, target, listener, request_id, state, header, body) VALUES (?,?,?,?,?,?,?)",
-			a.seq, target, a.onward.Listener, a.id, store.ForwardWaiting, encodeHeader(a.Header), a.Body)
+			a.seq, target, a.forwarding.Listener, a.id, store.ForwardWaiting, encodeHeader(a.Header), a.Body)
 		if err != nil {
 			return err
 		}
@@ -118,9 +118,9 @@ func (l *Store) MoveForward(ctx context.Context, f store.Forward, target string)
 	}})
 }
 
-// TakeOver gives the callbacks that wait for the target at one listener, which must
+// AdoptForwards gives the callbacks that wait for the target at one listener, which must
 // not run any more, to another.
-func (l *Store) TakeOver(ctx context.Context, target, from, to string) error {
+func (l *Store) AdoptForwards(ctx context.Context, target, from, to string) error {
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
 		_, err := tx.exec("UPDATE forwards SET listener = ? WHERE target = ? AND listener = ? AND state = 'waiting'", to, target, from)
 		return err

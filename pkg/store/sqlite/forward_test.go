@@ -17,7 +17,7 @@ const target = "http://localhost:3000/hook"
 func deliverTo(t *testing.T, l *Store, id, listener string) (isNew bool) {
 	t.Helper()
 	tk := ticket("shared")
-	isNew, err := l.Store(ctx, callback(t, tk, final(id, tk, "42")), store.Onward{Listener: listener, Targets: []string{target}})
+	isNew, err := l.Store(ctx, callback(t, tk, final(id, tk, "42")), store.Forwarding{Listener: listener, Targets: []string{target}})
 	must(t, err)
 	return isNew
 }
@@ -76,7 +76,7 @@ func TestWaitingCallbacksComeInTheirOrderInPieces(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "b"}, names); diff != "" {
 		t.Error(diff)
 	}
-	must(t, l.TakeOver(ctx, target, "b", "a"))
+	must(t, l.AdoptForwards(ctx, target, "b", "a"))
 	if diff := cmp.Diff([]string{"req_3", "req_4"}, waiting(t, l, "a", 2, 10)); diff != "" {
 		t.Error(diff)
 	}
@@ -146,7 +146,7 @@ func TestAnUnlistedCallbackIsNotToldOf(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{Stored: func(e store.Entry) { told = append(told, e.Result.RequestID) }})
 	tk := ticket("1")
 	for id, unlisted := range map[string]bool{"req_1": true, "req_2": false} {
-		_, err := l.Store(ctx, callback(t, tk, final(id, tk, "42")), store.Onward{Unlisted: unlisted})
+		_, err := l.Store(ctx, callback(t, tk, final(id, tk, "42")), store.Forwarding{Unlisted: unlisted})
 		must(t, err)
 	}
 	if diff := cmp.Diff([]string{"req_2"}, told); diff != "" {

@@ -75,7 +75,7 @@ func phase(id string, tk webhook.Ticket) string {
 
 func deliver(t testing.TB, l *Store, tk webhook.Ticket, body string) (isNew bool) {
 	t.Helper()
-	isNew, err := l.Store(ctx, callback(t, tk, body), store.Onward{})
+	isNew, err := l.Store(ctx, callback(t, tk, body), store.Forwarding{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestTwoOfAKindInOneGroup(t *testing.T) {
 	fresh := 0
 	for range n {
 		stored.Go(func() {
-			isNew, err := l.Store(ctx, callback(t, tk, final("req_1", tk, "42")), store.Onward{})
+			isNew, err := l.Store(ctx, callback(t, tk, final("req_1", tk, "42")), store.Forwarding{})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -135,7 +135,7 @@ func (w *writer) commit(group []*write) {
 	err = newError(w.ledger.path, err)
 	w.ledger.own.add(fresh)
 	for _, a := range fresh {
-		if !a.onward.Unlisted {
+		if !a.forwarding.Unlisted {
 			w.stored(a.entry())
 		}
 	}

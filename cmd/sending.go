@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/term"
+)
+
+// sendFlags say what a callback shows that this machine sends, and how long it may take.
+type sendFlags struct {
+	callback callbackFlags
+	timeout  time.Duration
+	yes      bool
+}
+
+// add adds the flags of a command that sends requests called what.
+func (s *sendFlags) add(cmd *cobra.Command, what string) {
+	cmd.Flags().DurationVar(&s.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one "+what)
+	s.callback.addProof(cmd)
+}
+
+// addYes adds the flag of a command that asks before it sends.
+func (s *sendFlags) addYes(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&s.yes, "yes", "y", false, "send to an address that is not of this machine without asking")
+}
+
+// resolve makes a sender, and what callbacks show, of the flags. An endpoint may repeat
+// that in its answer: it is hidden.
+func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, p proof, err error) {
+	if s.timeout <= 0 {
+		return sender, p, usageError("", "--timeout: %s is not more than 0", s.timeout)
+	}
+	if p, err = inv.proof(&s.callback); err != nil {
+		return sender, p, err
+	}
+	hideForms(inv, p.hidden)
+	return deliver.Sender{Transport: inv.transport(), Timeout: s.timeout}, p, nil
+}
+
+// confirm asks before something is sent to an address that is not of this machine: on a
+// terminal a person, elsewhere for --yes.
+func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address string) error {
+	u, err := url.Parse(address)
+	if s.yes || err == nil && narada.IsLoopback(u.Hostname()) {
+		return err
+	}
+	if !inv.app.StdinTerminal || !inv.app.StderrTerminal {
+		return usageError("--yes sends "+what, "%s is not an address of this machine: nothing was sent", u.Host)
+	}
+	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
+	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')
+	if ctx.Err() != nil {
+		return &exitError{code: codeUsage, text: cause(context.Cause(ctx)) + ": nothing was sent"}
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil || answer != "y" && answer != "yes" {
+		return &exitError{code: codeUsage, text: "nothing was sent"}
+	}
+	return nil
+}
+
+// attemptJSON is a callback that was sent, and its answer, as -o json prints it.
+type attemptJSON struct {
+	RequestID  string  `json:"requestId"`
+	StatusCode *int    `json:"statusCode"`
+	DurationMS float64 `json:"durationMs"`
+	Answer     *string `json:"answer"`
+	Error      *string `json:"error"`
+}
+
+// printAttempt prints a callback that was sent: as text it is request ID, status, or a
+// dash where there was none, and time, and in a column more the answer where that is
+// asked for. What the endpoint repeats of what it was shown is hidden.
+func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
+	answer := inv.redactor.Redact(string(a.Answer))
+	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(answer)}
+	columns := []string{term.OneLine(id), "-", roundDuration(a.Duration).String()}
+	if a.StatusCode != 0 {
+		j.StatusCode, columns[1] = &a.StatusCode, fmt.Sprint(a.StatusCode)
+	}
+	if !a.Accepted() {
+		j.Error = present(a.Failure().Error())
+	}
+	if withAnswer {
+		columns = append(columns, dash(term.OneLine(answer)))
+	}
+	if p.json {
+		return p.Value(j)
+	}
+	return p.Text(strings.Join(columns, "\t"))
+}
+
+// explainAttempt says why a callback was not accepted.
+func explainAttempt(a deliver.Attempt, _ time.Duration) string { return a.Failure().Error() }
+
+// milliseconds are those of d, to a thousandth.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

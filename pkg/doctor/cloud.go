@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/contract"
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// dated is the transport of the API's client, which reads the API's clock off the answers.
+type dated struct{ d *Doctor }
+
+// RoundTrip implements http.RoundTripper.
+func (t dated) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.d.API.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		t.d.serverTime, t.d.localTime = at, t.d.Now()
+	}
+	return resp, nil
+}
+
+// api finds out whether the API answers at all.
+func (d *Doctor) api(ctx context.Context) contract.Finding {
+	if d.noClient != nil {
+		return contract.Failed(d.noClient.Error(), "base-url ("+d.BaseURLOrigin+") is the API's address.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	start := time.Now()
+	_, err := d.client.MinSDKVersion(ctx, "narada")
+	api, answered := errors.AsType[*narada.APIError](err)
+	switch {
+	case answered && api.StatusCode >= 500:
+		return contract.Failed(fmt.Sprintf("%s answers %d", d.BaseURL, api.StatusCode), "The cloud has a fault: try again later.")
+	case err == nil || answered:
+		return contract.Passed(d.BaseURL + " answers in " + rounded(time.Since(start)))
+	case ctx.Err() != nil:
+		return contract.Failed(fmt.Sprintf("%s does not answer within %s", d.BaseURL, callLimit), "Is there a network? A proxy is read from HTTPS_PROXY.")
+	}
+	return contract.Failed(d.BaseURL+": "+d.explained(err), "Is there a network, and is base-url right? A proxy is read from HTTPS_PROXY.")
+}
+
+// How far our clock may be from the API's.
+const (
+	clockOdd   = time.Minute
+	clockWrong = 5 * time.Minute
+)
+
+func (d *Doctor) clock(context.Context) contract.Finding {
+	if d.serverTime.IsZero() {
+		return contract.Skipped("the API has not told the time", "")
+	}
+	off := d.localTime.Sub(d.serverTime).Abs()
+	const advice = "Have the clock set by the network: certificates and times of tasks depend on it."
+	switch {
+	case off > clockWrong:
+		return contract.Failed("off by "+rounded(off), advice)
+	case off > clockOdd:
+		return contract.Warned("off by "+rounded(off), advice)
+	}
+	return contract.Passed("within " + rounded(max(off, time.Second)) + " of the API's")
+}
+
+// apiKey asks for a task that does not exist.
+func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
+	if d.APIKey.Empty() {
+		return contract.Failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")
+	}
+	if d.noClient != nil {
+		return contract.Skipped("the API's address is not one", "")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	_, err := d.client.Status(ctx, "req_narada_doctor")
+	api, answered := errors.AsType[*narada.APIError](err)
+	switch {
+	case err == nil || answered && api.StatusCode == http.StatusNotFound:
+		return contract.Passed("accepted (" + d.APIKeyOrigin + ")")
+	case answered && api.Unauthorized():
+		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), "narada config set api-key - reads a new one.")
+	case answered:
+		return contract.Warned(fmt.Sprintf("the API answers %d, which does not tell", api.StatusCode), "Try again later.")
+	}
+	return contract.Skipped("the API was not reached", "")
+}

@@ -1,0 +1,125 @@
+package doctor
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/contract"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// transport is an API without a network.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+func answering(status int, header http.Header) transport {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+	}
+}
+
+// silent answers nothing.
+func silent(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func unreachable(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }
+
+func TestAPI(t *testing.T) {
+	const where = "https://api.example/v2"
+	for name, test := range map[string]struct {
+		base string
+		api  transport
+		want contract.Finding
+	}{
+		"answers":        {where, answering(200, nil), contract.Passed(where + " answers in 1ms")},
+		"knows it not":   {where, answering(404, nil), contract.Passed(where + " answers in 1ms")},
+		"wants a key":    {where, answering(401, nil), contract.Passed(where + " answers in 1ms")},
+		"has a fault":    {where, answering(502, nil), contract.Failed(where+" answers 502", "The cloud has a fault: try again later.")},
+		"is silent":      {where, silent, contract.Failed(where+" does not answer within 10s", "Is there a network? A proxy is read from HTTPS_PROXY.")},
+		"is not there":   {where, unreachable, contract.Failed(where+`: Get "https://api.example/v2/sdk/config": no route`, "Is there a network, and is base-url right? A proxy is read from HTTPS_PROXY.")},
+		"has no address": {"ftp://x", nil, contract.Failed(`"ftp://x" is not an https URL`, "base-url (flag --base-url) is the API's address.")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := New(Options{BaseURL: test.base, BaseURLOrigin: "flag --base-url", API: test.api, Explain: explain})
+				judge(t, d.api(t.Context()), test.want)
+			})
+		})
+	}
+}
+
+func TestClock(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const advice = "Have the clock set by the network: certificates and times of tasks depend on it."
+	for date, want := range map[string]contract.Finding{
+		"":                              contract.Skipped("the API has not told the time", ""),
+		"yesterday":                     contract.Skipped("the API has not told the time", ""),
+		"Fri, 02 Jan 2026 03:04:05 GMT": contract.Passed("within 1s of the API's"),
+		"Fri, 02 Jan 2026 03:05:05 GMT": contract.Passed("within 1m0s of the API's"),
+		"Fri, 02 Jan 2026 03:05:06 GMT": contract.Warned("off by 1m1s", advice),
+		"Fri, 02 Jan 2026 02:59:05 GMT": contract.Warned("off by 5m0s", advice),
+		"Fri, 02 Jan 2026 02:59:04 GMT": contract.Failed("off by 5m1s", advice),
+		"Fri, 02 Jan 2026 04:04:05 GMT": contract.Failed("off by 1h0m0s", advice),
+	} {
+		t.Run(date, func(t *testing.T) {
+			d := New(Options{BaseURL: "https://api.example/", API: answering(200, http.Header{"Date": {date}}), Now: func() time.Time { return now }})
+			if f := d.api(t.Context()); f.Verdict != contract.Pass {
+				t.Fatalf("%+v", f)
+			}
+			judge(t, d.clock(t.Context()), want)
+		})
+	}
+}
+
+func TestAPIKey(t *testing.T) {
+	const where = "environment NARADA_API_KEY"
+	for name, test := range map[string]struct {
+		key, base string
+		api       transport
+		want      contract.Finding
+	}{
+		"there is none":   {"", "https://api.example/", nil, contract.Failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
+		"no such task":    {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
+		"refused":         {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "narada config set api-key - reads a new one.")},
+		"forbidden":       {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "narada config set api-key - reads a new one.")},
+		"nobody can tell": {"k", "https://api.example/", answering(503, nil), contract.Warned("the API answers 503, which does not tell", "Try again later.")},
+		"nobody is there": {"k", "https://api.example/", unreachable, contract.Skipped("the API was not reached", "")},
+		"nobody answers":  {"k", "https://api.example/", silent, contract.Skipped("the API was not reached", "")},
+		"nowhere to go":   {"k", "ftp://x", nil, contract.Skipped("the API's address is not one", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := New(Options{APIKey: secret.New(test.key), APIKeyOrigin: where, BaseURL: test.base, API: test.api})
+				judge(t, d.apiKey(t.Context()), test.want)
+			})
+		})
+	}
+}
+
+// The API is asked with the key, and with none before there is one.
+func TestWhatTheAPISees(t *testing.T) {
+	for key, want := range map[string]string{"the-key": "the-key", "": "none"} {
+		seen := map[string]string{}
+		api := transport(func(r *http.Request) (*http.Response, error) {
+			seen[r.Method+" "+r.URL.Path] = r.Header.Get("x-api-key") + ", " + r.Header.Get("User-Agent")
+			return answering(404, nil)(r)
+		})
+		d := New(Options{APIKey: secret.New(key), BaseURL: "https://api.example/v2", UserAgent: "narada-cli/1", API: api, Explain: explain})
+		d.api(t.Context())
+		d.apiKey(t.Context())
+		if got := seen["GET /v2/sdk/config"]; got != want+", narada-cli/1" {
+			t.Errorf("key %q: got %q of %v", key, got, seen)
+		}
+		if n := len(seen); (key != "") != (n == 2) {
+			t.Errorf("key %q: %d calls: %v", key, n, seen)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/narada-cli/narada/pkg/contract"
+)
+
+func TestSettings(t *testing.T) {
+	two := []Setting{{"agent", "flag --agent"}, {"timeout", "environment NARADA_TIMEOUT"}}
+	for name, test := range map[string]struct {
+		settings []Setting
+		warnings int
+		want     contract.Finding
+	}{
+		"none":          {nil, 0, contract.Passed("none is set: all are the defaults")},
+		"two":           {two, 0, contract.Passed("agent (flag --agent), timeout (environment NARADA_TIMEOUT)")},
+		"a warning":     {two[:1], 1, contract.Warned("agent (flag --agent)", "1 warning above: narada config list shows what is in use.")},
+		"more warnings": {nil, 2, contract.Warned("none is set: all are the defaults", "2 warnings above: narada config list shows what is in use.")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judge(t, New(Options{Settings: test.settings, Warnings: test.warnings}).settings(t.Context()), test.want)
+		})
+	}
+}
+
+func TestStateDir(t *testing.T) {
+	root := t.TempDir()
+	mkdir := func(name string, mode os.FileMode) string {
+		dir := filepath.Join(root, name)
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	private, open, missing := mkdir("private", 0o700), mkdir("open", 0o755), filepath.Join(root, "a", "b")
+	tests := map[string]struct {
+		dir  string
+		err  error
+		want contract.Finding
+	}{
+		"there":          {private, nil, contract.Passed(private)},
+		"not there":      {missing, nil, contract.Passed(missing + ", which the first task makes")},
+		"not known":      {"", hinted{"HOME is not set", "set it"}, contract.Failed("HOME is not set", "set it")},
+		"a file":         {file, nil, contract.Failed(file+" is no folder", "NARADA_STATE_DIR names another.")},
+		"no name":        {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "NARADA_STATE_DIR names another folder.")},
+		"for others":     {open, nil, contract.Warned(open+" has mode 0755", "Others can read what is kept there: chmod 700 '"+open+"' keeps them out.")},
+		"closed to us":   {"/proc", nil, contract.Failed("nothing can be written in /proc", "Make it writable, or name another folder in NARADA_STATE_DIR.")},
+		"not to be made": {"/proc/none/state", nil, contract.Failed("/proc/none/state is not there, and cannot be made in /proc", "Name another folder in NARADA_STATE_DIR.")},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && name != "there" && name != "not there" && name != "a file" || runtime.GOOS != "linux" && strings.HasPrefix(test.dir, "/proc") {
+				t.Skip("on Linux alone")
+			}
+			d := New(Options{StateDir: func() (string, error) { return test.dir, test.err }, Quote: func(s string) string { return "'" + s + "'" }, Explain: explain})
+			judge(t, d.stateDir(t.Context()), test.want)
+		})
+	}
+	left, err := filepath.Glob(filepath.Join(root, "*", ".doctor-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
+		t.Error("the folder was made")
+	}
+}
+
+// kept is a ledger.
+type kept struct {
+	damage           string
+	err, closeErr    error
+	endless, wasOpen bool
+}
+
+func (k *kept) Check(ctx context.Context) (string, error) {
+	if k.endless {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return k.damage, k.err
+}
+
+func (k *kept) Size() int64 { return 40 << 10 }
+
+func (k *kept) Close() error {
+	k.wasOpen = true
+	return k.closeErr
+}
+
+func TestLedger(t *testing.T) {
+	broken := hinted{"it is broken", "mend it"}
+	for name, test := range map[string]struct {
+		ledger *kept
+		err    error
+		want   contract.Finding
+	}{
+		"none":              {nil, nil, contract.Skipped("nothing has been kept yet", "")},
+		"not to be opened":  {nil, broken, contract.Failed("it is broken", "mend it")},
+		"whole":             {&kept{}, nil, contract.Passed("40 KiB, whole")},
+		"not to be read":    {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"not to be closed":  {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"damaged":           {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away; a new one is made. narada history of the old one may still work.")},
+		"very large indeed": {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to look through all of it")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := New(Options{Explain: explain, Ledger: func(context.Context) (Ledger, error) {
+					if test.ledger == nil {
+						return nil, test.err
+					}
+					return test.ledger, nil
+				}})
+				judge(t, d.ledger(t.Context()), test.want)
+				if test.ledger != nil && !test.ledger.wasOpen {
+					t.Error("it was not closed")
+				}
+			})
+		})
+	}
+}
+
+func TestProxy(t *testing.T) {
+	for name, test := range map[string]struct {
+		base, proxy string
+		err         error
+		want        contract.Finding
+	}{
+		"none":           {"https://api.example/v2", "", nil, contract.Passed("none")},
+		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, contract.Passed("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
+		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct HTTPS_PROXY, or take it away.")},
+		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the API's address is not one", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := New(Options{BaseURL: test.base, Explain: explain, Proxy: func(to *url.URL) (*url.URL, error) {
+				if to.String() != test.base {
+					t.Errorf("asked for the proxy to %s", to)
+				}
+				if test.err != nil || test.proxy == "" {
+					return nil, test.err
+				}
+				return url.Parse(test.proxy)
+			}})
+			judge(t, d.proxy(t.Context()), test.want)
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// commandPrefix is what the name of a command begins with: no URL does.
+const commandPrefix = "-- "
+
+// IsCommand reports whether the name of a target is that of a command.
+func IsCommand(target string) bool { return strings.HasPrefix(target, commandPrefix) }
+
+// Command is a target that is run for each callback, one at a time. It has the callback
+// on its stdin, without the secret, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in its
+// environment.
+type Command struct {
+	Words          []string // with its arguments
+	Line           string   // the same as a shell has it
+	Dir            string
+	Environ        []string // as WithoutSecrets returns it
+	Stdout, Stderr io.Writer
+}
+
+// Find returns an error if there is no such command.
+func (c *Command) Find() error {
+	_, err := exec.LookPath(c.Words[0])
+	if notFound, ok := errors.AsType[*exec.Error](err); ok {
+		return notFound.Err // which does not repeat the name
+	}
+	return err
+}
+
+// Name implements Target.
+func (c *Command) Name() string { return commandPrefix + c.Line }
+
+// Concurrency implements Target.
+func (c *Command) Concurrency() int { return 1 }
+
+// GracePeriod implements Target.
+func (c *Command) GracePeriod() time.Duration { return closeLimit }
+
+// Forward implements Target.
+func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Header, body []byte) (Result, error) {
+	r, _, err := narada.ParseCallback(body)
+	if err != nil {
+		return Result{}, err
+	}
+	command := exec.CommandContext(ctx, c.Words[0], c.Words[1:]...)
+	command.Dir = c.Dir
+	command.Stdin = bytes.NewReader(append(bytes.Clone(bytes.TrimSpace(r.Raw())), '\n'))
+	command.Stdout, command.Stderr = c.Stdout, c.Stderr
+	command.Env = append(slices.Clone(c.Environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
+	command.WaitDelay = time.Second // for those who have inherited its streams
+	inOwnGroup(command)
+	failure := command.Run()
+	if ctx.Err() != nil {
+		killGroup(command)
+	}
+	switch {
+	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // it has ended well, and somebody has its streams
+		return Result{Attempts: 1}, nil
+	case ctx.Err() != nil || isClosed(stop): // it may have been ended with us, before its time
+		return Result{}, deliver.ErrStopped
+	}
+	return Result{Attempts: 1, Failure: failure.Error()}, nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// WithoutSecrets returns the variables of the environment without those of the names,
+// and those that have one of the secrets in them, whatever their name.
+func WithoutSecrets(environ, names []string, secrets []secret.String) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, value, _ := strings.Cut(variable, "=")
+		return slices.Contains(names, name) ||
+			slices.ContainsFunc(secrets, func(s secret.String) bool { return !s.Empty() && strings.Contains(value, s.Reveal()) })
+	})
+}

@@ -1,0 +1,126 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/secret"
+)
+
+// asCommand is the variable that makes the test binary the command of a test.
+const asCommand = "FORWARD_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asCommand) {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "show":
+		_, _ = io.Copy(os.Stdout, os.Stdin)
+		for _, name := range []string{"CALLBACK_REQUEST_ID", "CALLBACK_STATUS", "KEPT", "SECRET"} {
+			fmt.Println(name, os.Getenv(name))
+		}
+		fmt.Fprintln(os.Stderr, slices.Index(os.Args, "an arg") > 0)
+	case "fail":
+		os.Exit(7)
+	case "hang":
+		fmt.Println("began")
+		time.Sleep(time.Hour)
+	}
+	os.Exit(0)
+}
+
+func newCommand(t *testing.T, what string, stdout, stderr io.Writer) *Command {
+	t.Helper()
+	environ := []string{asCommand + "=" + what, "KEPT=yes", "SECRET=a-s3cret-b"}
+	c := &Command{
+		Words: []string{os.Args[0], "an arg"}, Line: "x", Dir: t.TempDir(), Stdout: stdout, Stderr: stderr,
+		Environ: WithoutSecrets(environ, nil, []secret.String{secret.New("s3cret"), secret.New("")}),
+	}
+	if err := c.Find(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var toCommand = []byte(`{"requestId": "req_1", "secret":"s3cret", "status":"error","n":1.50}`)
+
+func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), nil, nil, toCommand)
+	if diff := cmp.Diff(Result{Attempts: 1}, r); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	want := `{"requestId": "req_1", "status":"error","n":1.50}` + "\nCALLBACK_REQUEST_ID req_1\nCALLBACK_STATUS error\nKEPT yes\nSECRET \n"
+	if diff := cmp.Diff(want, stdout.String()); diff != "" || strings.TrimSpace(stderr.String()) != "true" {
+		t.Errorf("stderr %s, stdout %s", stderr.String(), diff)
+	}
+}
+
+func TestCommandThatFails(t *testing.T) {
+	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, nil, toCommand)
+	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7"}, r); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	// It may have been interrupted with us: it is run again another time.
+	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), closedChannel(), nil, toCommand); !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("once nothing more is begun: %v", err)
+	}
+	if err := (&Command{Words: []string{"no-such-command-anywhere"}}).Find(); err == nil || strings.Contains(err.Error(), "anywhere") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCommandThatHangsIsEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, nil, nil, toCommand); !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestEnvironmentWithoutSecrets(t *testing.T) {
+	environ := []string{"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING"}
+	got := WithoutSecrets(environ, []string{"KEY"}, []secret.String{secret.New("s3cret"), {}})
+	if diff := cmp.Diff([]string{"A=1", "EMPTY=", "NOTHING"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// hurried is a Command with a short grace period.
+type hurried struct{ *Command }
+
+func (hurried) GracePeriod() time.Duration { return time.Millisecond }
+
+// A command that does not come to its end is ended after the grace period, and run again
+// by the next listener.
+func TestCommandThatHangsAtTheEnd(t *testing.T) {
+	m, e, began := &memoryStore{}, &events{}, make(chan struct{})
+	m.add("me", "-- x", "a", "b")
+	c := newCommand(t, "hang", writerFunc(func(p []byte) (int, error) { close(began); return len(p), nil }), io.Discard)
+	f := start(t, Options{Store: m, Listener: "me", Targets: []Target{hurried{c}}, Report: e.report})
+	<-began
+	if notForwarded, waiting := f.Close(t.Context(), false); notForwarded != 0 || waiting != 2 {
+		t.Errorf("%d were not forwarded, %d wait", notForwarded, waiting)
+	}
+	want := []string{"forward.Waiting{-- x 2}", "forward.Finishing{-- x}", "forward.Remaining{-- x 2 <nil>}"}
+	if diff := cmp.Diff(want, e.list); diff != "" {
+		t.Error(diff)
+	}
+}

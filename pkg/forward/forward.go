@@ -1,0 +1,254 @@
+// Package forward forwards the callbacks of a listener to targets: endpoints and
+// commands.
+//
+// They wait in the store, so that neither a slow target nor a restart loses one. A
+// target gets those of one request ID in the order in which they came. What a listener
+// has left that does not run any more is adopted by the next one with the same target.
+//
+// The package is private to narada.
+package forward
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// closeLimit is how long, at the end, a target may take beyond what it has under way.
+const closeLimit = 5 * time.Second
+
+// quietLimit is how long the end waits without an event that says so.
+const quietLimit = 500 * time.Millisecond
+
+// Result is how the forwarding of a callback has ended.
+type Result struct {
+	Attempts   int
+	StatusCode int           // of the last answer; 0: there was none
+	Took       time.Duration // the last attempt
+	Failure    string        // why the target did not take it; "": it did
+}
+
+// Target is what callbacks are forwarded to.
+type Target interface {
+	// Name is what the store calls it.
+	Name() string
+	// Concurrency is how many callbacks it takes at once.
+	Concurrency() int
+	// GracePeriod is how long, at the end, it may take for what it has under way.
+	GracePeriod() time.Duration
+	// Forward forwards a callback as it came. Once stop is closed nothing more is begun,
+	// and the end of ctx ends what is under way. deliver.ErrStopped says that the callback
+	// still waits; another error ends the forwarding to the target.
+	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error)
+}
+
+// Store keeps the callbacks that wait.
+type Store interface {
+	WaitingForwards(ctx context.Context, target, listener string, after int64, limit int) ([]store.Forward, error)
+	CountForwards(ctx context.Context, state store.ForwardState, target, listener string) (int, error)
+	ForwardContent(context.Context, store.Forward) (header http.Header, body []byte, ok bool, err error)
+	ForwardEnded(context.Context, store.Forward) error
+	ForwardListeners(ctx context.Context, target string) ([]string, error)
+	AdoptForwards(ctx context.Context, target, from, to string) error
+}
+
+// Options say what is forwarded, and to whom.
+type Options struct {
+	Store    Store
+	Listener string // by whose name the callbacks wait
+	Targets  []Target
+
+	// Reserve keeps a listener of that name from starting until release is called. ok is
+	// false if one runs.
+	Reserve func(name string) (release func() error, ok bool, err error)
+
+	Failed func(error) // is told of an error that ends the forwarding to a target
+	Report func(Event)
+}
+
+// Forwarding forwards the callbacks of one listener.
+type Forwarding struct {
+	listener string
+	queues   []*queue
+}
+
+// Start begins with what waits from earlier.
+func Start(ctx context.Context, o Options) (*Forwarding, error) {
+	f := &Forwarding{listener: o.Listener}
+	for _, t := range o.Targets {
+		q, err := startQueue(ctx, o, t)
+		if err != nil {
+			f.Close(ctx, false)
+			return nil, err
+		}
+		f.queues = append(f.queues, q)
+	}
+	return f, nil
+}
+
+// Plan is what the store is told of a callback that is to be forwarded.
+func (f *Forwarding) Plan() store.Forwarding {
+	plan := store.Forwarding{Listener: f.listener}
+	for _, q := range f.queues {
+		plan.Targets = append(plan.Targets, q.target.Name())
+	}
+	return plan
+}
+
+// Wake says that a callback was stored. It never blocks.
+func (f *Forwarding) Wake() {
+	for _, q := range f.queues {
+		q.scheduler.wakeUp()
+	}
+}
+
+// Close ends the forwarding: with finish when nothing waits any more, or ctx ends.
+// What is under way has a grace period then. It returns how many callbacks the targets
+// did not take, and how many still wait.
+func (f *Forwarding) Close(ctx context.Context, finish bool) (notForwarded, waiting int) {
+	var closing sync.WaitGroup
+	left := make([]int, len(f.queues))
+	for i, q := range f.queues {
+		closing.Go(func() { left[i] = q.close(ctx, finish) })
+	}
+	closing.Wait()
+	for i, q := range f.queues {
+		notForwarded, waiting = notForwarded+int(q.failed.Load()), waiting+left[i]
+	}
+	return notForwarded, waiting
+}
+
+// queue is what waits for one target.
+type queue struct {
+	Options
+	target    Target
+	scheduler *scheduler
+
+	starting context.Context // until nothing more is begun
+	stop     context.CancelFunc
+	running  context.Context // until what is under way is ended
+	kill     context.CancelFunc
+	drain    chan struct{} // closed: it ends when nothing waits
+	ended    chan struct{}
+
+	failed atomic.Int64 // callbacks that the target did not take
+}
+
+func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
+	q := &queue{Options: o, target: t, drain: make(chan struct{}), ended: make(chan struct{})}
+	if err := q.adopt(ctx); err != nil {
+		return nil, err
+	}
+	n, err := q.count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		q.Report(Waiting{t.Name(), n})
+	}
+	q.starting, q.stop = context.WithCancel(context.Background())
+	q.running, q.kill = context.WithCancel(context.Background())
+	q.scheduler = newScheduler(t.Concurrency(), q.next, q.forward)
+	go func() {
+		defer close(q.ended)
+		if err := q.scheduler.run(q.starting, q.drain); err != nil {
+			q.Failed(err)
+		}
+	}()
+	return q, nil
+}
+
+// adopt makes ours what waits at listeners that do not run any more.
+func (q *queue) adopt(ctx context.Context) error {
+	names, err := q.Store.ForwardListeners(ctx, q.target.Name())
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == q.Listener {
+			continue
+		}
+		release, ok, err := q.Reserve(name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := errors.Join(q.Store.AdoptForwards(ctx, q.target.Name(), name, q.Listener), release()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *queue) next(ctx context.Context, after int64, limit int) ([]store.Forward, error) {
+	return q.Store.WaitingForwards(ctx, q.target.Name(), q.Listener, after, limit)
+}
+
+func (q *queue) count(ctx context.Context) (int, error) {
+	return q.Store.CountForwards(ctx, store.ForwardWaiting, q.target.Name(), q.Listener)
+}
+
+// forward forwards a callback, and writes down how that has ended. The store is asked
+// without a time limit: what has been forwarded must not be again.
+func (q *queue) forward(f store.Forward) error {
+	ctx := context.Background()
+	header, body, ok, err := q.Store.ForwardContent(ctx, f)
+	if err != nil || !ok { // it has been pruned
+		return err
+	}
+	r, err := q.target.Forward(q.running, q.starting.Done(), header, body)
+	if err != nil {
+		return err
+	}
+	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()
+	if r.Failure == "" {
+		q.Report(Forwarded{f.RequestID, f.Target, r})
+	} else {
+		f.State = store.ForwardFailed
+		q.failed.Add(1)
+		q.Report(NotForwarded{f.RequestID, f.Target, r.Failure})
+	}
+	return q.Store.ForwardEnded(ctx, f)
+}
+
+// close is Close for one target.
+func (q *queue) close(ctx context.Context, finish bool) (waiting int) {
+	if finish {
+		close(q.drain)
+		q.endsBefore(ctx)
+	}
+	q.stop()
+	if !q.endsWithin(quietLimit) {
+		q.Report(Finishing{q.target.Name()})
+		q.endsWithin(q.target.GracePeriod())
+	}
+	q.kill()
+	<-q.ended
+	waiting, err := q.count(context.Background())
+	if waiting > 0 || err != nil {
+		q.Report(Remaining{q.target.Name(), waiting, err})
+	}
+	return waiting
+}
+
+func (q *queue) endsWithin(limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return q.endsBefore(ctx)
+}
+
+func (q *queue) endsBefore(ctx context.Context) bool {
+	select {
+	case <-q.ended:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,278 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// memoryStore is a Store in memory, that several listeners share.
+type memoryStore struct {
+	mu   sync.Mutex
+	rows []*row
+	err  error // of WaitingForwards
+}
+
+type row struct {
+	store.Forward
+	listener string
+}
+
+func (m *memoryStore) add(listener, target string, ids ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		m.rows = append(m.rows, &row{store.Forward{Seq: int64(len(m.rows) + 1), RequestID: id, Target: target, State: store.ForwardWaiting}, listener})
+	}
+}
+
+func (m *memoryStore) of(f store.Forward) *row {
+	i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Seq == f.Seq })
+	return m.rows[i]
+}
+
+func (m *memoryStore) waiting(target, listener string) (list []store.Forward) {
+	for _, r := range m.rows {
+		if r.Target == target && (listener == "" || r.listener == listener) && r.State == store.ForwardWaiting {
+			list = append(list, r.Forward)
+		}
+	}
+	return list
+}
+
+func (m *memoryStore) WaitingForwards(_ context.Context, target, listener string, after int64, limit int) ([]store.Forward, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := slices.DeleteFunc(m.waiting(target, listener), func(f store.Forward) bool { return f.Seq <= after })
+	return list[:min(limit, len(list))], m.err
+}
+
+func (m *memoryStore) CountForwards(_ context.Context, _ store.ForwardState, target, listener string) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.waiting(target, listener)), nil
+}
+
+func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.Header, []byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	body := fmt.Sprintf(`{"requestId":%q,"secret":"s3cret","status":"success"}`, f.RequestID)
+	return http.Header{"X-Seq": {fmt.Sprint(f.Seq)}}, []byte(body), f.RequestID != "pruned", nil
+}
+
+func (m *memoryStore) ForwardEnded(_ context.Context, f store.Forward) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.of(f).Forward = f
+	return nil
+}
+
+func (m *memoryStore) ForwardListeners(_ context.Context, target string) (names []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.Target == target && r.State == store.ForwardWaiting && !slices.Contains(names, r.listener) {
+			names = append(names, r.listener)
+		}
+	}
+	return names, nil
+}
+
+func (m *memoryStore) AdoptForwards(_ context.Context, target, from, to string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.waiting(target, from) {
+		m.of(f).listener = to
+	}
+	return nil
+}
+
+// states are those of the rows, as "ID listener state".
+func (m *memoryStore) states() (list []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		list = append(list, fmt.Sprintf("%s %s %s %s", r.RequestID, r.listener, r.State, r.Failure))
+	}
+	return list
+}
+
+// slowTarget takes a while for each callback, whatever happens.
+type slowTarget struct {
+	takes   time.Duration
+	grace   time.Duration
+	failure map[string]string // by request ID
+
+	mu    sync.Mutex
+	taken []string
+}
+
+func (s *slowTarget) Name() string               { return "target" }
+func (s *slowTarget) Concurrency() int           { return 2 }
+func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
+
+func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte) (Result, error) {
+	timer := time.NewTimer(s.takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return Result{}, deliver.ErrStopped
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, _, err := narada.ParseCallback(body)
+	if err != nil {
+		return Result{}, err
+	}
+	s.taken = append(s.taken, r.RequestID+" "+header.Get("X-Seq"))
+	return Result{Attempts: 1, Failure: s.failure[r.RequestID]}, nil
+}
+
+// events collects what is reported.
+type events struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (e *events) report(event Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, fmt.Sprintf("%T%v", event, event))
+}
+
+func start(t *testing.T, o Options) *Forwarding {
+	t.Helper()
+	if o.Failed == nil {
+		o.Failed = func(err error) { t.Error(err) }
+	}
+	if o.Report == nil {
+		o.Report = func(Event) {}
+	}
+	f, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFinishForwardsEverythingInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, to, e := &memoryStore{}, &slowTarget{takes: time.Second, failure: map[string]string{"b": "no"}}, &events{}
+		m.add("me", "target", "a", "a")
+		f := start(t, Options{Store: m, Listener: "me", Targets: []Target{to}, Report: e.report})
+		m.add("me", "target", "a", "b", "pruned")
+		f.Wake()
+		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 1 || waiting != 1 {
+			t.Errorf("%d were not forwarded, %d wait", notForwarded, waiting)
+		}
+		slices.Sort(to.taken)
+		if diff := cmp.Diff([]string{"a 1", "a 2", "a 3", "b 4"}, to.taken); diff != "" {
+			t.Error(diff)
+		}
+		want := []string{"a me forwarded ", "a me forwarded ", "a me forwarded ", "b me failed no", "pruned me waiting "}
+		if diff := cmp.Diff(want, m.states()); diff != "" {
+			t.Error(diff)
+		}
+		reported := []string{"forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}",
+			"forward.NotForwarded{b target no}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
+		slices.Sort(e.list)
+		if diff := cmp.Diff(reported, e.list); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// What a listener has left is forwarded when it starts again, and, by another one, when
+// it does not run.
+func TestRestartAndAdoption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, to := &memoryStore{}, &slowTarget{takes: time.Second, grace: time.Minute}
+		m.add("me", "target", "a", "a", "a")
+		m.add("ended", "target", "b")
+		m.add("runs", "target", "c")
+		m.add("ended", "another target", "d")
+		var reserved []string
+		o := Options{Store: m, Listener: "me", Targets: []Target{to}, Reserve: func(name string) (func() error, bool, error) {
+			reserved = append(reserved, name)
+			return func() error { reserved = append(reserved, "release "+name); return nil }, name != "runs", nil
+		}}
+		f := start(t, o)
+		time.Sleep(500 * time.Millisecond) // the first of a, and b, are under way
+		if _, waiting := f.Close(t.Context(), false); waiting != 2 {
+			t.Errorf("%d wait", waiting)
+		}
+		if _, waiting := start(t, o).Close(t.Context(), true); waiting != 0 {
+			t.Errorf("after the restart %d wait", waiting)
+		}
+		if diff := cmp.Diff([]string{"a 1", "a 2", "a 3"}, slices.DeleteFunc(to.taken, func(s string) bool { return s[0] == 'b' })); diff != "" {
+			t.Error(diff)
+		}
+		want := []string{"a me forwarded ", "a me forwarded ", "a me forwarded ", "b me forwarded ", "c runs waiting ", "d ended waiting "}
+		if diff := cmp.Diff(want, m.states()); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"ended", "release ended", "runs", "runs"}, reserved); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The end waits for what is under way, says so, and ends it after the grace period.
+func TestGracePeriod(t *testing.T) {
+	tests := []struct {
+		name         string
+		takes, grace time.Duration
+		took         time.Duration
+		waiting      int
+		want         []string
+	}{
+		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s }}"}},
+		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s }}"}},
+		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1 <nil>}"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, e := &memoryStore{}, &events{}
+				f := start(t, Options{Store: m, Listener: "me", Targets: []Target{&slowTarget{takes: tt.takes, grace: tt.grace}}, Report: e.report})
+				m.add("me", "target", "a")
+				f.Wake()
+				synctest.Wait()
+				began := time.Now()
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				if _, waiting := f.Close(ctx, true); waiting != tt.waiting || time.Since(began) != tt.took {
+					t.Errorf("%d wait after %v", waiting, time.Since(began))
+				}
+				if diff := cmp.Diff(tt.want, e.list); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestAnErrorOfTheStoreIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrong := errors.New("wrong")
+		told := make(chan error, 1)
+		f := start(t, Options{Store: &memoryStore{err: wrong}, Listener: "me", Targets: []Target{&slowTarget{}}, Failed: func(err error) { told <- err }})
+		if err := <-told; err != wrong {
+			t.Errorf("got %v", err)
+		}
+		f.Close(t.Context(), true)
+	})
+}

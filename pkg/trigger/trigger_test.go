@@ -1,0 +1,367 @@
+package trigger
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// received is a callback as an endpoint has it.
+type received struct {
+	URL, Authorization, Secret, ID, Status, Text string
+	Data                                         json.RawMessage
+}
+
+// endpoint is a transport that keeps what it was sent.
+type endpoint struct {
+	answer func(*http.Request) (status int) // nil: 200
+
+	mu       sync.Mutex
+	received []received
+}
+
+func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body struct {
+		ID       string  `json:"requestId"`
+		Secret   *string `json:"secret"`
+		Status   string  `json:"status"`
+		Response struct {
+			Text string          `json:"text"`
+			Data json.RawMessage `json:"structuredOutput"`
+		} `json:"response"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return nil, err
+	}
+	secret := "(null)"
+	if body.Secret != nil {
+		secret = *body.Secret
+	}
+	e.mu.Lock()
+	e.received = append(e.received, received{r.URL.String(), r.Header.Get("Authorization"), secret, body.ID, body.Status, body.Response.Text, body.Response.Data})
+	e.mu.Unlock()
+	status := http.StatusOK
+	if e.answer != nil {
+		status = e.answer(r)
+	}
+	if r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
+	if status == 0 {
+		return nil, errors.New("no route")
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("answer"))}, nil
+}
+
+func (e *endpoint) options() Options {
+	return Options{
+		Event: "success", Random: rand.Reader, URL: "https://hook.example/hook", Sender: deliver.Sender{Transport: e},
+		Header: http.Header{"Authorization": {"Bearer t"}}, Secret: "s",
+	}
+}
+
+func TestWhatAnEndpointReceives(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Options)
+		want   received
+	}{
+		"the sample":           {func(*Options) {}, received{Status: "success", Text: "Found 1,234 software engineering job listings in the search results."}},
+		"another event":        {func(o *Options) { o.Event = "error" }, received{Status: "error", Text: "Failed to complete the task due to network timeout."}},
+		"another text":         {func(o *Options) { o.Text = "Done." }, received{Status: "success", Text: "Done."}},
+		"data":                 {func(o *Options) { o.Text, o.Data = "Done.", json.RawMessage(`[1.50]`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`[1.50]`)}},
+		"data in place of its": {func(o *Options) { o.Event, o.Text, o.Data = "structured", "Done.", json.RawMessage(`{}`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`{}`)}},
+		"nothing that proves anything": {func(o *Options) { o.Text, o.Header, o.Secret = "Done.", nil, "" },
+			received{Status: "success", Text: "Done.", Secret: "(null)", Authorization: "(none)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e endpoint
+			o := e.options()
+			test.change(&o)
+			s, err := Send(t.Context(), o)
+			if err != nil || !s.Attempt.Accepted() || string(s.Attempt.Answer) != "answer" {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			want := test.want
+			want.URL, want.ID = o.URL, s.RequestID
+			switch want.Authorization {
+			case "":
+				want.Authorization, want.Secret = "Bearer t", "s"
+			case "(none)":
+				want.Authorization = ""
+			}
+			if diff := cmp.Diff([]received{want}, e.received); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// ledger keeps what is recorded of tasks.
+type ledger struct {
+	mu      sync.Mutex
+	records []string
+	intents []store.Intent
+	fail    string // the method that fails
+}
+
+func (l *ledger) write(method, record string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail == method {
+		return errors.New("no room")
+	}
+	l.records = append(l.records, record)
+	return nil
+}
+
+func (l *ledger) Intend(ctx context.Context, intents []store.Intent) ([]int64, error) {
+	if err := errors.Join(ctx.Err(), l.write("Intend", "intended")); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.intents = append(l.intents, intents...)
+	return []int64{int64(len(l.intents))}, nil
+}
+
+func (l *ledger) Accepted(ctx context.Context, number int64, id string) error {
+	return errors.Join(ctx.Err(), l.write("Accepted", fmt.Sprintf("%d accepted as %s", number, id)))
+}
+
+func (l *ledger) Refused(ctx context.Context, number int64, failure string, _ time.Time) error {
+	return errors.Join(ctx.Err(), l.write("Refused", fmt.Sprintf("%d refused %q", number, failure)))
+}
+
+func TestEachCallbackToAListenerHasATicketOfItsOwn(t *testing.T) {
+	var e endpoint
+	var l ledger
+	o := e.options()
+	o.URL, o.Store, o.Header, o.Secret = "https://listener.example", &l, nil, ""
+	paths := map[string]bool{}
+	for i := range 2 {
+		s, err := Send(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, got := l.intents[i].Ticket, e.received[i]
+		want := received{URL: "https://listener.example" + ticket.Path, Authorization: ticket.Header.Get("Authorization"), Secret: ticket.Secret, ID: s.RequestID, Status: got.Status, Text: got.Text}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if !webhook.IsTicketPath(ticket.Path, receive.Prefix) || ticket.Secret == "" || s.Ticket.Path != ticket.Path {
+			t.Errorf("path %s of %s", ticket.Path, s.Ticket.Path)
+		}
+		paths[ticket.Path] = true
+		if l.intents[i].Source != "trigger" || l.intents[i].Prompt != "(sample: success)" || l.records[2*i+1] != fmt.Sprintf("%d accepted as %s", i+1, s.RequestID) {
+			t.Errorf("%+v, %q", l.intents[i], l.records)
+		}
+	}
+	if len(paths) != 2 {
+		t.Error("two have the same path")
+	}
+}
+
+func TestWhatWasAskedForTakesThePlaceOfTheTickets(t *testing.T) {
+	var e endpoint
+	var l ledger
+	o := e.options()
+	o.Store = &l
+	if _, err := Send(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.received[0]; got.Authorization != "Bearer t" || got.Secret != "s" || got.URL != o.URL+l.intents[0].Ticket.Path {
+		t.Errorf("%+v", got)
+	}
+	if got := l.intents[0].Ticket; got.Header.Get("Authorization") != "Bearer t" || got.Secret != "s" {
+		t.Error("the listener is told otherwise")
+	}
+}
+
+func TestWhatIsRecorded(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer func(cancel func()) int
+		fail   string
+		want   []string // without what was intended
+		events int
+		sent   bool
+		err    string
+	}{
+		"accepted":                       {func(func()) int { return 204 }, "", []string{"1 accepted as ID"}, 0, true, ""},
+		"refused":                        {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
+		"nobody there":                   {func(func()) int { return 0 }, "", []string{`1 refused ""`}, 0, true, ""},
+		"ended before the answer":        {func(cancel func()) int { cancel(); return 200 }, "", []string{`1 refused ""`}, 0, true, "context canceled"},
+		"acceptance that has no place":   {func(func()) int { return 200 }, "Accepted", nil, 1, true, ""},
+		"a refusal that has no place":    {func(func()) int { return 500 }, "Refused", nil, 1, true, ""},
+		"an intention that has no place": {func(func()) int { return 200 }, "Intend", nil, 0, false, "no room"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			e := endpoint{answer: func(*http.Request) int { return test.answer(cancel) }}
+			l := ledger{fail: test.fail}
+			var events []Event
+			o := e.options()
+			o.Store, o.Report = &l, func(e Event) { events = append(events, e) }
+			s, err := Send(ctx, o)
+			if got := fmt.Sprint(err); got != test.err && (err != nil || test.err != "") {
+				t.Errorf("error %v, want %q", err, test.err)
+			}
+			var got []string
+			for _, record := range l.records {
+				if record != "intended" {
+					got = append(got, strings.ReplaceAll(record, s.RequestID, "ID"))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if len(events) != test.events || (len(e.received) > 0) != test.sent {
+				t.Errorf("events %+v, received %+v", events, e.received)
+			}
+			for _, event := range events {
+				if e := event.(NotRecorded); e.RequestID != s.RequestID || e.Err.Error() != "no room" {
+					t.Errorf("%+v", e)
+				}
+			}
+		})
+	}
+}
+
+// An answer that came before ctx ended is one, whatever ended it.
+func TestAnAnswerIsNotLostWhenTheContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var e endpoint
+	o := e.options()
+	o.Sender.Observe = func(deliver.Attempt) { cancel() }
+	if s, err := Send(ctx, o); err != nil || !s.Attempt.Accepted() {
+		t.Errorf("%+v, %v", s.Attempt, err)
+	}
+}
+
+func TestWhatCannotBeMadeIsNotSent(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"no such event":              func(o *Options) { o.Event = "sucess" },
+		"no JSON":                    func(o *Options) { o.Data = json.RawMessage("{") },
+		"no randomness":              func(o *Options) { o.Random = strings.NewReader("") },
+		"no randomness for a ticket": func(o *Options) { o.Random, o.Store = strings.NewReader(strings.Repeat("x", 20)), &ledger{} },
+	} {
+		var e endpoint
+		o := e.options()
+		change(&o)
+		if _, err := Send(t.Context(), o); err == nil || len(e.received) > 0 {
+			t.Errorf("%s: %v, received %+v", name, err, e.received)
+		}
+		if sum, err := SendMany(t.Context(), o, 3, 1); err == nil || sum.Sent > 0 {
+			t.Errorf("%s: %v, %+v", name, err, sum)
+		}
+	}
+}
+
+func TestManyAreSentAsManyAtOnceAsWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		now, most, nth := 0, 0, 0
+		e := endpoint{answer: func(*http.Request) int {
+			mu.Lock()
+			now++
+			nth++
+			most = max(most, now)
+			status := []int{200, 200, 200, 500, 0}[nth%5]
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			now--
+			return status
+		}}
+		sum, err := SendMany(t.Context(), e.options(), 20, 4)
+		if err != nil || most != 4 {
+			t.Errorf("%d at once, %v", most, err)
+		}
+		want := Summary{Sent: 20, Accepted: 12, Seconds: 5, Rate: 4, P50: 1000, P95: 1000, P99: 1000, Answers: map[string]int{"200": 12, "500": 4, "connection broken": 4}}
+		if diff := cmp.Diff(want, sum); diff != "" {
+			t.Error(diff)
+		}
+		ids := map[string]bool{}
+		for _, r := range e.received {
+			ids[r.ID] = true
+		}
+		if len(ids) != 20 {
+			t.Errorf("%d request IDs", len(ids))
+		}
+	})
+}
+
+// Those that were answered before are summed up, and no others.
+func TestTheEndOfTheContextEndsMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		e := endpoint{answer: func(r *http.Request) int {
+			select {
+			case <-time.After(time.Second):
+			case <-r.Context().Done():
+			}
+			return 200
+		}}
+		sum, err := SendMany(ctx, e.options(), 100, 2)
+		if !errors.Is(err, context.DeadlineExceeded) || sum.Sent != 4 || sum.Accepted != 4 || len(e.received) != 6 {
+			t.Errorf("%+v, %v, %d were received", sum, err, len(e.received))
+		}
+	})
+}
+
+func TestOneThatCannotBeRecordedEndsMany(t *testing.T) {
+	var e endpoint
+	l := ledger{fail: "Intend"}
+	o := e.options()
+	o.Store = &l
+	if sum, err := SendMany(t.Context(), o, 100, 2); err == nil || err.Error() != "no room" || sum.Sent != 0 || len(e.received) != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+func TestASummaryOfNothingIsJSON(t *testing.T) {
+	doc, err := json.Marshal(newSummary(&deliver.Statistics{}, 0))
+	want := `{"sent":0,"accepted":0,"seconds":0,"perSecond":0,"p50Ms":0,"p95Ms":0,"p99Ms":0,"answers":{}}`
+	if err != nil || string(doc) != want {
+		t.Errorf("%s, %v", doc, err)
+	}
+}
+
+// What a callback shows is not printed with it.
+func TestWhatWasSentPrintsNoSecret(t *testing.T) {
+	var e endpoint
+	o := e.options()
+	o.Secret, o.Header = "s3cret", http.Header{"Authorization": {"Bearer t0ken"}}
+	s, err := Send(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%v %+v %#v", s, s, s)
+	if slices.ContainsFunc([]string{"s3cret", "t0ken"}, func(text string) bool { return strings.Contains(b.String(), text) }) {
+		t.Error(b.String())
+	}
+}
