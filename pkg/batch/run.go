@@ -213,7 +213,7 @@ type inFlight struct {
 }
 
 // resume waits for a task of an earlier run, also after a stop: it is under way. One
-// that is unknown takes no slot: it may never be heard of.
+// that is unknown takes no slot: its answer may never come.
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
@@ -301,7 +301,7 @@ func (r *run) completed(o *Outcome) {
 }
 
 // count counts an outcome, and reports whether it is final. A task that still runs, or
-// of which more may be heard, has its outcome in another run.
+// may, has its outcome in another run.
 func (r *run) count(o Outcome) (final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
