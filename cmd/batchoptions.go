@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -18,93 +17,93 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// options makes the batch's options of the flags and settings.
-func (r *batchRun) options(ctx context.Context) (o batch.Options, err error) {
-	inv, f := r.inv, r.o
-	o = batch.Options{
-		Name: r.name, Path: r.path, Start: inv.app.start, Windows: f.windows,
-		Concurrency: f.concurrency, Timeout: inv.duration(config.Timeout), RetryFailed: f.retryFailed, ResendUnknown: f.resendUnknown,
-		MaxFailures: f.maxFailures, MaxCredits: f.maxCredits,
-		Results: f.results, Stdout: inv.app.Stdout, Ordered: f.ordered, Hide: inv.redactor.Hide, Report: r.report,
+// prepare completes the batch's options with what the flags and settings ask for.
+func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
+	inv, o, b := r.inv, r.o, &r.o.batch
+	if err := o.check(); err != nil {
+		return err
 	}
-	if o.Rate, err = f.check(); err != nil {
-		return o, err
+	if b.Name == "" {
+		b.Name = batch.NameOf(path)
 	}
-	if f.failFast {
-		o.MaxFailures = 1
+	if o.failFast {
+		b.MaxFailures = 1
 	}
-	if f.jq != "" {
-		if o.Query, err = output.ParseQuery(ctx, f.jq); err != nil {
-			return o, usageError("", "--jq: %v", err)
-		}
-	}
+	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.Stdout
+	b.Hide, b.Report = inv.redactor.Hide, r.report
 	if inv.app.StdoutTerminal {
-		o.Stdout = inv.talk.Over(o.Stdout)
+		b.Stdout = inv.talk.Over(b.Stdout)
 	}
-	if o.Format, o.Prompt, err = f.input(r.path); err != nil {
-		return o, err
-	}
-	if r.path == "-" {
-		if o.Stdin, o.StdinFile, err = r.stdin(); err != nil {
-			return o, err
+	if o.jq != "" {
+		if b.Query, err = output.ParseQuery(ctx, o.jq); err != nil {
+			return usageError("", "--jq: %v", err)
 		}
 	}
-	if !f.task.NoValidate {
-		o.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
+	if !o.task.NoValidate {
+		b.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
 			return expectation{s, true}.violations(result)
 		}
 	}
-	o.Template, err = r.template()
-	return o, err
+	if err := o.input(); err != nil {
+		return err
+	}
+	if path == "-" {
+		if err := r.stdin(); err != nil {
+			return err
+		}
+	}
+	b.Template, err = r.template()
+	return err
 }
 
 // input says how the file is read.
-func (o *batchRunOptions) input(path string) (format batch.Format, prompt *batch.Prompt, err error) {
+func (o *batchRunOptions) input() (err error) {
+	b := &o.batch
 	switch {
 	case o.format != "":
-		format = batch.Format(o.format)
-	case path == "-" && o.prompt != "":
-		format = batch.CSV
+		b.Format = batch.Format(o.format)
+	case b.Path == "-" && o.prompt != "":
+		b.Format = batch.CSV
 	default:
-		format = batch.FormatOf(path)
+		b.Format = batch.FormatOf(b.Path)
 	}
-	switch format {
+	switch b.Format {
 	case batch.Text, batch.JSONL:
 		if o.prompt != "" {
-			err = usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", format)
+			return usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", b.Format)
 		}
 	case batch.CSV, batch.TSV:
 		if o.prompt != "" {
-			if prompt, err = batch.ParsePrompt(o.prompt); err != nil {
-				err = usageError("{{.company}} is the column company", "--prompt: %v", err)
+			if b.Prompt, err = batch.ParsePrompt(o.prompt); err != nil {
+				return usageError("{{.company}} is the column company", "--prompt: %v", err)
 			}
 		}
 	default:
-		err = usageError("", "--format: %q is not text, jsonl, csv or tsv", o.format)
+		return usageError("", "--format: %q is not text, jsonl, csv or tsv", o.format)
 	}
-	return format, prompt, err
+	return nil
 }
 
 // stdin takes standard input, and describes the file that it was redirected from, if
 // it was.
-func (r *batchRun) stdin() (stdin io.Reader, file os.FileInfo, err error) {
+func (r *batchRun) stdin() (err error) {
 	if r.inv.app.StdinTerminal {
-		return nil, nil, usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
+		return usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
 	}
-	if stdin, err = r.inv.source.TakeStdin(); err != nil {
-		return nil, nil, usageError("", "%v", err)
+	if r.o.batch.Stdin, err = r.inv.source.TakeStdin(); err != nil {
+		return usageError("", "%v", err)
 	}
-	if reader, ok := stdin.(*endingReader); ok {
+	if reader, ok := r.o.batch.Stdin.(*endingReader); ok {
 		if f, ok := reader.r.(*os.File); ok {
-			file, _ = f.Stat()
+			r.o.batch.StdinFile, _ = f.Stat()
 		}
 	}
-	return stdin, file, nil
+	return nil
 }
 
 // template makes what all tasks have in common.
 func (r *batchRun) template() (*task.Template, error) {
-	pool := len(r.o.windows) > 0
+	pool := len(r.o.batch.Windows) > 0
 	r.o.task.OwnCallback, r.o.task.AnyWindow = true, r.o.answer.sandbox || pool
 	spec, err := r.o.task.spec(r.inv)
 	if err != nil {
@@ -123,37 +122,39 @@ func (r *batchRun) template() (*task.Template, error) {
 }
 
 // check finds flags that do not go together, or make no sense.
-func (o *batchRunOptions) check() (rate float64, err error) {
+func (o *batchRunOptions) check() (err error) {
+	b := &o.batch
 	if err := o.answer.check(); err != nil {
-		return 0, err
+		return err
 	}
 	if o.rate != "" {
-		if rate, err = parseRate(o.rate); err != nil {
-			return 0, usageError("", "--rate: %v", err)
+		if b.Rate, err = parseRate(o.rate); err != nil {
+			return usageError("", "--rate: %v", err)
 		}
 	}
 	switch {
-	case o.failFast && o.maxFailures > 0:
-		return 0, usageError("leave one of them out", "--fail-fast is --max-failures 1")
-	case o.concurrency < 1:
-		return 0, usageError("", "--concurrency: %d is less than 1", o.concurrency)
-	case o.maxFailures < 0:
-		return 0, usageError("", "--max-failures: %d is less than 0", o.maxFailures)
-	case !(o.maxCredits >= 0) || math.IsInf(o.maxCredits, 0):
-		return 0, usageError("", "--max-credits: %g is not a number from 0 up", o.maxCredits)
-	case o.name != "" && batch.CheckName(o.name) != nil:
-		return 0, usageError("", "--name: %v", batch.CheckName(o.name))
+	case o.failFast && b.MaxFailures > 0:
+		return usageError("leave one of them out", "--fail-fast is --max-failures 1")
+	case b.Concurrency < 1:
+		return usageError("", "--concurrency: %d is less than 1", b.Concurrency)
+	case b.MaxFailures < 0:
+		return usageError("", "--max-failures: %d is less than 0", b.MaxFailures)
+	case !(b.MaxCredits >= 0) || math.IsInf(b.MaxCredits, 0):
+		return usageError("", "--max-credits: %g is not a number from 0 up", b.MaxCredits)
+	case b.Name != "" && batch.CheckName(b.Name) != nil:
+		return usageError("", "--name: %v", batch.CheckName(b.Name))
 	}
-	return rate, o.checkWindows()
+	return o.checkWindows()
 }
 
 func (o *batchRunOptions) checkWindows() error {
-	for i, w := range o.windows {
-		if w == "" || slices.Contains(o.windows[:i], w) {
+	b := &o.batch
+	for i, w := range b.Windows {
+		if w == "" || slices.Contains(b.Windows[:i], w) {
 			return usageError("", "--window-pool: %q is empty or there twice", w)
 		}
 	}
-	if len(o.windows) > 0 && o.task.flags.Changed("window") {
+	if len(b.Windows) > 0 && o.task.flags.Changed("window") {
 		return usageError("leave one of them out", "--window and --window-pool each say where tasks run")
 	}
 	return nil

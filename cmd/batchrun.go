@@ -13,26 +13,17 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
-	"github.com/narada-cli/narada/pkg/task"
 )
 
 type batchRunOptions struct {
-	task          taskFlags
-	answer        answerFlags
-	name          string
-	format        string
-	prompt        string
-	results       string
-	ordered       bool
-	jq            string
-	concurrency   int
-	rate          string
-	windows       []string
-	retryFailed   bool
-	resendUnknown bool
-	failFast      bool
-	maxFailures   int
-	maxCredits    float64
+	task     taskFlags
+	answer   answerFlags
+	batch    batch.Options
+	format   string
+	prompt   string
+	jq       string
+	rate     string
+	failFast bool
 }
 
 func newBatchRun(inv *invocation) *cobra.Command {
@@ -78,20 +69,20 @@ stopped by a limit before the end.`,
 	}
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.name, "name", "", "`name` of the batch (default: that of the file)")
+	f.StringVar(&o.batch.Name, "name", "", "`name` of the batch (default: that of the file)")
 	f.StringVar(&o.format, "format", "", "`format` of the file: text, jsonl, csv or tsv (default: as its name says, else text)")
 	f.StringVar(&o.prompt, "prompt", "", "`template` of the prompts, for a table: {{.company}} is the column company (default {{.prompt}})")
-	f.StringVar(&o.results, "results", "", "write the results to `file` instead of stdout")
-	f.BoolVar(&o.ordered, "ordered", false, "results in the order of the file")
+	f.StringVar(&o.batch.Results, "results", "", "write the results to `file` instead of stdout")
+	f.BoolVar(&o.batch.Ordered, "ordered", false, "results in the order of the file")
 	f.StringVar(&o.jq, "jq", "", "print what the jq `expression` makes of each result; strings come out raw")
-	f.IntVarP(&o.concurrency, "concurrency", "c", 8, "most `tasks` in flight")
+	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "most `tasks` in flight")
 	f.StringVar(&o.rate, "rate", "", "most tasks that are sent in a time, as `5/s`, 30/m or 100/h")
-	f.StringSliceVar(&o.windows, "window-pool", nil, "`IDs` of browser windows, each of which runs one task at a time")
-	f.BoolVar(&o.retryFailed, "retry-failed", false, "send those again that have failed")
-	f.BoolVar(&o.resendUnknown, "resend-unknown", false, "send those again of which it is not known whether they were accepted")
+	f.StringSliceVar(&o.batch.Windows, "window-pool", nil, "`IDs` of browser windows, each of which runs one task at a time")
+	f.BoolVar(&o.batch.RetryFailed, "retry-failed", false, "send those again that have failed")
+	f.BoolVar(&o.batch.ResendUnknown, "resend-unknown", false, "send those again of which it is not known whether they were accepted")
 	f.BoolVar(&o.failFast, "fail-fast", false, "send no more once one has failed")
-	f.IntVar(&o.maxFailures, "max-failures", 0, "send no more once so many have failed; 0 is no limit")
-	f.Float64Var(&o.maxCredits, "max-credits", 0, "send no more once the batch has used more `credits` than that; 0 is no limit")
+	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "send no more once so many have failed; 0 is no limit")
+	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "send no more once the batch has used more `credits` than that; 0 is no limit")
 	settingFlag(f, "timeout", config.Timeout, "most `time` that a task is waited for, from its dispatch (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 	o.answer.add(cmd)
@@ -103,22 +94,16 @@ stopped by a limit before the end.`,
 type batchRun struct {
 	inv      *invocation
 	o        *batchRunOptions
-	name     string
-	path     string
 	progress func() batch.Tally
 	hide     func() // the bar, once it is shown
 }
 
 func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path string) error {
-	r := &batchRun{inv: inv, o: o, path: path, name: o.name}
-	if r.name == "" {
-		r.name = batch.NameOf(path)
-	}
-	options, err := r.options(ctx)
-	if err != nil {
+	r := &batchRun{inv: inv, o: o}
+	if err := r.prepare(ctx, path); err != nil {
 		return err
 	}
-	b, err := batch.Open(ctx, options)
+	b, err := batch.Open(ctx, o.batch)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return &exitError{code: codeUnexpected, text: cause(context.Cause(ctx)) + ": nothing was sent"}
@@ -131,11 +116,11 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
-	return r.run(ctx, b, options.Template.Plan)
+	return r.run(ctx, b)
 }
 
 // run opens what the batch needs, and runs it.
-func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) error {
+func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	cloud, stop, err := r.o.answer.cloud(ctx, r.inv)
 	if err != nil {
 		return err
@@ -167,7 +152,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch, common *task.Plan) e
 				return nil, err
 			}
 			closeEngine = closer
-			return engine, upload(ctx, r.inv, cloud, common)
+			return engine, upload(ctx, r.inv, cloud, r.o.batch.Template.Plan)
 		},
 	})
 	if err != nil {
@@ -234,7 +219,7 @@ func (r *batchRun) resume() string {
 		words = append(words, output.ShellWord(arg))
 	}
 	text := strings.Join(words, " ")
-	if r.path == "-" {
+	if r.o.batch.Path == "-" {
 		text += " < the same input"
 	}
 	return text

@@ -32,7 +32,7 @@ func (r *batchRun) report(event batch.Event) {
 	case batch.Resumed:
 		talk.Info("resuming", fmt.Sprintf("going on with an earlier run: %d of %d lines have ended", e.Tally.Ended, e.Tally.Total))
 	case batch.Sending:
-		r.hide = talk.Show("batch", "running "+r.name, term.NewCountMeter(r.count))
+		r.hide = talk.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
 	case batch.Stopping:
 		talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", e.InFlight, verb(e.InFlight, "is", "are")))
 	case batch.Ended:
@@ -47,7 +47,7 @@ func (r *batchRun) report(event batch.Event) {
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
 		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
-			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), output.ShellWord(r.name)))
+			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
 		r.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
 	}
@@ -119,7 +119,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
 		if !r.o.answer.sandbox {
-			text += ": narada batch show " + output.ShellWord(r.name)
+			text += ": narada batch show " + output.ShellWord(r.o.batch.Name)
 		}
 		talk.Info("failed", text)
 	}
@@ -158,7 +158,7 @@ func (r *batchRun) explain(err error) error {
 		case e.Usage:
 			failure.code = codeUsage
 		case !r.o.answer.sandbox:
-			failure.next = "the ledger has the results: narada batch results " + output.ShellWord(r.name)
+			failure.next = "the ledger has the results: narada batch results " + output.ShellWord(r.o.batch.Name)
 		}
 		return failure
 	}
@@ -175,10 +175,10 @@ func (r *batchRun) explain(err error) error {
 func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
 	switch {
 	case e.Sent == 0:
-		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.name, e.Was.Cloud, e.Is.Cloud)
-	case r.path == "-":
+		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
+	case r.o.batch.Path == "-":
 		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
-			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.name, e.Sent)
+			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.o.batch.Name, e.Sent)
 	}
-	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.name, e.Is.Input, e.Sent, e.Was.Input)
+	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.o.batch.Name, e.Is.Input, e.Sent, e.Was.Input)
 }

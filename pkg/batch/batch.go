@@ -115,6 +115,24 @@ func (b *Batch) Close() { b.source.close() }
 // lines reads the input from its beginning.
 func (b *Batch) lines() iter.Seq2[Line, error] { return b.source.lines(b.input) }
 
+// checked reads the input again, as long as it is what was checked.
+func (b *Batch) checked() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		read := 0
+		for l, err := range b.lines() {
+			if err == nil && (read == len(b.places) || b.places[read] != place{l.Key, l.Sum, l.Number}) {
+				err = &InputError{b.source.title, ErrInputChanged}
+			}
+			if read++; !yield(l, err) || err != nil {
+				return
+			}
+		}
+		if read < len(b.places) {
+			yield(Line{}, &InputError{b.source.title, ErrInputChanged})
+		}
+	}
+}
+
 // Progress returns the state of the batch now. It may be called once Sending was reported.
 func (b *Batch) Progress() Tally { return b.run.progress() }
 

@@ -48,6 +48,7 @@ func TestInputs(t *testing.T) {
 		"a column twice":    {Input{Format: CSV}, "a,a\n1,2\n", nil, []string{`line 1: two columns are called "a"`}},
 		"an open quotation": {Input{Format: CSV}, "prompt\n\"" + long + long + "\n", nil, []string{"line 2: a record is longer than 4 MiB; is a quotation mark not closed? What follows was not looked at"}},
 		"a later one":       {Input{Format: CSV}, "prompt\none\n\"two\nlines\"\n\"" + long + long + "\n", []string{"2  one", "3  two\nlines"}, []string{"line 5: a record is longer than 4 MiB; is a quotation mark not closed? What follows was not looked at"}},
+		"no end of blanks":  {Input{Format: CSV}, "prompt\none\n" + strings.Repeat("\n", 2*maxLine) + "two\n", []string{"2  one"}, []string{"line 1: a record is longer than 4 MiB; is a quotation mark not closed? What follows was not looked at"}},
 		"a long header":     {Input{Format: CSV}, "\"prompt\n" + long + long + "\n", nil, []string{"line 1: a record is longer than 4 MiB; is a quotation mark not closed? What follows was not looked at"}},
 		"a long field":      {Input{Format: CSV}, "prompt\n" + long + long + "\n", nil, []string{"line 2: a record is longer than 4 MiB; is a quotation mark not closed? What follows was not looked at"}},
 		"text that changes": {Input{Format: JSONL}, "\"\xff\"\n\"\\ud800\"\n\"\\ud83d\\ude00 \\\\ud800\"\n\"\\udc00\\ud800\"\n", []string{"3  😀 \\ud800"}, []string{"line 1: not UTF-8 text", "line 2: \\ud800 is half of a character", "line 4: \\udc00 is half of a character"}},

@@ -27,12 +27,6 @@ func (e *ResultsError) Error() string {
 // Unwrap returns the reason.
 func (e *ResultsError) Unwrap() error { return e.Err }
 
-var (
-	errIsFolder    = errors.New("is a folder")
-	errIsNotFolder = errors.New("is not a folder")
-	errIsInput     = errors.New("is the input")
-)
-
 // results is where the results go, a line each: stdout, or a file.
 //
 // Every run writes the file anew, under a temporary name at first: it begins with the
@@ -48,7 +42,6 @@ type results struct {
 	file      *os.File
 	published bool
 	regular   bool // the file is not a pipe or a device
-	broken    bool // a line could not be written
 }
 
 // newResults finds what is wrong with the path before anything is sent. input
@@ -61,13 +54,13 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, &ResultsError{path, errIsFolder, true}
+		return nil, &ResultsError{path, errors.New("is a folder"), true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
-		return nil, &ResultsError{path, errIsInput, true}
+		return nil, &ResultsError{path, errors.New("is the input"), true}
 	}
 	folder := filepath.Dir(path)
 	if info, err = os.Stat(folder); err == nil && !info.IsDir() {
-		err = errIsNotFolder
+		err = errors.New("is not a folder")
 	}
 	if err != nil {
 		return nil, &ResultsError{folder, err, true}
@@ -128,7 +121,7 @@ func (r *results) put(o Outcome) error {
 		return err
 	}
 	if writing, ok := errors.AsType[*output.WritingError](err); ok {
-		r.broken, err = true, writing.Err
+		err = writing.Err
 	}
 	return r.error(err)
 }
@@ -163,7 +156,7 @@ func (r *results) close(whole bool) error {
 	if r.regular && err == nil {
 		err = r.file.Sync()
 	}
-	if err = errors.Join(err, r.file.Close()); err == nil || r.broken { // which put has reported
+	if err = errors.Join(err, r.file.Close()); err == nil {
 		return nil
 	}
 	if failed, ok := errors.AsType[*ResultsError](err); ok {

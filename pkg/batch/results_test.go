@@ -125,6 +125,31 @@ func TestTheFileIsReplacedWhenItIsWhole(t *testing.T) {
 	}
 }
 
+// A file that cannot take its place at the end is an error, though all tasks succeeded.
+func TestAFileThatCannotBeReplaced(t *testing.T) {
+	w := newWorld(t)
+	const text = "good 0s\nnew 0s\n"
+	w.earlier(text, map[string]store.Task{"good": finished})
+	v := w.resultsIn("out.jsonl", text, func(o *Options) {
+		report := o.Report
+		o.Ordered, o.Report = true, func(e Event) {
+			if report(e); e == (Sending{}) {
+				w.mkdir("out.jsonl/full")
+			}
+		}
+	})
+	failure, ok := errors.AsType[*ResultsError](v.Err)
+	if v.Ending != Broken || !ok || failure.Usage || failure.Path != w.path("out.jsonl") || v.Tally.Succeeded() != 2 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func (w *world) mkdir(name string) {
+	if err := os.MkdirAll(w.path(name), 0o700); err != nil {
+		w.t.Error(err)
+	}
+}
+
 // When what earlier runs have done cannot be read, the file is left as it was.
 func TestTheFileIsLeftWhenTheRunCannotBegin(t *testing.T) {
 	w := newWorld(t)

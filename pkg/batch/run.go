@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -86,63 +87,50 @@ func (r *run) progress() Tally {
 }
 
 // recover looks at what earlier runs have done, decides what is done about each line,
-// and emits those that have ended, in order those whose turn has come. It reserves the
-// windows of the tasks that still run.
+// and emits those that have ended, in order those whose turn has come.
 func (r *run) recover(ctx context.Context) error {
-	some := make([]Line, 0, chunk)
-	for l, err := range r.lines() {
-		if err != nil {
-			return err
+	var states map[Key]State
+	for l, err := range r.checked() {
+		if err == nil && l.Index%chunk == 0 {
+			states, err = r.states(ctx, r.places[l.Index:min(l.Index+chunk, len(r.places))])
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err == nil {
+			r.actions[l.Index], err = r.decide(ctx, l, states[l.Key])
 		}
-		if some = append(some, l); len(some) == chunk {
-			if err := r.recoverLines(ctx, some); err != nil {
-				return err
-			}
-			some = some[:0]
+		if err != nil || ctx.Err() != nil {
+			return cmp.Or(context.Cause(ctx), err)
 		}
-	}
-	return r.recoverLines(ctx, some)
-}
-
-func (r *run) recoverLines(ctx context.Context, lines []Line) error {
-	keys := make([][]byte, len(lines))
-	for i := range lines {
-		keys[i] = lines[i].Key[:]
-	}
-	items, err := r.store.Items(ctx, r.number, keys)
-	if err != nil {
-		return unlessEnded(ctx, err)
-	}
-	states := make(map[Key]State, len(items))
-	for _, i := range items {
-		states[Key(i.Key)] = stateOf(i)
-	}
-	for _, l := range lines {
-		s := states[l.Key]
-		action := r.o.action(s, r.canResume)
-		switch action {
-		case actionResume:
-			r.windows.hold(s.Window)
-			r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
-		case actionKeep:
-			if action, err = r.keep(ctx, l, s); err != nil {
-				return unlessEnded(ctx, err)
-			}
-		}
-		r.actions[l.Index] = action
 	}
 	return nil
 }
 
-// unlessEnded is the error, or the cause of ctx's end, which may be the reason for it.
-func unlessEnded(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+// states returns the states of those of the lines that were sent.
+func (r *run) states(ctx context.Context, places []place) (map[Key]State, error) {
+	keys := make([][]byte, len(places))
+	for i := range places {
+		keys[i] = places[i].key[:]
 	}
-	return err
+	items, err := r.store.Items(ctx, r.number, keys)
+	states := make(map[Key]State, len(items))
+	for _, i := range items {
+		states[Key(i.Key)] = stateOf(i)
+	}
+	return states, err
+}
+
+// decide decides what is done about a line. It reserves the window of a task that still
+// runs, and takes the outcome of a line that has ended.
+func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
+	switch action := r.o.action(s, r.canResume); action {
+	case actionResume:
+		r.windows.hold(s.Window)
+		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
+		return action, nil
+	case actionKeep:
+		return r.keep(ctx, l, s)
+	default:
+		return action, nil
+	}
 }
 
 // keep takes the outcome of an earlier run, unless its data have schema errors and
@@ -186,7 +174,7 @@ func (r *run) send(ctx context.Context) error {
 	for _, one := range r.resumed { // before new ones, which may need their windows
 		r.resume(ctx, one)
 	}
-	for l, err := range r.lines() {
+	for l, err := range r.checked() {
 		if err == nil {
 			err = r.start(ctx, l)
 		}
@@ -208,9 +196,6 @@ func (r *run) send(ctx context.Context) error {
 
 // start does what was decided about a line whose turn has come.
 func (r *run) start(ctx context.Context, l Line) error {
-	if l.Index >= len(r.actions) {
-		return &InputError{r.source.title, ErrInputChanged}
-	}
 	switch r.actions[l.Index] {
 	case actionSend:
 		return r.sendOne(ctx, l)
@@ -229,7 +214,7 @@ type inFlight struct {
 }
 
 // resume waits for a task of an earlier run, also after a stop: it is under way. One
-// that is unknown takes no slot: it may never be heard of.
+// that is unknown takes no slot: its answer may never come.
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
@@ -317,7 +302,7 @@ func (r *run) completed(o *Outcome) {
 }
 
 // count counts an outcome, and reports whether it is final. A task that still runs, or
-// of which more may be heard, has its outcome in another run.
+// may, has its outcome in another run.
 func (r *run) count(o Outcome) (final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -272,6 +272,8 @@ func TestLinesWithoutAnAnswer(t *testing.T) {
 		"maybe 1s\n":   {SomeFailed, []string{"1 unknown"}, "<nil>"},
 		"refused 1s\n": {SomeFailed, []string{"1 refused"}, "<nil>"},
 		"unkept 1s\n":  {Broken, nil, "the disk is full"},
+		"notime 1s\n":  {Unfinished, nil, "<nil>"},
+		"calling 2h\n": {Unfinished, nil, "<nil>"},
 		"fatal 1s\n":   {Broken, nil, (&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}}).Error()},
 	} {
 		inWorld(t, func(w *world) {
@@ -340,6 +342,39 @@ func TestInterrupts(t *testing.T) {
 			cancel(nil)
 		})
 	}
+}
+
+// A task that is waited for when the command is interrupted may still be heard of: it
+// is not reported as unknown.
+func TestAnInterruptWhileAnUnknownTaskIsWaitedFor(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 1h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		wrong := errors.New("terminated")
+		ctx, cancel := context.WithCancelCause(w.t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(wrong) })
+		v, err := w.open(w.options(text)).Run(ctx, w.backend())
+		if err != nil || v.Tally.Unfinished != 1 || v.Tally.Ended != 0 {
+			t.Errorf("%+v, %v", v.Tally, err)
+		}
+		wantEnding(w.t, v, Interrupted, wrong)
+		w.wantPrinted()
+	})
+}
+
+// A store that cannot be read is wrong with all lines.
+func TestAStoreThatCannotBeReadStopsTheBatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "unread 1s\ngood 5s\ngood 1s\n"
+		w.earlier(text, map[string]store.Task{"unread": running})
+		o := w.options(text)
+		o.Concurrency = 2
+		v := w.run(o)
+		if v.Ending != Broken || v.Err == nil || v.Err.Error() != "the disk cannot be read" {
+			t.Errorf("%+v", v)
+		}
+		w.wantSent("good 5s")
+	})
 }
 
 // One that comes when nothing is left to stop changes nothing.
@@ -479,24 +514,27 @@ func (r rewriting) Run(ctx context.Context, j await.Job) (await.Answer, error) {
 func TestAnInputThatChangesWhileItIsRead(t *testing.T) {
 	text := strings.Repeat("good 0s\n", 20_000) // more than is read at once
 	for name, test := range map[string]struct {
-		before, during string
+		before, during string // what it becomes
+		most           int    // sent
 	}{
-		"before the sending": {"good 1s\n", ""},
-		"during the sending": {"", strings.Repeat("good 0s\n", 3)},
+		"before the sending": {text + "good 1s\n", "", 0},
+		"during the sending": {"", text + strings.Repeat("good 0s\n", 3), 20_000},
+		"to less":            {"", "good 0s\n", 19_999},
+		"to something else":  {"", strings.Repeat("good 1s\n", 20_000), 19_999},
 	} {
 		w := newWorld(t)
 		o := w.options(text)
 		o.Concurrency = 1
 		b := w.open(o)
 		if test.before != "" {
-			w.write(w.name, text+test.before)
+			w.write(w.name, test.before)
 		}
 		backend := w.backend()
 		written := false
 		backend.Open = func(context.Context, func(*await.Options)) (Engine, error) {
 			return rewriting{w, func() {
 				if !written && test.during != "" {
-					w.write(w.name, text+test.during)
+					w.write(w.name, test.during)
 				}
 				written = true
 			}}, nil
@@ -508,7 +546,7 @@ func TestAnInputThatChangesWhileItIsRead(t *testing.T) {
 		if v.Ending != Broken || !errors.Is(v.Err, ErrInputChanged) {
 			t.Errorf("%s: %+v", name, v)
 		}
-		if sent := len(w.sent); test.before != "" && sent != 0 || test.during != "" && sent != 20_000 {
+		if sent := len(w.sent); sent > test.most || test.before == "" && sent == 0 {
 			t.Errorf("%s: %d were sent", name, sent)
 		}
 	}

@@ -64,7 +64,7 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
 	case sent:
-		if !errors.Is(err, errTimeLimit) { // else nothing more will be heard of it
+		if !errors.Is(err, errTimeLimit) { // else it is unknown
 			o.Err = err
 		}
 	case failed && dispatch.Maybe:
@@ -83,8 +83,8 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 // refusal is why the API has refused a request for what is in it.
 func refusal(e *narada.DispatchError) string { return e.Err.Error() }
 
-// canResume reports whether an unknown task may be heard of: its callback comes to our
-// address, within the time that a task may take.
+// canResume reports whether the answer of an unknown task may still come: its callback
+// goes to our address, and its time limit is not over.
 func (r *run) canResume(s State) bool {
 	return s.Ticket != "" && time.Since(s.SentAt) < r.o.Timeout && r.engine.Receives(s.CallbackURL)
 }

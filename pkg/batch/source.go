@@ -44,37 +44,32 @@ type source struct {
 // is copied to a temporary file.
 func openSource(path string, stdin io.Reader) (*source, error) {
 	s := &source{title: path}
-	var err error
+	from := stdin
 	if path == "-" {
 		s.title = "standard input"
-		err = s.copy(stdin)
 	} else {
-		err = s.open(path)
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, &InputError{s.title, err}
+		}
+		info, err := f.Stat()
+		if err == nil && info.Mode().IsRegular() {
+			s.f, s.info = f, info
+			return s, nil
+		}
+		defer f.Close()
+		if err == nil && info.IsDir() {
+			err = errors.New("it is a folder")
+		}
+		if err != nil {
+			return nil, &InputError{s.title, err}
+		}
+		from = f
 	}
-	if err != nil {
+	if err := s.copy(from); err != nil {
 		return nil, &InputError{s.title, err}
 	}
 	return s, nil
-}
-
-func (s *source) open(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() {
-		s.f, s.info = f, info
-		return nil
-	}
-	defer f.Close()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a folder")
-	}
-	if err != nil {
-		return err
-	}
-	return s.copy(f)
 }
 
 // copy makes a temporary file of what is read from r.

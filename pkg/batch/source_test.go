@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -81,7 +82,7 @@ func TestAFileThatChangesIsNotReadOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if err := os.WriteFile(path, []byte("a\nb\n"), 0o600); err != nil {
+	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil { // another text of the same size
 		t.Fatal(err)
 	}
 	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it has changed while it was read" {

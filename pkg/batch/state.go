@@ -33,7 +33,7 @@ const (
 )
 
 // transitions are all that can happen to a line. Nothing else changes its phase: a
-// second acceptance leaves a task running, and what is heard of a finished one is a
+// second acceptance leaves a task running, and another answer of a finished one is a
 // repeat.
 var transitions = map[Phase]map[step]Phase{
 	New:      {stepIntended: Unknown},
@@ -107,7 +107,7 @@ const (
 	actionSend   action = iota // a task is sent for it
 	actionResume               // its task is waited for
 	actionKeep                 // it has ended, and its outcome is that of an earlier run
-	actionReport               // it is unknown, and nothing more will be heard of it
+	actionReport               // it is unknown, and its answer will not come
 )
 
 // action returns what a run with these options does about a line. canResume reports

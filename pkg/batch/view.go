@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,7 +98,10 @@ func Results(ctx context.Context, r Reader, name string, yield func(json.RawMess
 		}
 		return yield(doc)
 	})
-	return open, unlessEnded(ctx, err)
+	if err != nil {
+		err = cmp.Or(context.Cause(ctx), err)
+	}
+	return open, err
 }
 
 func named(ctx context.Context, r Reader, name string) (store.Batch, error) {

@@ -36,7 +36,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	maybe       the dispatch fails, and may have been accepted
 //	refused     the cloud refuses what is in it
 //	fatal       the cloud refuses all tasks
+//	notime      the cloud is busy, and there is no time for another call
+//	calling     the dispatch call is under way until the context ends
 //	unkept      the store cannot keep it
+//	unread      the store cannot be read when it is waited for
 type world struct {
 	t    *testing.T
 	dir  string
@@ -140,11 +143,16 @@ func printed(t *testing.T, text string) (list []string) {
 		var r struct {
 			Line   int
 			Status string
+			Error  string
 		}
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			t.Fatalf("%v: %s", err, lines.Text())
 		}
-		list = append(list, fmt.Sprint(r.Line, " ", r.Status))
+		text := fmt.Sprint(r.Line, " ", r.Status)
+		if strings.Contains(r.Error, "its result is not in the ledger") {
+			text += " without its result"
+		}
+		list = append(list, text)
 	}
 	return list
 }
@@ -297,8 +305,11 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		if kind == "lost" {
+		switch kind {
+		case "lost":
 			id = ""
+		case "calling":
+			return await.Answer{}, &narada.DispatchError{Err: fmt.Errorf("dispatch: %w", context.Cause(ctx))}
 		}
 		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: context.Cause(ctx)}
 	}
@@ -311,6 +322,10 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 		return await.Answer{}, &narada.DispatchError{Maybe: true, Err: errors.New("the connection was cut")}
 	case "refused":
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}
+	case "notime":
+		return await.Answer{}, &narada.DispatchError{Err: &await.NoTimeError{Err: &narada.APIError{StatusCode: 503}}}
+	case "unread":
+		return await.Answer{}, errors.New("the disk cannot be read")
 	case "fatal":
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 401}}
 	}

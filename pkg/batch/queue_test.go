@@ -1,0 +1,62 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/narada"
+)
+
+// Outcomes come out in order, and those that wait for their turn take little memory.
+func TestTheQueueKeepsTheOrder(t *testing.T) {
+	var emitted []string
+	read := 0
+	q := &queue{
+		ordered: true, waiting: map[int]*Outcome{},
+		emit: func(o Outcome) error {
+			if o.Result == nil {
+				return errors.New("there is no result")
+			}
+			emitted = append(emitted, fmt.Sprint(o.Index))
+			return nil
+		},
+		result: func(o *Outcome) error {
+			read++
+			o.Result = &narada.Result{}
+			return nil
+		},
+	}
+	put := func(index int) {
+		t.Helper()
+		o := &Outcome{Line: Line{Index: index, Prompt: "long"}, State: State{Phase: Finished, Task: 1}, Result: &narada.Result{}}
+		if err := q.put(index, o); err != nil {
+			t.Error(err)
+		}
+	}
+	put(1)
+	put(5)
+	for _, o := range q.waiting {
+		if o.Result != nil || o.Prompt != "" {
+			t.Errorf("%+v", o)
+		}
+	}
+	put(0)
+	if err := q.put(2, nil); err != nil {
+		t.Error(err)
+	}
+	put(3)
+	if err := q.flush(); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"0", "1", "3", "5"}, emitted); diff != "" || read != 2 {
+		t.Errorf("%s; %d were read", diff, read)
+	}
+	q.result = func(*Outcome) error { return errors.New("the store cannot be read") }
+	put(8)
+	if err := q.flush(); err == nil {
+		t.Error("no error")
+	}
+}
