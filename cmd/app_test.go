@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -16,7 +18,8 @@ import (
 // testApp is the program with its streams in memory.
 func testApp(t *testing.T, args ...string) (*App, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
-	env := map[string]string{"HOME": t.TempDir()}
+	home := t.TempDir()
+	env := map[string]string{"HOME": home, "AppData": home, "LocalAppData": home}
 	var stdout, stderr bytes.Buffer
 	return &App{
 		Args: args, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
@@ -35,15 +38,37 @@ func (testRandom) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// eventually waits for what other goroutines and processes are about to do.
+func eventually(so func() bool) error {
+	for start := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > 30*time.Second {
+			return errors.New("still not so after 30 s")
+		}
+	}
+	return nil
+}
+
+// silentStdin is a stdin on which nothing comes.
+type silentStdin struct{ asked, released chan struct{} }
+
+func (s *silentStdin) Read([]byte) (int, error) {
+	close(s.asked)
+	<-s.released
+	return 0, io.EOF
+}
+
 func TestInterruptEndsAReadOfStdin(t *testing.T) {
 	for _, args := range [][]string{{"run", "--sandbox"}, {"run", "--sandbox", "-"}, {"config", "set", "api-key", "-"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			app, _, stderr := testApp(t, args...)
-			stdin, keepOpen := io.Pipe()
-			defer keepOpen.Close()
+			stdin := &silentStdin{make(chan struct{}), make(chan struct{})}
+			defer close(stdin.released)
 			app.Stdin = stdin
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(10*time.Millisecond, func() { cancel(&signalError{os.Interrupt}) })
+			go func() {
+				<-stdin.asked
+				cancel(&signalError{os.Interrupt})
+			}()
 			if code := app.Run(ctx); code != codeSignal || stderr.String() != "error: interrupted: nothing was done\n" {
 				t.Errorf("code %d, stderr %s", code, stderr)
 			}
@@ -120,4 +145,36 @@ func readyRequest(t *testing.T, path string) *http.Request {
 		r.Header.Set(name, value)
 	}
 	return r
+}
+
+func TestFirstInterruptIsSoftForWhoeverWaitsForOne(t *testing.T) {
+	var app App
+	if app.interrupt.take(os.Interrupt) {
+		t.Error("nobody waits for it")
+	}
+	requested := app.softInterrupt()
+	if app.interrupt.take(syscall.SIGTERM) {
+		t.Error("SIGTERM is not soft")
+	}
+	select {
+	case <-requested:
+		t.Error("it was not interrupted yet")
+	default:
+	}
+	if !app.interrupt.take(os.Interrupt) {
+		t.Error("the first is soft")
+	}
+	<-requested
+	if app.interrupt.take(os.Interrupt) {
+		t.Error("the second is not")
+	}
+}
+
+func TestRunStartsByTheClockThatItWasGiven(t *testing.T) {
+	app, _, _ := testApp(t, "version")
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	app.Now = func() time.Time { return at }
+	if code := app.Run(t.Context()); code != codeDone || !app.start.Equal(at) {
+		t.Errorf("code %d, start %s", code, app.start)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 func newBatchList(inv *invocation) *cobra.Command {
@@ -24,12 +25,7 @@ has the same fields, with tabs between them; with -o json it is an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchList(cmd.Context(), inv, out)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error { return runBatchList(cmd.Context(), inv, out) }),
 	}
 	out.add(cmd)
 	return cmd
@@ -51,7 +47,7 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 			rows = append(rows, nil)
 			return p.Value(b)
 		}
-		row := []string{b.Name, formatAge(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input)}
+		row := []string{b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input)}
 		rows = append(rows, row)
 		if inv.app.StdoutTerminal {
 			return nil
@@ -64,7 +60,7 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 	case len(rows) == 1:
 		inv.talk.Info("batch", "there are no batches")
 	case inv.app.StdoutTerminal && !p.json:
-		return p.Text(table(rows, inv.stdoutWidth()))
+		return p.Text(table(rows, inv.app.stdoutWidth()))
 	}
 	return nil
 }
@@ -79,12 +75,7 @@ status, request ID, and why. With -o json it is one object.`,
 		Example:           `  narada batch show companies`,
 		Args:              oneBatch,
 		ValidArgsFunction: inv.completeBatch,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchShow(cmd.Context(), inv, out, args[0])
-		},
+		RunE:              inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchShow(cmd.Context(), inv, out, args[0]) }),
 	}
 	out.add(cmd)
 	return cmd
@@ -190,12 +181,7 @@ that are no longer in it come last, with null as their line. Nothing is asked of
 cloud.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    oneBatch, ValidArgsFunction: inv.completeBatch,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatchResults(cmd.Context(), inv, jq, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchResults(cmd.Context(), inv, jq, args[0]) }),
 	}
 	cmd.Flags().StringVar(&jq, "jq", "", "print what the jq `expression` makes of each result; strings come out raw")
 	return cmd

@@ -39,7 +39,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 			return usageError("", "--jq: %v", err)
 		}
 	}
-	if !o.task.noValidate {
+	if !o.task.NoValidate {
 		b.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
 			return expectation{s, true}.violations(result)
 		}
@@ -103,12 +103,9 @@ func (r *batchRun) stdin() (err error) {
 
 // template makes what all tasks have in common.
 func (r *batchRun) template() (*task.Template, error) {
-	file, err := r.inv.taskFile(&r.o.task)
-	if err != nil {
-		return nil, err
-	}
 	pool := len(r.o.batch.Windows) > 0
-	spec, err := r.inv.spec(&r.o.task, task.Spec{OwnCallback: true, AnyWindow: r.o.answer.sandbox || pool}, file)
+	r.o.task.OwnCallback, r.o.task.AnyWindow = true, r.o.answer.sandbox || pool
+	spec, err := r.o.task.spec(r.inv)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
@@ -63,12 +65,7 @@ stopped by a limit before the end.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runBatch(cmd.Context(), inv, &o, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()
@@ -86,8 +83,8 @@ stopped by a limit before the end.`,
 	f.BoolVar(&o.failFast, "fail-fast", false, "send no more once one has failed")
 	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "send no more once so many have failed; 0 is no limit")
 	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "send no more once the batch has used more `credits` than that; 0 is no limit")
-	f.String("timeout", "", "most `time` that a task is waited for, from its dispatch (default 20m)")
-	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` that a task is waited for, from its dispatch (default 20m)")
+	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 	o.answer.add(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "jsonl", "csv", "tsv"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -146,7 +143,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.patience.wish,
+		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.softInterrupt,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, kept)
 			adjust(&options)
@@ -219,7 +216,7 @@ func (r *batchRun) resume() string {
 		case strings.HasPrefix(arg, limit+"="):
 			arg = limit + "=MORE"
 		}
-		words = append(words, shellQuote(arg))
+		words = append(words, output.ShellWord(arg))
 	}
 	text := strings.Join(words, " ")
 	if r.o.batch.Path == "-" {

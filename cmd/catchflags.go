@@ -32,8 +32,8 @@ type catchFlags struct {
 
 func (c *catchFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.String("ngrok-domain", "", "ngrok `domain` to use")
-	f.String("public-url", "", "https `URL` of your own, behind which --addr listens")
+	settingFlag(f, "ngrok-domain", config.NgrokDomain, "ngrok `domain` to use")
+	settingFlag(f, "public-url", config.PublicURL, "https `URL` of your own, behind which --addr listens")
 	f.StringVar(&c.addr, "addr", "", "`HOST:PORT` to listen on, instead of an ngrok tunnel")
 	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM) for --addr")
 	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM) for --addr")

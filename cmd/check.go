@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type checkOptions struct {
@@ -69,12 +70,7 @@ terminal, and wants --yes off it. It exits with 3 when a test has failed.
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runCheck(cmd.Context(), inv, &o, args[0])
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runCheck(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.endpoint.add(cmd)
 	o.out.add(cmd)
@@ -164,7 +160,7 @@ func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) e
 	}
 	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))
 	if timed && f.Duration >= time.Millisecond {
-		line += " [" + roundDuration(f.Duration).String() + "]"
+		line += " [" + units.Round(f.Duration).String() + "]"
 	}
 	if f.Advice != "" {
 		line += "\n      " + f.Advice

@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/session"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // newCloudSession is narada session. What the code calls a session is a command's
@@ -54,21 +55,18 @@ stops it.`,
   narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
 				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
 			return runSessionStart(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "`name` of the session")
-	f.DurationVar(&o.timeout, "session-timeout", 0, "`time` after which the cloud ends the session (default as the cloud has it)")
+	f.Var(units.DurationFlag(&o.timeout, 0), "session-timeout", "`time` after which the cloud ends the session (default as the cloud has it)")
 	o.out.add(cmd)
-	f.String("timeout", "", "most `time` for starting (default 20m)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` for starting (default 20m)")
 	return cmd
 }
 
@@ -116,19 +114,16 @@ that has ended already is exit 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
 		Args: sessionIDs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(sessionStatuses(), o.status) {
 				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
 			}
 			return runSessionStop(cmd.Context(), inv, &o, args)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(sessionStatuses(), cobra.ShellCompDirectiveNoFileComp))
-	cmd.Flags().String("timeout", "", "most `time` for stopping (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for stopping (default 20m)")
 	return cmd
 }
 

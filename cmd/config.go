@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -23,8 +21,9 @@ func newConfig(inv *invocation) *cobra.Command {
 		Use:   "config",
 		Short: "Get and set settings",
 		Long: `config reads and writes settings. A setting's value is the first of: the flag, the
-environment variable, the project file .narada.yaml, the profile (--profile), the
-user file, the default. narada config list shows all and where each comes from.`,
+environment variable, the project file .narada.yaml, the profile, the user file, the
+default. A profile that --profile picks, and not NARADA_PROFILE, comes right after
+the flags. narada config list shows all and where each comes from.`,
 		Example: `  # store the API key; it is read from stdin and never shown
   narada config set api-key -
 
@@ -37,16 +36,6 @@ user file, the default. narada config list shows all and where each comes from.`
 	return cmd
 }
 
-// exactArgs wants n arguments, which usage names.
-func exactArgs(n int, usage string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError(cmd.CommandPath()+" --help", "%s wants %s", cmd.CommandPath(), usage)
-		}
-		return nil
-	}
-}
-
 func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	if len(args) == 0 {
@@ -55,6 +44,15 @@ func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// printText prints a line of a command that has no JSON.
+func printText(ctx context.Context, inv *invocation, text string) error {
+	p, err := inv.printer(ctx, outputFlags{format: "text"})
+	if err != nil {
+		return err
+	}
+	return p.Text(text)
 }
 
 func findKey(name string) (config.Key, error) {
@@ -73,12 +71,9 @@ func newConfigGet(inv *invocation) *cobra.Command {
 		Example:           "  narada config get timeout",
 		Args:              exactArgs(1, "the KEY of a setting"),
 		ValidArgsFunction: completeKeys,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			key, err := findKey(args[0])
 			if err != nil {
-				return err
-			}
-			if err := inv.load(cmd); err != nil {
 				return err
 			}
 			value := inv.settings.Get(key.Name)
@@ -86,12 +81,8 @@ func newConfigGet(inv *invocation) *cobra.Command {
 				inv.talk.Info("not-set", key.Name+" is not set")
 				return nil
 			}
-			p, err := inv.printer(cmd.Context(), outputFlags{format: "text"})
-			if err != nil {
-				return err
-			}
-			return p.Text(value.Shown())
-		},
+			return printText(cmd.Context(), inv, value.Shown())
+		}),
 	}
 }
 
@@ -119,23 +110,14 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 		return err
 	}
 	if key.Secret {
-		inv.source = secret.Source{Lookup: inv.app.Lookup, Stdin: inv.app.Stdin}
-		resolved, err := inv.secretValue(ctx, key, value)
-		if err != nil {
+		if value, err = secretValue(ctx, inv, key, value); err != nil {
 			return err
-		}
-		value = resolved.Reveal()
-		inv.redactor.Hide(resolved)
-		if key.Name == config.APIKey {
-			if _, err := narada.NewClient(value); err != nil {
-				return usageError("", "%s: %v", key.Name, err)
-			}
 		}
 	} else if err := checkSetting(key, value); err != nil {
 		return usageError("", "%s: %v", key.Name, err)
 	}
-	path := inv.userFile()
-	if err := config.Write(path, inv.profileName(), key.Name, &value); err != nil {
+	path := userFile(inv)
+	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {
 		return err
 	}
 	inv.talk.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
@@ -143,22 +125,25 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 }
 
 // secretValue resolves the reference to a secret; on a terminal - asks for it.
-func (inv *invocation) secretValue(ctx context.Context, key config.Key, ref string) (secret.String, error) {
+func secretValue(ctx context.Context, inv *invocation, key config.Key, ref string) (value string, err error) {
+	next := "narada config set " + key.Name + " -"
 	if inv.app.StdinTerminal && ref == "-" {
-		text, err := term.ReadSecret(ctx, os.Stdin, inv.app.Stderr, key.Name+": ")
-		if errors.Is(err, io.EOF) || err == nil && text == "" {
-			err = fmt.Errorf("nothing was typed")
-		}
-		if err != nil {
-			return secret.String{}, usageError("", "%s: %v", key.Name, err)
-		}
-		return secret.New(text), nil
+		value, err = inv.app.readSecret(ctx, key.Name+": ")
+		next = ""
+	} else {
+		var resolved secret.String
+		resolved, err = inv.source.Resolve(ref)
+		value = resolved.Reveal()
 	}
-	resolved, err := inv.source.Resolve(ref)
+	inv.redactor.Hide(secret.New(value))
+	if err == nil && key.Name == config.APIKey {
+		_, err = narada.NewClient(value)
+		next = ""
+	}
 	if err != nil {
-		return secret.String{}, usageError("narada config set "+key.Name+" -", "%s: %v", key.Name, err)
+		return "", usageError(next, "%s: %v", key.Name, err)
 	}
-	return resolved, nil
+	return value, nil
 }
 
 // checkSetting finds what is wrong with a value before it is stored.
@@ -184,13 +169,13 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		Args:              exactArgs(1, "the KEY of a setting"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
-			path := inv.userFile()
+			path := userFile(inv)
 			if _, err := os.Stat(path); os.IsNotExist(err) {
 				inv.talk.Info("unset", path+" does not exist: nothing to unset")
 				return nil
 			}
 			// A key that is not known may be unset too: a file may have one.
-			if err := config.Write(path, inv.profileName(), args[0], nil); err != nil {
+			if err := config.Write(path, profileName(inv), args[0], nil); err != nil {
 				return err
 			}
 			inv.talk.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
@@ -207,27 +192,28 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
 				return err
 			}
-			if p.json {
-				return listJSON(inv, p)
-			}
-			return listTable(inv, p)
-		},
+			return listSettings(inv, p)
+		}),
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func listJSON(inv *invocation, p *printer) error {
+func listSettings(inv *invocation, p *printer) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
 	for _, key := range config.Keys() {
 		v := inv.settings.Get(key.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
+		if !p.json {
+			continue
+		}
 		err := p.Value(struct {
 			Key    string       `json:"key"`
 			Value  string       `json:"value"`
@@ -239,20 +225,10 @@ func listJSON(inv *invocation, p *printer) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func listTable(inv *invocation, p *printer) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
-	for _, key := range config.Keys() {
-		v := inv.settings.Get(key.Name)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
+	if p.json {
+		return nil
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	_ = w.Flush() // a strings.Builder takes everything
 	return p.Text(b.String())
 }
 
@@ -263,24 +239,20 @@ func newConfigPath(inv *invocation) *cobra.Command {
 		Example: `  $EDITOR "$(narada config path)"`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path := inv.userFile()
+			path := userFile(inv)
 			if path == "" {
 				return &exitError{code: codeUnexpected, text: "there is no place for a user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
 			}
-			p, err := inv.printer(cmd.Context(), outputFlags{format: "text"})
-			if err != nil {
-				return err
-			}
-			return p.Text(path)
+			return printText(cmd.Context(), inv, path)
 		},
 	}
 }
 
-func (inv *invocation) userFile() string {
+func userFile(inv *invocation) string {
 	return config.UserFile(config.Place{Getenv: inv.app.getenv})
 }
 
-func (inv *invocation) profileName() string {
+func profileName(inv *invocation) string {
 	if inv.profile != "" {
 		return inv.profile
 	}

@@ -40,18 +40,13 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
   narada dispatch --callback-url https://example.com/narada \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
     "count the open issues of cli/cli"`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runDispatch(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runDispatch(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
 	o.callback.addURL(cmd)
 	o.callback.addProof(cmd)
 	o.out.add(cmd)
-	cmd.Flags().String("timeout", "", "most `time` for submitting (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for submitting (default 20m)")
 	return cmd
 }
 
@@ -60,7 +55,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	if o.task.newSession {
+	if o.task.NewSession {
 		return usageError("narada session start, then narada dispatch --cloud-session ID; narada session stop ID ends it",
 			"--new-session is for narada run, which waits and stops the session after")
 	}
@@ -68,7 +63,8 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	plan, err := inv.plan(&o.task, task.Spec{Callback: callback}, args)
+	o.task.Callback = callback
+	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
 	}
@@ -77,7 +73,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		if toListener {
 			inv.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
 		}
-		return inv.preview(p, &o.task, plan)
+		return o.task.preview(inv, p, plan)
 	}
 	c, err := inv.cloud()
 	if err != nil {
@@ -103,7 +99,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return notSubmitted(inv, err)
 	case signalOf(ctx) != nil: // it came while the ID was on its way
 		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, resumeLine(inv, fateGoesOn, o.task.schema, o.task.noValidate, o.out)...)}
+			next: resume(id, resumeLine(inv, fateGoesOn, o.task.Schema, o.task.NoValidate, o.out)...)}
 	default:
 		err = nil // it was submitted, if only just in time
 	}

@@ -1,12 +1,14 @@
 package cmd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
@@ -130,26 +132,116 @@ func TestRulesInTheDocsAreRules(t *testing.T) {
 	}
 }
 
-func TestSettingsInTheDocsExist(t *testing.T) {
+// tableRows are the rows of the Markdown table whose head is given, without it.
+func tableRows(t *testing.T, path, head string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), head+"\n")
+	if !found {
+		t.Fatalf("%s has no table %s", path, head)
+	}
+	var rows []string
+	for line := range strings.Lines(rest) {
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		rows = append(rows, line)
+	}
+	return rows[1:] // without the rule below the head
+}
+
+func TestSettingsInTheDocsAreThoseThatThereAre(t *testing.T) {
+	var want []string
+	project := map[string]bool{}
+	for _, key := range config.Keys() {
+		byDefault := "none"
+		if key.Default != "" {
+			byDefault = "`" + key.Default + "`"
+		}
+		want = append(want, fmt.Sprintf("| `%s` | `%s` | %s | %s |", key.Name, key.Env, byDefault, key.Usage))
+		if key.Project {
+			project[key.Name] = true
+		}
+	}
+	if diff := cmp.Diff(want, tableRows(t, "../docs/settings.md", "| setting | environment | default | |")); diff != "" {
+		t.Errorf("docs/settings.md differs from the settings (-there are, +it has):\n%s", diff)
+	}
 	text, err := os.ReadFile("../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, section, _ := strings.Cut(string(text), "\n## The project file\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	named := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([a-z][a-z.-]*)`").FindAllStringSubmatch(section, -1) {
+		named[m[1]] = true
+	}
+	if diff := cmp.Diff(project, named); diff != "" {
+		t.Errorf("docs/settings.md: what a project file may set (-it may, +the page says):\n%s", diff)
+	}
+}
+
+func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
+	help := newEnvironmentTopic(nil).Long
 	for _, key := range config.Keys() {
-		if key.Project && !strings.Contains(string(text), "`"+key.Name+"`") {
-			t.Errorf("docs/settings.md does not say that a project file may set %s", key.Name)
+		line := regexp.QuoteMeta(key.Usage)
+		if key.Default != "" {
+			line += regexp.QuoteMeta(" (default " + key.Default + ")")
+		}
+		if !regexp.MustCompile(`(?m)^  ` + key.Env + ` +` + regexp.QuoteMeta(key.Name) + ` +` + line + `$`).MatchString(help) {
+			t.Errorf("narada help environment does not have %s", key.Env)
 		}
 	}
 }
 
-func TestExitCodesInTheREADMEAreThoseOfTheHelp(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
+func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
+	var want []string
+	for i, e := range exitMeanings() {
+		if e.code != i {
+			t.Errorf("code %d has the place of %d", e.code, i)
+		}
+		want = append(want, fmt.Sprintf("| %d | %s | %s |", e.code, e.name, e.meaning))
+	}
+	if diff := cmp.Diff(want, tableRows(t, "../README.md", "| code | name | meaning |")); diff != "" {
+		t.Errorf("README.md differs from the exit codes (-there are, +it has):\n%s", diff)
+	}
+}
+
+func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
+	_, table, _ := strings.Cut(newExitCodesTopic(nil).Long, "\n\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var got, want []string
+	for line := range strings.Lines(table) {
+		if line = strings.TrimRight(line, "\n"); len(line) > 80 {
+			t.Errorf("longer than 80 columns: %s", line)
+		}
+		if words := strings.Join(strings.Fields(line), " "); regexp.MustCompile(`^ {2,3}\d`).MatchString(line) {
+			got = append(got, words)
+		} else {
+			got[len(got)-1] += " " + words
+		}
+	}
+	for _, e := range exitMeanings() {
+		want = append(want, fmt.Sprintf("%d %s %s", e.code, e.name, e.meaning))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Each exit code has a script in which a command ends with it.
+func TestEachExitCodeIsTried(t *testing.T) {
+	script, err := os.ReadFile("testdata/script/exit_codes.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(text), -1)
-	help := regexp.MustCompile(`(?m)^ +(\d+)  `).FindAllStringSubmatch(newExitCodesTopic(nil).Long, -1)
-	if len(rows) != codeRefused+1 || len(help) != codeRefused+1 {
-		t.Errorf("%d rows in README.md, %d in the help, want %d", len(rows), len(help), codeRefused+1)
+	for _, e := range exitMeanings() {
+		if !strings.Contains(string(script), fmt.Sprintf("\nexits %d ", e.code)) {
+			t.Errorf("exit_codes.txtar has no command that ends with %d", e.code)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/doctor"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -39,17 +40,14 @@ It exits with 3 when something has failed.`,
   # in CI: what has failed
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"allow-http", "timeout", "yes", "callback-secret", "callback-header"} {
 				if o.url == "" && cmd.Flags().Changed(name) {
 					return usageError("add --endpoint URL", "--%s is about an endpoint of yours", name)
 				}
 			}
 			return runDoctor(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&o.url, "endpoint", "", "`URL` of an endpoint of yours, to check it too")
 	o.endpoint.add(cmd)
@@ -92,7 +90,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
 		API:       &wire{next: inv.transport(), talk: inv.talk},
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
-		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: shellQuote,
+		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {
 			return explain(err), cmp.Or(hintOf(err), "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues")
 		},
@@ -101,6 +99,9 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		if v := s.Get(key.Name); v.Set() && v.Layer != config.LayerDefault {
 			d.Settings = append(d.Settings, doctor.Setting{Name: key.Name, Origin: v.Origin})
 		}
+	}
+	if s.Withheld.Set() {
+		d.NoAPIKey = noKey(s)
 	}
 	if token := s.Get(config.NgrokAuthtoken); token.Set() {
 		d.AuthtokenOrigin = token.Origin

@@ -11,8 +11,10 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // report words an event of the batch.
@@ -45,7 +47,7 @@ func (r *batchRun) report(event batch.Event) {
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
 		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
-			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), shellQuote(r.o.batch.Name)))
+			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
 		r.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
 	}
@@ -60,7 +62,7 @@ func (r *batchRun) count() term.Count {
 	t, now := r.progress(), time.Now()
 	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
 	if left := t.Remaining(now); left > 0 {
-		note += ", " + roundDuration(left).String() + " left"
+		note += ", " + units.Round(left).String() + " left"
 	}
 	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
 }
@@ -101,13 +103,13 @@ func (r *batchRun) summarize(t batch.Tally) {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
 	talk.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
-		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), roundDuration(time.Since(r.inv.app.start))),
+		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
 		var slowest []string
 		for _, one := range t.Slowest {
-			slowest = append(slowest, one.Line.Name()+" "+roundDuration(one.Took).String())
+			slowest = append(slowest, one.Line.Name()+" "+units.Round(one.Took).String())
 		}
 		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
@@ -117,7 +119,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
 		if !r.o.answer.sandbox {
-			text += ": narada batch show " + shellQuote(r.o.batch.Name)
+			text += ": narada batch show " + output.ShellWord(r.o.batch.Name)
 		}
 		talk.Info("failed", text)
 	}
@@ -156,7 +158,7 @@ func (r *batchRun) explain(err error) error {
 		case e.Usage:
 			failure.code = codeUsage
 		case !r.o.answer.sandbox:
-			failure.next = "the ledger has the results: narada batch results " + shellQuote(r.o.batch.Name)
+			failure.next = "the ledger has the results: narada batch results " + output.ShellWord(r.o.batch.Name)
 		}
 		return failure
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // forwardEvents words the events of forwarding.
@@ -19,7 +20,7 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 				inv.talk.Detail("ran", e.Target+" has dealt with "+term.OneLine(e.RequestID))
 				return
 			}
-			inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, roundDuration(e.Result.Took)))
+			inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
 			inv.talk.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
 		case forward.TargetDown:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
@@ -31,6 +32,30 @@ const (
 	codeSignal = -1 // dies of the signal that came instead
 	codePipe   = -2 // dies of SIGPIPE instead
 )
+
+// exitMeaning is what an exit code means. narada help exit-codes and README.md have
+// the table.
+type exitMeaning struct {
+	code          int
+	name, meaning string
+}
+
+func exitMeanings() []exitMeaning {
+	return []exitMeaning{
+		{codeDone, "done", "done; the task succeeded"},
+		{codeUnexpected, "unexpected", "unexpected failure"},
+		{codeUsage, "usage", "bad usage or bad input; nothing was sent"},
+		{codeFailed, "failed", "what you asked for ran and failed: a task ended in error, some of a batch did not succeed, a check, trigger or replay was refused"},
+		{codeInput, "input-required", "the task ended in input-required"},
+		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; the ID and the command that goes on with the wait are on stderr"},
+		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the cloud refused it"},
+		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again"},
+		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened"},
+		{codeMismatch, "mismatch", "the answer does not match the JSON Schema asked for"},
+		{codeUnknown, "unknown", "it is not known whether the task was accepted, or a session was started: look before running again"},
+		{codeRefused, "refused", "the API, or the storage for files, refused the request; its reason is on stderr"},
+	}
+}
 
 // errTimeLimit is the cause of a context that --timeout ended.
 var errTimeLimit = errors.New("the time limit is over")
@@ -78,9 +103,17 @@ func (inv *invocation) exit(ctx context.Context, err error) int {
 		code = codeSignal
 	}
 	if text := err.Error(); text != "" {
-		inv.talk.Error("error", text, hintOf(err), inv.exitField(code)...)
+		inv.talk.Error("error", text, hintOf(err), exitField(code)...)
 	}
 	return code
+}
+
+// exitField tells readers of JSON talk how the program ends.
+func exitField(code int) []slog.Attr {
+	if code == codeSignal {
+		return nil
+	}
+	return []slog.Attr{slog.Int("exitCode", code)}
 }
 
 // exitCode finds the code for an error: its own, or that of its kind.
@@ -88,71 +121,61 @@ func exitCode(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}
-	if isInput(err) {
+	unfinished, isUnfinished := errors.AsType[*await.UnfinishedError](err)
+	api, isStatus := errors.AsType[*narada.APIError](err)
+	storage, isStorage := errors.AsType[*narada.StorageError](err)
+	switch {
+	case isInput(err):
 		return codeUsage
-	}
-	if _, ok := errors.AsType[*tunnel.Error](err); ok {
+	case is[*tunnel.Error](err):
 		return codeEndpoint
-	}
-	if e, ok := errors.AsType[*await.UnfinishedError](err); ok {
-		if e.ID == "" {
-			return codeUnknown
-		}
+	case isUnfinished && unfinished.ID == "":
+		return codeUnknown
+	case isUnfinished:
 		return codeUnfinished
-	}
-	if e, ok := errors.AsType[*narada.APIError](err); ok && e.Unauthorized() {
+	case isStatus && api.Unauthorized():
 		return codeUnauthorized
-	}
-	if e, ok := errors.AsType[*narada.DispatchError](err); ok && e.Maybe {
+	case mayBeAccepted(err):
 		return codeUnknown
-	}
-	if e, ok := errors.AsType[*narada.SessionError](err); ok && e.Maybe {
-		return codeUnknown
-	}
-	if e, ok := errors.AsType[*narada.APIError](err); ok && !e.Temporary() {
+	case isStatus && !api.Temporary(), isStorage && !storage.Temporary(), errors.Is(err, narada.ErrNotStopped):
 		return codeRefused
-	}
-	if e, ok := errors.AsType[*narada.StorageError](err); ok && !e.Temporary() {
-		return codeRefused
-	}
-	if errors.Is(err, narada.ErrNotStopped) {
-		return codeRefused
-	}
-	if isAPI(err) {
+	case isAPI(err):
 		return codeUnreachable
 	}
 	return codeUnexpected
 }
 
-// isInput reports whether err is about what was typed or is set.
-func isInput(err error) bool {
-	_, isTask := errors.AsType[*task.InputError](err)
-	_, isSetting := errors.AsType[*config.InvalidError](err)
-	_, isKey := errors.AsType[*config.UnknownKeyError](err)
-	_, isEndpoint := errors.AsType[*tunnel.UsageError](err)
-	_, isSandbox := errors.AsType[*sandbox.AddressError](err)
-	return isTask || isSetting || isKey || isEndpoint || isSandbox
-}
-
 // isAPI reports whether err is a call to the API that failed.
 func isAPI(err error) bool {
-	_, isDispatch := errors.AsType[*narada.DispatchError](err)
-	_, isAnswer := errors.AsType[*narada.AnswerError](err)
-	_, isStatus := errors.AsType[*narada.APIError](err)
-	_, isSession := errors.AsType[*narada.SessionError](err)
-	return isDispatch || isAnswer || isStatus || isSession || narada.Temporary(err)
+	return is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || narada.Temporary(err)
+}
+
+// mayBeAccepted reports whether it is not known what came of a call.
+func mayBeAccepted(err error) bool {
+	dispatch, isDispatch := errors.AsType[*narada.DispatchError](err)
+	session, isSession := errors.AsType[*narada.SessionError](err)
+	return isDispatch && dispatch.Maybe || isSession && session.Maybe
+}
+
+// is reports whether err is one of a kind.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// isInput reports whether err is about what was typed or is set.
+func isInput(err error) bool {
+	return is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
+		is[*tunnel.UsageError](err) || is[*sandbox.AddressError](err)
 }
 
 // hintOf returns what to do about err.
 func hintOf(err error) string {
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		return h.Hint()
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
 	}
-	switch exitCode(err) {
-	case codeUnauthorized:
+	if exitCode(err) == codeUnauthorized {
 		return "narada config set api-key - reads a new key; narada config list shows where the one in use comes from"
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // forwardFlags say to which endpoint callbacks are forwarded.
@@ -28,7 +29,7 @@ func (f *forwardFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.to, "forward-to", "", "pass each callback on to this `URL`: https, or http on this machine")
 	flags.StringArrayVar(&f.headers, "forward-header", nil, "header that is added, as `'Name: value'`; the value may be env:NAME or file:PATH (repeatable)")
 	flags.IntVar(&f.retries, "forward-retries", defaultForwardRetries, "how `often` more a callback is passed on that was not taken")
-	flags.DurationVar(&f.timeout, "forward-timeout", deliver.DefaultTimeout, "most `time` that the answer to one may take")
+	flags.Var(units.DurationFlag(&f.timeout, deliver.DefaultTimeout), "forward-timeout", "most `time` that the answer to one may take")
 }
 
 // check finds flags that make no sense.

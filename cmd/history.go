@@ -20,6 +20,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type historyOptions struct {
@@ -53,12 +54,7 @@ about to be sent and may have been, and refused, of one that was not accepted.`,
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
 		Args: subcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runHistory(cmd.Context(), inv, &o)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error { return runHistory(cmd.Context(), inv, &o) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.status, "status", "", "tasks with this `status` only")
@@ -111,7 +107,7 @@ func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
 		inv.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
 			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), slog.Any("failed", failed))
 	}
-	inv.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", formatSize(l.Size())), slog.Any("bytes", l.Size()))
+	inv.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", units.Size(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
@@ -138,12 +134,7 @@ func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
 
 // parseSince reads how long ago something was, as 24h or 7d, or a date.
 func parseSince(text string, now time.Time) (time.Time, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return now.AddDate(0, 0, -int(n)), nil
-		}
-	}
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+	if d, err := units.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
@@ -176,16 +167,16 @@ func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q 
 	if err != nil || len(rows) == 0 {
 		return count, err
 	}
-	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.stdoutWidth()))
+	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.app.stdoutWidth()))
 }
 
 // historyRow is a task's line. What is not known is a dash.
 func (inv *invocation) historyRow(t store.Task) []string {
 	took := "-"
 	if t.Took > 0 {
-		took = roundDuration(t.Took).String()
+		took = units.Round(t.Took).String()
 	}
-	return []string{taskName(t), formatAge(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
+	return []string{taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
 }
 
 // answerBy is how the answer came, and how it has been passed on when that is not done.
@@ -244,32 +235,6 @@ func cut(text string, width int) string {
 		used += g.Width()
 	}
 	return b.String() + "…"
-}
-
-// formatAge is a time in its largest unit: 45s, 3m, 2h, 5d.
-func formatAge(d time.Duration) string {
-	d = max(d, 0)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
-}
-
-func formatSize(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d bytes", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
 // taskJSON is a task as -o json prints it.

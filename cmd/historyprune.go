@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type historyPruneOptions struct {
@@ -26,16 +27,13 @@ Tasks that have not finished stay, unless --open is given.`,
 		Example: `  narada history prune --older-than 30d
   narada history prune --keep 10000`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			limits, err := o.limits(inv, cmd.Flags().Changed("keep"))
 			if err != nil {
 				return err
 			}
 			return runHistoryPrune(cmd.Context(), inv, limits)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.olderThan, "older-than", "", "tasks that were dispatched more than this `time` ago, as 24h or 30d, or before a date")
@@ -70,7 +68,7 @@ func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) 
 	if err != nil {
 		return err
 	}
-	inv.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], formatSize(l.Size())),
+	inv.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

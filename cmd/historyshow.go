@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 type historyShowOptions struct {
@@ -34,12 +35,7 @@ bodies; and its answer.`,
 		Example: `  narada history show req_abc123def456
   narada history show --last -o json --jq '.callbacks[].receivedAt'`,
 		Args: func(_ *cobra.Command, args []string) error { return oneTask(args, o.last) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runHistoryShow(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runHistoryShow(cmd.Context(), inv, &o, args) }),
 	}
 	addLast(cmd, &o.last)
 	o.out.add(cmd)
@@ -235,7 +231,7 @@ func (d dossier) text(now time.Time) string {
 	t := d.task
 	line("request ID", "%s", dash(term.OneLine(t.RequestID)))
 	line("status", "%s", t.Status)
-	line("dispatched", "%s (%s ago), by %s", formatTime(t.DispatchedAt), formatAge(now.Sub(t.DispatchedAt)), sourceName(t))
+	line("dispatched", "%s (%s ago), by %s", formatTime(t.DispatchedAt), units.Age(now.Sub(t.DispatchedAt)), sourceName(t))
 	if t.Cloud != "" {
 		line("API", "%s", t.Cloud)
 	}
@@ -243,7 +239,7 @@ func (d dossier) text(now time.Time) string {
 		line("finished", "%s, as a %s told", formatTime(t.FinishedAt), dash(t.Way))
 	}
 	if t.Took > 0 {
-		line("took", "%s", roundDuration(t.Took))
+		line("took", "%s", units.Round(t.Took))
 	}
 	if t.Prompt != "" {
 		line("prompt", "%s", term.Visible(t.Prompt))

@@ -2,21 +2,16 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
-	"os"
-	"strings"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
@@ -40,76 +35,32 @@ type invocation struct {
 	settings *config.Settings
 }
 
-// settingFlags are the flags that set a setting for this once, wherever they
-// stand.
-func settingFlags() [][2]string {
-	return [][2]string{
-		{"color", config.ColorMode},
-		{"base-url", config.BaseURL},
-		{"timeout", config.Timeout},
-		{"poll-interval", config.PollInterval},
-		{"window", config.BrowserWindowID},
-		{"agent", config.Agent},
-		{"time-zone", config.TimeZone},
-		{"public-url", config.PublicURL},
-		{"ngrok-domain", config.NgrokDomain},
-	}
-}
-
-// load reads the settings, of which the command's flags are the first layer.
-func (inv *invocation) load(cmd *cobra.Command) error {
-	var empty error // a variable of a script that is not set, more often than not
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" {
-			empty = usageError("", "--%s: the value is empty", f.Name)
-		}
-	})
-	if empty != nil {
-		return empty
-	}
-	flags := map[string]config.Flag{}
-	for _, pair := range settingFlags() {
-		name, setting := pair[0], pair[1]
-		f := cmd.Flags().Lookup(name)
-		if f == nil || !f.Changed {
-			continue
-		}
-		flags[setting] = config.Flag{Name: name, Value: f.Value.String()}
-	}
-	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile}, flags)
-	if err != nil {
-		return err
-	}
-	inv.settings = settings
-	inv.redactor.Hide(settings.Secret(config.APIKey), settings.Secret(config.NgrokAuthtoken))
+// newInvocation returns a command's run of which nothing is known yet.
+func newInvocation(app *App) *invocation {
+	inv := &invocation{app: app, redactor: secret.NewRedactor(app.Stderr), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
 	inv.talk = inv.newTalk()
-	inv.source = secret.Source{Lookup: inv.app.Lookup, Stdin: inv.app.Stdin}
-	for _, warning := range settings.Warnings {
-		inv.talk.Warn("settings", warning)
-	}
-	return nil
+	return inv
 }
 
-// newTalk makes a Talk of the global flags as they are now.
-func (inv *invocation) newTalk() *term.Talk {
-	level := term.Normal
-	switch {
-	case inv.quiet:
-		level = term.Quiet
-	case inv.verbose:
-		level = term.Verbose
-	}
-	color := inv.color
-	if inv.settings != nil {
-		color = inv.settings.Get(config.ColorMode).Text
-	}
-	return term.NewTalk(inv.redactor, term.Options{
-		Level: level, JSON: inv.logFormat == "json",
-		Color:    term.Color(term.ColorMode(color), inv.app.getenv, inv.app.StderrTerminal),
-		Terminal: inv.app.StderrTerminal,
-		Spinner:  inv.app.StderrTerminal && inv.app.getenv("TERM") != "dumb",
-		Width:    func() int { return term.Width(os.Stderr) },
-	})
+// Run runs one command and returns its exit code.
+func (a *App) Run(ctx context.Context) (code int) {
+	a.start, a.Stdin = a.now(), &endingReader{ctx: ctx, r: a.Stdin}
+	inv := newInvocation(a)
+	root := newRoot(inv, wanted(a.Args))
+	inv.scanGlobals()
+	defer func() {
+		if fault := recover(); fault != nil {
+			inv.talk.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
+				"please report it, with the lines above: https://github.com/narada-cli/narada/issues")
+			code = codeUnexpected
+		}
+	}()
+	root.SetArgs(a.Args)
+	root.SetIn(a.Stdin)
+	help := output.NewWriter(a.Stdout)
+	root.SetOut(help)
+	root.SetErr(a.Stderr)
+	return inv.exit(ctx, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
 // addGlobals adds the flags that every command has.
@@ -120,11 +71,19 @@ func (inv *invocation) addGlobals(f *pflag.FlagSet) {
 	f.StringVar(&inv.color, "color", "", "`when` to colour: auto, always or never")
 	f.StringVar(&inv.profile, "profile", "", "`name` of a set of settings in the user file")
 	f.StringVar(&inv.baseURL, "base-url", "", "`URL` of the API")
+	config.Bind(f, "color", config.ColorMode)
+	config.Bind(f, "base-url", config.BaseURL)
 }
 
-// scanGlobals reads the global flags before the command line is parsed as a
-// whole, and makes the Talk that they ask for. What is wrong with them is found
-// later.
+// settingFlag adds a flag that sets a setting for this call.
+func settingFlag(f *pflag.FlagSet, name, setting, usage string) {
+	f.String(name, "", usage)
+	config.Bind(f, name, setting)
+}
+
+// scanGlobals makes the Talk that the global flags ask for, wherever they stand,
+// before the command line is parsed as a whole: what is wrong with it is said so,
+// too.
 func (inv *invocation) scanGlobals() {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
@@ -154,68 +113,61 @@ func (inv *invocation) checkGlobals() error {
 	return nil
 }
 
-// exitField tells readers of JSON talk how the program ends.
-func (inv *invocation) exitField(code int) []slog.Attr {
-	if code == codeSignal {
-		return nil
+// newTalk makes a Talk of the global flags as they are now.
+func (inv *invocation) newTalk() *term.Talk {
+	level := term.Normal
+	switch {
+	case inv.quiet:
+		level = term.Quiet
+	case inv.verbose:
+		level = term.Verbose
 	}
-	return []slog.Attr{slog.Any("exitCode", code)}
+	color := inv.color
+	if inv.settings != nil {
+		color = inv.settings.Get(config.ColorMode).Text
+	}
+	return term.NewTalk(inv.redactor, term.Options{
+		Level: level, JSON: inv.logFormat == "json",
+		Color:    term.Color(term.ColorMode(color), inv.app.getenv, inv.app.StderrTerminal),
+		Terminal: inv.app.StderrTerminal,
+		Spinner:  inv.app.StderrTerminal && inv.app.getenv("TERM") != "dumb",
+		Width:    inv.app.stderrWidth,
+	})
 }
 
-// stdoutWidth is the columns of the terminal that stdout is.
-func (inv *invocation) stdoutWidth() int { return term.Width(os.Stdout) }
-
-// proxy finds the proxy for an address from HTTPS_PROXY, HTTP_PROXY and
-// NO_PROXY.
-func (inv *invocation) proxy() func(*url.URL) (*url.URL, error) {
-	env := func(name string) string {
-		if value := inv.app.getenv(name); value != "" {
-			return value
+// withSettings makes the RunE of a command that needs the settings. Help, completion
+// and version do not, and so work whatever is wrong with a file.
+func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := inv.load(cmd); err != nil {
+			return err
 		}
-		return inv.app.getenv(strings.ToLower(name))
+		return run(cmd, args)
 	}
-	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
-	return c.ProxyFunc()
 }
 
-func (inv *invocation) transport() *http.Transport {
-	t := narada.NewTransport()
-	find := inv.proxy()
-	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	return t
-}
-
-// cloud is where a command finds its API.
-type cloud struct {
-	client  *narada.Client
-	baseURL *url.URL
-}
-
-// cloud makes the client of the API that the settings name.
-func (inv *invocation) cloud() (*cloud, error) {
-	setting := inv.settings.Get(config.BaseURL)
-	base, err := narada.ParseBaseURL(setting.Text)
+// load reads the settings, of which the command's flags are the first layer.
+func (inv *invocation) load(cmd *cobra.Command) error {
+	var empty error // a variable of a script that is not set, more often than not
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			empty = usageError("", "--%s: the value is empty", f.Name)
+		}
+	})
+	if empty != nil {
+		return empty
+	}
+	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile}, cmd.Flags())
 	if err != nil {
-		return nil, &config.InvalidError{What: config.BaseURL + " (" + setting.Origin + ")", Err: err}
+		return err
 	}
-	key := inv.settings.Secret(config.APIKey)
-	if key.Empty() {
-		return nil, &exitError{code: codeUnauthorized, text: "no API key",
-			next: "set NARADA_API_KEY, or store one: narada config set api-key -"}
+	inv.settings = settings
+	inv.redactor.Hide(settings.Secret(config.APIKey), settings.Secret(config.NgrokAuthtoken), secret.New(settings.Withheld.Text))
+	inv.talk = inv.newTalk()
+	for _, warning := range settings.Warnings {
+		inv.talk.Warn("settings", warning)
 	}
-	client, err := inv.newClient(key, base.String())
-	if err != nil {
-		return nil, &config.InvalidError{What: config.APIKey + " (" + inv.settings.Get(config.APIKey).Origin + ")", Err: err}
-	}
-	return &cloud{client: client, baseURL: base}, nil
-}
-
-func (inv *invocation) newClient(key secret.String, baseURL string) (*narada.Client, error) {
-	return narada.NewClient(key.Reveal(),
-		narada.WithBaseURL(baseURL),
-		narada.WithTransport(&wire{next: inv.transport(), talk: inv.talk}),
-		narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+	return nil
 }
 
 // deadline bounds ctx by d from the start of the command.
@@ -223,54 +175,12 @@ func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.C
 	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), errTimeLimit)
 }
 
-// duration returns a setting that is a duration, which has been checked.
-func (inv *invocation) duration(name string) time.Duration {
-	d, _ := config.ParseDuration(inv.settings.Get(name).Text)
-	return d
-}
+// duration returns a setting that is a duration.
+func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
 
 // warn says what a plan found odd.
 func (inv *invocation) warn(warnings []string) {
 	for _, w := range warnings {
 		inv.talk.Warn("task", w)
 	}
-}
-
-// outputFlags are -o and --jq.
-type outputFlags struct {
-	format string
-	jq     string
-}
-
-func (o *outputFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`format` of stdout: text or json")
-	cmd.Flags().StringVar(&o.jq, "jq", "", "print what the jq `expression` makes of the JSON; strings come out raw")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// printer is stdout as a command writes to it.
-type printer struct {
-	*output.Printer
-	json bool // documents, and not text, are wanted
-}
-
-func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
-	format, err := output.ParseFormat(o.format)
-	if err != nil {
-		return nil, usageError("", "--output: %v", err)
-	}
-	var query *output.Query
-	if o.jq != "" {
-		if query, err = output.ParseQuery(ctx, o.jq); err != nil {
-			return nil, usageError("", "--jq: %v", err)
-		}
-	}
-	stdout := inv.app.Stdout
-	if inv.app.StdoutTerminal { // the spinner's own, perhaps
-		stdout = inv.talk.Over(stdout)
-	}
-	return &printer{
-		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
-		json:    format == output.JSON || query != nil,
-	}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -71,23 +72,20 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
   # a command for each that is a success
   narada listen --filter '.status == "success"' -- ./import.sh`,
 		Args: o.takeCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return runListen(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks")
-	f.DurationVar(&o.timeout, "timeout", 0, "stop after this `time` (default: never)")
+	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `time` (default: never)")
 	f.StringVar(&o.name, "name", "", "`name` that narada dispatch --callback-url listener:NAME finds it by (default listen-1, or the next that is free)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `file` once the address answers")
 	f.BoolVar(&o.showSec, "show-secret", false, "show secret and headers off a terminal too")
-	f.Int64Var(&o.maxBody, "max-body", webhook.DefaultMaxBody, "most `bytes` that a callback may have")
+	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "most `bytes` that a callback may have")
 	f.StringVar(&o.filter, "filter", "", "print and pass on those only for which the jq `expression` is true")
 	o.forward.add(cmd)
 	o.callback.addProof(cmd)
@@ -106,7 +104,7 @@ func (o *listenOptions) takeCommand(cmd *cobra.Command, args []string) error {
 		o.command = args
 		return nil
 	case len(args) > 0 && dash < 0:
-		return usageError("a command to run stands after --: narada listen -- "+shellQuote(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+		return usageError("a command to run stands after --: narada listen -- "+output.ShellWord(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
 	}
 	return noArgs(cmd, args)
 }
@@ -276,7 +274,7 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	}
 	quoted, names := make([]string, len(o.command)), []string{}
 	for i, word := range o.command {
-		quoted[i] = shellQuote(word)
+		quoted[i] = output.ShellWord(word)
 	}
 	for _, key := range config.Keys() {
 		if key.Secret {

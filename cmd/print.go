@@ -1,15 +1,58 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
+
+// outputFlags are -o and --jq.
+type outputFlags struct {
+	format string
+	jq     string
+}
+
+func (o *outputFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`format` of stdout: text or json")
+	cmd.Flags().StringVar(&o.jq, "jq", "", "print what the jq `expression` makes of the JSON; strings come out raw")
+	fixed(cmd, "output", "text", "json")
+}
+
+// printer is stdout as a command writes to it.
+type printer struct {
+	*output.Printer
+	json bool // documents, and not text, are wanted
+}
+
+func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
+	format, err := output.ParseFormat(o.format)
+	if err != nil {
+		return nil, usageError("", "--output: %v", err)
+	}
+	var query *output.Query
+	if o.jq != "" {
+		if query, err = output.ParseQuery(ctx, o.jq); err != nil {
+			return nil, usageError("", "--jq: %v", err)
+		}
+	}
+	stdout := inv.app.Stdout
+	if inv.app.StdoutTerminal { // the spinner's own, perhaps
+		stdout = inv.talk.Over(stdout)
+	}
+	return &printer{
+		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
+		json:    format == output.JSON || query != nil,
+	}, nil
+}
 
 // expectation is what the answer's data must fit.
 type expectation struct {
@@ -43,16 +86,16 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	case err != nil:
 		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(r.RequestID, commandLine(inv, "status")...), err: err}
 	}
-	return inv.verdict(r, violations)
+	return verdict(inv, r, violations)
 }
 
 // verdict says how the task ended and returns the error with its exit code.
-func (inv *invocation) verdict(r *narada.Result, violations []schema.Violation) error {
+func verdict(inv *invocation, r *narada.Result, violations []schema.Violation) error {
 	line := statusLine(r)
 	switch {
 	case r.Status == narada.StatusInputRequired:
 		return &exitError{code: codeInput, text: line,
-			next: "continue the conversation: narada run --previous " + shellQuote(r.RequestID) + " PROMPT"}
+			next: "continue the conversation: narada run --previous " + output.ShellWord(r.RequestID) + " PROMPT"}
 	case r.Status != narada.StatusSuccess:
 		return &exitError{code: codeFailed, text: line}
 	case len(violations) > 0:
@@ -88,7 +131,7 @@ func statusLine(r *narada.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", r.RequestID, r.Status)
 	if d := r.Duration(); d > 0 {
-		fmt.Fprintf(&b, " in %s", roundDuration(d))
+		fmt.Fprintf(&b, " in %s", units.Round(d))
 	}
 	if r.Usage != nil {
 		fmt.Fprintf(&b, ", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
@@ -109,17 +152,6 @@ func verb(n int, one, many string) string {
 		return one
 	}
 	return many
-}
-
-// roundDuration keeps what a person reads of a duration.
-func roundDuration(d time.Duration) time.Duration {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond)
-	case d < 10*time.Second:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }
 
 func resultFields(r *narada.Result) []slog.Attr {

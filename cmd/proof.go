@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -37,7 +38,7 @@ func (inv *invocation) proof(c *callbackFlags) (p proof, err error) {
 func hideForms(inv *invocation, values []secret.String) {
 	for _, v := range values {
 		for _, text := range []string{v.Reveal(), strings.TrimPrefix(v.Reveal(), "Bearer ")} {
-			plain, err := encodeJSON(text)
+			plain, err := output.EncodeJSON(text)
 			escaped, _ := json.Marshal(text)
 			if err != nil || text == "" {
 				continue

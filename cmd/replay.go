@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/replay"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -53,12 +54,7 @@ It exits with 3 when one was not answered with 2xx.`,
   # what narada listen --forward-to has given up
   narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runReplay(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runReplay(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
@@ -169,7 +165,7 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		switch {
 		case errors.As(err, &none):
 			name := taskName(none.Task)
-			return usageError("narada history show "+shellQuote(name), "there is no callback of %s in the ledger: nothing was sent", name)
+			return usageError("narada history show "+output.ShellWord(name), "there is no callback of %s in the ledger: nothing was sent", name)
 		case err != nil && ctx.Err() != nil:
 			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
 		case err != nil:

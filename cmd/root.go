@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/spelling"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // command is one of narada's, or a help topic, that is made when it is wanted.
@@ -72,8 +74,8 @@ prints it: one answer on stdout, one honest exit code.`,
 	root.PersistentFlags().SortFlags = false
 
 	inv.addGlobals(root.PersistentFlags())
-	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	fixed(root, "color", "auto", "always", "never")
+	fixed(root, "log-format", "text", "json")
 
 	for _, c := range commands {
 		root.AddCommand(c.make(inv))
@@ -111,15 +113,15 @@ func newHelp() *cobra.Command {
 // unknownCommand helps on after a word that is no command: a prompt is never
 // taken for one.
 func unknownCommand(root *cobra.Command, args []string) error {
-	word := args[0]
-	if word == "login" {
+	word, near := args[0], nearestCommand(root, args[0])
+	next := "did you mean " + near + "?"
+	switch {
+	case word == "login":
 		return usageError("narada config set api-key -", "there is no command %q: narada needs an API key, and no more", word)
+	case near == "" || strings.ContainsAny(word, " \t\n"):
+		next = "narada run " + output.ShellWord(strings.Join(args, " "))
 	}
-	near := nearestCommand(root, word)
-	if strings.ContainsAny(word, " \t\n") || near == "" {
-		return usageError("narada run "+shellQuote(strings.Join(args, " ")), "there is no command %q", word)
-	}
-	return usageError("did you mean "+near+"?", "there is no command %q", word)
+	return usageError(next, "there is no command %q", word)
 }
 
 // subcommandOnly is for a command that has commands of its own and does nothing
@@ -150,17 +152,16 @@ func nearestCommand(parent *cobra.Command, word string) string {
 
 // flagError words what is wrong with a flag, and names the nearest one.
 func flagError(cmd *cobra.Command, err error) error {
-	if word := firstWord(cmd); cmd.Parent() == nil && word != "" {
-		return unknownCommand(cmd, []string{word})
+	if words := cmd.Flags().Args(); cmd.Parent() == nil && len(words) > 0 { // the command does not exist, and so has no flags
+		return unknownCommand(cmd, words[:1])
 	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		name := unknown.GetSpecifiedName()
+		name, next := unknown.GetSpecifiedName(), cmd.CommandPath()+" --help lists the flags"
 		if len(name) == 1 {
-			return usageError(cmd.CommandPath()+" --help lists the flags", "there is no flag -%s", name)
+			return usageError(next, "there is no flag -%s", name)
 		}
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		next := cmd.CommandPath() + " --help lists the flags"
 		if near := spelling.Nearest(name, names); near != "" {
 			next = "did you mean --" + near + "?"
 		}
@@ -168,8 +169,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		name, value := invalid.GetFlag().Name, invalid.GetValue()
-		if invalid.GetFlag().Value.Type() == "duration" {
-			return usageError("write it as 90s, 20m or 1h30m", "--%s: %q is not a duration", name, value)
+		if syntax, ok := errors.AsType[*units.SyntaxError](err); ok {
+			return usageError(syntax.Advice, "--%s: %q is not a %s", name, value, syntax.Kind)
 		}
 		if invalid.GetFlag().Value.Type() == "bool" {
 			return usageError("", "--%s is a switch, and takes no value", name)
@@ -179,25 +180,25 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError(cmd.CommandPath()+" --help", "%v", err)
 }
 
-// firstWord is the first word after narada's own flags: a command that does not
-// exist, where root finds what is wrong with the flags after it.
-func firstWord(root *cobra.Command) string {
-	if args := root.Flags().Args(); len(args) > 0 {
-		return args[0]
+// exactArgs wants n arguments, which usage names.
+func exactArgs(n int, usage string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError(cmd.CommandPath()+" --help", "%s wants %s", cmd.CommandPath(), usage)
+		}
+		return nil
 	}
-	return ""
 }
 
-// shellQuote writes a word as a shell reads it back.
-func shellQuote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd.CommandPath()+" --help", "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
 	}
-	switch {
-	case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }):
-		return word
-	case !strings.ContainsAny(word, "\"$`\\!"):
-		return `"` + word + `"`
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return nil
+}
+
+// fixed completes a flag with values that are known.
+func fixed(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }

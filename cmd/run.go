@@ -44,12 +44,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 
   # the prompt from a file, the whole result as JSON
   narada run -o json --prompt-file prompt.txt`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runRun(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runRun(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
 	o.out.add(cmd)
@@ -60,8 +55,8 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 
 // addWaiting adds the flags of a command that waits for tasks.
 func addWaiting(cmd *cobra.Command) {
-	cmd.Flags().String("timeout", "", "most `time` from the start of the command to the answer (default 20m)")
-	cmd.Flags().String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` from the start of the command to the answer (default 20m)")
+	settingFlag(cmd.Flags(), "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 }
 
 func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) error {
@@ -72,14 +67,15 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := o.answer.check(); err != nil {
 		return err
 	}
-	plan, err := inv.plan(&o.task, task.Spec{OwnCallback: true, AnyWindow: o.answer.sandbox}, args)
+	o.task.OwnCallback, o.task.AnyWindow = true, o.answer.sandbox
+	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
 	}
 	inv.warn(plan.Warnings)
 	if o.task.previews() {
 		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-		return inv.preview(p, &o.task, plan)
+		return o.task.preview(inv, p, plan)
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
@@ -93,7 +89,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	answer, fate, err := o.runTask(ctx, inv, r, plan)
 	if err != nil {
-		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.schema, o.task.noValidate, o.out))
+		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.Schema, o.task.NoValidate, o.out))
 	}
 	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
 }
@@ -147,7 +143,7 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, p
 		return err
 	}
 	fate = fateGoesOn
-	if !o.task.newSession {
+	if !o.task.NewSession {
 		err = run()
 	} else {
 		// The session is stopped before anything is printed: a reader of stdout may

@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // docsURL is where the guides are for those who have the program alone.
@@ -43,10 +44,7 @@ It runs until it is interrupted.`,
   export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
   narada run "count the open issues of cli/cli"`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("delay"):
 				o.delay = 0 // the rules may say
@@ -56,11 +54,11 @@ It runs until it is interrupted.`,
 				return usageError("", "--delay: %s is less than 0", o.delay)
 			}
 			return runSandbox(cmd.Context(), inv, &o)
-		},
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")
-	f.DurationVar(&o.delay, "delay", sandbox.DefaultDelay, "`time` that a task takes where its rule does not say")
+	f.Var(units.DurationFlag(&o.delay, sandbox.DefaultDelay), "delay", "`time` that a task takes where its rule does not say")
 	f.StringVar(&o.rules, "rules", "", "rules `file` (YAML)")
 	return cmd
 }

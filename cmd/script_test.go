@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
 				"GORACE=atexit_sleep_ms=0", // the race detector's second at each end is for other programs
-				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=50ms", "NARADA_BROWSER_WINDOW_ID=window_1")
+				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=100ms", "NARADA_BROWSER_WINDOW_ID=window_1")
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
 		Condition: func(name string) (bool, error) {

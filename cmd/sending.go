@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // sendFlags say what a callback shows that this machine sends, and how long it may take.
@@ -25,7 +26,7 @@ type sendFlags struct {
 
 // add adds the flags of a command that sends requests called what.
 func (s *sendFlags) add(cmd *cobra.Command, what string) {
-	cmd.Flags().DurationVar(&s.timeout, "timeout", deliver.DefaultTimeout, "most `time` for one "+what)
+	cmd.Flags().Var(units.DurationFlag(&s.timeout, deliver.DefaultTimeout), "timeout", "most `time` for one "+what)
 	s.callback.addProof(cmd)
 }
 
@@ -83,7 +84,7 @@ type attemptJSON struct {
 func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
 	answer := inv.redactor.Redact(string(a.Answer))
 	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(answer)}
-	columns := []string{term.OneLine(id), "-", roundDuration(a.Duration).String()}
+	columns := []string{term.OneLine(id), "-", units.Round(a.Duration).String()}
 	if a.StatusCode != 0 {
 		j.StatusCode, columns[1] = &a.StatusCode, fmt.Sprint(a.StatusCode)
 	}

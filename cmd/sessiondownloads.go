@@ -40,20 +40,17 @@ file is there whole or not at all.`,
 		Example: `  narada session downloads "$session"
   narada session downloads --save reports "$session"`,
 		Args: sessionIDs(0),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if o.force && o.save == "" {
 				return usageError("add --save DIR", "--force is for files that are saved")
 			}
 			return runSessionDownloads(cmd.Context(), inv, &o, args[0])
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `folder`, which is made where it is not there")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files")
 	o.out.add(cmd)
-	cmd.Flags().String("timeout", "", "most `time` for all (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for all (default 20m)")
 	return cmd
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // lookupLimit is the most time that asking how tasks stand may take, unless
@@ -54,12 +55,7 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
   # go on with all that this machine has dispatched and that has not finished
   narada status --wait --open`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runStatus(cmd.Context(), inv, &o, args)
-		},
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runStatus(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "wait until the tasks have finished")
@@ -69,8 +65,8 @@ exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
 	f.StringVar(&o.schema, "schema", "", "print the structured data, and check it against the JSON Schema in `file`")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
 	o.out.add(cmd)
-	f.String("timeout", "", "most `time` to wait (default 20m; 1m without --wait)")
-	f.String("poll-interval", "", "least `time` between two status calls for one task (default 3s)")
+	settingFlag(f, "timeout", config.Timeout, "most `time` to wait (default 20m; 1m without --wait)")
+	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
 	return cmd
 }
 
@@ -182,7 +178,7 @@ func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Stor
 				elsewhere++
 			case t.RequestID == "":
 				inv.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
-					taskName(t), formatAge(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
+					taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
 				unknown++
 			default:
 				ids = append(ids, t.RequestID)
@@ -255,7 +251,7 @@ func (s *statusReport) unfinished(ctx context.Context, u *await.UnfinishedError)
 func (s *statusReport) pending(r *narada.Result) error {
 	line := statusLine(r)
 	if !r.CreatedAt.IsZero() {
-		line += fmt.Sprintf(", created %s ago", roundDuration(max(time.Since(r.CreatedAt), 0)))
+		line += fmt.Sprintf(", created %s ago", units.Round(max(time.Since(r.CreatedAt), 0)))
 	}
 	s.inv.talk.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {

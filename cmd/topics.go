@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // Topics are commands that cannot be run: narada help NAME shows them.
@@ -18,22 +19,7 @@ func newExitCodesTopic(*invocation) *cobra.Command {
 		Short: "What the exit codes mean",
 		Long: `The exit codes are the same for every command.
 
-   0  done; the task succeeded
-   1  unexpected failure
-   2  bad usage or bad input; nothing was sent
-   3  what you asked for ran and failed: a task ended in error
-   4  the task ended in input-required
-   5  not finished in time, or still pending with --exit-status; the ID and the
-      command that goes on with the wait are on stderr
-   6  not authorised: no API key, or the cloud refused it
-   7  the API could not be reached or kept failing, and nothing was accepted: safe
-      to run again
-   8  the callback endpoint (tunnel, address, certificate) could not be opened
-   9  the answer does not match the JSON Schema asked for
-  10  it is not known whether the task was accepted, or a session was started: look
-      before running again
-  11  the API, or the storage for files, refused the request; its reason is on stderr
-
+` + exitCodeTable() + `
 An interrupted command dies of the signal, which a shell sees as 130 (SIGINT) or
 143 (SIGTERM); what was dispatched goes on in the cloud and is named on stderr, but
 for a task in a --new-session, which ends with its session. A second signal ends
@@ -43,6 +29,15 @@ servers: SIGINT and SIGTERM end them with 0.
 status exits with 0 when the lookup worked. With --wait or --exit-status it exits
 with the task's code, for several tasks with the first that applies of 3, 9, 4, 5.`,
 	}
+}
+
+// exitCodeTable has the codes, their names and their meanings, in 80 columns.
+func exitCodeTable() string {
+	var b strings.Builder
+	for _, e := range exitMeanings() {
+		b.WriteString(output.Wrap(fmt.Sprintf("  %2d  %-14s  ", e.code, e.name), e.meaning, 80) + "\n")
+	}
+	return b.String()
 }
 
 func newEnvironmentTopic(*invocation) *cobra.Command {

@@ -52,12 +52,7 @@ a terminal, and wants --yes off it. It exits with 3 when one was not answered wi
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
 		Args:      oneEvent,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := inv.load(cmd); err != nil {
-				return err
-			}
-			return runTrigger(cmd.Context(), inv, &o, args[0])
-		},
+		RunE:      inv.withSettings(func(cmd *cobra.Command, args []string) error { return runTrigger(cmd.Context(), inv, &o, args[0]) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "`URL` to send to, or listener, or listener:NAME")

@@ -9,11 +9,12 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // resume is the command that goes on with a task.
 func resume(id string, words ...string) string {
-	return strings.Join(append(words, shellQuote(id)), " ")
+	return strings.Join(append(words, output.ShellWord(id)), " ")
 }
 
 // commandLine is a command of narada with the global flags that this one was given, as
@@ -27,7 +28,7 @@ func addFlag(words []string, flag, value string) []string {
 	if value == "" {
 		return words
 	}
-	return append(words, flag, shellQuote(value))
+	return append(words, flag, output.ShellWord(value))
 }
 
 // resumeLine is the command, without the ID, that goes on with a wait, or tells
@@ -150,7 +151,7 @@ func explainDispatch(err error) error {
 
 // sayError prints an error that does not end the command.
 func sayError(inv *invocation, err error) {
-	inv.talk.Error("error", err.Error(), hintOf(err), inv.exitField(exitCode(err))...)
+	inv.talk.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
 }
 
 // isTaskCode reports whether the code says how a task ended.

@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/transfer"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // upload sends the plan's files to the cloud and puts their keys into the request.
@@ -23,7 +24,7 @@ func upload(ctx context.Context, inv *invocation, c *cloud, plan *task.Plan) err
 		if err != nil {
 			return notUploaded(ctx, u, err)
 		}
-		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, term.Bytes(u.Size)), slog.Any("path", u.Path))
+		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, units.Size(u.Size)), slog.Any("path", u.Path))
 	}
 	return nil
 }

@@ -3,13 +3,16 @@ package cmd
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 // Build is what the release build stamped in; empty where it did not.
 type Build struct {
-	Version, Commit, Date string
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Date    string `json:"date"`
 }
 
 // version is the stamped version, that of the module, or "dev".
@@ -25,11 +28,8 @@ func (b Build) version() string {
 
 func (b Build) line() string {
 	text := "narada " + b.version()
-	switch {
-	case b.Commit != "" && b.Date != "":
-		text += " (" + b.Commit + ", " + b.Date + ")"
-	case b.Commit != "":
-		text += " (" + b.Commit + ")"
+	if b.Commit != "" {
+		text += " (" + strings.TrimSuffix(b.Commit+", "+b.Date, ", ") + ")"
 	}
 	return text
 }
@@ -51,24 +51,15 @@ func newVersion(inv *invocation) *cobra.Command {
 				return p.Text(inv.app.Build.line())
 			}
 			b := inv.app.Build
+			b.Version = b.version()
 			return p.Value(struct {
-				Version string `json:"version"`
-				Commit  string `json:"commit"`
-				Date    string `json:"date"`
-				Go      string `json:"go"`
-				OS      string `json:"os"`
-				Arch    string `json:"arch"`
-			}{b.version(), b.Commit, b.Date, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+				Build
+				Go   string `json:"go"`
+				OS   string `json:"os"`
+				Arch string `json:"arch"`
+			}{b, runtime.Version(), runtime.GOOS, runtime.GOARCH})
 		},
 	}
 	out.add(cmd)
 	return cmd
-}
-
-// noArgs refuses arguments.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError(cmd.CommandPath()+" --help", "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -106,16 +105,6 @@ func scriptAwaits(ts *testscript.TestScript, _ bool, args []string) {
 		got := reflect.ValueOf(worldOf(ts).sandbox.Stats()).FieldByName(name).Int()
 		return strconv.FormatInt(got, 10) == want
 	}))
-}
-
-// eventually waits for what other goroutines and processes are about to do.
-func eventually(so func() bool) error {
-	for start := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > 30*time.Second {
-			return errors.New("still not so after 30 s")
-		}
-	}
-	return nil
 }
 
 func scriptTasks(ts *testscript.TestScript, _ bool, _ []string) {

@@ -13,7 +13,7 @@ import (
 )
 
 // pace is how often a task is asked for: after first, then less and less often, down
-// to every max. Between two calls, whichever tasks they are for, is at least gap.
+// to every max. Between two calls, whichever tasks they are for, is a gap.
 type pace struct{ first, max, gap time.Duration }
 
 // Paces for a poll interval: polling alone, and polling beside an endpoint that
@@ -163,7 +163,7 @@ func (p *poller) move(w *watch, at time.Time) {
 // when is the time at which the task is asked for that should be at that time: not
 // before the cloud wants to be asked again, but for the last look.
 func (p *poller) when(w *watch, at time.Time) time.Time {
-	at = later(at, p.notUntil)
+	at = at.Add(max(0, p.notUntil.Sub(at)))
 	if !w.lastLook.IsZero() && at.After(w.lastLook) {
 		return w.lastLook
 	}
@@ -200,7 +200,7 @@ func (p *poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
 	defer p.mu.Unlock()
 	for len(p.due) > 0 && p.inFlight < maxInFlight {
 		now := time.Now()
-		if wait := later(p.due[0].at, p.next).Sub(now); wait > 0 {
+		if wait := max(p.due[0].at.Sub(now), p.next.Sub(now)); wait > 0 {
 			return wait, true
 		}
 		w := heap.Pop(&p.due).(*watch)
@@ -212,13 +212,6 @@ func (p *poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
 		p.calls.Go(func() { p.call(ctx, w) })
 	}
 	return 0, false // a call that ends, or a new watch, wakes the loop
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 func (p *poller) call(ctx context.Context, w *watch) {

@@ -108,11 +108,11 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// newBackoff is for failed calls: from first up to most, give or take half.
-func newBackoff(first, most time.Duration) *backoff.ExponentialBackOff {
+// newBackoff is for failed calls: from first up to limit, give or take half.
+func newBackoff(first, limit time.Duration) *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = first
-	b.MaxInterval = most
+	b.MaxInterval = limit
 	b.Multiplier = 2
 	b.Reset()
 	return b

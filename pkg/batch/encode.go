@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // resultHead is what the output says of a line before the cloud's result.
@@ -31,7 +32,7 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	if o.Result == nil {
 		head.RequestID, head.Status, head.Error = o.RequestID, o.StatusName(), whyNoResult(o)
 	}
-	doc, err := encodeJSON(head)
+	doc, err := output.EncodeJSON(head)
 	if err != nil || o.Result == nil {
 		return doc, err
 	}
@@ -45,15 +46,6 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
 }
 
-// encodeJSON is json.Marshal without the escapes for HTML.
-func encodeJSON(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSpace(buf.Bytes()), err
-}
-
 // whyNoResult says why a line has no result.
 func whyNoResult(o Outcome) string {
 	switch {
@@ -64,5 +56,5 @@ func whyNoResult(o Outcome) string {
 	case o.Phase == Pruned:
 		return "its task is no longer in the ledger"
 	}
-	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", o.RequestID)
+	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", output.ShellWord(o.RequestID))
 }

@@ -3,10 +3,13 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 )
 
 func write(t *testing.T, path, content string) {
@@ -36,7 +39,7 @@ func TestFirstLayerThatSetsAValueWins(t *testing.T) {
 	write(t, UserFile(p), "timeout: 1m\nagent: user\npoll-interval: 1s\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
 	write(t, filepath.Join(p.Dir, ProjectFileName), "timeout: 3m\nagent: project\n")
 	p.Profile = "p"
-	s, err := Load(p, map[string]Flag{Timeout: {Name: "timeout", Value: "5m"}})
+	s, err := Load(p, flags(t, "--limit=5m"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,15 +49,152 @@ func TestFirstLayerThatSetsAValueWins(t *testing.T) {
 		got[name] = v.Text + " " + string(v.Layer)
 	}
 	want := map[string]string{
-		Timeout: "5m flag", Agent: "project project", PollInterval: "2s profile",
+		Timeout: "5m flag", Agent: "profile profile", PollInterval: "2s profile",
 		TimeZone: "Asia/Tokyo user", ColorMode: "auto default", PublicURL: " ",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	s, err = Load(p, nil)
-	if err != nil || s.Get(Timeout).Origin != "environment NARADA_TIMEOUT" {
-		t.Errorf("%+v, %v", s.Get(Timeout), err)
+}
+
+// A profile that stands in the environment comes after it and the project file, one
+// that was asked for in this call before them.
+func TestProfileOfThisCallWinsOverTheEnvironment(t *testing.T) {
+	for explicit, want := range map[string]string{
+		"":  "4m environment NARADA_TIMEOUT, project project file PROJECT, 2s profile p in USER, Asia/Tokyo user file USER",
+		"p": "2m profile p in USER, profile profile p in USER, 2s profile p in USER, Asia/Tokyo user file USER",
+	} {
+		p := place(t, map[string]string{"NARADA_TIMEOUT": "4m", "NARADA_PROFILE": "P"})
+		write(t, UserFile(p), "timeout: 1m\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
+		project := filepath.Join(p.Dir, ProjectFileName)
+		write(t, project, "agent: project\n")
+		p.Profile = explicit
+		s, err := Load(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, name := range []string{Timeout, Agent, PollInterval, TimeZone} {
+			got = append(got, s.Get(name).Text+" "+s.Get(name).Origin)
+		}
+		text := strings.NewReplacer(UserFile(p), "USER", project, "PROJECT", "profile P", "profile p").Replace(strings.Join(got, ", "))
+		if text != want {
+			t.Errorf("--profile %q: %s", explicit, text)
+		}
+	}
+}
+
+// flags are those of a command: --limit sets a setting, --timeout none.
+func flags(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	f.String("limit", "", "")
+	f.String("base-url", "", "")
+	f.Int("many", 0, "")
+	f.Duration("timeout", time.Hour, "")
+	Bind(f, "limit", Timeout)
+	Bind(f, "base-url", BaseURL)
+	Bind(f, "many", Agent)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFlagsAreBoundAndNotNamed(t *testing.T) {
+	s, err := Load(place(t, nil), flags(t, "--timeout=0s", "--many=7"))
+	if err != nil || s.Get(Timeout).Text != "20m" || s.Get(Timeout).Duration() != 20*time.Minute || s.Get(Agent).Text != "7" {
+		t.Errorf("%v, %v", s, err)
+	}
+	_, err = Load(place(t, nil), flags(t, "--limit=soon"))
+	if err == nil || !strings.HasPrefix(err.Error(), `timeout (flag --limit): "soon" is not a duration`) {
+		t.Error(err)
+	}
+	for _, bind := range []func(*pflag.FlagSet){
+		func(f *pflag.FlagSet) { Bind(f, "limit", "limit") },
+		func(f *pflag.FlagSet) { Bind(f, "limits", Timeout) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("a flag was bound to nothing")
+				}
+			}()
+			bind(flags(t))
+		}()
+	}
+}
+
+// Which key goes to which base URL. Each place that has a base URL or a key says so.
+func TestKeyGoesOnlyWhereItIsMeantToGo(t *testing.T) {
+	const userFile = "user"
+	tests := []struct {
+		name           string
+		baseURL, keys  string // the places that have one: flag, env, profile, user
+		explicit       bool   // --profile, else NARADA_PROFILE
+		base, key, not string // where the base URL and the key are from, and the key that is withheld
+	}{
+		{"nothing", "", "", false, "default", "", ""},
+		{"default takes any: env", "", "env profile user", false, "default", "environment", ""},
+		{"default takes any: profile", "", "profile user", false, "default", "profile", ""},
+		{"default takes any: user", "", userFile, false, "default", "user", ""},
+		{"default, profile of this call", "", "env profile user", true, "default", "profile", ""},
+		{"environment takes its own", "env", "env profile user", false, "environment", "environment", ""},
+		{"environment takes no profile's", "env", "profile user", false, "environment", "", "profile"},
+		{"environment takes no user's", "env", userFile, false, "environment", "", "user"},
+		{"environment takes its own, though the profile of this call has one", "env", "env profile user", true, "environment", "environment", ""},
+		{"environment takes not that of the profile of this call", "env", "profile", true, "environment", "", "profile"},
+		{"profile takes its own", "profile", "env profile user", false, "profile", "profile", ""},
+		{"profile takes no environment's", "profile", "env user", false, "profile", "", "environment"},
+		{"profile takes no user's", "profile", userFile, true, "profile", "", "user"},
+		{"profile of this call wins over the environment", "env profile", "env profile", true, "profile", "profile", ""},
+		{"profile of this call has no key", "env profile", "env", true, "profile", "", "environment"},
+		{"environment wins over its profile", "env profile", "env profile", false, "environment", "environment", ""},
+		{"flag takes the key in force: env", "flag env profile", "env profile user", false, "flag", "environment", ""},
+		{"flag takes the key in force: profile", "flag env profile", "env profile user", true, "flag", "profile", ""},
+		{"flag takes the key in force: user", "flag profile", userFile, false, "flag", "user", ""},
+		{"user takes the key in force: env", userFile, "env user", false, "user", "environment", ""},
+		{"user takes the key in force: profile", userFile, "profile", true, "user", "profile", ""},
+		{"user takes its own", userFile, userFile, false, "user", "user", ""},
+		{"nobody has a key", "env profile", "", true, "profile", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			has := func(list, place, name, value string) string {
+				if slices.Contains(strings.Fields(list), place) {
+					return name + value
+				}
+				return ""
+			}
+			p := place(t, map[string]string{
+				"NARADA_API_BASE_URL": has(tt.baseURL, "env", "", "https://env.example"),
+				"NARADA_API_KEY":      has(tt.keys, "env", "", "environment"),
+				"NARADA_PROFILE":      "p",
+			})
+			if tt.explicit {
+				p.Profile = "p"
+			}
+			var args []string
+			if flag := has(tt.baseURL, "flag", "--base-url=", "https://flag.example"); flag != "" {
+				args = append(args, flag)
+			}
+			write(t, UserFile(p), has(tt.baseURL, "user", "base-url: ", "https://user.example\n")+has(tt.keys, "user", "api-key: ", "user\n")+
+				"profiles:\n  p:\n    agent: core\n"+has(tt.baseURL, "profile", "    base-url: ", "https://profile.example\n")+has(tt.keys, "profile", "    api-key: ", "profile\n"))
+			s, err := Load(p, flags(t, args...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if base := s.Get(BaseURL); string(base.Layer) != tt.base {
+				t.Errorf("base-url: %+v", base)
+			}
+			key := s.Get(APIKey)
+			if key.Text != tt.key || key.Text != string(key.Layer) || s.Withheld.Text != tt.not {
+				t.Errorf("api-key: %+v, withheld %+v", key, s.Withheld)
+			}
+			if want := "not set for this base-url (" + s.Withheld.Origin + " has one for others)"; tt.not != "" && key.Origin != want {
+				t.Errorf("origin %q, want %q", key.Origin, want)
+			}
+		})
 	}
 }
 
@@ -83,12 +223,22 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	tests := []struct{ name, content, err string }{
 		{"not YAML", "secret-value", "not valid YAML"},
 		{"broken", "a: b\n  c: secret-value", "not valid YAML (line 2)"},
-		{"a list", "timeout: [secret-value]", "timeout must be a single value"},
-		{"a name twice", "timeout: 5m\nTimeout: 6m\n", "line 2: timeout stands there twice"},
-		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 2: YAML aliases"},
+		{"a list", "timeout: [secret-value]", "line 1: timeout must be a single value"},
+		{"a list of all", "- secret-value", "not valid YAML"},
+		{"a name twice", "timeout: 5m\ntimeout: 6m\n", `line 2: "timeout" stands there twice`},
+		{"a name twice in other letters", "timeout: 5m\nTimeout: 6m\n", "line 2: timeout stands there twice"},
+		{"a name twice, once with its dot", "ngrok:\n  domain: x\nngrok.domain: y\n", "line 3: ngrok.domain stands there twice"},
+		{"a profile twice", "profiles:\n  p: {agent: a}\n  P: {agent: b}\n", "line 3: profile P stands there twice"},
+		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 1: aliases and anchors are not understood"},
+		{"an alias of nothing", "api-key: *secret-value\n", "not valid YAML"},
+		{"a merge", "<<: {agent: a}\n", "line 1: a name in an object must be a text"},
 		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: a second document begins"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
-		{"a number is no duration", "timeout: 30", `"30" is not a duration`},
+		{"a number is no duration", "timeout: 30", `"30" is not a duration: the unit is missing`},
+		{"too short", "poll-interval: 99ms", `"99ms" is less than 100ms`},
+		{"no time", "timeout: 0s", `"0s" is not a duration of more than 0`},
+		{"too long", "timeout: 53w", `"53w" is more than 8760h0m0s`},
+		{"no colour", "color: pink", `"pink" is not auto, always or never`},
 		{"huge", "# " + strings.Repeat("x", maxFile), "larger than"},
 	}
 	for _, tt := range tests {
@@ -108,15 +258,54 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 
 func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
 	p := place(t, nil)
-	write(t, UserFile(p), "browser-window-id: 0123\napi-key: 1234567890123456789012\nAgent: core\nngrok:\n  domain: 1e3\npublic-url:\n")
+	write(t, UserFile(p), "browser-window-id: 0123\napi-key: 1234567890123456789012\nAgent: yes\nngrok:\n  domain: 1e3\npublic-url:\ncallback-secret: 2026-01-02\nstate-dir: 'null'\n"+
+		"profiles:\n  Eu.Prod:\n    time-zone: 0x10\n  empty: {}\n  none:\n")
+	p.Profile = "eu.prod"
 	s, err := Load(p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{BrowserWindowID: "0123", APIKey: "1234567890123456789012", NgrokDomain: "1e3", Agent: "core", PublicURL: ""} {
+	for name, want := range map[string]string{
+		BrowserWindowID: "0123", APIKey: "1234567890123456789012", NgrokDomain: "1e3", Agent: "yes", PublicURL: "", CallbackSecret: "2026-01-02", StateDir: "null", TimeZone: "0x10",
+	} {
 		if got := s.Get(name).Text; got != want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+	if p.Profile = "empty"; len(s.Warnings) > 0 {
+		t.Error(s.Warnings)
+	}
+	if _, err := Load(p, nil); err != nil {
+		t.Error(err)
+	}
+	p.Profile = "EuProd"
+	if _, err := Load(p, nil); err == nil || !strings.HasSuffix(err.Error(), "did you mean Eu.Prod?") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsNoSettingIsWarnedOf(t *testing.T) {
+	p := place(t, nil)
+	write(t, UserFile(p), "API-kye: x\nngrok:\n  Domian: y\nprofiles:\n  p:\n    agnet: z\n")
+	write(t, filepath.Join(p.Dir, ProjectFileName), "agent: core\nstate-dir: x\nAPI-Key: y\nprofiles: {p: {agent: core}}\n")
+	s, err := Load(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, project := UserFile(p)+": ", filepath.Join(p.Dir, ProjectFileName)+": "
+	want := []string{
+		user + `there is no setting "API-kye"; did you mean api-key?`,
+		user + `there is no setting "ngrok.Domian"; did you mean ngrok.domain?`,
+		user + `there is no setting "agnet"; did you mean agent?`,
+		project + "a project file may not set api-key: ignored",
+		project + "a project file may not set state-dir: ignored",
+		project + "a project file may not set profiles: ignored",
+	}
+	if diff := cmp.Diff(want, s.Warnings); diff != "" {
+		t.Error(diff)
+	}
+	if s.Get(APIKey).Set() || s.Get(StateDir).Set() || s.Get(Agent).Text != "core" {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -129,44 +318,51 @@ func TestByteOrderMarkIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestWriteKeepsTheRest(t *testing.T) {
+func TestWriteSetsWhatLoadReads(t *testing.T) {
+	p := place(t, nil)
 	value := func(s string) *string { return &s }
-	tests := []struct {
-		name, before, profile, key string
-		value                      *string
-		want                       string
+	for _, step := range []struct {
+		profile, key string
+		value        *string
+		want         string
 	}{
-		{"new file", "", "", Agent, value("core"), "agent: core\n"},
-		{"nested", "", "", NgrokDomain, value("x"), "ngrok:\n  domain: x\n"},
-		{"spelt with its dot", "ngrok.domain: y\n", "", NgrokDomain, value("x"), "ngrok.domain: x\n"},
-		{"profile", "agent: a\n", "p", NgrokDomain, value("x"), "agent: a\nprofiles:\n  p:\n    ngrok:\n      domain: x\n"},
-		{"comments", "# top\nagent: a # here\n# end\n", "", Agent, value("b"), "# top\nagent: b # here\n# end\n"},
-		{"text that looks like a number", "", "", BrowserWindowID, value("0123"), "browser-window-id: \"0123\"\n"},
-		{"comments alone", "# mine\n", "", Agent, value("b"), "# mine\nagent: b\n"},
-		{"nothing under it yet", "profiles:\n", "p", Agent, value("b"), "profiles:\n  p:\n    agent: b\n"},
-		{"unset", "agent: a\ntimeout: 1m\n", "", Agent, nil, "timeout: 1m\n"},
-		{"unset what is not set", "timeout: 1m\n", "", NgrokDomain, nil, "timeout: 1m\n"},
+		{"", Agent, value("a"), "agent: a\n"},
+		{"", BrowserWindowID, value("0123"), "agent: a\nbrowser-window-id: \"0123\"\n"},
+		{"", Agent, nil, "browser-window-id: \"0123\"\n"},
+		{"Eu.Prod", NgrokDomain, value("x"), "browser-window-id: \"0123\"\nprofiles:\n  Eu.Prod:\n    ngrok:\n      domain: x\n"},
+		{"eu.prod", NgrokDomain, value("y"), "browser-window-id: \"0123\"\nprofiles:\n  Eu.Prod:\n    ngrok:\n      domain: y\n"},
+	} {
+		if err := Write(UserFile(p), step.profile, step.key, step.value); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(UserFile(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, string(got)); diff != "" {
+			t.Error(diff)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(UserFile(p))); len(left) != 1 {
+			t.Errorf("left behind: %v", left)
+		}
+		p.Profile = step.profile
+		if s, err := Load(p, nil); err != nil || step.value != nil && s.Get(step.key).Text != *step.value || len(s.Warnings) > 0 {
+			t.Errorf("%s: %+v, %v", step.key, s, err)
+		}
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "narada", "config.yaml")
-			if tt.before != "" {
-				write(t, path, tt.before)
-			}
-			if err := Write(path, tt.profile, tt.key, tt.value); err != nil {
-				t.Fatal(err)
-			}
-			got, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.want, string(got)); diff != "" {
-				t.Error(diff)
-			}
-			if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-				t.Errorf("left behind: %v", left)
-			}
-		})
+}
+
+func TestWriteRefusesWhatLoadRefuses(t *testing.T) {
+	for _, text := range []string{"agent: a\n---\nagent: b\n", "agent: a\nagent: b\n", "agent: &x a\n", "secret-value", "a: b\n  c: secret-value", "# " + strings.Repeat("x", maxFile)} {
+		p := place(t, nil)
+		write(t, UserFile(p), text)
+		b := "b"
+		if err := Write(UserFile(p), "", Agent, &b); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.20q: %v", text, err)
+		}
+		if got, _ := os.ReadFile(UserFile(p)); string(got) != text {
+			t.Errorf("%.20q is now %.20q", text, got)
+		}
 	}
 }
 

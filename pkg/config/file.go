@@ -5,110 +5,123 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/narada-cli/narada/pkg/wholefile"
+	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
 // maxFile is the most bytes that a config file may have.
 const maxFile = 1 << 20
 
-// readFile returns the settings in a YAML file, by their dotted names.
-func readFile(path string) (map[string]string, error) {
-	text, err := os.ReadFile(path)
+// readFile reads a YAML file into a viper, and warns of what is no setting.
+func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
+	text, err := readText(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &decoder{profiles: map[string]map[string]any{}}
+	v := newViper(viper.WithDecoderRegistry(d))
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
+		return nil, nil, fileError(path, err)
+	}
+	for _, name := range d.unknown {
+		unknown := &UnknownKeyError{name}
+		s.warn("%s: %v; %s", path, unknown, unknown.Hint())
+	}
+	return v, d, nil
+}
+
+func readText(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
-	if len(text) > maxFile {
-		return nil, fileError(path, fmt.Errorf("larger than %d bytes", maxFile))
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	v := viper.New()
-	v.SetConfigType("yaml")
-	if err := v.ReadConfig(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))); err != nil {
-		return nil, fileError(path, yamlError(err))
-	}
-	written := map[string]string{}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fileError(path, yamlError(err))
-	}
-	if err := oneDocument(text); err != nil {
+	if err != nil {
 		return nil, fileError(path, err)
 	}
-	if err := asWritten(&doc, "", written); err != nil {
-		return nil, fileError(path, err)
-	}
-	values := map[string]string{}
-	for _, name := range v.AllKeys() {
-		value, single := written[name]
-		if !single {
-			return nil, fileError(path, fmt.Errorf("%s must be a single value", name))
-		}
-		values[name] = value
-	}
-	return values, nil
+	return text, nil
 }
 
-// oneDocument refuses a second document, which nothing would look at.
-func oneDocument(text []byte) error {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var doc yaml.Node
-	for n := 0; ; n++ {
-		switch err := dec.Decode(&doc); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return yamlError(err)
-		case n > 0:
-			return fmt.Errorf("line %d: a second document begins", doc.Line)
-		}
-	}
+// decoder reads a config file for viper as task files are read: strictly. A value
+// is the text that stands there, so that an ID such as 0123 is no number. What is
+// no setting of the file does not go through viper, where names lose their case.
+type decoder struct {
+	profiles map[string]map[string]any // the settings of each profile, by its name in lower case
+	names    []string                  // of the profiles, as they are written
+	unknown  []string                  // names of no setting, as they are written
 }
 
-// asWritten collects the scalars below n by their dotted names, in the case that
-// viper gives names and with the text that stands in the file: an ID such as
-// 0123 is no number.
-func asWritten(n *yaml.Node, name string, into map[string]string) error {
-	switch n.Kind {
-	case yaml.AliasNode:
-		return fmt.Errorf("line %d: YAML aliases are not understood here", n.Line)
-	case yaml.DocumentNode:
-		return asWritten(n.Content[0], name, into)
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			child := strings.ToLower(n.Content[i].Value)
-			if name != "" {
-				child = name + "." + child
-			}
-			if err := asWritten(n.Content[i+1], child, into); err != nil {
-				return err
-			}
+// Decoder implements viper.DecoderRegistry.
+func (d *decoder) Decoder(string) (viper.Decoder, error) { return d, nil }
+
+// Decode implements viper.Decoder.
+func (d *decoder) Decode(text []byte, into map[string]any) error {
+	root, err := yamljson.Parse(text)
+	if err != nil || root == nil {
+		return err
+	}
+	return d.mapping(root, "", into)
+}
+
+// mapping reads the settings in a mapping, whose names begin with prefix.
+func (d *decoder) mapping(n *yaml.Node, prefix string, into map[string]any) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("not valid YAML (line %d): not a mapping", n.Line)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := prefix+n.Content[i].Value, n.Content[i+1]
+		var err error
+		switch {
+		case value.ShortTag() == "!!null":
+		case value.Kind == yaml.ScalarNode:
+			err = d.value(name, value, into)
+		case value.Kind == yaml.SequenceNode:
+			err = fmt.Errorf("line %d: %s must be a single value", value.Line, name)
+		case strings.EqualFold(prefix, "profiles."):
+			err = d.profile(n.Content[i], value)
+		default:
+			err = d.mapping(value, name+".", into)
 		}
-	case yaml.ScalarNode:
-		if _, twice := into[name]; twice {
-			return fmt.Errorf("line %d: %s stands there twice", n.Line, name)
+		if err != nil {
+			return err
 		}
-		if n.Tag == "!!null" {
-			n.Value = ""
-		}
-		into[name] = n.Value
 	}
 	return nil
 }
 
-// yamlError keeps the line of a YAML error and drops the rest: it quotes what
-// stands there, which may be a key.
-func yamlError(err error) error {
-	if line := regexp.MustCompile(`line \d+`).FindString(err.Error()); line != "" {
-		return fmt.Errorf("not valid YAML (%s)", line)
+func (d *decoder) profile(name, n *yaml.Node) error {
+	profile, settings := strings.ToLower(name.Value), map[string]any{}
+	if d.profiles[profile] != nil {
+		return fmt.Errorf("line %d: profile %s stands there twice", name.Line, name.Value)
 	}
-	return errors.New("not valid YAML")
+	d.profiles[profile], d.names = settings, append(d.names, name.Value)
+	return d.mapping(n, "", settings)
+}
+
+func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
+	key, known := FindKey(strings.ToLower(name))
+	if !known {
+		d.unknown = append(d.unknown, name)
+		return nil
+	}
+	if _, twice := into[key.Name]; twice {
+		return fmt.Errorf("line %d: %s stands there twice", n.Line, key.Name)
+	}
+	into[key.Name] = n.Value
+	return nil
 }
 
 // Write sets the setting called name in the user file at path, in the named
@@ -118,101 +131,44 @@ func Write(path, profile, name string, value *string) error {
 	if path == "" {
 		return errors.New("no place for a config file: HOME is not set")
 	}
-	var doc yaml.Node
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
-		return fileError(path, err)
-	default:
-		if err := yaml.Unmarshal(text, &doc); err != nil {
-			return fileError(path, yamlError(err))
-		}
-	}
-	blank := len(doc.Content) == 0
-	if blank {
-		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
-	}
-	if doc.Content[0].Kind != yaml.MappingNode {
-		return fileError(path, errors.New("not a YAML mapping"))
+	text, err := readText(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	steps := strings.Split(name, ".")
 	if profile != "" {
 		steps = append([]string{"profiles", profile}, steps...)
 	}
-	if err := setNode(doc.Content[0], steps, value); err != nil {
+	if text, err = yamljson.Set(text, steps, value); err != nil {
 		return fileError(path, err)
 	}
-	var out bytes.Buffer
-	if blank {
-		out.Write(text) // comments alone
-	}
-	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	if err := enc.Encode(&doc); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fileError(path, err)
 	}
-	return replaceFile(path, out.Bytes())
-}
-
-// setNode sets or, for a nil value, removes what the steps lead to. A name that
-// is spelt with its dots ("ngrok.authtoken: x") is found too.
-func setNode(mapping *yaml.Node, steps []string, value *string) error {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		name, node := mapping.Content[i].Value, mapping.Content[i+1]
-		if strings.EqualFold(name, strings.Join(steps, ".")) {
-			if node.Kind != yaml.ScalarNode {
-				return fmt.Errorf("%s is not a single value there", name)
-			}
-			if value == nil {
-				mapping.Content = append(mapping.Content[:i], mapping.Content[i+2:]...)
-				return nil
-			}
-			comment := node.LineComment
-			*node = scalar(*value)
-			node.LineComment = comment
-			return nil
-		}
-		if len(steps) > 1 && strings.EqualFold(name, steps[0]) {
-			if node.Kind == yaml.ScalarNode && node.Tag == "!!null" { // nothing under it yet
-				*node = yaml.Node{Kind: yaml.MappingNode}
-			}
-			if node.Kind != yaml.MappingNode {
-				return fmt.Errorf("%s is not a mapping there", name)
-			}
-			return setNode(node, steps[1:], value)
-		}
+	target := path // dotfiles are often links into a repository
+	if linked, err := filepath.EvalSymlinks(path); err == nil {
+		target = linked
 	}
-	if value == nil {
-		return nil
-	}
-	key := scalar(steps[0])
-	if len(steps) == 1 {
-		node := scalar(*value)
-		mapping.Content = append(mapping.Content, &key, &node)
-		return nil
-	}
-	child := &yaml.Node{Kind: yaml.MappingNode}
-	mapping.Content = append(mapping.Content, &key, child)
-	return setNode(child, steps[1:], value)
-}
-
-func scalar(value string) yaml.Node {
-	var n yaml.Node
-	n.SetString(value)
-	return n
-}
-
-func replaceFile(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fileError(path, err)
-	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // dotfiles are often links into a repository
-	}
-	if err := wholefile.Write(path, content); err != nil {
+	if err := atomicfile.Write(target, text); err != nil {
 		return fileError(path, err)
 	}
 	return nil
+}
+
+// fileError words an error about the file without repeating the path. Of text that
+// is not YAML it says the line alone: what stands there may be a key.
+func fileError(path string, err error) error {
+	if parsing, ok := errors.AsType[viper.ConfigParseError](err); ok {
+		err = parsing.Unwrap()
+	}
+	if syntax, ok := errors.AsType[*yamljson.SyntaxError](err); ok {
+		err = errors.New("not valid YAML")
+		if syntax.Line > 0 {
+			err = fmt.Errorf("not valid YAML (line %d)", syntax.Line)
+		}
+	}
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathError.Err
+	}
+	return &InvalidError{What: "config file " + path, Err: err}
 }

@@ -2,12 +2,15 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/spelling"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
-// Key is a setting.
+// Key is a setting. A new one is an entry in Keys.
 type Key struct {
 	Name    string // as in a file and in `narada config`: "ngrok.authtoken"
 	Env     string // environment variable
@@ -15,18 +18,10 @@ type Key struct {
 	Secret  bool // never shown
 	Project bool // a project file may set it
 	Usage   string
-	Kind    Kind
+
+	OneOf    []string      // the values that it may have; nil: any
+	Min, Max time.Duration // of a setting that is a duration; no Max: it is none
 }
-
-// Kind is what a key's value must look like.
-type Kind int
-
-// The kinds.
-const (
-	KindText     Kind = iota
-	KindDuration      // as time.ParseDuration reads it, more than 0
-	KindColor         // auto, always or never
-)
 
 // Names of the settings.
 const (
@@ -47,6 +42,9 @@ const (
 	StateDir        = "state-dir"
 )
 
+// year is the most that a duration may be.
+const year = 365 * 24 * time.Hour
+
 // Keys lists the settings in the order in which they are shown.
 func Keys() []Key {
 	return []Key{
@@ -59,9 +57,9 @@ func Keys() []Key {
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with the ingress's certificate authorities"},
 		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "https address under which --addr is reached"},
-		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Kind: KindDuration, Usage: "most time to wait for an answer"},
-		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Kind: KindDuration, Usage: "least time between two status calls for one task"},
-		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", Kind: KindColor, Usage: "auto, always or never"},
+		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: 1, Max: year, Usage: "most time to wait for an answer"},
+		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: year, Usage: "least time between two status calls for one task"},
+		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that does the tasks"},
 		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder for what narada keeps; $XDG_STATE_HOME/narada when not set"},
@@ -98,26 +96,34 @@ func (e *UnknownKeyError) Hint() string {
 // Check reports what is wrong with a value for the key. It never repeats a
 // secret.
 func (k Key) Check(value string) error {
-	switch k.Kind {
-	case KindDuration:
-		_, err := ParseDuration(value)
+	switch {
+	case k.Max > 0:
+		_, err := k.duration(value)
 		return err
-	case KindColor:
-		if value != "auto" && value != "always" && value != "never" {
-			return fmt.Errorf("%q is not auto, always or never", value)
-		}
+	case k.OneOf != nil && !slices.Contains(k.OneOf, value):
+		last := len(k.OneOf) - 1
+		return fmt.Errorf("%q is not %s or %s", value, strings.Join(k.OneOf[:last], ", "), k.OneOf[last])
 	}
 	return nil
 }
 
-// ParseDuration reads a duration of more than 0, as 90s, 20m or 1h30m.
-func ParseDuration(value string) (time.Duration, error) {
-	d, err := time.ParseDuration(value)
+func (k Key) duration(value string) (time.Duration, error) {
+	d, err := units.ParseDuration(value)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is not a duration: write it as 90s, 20m or 1h30m", value)
+		return 0, err
 	case d <= 0:
 		return 0, fmt.Errorf("%q is not a duration of more than 0", value)
+	case d < k.Min:
+		return 0, fmt.Errorf("%q is less than %s", value, k.Min)
+	case d > k.Max:
+		return 0, fmt.Errorf("%q is more than %s", value, k.Max)
 	}
 	return d, nil
+}
+
+// Duration returns the value of a setting that is a duration.
+func (v Value) Duration() time.Duration {
+	d, _ := v.Key.duration(v.Text) // it has been checked
+	return d
 }

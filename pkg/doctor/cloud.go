@@ -70,7 +70,10 @@ func (d *Doctor) clock(context.Context) contract.Finding {
 
 // apiKey asks for a task that does not exist.
 func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
-	if d.APIKey.Empty() {
+	switch {
+	case d.NoAPIKey != nil:
+		return d.failedWith(d.NoAPIKey)
+	case d.APIKey.Empty():
 		return contract.Failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}
 	if d.noClient != nil {

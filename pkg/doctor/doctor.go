@@ -38,6 +38,7 @@ type Options struct {
 	BaseURL, BaseURLOrigin string
 	APIKey                 secret.String
 	APIKeyOrigin           string
+	NoAPIKey               error // why there is none, where another reason is known than that none is set
 	UserAgent              string
 	API                    http.RoundTripper // for calls of the API
 

@@ -1,5 +1,5 @@
-// Package output prints results on stdout: as text, as JSON, or through a jq
-// expression.
+// Package output writes what others read: results on stdout as text, as JSON or
+// through a jq expression, JSON documents, and words of a shell's command line.
 //
 // The package is private to narada.
 package output
@@ -80,13 +80,11 @@ func (p *Printer) JSON(doc json.RawMessage) error {
 
 // Value prints v as JSON.
 func (p *Printer) Value(v any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	doc, err := EncodeJSON(v)
+	if err != nil {
 		return err
 	}
-	return p.JSON(buf.Bytes())
+	return p.JSON(doc)
 }
 
 func (p *Printer) document(doc []byte) error {
@@ -114,6 +112,27 @@ func (p *Printer) write(b []byte) error {
 	return WriteError(err)
 }
 
+// Writer writes to stdout for a library, and remembers that it did not work.
+type Writer struct {
+	w   io.Writer
+	err error
+}
+
+// NewWriter returns a Writer that writes to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// Write implements io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if w.err == nil {
+		w.err = WriteError(err)
+	}
+	return n, err
+}
+
+// Err returns the first error of a Write.
+func (w *Writer) Err() error { return w.err }
+
 // WriteError words an error of writing to stdout; nil is none.
 func WriteError(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
@@ -132,3 +151,20 @@ func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Err
 
 // Unwrap returns the stream's own error.
 func (e *WritingError) Unwrap() error { return e.Err }
+
+// Wrap puts text behind a head, on lines of no more than width bytes where its words
+// allow, the later ones as far in as the head is long.
+func Wrap(head, text string, width int) string {
+	lines, line := "", head
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += word
+		case len(line)+1+len(word) > width:
+			lines, line = lines+line+"\n", strings.Repeat(" ", len(head))+word
+		default:
+			line += " " + word
+		}
+	}
+	return lines + line
+}

@@ -104,6 +104,31 @@ func TestBrokenStdoutIsAnError(t *testing.T) {
 	}
 }
 
+func TestWriterRemembersTheFirstError(t *testing.T) {
+	w := NewWriter(brokenPipe{})
+	if _, err := w.Write(nil); err == nil || w.Err() == nil || w.Err().Error() != "writing to stdout: broken pipe" {
+		t.Errorf("%v, %v", err, w.Err())
+	}
+	if w := NewWriter(&bytes.Buffer{}); w.Err() != nil {
+		t.Error(w.Err())
+	}
+}
+
+func TestWrapKeepsToTheWidth(t *testing.T) {
+	for _, tt := range []struct{ head, text, want string }{
+		{"1  ", "one two three", "1  one two\n   three"},
+		{"1  ", "one two th", "1  one two\n   th"},
+		{"1  ", "one two t", "1  one two\n   t"},
+		{"", "one", "one"},
+		{"1  ", "a-word-that-is-too-long x", "1  a-word-that-is-too-long\n   x"},
+		{"1  ", "", "1  "},
+	} {
+		if got := Wrap(tt.head, tt.text, 10); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
 func TestTrueIsJQsOwn(t *testing.T) {
 	doc := json.RawMessage(`{"s":"false","no":false,"zero":0}`)
 	for query, want := range map[string]bool{

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/narada-cli/narada/pkg/wholefile"
+	"github.com/narada-cli/narada/pkg/atomicfile"
 )
 
 // Listener is a listen command that runs.
@@ -138,7 +138,7 @@ func (r *Registration) Publish(url string, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	return wholefile.Write(r.path+dataSuffix, doc)
+	return atomicfile.Write(r.path+dataSuffix, doc)
 }
 
 // Close gives the name back.

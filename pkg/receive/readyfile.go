@@ -9,8 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
-	"github.com/narada-cli/narada/pkg/wholefile"
 )
 
 // ReadyFileError says that a ready file cannot be at its path.
@@ -37,11 +38,7 @@ func newReadyFile(path string) (*readyFile, error) {
 	if err := removeStale(path); err != nil {
 		return nil, &ReadyFileError{err}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
-	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
-	}
-	if err != nil {
+	if err := atomicfile.CheckFolder(filepath.Dir(path)); err != nil {
 		return nil, &ReadyFileError{err}
 	}
 	return &readyFile{path: path}, nil
@@ -80,10 +77,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	for name := range t.Header {
 		headers[name] = t.Header.Get(name)
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(struct {
+	doc, err := output.EncodeJSON(struct {
 		URL     string            `json:"url"`
 		Secret  string            `json:"secret"`
 		Headers map[string]string `json:"headers"`
@@ -91,8 +85,8 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if err != nil {
 		return err
 	}
-	r.content = buf.Bytes()
-	return wholefile.Write(r.path, r.content)
+	r.content = append(doc, '\n')
+	return atomicfile.Write(r.path, r.content)
 }
 
 // remove takes the file away, unless another's stands there by now.
@@ -104,13 +98,4 @@ func (r *readyFile) remove() error {
 		return nil
 	}
 	return os.Remove(r.path)
-}
-
-// callbackHeaders are the ticket's headers as a request has them.
-func callbackHeaders(t webhook.Ticket) map[string]string {
-	headers := make(map[string]string, len(t.Header))
-	for name := range t.Header {
-		headers[name] = t.Header.Get(name)
-	}
-	return headers
 }

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
@@ -317,7 +318,7 @@ type duration time.Duration
 
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
-	parsed, err := time.ParseDuration(n.Value)
+	parsed, err := units.ParseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil || parsed < 0 || parsed > maxDuration {
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a duration between 0s and 24h, such as 1.5s", n.Line, n.Value)}}
 	}

@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -22,9 +20,9 @@ type (
 	}
 	response struct {
 		Text   string `json:"text"`
-		Output output `json:"output"`
+		Output typed  `json:"output"`
 	}
-	output struct {
+	typed struct {
 		Type    string `json:"type"` // "text" or "structured"
 		Content any    `json:"content"`
 	}
@@ -89,12 +87,10 @@ func newHumanInput(id string, h *human) *humanInput {
 
 // encode writes v as compact JSON without the escapes that are there for HTML.
 func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	doc, err := output.EncodeJSON(v)
+	if err != nil {
 		// The shapes are ours, and each of them can be written.
 		panic(err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return doc
 }

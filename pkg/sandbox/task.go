@@ -172,9 +172,9 @@ func (t *task) statusAnswer() statusAnswer {
 	}
 	completed := webhook.Timestamp(t.completed)
 	a.CompletedAt, a.Usage = &completed, t.rule.usage
-	a.Response = &response{Text: t.text(), Output: output{Type: "text", Content: t.text()}}
+	a.Response = &response{Text: t.text(), Output: typed{Type: "text", Content: t.text()}}
 	if t.structured != nil {
-		a.Response.Output = output{Type: "structured", Content: t.structured}
+		a.Response.Output = typed{Type: "structured", Content: t.structured}
 	}
 	return a
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // Around the names of shell variables, until the body has been quoted. Unicode
@@ -44,18 +45,15 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 	if err != nil {
 		return "", nil, err
 	}
-	quoted := quote(string(body))
+	quoted := output.ShellLiteral(string(body))
 	for name := range seen {
 		quoted = strings.ReplaceAll(quoted, variableStart+name+variableEnd, `'"$`+name+`"'`)
 	}
 	return fmt.Sprintf(`curl --fail-with-body -X POST %s \
   -H 'Content-Type: application/json' \
   -H "x-api-key: $NARADA_API_KEY" \
-  --data-raw %s`, quote(baseURL+"/remote-dispatch"), quoted), names, nil
+  --data-raw %s`, output.ShellLiteral(baseURL+"/remote-dispatch"), quoted), names, nil
 }
-
-// quote writes text as one word of a shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // isShellName reports whether a shell knows the environment variable: others
 // cannot be named in a command.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // maxDepth is how deep an input variable may be nested: reading it takes time that
@@ -85,15 +87,15 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(m.name); err != nil {
+		name, err := output.EncodeJSON(m.name)
+		if err != nil {
 			return nil, err
 		}
-		b.WriteByte(':')
-		if err := enc.Encode(m.value); err != nil {
+		value, err := output.EncodeJSON(m.value)
+		if err != nil {
 			return nil, err
 		}
+		b.Write(append(append(name, ':'), value...))
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

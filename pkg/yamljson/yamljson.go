@@ -1,4 +1,5 @@
-// Package yamljson reads YAML and JSON files alike, as JSON.
+// Package yamljson reads YAML and JSON files alike, as JSON, and sets single values
+// in YAML files.
 //
 // What is read is kept as it was written where JSON can say it: members in their
 // order, numbers digit by digit. Left out of YAML on purpose are anchors and
@@ -17,6 +18,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/narada-cli/narada/pkg/output"
 )
 
 // Read returns the JSON value that text, a YAML or JSON document, stands for;
@@ -36,43 +39,76 @@ func Read(text []byte) (json.RawMessage, error) {
 }
 
 // Parse returns the root of a YAML document, nil when there is none. It refuses
-// anchors, aliases and a second document.
+// anchors, aliases, merge keys, a name that stands in an object twice, and a second
+// document.
 func Parse(text []byte) (*yaml.Node, error) {
+	doc, err := document(text)
+	if doc == nil || err != nil {
+		return nil, err
+	}
+	return doc.Content[0], nil
+}
+
+// document is Parse with the comments around the root.
+func document(text []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, plain(err)
+		return nil, syntaxError(err)
 	}
-	if err := refuseAliases(&doc); err != nil {
+	if err := check(&doc); err != nil {
 		return nil, err
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
 		return nil, fmt.Errorf("line %d: a second document begins", second.Line)
 	} else if !errors.Is(err, io.EOF) {
-		return nil, plain(err)
+		return nil, syntaxError(err)
 	}
-	return doc.Content[0], nil
+	return &doc, nil
 }
 
-// plain takes the library's name off its errors.
-func plain(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "yaml: ")) }
+// SyntaxError says that a text is not YAML. The library's own words may quote what
+// stands there.
+type SyntaxError struct {
+	Line int // 0: it is not known
+	text string
+}
 
-func refuseAliases(n *yaml.Node) error {
+func (e *SyntaxError) Error() string { return e.text }
+
+func syntaxError(err error) error {
+	e := &SyntaxError{text: strings.TrimPrefix(err.Error(), "yaml: ")}
+	_, _ = fmt.Sscanf(e.text, "line %d:", &e.Line) // else it is not known
+	return e
+}
+
+// check finds what is YAML, and is refused all the same.
+func check(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		return fmt.Errorf("line %d: aliases and anchors are not understood", n.Line)
 	}
-	for _, child := range n.Content {
-		if err := refuseAliases(child); err != nil {
+	seen := make(map[string]bool)
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			switch {
+			case child.Kind != yaml.ScalarNode || child.ShortTag() == "!!merge":
+				return fmt.Errorf("line %d: a name in an object must be a text", child.Line)
+			case seen[child.Value]:
+				return fmt.Errorf("line %d: %q stands there twice", child.Line, child.Value)
+			}
+			seen[child.Value] = true
+		}
+		if err := check(child); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Encode writes a YAML value as JSON.
+// Encode writes a value of a document, which Parse has read, as JSON.
 func Encode(n *yaml.Node) (json.RawMessage, error) {
 	var b bytes.Buffer
 	if err := write(&b, n); err != nil {
@@ -106,16 +142,16 @@ func write(b *bytes.Buffer, n *yaml.Node) error {
 			return nil
 		}
 		if err := n.Decode(&value); err != nil {
-			return plain(err)
+			return syntaxError(err)
 		}
 	case "!!bool", "!!null":
 		if err := n.Decode(&value); err != nil {
-			return plain(err)
+			return syntaxError(err)
 		}
 	default: // dates too: JSON has none
 		value = n.Value
 	}
-	text, err := encode(value)
+	text, err := output.EncodeJSON(value)
 	if err != nil {
 		return fmt.Errorf("line %d: %s cannot be written as JSON", n.Line, n.Value)
 	}
@@ -124,21 +160,12 @@ func write(b *bytes.Buffer, n *yaml.Node) error {
 }
 
 func writeObject(b *bytes.Buffer, n *yaml.Node) error {
-	seen := make(map[string]bool)
 	b.WriteByte('{')
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		switch {
-		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge":
-			return fmt.Errorf("line %d: a name in an object must be a text", key.Line)
-		case seen[key.Value]:
-			return fmt.Errorf("line %d: %q stands there twice", key.Line, key.Value)
-		}
-		seen[key.Value] = true
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := encode(key.Value)
+		name, err := output.EncodeJSON(n.Content[i].Value)
 		if err != nil {
 			return err
 		}
@@ -149,17 +176,6 @@ func writeObject(b *bytes.Buffer, n *yaml.Node) error {
 	}
 	b.WriteByte('}')
 	return nil
-}
-
-// encode is json.Marshal without the escapes that are there for HTML.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // Repeated finds a name that stands twice in one object of valid JSON text, of which

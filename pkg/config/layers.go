@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/narada-cli/narada/pkg/spelling"
+)
+
+// layer is one place that values come from.
+type layer struct {
+	name   Layer
+	viper  *viper.Viper
+	origin func(Key) string
+}
+
+// newViper makes the viper of one layer, in which the name of a setting, dots and
+// all, is one key.
+func newViper(options ...viper.Option) *viper.Viper {
+	return viper.NewWithOptions(append(options, viper.KeyDelimiter("\x00"))...)
+}
+
+// values are those that the layers have for a setting, the one that counts first.
+func values(layers []layer, key Key) (found []Value) {
+	for _, l := range layers {
+		if l.name == LayerProject && !key.Project {
+			continue
+		}
+		if text := l.viper.GetString(key.Name); text != "" {
+			found = append(found, Value{Key: key, Text: text, Layer: l.name, Origin: l.origin(key)})
+		}
+	}
+	return found
+}
+
+// layers reads all layers, the one that counts first.
+func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
+	user, d, err := s.userFile()
+	if err != nil {
+		return nil, err
+	}
+	if s.Profile = p.Profile; s.Profile == "" {
+		s.Profile = p.Getenv("NARADA_PROFILE")
+	}
+	profile, err := s.profile(d)
+	if err != nil {
+		return nil, err
+	}
+	project, projectPath, err := s.projectFile(p.Dir)
+	if err != nil {
+		return nil, err
+	}
+	from := func(text string) func(Key) string { return func(Key) string { return text } }
+	list := []layer{
+		flagLayer(flags),
+		{LayerEnvironment, filled(func(key Key) string { return p.Getenv(key.Env) }), func(key Key) string { return "environment " + key.Env }},
+		{LayerProject, project, from("project file " + projectPath)},
+		{LayerProfile, profile, from("profile " + s.Profile + " in " + s.UserFile)},
+		{LayerUser, user, from("user file " + s.UserFile)},
+		{LayerDefault, filled(func(key Key) string { return key.Default }), from("default")},
+	}
+	if p.Profile != "" {
+		list[1], list[2], list[3] = list[3], list[1], list[2]
+	}
+	return list, nil
+}
+
+// filled makes the viper of a layer that is no file. (Viper itself knows no
+// environment but the process's.)
+func filled(get func(Key) string) *viper.Viper {
+	v := newViper()
+	for _, key := range Keys() {
+		v.Set(key.Name, get(key))
+	}
+	return v
+}
+
+// boundTo is the annotation of a flag that sets a setting for this call.
+const boundTo = "narada_setting"
+
+// Bind says, where a flag is declared, that it sets the setting called key.
+func Bind(flags *pflag.FlagSet, name, key string) {
+	if _, ok := FindKey(key); !ok {
+		panic("config: no setting " + key)
+	}
+	if err := flags.SetAnnotation(name, boundTo, []string{key}); err != nil {
+		panic("config: " + err.Error())
+	}
+}
+
+func flagLayer(flags *pflag.FlagSet) layer {
+	v, names := newViper(), map[string]string{}
+	if flags != nil {
+		flags.Visit(func(f *pflag.Flag) {
+			for _, key := range f.Annotations[boundTo] {
+				_ = v.BindPFlag(key, f) // fails for no flag only
+				names[key] = f.Name
+			}
+		})
+	}
+	return layer{LayerFlag, v, func(key Key) string { return "flag --" + names[key.Name] }}
+}
+
+// userFile reads the user file, which need not be there, and its profiles.
+func (s *Settings) userFile() (*viper.Viper, *decoder, error) {
+	info, err := os.Stat(s.UserFile)
+	if s.UserFile == "" || os.IsNotExist(err) {
+		return newViper(), &decoder{}, nil
+	}
+	v, d, err := s.readFile(s.UserFile)
+	if err == nil && info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		s.warn("%s can be read by others (mode %04o): run chmod 600 %s", s.UserFile, info.Mode().Perm(), s.UserFile)
+	}
+	return v, d, err
+}
+
+// profile picks the settings of the profile in use, if there is one.
+func (s *Settings) profile(user *decoder) (*viper.Viper, error) {
+	v := newViper()
+	if s.Profile == "" {
+		return v, nil
+	}
+	if picked, ok := user.profiles[strings.ToLower(s.Profile)]; ok {
+		return v, v.MergeConfigMap(picked)
+	}
+	err := fmt.Errorf("there is no profile %q in %s", s.Profile, s.UserFile)
+	if near := spelling.Nearest(s.Profile, user.names); near != "" {
+		err = fmt.Errorf("%w; did you mean %s?", err, near)
+	}
+	return nil, &InvalidError{What: "profile", Err: err}
+}
+
+// projectFile reads the nearest project file, if there is one. What it may not set
+// is left out when the layers are walked.
+func (s *Settings) projectFile(dir string) (*viper.Viper, string, error) {
+	path := findProjectFile(dir)
+	if path == "" {
+		return newViper(), "", nil
+	}
+	if owned, err := ownedByUs(path); err != nil || !owned {
+		s.warn("%s belongs to another user: ignored", path)
+		return newViper(), "", nil
+	}
+	v, d, err := s.readFile(path)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, key := range Keys() {
+		if !key.Project && v.IsSet(key.Name) {
+			s.warn("%s: a project file may not set %s: ignored", path, key.Name)
+		}
+	}
+	if len(d.profiles) > 0 {
+		s.warn("%s: a project file may not set profiles: ignored", path)
+	}
+	return v, path, nil
+}

@@ -1,0 +1,21 @@
+package output
+
+import "strings"
+
+// ShellWord writes a word so that a shell reads it back, with quotes only where it
+// needs them.
+func ShellWord(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	switch {
+	case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }):
+		return word
+	case !strings.ContainsAny(word, "\"$`\\!"):
+		return `"` + word + `"`
+	}
+	return ShellLiteral(word)
+}
+
+// ShellLiteral writes a word between single quotes, where a shell changes nothing.
+func ShellLiteral(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

@@ -1,0 +1,43 @@
+package units
+
+import "time"
+
+// Flag is the value of a flag that is a duration or a size. It implements
+// pflag.Value.
+type Flag[T time.Duration | int64] struct {
+	target *T
+	parse  func(string) (T, error)
+	format func(T) string
+	kind   string
+}
+
+// DurationFlag makes the value of a flag that sets target, which is byDefault
+// without the flag.
+func DurationFlag(target *time.Duration, byDefault time.Duration) *Flag[time.Duration] {
+	*target = byDefault
+	return &Flag[time.Duration]{target, ParseDuration, time.Duration.String, "duration"}
+}
+
+// SizeFlag makes the value of a flag that sets target, which is byDefault without
+// the flag.
+func SizeFlag(target *int64, byDefault int64) *Flag[int64] {
+	*target = byDefault
+	return &Flag[int64]{target, ParseSize, Size, "size"}
+}
+
+// Set implements pflag.Value.
+func (f *Flag[T]) Set(text string) (err error) {
+	*f.target, err = f.parse(text)
+	return err
+}
+
+// String implements pflag.Value. Nothing at all is "0", which help leaves out.
+func (f *Flag[T]) String() string {
+	if f.target == nil || *f.target == 0 {
+		return "0"
+	}
+	return f.format(*f.target)
+}
+
+// Type implements pflag.Value.
+func (f *Flag[T]) Type() string { return f.kind }

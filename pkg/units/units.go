@@ -1,0 +1,95 @@
+// Package units reads and writes durations and sizes as people write them.
+//
+// A duration is written as in Go, with d (24 hours) and w (7 days) too: 90s, 1h30m,
+// 7d, 2w. A size is a number of bytes with a unit, 32MiB or 32MB, or without one.
+//
+// The package is private to narada.
+package units
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+const day = 24 * time.Hour
+
+// SyntaxError is a text that cannot be read.
+type SyntaxError struct {
+	Text   string
+	Kind   string // "duration" or "size"
+	Advice string // how it is written
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("%q is not a %s: %s", e.Text, e.Kind, e.Advice)
+}
+
+// ParseDuration reads a duration of up to some 290 years. It may be negative. The
+// error is a *SyntaxError.
+func ParseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(longUnits().ReplaceAllStringFunc(text, inHours))
+	if err == nil {
+		return d, nil
+	}
+	advice := "write it as 90s, 20m or 1h30m"
+	if text != "" && strings.Trim(text, "+-.0123456789") == "" {
+		advice = fmt.Sprintf("the unit is missing, as in %ss, %[1]sm or %[1]sh", text)
+	}
+	return 0, &SyntaxError{Text: text, Kind: "duration", Advice: advice}
+}
+
+func longUnits() *regexp.Regexp { return regexp.MustCompile(`[0-9.]+[dw]`) }
+
+// inHours writes a number of days or weeks in hours; what is no number it leaves.
+func inHours(text string) string {
+	hours := map[byte]float64{'d': 24, 'w': 7 * 24}[text[len(text)-1]]
+	n, err := strconv.ParseFloat(text[:len(text)-1], 64)
+	if err != nil {
+		return text
+	}
+	return strconv.FormatFloat(n*hours, 'f', -1, 64) + "h"
+}
+
+// Round keeps what a person reads of a duration.
+func Round(d time.Duration) time.Duration {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+// Age writes a duration in its largest unit: 45s, 3m, 2h, 5d. A negative one is 0s.
+func Age(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 2*day:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd", d/day)
+}
+
+// ParseSize reads a number of bytes. It is not negative. The error is a
+// *SyntaxError.
+func ParseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(strings.TrimSpace(text))
+	if err != nil || n > math.MaxInt64 {
+		return 0, &SyntaxError{Text: text, Kind: "size", Advice: "write it as 500KB, 32MiB or 1GiB"}
+	}
+	return int64(n), nil
+}
+
+// Size writes a number of bytes: 512 B, 1.5 KiB, 32 MiB. A negative one is 0 B.
+func Size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }

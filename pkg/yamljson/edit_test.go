@@ -1,0 +1,57 @@
+package yamljson
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSetKeepsTheRest(t *testing.T) {
+	value := func(s string) *string { return &s }
+	tests := []struct {
+		name, before, path string
+		value              *string
+		want               string
+	}{
+		{"new file", "", "agent", value("core"), "agent: core\n"},
+		{"nested", "", "ngrok domain", value("x"), "ngrok:\n  domain: x\n"},
+		{"spelt with its dot", "ngrok.domain: y\n", "ngrok domain", value("x"), "ngrok.domain: x\n"},
+		{"below another", "agent: a\n", "profiles p ngrok domain", value("x"), "agent: a\nprofiles:\n  p:\n    ngrok:\n      domain: x\n"},
+		{"comments", "# top\nagent: a # here\n# end\n", "agent", value("b"), "# top\nagent: b # here\n# end\n"},
+		{"text that looks like a number", "", "id", value("0123"), "id: \"0123\"\n"},
+		{"comments alone", "# mine\n", "agent", value("b"), "# mine\nagent: b\n"},
+		{"nothing under it yet", "profiles:\n", "profiles p agent", value("b"), "profiles:\n  p:\n    agent: b\n"},
+		{"in other letters", "Agent: a\n", "agent", value("b"), "Agent: b\n"},
+		{"unset", "agent: a\ntimeout: 1m\n", "agent", nil, "timeout: 1m\n"},
+		{"unset what is not set", "timeout: 1m\n", "ngrok domain", nil, "timeout: 1m\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Set([]byte(tt.before), strings.Fields(tt.path), tt.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, string(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSetChangesSingleValuesOnly(t *testing.T) {
+	x := "x"
+	for text, want := range map[string]string{
+		"a: {b: c}":       "a is not a single value there",
+		"[a]":             "not a YAML mapping",
+		"a: 1\n---\nb: 2": "line 2: a second document begins",
+		"b: c\nb: d":      `line 2: "b" stands there twice`,
+	} {
+		if got, err := Set([]byte(text), []string{"a"}, &x); err == nil || err.Error() != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	if _, err := Set([]byte("a: b"), []string{"a", "b"}, &x); err == nil || err.Error() != "a is not a mapping there" {
+		t.Error(err)
+	}
+}
