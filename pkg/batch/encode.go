@@ -56,5 +56,5 @@ func whyNoResult(o Outcome) string {
 	case o.Phase == Pruned:
 		return "its task is no longer in the ledger"
 	}
-	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", o.RequestID)
+	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", output.ShellWord(o.RequestID))
 }
