@@ -49,7 +49,7 @@ type leakWorld struct {
 func newLeakWorld(t *testing.T) *leakWorld {
 	w := &leakWorld{t: t, env: leakSecrets(), dir: t.TempDir(), status: http.StatusOK, accept: func(*http.Request) bool { return false }}
 	w.env["HOME"], w.env["NARADA_STATE_DIR"] = t.TempDir(), filepath.Join(w.dir, "state")
-	w.env["NARADA_BROWSER_WINDOW_ID"], w.env["NARADA_POLL_INTERVAL"] = "window_1", "10ms"
+	w.env["NARADA_BROWSER_WINDOW_ID"], w.env["NARADA_POLL_INTERVAL"] = "window_1", "100ms"
 	w.write = secrettest.Forms()["as it is"]
 	w.hook = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
