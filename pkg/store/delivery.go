@@ -34,7 +34,7 @@ type Delivery struct {
 	Seq        int64
 	ReceivedAt time.Time
 	Final      bool
-	Header     http.Header     // what proves the sender is masked
+	Header     http.Header     // credentials in it are masked
 	Body       json.RawMessage // as it came; the secret is blanked once the task has finished
 }
 
@@ -45,7 +45,7 @@ type Refusal struct {
 	StatusCode int // that it was answered
 	Reason     string
 	Size       int64       // that it declared, in bytes; -1: none
-	Header     http.Header // what may prove the sender is masked
+	Header     http.Header // credentials in it are masked
 }
 
 // The bounds of what is kept of refused callbacks.
@@ -69,12 +69,12 @@ func (r Refusal) Bounded() Refusal {
 	return r
 }
 
-// MaskHeader returns the header with *** for what proves the sender: the headers of
-// proof, and those that carry credentials elsewhere.
-func MaskHeader(header, proof http.Header) http.Header {
+// MaskHeader returns the header with *** for credentials: the headers that a ticket asks
+// for, and those that carry credentials elsewhere.
+func MaskHeader(header, ticket http.Header) http.Header {
 	masked := make(http.Header, len(header))
 	for name, values := range header {
-		if _, proves := proof[name]; proves || isSensitive(name) {
+		if _, asked := ticket[name]; asked || isSensitive(name) {
 			values = []string{"***"}
 		}
 		masked[name] = values

@@ -67,8 +67,8 @@ type ForwardTried struct {
 }
 
 // ForwardEnded is how the forwarding of a callback has ended, now or in a later attempt.
-// Its Attempts are added to those that were made before. What proved the sender is gone
-// then.
+// Its Attempts are added to those that were made before. The credentials in
+// it are gone then.
 type ForwardEnded struct{ Forward }
 
 // MoveForward gives a callback another target.
