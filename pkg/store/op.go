@@ -81,9 +81,12 @@ type MoveForward struct {
 // not run any more, to another.
 type AdoptForwards struct{ Target, From, To string }
 
-// PutBatch is a batch, a new one where its number is 0, which is set then. Of one that
-// is there, input, cloud and lines change.
-type PutBatch struct{ Batch }
+// PutBatch is a batch, a new one where its number is 0. Of one that is there, input,
+// cloud and lines change.
+type PutBatch struct {
+	Batch  Batch
+	Number int64 // set: the batch's number
+}
 
 // PlaceItem is where a line that was sent stands in the input of its batch now.
 type PlaceItem struct {
