@@ -87,7 +87,7 @@ func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	count, err := inv.list(ctx, p, l, query)
+	count, err := listTasks(ctx, inv, p, l, query)
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,13 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither a time, as 90m, 24h or 7d, nor a date, as 2026-01-31", text)
 }
 
-// list prints the tasks.
-func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q store.Query) (count int, err error) {
+// taskLister is what lists tasks.
+type taskLister interface {
+	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
+}
+
+// listTasks prints the tasks, and returns how many there are.
+func listTasks(ctx context.Context, inv *invocation, p *printer, l taskLister, q store.Query) (count int, err error) {
 	if p.json {
 		err = l.Tasks(ctx, q, func(t store.Task) error {
 			count++
@@ -155,7 +160,7 @@ func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q 
 	var rows [][]string
 	err = l.Tasks(ctx, q, func(t store.Task) error {
 		count++
-		row := inv.historyRow(t)
+		row := historyRow(t, inv.app.start)
 		if inv.app.StdoutTerminal {
 			rows = append(rows, row)
 			return nil
@@ -169,12 +174,12 @@ func (inv *invocation) list(ctx context.Context, p *printer, l *sqlite.Store, q 
 }
 
 // historyRow is a task's line. What is not known is a dash.
-func (inv *invocation) historyRow(t store.Task) []string {
+func historyRow(t store.Task, now time.Time) []string {
 	took := "-"
 	if t.Took > 0 {
 		took = units.Round(t.Took).String()
 	}
-	return []string{taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
+	return []string{taskName(t), units.Age(now.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
 }
 
 // answerBy is how the answer came, and how it has been passed on when that is not done.

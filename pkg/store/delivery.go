@@ -35,7 +35,7 @@ type Delivery struct {
 	Seq        int64
 	ReceivedAt time.Time
 	Final      bool
-	Header     http.Header     // what proves the sender is masked
+	Header     http.Header     // credentials in it are masked
 	Body       json.RawMessage // as it came; the secret is blanked once the task has finished
 }
 
@@ -46,7 +46,7 @@ type Refusal struct {
 	StatusCode int // that it was answered
 	Reason     string
 	Size       int64       // that it declared, in bytes; -1: none
-	Header     http.Header // what may prove the sender is masked
+	Header     http.Header // credentials in it are masked
 }
 
 // The bounds of what is kept of refused callbacks.

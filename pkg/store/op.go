@@ -67,8 +67,8 @@ type ForwardTried struct {
 }
 
 // ForwardEnded is how the forwarding of a callback has ended, now or in a later attempt.
-// Its Attempts are added to those that were made before. What proved the sender is gone
-// then.
+// Its Attempts are added to those that were made before. The credentials in
+// it are gone then.
 type ForwardEnded struct{ Forward }
 
 // MoveForward gives a callback another target.
@@ -81,9 +81,12 @@ type MoveForward struct {
 // not run any more, to another.
 type AdoptForwards struct{ Target, From, To string }
 
-// PutBatch is a batch, a new one where its number is 0, which is set then. Of one that
-// is there, input, cloud and lines change.
-type PutBatch struct{ Batch }
+// PutBatch is a batch, a new one where its number is 0. Of one that is there, input,
+// cloud and lines change.
+type PutBatch struct {
+	Batch  Batch
+	Number int64 // set: the batch's number
+}
 
 // PlaceItem is where a line that was sent stands in the input of its batch now.
 type PlaceItem struct {

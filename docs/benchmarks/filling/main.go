@@ -6,13 +6,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -58,11 +58,8 @@ func fillSome(ctx context.Context, l *sqlite.Store, start, count int) error {
 			return err
 		}
 		prompt := fmt.Sprintf("find the salary range at company %d, and the page that names it", start+i)
-		body, err := json.Marshal(map[string]string{"prompt": "/Operator " + prompt, "timeZone": "Etc/UTC", "browserWindowId": "window_1"})
-		if err != nil {
-			return err
-		}
-		intents[i] = store.Intent{Source: "run", Cloud: "https://api.narada.ai/fast/v2", Prompt: prompt, Body: body, Ticket: ticket, At: time.Now()}
+		intents[i] = store.IntentOf(&narada.Request{Prompt: "/Operator " + prompt, TimeZone: "Etc/UTC", BrowserWindowID: "window_1"},
+			store.Intent{Source: "run", Cloud: "https://api.narada.ai/fast/v2", Machine: "laptop", Prompt: prompt, Ticket: ticket, At: time.Now()})
 	}
 	if _, err := l.Intend(ctx, intents); err != nil {
 		return err

@@ -19,11 +19,12 @@ func (t transaction) insertItem(i store.Item, number int64) error {
 		i.Batch, i.Key, i.Line, i.ID, number, append([]byte{}, i.Content...))
 }
 
-func (t transaction) putBatch(b *store.Batch) (err error) {
-	if b.Number != 0 {
+func (t transaction) putBatch(op *store.PutBatch) (err error) {
+	b := op.Batch
+	if op.Number = b.Number; b.Number != 0 {
 		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Number)
 	}
-	b.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
+	op.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
 	return err
 }
 

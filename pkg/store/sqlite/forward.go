@@ -8,8 +8,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// insertForwards has the callback wait for its targets. It is forwarded as it came: what
-// proves the sender to the target is blanked elsewhere.
+// insertForwards has the callback wait for its targets. It is forwarded as it came: the
+// credentials that the target asks for are blanked elsewhere.
 func (t transaction) insertForwards(d *delivery) error {
 	for _, target := range d.op.Forwarding.Targets {
 		err := t.run("INSERT INTO forwards (seq, target, listener, request_id, state, header, body) VALUES (?,?,?,?,?,?,?)",

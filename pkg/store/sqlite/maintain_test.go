@@ -66,8 +66,8 @@ func TestSecretsGoFromTheFiles(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// What proved the sender to a target is on the disk no longer than it waits.
-func TestTheProofGoesFromTheFiles(t *testing.T) {
+// What a target is shown is on the disk no longer than it waits.
+func TestCredentialsGoFromTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)

@@ -162,19 +162,24 @@ func TestOneOfAGroupFails(t *testing.T) {
 		}
 		return wrong
 	}
+	batch := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: start}}
 	errs := group(l,
+		newTestWrite(t, l, batch),
 		newTestWrite(t, l, &store.Accept{Task: number, RequestID: "req_1", At: start}),
 		&write{do: func(tx transaction) error { return errors.Join(tx.run("DELETE FROM tasks"), wrong) }},
 		lost,
 		newTestWrite(t, l, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_2", ticket("b"), "42"))}),
 	)
-	for i, want := range []error{nil, wrong, wrong, nil} {
+	for i, want := range []error{nil, nil, wrong, wrong, nil} {
 		if !errors.Is(errs[i], want) {
 			t.Errorf("%d: got %v", i, errs[i])
 		}
 	}
 	if task := theTask(t, l, "req_1"); task.Number != number || !task.Open() {
 		t.Errorf("got %+v", task)
+	}
+	if got, ok, err := l.Batch(ctx, "jobs"); !ok || err != nil || got.Number != batch.Number {
+		t.Errorf("got %+v, %v, %v", got, ok, err)
 	}
 	if strings.Join(told, " ") != "req_2" {
 		t.Errorf("told of %v", told)

@@ -85,7 +85,7 @@ func (t transaction) apply(op store.Op) error {
 	case *store.AdoptForwards:
 		return t.run("UPDATE forwards SET listener = ? WHERE target = ? AND listener = ? AND state = 'waiting'", op.To, op.Target, op.From)
 	case *store.PutBatch:
-		return t.putBatch(&op.Batch)
+		return t.putBatch(op)
 	case *store.PlaceItem:
 		return t.run("UPDATE batch_lines SET line = ? WHERE batch = ? AND key = ?", op.Line, op.Batch, op.Key)
 	case *store.SetSchemaErrors:

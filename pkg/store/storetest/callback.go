@@ -18,7 +18,7 @@ var callbackTests = []test{
 	{"Many of the same callback at once are stored once", manyOfTheSame},
 	{"Many callbacks at once are all stored and told of in their order", manyAtOnce},
 	{"A callback that is not to be listed is stored and not told of", unlisted},
-	{"What proves the sender is masked", proofIsMasked},
+	{"Credentials are masked", credentialsAreMasked},
 	{"The secret is blanked with the end, whoever tells it", secretGoesWithTheEnd},
 	{"Refused callbacks are bounded and masked", refusalsAreBounded},
 	{"Refused callbacks are kept of a task's own path alone", refusalsOfKnownPaths},
@@ -147,17 +147,17 @@ func unlisted(l ledger) {
 	l.same("stored", []string{"req_2", "req_1"}, h.ids(store.Query{}))
 }
 
-func proofIsMasked(l ledger) {
+func credentialsAreMasked(l ledger) {
 	h := l.open()
 	d := callback("a", final("req_1", "a", "42"))
-	d.Ticket.Header = http.Header{"X-Proof": {"proof"}}
-	d.Header = http.Header{"X-Proof": {"proof"}, "Authorization": {"Bearer x"}, "Cookie": {"a=b"}, "X-Api-Key": {"k"}, "X-Signature": {"s"}, "Content-Type": {"application/json"}, "X-Two": {"1", "2"}}
+	d.Ticket.Header = http.Header{"X-Mine": {"mine"}}
+	d.Header = http.Header{"X-Mine": {"mine"}, "Authorization": {"Bearer x"}, "Cookie": {"a=b"}, "X-Api-Key": {"k"}, "X-Signature": {"s"}, "Content-Type": {"application/json"}, "X-Two": {"1", "2"}}
 	h.write(&store.Deliver{Delivery: d})
 	list := h.deliveries("req_1")
 	if len(list) != 1 || !list[0].Final || !list[0].ReceivedAt.Equal(start) {
 		l.Fatalf("got %+v", list)
 	}
-	l.same("header", http.Header{"X-Proof": {"***"}, "Authorization": {"***"}, "Cookie": {"***"}, "X-Api-Key": {"***"}, "X-Signature": {"***"},
+	l.same("header", http.Header{"X-Mine": {"***"}, "Authorization": {"***"}, "Cookie": {"***"}, "X-Api-Key": {"***"}, "X-Signature": {"***"},
 		"Content-Type": {"application/json"}, "X-Two": {"1", "2"}}, list[0].Header)
 	same, ok, err := h.Callback(l.ctx(), list[0].Seq)
 	l.must(err)

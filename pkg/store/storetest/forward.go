@@ -11,7 +11,7 @@ var forwardTests = []test{
 	{"A callback waits for its target as it came", waitsAsItCame},
 	{"Waiting callbacks are read in their order and in pieces", waitingInPieces},
 	{"What a listener has left is adopted by another", adoptedForwards},
-	{"What proves the sender goes when nothing waits", proofGoesWithTheForward},
+	{"Credentials go when nothing waits", credentialsGoWithTheForward},
 	{"A failed forward can be tried again, and end well", failedForward},
 	{"A callback can be given another target", movedForward},
 	{"A task tells the worst of its forwards", worstForward},
@@ -96,7 +96,7 @@ func adoptedForwards(l ledger) {
 	l.same("waiting", []string{"req_1", "req_2"}, h.waiting("a", 0, 10))
 }
 
-func proofGoesWithTheForward(l ledger) {
+func credentialsGoWithTheForward(l ledger) {
 	h := l.open()
 	for i, state := range []store.ForwardState{store.ForwardDelivered, store.ForwardFailed} {
 		h.deliverTo([]string{"req_1", "req_2"}[i], "a")
@@ -113,7 +113,7 @@ func proofGoesWithTheForward(l ledger) {
 		l.Errorf("one that is not there has content: %v", err)
 	}
 	if text := h.listing(); strings.Contains(text, "secret-of") || strings.Contains(text, "header-of") {
-		l.Errorf("the ledger has the proof: %s", text)
+		l.Errorf("the ledger has the credentials: %s", text)
 	}
 }
 

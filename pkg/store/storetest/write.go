@@ -17,9 +17,9 @@ var writeTests = []test{
 
 const target = "http://localhost:3000/hook"
 
-// furnish writes something of everything, and returns the number of its batch and of its
+// writeSomeOfEach writes something of everything, and returns the number of its batch and of its
 // task without an ID.
-func furnish(h handle) (batch, open int64) {
+func writeSomeOfEach(h handle) (batch, open int64) {
 	h.accepted("done", "req_done")
 	h.write(&store.Deliver{Delivery: callback("done", final("req_done", "done", "42")), Forwarding: store.Forwarding{Listener: "a", Targets: []string{target, "gone"}}})
 	h.accepted("waiting", "req_waiting")
@@ -35,7 +35,7 @@ func furnish(h handle) (batch, open int64) {
 
 func eachChangeIsDurable(l ledger) {
 	first := l.open()
-	batch, open := furnish(first)
+	batch, open := writeSomeOfEach(first)
 	later := start.Add(time.Hour)
 	for _, change := range []struct {
 		name string

@@ -42,8 +42,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_task ON events (task);
 
--- It is written before each acknowledgement: an index is for those few alone that
--- are no end.
+-- It is written before each acknowledgement, so that only the few that are not final
+-- have an index.
 CREATE TABLE deliveries (
     seq           INTEGER PRIMARY KEY,
     received_at   INTEGER NOT NULL,
