@@ -68,7 +68,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 		return nil, &exitError{code: codeEndpoint, text: "there is no way to open a callback endpoint: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN, or give an address of your own: --public-url URL --addr HOST:PORT"}
 	}
-	inv.talk.Info("polling", fmt.Sprintf("no ngrok authtoken, so no callback endpoint: polling every %s", inv.duration(config.PollInterval)))
+	inv.log.Info("polling", fmt.Sprintf("no ngrok authtoken, so no callback endpoint: polling every %s", inv.duration(config.PollInterval)))
 	return nil, nil
 }
 

@@ -58,7 +58,7 @@ func runBatchList(ctx context.Context, inv *invocation, out outputFlags) error {
 	case err != nil:
 		return err
 	case len(rows) == 1:
-		inv.talk.Info("batch", "there are no batches")
+		inv.log.Info("batch", "there are no batches")
 	case inv.app.StdoutTerminal && !p.json:
 		return p.Text(table(rows, inv.app.stdoutWidth()))
 	}
@@ -195,7 +195,7 @@ func runBatchResults(ctx context.Context, inv *invocation, jq, name string) erro
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {
-			inv.talk.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
+			inv.log.Info("batch", fmt.Sprintf("%d line%s %s not ended, as far as is known here", open, plural(open != 1), verb(open, "has", "have")))
 		}
 		return err
 	})

@@ -30,9 +30,9 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.MaxFailures = 1
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.Stdout
-	b.Hide, b.Report = inv.redactor.Hide, r.report
+	b.Hide, b.Report = inv.masker.Hide, r.report
 	if inv.app.StdoutTerminal {
-		b.Stdout = inv.talk.Over(b.Stdout)
+		b.Stdout = inv.log.Over(b.Stdout)
 	}
 	if o.jq != "" {
 		if b.Query, err = output.ParseQuery(ctx, o.jq); err != nil {
@@ -116,7 +116,7 @@ func (r *batchRun) template() (*task.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.inv.redactor.Hide(t.Plan.Secrets...)
+	r.inv.masker.Hide(t.Plan.Secrets...)
 	r.inv.warn(t.Plan.Warnings)
 	return t, nil
 }

@@ -112,7 +112,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	}
 	defer b.Close()
 	if o.task.dryRun {
-		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress

@@ -82,11 +82,11 @@ func agentToken(inv *invocation) secret.String {
 	token, path, err := tunnel.AgentConfigToken(inv.app.getenv, runtime.GOOS)
 	switch {
 	case err != nil:
-		inv.talk.Warn("ngrok", err.Error())
+		inv.log.Warn("ngrok", err.Error())
 	case !token.Empty():
-		inv.talk.Detail("ngrok", "the authtoken comes from "+path)
+		inv.log.Detail("ngrok", "the authtoken comes from "+path)
 	}
-	inv.redactor.Hide(token)
+	inv.masker.Hide(token)
 	return token
 }
 
@@ -117,12 +117,12 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 func (inv *invocation) openEndpoint(ctx context.Context, t tunnel.Config, limit time.Duration) (*tunnel.Endpoint, error) {
 	const what = "opening the callback endpoint"
 	start := time.Now()
-	inv.talk.Detail("opening", what)
-	opened := inv.talk.Wait("opening", what)
+	inv.log.Detail("opening", what)
+	opened := inv.log.Wait("opening", what)
 	e, err := receive.OpenTunnel(ctx, t, limit)
 	opened()
 	if err == nil {
-		inv.talk.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
+		inv.log.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
 	}
 	return e, err
 }

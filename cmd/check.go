@@ -98,7 +98,7 @@ func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address str
 	}
 	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
 	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
-		inv.talk.Hint("--allow-http is for endpoints that are being written on this machine")
+		inv.log.Hint("--allow-http is for endpoints that are being written on this machine")
 	}
 	return err
 }
@@ -123,7 +123,7 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 		return nil, err
 	}
 	requests := fmt.Sprintf("up to %d requests", contract.Requests())
-	inv.talk.Info("plan", requests+" go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_")
+	inv.log.Info("plan", requests+" go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_")
 	return c, o.send.confirm(ctx, inv, requests, address)
 }
 
@@ -141,7 +141,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 	if ctx.Err() != nil {
 		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
 	}
-	inv.talk.Info(event, fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", count[contract.Pass], count[contract.Warn], count[contract.Fail], count[contract.Skip]))
+	inv.log.Info(event, fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", count[contract.Pass], count[contract.Warn], count[contract.Fail], count[contract.Skip]))
 	if count[contract.Fail] > 0 {
 		return silent(codeFailed)
 	}
@@ -149,7 +149,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 }
 
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
-	f.Detail = inv.redactor.Mask(f.Detail) // which may have what somebody else has answered
+	f.Detail = inv.masker.Mask(f.Detail) // which may have what somebody else has answered
 	if p.json {
 		return p.Value(struct {
 			Test       string           `json:"test"`

@@ -58,7 +58,7 @@ func noKey(s *config.Settings) *exitError {
 func (inv *invocation) newClient(key secret.String, baseURL string) (*narada.Client, error) {
 	return narada.NewClient(key.Reveal(),
 		narada.WithBaseURL(baseURL),
-		narada.WithTransport(&wire{next: inv.transport(), talk: inv.talk}),
+		narada.WithTransport(&wire{next: inv.transport(), log: inv.log}),
 		narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
 }
 

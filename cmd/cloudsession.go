@@ -85,7 +85,7 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 	if err != nil {
 		return err
 	}
-	inv.talk.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
+	inv.log.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
 	if p.json {
 		err = p.JSON(started.Raw())
 	} else {
@@ -163,7 +163,7 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 			}
 			continue
 		}
-		inv.talk.Info("session-stopped", id+" was stopped", sessionField(id))
+		inv.log.Info("session-stopped", id+" was stopped", sessionField(id))
 	}
 	return silent(worst)
 }
@@ -174,7 +174,7 @@ func sessions(inv *invocation, c *cloud) *session.Sessions {
 }
 
 func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
-	defer inv.talk.Wait("session", "starting a cloud browser session")()
+	defer inv.log.Wait("session", "starting a cloud browser session")()
 	started, err := sessions(inv, c).Start(ctx, r)
 	if err != nil {
 		return nil, notStarted(ctx, err)

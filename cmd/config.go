@@ -78,7 +78,7 @@ func newConfigGet(inv *invocation) *cobra.Command {
 			}
 			value := inv.settings.Get(key.Name)
 			if !value.Set() {
-				inv.talk.Info("not-set", key.Name+" is not set")
+				inv.log.Info("not-set", key.Name+" is not set")
 				return nil
 			}
 			return printText(cmd.Context(), inv, value.Shown())
@@ -120,7 +120,7 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {
 		return err
 	}
-	inv.talk.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
+	inv.log.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
 	return nil
 }
 
@@ -135,7 +135,7 @@ func secretValue(ctx context.Context, inv *invocation, key config.Key, ref strin
 		resolved, err = inv.source.Resolve(ref)
 		value = resolved.Reveal()
 	}
-	inv.redactor.Hide(secret.New(value))
+	inv.masker.Hide(secret.New(value))
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""
@@ -171,14 +171,14 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
 			if _, err := os.Stat(path); os.IsNotExist(err) {
-				inv.talk.Info("unset", path+" does not exist: nothing to unset")
+				inv.log.Info("unset", path+" does not exist: nothing to unset")
 				return nil
 			}
 			// A key that is not known may be unset too: a file may have one.
 			if err := config.Write(path, profileName(inv), args[0], nil); err != nil {
 				return err
 			}
-			inv.talk.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
+			inv.log.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
 			return nil
 		},
 	}

@@ -24,7 +24,7 @@ func (c *callbackFlags) credentials(inv *invocation, setting bool) (secret.Crede
 func readCredentials(inv *invocation, headerFlag, callbackSecret string, headers []string) (secret.Credentials, error) {
 	c, warnings, err := task.ReadCredentials(headerFlag, callbackSecret, headers, &inv.source)
 	inv.warn(warnings)
-	inv.redactor.Hide(c.Secrets()...)
+	inv.masker.Hide(c.Secrets()...)
 	return c, err
 }
 

@@ -71,7 +71,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	inv.warn(plan.Warnings)
 	if o.task.previews() {
 		if toListener {
-			inv.talk.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
+			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
 		}
 		return o.task.preview(inv, p, plan)
 	}
@@ -91,7 +91,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	}
 	engine := await.New(engineOptions(inv, "dispatch", c, kept))
 	defer engine.Close()
-	submitted := inv.talk.Wait("submitting", "submitting the task")
+	submitted := inv.log.Wait("submitting", "submitting the task")
 	id, err := engine.Submit(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt, Ticket: ticket, MustKeep: toListener})
 	submitted()
 	switch {

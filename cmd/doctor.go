@@ -68,7 +68,7 @@ func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 		}
 	}
 	d := doctor.New(options)
-	defer inv.talk.Show("looking", "looking", doctorMeter{d})()
+	defer inv.log.Show("looking", "looking", doctorMeter{d})()
 	return printFindings(ctx, inv, p, "looked", d.Run(ctx), true)
 }
 
@@ -88,7 +88,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
-		API:       &wire{next: inv.transport(), talk: inv.talk},
+		API:       &wire{next: inv.transport(), log: inv.log},
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
 		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {

@@ -15,34 +15,34 @@ import (
 func sayAwait(inv *invocation, source string, event await.Event) {
 	switch e := event.(type) {
 	case await.CallbackReceived:
-		if inv.talk.Verbose() {
-			inv.talk.Detail("callback", "a callback came: "+term.OneLine(string(e.Result.Raw())))
+		if inv.log.Verbose() {
+			inv.log.Detail("callback", "a callback came: "+term.OneLine(string(e.Result.Raw())))
 		}
 	case await.PollFailed:
 		if e.Notable {
-			inv.talk.Warn("poll", "status calls fail, and go on: "+explain(e.Err))
+			inv.log.Warn("poll", "status calls fail, and go on: "+explain(e.Err))
 			return
 		}
-		inv.talk.Detail("poll", "the status call failed: "+explain(e.Err))
+		inv.log.Detail("poll", "the status call failed: "+explain(e.Err))
 	case await.PollRefused:
-		inv.talk.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(e.Err))
+		inv.log.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(e.Err))
 	case await.EndpointChanged:
 		switch e.Event {
 		case await.EndpointLost:
-			inv.talk.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+			inv.log.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
 		case await.EndpointBack:
-			inv.talk.Info("tunnel-back", "the tunnel is back")
+			inv.log.Info("tunnel-back", "the tunnel is back")
 		case await.EndpointClosed:
 			text := "the tunnel was stopped"
 			if e.Err != nil {
 				text += " (" + e.Err.Error() + ")"
 			}
-			inv.talk.Warn("tunnel-stopped", text+": polling does the job")
+			inv.log.Warn("tunnel-stopped", text+": polling does the job")
 		}
 	case await.StoreFailed:
 		inv.warnOfLedger(e.Err, lossText(source, e.Loss))
 	case await.PersonAsked:
-		inv.talk.Warn("input-required", linePrefix(e.Item)+humanLine(e.RequestID, e.Input),
+		inv.log.Warn("input-required", linePrefix(e.Item)+humanLine(e.RequestID, e.Input),
 			slog.Any("requestId", e.RequestID), slog.Any("inputId", e.Input.InputID))
 	default:
 		sayDispatch(inv, event)
@@ -57,23 +57,23 @@ func sayDispatch(inv *invocation, event await.Event) {
 		text := linePrefix(e.Item) + e.RequestID + " was accepted"
 		switch {
 		case e.Item.Batch != 0:
-			inv.talk.Detail("accepted", text, slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
+			inv.log.Detail("accepted", text, slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
 			return
 		case e.By == await.ByCallback:
 			text += ", says a callback"
 		}
-		inv.talk.Info("accepted", text, slog.Any("requestId", e.RequestID))
+		inv.log.Info("accepted", text, slog.Any("requestId", e.RequestID))
 	case await.Resending:
 		again := fmt.Sprintf("again in %s: %s", e.In.Round(100*time.Millisecond), explain(e.Err))
 		if e.Item.Batch != 0 {
-			inv.talk.Detail("resending", linePrefix(e.Item)+"was not accepted; "+again)
+			inv.log.Detail("resending", linePrefix(e.Item)+"was not accepted; "+again)
 			return
 		}
-		inv.talk.Warn("resending", "the task was not accepted; "+again)
+		inv.log.Warn("resending", "the task was not accepted; "+again)
 	case await.AnswerLost:
-		say := inv.talk.Warn
+		say := inv.log.Warn
 		if e.Item.Batch != 0 {
-			say = inv.talk.Detail
+			say = inv.log.Detail
 		}
 		say("answer-lost", linePrefix(e.Item)+"it is not known yet whether the task was accepted, so the callback is waited for: "+explain(e.Err))
 	case await.AcceptedTwice:
@@ -85,12 +85,12 @@ func sayAcceptedTwice(inv *invocation, e await.AcceptedTwice) {
 	const why = ": the cloud had refused the first, and accepted it all the same"
 	switch {
 	case e.Item.Batch != 0:
-		inv.talk.Warn("accepted-twice", linePrefix(e.Item)+"the task was, or may have been, accepted a second time"+why,
+		inv.log.Warn("accepted-twice", linePrefix(e.Item)+"the task was, or may have been, accepted a second time"+why,
 			slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
 	case e.RequestID == "":
-		inv.talk.Warn("accepted-twice", "the task may have been accepted a second time"+why+", and what became of the second is not known")
+		inv.log.Warn("accepted-twice", "the task may have been accepted a second time"+why+", and what became of the second is not known")
 	default:
-		inv.talk.Warn("accepted-twice", "the task was accepted a second time, as "+e.RequestID+why, slog.Any("requestId", e.RequestID))
+		inv.log.Warn("accepted-twice", "the task was accepted a second time, as "+e.RequestID+why, slog.Any("requestId", e.RequestID))
 	}
 }
 
@@ -120,7 +120,7 @@ func lossText(source string, loss await.Loss) string {
 // spinner shows what a task is waited for. It is used by the goroutine that runs the
 // task, which also reports what happens to it.
 type spinner struct {
-	talk *reporter
+	log  *reporter
 	stop func()
 }
 
@@ -144,7 +144,7 @@ func (s *spinner) wrap(report func(await.Event)) func(await.Event) {
 // show shows another label.
 func (s *spinner) show(event, label string) {
 	s.hide()
-	s.stop = s.talk.Wait(event, label)
+	s.stop = s.log.Wait(event, label)
 }
 
 func (s *spinner) hide() {

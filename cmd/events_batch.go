@@ -19,22 +19,22 @@ import (
 
 // report words an event of the batch.
 func (r *batchRun) report(event batch.Event) {
-	talk := r.inv.talk
+	log := r.inv.log
 	switch e := event.(type) {
 	case batch.LineRejected:
-		talk.Text("line", e.Err.Error())
+		log.Text("line", e.Err.Error())
 	case batch.LineWarned:
-		talk.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
+		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
 	case batch.MoreWarnings:
-		talk.Warn("task", fmt.Sprintf("there are %d further warnings", e.Count))
+		log.Warn("task", fmt.Sprintf("there are %d further warnings", e.Count))
 	case batch.InputChanged:
 		r.changed(e)
 	case batch.Resumed:
-		talk.Info("resuming", fmt.Sprintf("going on with an earlier run: %d of %d lines have ended", e.Tally.Ended, e.Tally.Total))
+		log.Info("resuming", fmt.Sprintf("going on with an earlier run: %d of %d lines have ended", e.Tally.Ended, e.Tally.Total))
 	case batch.Sending:
-		r.hide = talk.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
+		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
 	case batch.Stopping:
-		talk.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", e.InFlight, verb(e.InFlight, "is", "are")))
+		log.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", e.InFlight, verb(e.InFlight, "is", "are")))
 	case batch.Ended:
 		if r.hide != nil {
 			r.hide()
@@ -46,13 +46,13 @@ func (r *batchRun) report(event batch.Event) {
 // changed says how the input differs from that of the last run.
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
-		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
+		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
 			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
-		r.inv.talk.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
+		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
 	}
 	if n := e.Different; n > 0 {
-		r.inv.talk.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
+		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
 			n, plural(n != 1), verb(n, "has", "have"), verb(n, "it", "them"), verb(n, "it was", "they were"), verb(n, "it is", "they are")))
 	}
 }
@@ -91,7 +91,7 @@ func countsText(counts map[narada.Status]int) string {
 
 // summarize says how the batch stands at the end.
 func (r *batchRun) summarize(t batch.Tally) {
-	talk := r.inv.talk
+	log := r.inv.log
 	var counts []string
 	if len(t.Counts) > 0 {
 		counts = append(counts, countsText(t.Counts))
@@ -102,7 +102,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
-	talk.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
+	log.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
 		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
@@ -111,20 +111,20 @@ func (r *batchRun) summarize(t batch.Tally) {
 		for _, one := range t.Slowest {
 			slowest = append(slowest, one.Line.Name()+" "+units.Round(one.Took).String())
 		}
-		talk.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
+		log.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
 	for _, o := range t.FirstFailed {
-		talk.Info("failed", failedLine(o), slog.Any("line", o.Line.Number), slog.Any("requestId", o.RequestID))
+		log.Info("failed", failedLine(o), slog.Any("line", o.Line.Number), slog.Any("requestId", o.RequestID))
 	}
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
 		if !r.o.answer.sandbox {
 			text += ": narada batch show " + output.ShellWord(r.o.batch.Name)
 		}
-		talk.Info("failed", text)
+		log.Info("failed", text)
 	}
 	if t.Counts[store.StatusUnknown] > 0 {
-		talk.Hint("look in the cloud; what surely does not run there, --resend-unknown sends again")
+		log.Hint("look in the cloud; what surely does not run there, --resend-unknown sends again")
 	}
 }
 

@@ -14,27 +14,27 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 	return func(event forward.Event) {
 		switch e := event.(type) {
 		case forward.Waiting:
-			inv.talk.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", e.Count, plural(e.Count != 1), verb(e.Count, "waits", "wait"), e.Target))
+			inv.log.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", e.Count, plural(e.Count != 1), verb(e.Count, "waits", "wait"), e.Target))
 		case forward.Forwarded:
 			if forward.IsCommand(e.Target) {
-				inv.talk.Detail("ran", e.Target+" has dealt with "+term.OneLine(e.RequestID))
+				inv.log.Detail("ran", e.Target+" has dealt with "+term.OneLine(e.RequestID))
 				return
 			}
-			inv.talk.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
+			inv.log.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
-			inv.talk.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
+			inv.log.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
 		case forward.TargetDown:
-			inv.talk.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", e.Target, e.Attempt.Kind()))
+			inv.log.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", e.Target, e.Attempt.Kind()))
 		case forward.TargetUp:
-			inv.talk.Info("target-back", e.Target+" takes callbacks again")
+			inv.log.Info("target-back", e.Target+" takes callbacks again")
 		case forward.Finishing:
-			inv.talk.Info("finishing", "waiting for what is under way to "+e.Target+": Ctrl-C again leaves it")
+			inv.log.Info("finishing", "waiting for what is under way to "+e.Target+": Ctrl-C again leaves it")
 		case forward.Remaining:
 			if e.Err != nil {
-				inv.talk.Warn("ledger", e.Err.Error())
+				inv.log.Warn("ledger", e.Err.Error())
 				return
 			}
-			inv.talk.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
+			inv.log.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
 				e.Count, plural(e.Count != 1), verb(e.Count, "waits", "wait"), e.Target, verb(e.Count, "it", "them")))
 		}
 	}

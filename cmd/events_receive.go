@@ -16,26 +16,26 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 	return func(event receive.Event) {
 		switch e := event.(type) {
 		case receive.CloseFailed:
-			inv.talk.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
+			inv.log.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
 		case receive.NotReady:
-			inv.talk.Warn("not-ready", "the address does not answer yet, from here: "+explain(e.Err))
-			inv.talk.Info("not-ready", "listening, not ready yet, on "+e.URL, slog.Any("url", e.URL))
+			inv.log.Warn("not-ready", "the address does not answer yet, from here: "+explain(e.Err))
+			inv.log.Info("not-ready", "listening, not ready yet, on "+e.URL, slog.Any("url", e.URL))
 			sayTicket(inv, show, e.Ticket)
 		case receive.Ready:
 			if e.Late {
-				inv.talk.Info("ready", "the address answers now", slog.Any("url", e.URL))
+				inv.log.Info("ready", "the address answers now", slog.Any("url", e.URL))
 				return
 			}
-			inv.talk.Info("ready", "listening on "+e.URL, slog.Any("url", e.URL))
+			inv.log.Info("ready", "listening on "+e.URL, slog.Any("url", e.URL))
 			sayTicket(inv, show, e.Ticket)
 		case receive.TunnelChanged:
 			if e.Kind == tunnel.Back {
-				inv.talk.Info("tunnel-back", "the tunnel is back")
+				inv.log.Info("tunnel-back", "the tunnel is back")
 				return
 			}
-			inv.talk.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
+			inv.log.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
 		case receive.NotPrinted:
-			inv.talk.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
+			inv.log.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
 		default:
 			callbackEvent(inv, e)
 		}
@@ -46,20 +46,20 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 func callbackEvent(inv *invocation, event receive.Event) {
 	switch e := event.(type) {
 	case receive.Refused:
-		inv.talk.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
+		inv.log.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
 	case receive.NotStored:
-		inv.talk.Warn("not-stored", "a callback was not acknowledged: "+e.Err.Error())
+		inv.log.Warn("not-stored", "a callback was not acknowledged: "+e.Err.Error())
 	case receive.FilteredOut:
 		if e.Err == nil {
-			inv.talk.Detail("filter", term.OneLine(e.RequestID)+" is kept, and not what --filter asks for")
+			inv.log.Detail("filter", term.OneLine(e.RequestID)+" is kept, and not what --filter asks for")
 			return
 		}
-		inv.talk.Warn("filter", term.OneLine(e.RequestID)+" is kept, and neither printed nor passed on: "+e.Err.Error(), slog.Any("requestId", e.RequestID))
+		inv.log.Warn("filter", term.OneLine(e.RequestID)+" is kept, and neither printed nor passed on: "+e.Err.Error(), slog.Any("requestId", e.RequestID))
 	case receive.Accepted:
 		if e.Further {
-			inv.talk.Info("further", term.OneLine(e.RequestID)+": a further callback, with another body than the one before", slog.Any("requestId", e.RequestID))
+			inv.log.Info("further", term.OneLine(e.RequestID)+": a further callback, with another body than the one before", slog.Any("requestId", e.RequestID))
 		}
-		inv.talk.Detail("callback", "a callback for "+term.OneLine(e.RequestID)+" was accepted")
+		inv.log.Detail("callback", "a callback for "+term.OneLine(e.RequestID)+" was accepted")
 	}
 }
 
@@ -68,8 +68,8 @@ func sayTicket(inv *invocation, show bool, t webhook.Ticket) {
 	if !show {
 		return
 	}
-	inv.talk.Reveal("secret", "callbackSecret "+t.Secret)
+	inv.log.Reveal("secret", "callbackSecret "+t.Secret)
 	for name := range t.Header {
-		inv.talk.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
+		inv.log.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
 	}
 }

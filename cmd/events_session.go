@@ -11,7 +11,7 @@ import (
 
 // saySession words an event of a cloud browser session.
 func saySession(inv *invocation, event session.Event) {
-	talk := inv.talk
+	log := inv.log
 	switch e := event.(type) {
 	case session.Retrying:
 		what := "no session was started"
@@ -20,19 +20,19 @@ func saySession(inv *invocation, event session.Event) {
 		}
 		sayAgain(inv, "session", what, e.Err, e.In)
 	case session.Awaited:
-		talk.Warn("session", cause(e.Cause)+": the session that is being started is waited for, to stop it")
+		log.Warn("session", cause(e.Cause)+": the session that is being started is waited for, to stop it")
 	case session.Started:
-		talk.Info("session-started", "the cloud browser session "+e.ID+" was started", sessionField(e.ID))
+		log.Info("session-started", "the cloud browser session "+e.ID+" was started", sessionField(e.ID))
 	case session.Stopping: // a second signal leaves at once
-		talk.Error("session", cause(e.Cause)+": the cloud browser session "+e.ID+" is being stopped", "if that is cut short: "+stopWords(inv, e.ID), sessionField(e.ID))
+		log.Error("session", cause(e.Cause)+": the cloud browser session "+e.ID+" is being stopped", "if that is cut short: "+stopWords(inv, e.ID), sessionField(e.ID))
 	case session.Stopped:
 		text := "the cloud browser session " + e.ID + " was stopped"
 		if e.Err != nil {
 			text = fmt.Sprintf("the cloud browser session %s had ended (%s)", e.ID, term.OneLine(e.Err.Error()))
 		}
-		talk.Info("session-stopped", text, sessionField(e.ID))
+		log.Info("session-stopped", text, sessionField(e.ID))
 	case session.NotStopped:
-		talk.Error("session", "the cloud browser session "+e.ID+" was not stopped, and costs until its own timeout: "+cause(e.Err), stopWords(inv, e.ID), sessionField(e.ID))
+		log.Error("session", "the cloud browser session "+e.ID+" was not stopped, and costs until its own timeout: "+cause(e.Err), stopWords(inv, e.ID), sessionField(e.ID))
 	}
 }
 
@@ -44,5 +44,5 @@ func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
 
 // sayAgain says that a call failed, and is made again.
 func sayAgain(inv *invocation, event, what string, err error, in time.Duration) {
-	inv.talk.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), explain(err)))
+	inv.log.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), explain(err)))
 }

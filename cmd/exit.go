@@ -103,12 +103,12 @@ func (inv *invocation) exit(ctx context.Context, err error) int {
 		code = codeSignal
 	}
 	if text := err.Error(); text != "" {
-		inv.talk.Error("error", text, hintOf(err), exitField(code)...)
+		inv.log.Error("error", text, hintOf(err), exitField(code)...)
 	}
 	return code
 }
 
-// exitField tells readers of JSON talk how the program ends.
+// exitField tells readers of the JSON log how the program ends.
 func exitField(code int) []slog.Attr {
 	if code == codeSignal {
 		return nil

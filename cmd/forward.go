@@ -77,6 +77,6 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 	return &forward.Endpoint{
 		URL: f.to, Added: added, Report: forwardEvents(inv),
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
-		Explain: func(a deliver.Attempt) string { return inv.redactor.Mask(explainAttempt(a, f.timeout)) },
+		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(explainAttempt(a, f.timeout)) },
 	}, nil
 }

@@ -92,20 +92,20 @@ func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
 		return err
 	}
 	if count == 0 {
-		inv.talk.Info("history", "there are no such tasks")
+		inv.log.Info("history", "there are no such tasks")
 	}
 	if count == query.Limit {
-		inv.talk.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
+		inv.log.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
 	}
 	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {
 		return err
 	}
 	if failed > 0 {
-		inv.talk.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
+		inv.log.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
 			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), slog.Any("failed", failed))
 	}
-	inv.talk.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", units.Size(l.Size())), slog.Any("bytes", l.Size()))
+	inv.log.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", units.Size(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
@@ -244,7 +244,7 @@ func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (store.Tas
 	}
 	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
 		if newest.Number > t.Number && newest.Open() {
-			inv.talk.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
+			inv.log.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
 		}
 		return nil
 	})

@@ -68,7 +68,7 @@ func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) 
 	if err != nil {
 		return err
 	}
-	inv.talk.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], units.Size(l.Size())),
+	inv.log.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

@@ -20,10 +20,10 @@ import (
 // invocation is one command's run: the global flags, and what was made of them and
 // of the settings.
 type invocation struct {
-	app      *App
-	redactor *secret.Masker
-	talk     *reporter
-	source   secret.Source
+	app    *App
+	masker *secret.Masker
+	log    *reporter
+	source secret.Source
 
 	quiet     bool
 	verbose   bool
@@ -37,8 +37,8 @@ type invocation struct {
 
 // newInvocation returns a command's run of which nothing is known yet.
 func newInvocation(app *App) *invocation {
-	inv := &invocation{app: app, redactor: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
-	inv.talk = inv.newTalk()
+	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+	inv.log = inv.newReporter()
 	return inv
 }
 
@@ -50,7 +50,7 @@ func (a *App) Run(ctx context.Context) (code int) {
 	inv.scanGlobals()
 	defer func() {
 		if fault := recover(); fault != nil {
-			inv.talk.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
+			inv.log.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
 				"please report it, with the lines above: https://github.com/narada-cli/narada/issues")
 			code = codeUnexpected
 		}
@@ -88,11 +88,11 @@ func (inv *invocation) scanGlobals() {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
 	scan.SetOutput(io.Discard)
-	scanned := invocation{app: inv.app, redactor: inv.redactor}
+	scanned := invocation{app: inv.app, masker: inv.masker}
 	scanned.addGlobals(scan)
 	scan.BoolP("help", "h", false, "")
 	_ = scan.Parse(inv.app.Args)
-	inv.talk = scanned.newTalk()
+	inv.log = scanned.newReporter()
 }
 
 // checkGlobals finds what is wrong with the global flags.
@@ -109,7 +109,7 @@ func (inv *invocation) checkGlobals() error {
 			return usageError("", "--color: %v", err)
 		}
 	}
-	inv.talk = inv.newTalk()
+	inv.log = inv.newReporter()
 	return nil
 }
 
@@ -142,13 +142,13 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	inv.settings = settings
 	for _, key := range config.Keys() {
 		if key.Secret {
-			inv.redactor.Hide(settings.Secret(key.Name))
+			inv.masker.Hide(settings.Secret(key.Name))
 		}
 	}
-	inv.redactor.Hide(secret.New(settings.Withheld.Text))
-	inv.talk = inv.newTalk()
+	inv.masker.Hide(secret.New(settings.Withheld.Text))
+	inv.log = inv.newReporter()
 	for _, warning := range settings.Warnings {
-		inv.talk.Warn("settings", warning)
+		inv.log.Warn("settings", warning)
 	}
 	return nil
 }
@@ -164,6 +164,6 @@ func (inv *invocation) duration(name string) time.Duration { return inv.settings
 // warn says what a plan found odd.
 func (inv *invocation) warn(warnings []string) {
 	for _, w := range warnings {
-		inv.talk.Warn("task", w)
+		inv.log.Warn("task", w)
 	}
 }

@@ -56,16 +56,16 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 // nothingKept says that there is no ledger yet, unless that is an error.
 func (inv *invocation) nothingKept(err error) error {
 	if err == nil {
-		inv.talk.Info("history", "nothing has been kept yet")
+		inv.log.Info("history", "nothing has been kept yet")
 	}
 	return err
 }
 
 // warnOfLedger says what does not work without the ledger.
 func (inv *invocation) warnOfLedger(err error, consequence string) {
-	inv.talk.Warn("ledger", err.Error()+": "+consequence)
+	inv.log.Warn("ledger", err.Error()+": "+consequence)
 	if hint := hintOf(err); hint != "" {
-		inv.talk.Hint(hint)
+		inv.log.Hint(hint)
 	}
 }
 
@@ -75,6 +75,6 @@ func (inv *invocation) closeLedger(l *sqlite.Store) {
 		return
 	}
 	if err := l.Close(); err != nil {
-		inv.talk.Warn("ledger", err.Error())
+		inv.log.Warn("ledger", err.Error())
 	}
 }

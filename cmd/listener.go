@@ -60,7 +60,7 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 		return t, given, err
 	}
 	t, err = receive.NewTicket(inv.app.Random, given)
-	inv.redactor.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
+	inv.masker.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
 	return t, given, err
 }
 
@@ -72,7 +72,7 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 		return webhook.Ticket{}, err
 	}
 	await.AskForCallback(request, l.URL+ticket.Path, ticket)
-	inv.redactor.Hide(ticketSecrets(ticket)...)
+	inv.masker.Hide(ticketSecrets(ticket)...)
 	return ticket, nil
 }
 

@@ -12,10 +12,10 @@ import (
 // logger returns a logger for a library, whose records are said with -v, as the event.
 // Without -v it is nil, which is silent.
 func (inv *invocation) logger(event string) *slog.Logger {
-	if !inv.talk.Verbose() {
+	if !inv.log.Verbose() {
 		return nil
 	}
-	return slog.New(&libraryHandler{next: inv.talk.log.Handler(), event: event})
+	return slog.New(&libraryHandler{next: inv.log.log.Handler(), event: event})
 }
 
 // libraryHandler makes one text of a library's record and its attributes.

@@ -46,7 +46,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 	}
 	stdout := inv.app.Stdout
 	if inv.app.StdoutTerminal { // the spinner's own, perhaps
-		stdout = inv.talk.Over(stdout)
+		stdout = inv.log.Over(stdout)
 	}
 	return &printer{
 		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
@@ -78,7 +78,7 @@ func (inv *invocation) printResult(p *printer, r *narada.Result, want expectatio
 	case ok && r.Structured() != nil:
 		err = p.JSON(r.Structured())
 	case !ok && r.Text() != "":
-		inv.talk.Text("answer", r.Text(), slog.Any("requestId", r.RequestID))
+		inv.log.Text("answer", r.Text(), slog.Any("requestId", r.RequestID))
 	}
 	switch {
 	case errPipe(err):
@@ -104,12 +104,12 @@ func verdict(inv *invocation, r *narada.Result, violations []schema.Violation) e
 			if where == "" {
 				where = "the data"
 			}
-			inv.talk.Text("violation", "schema: "+where+": "+v.Message,
+			inv.log.Text("violation", "schema: "+where+": "+v.Message,
 				slog.Any("pointer", v.Pointer), slog.Any("requestId", r.RequestID))
 		}
 		return &exitError{code: codeMismatch, text: line + ", but its data does not fit the schema"}
 	}
-	inv.talk.Info("finished", line, resultFields(r)...)
+	inv.log.Info("finished", line, resultFields(r)...)
 	return nil
 }
 

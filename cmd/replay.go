@@ -178,18 +178,18 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 			refused++
 		}
 		if s.Attempt.StatusCode == 0 && !p.json {
-			inv.talk.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), slog.Any("requestId", s.RequestID))
+			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), slog.Any("requestId", s.RequestID))
 		}
 		if err := printAttempt(inv, p, s.RequestID, s.Attempt, false); err != nil {
 			return err
 		}
 	}
 	if skipped > 0 {
-		inv.talk.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
+		inv.log.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
 	}
 	switch {
 	case sent == 0:
-		inv.talk.Info("replay", "there is no callback to send")
+		inv.log.Info("replay", "there is no callback to send")
 	case refused > 0:
 		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
 	}

@@ -21,7 +21,7 @@ type reporter struct {
 }
 
 // newTalk makes a reporter of the global flags as they are now.
-func (inv *invocation) newTalk() *reporter {
+func (inv *invocation) newReporter() *reporter {
 	level := term.Normal
 	switch {
 	case inv.quiet:
@@ -35,7 +35,7 @@ func (inv *invocation) newTalk() *reporter {
 	}
 	app, isJSON := inv.app, inv.logFormat == "json"
 	color := term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal)
-	r := &reporter{level: level, mask: inv.redactor.Mask, screen: &term.Screen{
+	r := &reporter{level: level, mask: inv.masker.Mask, screen: &term.Screen{
 		W: app.Stderr, Color: color, Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !isJSON && app.getenv("TERM") != "dumb",
 	}}

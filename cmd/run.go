@@ -74,12 +74,12 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	inv.warn(plan.Warnings)
 	if o.task.previews() {
-		inv.talk.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
 		return o.task.preview(inv, p, plan)
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	r := &taskRun{spinner: &spinner{inv.talk, func() {}}}
+	r := &taskRun{spinner: &spinner{inv.log, func() {}}}
 	defer r.close()
 	if err := o.open(ctx, inv, r); err != nil {
 		return err

@@ -75,8 +75,8 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 		}
 		return &exitError{code: codeEndpoint, text: err.Error(), err: err}
 	}
-	inv.talk.Info("ready", "the sandbox listens on "+server.URL())
-	inv.talk.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
+	inv.log.Info("ready", "the sandbox listens on "+server.URL())
+	inv.log.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
 	<-ctx.Done()
 	return closeSandbox(server)
 }
@@ -84,7 +84,7 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
 	return sandbox.Options{
 		Addr: addr, Delay: delay, Rules: rules, Random: inv.app.Random, Transport: inv.transport(),
-		Observe: func(e sandbox.Event) { inv.talk.Detail("sandbox", sandboxLine(e)) },
+		Observe: func(e sandbox.Event) { inv.log.Detail("sandbox", sandboxLine(e)) },
 	}
 }
 
@@ -147,16 +147,16 @@ func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*clou
 	}
 	stop := func() {
 		if err := closeSandbox(server); err != nil {
-			inv.talk.Detail("sandbox", "closing the sandbox: "+err.Error())
+			inv.log.Detail("sandbox", "closing the sandbox: "+err.Error())
 		}
 	}
-	inv.redactor.Hide(secret.New(key))
+	inv.masker.Hide(secret.New(key))
 	base, badURL := url.Parse(server.URL())
 	client, badKey := inv.newClient(secret.New(key), server.URL())
 	if err := errors.Join(badURL, badKey); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
-	inv.talk.Info("sandbox", "this is the sandbox: nothing leaves your machine")
+	inv.log.Info("sandbox", "this is the sandbox: nothing leaves your machine")
 	return &cloud{client: client, baseURL: base}, stop, nil
 }

@@ -104,9 +104,9 @@ func explainAttempt(a deliver.Attempt, _ time.Duration) string { return a.Failur
 // shown.
 func maskedAnswer(inv *invocation, a deliver.Attempt) string {
 	if a.CutOff() {
-		return inv.redactor.MaskStart(string(a.Answer))
+		return inv.masker.MaskStart(string(a.Answer))
 	}
-	return inv.redactor.Mask(string(a.Answer))
+	return inv.masker.Mask(string(a.Answer))
 }
 
 // milliseconds are those of d, to a thousandth.

@@ -76,7 +76,7 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 		return callFailed(ctx, inv, id, err)
 	}
 	if len(list) == 0 {
-		inv.talk.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
+		inv.log.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
 	}
 	if o.save != "" {
 		return o.saveAll(ctx, inv, p, c, id, list)
@@ -109,7 +109,7 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 			return inTheWay(path, err)
 		}
 		if name != list[i].Name {
-			inv.talk.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", list[i].Name, path))
+			inv.log.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", list[i].Name, path))
 		}
 	}
 	for i, d := range list {
@@ -121,7 +121,7 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 		case err != nil:
 			return notSaved(ctx, inv, path, err)
 		case size != d.Size:
-			inv.talk.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", names[i], size, d.Size))
+			inv.log.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", names[i], size, d.Size))
 		}
 		if p.json {
 			err = p.JSON(withPath(d.Raw(), path))

@@ -129,7 +129,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 		if len(ids) > 1 {
 			label += " and others"
 		}
-		defer inv.talk.Wait("waiting", label)()
+		defer inv.log.Wait("waiting", label)()
 		answers = engine.Await(ctx, ids...)
 	}
 	worst := codeDone
@@ -177,7 +177,7 @@ func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Stor
 			case t.Cloud != "" && t.Cloud != c.baseURL.String():
 				elsewhere++
 			case t.RequestID == "":
-				inv.talk.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
+				inv.log.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
 					taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
 				unknown++
 			default:
@@ -187,13 +187,13 @@ func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Stor
 		})
 	}
 	if unknown > 0 {
-		inv.talk.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
+		inv.log.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
 	}
 	if elsewhere > 0 {
-		inv.talk.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
+		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
 	}
 	if err == nil && len(ids) == 0 {
-		inv.talk.Info("open", "no task is open")
+		inv.log.Info("open", "no task is open")
 	}
 	slices.Reverse(ids)
 	return ids, err
@@ -253,9 +253,9 @@ func (s *statusReport) pending(r *narada.Result) error {
 	if !r.CreatedAt.IsZero() {
 		line += fmt.Sprintf(", created %s ago", units.Round(max(time.Since(r.CreatedAt), 0)))
 	}
-	s.inv.talk.Info("pending", line, resultFields(r)...)
+	s.inv.log.Info("pending", line, resultFields(r)...)
 	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		s.inv.talk.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
+		s.inv.log.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
 	}
 	if s.p.json {
 		if err := s.p.JSON(r.Raw()); err != nil {

@@ -89,7 +89,7 @@ func (t *taskFlags) plan(inv *invocation, args []string) (*task.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv.redactor.Hide(plan.Secrets...)
+	inv.masker.Hide(plan.Secrets...)
 	return plan, nil
 }
 
@@ -137,13 +137,13 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 		return usageError("leave one of them out", "--dry-run and --curl print the request in two ways")
 	}
 	if t.NewSession {
-		inv.talk.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added when the session has been started")
+		inv.log.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added when the session has been started")
 	}
 	if t.curl {
 		return printCurl(inv, p, plan)
 	}
 	for _, u := range plan.Uploads {
-		inv.talk.Info("dry-run", u.Key()+" is in the place of the key that "+u.Path+" gets when it is uploaded")
+		inv.log.Info("dry-run", u.Key()+" is in the place of the key that "+u.Path+" gets when it is uploaded")
 	}
 	body, err := plan.Request.Masked().MarshalJSON()
 	if err != nil {
@@ -162,10 +162,10 @@ func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
 		return usageError("", "%v", err)
 	}
 	for _, u := range plan.Uploads {
-		inv.talk.Info("curl", "$"+u.Key()+" is the key of "+u.Path+", which is to be uploaded first")
+		inv.log.Info("curl", "$"+u.Key()+" is the key of "+u.Path+", which is to be uploaded first")
 	}
 	if len(names) > len(plan.Uploads) {
-		inv.talk.Info("curl", "secrets are in environment variables; a quotation mark or backslash in one needs a backslash before it")
+		inv.log.Info("curl", "secrets are in environment variables; a quotation mark or backslash in one needs a backslash before it")
 	}
 	return p.Text(command)
 }

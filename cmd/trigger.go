@@ -156,7 +156,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 	case err != nil:
 		return err
 	case t.Store != nil:
-		inv.redactor.Hide(ticketSecrets(s.Ticket)...)
+		inv.masker.Hide(ticketSecrets(s.Ticket)...)
 	}
 	if err := printAttempt(inv, p, s.RequestID, s.Attempt, true); err != nil {
 		return err
@@ -169,7 +169,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 
 // sendSamples sends the callbacks and prints how they were answered as a whole.
 func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, t trigger.Options) error {
-	stop := inv.talk.Wait("sending", fmt.Sprintf("sending %d callbacks", o.count))
+	stop := inv.log.Wait("sending", fmt.Sprintf("sending %d callbacks", o.count))
 	sum, err := trigger.SendMany(ctx, t, o.count, o.concurrency)
 	stop()
 	if err != nil && ctx.Err() == nil {

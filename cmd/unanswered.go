@@ -151,7 +151,7 @@ func explainDispatch(err error) error {
 
 // sayError prints an error that does not end the command.
 func sayError(inv *invocation, err error) {
-	inv.talk.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
+	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
 }
 
 // isTaskCode reports whether the code says how a task ended.

@@ -24,7 +24,7 @@ func upload(ctx context.Context, inv *invocation, c *cloud, plan *task.Plan) err
 		if err != nil {
 			return notUploaded(ctx, u, err)
 		}
-		inv.talk.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, units.Size(u.Size)), slog.Any("path", u.Path))
+		inv.log.Info("uploaded", fmt.Sprintf("%s was uploaded (%s)", u.Path, units.Size(u.Size)), slog.Any("path", u.Path))
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ type meter struct {
 
 // startMeter is for an upload or a download.
 func startMeter(inv *invocation, event, name string, size int64) *meter {
-	return &meter{inv.talk.Progress(event+"ing", event+"ing "+name, size), inv, event, name}
+	return &meter{inv.log.Progress(event+"ing", event+"ing "+name, size), inv, event, name}
 }
 
 // Failed implements transfer.Meter.

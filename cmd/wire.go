@@ -24,7 +24,7 @@ import (
 // where nothing is kept.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
 	o := await.Options{
-		Client: &maskedClient{c.client, inv.talk}, Source: source, Cloud: c.baseURL.String(),
+		Client: &maskedClient{c.client, inv.log}, Source: source, Cloud: c.baseURL.String(),
 		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { sayAwait(inv, source, e) },
 	}
 	if kept != nil {
@@ -50,10 +50,10 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	}
 	receiving := receive.Options{Sink: receive.Once(engine), Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
 	if kept != nil {
-		receiving.Sink, receiving.Book, receiving.Refused = engine, kept, receive.NoteRefused(kept, receiveEvents(inv, false))
+		receiving.Sink, receiving.Tickets, receiving.Refused = engine, kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
-	engine.Listen(&maskedEndpoint{server, inv.redactor})
+	engine.Listen(&maskedEndpoint{server, inv.masker})
 	var following sync.WaitGroup
 	open, closed := context.WithCancel(context.Background())
 	following.Go(func() {
@@ -88,7 +88,7 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 	case ctx.Err() != nil:
 		return nil, &exitError{code: codeEndpoint, text: cause(context.Cause(ctx)) + ": nothing was sent", err: err}
 	case isTunnel && !needed:
-		inv.talk.Warn("endpoint", failure.Error()+"; polling does the job")
+		inv.log.Warn("endpoint", failure.Error()+"; polling does the job")
 		return nil, nil
 	}
 	return nil, err
@@ -97,39 +97,39 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 // maskedEndpoint is an endpoint whose tickets are masked while they are out.
 type maskedEndpoint struct {
 	*receive.Server
-	redactor *secret.Masker
+	masker *secret.Masker
 }
 
 // Issue implements await.Endpoint.
 func (m *maskedEndpoint) Issue() (webhook.Ticket, error) {
 	t, err := m.Server.Issue()
-	m.redactor.Hide(ticketSecrets(t)...)
+	m.masker.Hide(ticketSecrets(t)...)
 	return t, err
 }
 
 // Withdraw implements await.Endpoint.
 func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
 	m.Server.Withdraw(t)
-	m.redactor.Forget(ticketSecrets(t)...)
+	m.masker.Forget(ticketSecrets(t)...)
 }
 
 // maskedClient says, for -v, what is sent and received. What the API says of a request
 // that it refuses may have the request's secrets in it: these are taken out.
 type maskedClient struct {
 	*narada.Client
-	talk *reporter
+	log *reporter
 }
 
 // Dispatch implements await.Client.
 func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
-	if c.talk.Verbose() {
+	if c.log.Verbose() {
 		if body, err := r.Masked().MarshalJSON(); err == nil {
-			c.talk.Detail("sent", "sending "+string(body))
+			c.log.Detail("sent", "sending "+string(body))
 		}
 	}
 	id, err := c.Client.Dispatch(ctx, r)
 	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
-		refusal.Detail = c.talk.mask(refusal.Detail)
+		refusal.Detail = c.log.mask(refusal.Detail)
 	}
 	return id, err
 }
@@ -137,8 +137,8 @@ func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string,
 // Status implements await.Client.
 func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, error) {
 	r, err := c.Client.Status(ctx, id)
-	if err == nil && c.talk.Verbose() {
-		c.talk.Detail("received", "received "+term.OneLine(string(r.Raw())))
+	if err == nil && c.log.Verbose() {
+		c.log.Detail("received", "received "+term.OneLine(string(r.Raw())))
 	}
 	return r, err
 }
@@ -147,7 +147,7 @@ func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, e
 // Headers and bodies, where the secrets are, it leaves alone.
 type wire struct {
 	next http.RoundTripper
-	talk *reporter
+	log  *reporter
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -156,14 +156,14 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	// A presigned URL has its signature in the query.
 	bare := *r.URL
 	bare.RawQuery = ""
-	w.talk.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
+	w.log.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
 	resp, err := w.next.RoundTrip(r)
 	elapsed := time.Since(start).Round(time.Millisecond)
 	if err != nil {
-		w.talk.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
+		w.log.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
 		return nil, err
 	}
-	w.talk.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
+	w.log.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
 		slog.Any("status", resp.StatusCode))
 	return resp, nil
 }

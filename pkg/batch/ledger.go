@@ -17,7 +17,7 @@ type Store interface {
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
 	CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error)
 	PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error)
-	SetMisfit(ctx context.Context, batch int64, key []byte, text string) error
+	SetSchemaErrors(ctx context.Context, batch int64, key []byte, text string) error
 }
 
 // place is where a line stands in the input. There may be millions.

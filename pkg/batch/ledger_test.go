@@ -113,7 +113,7 @@ func TestABatchIsReadFromTheStore(t *testing.T) {
 	for key, i := range w.items {
 		switch i.Line {
 		case 1:
-			i.Misfit = `["/n: must be a number"]`
+			i.SchemaErrors = `["/n: must be a number"]`
 		case 2:
 			i.Line = store.GoneLine
 		case 6:

@@ -26,7 +26,7 @@ func (o Outcome) Succeeded() bool {
 // The statuses of lines beside those of the cloud and the store.
 const (
 	StatusPruned      narada.Status = "pruned"
-	StatusSchemaError               = store.StatusMisfit // a success with schema errors, in counts
+	StatusSchemaError               = store.StatusSchemaErrors // a success with schema errors, in counts
 )
 
 // StatusName is the outcome's status in the output.

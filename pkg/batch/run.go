@@ -66,7 +66,7 @@ func (r *run) emit(o Outcome) error {
 		}
 	}
 	if string(text) != o.StoredErrors {
-		if err := r.store.SetMisfit(context.Background(), r.number, o.Key[:], string(text)); err != nil {
+		if err := r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)); err != nil {
 			return err
 		}
 	}

@@ -479,7 +479,7 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		}
 		var kept []string
 		for _, i := range w.items {
-			kept = append(kept, i.Misfit)
+			kept = append(kept, i.SchemaErrors)
 		}
 		if text := strings.Join(kept, ""); text != `["/n: must be a number","is too small"]` {
 			t.Errorf("kept %q", text)
@@ -491,8 +491,8 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		w.run(o)
 		w.wantSent()
 		for _, i := range w.items {
-			if i.Misfit != "" {
-				t.Errorf("kept %q", i.Misfit)
+			if i.SchemaErrors != "" {
+				t.Errorf("kept %q", i.SchemaErrors)
 			}
 		}
 	})

@@ -78,7 +78,7 @@ func stateOf(i store.ItemTask) State {
 	s := State{
 		Phase: New.after(stepIntended),
 		Task:  t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath,
-		StoredErrors: i.Misfit, Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+		StoredErrors: i.SchemaErrors, Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:

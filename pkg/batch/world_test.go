@@ -433,10 +433,10 @@ func (w *world) PlaceItems(_ context.Context, _ int64, items []store.Item) (chan
 	return changed, gone, nil
 }
 
-// SetMisfit implements Store.
-func (w *world) SetMisfit(_ context.Context, _ int64, key []byte, text string) error {
+// SetSchemaErrors implements Store.
+func (w *world) SetSchemaErrors(_ context.Context, _ int64, key []byte, text string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.items[Key(key)].Misfit = text
+	w.items[Key(key)].SchemaErrors = text
 	return nil
 }

@@ -153,7 +153,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 // taken. The end of whole cuts the forwarding short.
 func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notForwarded, waiting int) {
 	in := Open(endpoint, Options{
-		Sink: l, Book: l.store, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
+		Sink: l, Tickets: l.store, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
 	})
 	in.Admit(l.o.Ticket)
 	var others sync.WaitGroup

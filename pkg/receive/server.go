@@ -54,9 +54,9 @@ type Endpoint interface {
 // Options say what a Server does with callbacks.
 type Options struct {
 	Sink    webhook.Sink
-	Book    webhook.Book // knows tickets beside those that are issued here; nil: there are none
-	MaxBody int64        // bytes; 0: webhook.DefaultMaxBody
-	Random  io.Reader    // a cryptographic source
+	Tickets webhook.TicketStore // knows tickets beside those that are issued here; nil: there are none
+	MaxBody int64               // bytes; 0: webhook.DefaultMaxBody
+	Random  io.Reader           // a cryptographic source
 	Refused func(r *http.Request, status int, reason error)
 }
 
@@ -64,7 +64,7 @@ type Options struct {
 type Server struct {
 	endpoint Endpoint
 	random   io.Reader
-	book     webhook.Book
+	store    webhook.TicketStore
 	handler  http.Handler
 	server   *http.Server
 	served   chan struct{} // closed when Serve has returned
@@ -81,7 +81,7 @@ type Server struct {
 // on.
 func Open(endpoint Endpoint, o Options) *Server {
 	s := &Server{
-		endpoint: endpoint, random: o.Random, book: o.Book,
+		endpoint: endpoint, random: o.Random, store: o.Tickets,
 		tickets: map[string]webhook.Ticket{}, probes: map[string]string{},
 		served: make(chan struct{}), idle: make(chan struct{}),
 	}
@@ -154,10 +154,10 @@ func (s *Server) Ticket(ctx context.Context, path string) (webhook.Ticket, bool,
 	s.mu.Lock()
 	t, ok := s.tickets[path]
 	s.mu.Unlock()
-	if ok || s.book == nil || !webhook.IsTicketPath(path, Prefix) {
+	if ok || s.store == nil || !webhook.IsTicketPath(path, Prefix) {
 		return t, ok, nil
 	}
-	return s.book.Ticket(ctx, path)
+	return s.store.Ticket(ctx, path)
 }
 
 // local takes the path of a public URL off: a proxy in front may pass it on or

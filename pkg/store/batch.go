@@ -23,8 +23,8 @@ type Item struct {
 	Line  int    // its place, from 1, or GoneLine
 	ID    string // its own, "" when it has none
 
-	Content []byte // digest of what is in it; nil: that is what it is known by
-	Misfit  string // how its answer's data differ from what was asked for, "" when they do not
+	Content      []byte // digest of what is in it; nil: that is what it is known by
+	SchemaErrors string // how its answer's data differ from what was asked for, "" when they do not
 }
 
 // GoneLine is the place of a line that is no longer in the input: after all others.
@@ -52,6 +52,6 @@ func (t Tally) Sent() (n int) {
 	return n
 }
 
-// StatusMisfit is what a Tally counts a success as whose data are not what was asked
+// StatusSchemaErrors is what a Tally counts a success as whose data are not what was asked
 // for.
-const StatusMisfit narada.Status = "schema-error"
+const StatusSchemaErrors narada.Status = "schema-error"

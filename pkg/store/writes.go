@@ -93,7 +93,7 @@ func (w Writes) PutBatch(ctx context.Context, b Batch) (number int64, err error)
 	return op.Number, err
 }
 
-// SetMisfit writes a SetSchemaErrors.
-func (w Writes) SetMisfit(ctx context.Context, batch int64, key []byte, misfit string) error {
-	return w.writer.Write(ctx, &SetSchemaErrors{Batch: batch, Key: key, SchemaErrors: misfit})
+// SetSchemaErrors writes a SetSchemaErrors.
+func (w Writes) SetSchemaErrors(ctx context.Context, batch int64, key []byte, schemaErrors string) error {
+	return w.writer.Write(ctx, &SetSchemaErrors{Batch: batch, Key: key, SchemaErrors: schemaErrors})
 }

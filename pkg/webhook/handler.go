@@ -63,7 +63,7 @@ func (f SinkFunc) Deliver(ctx context.Context, d Delivery) error { return f(ctx,
 // wrong secret, 503 the sink failed; else 200 and {"received":true}. The other
 // answers are {"error": text}.
 type Handler struct {
-	book       Book
+	tickets    TicketStore
 	sink       Sink
 	maxBody    int64
 	budgetSize int64
@@ -90,9 +90,9 @@ func WithRefused(f func(r *http.Request, status int, reason error)) Option {
 
 // NewHandler returns a handler that looks tickets up in book and passes genuine
 // callbacks on to sink.
-func NewHandler(book Book, sink Sink, options ...Option) *Handler {
+func NewHandler(book TicketStore, sink Sink, options ...Option) *Handler {
 	h := &Handler{
-		book: book, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
+		tickets: book, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
 		refused: func(*http.Request, int, error) {},
 	}
 	for _, option := range options {
@@ -125,7 +125,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // accept takes the callback in, or says with what status to refuse it.
 func (h *Handler) accept(r *http.Request) (status int, err error) {
-	ticket, known, err := h.book.Ticket(r.Context(), r.URL.Path)
+	ticket, known, err := h.tickets.Ticket(r.Context(), r.URL.Path)
 	switch {
 	case err != nil:
 		return http.StatusServiceUnavailable, errors.Join(errStore, err)

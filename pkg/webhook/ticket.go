@@ -103,6 +103,6 @@ func (t Ticket) LogValue() slog.Value { return slog.StringValue("***") }
 
 // Book knows the tickets that are out, by path. An error means that it cannot
 // tell now.
-type Book interface {
+type TicketStore interface {
 	Ticket(ctx context.Context, path string) (Ticket, bool, error)
 }

@@ -159,7 +159,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
-	in := receive.Open(endpoint, receive.Options{Sink: kept, Book: kept, Random: rand.Reader})
+	in := receive.Open(endpoint, receive.Options{Sink: kept, Tickets: kept, Random: rand.Reader})
 	s := &server{name: "narada", fewest: 1}
 	s.after = func(ctx context.Context) error { // opening indexes what is not indexed yet
 		again, err := sqlite.Open(ctx, dir, sqlite.Options{})

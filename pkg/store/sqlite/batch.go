@@ -112,7 +112,7 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		return count, err
 	}, `SELECT iif(t.status = 'success' AND i.schema_errors <> '', ?1, coalesce(t.status, '')), count(*)
 		FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?2 AND i.line < ?3 GROUP BY 1`,
-		store.StatusMisfit, batch, store.GoneLine)
+		store.StatusSchemaErrors, batch, store.GoneLine)
 	return tally, err
 }
 
@@ -123,7 +123,7 @@ const itemQuery = "SELECT " + taskColumns + `, '', i.batch, i.key, i.line, i.id,
 	FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task `
 
 func scanItem(row scanner) (i store.ItemTask, err error) {
-	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.Misfit, &i.CallbackURL, &i.Window)
+	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.SchemaErrors, &i.CallbackURL, &i.Window)
 	return i, err
 }
 

@@ -144,8 +144,8 @@ func batchTally(l ledger) {
 	l.same("batches", []string{"second 4", "first 2"}, names)
 	l.same("the first", store.Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, h.tally(first))
 	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0], SchemaErrors: `["a"]`}, &store.SetSchemaErrors{Batch: second, Key: keys[1], SchemaErrors: `["of one that has not succeeded"]`})
-	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusMisfit: 1, narada.StatusPending: 2}, h.tally(second))
-	if got := h.items(second, keys[0])[0].Misfit; got != `["a"]` {
+	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusSchemaErrors: 1, narada.StatusPending: 2}, h.tally(second))
+	if got := h.items(second, keys[0])[0].SchemaErrors; got != `["a"]` {
 		l.Errorf("got %q", got)
 	}
 	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0]})

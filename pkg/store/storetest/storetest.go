@@ -35,7 +35,7 @@ type Store interface {
 
 	// Share says that a path is not one task's alone. It is of this Store, and not kept.
 	Share(path string)
-	webhook.Book // of all tasks, those that have finished too
+	webhook.TicketStore // of all tasks, those that have finished too
 
 	// Refuse notes a callback that was not accepted, and writes it down later.
 	Refuse(path string, r store.Refusal)
