@@ -215,7 +215,7 @@ func local(u *url.URL, ln net.Listener) *Endpoint {
 	ev := newEvents()
 	closeOnce := sync.OnceValue(func() error {
 		err := ln.Close()
-		ev.close()
+		close(ev)
 		if errors.Is(err, net.ErrClosed) {
 			return nil // the server has closed it
 		}

@@ -59,7 +59,7 @@ type session struct {
 	mask   *secret.Masker
 	log    *slog.Logger
 	dialer *dialer
-	events *events
+	events events
 	cancel context.CancelFunc // ends the library's session; only a failed opening and close call it
 
 	refused chan *Error // during opening: no use to go on
@@ -184,7 +184,7 @@ func (s *session) abandon(result <-chan error) {
 			ended = true
 		}
 	}
-	s.events.close()
+	close(s.events)
 }
 
 // endpoint starts serving the endpoint that connect has bound.
@@ -301,7 +301,7 @@ func (s *session) shut(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	s.events.close()
+	close(s.events)
 	return err
 }
 

@@ -49,7 +49,7 @@ type Config struct {
 type Endpoint struct {
 	url    *url.URL
 	ln     net.Listener
-	events *events
+	events events
 	shut   func(context.Context) error
 }
 
@@ -89,7 +89,7 @@ func (e *Endpoint) Listener() net.Listener { return e.ln }
 // Events returns what happens to the endpoint, in order. The channel is
 // buffered; when nobody reads it, the oldest events are forgotten, never the
 // latest. Close closes it. Only ngrok's endpoints have events.
-func (e *Endpoint) Events() <-chan Event { return e.events.c }
+func (e *Endpoint) Events() <-chan Event { return e.events }
 
 // Close gives the address back and ends the connections that are left. It
 // takes as long as ctx allows but no longer than three seconds. Closing again
