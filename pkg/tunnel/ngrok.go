@@ -78,49 +78,55 @@ type session struct {
 	last     error // the latest of what went wrong
 }
 
-// openNgrok connects, authenticates and binds. The library would go on trying
-// for ever, whatever the refusal: here the first that is final ends it.
-func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
-	n := *c.Ngrok
-	s := &session{
+func newSession(n Ngrok, log *slog.Logger) *session {
+	mask := secret.NewMasker() // ngrok's texts repeat the authtoken
+	mask.Hide(n.Authtoken)
+	return &session{
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
-		mask:    masking(n),
-		log:     c.Logger,
+		mask:    mask,
+		log:     log,
 		dialer:  &dialer{proxy: n.Proxy},
 		events:  newEvents(),
 		refused: make(chan *Error, 1),
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, late(ctx, nil, s.addr, s.mask)
+}
+
+// openNgrok connects, authenticates and binds. The library retries forever,
+// whatever the refusal: here the first permanent one ends the opening.
+func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
+	n := *c.Ngrok
+	s := newSession(n, c.Logger)
+	if ctx.Err() != nil {
+		return nil, s.timedOut(ctx)
 	}
 	agent, err := ngrok.NewAgent(s.agentOptions(n)...)
 	if err != nil {
-		return nil, failure(err, s.addr, s.mask)
+		return nil, s.failure(err)
 	}
 
 	// The context of Connect is that of the session for all its life, so it
 	// must not be the caller's.
 	life, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	result := make(chan error, 1)
+	connected := make(chan struct{})
 	go func() {
-		defer close(result)
-		result <- s.connect(life, agent, n, c.PathPrefix)
+		defer close(connected)
+		err = s.connect(life, agent, n, c.PathPrefix)
 	}()
 
 	var failed error
 	select {
-	case err := <-result:
+	case <-connected:
 		if err == nil {
 			return s.endpoint(), nil
 		}
-		failed = failure(err, s.addr, s.mask)
+		failed = s.failure(err)
 	case refusal := <-s.refused:
 		failed = refusal
 	case <-ctx.Done():
-		failed = late(ctx, s.lastError(), s.addr, s.mask)
+		failed = s.timedOut(ctx)
 	}
-	s.abandon(result)
+	s.abandon(connected)
 	return nil, failed
 }
 
@@ -165,8 +171,8 @@ func (s *session) connect(life context.Context, agent ngrok.Agent, n Ngrok, pref
 	return nil
 }
 
-// abandon ends what a failed opening has begun.
-func (s *session) abandon(result <-chan error) {
+// abandon ends a failed opening.
+func (s *session) abandon(connected <-chan struct{}) {
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
@@ -176,13 +182,9 @@ func (s *session) abandon(result <-chan error) {
 	s.dialer.close(now) // what waits for the other side ends with the connection
 	limit := time.NewTimer(closeLimit)
 	defer limit.Stop()
-	for ended := false; !ended; {
-		select {
-		case _, more := <-result:
-			ended = !more
-		case <-limit.C:
-			ended = true
-		}
+	select {
+	case <-connected:
+	case <-limit.C:
 	}
 	close(s.events)
 }
@@ -194,7 +196,7 @@ func (s *session) endpoint() *Endpoint {
 	s.mu.Lock()
 	s.opened = true
 	if !s.up { // lost between binding and here
-		s.events.send(Event{Kind: Lost, Err: failure(s.last, s.addr, s.mask)})
+		s.events.send(Event{Kind: Lost, Err: s.failure(s.last)})
 	}
 	s.mu.Unlock()
 	s.log.Debug("ngrok endpoint is open", "url", u.String())
@@ -226,7 +228,7 @@ func (s *session) handle(ev ngrok.Event) {
 			return
 		}
 		if s.up {
-			s.events.send(Event{Kind: Lost, Err: failure(ev.Error, s.addr, s.mask)})
+			s.events.send(Event{Kind: Lost, Err: s.failure(ev.Error)})
 		}
 		s.up = false
 	}
@@ -235,19 +237,13 @@ func (s *session) handle(ev ngrok.Event) {
 // considerLocked gives opening up when err says that it is of no use.
 func (s *session) considerLocked(err error) {
 	s.failures++
-	if codeOf(err) == "" && !hopeless(err) && s.failures < dialAttempts {
+	if codeOf(err) == "" && !isPermanent(err) && s.failures < dialAttempts {
 		return
 	}
 	select {
-	case s.refused <- failure(err, s.addr, s.mask):
+	case s.refused <- s.failure(err):
 	default:
 	}
-}
-
-func (s *session) lastError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last
 }
 
 // stopped is told by the pump that the library's listener has ended, and
@@ -259,11 +255,10 @@ func (s *session) stopped(err error) error {
 		return net.ErrClosed
 	}
 	s.over = true
-	e := &Error{code: codeOf(err), cause: masked(s.mask, err)}
-	e.message = "ngrok stopped the endpoint: " + oneLine(s.mask.Mask(err.Error()), e.code)
+	e := &Error{code: codeOf(err), cause: s.masked(err), message: "ngrok stopped the endpoint: " + s.oneLine(err)}
 	if e.code != "" {
 		e.message += " (" + e.code + ")"
-		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(e.code)
+		e.hint = "see " + docs + strings.ToLower(e.code)
 	}
 	s.events.send(Event{Kind: Stopped, Err: e})
 	return e
