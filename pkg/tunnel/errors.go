@@ -9,19 +9,18 @@ import (
 	"strings"
 )
 
-// A UsageError says that the configuration cannot work, found before anything
-// was opened.
+// A UsageError is an invalid configuration, found before anything was opened.
 type UsageError struct {
 	message, hint string
 }
 
 func (e *UsageError) Error() string { return e.message }
 
-// Hint returns what to do about it, or "".
+// Hint returns what to do, or "".
 func (e *UsageError) Hint() string { return e.hint }
 
-// An Error says why an endpoint could not be opened, was lost or was stopped,
-// in one line. It never contains the authtoken, nor does what it wraps.
+// An Error is why an endpoint could not be opened, was lost or was stopped, in one
+// line. Neither it nor its cause contains the authtoken.
 type Error struct {
 	message, hint, code string
 	cause               error
@@ -29,7 +28,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.message }
 
-// Hint returns what to do about it, or "".
+// Hint returns what to do, or "".
 func (e *Error) Hint() string { return e.hint }
 
 // Code returns ngrok's code, such as "ERR_NGROK_105", or "" when the error is
@@ -67,11 +66,11 @@ func (s *session) refusal(err error, code string) *Error {
 		e.message = "ngrok refused the authtoken: it is revoked or was reset"
 		e.hint = "copy the current one from " + tokens
 	case "ERR_NGROK_108":
-		e.message = "ngrok refused the connection: the account already has as many agent sessions as its plan allows"
+		e.message = "ngrok refused the connection: the plan's limit of agent sessions is reached"
 		e.hint = "stop one (https://dashboard.ngrok.com/agents), or use another account or plan"
 	case "ERR_NGROK_334":
 		e.message = "ngrok refused the endpoint: its URL is already online"
-		e.hint = "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has a single one"
+		e.hint = "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has only one"
 	case "ERR_NGROK_4018":
 		e.message = "ngrok refused the connection: it needs a verified account and an authtoken"
 		e.hint = "get a token at " + tokens + " and set NGROK_AUTHTOKEN"

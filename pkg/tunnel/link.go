@@ -96,8 +96,7 @@ func (d *dialer) release() {
 	}
 }
 
-// nextWrite returns a channel that is closed when something has been sent to
-// the service.
+// nextWrite returns a channel that the next write to the service closes.
 func (d *dialer) nextWrite() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -21,7 +21,7 @@ func TestARefusalEndsTheOpeningWithOneClearLine(t *testing.T) {
 	}{
 		{"malformed authtoken", "ERR_NGROK_105", "", false, "ngrok refused the authtoken: it is malformed (ERR_NGROK_105)"},
 		{"revoked authtoken", "ERR_NGROK_107", "", false, "ngrok refused the authtoken: it is revoked or was reset (ERR_NGROK_107)"},
-		{"too many agents", "ERR_NGROK_108", "", false, "ngrok refused the connection: the account already has as many agent sessions as its plan allows (ERR_NGROK_108)"},
+		{"too many agents", "ERR_NGROK_108", "", false, "ngrok refused the connection: the plan's limit of agent sessions is reached (ERR_NGROK_108)"},
 		{"no authtoken", "ERR_NGROK_4018", "", false, "ngrok refused the connection: it needs a verified account and an authtoken (ERR_NGROK_4018)"},
 		{"another refusal of the agent", "ERR_NGROK_120", "Your agent is too old,\ntoken {authtoken}.", false, "ngrok refused: Your agent is too old, token ***. (ERR_NGROK_120)"},
 		{"URL online", "ERR_NGROK_334", "", true, "ngrok refused the endpoint: its URL is already online (ERR_NGROK_334)"},
