@@ -188,11 +188,11 @@ func (c *command) eventKinds() (kinds []string) {
 
 var errInterrupted = errors.New("interrupted")
 
-func TestCountIsOfNewCallbacksThatAreWanted(t *testing.T) {
+func TestOnlyNewCallbacksThatMatchAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := listen(t, func(_ *command, o *ListeningOptions) {
 			o.Count = 2
-			o.Wanted = func(r *narada.Result) (bool, error) { return r.Text() != "unwanted", nil }
+			o.Filter = func(r *narada.Result) (bool, error) { return r.Text() != "unwanted", nil }
 		})
 		if diff := cmp.Diff([]int{200, 200, 401, 200}, c.send("a", "a", "forged", "unwanted")); diff != "" {
 			t.Error(diff)
@@ -247,7 +247,7 @@ func TestNoMoreAreTakenThanAskedFor(t *testing.T) {
 func TestAFilterThatFailsKeepsTheCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := listen(t, func(_ *command, o *ListeningOptions) {
-			o.Wanted = func(*narada.Result) (bool, error) { return true, errors.New("not an object") }
+			o.Filter = func(*narada.Result) (bool, error) { return true, errors.New("not an object") }
 		})
 		if diff := cmp.Diff([]int{200}, c.send("a")); diff != "" {
 			t.Error(diff)

@@ -9,8 +9,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// How many callbacks may wait to be printed, and how many bytes of them; then no
-// other is stored until the reader has read.
+// How many callbacks, and bytes of them, may wait to be printed. Beyond that no
+// callback is stored until the reader has read.
 const (
 	maxUnprinted      = 1000
 	maxUnprintedBytes = 64 << 20
@@ -20,12 +20,12 @@ const (
 type printing struct {
 	print   func(store.Entry)
 	max     int64               // bytes
-	room    *semaphore.Weighted // for bytes: each callback takes some of it
-	entries chan store.Entry    // has room for as many as that has
-	last    chan struct{}       // closed: no other is added
+	room    *semaphore.Weighted // bytes
+	entries chan store.Entry    // has room for all that room admits
+	last    chan struct{}       // closed: no more are added
 	ended   chan struct{}
 
-	wanted  context.Context // until nothing is printed any more
+	wanted  context.Context // until printing is abandoned
 	abandon context.CancelFunc
 }
 
@@ -38,15 +38,15 @@ func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *print
 	return p
 }
 
-// add has the callback printed. It blocks while too many wait.
+// add queues the callback. It blocks while too many wait.
 func (p *printing) add(e store.Entry) {
 	if p.room.Acquire(p.wanted, p.size(e)) == nil {
 		p.entries <- e
 	}
 }
 
-// size is what the callback is counted as: a small one as its part of the number, a
-// huge one as all that there is, so that it fits.
+// size is the callback's weight: at least one share of the maximum number, at most all
+// of it, so that a huge one fits.
 func (p *printing) size(e store.Entry) int64 {
 	return min(max(int64(len(e.Result.Raw())), p.max/int64(cap(p.entries))), p.max)
 }
@@ -73,8 +73,8 @@ func (p *printing) printOne(e store.Entry) {
 	}
 }
 
-// finish waits until what was added is printed. ok is false if that takes more than
-// limit: the rest is not printed then.
+// finish waits until all callbacks are printed. ok is false if that takes longer than
+// limit: the rest is not printed.
 func (p *printing) finish(limit time.Duration) (ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -332,11 +332,11 @@ func TestReadyWaitsUntilItIsOurselvesWhoAnswer(t *testing.T) {
 		if err := i.Ready(t.Context(), client, func(err error) { failures = append(failures, err.Error()) }); err != nil {
 			t.Error(err)
 		}
-		want := []string{"no such host", "somebody else answers there, with status 200", "somebody else answers there, with status 404"}
+		want := []string{"no such host", "another server answered with status 200", "another server answered with status 404"}
 		if diff := cmp.Diff(want, failures); diff != "" {
 			t.Error(diff)
 		}
-		if len(i.probes) != 0 {
+		for range i.probes.Range {
 			t.Error("the probe's path is still open")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
