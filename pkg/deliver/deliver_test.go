@@ -98,7 +98,7 @@ func TestSendTriesAgainWhatMayPass(t *testing.T) {
 func TestPausesDoubleFromFirstToMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		receiver := newScript(500)
-		s := Sender{Transport: receiver, Attempts: 6, First: time.Second, Most: 4 * time.Second}
+		s := Sender{Transport: receiver, Attempts: 6, FirstPause: time.Second, MaxPause: 4 * time.Second}
 		if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err == nil {
 			t.Fatal("no error")
 		}
@@ -130,7 +130,7 @@ func TestRetryAfterMakesAPauseLongerUpToMost(t *testing.T) {
 				}
 				receiver := newScript(503, 200)
 				receiver.header = http.Header{"Retry-After": {value}}
-				s := Sender{Transport: receiver, Attempts: 2, First: time.Millisecond, Most: 5 * time.Second}
+				s := Sender{Transport: receiver, Attempts: 2, FirstPause: time.Millisecond, MaxPause: 5 * time.Second}
 				if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err != nil {
 					t.Fatal(err)
 				}
@@ -146,7 +146,7 @@ func TestTheEndOfTheContextEndsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		s := Sender{Transport: newScript(500), Attempts: 100, First: time.Hour, Most: time.Hour}
+		s := Sender{Transport: newScript(500), Attempts: 100, FirstPause: time.Hour, MaxPause: time.Hour}
 		start := time.Now()
 		attempts, err := s.Send(ctx, Callback{URL: "https://receiver.example/"})
 		if !errors.Is(err, context.DeadlineExceeded) || len(attempts) != 1 || time.Since(start) != time.Minute {
@@ -159,7 +159,7 @@ func TestStopEndsAPauseAndNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		time.AfterFunc(time.Minute, func() { close(stop) })
-		s := Sender{Transport: silent{}, Attempts: 100, Timeout: 50 * time.Second, First: 40 * time.Second, Most: 40 * time.Second, Stop: stop}
+		s := Sender{Transport: silent{}, Attempts: 100, Timeout: 50 * time.Second, FirstPause: 40 * time.Second, MaxPause: 40 * time.Second, Stop: stop}
 		start := time.Now()
 		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
 		if took := time.Since(start); err != ErrStopped || took != time.Minute && took != time.Duration(len(attempts)-1)*50*time.Second {

@@ -190,7 +190,7 @@ func TestNamedTasksAreSentInTheirOrder(t *testing.T) {
 func TestNothingIsSentWhenANamedTaskHasNoCallback(t *testing.T) {
 	var e endpoint
 	_, err := collect(t, e.options(three()).Named(t.Context(), []store.Task{{RequestID: "req_1"}, {Number: 2, RequestID: "req_2"}}))
-	if none, ok := errors.AsType[*NoCallbackError](err); !ok || none.Task.Number != 2 || none.Error() != "there is no callback of task 2" || len(e.received) > 0 {
+	if none, ok := errors.AsType[*NoCallbackError](err); !ok || none.Task.Number != 2 || none.Error() != "no callback of task 2" || len(e.received) > 0 {
 		t.Errorf("%v, received %q", err, e.received)
 	}
 }
