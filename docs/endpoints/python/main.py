@@ -19,7 +19,7 @@ app = FastAPI()
 
 
 def same(given, want: str) -> bool:
-    """Compares in constant time. What is not a string fits nothing."""
+    """Compare in constant time. A value that is no string never matches."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(errors="surrogatepass"), want.encode())
 
 
@@ -34,7 +34,7 @@ async def read(request: Request) -> bytes:
 
 @app.post("/api/narada/webhook")
 async def receive(request: Request, after: BackgroundTasks):
-    # The header first: the body of a stranger is not read.
+    # The header first: the body of an unauthenticated request is not read.
     if not same(request.headers.get("authorization"), f"Bearer {TOKEN}"):
         raise HTTPException(401, "wrong or missing Authorization header")
     body = await read(request)
@@ -45,7 +45,7 @@ async def receive(request: Request, after: BackgroundTasks):
         raise HTTPException(400, "the body is not JSON")
     if not isinstance(callback, dict) or not same(callback.get("secret"), SECRET):
         raise HTTPException(401, "wrong or missing secret")
-    # What must survive a crash is written to a disk or a queue here, before the answer.
+    # Write what must survive a crash to a disk or a queue here, before the answer.
     after.add_task(work, callback)
     return {"received": True}
 
