@@ -77,7 +77,7 @@ func verdicts(findings []contract.Finding) (list []string) {
 	return list
 }
 
-func TestTheChecksAreMadeInOrder(t *testing.T) {
+func TestTheChecksRunInOrder(t *testing.T) {
 	d := New(wellOptions(t))
 	if d.Progress() != "" {
 		t.Errorf("%q is under way before the first", d.Progress())
@@ -98,7 +98,7 @@ func TestTheChecksAreMadeInOrder(t *testing.T) {
 	}
 }
 
-func TestAnEndpointOfTheUsersComesLast(t *testing.T) {
+func TestTheUsersEndpointIsCheckedLast(t *testing.T) {
 	o := wellOptions(t)
 	var err error
 	if o.Check, err = contract.New(contract.Options{URL: "http://127.0.0.1:1/", AllowHTTP: true}); err != nil {
@@ -138,7 +138,7 @@ func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 	}
 }
 
-func TestTheAddressIsGivenBack(t *testing.T) {
+func TestTheEndpointIsClosed(t *testing.T) {
 	for _, last := range []string{"public-endpoint", "callback", ""} {
 		d := New(wellOptions(t))
 		var address string
@@ -156,7 +156,7 @@ func TestTheAddressIsGivenBack(t *testing.T) {
 			resp.Body.Close()
 		}
 		if address == "" || err == nil || d.endpoint != nil {
-			t.Errorf("after %q somebody still answers at %q", last, address)
+			t.Errorf("after %q the endpoint still answers at %q", last, address)
 		}
 		transport.CloseIdleConnections()
 	}

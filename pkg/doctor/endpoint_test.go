@@ -70,7 +70,7 @@ func TestNgrok(t *testing.T) {
 		"the token is revoked": {func(e *ngroktest.Edge) { e.RefuseAuth("ERR_NGROK_107", "") }, map[string]string{
 			"public-endpoint": `^ngrok refused the authtoken: it is revoked or was reset \(ERR_NGROK_107\)$`, "callback": "^no endpoint is open$",
 		}, []string{"public-endpoint FAIL", "callback SKIP"}},
-		"nobody is there": {func(e *ngroktest.Edge) { e.Pause() }, map[string]string{
+		"unreachable": {func(e *ngroktest.Edge) { e.Pause() }, map[string]string{
 			"ngrok": `^cannot reach ngrok \(127\.0\.0\.1:\d+\): `, "public-endpoint": "^no endpoint can be opened$",
 		}, []string{"ngrok FAIL", "public-endpoint SKIP", "callback SKIP"}},
 	} {
@@ -97,7 +97,7 @@ func TestNgrok(t *testing.T) {
 				t.Error(diff)
 			}
 			if edge.Online() != 0 {
-				t.Error("the address was not given back")
+				t.Error("the endpoint was not closed")
 			}
 		})
 	}
@@ -112,7 +112,7 @@ func TestCallback(t *testing.T) {
 		random    io.Reader
 		want      contract.Finding
 	}{
-		"nobody can be reached": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
+		"unreachable": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
 			return nil, errors.New("no route")
 		}, nil, contract.Failed("URL does not answer: no route", advice)},
 		"the sample is lost": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
@@ -127,13 +127,13 @@ func TestCallback(t *testing.T) {
 			}
 			return answering(403, nil)(r)
 		}, nil, contract.Failed("the callback was refused: 403 Forbidden", advice)},
-		"somebody else takes it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"another server accepts it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(200, nil)(r)
 		}, nil, contract.Failed("it was accepted, but not received here", advice)},
-		"there is nothing random": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"no randomness": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			return next.RoundTrip(r)
 		}, strings.NewReader(strings.Repeat("x", 48+20)), contract.Failed("ticket: unexpected EOF", "report it")},
 	} {

@@ -107,13 +107,13 @@ func TestLedger(t *testing.T) {
 		err    error
 		want   contract.Finding
 	}{
-		"none":              {nil, nil, contract.Skipped("no ledger yet", "")},
-		"not to be opened":  {nil, broken, contract.Failed("it is broken", "mend it")},
-		"whole":             {&kept{}, nil, contract.Passed("40 KiB, intact")},
-		"not to be read":    {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"not to be closed":  {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"damaged":           {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away: the next task creates a new one. narada history may still read the old one.")},
-		"very large indeed": {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to check completely")},
+		"none":             {nil, nil, contract.Skipped("no ledger yet", "")},
+		"not to be opened": {nil, broken, contract.Failed("it is broken", "mend it")},
+		"whole":            {&kept{}, nil, contract.Passed("40 KiB, intact")},
+		"not to be read":   {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"not to be closed": {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"damaged":          {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away: the next task creates a new one. narada history may still read the old one.")},
+		"too large":        {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to check completely")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

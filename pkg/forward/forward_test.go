@@ -265,12 +265,12 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheStoreIsTold(t *testing.T) {
+func TestAnErrorOfTheStoreIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wrong := errors.New("wrong")
-		told := make(chan error, 1)
-		f := start(t, Options{Store: &memoryStore{err: wrong}, Listener: "me", Targets: []Target{&slowTarget{}}, Failed: func(err error) { told <- err }})
-		if err := <-told; err != wrong {
+		reported := make(chan error, 1)
+		f := start(t, Options{Store: &memoryStore{err: wrong}, Listener: "me", Targets: []Target{&slowTarget{}}, Failed: func(err error) { reported <- err }})
+		if err := <-reported; err != wrong {
 			t.Errorf("got %v", err)
 		}
 		f.Close(t.Context(), true)

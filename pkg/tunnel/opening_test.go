@@ -47,7 +47,7 @@ func TestARefusalEndsTheOpeningWithOneClearLine(t *testing.T) {
 	}
 }
 
-func TestTheEdgeTellsAWrongTokenAnAgentTooManyAndATakenURL(t *testing.T) {
+func TestTheEdgeRefusesAWrongTokenTooManyAgentsAndAURLInUse(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{Authtoken: "another", MaxSessions: 1})
 	_, err := tunnel.Open(soon(t), config(edge))
 	if e := asError(t, err); e.Code() != "ERR_NGROK_107" {
@@ -88,7 +88,7 @@ func TestOpeningOnASilentNetworkEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestOpeningSaysWhatWentWrongLastWhenItsContextEnds(t *testing.T) {
+func TestOpeningReportsTheLastErrorWhenItsContextEnds(t *testing.T) {
 	c := config(newEdge(t, ngroktest.Options{}))
 	c.Ngrok.ConnectURL = address(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -112,7 +112,7 @@ func TestOpeningCancelledSaysSo(t *testing.T) {
 	}
 }
 
-func TestOpeningGivesUpWhenTheServiceStaysOutOfReach(t *testing.T) {
+func TestOpeningFailsWhenTheServiceStaysUnreachable(t *testing.T) {
 	c := config(newEdge(t, ngroktest.Options{}))
 	c.Ngrok.ConnectURL = address(t)
 	_, err := tunnel.Open(soon(t), c)
@@ -122,7 +122,7 @@ func TestOpeningGivesUpWhenTheServiceStaysOutOfReach(t *testing.T) {
 	}
 }
 
-func TestACertificateThatIsNotTrustedIsNotTriedAgain(t *testing.T) {
+func TestAnUntrustedCertificateIsNotRetried(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	c := config(edge)
 	c.Ngrok.ConnectCAs = newEdge(t, ngroktest.Options{}).CAs()
