@@ -3,6 +3,7 @@ package receive
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -70,9 +71,7 @@ func (o *once) entry(id [sha256.Size]byte) *delivery {
 
 func identity(d webhook.Delivery) [sha256.Size]byte {
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(d.Ticket.Path), []byte(d.Result.RequestID), d.Body} {
-		sum := sha256.Sum256(part)
-		h.Write(sum[:])
-	}
+	fmt.Fprintf(h, "%q %q ", d.Ticket.Path, d.Result.RequestID)
+	h.Write(d.Body)
 	return [sha256.Size]byte(h.Sum(nil))
 }

@@ -11,7 +11,6 @@ package receive
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -137,10 +136,8 @@ func (s *Server) Withdraw(t webhook.Ticket) {
 }
 
 // URL is the callback URL of t.
-func (s *Server) URL(t webhook.Ticket) string { return s.address(t.Path) }
-
-func (s *Server) address(path string) string {
-	return strings.TrimSuffix(s.endpoint.URL().String(), "/") + path
+func (s *Server) URL(t webhook.Ticket) string {
+	return strings.TrimSuffix(s.endpoint.URL().String(), "/") + t.Path
 }
 
 // Ticket implements webhook.TicketStore.
@@ -233,14 +230,15 @@ const probeLimit = 10 * time.Second
 // Ready returns when this Server answers at the public address, or with an error when
 // ctx ends. It calls failed, if not nil, for each attempt that fails.
 func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(error)) error {
-	path, answer, err := s.newProbe()
+	t, err := webhook.NewTicket(s.random, Prefix+"probe-")
 	if err != nil {
 		return err
 	}
-	defer s.probes.Delete(path)
+	s.probes.Store(t.Path, t.Secret)
+	defer s.probes.Delete(t.Path)
 	var last error
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		last = callProbe(ctx, client, s.address(path), answer)
+		last = callProbe(ctx, client, s.URL(t), t.Secret)
 		return struct{}{}, last
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}),
 		backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
@@ -252,17 +250,6 @@ func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(err
 		return fmt.Errorf("%s does not answer: %w", s.endpoint.URL(), last)
 	}
 	return nil
-}
-
-func (s *Server) newProbe() (path, answer string, err error) {
-	b := make([]byte, 48)
-	if _, err := io.ReadFull(s.random, b); err != nil {
-		return "", "", fmt.Errorf("probe: %w", err)
-	}
-	token := base64.RawURLEncoding.EncodeToString(b)
-	path, answer = Prefix+"probe-"+token[:32], token[32:]
-	s.probes.Store(path, answer)
-	return path, answer, nil
 }
 
 func callProbe(ctx context.Context, client *http.Client, address, want string) error {
