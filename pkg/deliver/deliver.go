@@ -109,7 +109,7 @@ type Sender struct {
 	// Observe, if set, is called after each attempt, before the pause.
 	Observe func(Attempt)
 
-	// Stop, once closed, ends a pause and makes the attempt under way the last.
+	// Stop, once closed, ends a pause and makes the attempt in progress the last.
 	Stop <-chan struct{}
 }
 

@@ -74,7 +74,7 @@ const (
 // Doctor is one run of the checks, with results that later checks use.
 type Doctor struct {
 	Options
-	current atomic.Pointer[string] // name of the check under way
+	current atomic.Pointer[string] // name of the check in progress
 
 	client     *narada.Client   // of the API
 	noClient   error            // why there is none: the base URL is invalid
@@ -115,7 +115,7 @@ var checks = [...]struct {
 }
 
 // Run runs the checks, then those of Options.Check, and yields their findings. It ends
-// when ctx does, without the finding of the check under way. It may be called once.
+// when ctx does, without the finding of the check in progress. It may be called once.
 func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	return func(yield func(contract.Finding) bool) {
 		defer d.closeEndpoint()
@@ -141,7 +141,7 @@ func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	}
 }
 
-// Progress returns the name of the check under way, "" before the first. It may be called
+// Progress returns the name of the check in progress, "" before the first. It may be called
 // during Run.
 func (d *Doctor) Progress() string {
 	if name := d.current.Load(); name != nil {

@@ -80,12 +80,12 @@ func verdicts(findings []contract.Finding) (list []string) {
 func TestTheChecksRunInOrder(t *testing.T) {
 	d := New(wellOptions(t))
 	if d.Progress() != "" {
-		t.Errorf("%q is under way before the first", d.Progress())
+		t.Errorf("%q is in progress before the first", d.Progress())
 	}
 	var findings []contract.Finding
 	for f := range d.Run(t.Context()) {
 		if d.Progress() != f.Test || f.Duration < 0 {
-			t.Errorf("%+v, while %q is under way", f, d.Progress())
+			t.Errorf("%+v, while %q is in progress", f, d.Progress())
 		}
 		findings = append(findings, f)
 	}
@@ -120,11 +120,11 @@ func TestTheUsersEndpointIsCheckedLast(t *testing.T) {
 		t.Error(diff)
 	}
 	if d.Progress() != "endpoint" {
-		t.Errorf("%q was under way", d.Progress())
+		t.Errorf("%q was in progress", d.Progress())
 	}
 }
 
-// What the check under way has found when ctx ends may be that alone.
+// What the check in progress has found when ctx ends may be that alone.
 func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := wellOptions(t)

@@ -26,7 +26,7 @@ type (
 	}
 	// TargetUp: it accepts them again.
 	TargetUp struct{ Target string }
-	// Finishing: Close waits for an attempt under way.
+	// Finishing: Close waits for an attempt in progress.
 	Finishing struct{ Target string }
 	// Remaining: callbacks still wait for the target at the end.
 	Remaining struct {

@@ -42,7 +42,7 @@ type Target interface {
 	// GracePeriod is how long it may take to finish at the end.
 	GracePeriod() time.Duration
 	// Forward forwards a callback. Once stop is closed it starts no attempt; when ctx ends
-	// it stops the one under way. deliver.ErrStopped means that the callback still waits;
+	// it stops the one in progress. deliver.ErrStopped means that the callback still waits;
 	// any other error ends the forwarding to the target.
 	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error)
 }
@@ -108,7 +108,7 @@ func (f *Forwarding) Wake() {
 }
 
 // Close ends the forwarding: with finish when nothing waits, or when ctx ends. Then
-// attempts under way have a grace period. It returns how many callbacks the targets
+// attempts in progress have a grace period. It returns how many callbacks the targets
 // refused and how many still wait.
 func (f *Forwarding) Close(ctx context.Context, finish bool) (notForwarded, waiting int) {
 	var closing sync.WaitGroup
@@ -131,7 +131,7 @@ type queue struct {
 
 	starting context.Context // ends: no new attempts
 	stop     context.CancelFunc
-	running  context.Context // ends: attempts under way are stopped
+	running  context.Context // ends: attempts in progress are stopped
 	kill     context.CancelFunc
 	drain    chan struct{} // closed: ends when nothing waits
 	ended    chan struct{}

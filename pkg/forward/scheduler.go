@@ -49,7 +49,7 @@ func (s *scheduler) wakeUp() {
 // run forwards callbacks until ctx ends, or until drain is closed and nothing waits. It
 // returns after every call of forward.
 func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
-	ended := make(chan outcome)
+	ended, over := make(chan outcome), ctx.Done()
 	for {
 		if ctx.Err() == nil && s.failed == nil {
 			s.failed = s.fill(ctx)
@@ -57,10 +57,6 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 		}
 		if s.isOver(ctx) {
 			break
-		}
-		over := ctx.Done()
-		if ctx.Err() != nil {
-			over = nil
 		}
 		select {
 		case o := <-ended:
@@ -74,6 +70,7 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 			// Earlier callbacks are in the store, though wakeUp may not have been called.
 			s.draining, drain, s.more = true, nil, true
 		case <-over:
+			over = nil
 		}
 	}
 	if errors.Is(s.failed, deliver.ErrStopped) {
@@ -82,7 +79,7 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 	return s.failed
 }
 
-// isOver reports whether nothing is under way and nothing more will start.
+// isOver reports whether nothing is in progress and nothing more will start.
 func (s *scheduler) isOver(ctx context.Context) bool {
 	if len(s.busy) > 0 {
 		return false

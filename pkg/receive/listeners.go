@@ -1,7 +1,6 @@
 package receive
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,10 +103,11 @@ func newLock(path string) *flock.Flock {
 
 // tryLock tries more than once: read holds the lock for a moment.
 func tryLock(lock *flock.Flock) (locked bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
-	defer cancel()
-	if locked, err = lock.TryLockContext(ctx, 5*time.Millisecond); ctx.Err() != nil {
-		err = nil
+	for range 3 {
+		if locked, err = lock.TryLock(); locked || err != nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	return locked, err
 }

@@ -25,7 +25,7 @@ type printing struct {
 	last    chan struct{}       // closed: no more are added
 	ended   chan struct{}
 
-	wanted  context.Context // until printing is abandoned
+	active  context.Context // until printing is abandoned
 	abandon context.CancelFunc
 }
 
@@ -34,13 +34,13 @@ func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *print
 		print: print, max: maxBytes, room: semaphore.NewWeighted(maxBytes), entries: make(chan store.Entry, maxEntries),
 		last: make(chan struct{}), ended: make(chan struct{}),
 	}
-	p.wanted, p.abandon = context.WithCancel(context.Background())
+	p.active, p.abandon = context.WithCancel(context.Background())
 	return p
 }
 
 // add queues the callback. It blocks while too many wait.
 func (p *printing) add(e store.Entry) {
-	if p.room.Acquire(p.wanted, p.size(e)) == nil {
+	if p.room.Acquire(p.active, p.size(e)) == nil {
 		p.entries <- e
 	}
 }
@@ -68,7 +68,7 @@ func (p *printing) run() {
 
 func (p *printing) printOne(e store.Entry) {
 	defer p.room.Release(p.size(e))
-	if p.wanted.Err() == nil {
+	if p.active.Err() == nil {
 		p.print(e)
 	}
 }

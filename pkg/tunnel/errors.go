@@ -109,7 +109,7 @@ func (s *session) oneLine(err error) string {
 	return cmp.Or(text, "no reason given")
 }
 
-// failure explains any error on the way to the service.
+// failure explains any error of reaching the service.
 func (s *session) failure(err error) *Error {
 	if code := codeOf(err); code != "" {
 		return s.refusal(err, code)
@@ -123,7 +123,7 @@ func (s *session) failure(err error) *Error {
 	text := s.oneLine(err)
 	if isUntrusted(err) {
 		e.message = fmt.Sprintf("cannot trust ngrok's certificate (%s): %s", s.addr, text)
-		e.hint = "something on the way replaces certificates: specify its CA as ngrok's connect CAs"
+		e.hint = "a proxy or firewall replaces certificates: specify its CA as ngrok's connect CAs"
 		return e
 	}
 	if _, inner, ok := strings.Cut(text, "failed to dial ngrok server with address \""+s.addr+"\": "); ok {
