@@ -161,7 +161,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 		if err != nil {
 			return l, nil, usageError("", "--filter: %v", err)
 		}
-		l.Wanted = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
+		l.Filter = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
 	if l.Open, err = o.opening(inv); err != nil {
 		return l, nil, err

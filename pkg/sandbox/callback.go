@@ -85,8 +85,8 @@ func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
 		host = u.Host
 	}
 	return &deliver.Sender{
-		Transport: c.transport,
-		First:     callbackFirst, Most: callbackMost, Timeout: callbackTimeout,
+		Transport:  c.transport,
+		FirstPause: callbackFirst, MaxPause: callbackMost, Timeout: callbackTimeout,
 		Observe: func(a deliver.Attempt) {
 			c.count(func(s *Stats) { s.CallbackAttempts++ })
 			c.options.Observe(Event{

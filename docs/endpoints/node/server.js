@@ -34,13 +34,13 @@ const app = express();
 const path = '/api/narada/webhook';
 // Check the header first: do not read the body of an unauthenticated request.
 app.post(path, checkHeader, express.json({ limit: '32mb' }), receive);
-app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is answered here' }));
+app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is allowed' }));
 app.use((err, req, res, next) => {
   if (res.headersSent) return next(err);
   const status = err.status ?? 500; // 400 broken JSON, 413 too large
   res.status(status).json({ error: status < 500 ? err.message : 'internal error' });
 });
 app.listen(Number(PORT), '127.0.0.1', (err) => {
-  if (err) throw err; // the port is taken
+  if (err) throw err; // the port is in use
   console.error(`listening on http://127.0.0.1:${PORT}${path}`);
 });
