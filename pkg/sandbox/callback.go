@@ -24,21 +24,21 @@ const forgedSecret = "forged-by-the-sandbox"
 // sendCallbacks sends the callback of a finished task, with the faults that its
 // rule asks for.
 func (c *Cloud) sendCallbacks(t *task) {
-	faults := t.rule.callback
-	if faults.lost || !c.sleep(faults.late) {
+	faults := t.rule.Faults.Callback
+	if faults.Lost || !c.sleep(time.Duration(faults.Late)) {
 		return
 	}
 	c.mu.Lock()
 	body := t.callbackBody()
 	c.mu.Unlock()
-	if faults.forged {
+	if faults.Forged {
 		c.sendForged(t, body)
 	}
-	if faults.malformed {
+	if faults.Malformed {
 		whole := encode(body)
 		c.sendOnce(t, "malformed", t.callbackHeader, whole[:len(whole)/2])
 	}
-	for i := 0; i <= faults.repeated && c.ctx.Err() == nil; i++ {
+	for i := 0; i <= faults.Repeated && c.ctx.Err() == nil; i++ {
 		c.deliver(t, body)
 	}
 }

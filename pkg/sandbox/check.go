@@ -51,7 +51,13 @@ func decodeBody(body []byte) (value any, problems []problem) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, []problem{missing([]any{"body"})}
 	}
-	if err := decodeNumbers(body, &value); err != nil {
+	err := json.Unmarshal(body, new(json.RawMessage)) // refuses text after the value
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.UseNumber()
+		err = dec.Decode(&value)
+	}
+	if err != nil {
 		offset := int64(0)
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			offset = syntax.Offset
@@ -59,16 +65,6 @@ func decodeBody(body []byte) (value any, problems []problem) {
 		return nil, []problem{{"json_invalid", []any{"body", offset}, "JSON decode error: " + err.Error()}}
 	}
 	return value, nil
-}
-
-func decodeNumbers(body []byte, into any) error {
-	// Unmarshal, unlike a Decoder, refuses what stands after the value.
-	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
-		return err
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	return dec.Decode(into)
 }
 
 // readDispatch takes what is needed out of a body that has been checked. It

@@ -229,10 +229,10 @@ func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	use := faultUse{rule: number, name: name}
-	if f.each {
+	if f.Each {
 		use.prompt = sha256.Sum256([]byte(prompt))
 	}
-	if c.used[use] >= f.times {
+	if c.used[use] >= *f.Times {
 		return false
 	}
 	c.used[use]++
@@ -249,12 +249,12 @@ func (c *Cloud) count(change func(*Stats)) {
 // delay is how long a task of the rule is pending.
 func (c *Cloud) delay(r *rule) time.Duration {
 	switch {
-	case r.delay != nil:
-		return *r.delay
+	case r.Delay != nil:
+		return time.Duration(*r.Delay)
 	case c.options.Delay != 0:
 		return max(c.options.Delay, 0)
 	case c.options.Rules != nil && c.options.Rules.delay != nil:
-		return *c.options.Rules.delay
+		return time.Duration(*c.options.Rules.delay)
 	}
 	return DefaultDelay
 }

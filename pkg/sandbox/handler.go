@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +57,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer finds the call that a request is for.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
-	if host := hostOf(r.Host); !narada.IsLoopback(host) {
+	if host := (&url.URL{Host: r.Host}).Hostname(); !narada.IsLoopback(host) {
 		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
 	}
 	call, known := c.route(strings.TrimPrefix(r.URL.Path, basePath))
@@ -127,15 +127,15 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 				"Value error, " + err.Error() + "; give structuredOutput in a rule"}})
 		}
 	}
-	if c.take(number, "dispatch", d.prompt, rule.dispatch) {
-		return rule.dispatch.answer("dispatch refused")
+	if c.take(number, "dispatch", d.prompt, rule.Faults.Dispatch) {
+		return rule.Faults.Dispatch.answer("dispatch refused")
 	}
 	t := &task{dispatch: d, body: body, rule: rule, ruleNumber: number, structured: structured}
 	if refused, ok := c.start(t); !ok {
 		return refused
 	}
-	if c.take(number, "answerLost", d.prompt, rule.answerLost) {
-		a := rule.answerLost.answer("answer lost")
+	if c.take(number, "answerLost", d.prompt, rule.Faults.AnswerLost) {
+		a := rule.Faults.AnswerLost.answer("answer lost")
 		a.requestID = t.id
 		return a
 	}
@@ -160,8 +160,8 @@ func (c *Cloud) status(id string) answer {
 		return detail(http.StatusNotFound, "Request not found")
 	}
 	var a answer
-	if c.take(t.ruleNumber, "statusCalls", t.prompt, t.rule.statusCalls) {
-		a = t.rule.statusCalls.answer("status call failed")
+	if c.take(t.ruleNumber, "statusCalls", t.prompt, t.rule.Faults.StatusCalls) {
+		a = t.rule.Faults.StatusCalls.answer("status call failed")
 	} else {
 		c.mu.Lock()
 		a = success(t.statusAnswer())
@@ -173,20 +173,20 @@ func (c *Cloud) status(id string) answer {
 
 // answer is what a call gets in place of its own answer.
 func (f *fault) answer(name string) answer {
-	if f.cut {
+	if f.Cut {
 		return answer{cut: true, fault: name + ": connection cut"}
 	}
-	a := detail(f.status, http.StatusText(f.status))
+	a := detail(f.Status, http.StatusText(f.Status))
 	a.fault = name
 	a.header = make(http.Header)
-	if f.body != nil {
-		a.body = []byte(*f.body)
+	if f.Body != nil {
+		a.body = []byte(*f.Body)
 		if !json.Valid(a.body) {
 			a.header.Set("Content-Type", "text/plain; charset=utf-8")
 		}
 	}
-	if f.retryAfter != nil {
-		a.header.Set("Retry-After", strconv.Itoa(*f.retryAfter))
+	if f.RetryAfter != nil {
+		a.header.Set("Retry-After", strconv.Itoa(*f.RetryAfter))
 	}
 	return a
 }
@@ -206,13 +206,4 @@ func invalid(problems []problem) answer {
 func declaresJSON(header http.Header) bool {
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
-}
-
-// hostOf takes the port and the brackets off a Host header.
-func hostOf(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }

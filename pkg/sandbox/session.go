@@ -129,14 +129,14 @@ func (c *Cloud) leave(t *task) {
 	if s == nil {
 		return
 	}
-	files := t.rule.downloads
+	files := t.rule.Downloads
 	if files == nil {
-		files = []downloadRule{{name: "answer.txt", text: t.text() + "\n"}}
+		files = []downloadRule{{Name: "answer.txt", Text: t.text() + "\n"}}
 	}
 	for _, f := range files {
 		if len(s.files) < maxFiles {
 			s.files = append(s.files, &download{
-				key: fmt.Sprintf("%s/%d/%s", s.id, len(s.files)+1, f.name), name: f.name, content: f.text,
+				key: fmt.Sprintf("%s/%d/%s", s.id, len(s.files)+1, f.Name), name: f.Name, content: f.Text,
 			})
 		}
 	}

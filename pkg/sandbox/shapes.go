@@ -76,8 +76,8 @@ const (
 )
 
 func newHumanInput(id string, h *human) *humanInput {
-	a := action{Name: h.action, StepID: "step_1", Message: h.message}
-	if h.action == actionApproval {
+	a := action{Name: h.Action, StepID: "step_1", Message: h.Message}
+	if h.Action == actionApproval {
 		a.ApproveLabel, a.RejectLabel = "Approve", "Reject"
 	} else {
 		a.Variables = []variable{{Name: "answer", Type: "string", Required: true}}

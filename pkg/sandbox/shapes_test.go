@@ -131,7 +131,7 @@ func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
 		r.Prompt = "broken"
 		broken := w.dispatch(t, r)
 		time.Sleep(2 * time.Second)
-		const want = `{"title":"sample title","ok":true,"items":[{"name":"sample name","qty":1}]}`
+		const want = `{"items":[{"name":"sample name","qty":1}],"ok":true,"title":"sample title"}`
 		if diff := cmp.Diff(want, string(w.status(t, id).Structured())); diff != "" {
 			t.Error(diff)
 		}

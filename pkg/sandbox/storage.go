@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -140,11 +141,10 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	}
 	path, size, err := c.keep(file)
 	if !c.stored(u, path, size, err) {
-		broken := &readError{}
-		if errors.As(err, &broken) {
-			return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The file did not come whole")
+		if _, ok := errors.AsType[*fs.PathError](err); !ok { // of the body
+			return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The upload was incomplete")
 		}
-		return storageAnswer(http.StatusInternalServerError, "InternalError", fmt.Sprintf("The file could not be kept: %v", err))
+		return storageAnswer(http.StatusInternalServerError, "InternalError", fmt.Sprintf("The file could not be stored: %v", err))
 	}
 	return answer{status: http.StatusNoContent}
 }
@@ -216,23 +216,6 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 	}
 }
 
-// readError is a body that could not be read.
-type readError struct{ error }
-
-func (e *readError) Unwrap() error { return e.error }
-
-// source makes the errors of a body its own.
-type source struct{ r io.Reader }
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = &readError{err}
-	}
-	return n, err
-}
-
 // keep writes a file to the temporary folder.
 func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	dir, err := c.folder()
@@ -243,7 +226,7 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	size, err = io.Copy(f, &source{file}) // no more than its length says
+	size, err = io.Copy(f, file) // at most Content-Length bytes
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(f.Name())
 		return "", 0, err
@@ -256,7 +239,7 @@ func (c *Cloud) folder() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return "", errors.New("the sandbox is closing")
+		return "", &fs.PathError{Op: "create", Path: "the upload folder", Err: errors.New("the sandbox is closing")}
 	}
 	if c.storage.dir == "" {
 		dir, err := os.MkdirTemp("", "narada-sandbox-")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -78,7 +79,7 @@ func (c *Cloud) run(t *task) {
 	}
 	phase := make(chan struct{})
 	close(phase)
-	if h := t.rule.human; h != nil {
+	if h := t.rule.HumanInput; h != nil {
 		token, err := c.random(8)
 		if err != nil {
 			token = t.id // any name will do
@@ -87,14 +88,14 @@ func (c *Cloud) run(t *task) {
 		t.status, t.asking = narada.StatusInputRequired, newHumanInput("input_"+token, h)
 		body := t.callbackBody()
 		c.mu.Unlock()
-		if h.callback && t.callbackURL != "" && !t.rule.callback.lost {
+		if h.Callback && t.callbackURL != "" && !t.rule.Faults.Callback.Lost {
 			phase = make(chan struct{})
 			c.tasks.Go(func() {
 				defer close(phase)
 				c.deliver(t, body)
 			})
 		}
-		if !c.sleep(h.wait) {
+		if !c.sleep(time.Duration(h.For)) {
 			return
 		}
 	}
@@ -112,7 +113,7 @@ func (c *Cloud) run(t *task) {
 func (c *Cloud) finish(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.status, t.asking = t.rule.status, nil
+	t.status, t.asking = t.rule.Status, nil
 	t.completed = time.Now().Truncate(time.Microsecond)
 	if !t.completed.After(t.created) {
 		t.completed = t.created.Add(time.Microsecond)
@@ -132,19 +133,19 @@ func (c *Cloud) sleep(d time.Duration) bool {
 }
 
 // succeeds reports whether tasks of the rule end well.
-func (r *rule) succeeds() bool { return r.status == narada.StatusSuccess }
+func (r *rule) succeeds() bool { return r.Status == narada.StatusSuccess }
 
 // text is what a finished task says.
 func (t *task) text() string {
 	switch {
-	case t.rule.text != nil:
-		return *t.rule.text
-	case t.rule.status == narada.StatusError:
+	case t.rule.Text != nil:
+		return *t.rule.Text
+	case t.rule.Status == narada.StatusError:
 		return "The task failed, as the sandbox was told to let it."
-	case t.rule.status == narada.StatusInputRequired:
+	case t.rule.Status == narada.StatusInputRequired:
 		return "The task needs a person, as the sandbox was told."
 	}
-	return fmt.Sprintf("Hello from the Narada sandbox, where no agent runs. You asked: %q", shortened(withoutAgent(t.prompt)))
+	return fmt.Sprintf("Hello from the Narada sandbox, where no agent runs. You asked: %q", output.Cut(withoutAgent(t.prompt), 500))
 }
 
 // withoutAgent takes the agent's prefix off a prompt.
@@ -153,15 +154,6 @@ func withoutAgent(prompt string) string {
 		return strings.TrimSpace(rest)
 	}
 	return prompt
-}
-
-func shortened(text string) string {
-	const most = 500
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most]) + "..."
 }
 
 // statusAnswer is how the task stands. The cloud's lock must be held.
