@@ -194,7 +194,7 @@ func TestARefusedCallbackIsTriedAgain(t *testing.T) {
 				w.dispatch(t, request("x"))
 				time.Sleep(time.Minute)
 				posts := w.hook.seen()
-				if s := w.Stats(); len(posts) != test.posts || s.CallbacksAccepted != test.accepted || s.CallbacksGivenUp != 1-test.accepted {
+				if s := w.Stats(); len(posts) != test.posts || s.CallbacksAccepted != test.accepted || s.CallbacksFailed != 1-test.accepted {
 					t.Errorf("%d posts, %+v", len(posts), s)
 				}
 				for _, p := range posts {

@@ -17,18 +17,18 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// answer is what a call gets.
+// answer is the answer to a call.
 type answer struct {
 	status    int
-	body      []byte // JSON, unless a fault has another
+	body      []byte // JSON, unless a fault replaces it
 	header    http.Header
-	cut       bool   // the connection, instead of all this
+	cut       bool   // close the connection without an answer
 	requestID string // for the event
 	fault     string // for the event
 }
 
-// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler where
-// a rule says that a connection is to be cut.
+// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler to cut a
+// connection.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	a := c.answer(w, r)
@@ -52,13 +52,13 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a caller that has gone is the caller's loss
+	_, _ = w.Write(a.body) // the client may be gone
 }
 
-// answer finds the call that a request is for.
+// answer routes a request.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 	if host := (&url.URL{Host: r.Host}).Hostname(); !narada.IsLoopback(host) {
-		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
+		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox accepts loopback hosts only, not %.100q", host))
 	}
 	call, known := c.route(strings.TrimPrefix(r.URL.Path, basePath))
 	if !known {
@@ -142,7 +142,7 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	return answer{status: http.StatusAccepted, requestID: t.id, body: encode(map[string]string{"requestId": t.id})}
 }
 
-// sample makes up data that fits a JSON Schema.
+// sample generates data for a JSON Schema.
 func sample(doc []byte) (json.RawMessage, error) {
 	compiled, err := schema.Compile(doc)
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *Cloud) status(id string) answer {
 	return a
 }
 
-// answer is what a call gets in place of its own answer.
+// answer returns the answer that replaces that of a call.
 func (f *fault) answer(name string) answer {
 	if f.Cut {
 		return answer{cut: true, fault: name + ": connection cut"}
@@ -191,10 +191,10 @@ func (f *fault) answer(name string) answer {
 	return a
 }
 
-// success is a call's own answer.
+// success returns the answer of a successful call.
 func success(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
 
-// detail is an error as FastAPI words it.
+// detail returns an error in the format of FastAPI.
 func detail(status int, text string) answer {
 	return answer{status: status, body: encode(map[string]string{"detail": text})}
 }

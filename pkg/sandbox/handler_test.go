@@ -25,8 +25,8 @@ func TestCallsThatAreRefused(t *testing.T) {
 		"unknown path":        {"GET", "/fast/v2/other", "", nil, 404, `{"detail":"Not Found"}`},
 		"wrong method":        {"GET", "/remote-dispatch", "", nil, 405, `{"detail":"Method Not Allowed"}`},
 		"a page's preflight":  {"OPTIONS", "/remote-dispatch", "", nil, 405, `{"detail":"Method Not Allowed"}`},
-		"another host":        {"GET", "/sdk/config", "", http.Header{"Host": {"evil.example:80"}}, 421, `{"detail":"The sandbox answers to loopback addresses only, not to \"evil.example\""}`},
-		"loopback as a label": {"GET", "/sdk/config", "", http.Header{"Host": {"127.0.0.1.evil.example"}}, 421, `{"detail":"The sandbox answers to loopback addresses only, not to \"127.0.0.1.evil.example\""}`},
+		"another host":        {"GET", "/sdk/config", "", http.Header{"Host": {"evil.example:80"}}, 421, `{"detail":"The sandbox accepts loopback hosts only, not \"evil.example\""}`},
+		"loopback as a label": {"GET", "/sdk/config", "", http.Header{"Host": {"127.0.0.1.evil.example"}}, 421, `{"detail":"The sandbox accepts loopback hosts only, not \"127.0.0.1.evil.example\""}`},
 		"too large":           {"POST", "/remote-dispatch", `{"prompt":"` + strings.Repeat("x", maxBody) + `"}`, nil, 413, `{"detail":"The body is larger than 8 MiB"}`},
 		"a form":              {"POST", "/remote-dispatch", `{"prompt":"x"}`, http.Header{"Content-Type": {"text/plain"}}, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}]}`},
 	}

@@ -247,7 +247,7 @@ func TestAPoorSourceOfRandomnessIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", func(o *Options) { o.Random = strings.NewReader(strings.Repeat("x", 32)) })
 		w.dispatch(t, request("x"))
-		for _, want := range []string{"taken", "randomness"} {
+		for _, want := range []string{"Duplicate request ID", "randomness"} {
 			if _, err := w.client.Dispatch(t.Context(), request("x")); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}

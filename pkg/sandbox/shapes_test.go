@@ -89,7 +89,7 @@ rules:
 	}{
 		"hello":   {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "hello"`, "", &narada.Usage{Actions: 2, Credits: 0.5}},
 		"fail":    {narada.StatusError, "It broke.", "", &narada.Usage{Actions: 2, Credits: 0.5}},
-		"login":   {narada.StatusInputRequired, "The task needs a person, as the sandbox was told.", "", nil},
+		"login":   {narada.StatusInputRequired, "The task needs human input, as a rule of the sandbox defines.", "", nil},
 		"data":    {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "data"`, `{"b":1.50,"a":["x",null,true,"2025-01-01",16]}`, &narada.Usage{Actions: 2, Credits: 0.5}},
 		"/a/b hi": {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "hi"`, "", &narada.Usage{Actions: 2, Credits: 0.5}},
 	} {
