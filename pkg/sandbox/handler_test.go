@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCallsThatAreRefused(t *testing.T) {
+func TestRefusedCalls(t *testing.T) {
 	tests := map[string]struct {
 		method, path, body string
 		header             http.Header
@@ -57,7 +57,7 @@ func TestLoopbackHostsAreServed(t *testing.T) {
 	})
 }
 
-func TestTheSDKsVersionIsGoodEnough(t *testing.T) {
+func TestSDKVersionIsSupported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		for _, path := range []string{"/sdk/config", "/fast/v2/sdk/config"} {
@@ -72,7 +72,7 @@ func TestTheSDKsVersionIsGoodEnough(t *testing.T) {
 	})
 }
 
-func TestWhatADispatchMayNotBe(t *testing.T) {
+func TestInvalidDispatches(t *testing.T) {
 	with := func(member string) string { return `{"prompt":"x",` + member + `}` }
 	tests := map[string]struct{ body, kind, at string }{
 		"nothing":                 {"", "missing", `["body"]`},
@@ -130,7 +130,7 @@ func TestWhatADispatchMayNotBe(t *testing.T) {
 	}
 }
 
-func TestEverythingThatTheSDKSendsIsAccepted(t *testing.T) {
+func TestAllSDKFieldsAreAccepted(t *testing.T) {
 	for name, body := range map[string]string{
 		"the least":   `{"prompt":"x"}`,
 		"nulls":       `{"prompt":"x","browserWindowId":null,"callbackUrl":null,"responseFormat":null,"mcpServers":null,"callbackHeaders":null}`,

@@ -32,7 +32,7 @@ func keys(t *testing.T, doc string) []string {
 	return slices.Sorted(maps.Keys(members))
 }
 
-func TestATaskInAllItsShapes(t *testing.T) {
+func TestTaskBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		status, body := w.do(t, "POST", "/fast/v2/remote-dispatch",
@@ -74,7 +74,7 @@ func TestATaskInAllItsShapes(t *testing.T) {
 	})
 }
 
-func TestEveryOutcomeHasTheKeysThatTheSDKReads(t *testing.T) {
+func TestEveryOutcomeHasTheKeysOfTheSDK(t *testing.T) {
 	const rules = `
 rules:
   - {match: fail, status: error, text: It broke.}
@@ -122,7 +122,7 @@ rules:
 	}
 }
 
-func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
+func TestStructuredOutputMatchesTheSchema(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "rules: [{match: broken, status: error}]", nil)
 		r := request("list the items")
@@ -146,7 +146,7 @@ func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
 	})
 }
 
-func TestAPersonIsAskedForATime(t *testing.T) {
+func TestHumanInput(t *testing.T) {
 	for name, test := range map[string]struct{ rules, action string }{
 		"for input":    {`rules: [{humanInput: {for: 5s, message: "Email?"}}]`, `{"name":"prompt_for_user_input","step_id":"step_1","prompt_message":"Email?","variables":[{"name":"answer","type":"string","required":true}]}`},
 		"for approval": {`rules: [{humanInput: {for: 5s, action: user_approval, message: "OK?", callback: true}}]`, `{"name":"user_approval","step_id":"step_1","prompt_message":"OK?","approve_label":"Approve","reject_label":"Reject"}`},
