@@ -8,8 +8,8 @@ func newBatch(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batch",
 		Short: "Run many prompts, one answer each",
-		Long: `batch runs the tasks of a file, many at once and each once: a run that was stopped,
-however that was, goes on when the same command is given again.`,
+		Long: `batch runs the tasks of a file, several at once, and sends each only once. To resume
+a batch that was stopped, run the same command again.`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -14,28 +14,27 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 	return func(event forward.Event) {
 		switch e := event.(type) {
 		case forward.Waiting:
-			inv.log.Info("waiting", fmt.Sprintf("%d callback%s from earlier %s for %s", e.Count, plural(e.Count != 1), verb(e.Count, "waits", "wait"), e.Target))
+			inv.log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", quantity(e.Count, "callback"), e.Target))
 		case forward.Forwarded:
 			if forward.IsCommand(e.Target) {
-				inv.log.Detail("ran", e.Target+" has dealt with "+term.OneLine(e.RequestID))
+				inv.log.Detail("ran", term.OneLine(e.RequestID)+": "+e.Target+" succeeded")
 				return
 			}
-			inv.log.Detail("forwarded", fmt.Sprintf("%s was passed on to %s: %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
+			inv.log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
-			inv.log.Warn("not-forwarded", fmt.Sprintf("%s was given up for %s: %s", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
+			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s; not retried", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
 		case forward.TargetDown:
-			inv.log.Warn("target-down", fmt.Sprintf("%s does not take callbacks: %s; trying again", e.Target, e.Attempt.Kind()))
+			inv.log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 		case forward.TargetUp:
-			inv.log.Info("target-back", e.Target+" takes callbacks again")
+			inv.log.Info("target-back", e.Target+" accepts callbacks again")
 		case forward.Finishing:
-			inv.log.Info("finishing", "waiting for what is under way to "+e.Target+": Ctrl-C again leaves it")
+			inv.log.Info("finishing", "finishing the callback to "+e.Target+": press Ctrl-C again to quit")
 		case forward.Remaining:
 			if e.Err != nil {
 				inv.log.Warn("ledger", e.Err.Error())
 				return
 			}
-			inv.log.Warn("waiting", fmt.Sprintf("%d callback%s %s for %s: the next narada listen that passes callbacks on to it goes on with %s",
-				e.Count, plural(e.Count != 1), verb(e.Count, "waits", "wait"), e.Target, verb(e.Count, "it", "them")))
+			inv.log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", quantity(e.Count, "callback"), e.Target))
 		}
 	}
 }

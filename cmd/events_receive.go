@@ -10,16 +10,16 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// receiveEvents words the events of an endpoint. With show a person is told what a
-// callback must show.
+// receiveEvents words the events of an endpoint. With show it shows the credentials that
+// a callback must have.
 func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 	return func(event receive.Event) {
 		switch e := event.(type) {
 		case receive.CloseFailed:
 			inv.log.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
 		case receive.NotReady:
-			inv.log.Warn("not-ready", "the address does not answer yet, from here: "+explain(e.Err))
-			inv.log.Info("not-ready", "listening, not ready yet, on "+e.URL, slog.Any("url", e.URL))
+			inv.log.Warn("not-ready", "the address does not answer yet from this machine: "+explain(e.Err))
+			inv.log.Info("not-ready", "listening on "+e.URL+", not ready yet", slog.Any("url", e.URL))
 			sayTicket(inv, show, e.Ticket)
 		case receive.Ready:
 			if e.Late {
@@ -33,9 +33,9 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 				inv.log.Info("tunnel-back", "the tunnel is back")
 				return
 			}
-			inv.log.Warn("tunnel-lost", "the tunnel is lost: callbacks cannot come in until it is back")
+			inv.log.Warn("tunnel-lost", "the tunnel is lost: no callbacks arrive until it is back")
 		case receive.NotPrinted:
-			inv.log.Warn("not-printed", "nobody reads stdout: narada history has the callbacks that were not printed")
+			inv.log.Warn("not-printed", "stdout is not read: narada history has the callbacks that were not printed")
 		default:
 			callbackEvent(inv, e)
 		}
@@ -46,24 +46,24 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 func callbackEvent(inv *invocation, event receive.Event) {
 	switch e := event.(type) {
 	case receive.Refused:
-		inv.log.Detail("refused", fmt.Sprintf("a %s was refused with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
+		inv.log.Detail("refused", fmt.Sprintf("refused a %s with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
 	case receive.NotStored:
-		inv.log.Warn("not-stored", "a callback was not acknowledged: "+e.Err.Error())
+		inv.log.Warn("not-stored", "callback not acknowledged: "+e.Err.Error())
 	case receive.FilteredOut:
 		if e.Err == nil {
-			inv.log.Detail("filter", term.OneLine(e.RequestID)+" is kept, and not what --filter asks for")
+			inv.log.Detail("filter", term.OneLine(e.RequestID)+": stored; does not match --filter")
 			return
 		}
-		inv.log.Warn("filter", term.OneLine(e.RequestID)+" is kept, and neither printed nor passed on: "+e.Err.Error(), slog.Any("requestId", e.RequestID))
+		inv.log.Warn("filter", term.OneLine(e.RequestID)+": stored, but not printed or forwarded: --filter: "+e.Err.Error(), slog.Any("requestId", e.RequestID))
 	case receive.Accepted:
 		if e.Further {
-			inv.log.Info("further", term.OneLine(e.RequestID)+": a further callback, with another body than the one before", slog.Any("requestId", e.RequestID))
+			inv.log.Info("further", term.OneLine(e.RequestID)+": another callback, with a different body", slog.Any("requestId", e.RequestID))
 		}
-		inv.log.Detail("callback", "a callback for "+term.OneLine(e.RequestID)+" was accepted")
+		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
 	}
 }
 
-// sayTicket says what a callback must show, if a person is to see it.
+// sayTicket shows the credentials that a callback must have.
 func sayTicket(inv *invocation, show bool, t webhook.Ticket) {
 	if !show {
 		return

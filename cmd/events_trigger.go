@@ -2,12 +2,11 @@ package cmd
 
 import "github.com/narada-cli/narada/pkg/trigger"
 
-// reportTrigger words what happens while callbacks are sent.
+// reportTrigger words the events of sending samples.
 func reportTrigger(inv *invocation) func(trigger.Event) {
 	return func(event trigger.Event) {
-		switch e := event.(type) {
-		case trigger.NotRecorded:
-			inv.warnOfLedger(e.Err, "how this task goes on is not kept")
+		if e, ok := event.(trigger.NotRecorded); ok {
+			inv.warnOfLedger(e.Err, "the outcome of this task is not recorded")
 		}
 	}
 }
