@@ -67,7 +67,9 @@ func atLeast[N int | int64 | float64 | time.Duration](flag string, value, minimu
 }
 
 // quantity is "1 callback" or "2 callbacks".
-func quantity(n int, noun string) string { return fmt.Sprintf("%d %s%s", n, noun, plural(n != 1)) }
+func quantity[N int | int64 | float64](n N, noun string) string {
+	return fmt.Sprintf("%v %s%s", n, noun, plural(n != 1))
+}
 
 // dash is "-" for an empty column.
 func dash(text string) string {
@@ -75,14 +77,6 @@ func dash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-// present is nil for "".
-func present(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }

@@ -3,12 +3,9 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -127,7 +124,7 @@ func (o *batchRunOptions) check() (err error) {
 		return err
 	}
 	if o.rate != "" {
-		if b.Rate, err = parseRate(o.rate); err != nil {
+		if b.Rate, err = batch.ParseRate(o.rate); err != nil {
 			return usageError("", "--rate: %v", err)
 		}
 	}
@@ -147,15 +144,4 @@ func (o *batchRunOptions) check() (err error) {
 	return cmp.Or(
 		exclusive(o.task.flags, "fail-fast", "max-failures"), exclusive(o.task.flags, "window", "window-pool"),
 		atLeast("concurrency", b.Concurrency, 1), atLeast("max-failures", b.MaxFailures, 0), atLeast("max-credits", b.MaxCredits, 0))
-}
-
-// parseRate reads tasks per second: 5/s, 30/m, 100/h.
-func parseRate(text string) (float64, error) {
-	count, unit, _ := strings.Cut(text, "/")
-	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
-	n, err := strconv.ParseFloat(count, 64)
-	if err != nil || !ok || !(n > 0) || n > 1e6 {
-		return 0, fmt.Errorf("invalid rate %q: write it as 5/s, 30/m or 100/h", text)
-	}
-	return n / seconds, nil
 }

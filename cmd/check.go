@@ -64,7 +64,9 @@ elsewhere. Exit code 3: a test failed.
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: oneArg("URL", "narada check URL"),
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error { return runCheck(ctx, inv, p, &o.endpoint, args[0]) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
+			return runCheck(ctx, inv, p, &o.endpoint, args[0])
+		}),
 	}
 	o.endpoint.add(cmd)
 	o.out.add(cmd)
@@ -140,13 +142,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
 	f.Detail = inv.masker.Mask(f.Detail) // which may quote an answer
 	if p.json {
-		return p.Value(struct {
-			Test       string           `json:"test"`
-			Verdict    contract.Verdict `json:"verdict"`
-			Detail     string           `json:"detail"`
-			Advice     *string          `json:"advice"`
-			DurationMS float64          `json:"durationMs"`
-		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
+		return p.Value(f.Document())
 	}
 	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))
 	if timed && f.Duration >= time.Millisecond {

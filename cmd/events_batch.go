@@ -46,7 +46,7 @@ func (r *batchRun) report(event batch.Event) {
 // changed reports how the input differs from that of the last run.
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
-		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: it no longer has %s of the lines sent; their results: narada batch results %s",
+		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: missing %s sent before; print the results: narada batch results %s",
 			quantity(n, "line"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
 		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, now %d", e.WasLines, e.Lines))
@@ -102,8 +102,8 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
-	log.Info("summary", fmt.Sprintf("%s: %s; %s, %g credit%s, in %s", quantity(t.Total, "line"), strings.Join(counts, ", "),
-		quantity(t.Actions, "action"), t.Credits, plural(t.Credits != 1), units.Round(time.Since(r.inv.app.start))),
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", quantity(t.Total, "line"), strings.Join(counts, ", "),
+		quantity(t.Actions, "action"), quantity(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {

@@ -84,15 +84,23 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	count, err := listTasks(ctx, inv, p, l, query)
-	if err != nil {
+	list := newLister(inv, p, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
+	err = l.Tasks(ctx, query, func(t store.Task) error {
+		took := "-"
+		if t.Took > 0 {
+			took = units.Round(t.Took).String()
+		}
+		return list.add(history.NewTaskDocument(t),
+			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
+	})
+	if err := list.finish(err); err != nil {
 		return err
 	}
-	switch count {
+	switch list.count {
 	case 0:
 		inv.log.Info("history", "no tasks match")
 	case query.Limit:
-		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", count))
+		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.count))
 	}
 	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {
@@ -120,41 +128,14 @@ func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
 	return q, cmp.Or(err, atLeast("limit", o.limit, 0))
 }
 
-// parseSince reads the value of a flag that is a point in time: how long ago, as 24h or
-// 7d, or a date. "" is none.
-func parseSince(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := units.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return at, nil
+// parseSince reads the value of a flag that is a point in time; "" is none.
+func parseSince(flag, text string, now time.Time) (at time.Time, err error) {
+	if text != "" {
+		if at, err = units.ParseTime(text, now); err != nil {
+			err = usageError("", "--%s: %v", flag, err)
 		}
 	}
-	return time.Time{}, usageError("", "--%s: %q is neither a duration (90m, 24h, 7d) nor a date (2026-01-31)", flag, text)
-}
-
-// taskLister lists tasks.
-type taskLister interface {
-	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
-}
-
-// listTasks prints the tasks, and returns how many there are. A value that is not known
-// is a dash.
-func listTasks(ctx context.Context, inv *invocation, p *printer, l taskLister, q store.Query) (int, error) {
-	list := newLister(inv, p, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
-	err := l.Tasks(ctx, q, func(t store.Task) error {
-		took := "-"
-		if t.Took > 0 {
-			took = units.Round(t.Took).String()
-		}
-		return list.add(history.NewTaskDocument(t),
-			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
-	})
-	return list.count, list.finish(err)
+	return at, err
 }
 
 // answerBy says where the answer is from, and whether it is not forwarded yet.
@@ -173,31 +154,24 @@ func taskName(t store.Task) string { return term.OneLine(history.Name(t)) }
 
 func cut(text string, width int) string { return output.Cut(text, width) }
 
-// namedTask finds the task with this request ID, or with #NUMBER. l may be nil: there is
-// no ledger yet.
-func (inv *invocation) namedTask(ctx context.Context, l *sqlite.Store, name string) (t store.Task, err error) {
-	err = history.ErrNotFound
-	if l != nil {
-		t, err = history.Find(ctx, l, name)
-	}
-	switch {
-	case errors.Is(err, history.ErrBadNumber):
-		err = usageError("", "invalid task number %q", name)
-	case errors.Is(err, history.ErrNotFound):
-		err = usageError("list the tasks: narada history", "%s is not in the ledger", name)
-	}
-	return t, err
-}
-
-// namedTasks are the tasks with these IDs; without one, the newest task.
-func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, ids []string) (list []store.Task, err error) {
-	if len(ids) == 0 {
+// namedTasks are the tasks with these names, a request ID or #NUMBER; without names, the
+// newest task. l may be nil: there is no ledger yet.
+func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, names []string) (list []store.Task, err error) {
+	if len(names) == 0 {
 		t, err := inv.lastTask(ctx, l)
 		return []store.Task{t}, err
 	}
-	for _, id := range unique(ids) {
-		t, err := inv.namedTask(ctx, l, id)
-		if err != nil {
+	for _, name := range unique(names) {
+		t, err := store.Task{}, history.ErrNotFound
+		if l != nil {
+			t, err = history.Find(ctx, l, name)
+		}
+		switch {
+		case errors.Is(err, history.ErrBadNumber):
+			return nil, usageError("", "invalid task number %q", name)
+		case errors.Is(err, history.ErrNotFound):
+			return nil, usageError("list the tasks: narada history", "%s is not in the ledger", name)
+		case err != nil:
 			return nil, err
 		}
 		list = append(list, t)

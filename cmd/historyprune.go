@@ -52,7 +52,7 @@ func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) 
 	if err != nil {
 		return err
 	}
-	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", quantity(int(count), "task"), units.Size(l.Size())),
+	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", quantity(count, "task"), units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

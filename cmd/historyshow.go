@@ -37,7 +37,7 @@ callback that arrived for it; refused callbacks, without their bodies; and its a
 	return cmd
 }
 
-// addLast adds --last, which stands for the ID of the newest task.
+// addLast adds --last, which selects the newest task.
 func addLast(cmd *cobra.Command, last *bool) {
 	cmd.Flags().BoolVar(last, "last", false, "use the newest task that has a request ID")
 }

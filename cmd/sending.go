@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,15 +66,6 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 	return nil
 }
 
-// attemptJSON is a callback that was sent, and its answer, as -o json prints it.
-type attemptJSON struct {
-	RequestID  string  `json:"requestId"`
-	StatusCode *int    `json:"statusCode"`
-	DurationMS float64 `json:"durationMs"`
-	Answer     *string `json:"answer"`
-	Error      *string `json:"error"`
-}
-
 // printAttempt prints a callback that was sent: request ID, status code (or a dash),
 // duration and, withAnswer, the answer. Secrets in the answer are masked.
 func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
@@ -82,19 +74,15 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 		mask = inv.masker.MaskStart
 	}
 	answer := mask(string(a.Answer))
-	j := attemptJSON{RequestID: id, DurationMS: milliseconds(a.Duration), Answer: present(answer)}
+	if p.json {
+		return p.Value(a.Document(id, answer))
+	}
 	columns := []string{term.OneLine(id), "-", units.Round(a.Duration).String()}
 	if a.StatusCode != 0 {
-		j.StatusCode, columns[1] = &a.StatusCode, fmt.Sprint(a.StatusCode)
-	}
-	if !a.Accepted() {
-		j.Error = present(a.Failure().Error())
+		columns[1] = strconv.Itoa(a.StatusCode)
 	}
 	if withAnswer {
 		columns = append(columns, dash(term.OneLine(answer)))
-	}
-	if p.json {
-		return p.Value(j)
 	}
 	return p.Text(strings.Join(columns, "\t"))
 }
@@ -106,6 +94,3 @@ func notAccepted(refused, sent int) error {
 	}
 	return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
 }
-
-// milliseconds returns the milliseconds of d, to a thousandth.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

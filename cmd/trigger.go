@@ -53,7 +53,9 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
 		Args:      oneEvent,
-		RunE:      inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error { return runTrigger(ctx, inv, p, &o, args[0]) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
+			return runTrigger(ctx, inv, p, &o, args[0])
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "send to this `URL`, or to listener, or to listener:NAME")
