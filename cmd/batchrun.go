@@ -129,19 +129,19 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	ledger, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer r.inv.closeLedger(kept)
+	defer r.inv.closeLedger(ledger)
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.softInterrupt,
+		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.softInterrupt,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
-			options := engineOptions(r.inv, "batch", cloud, kept)
+			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)
-			engine, closer, err := openEngine(ctx, r.inv, options, kept, endpoint, r.o.answer.via)
+			engine, closer, err := openEngine(ctx, r.inv, options, ledger, endpoint, r.o.answer.via)
 			if err != nil {
 				return nil, err
 			}

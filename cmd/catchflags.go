@@ -33,7 +33,7 @@ type catchFlags struct {
 
 func (c *catchFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	settingFlag(f, "ngrok-domain", config.NgrokDomain, "use this ngrok domain (`NAME`)")
+	settingFlag(f, "ngrok-domain", config.NgrokDomain, "use the ngrok domain `NAME`")
 	settingFlag(f, "public-url", config.PublicURL, "use your own https `URL`, which leads to --addr")
 	f.StringVar(&c.addr, "addr", "", "listen on `HOST:PORT` instead of an ngrok tunnel")
 	f.StringVar(&c.tlsCert, "tls-cert", "", "serve --addr with the certificate in `FILE` (PEM)")

@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/doctor"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -66,7 +67,7 @@ func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 		}
 	}
 	d := doctor.New(options)
-	defer inv.log.Show("looking", "checking", doctorMeter{d})()
+	defer inv.log.Show("looking", "checking", term.TextMeter(d.Progress))()
 	return printFindings(ctx, inv, p, "looked", d.Run(ctx), true)
 }
 
@@ -106,12 +107,3 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 	}
 	return d
 }
-
-// doctorMeter shows which check is running.
-type doctorMeter struct{ *doctor.Doctor }
-
-// Draw implements term.Meter.
-func (m doctorMeter) Draw() string { return m.Progress() }
-
-// Text implements term.Meter.
-func (m doctorMeter) Text() string { return m.Progress() }

@@ -60,24 +60,11 @@ func (r *batchRun) changed(e batch.InputChanged) {
 // count is what the bar shows.
 func (r *batchRun) count() term.Count {
 	t, now := r.progress(), time.Now()
-	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
+	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, units.Rate(t.Rate(now)))
 	if left := t.Remaining(now); left > 0 {
 		note += ", " + units.Round(left).String() + " left"
 	}
 	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
-}
-
-// formatRate words a rate per second.
-func formatRate(rate float64) string {
-	switch {
-	case rate == 0:
-		return "0/s"
-	case rate < 0.1:
-		return fmt.Sprintf("%.1f/min", rate*60)
-	case rate < 10:
-		return fmt.Sprintf("%.1f/s", rate)
-	}
-	return fmt.Sprintf("%.0f/s", rate)
 }
 
 // countsText is "1 error, 2 success".

@@ -23,14 +23,14 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 		case receive.NotReady:
 			inv.log.Warn("not-ready", "the address does not answer yet from this machine: "+explain(e.Err))
 			inv.log.Info("not-ready", "listening on "+e.URL+", not ready yet", slog.Any("url", e.URL))
-			sayTicket(inv, show, e.Ticket)
+			showTicket(inv, show, e.Ticket)
 		case receive.Ready:
 			if e.Late {
 				inv.log.Info("ready", "the address answers now", slog.Any("url", e.URL))
 				return
 			}
 			inv.log.Info("ready", "listening on "+e.URL, slog.Any("url", e.URL))
-			sayTicket(inv, show, e.Ticket)
+			showTicket(inv, show, e.Ticket)
 		case receive.TunnelChanged:
 			if e.Kind == tunnel.Back {
 				inv.log.Info("tunnel-back", "the tunnel is back")
@@ -66,8 +66,8 @@ func callbackEvent(inv *invocation, event receive.Event) {
 	}
 }
 
-// sayTicket shows the credentials that a callback must have.
-func sayTicket(inv *invocation, show bool, t webhook.Ticket) {
+// showTicket shows the credentials that a callback must have.
+func showTicket(inv *invocation, show bool, t webhook.Ticket) {
 	if !show {
 		return
 	}

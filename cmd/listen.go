@@ -23,18 +23,18 @@ import (
 )
 
 type listenOptions struct {
-	out       outputFlags
-	catch     catchFlags
-	callback  callbackFlags
-	count     int
-	timeout   time.Duration
-	name      string
-	readyFile string
-	showSec   bool
-	maxBody   int64
-	filter    string
-	forward   forwardFlags
-	command   []string // with its arguments
+	out        outputFlags
+	catch      catchFlags
+	callback   callbackFlags
+	count      int
+	timeout    time.Duration
+	name       string
+	readyFile  string
+	showSecret bool
+	maxBody    int64
+	filter     string
+	forward    forwardFlags
+	command    []string // with its arguments
 }
 
 func newListen(inv *invocation) *cobra.Command {
@@ -83,7 +83,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `DURATION` (default: never)")
 	f.StringVar(&o.name, "name", "", "set the `NAME` for --callback-url listener:NAME (default listen-1, listen-2, ...)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `FILE` once the address answers")
-	f.BoolVar(&o.showSec, "show-secret", false, "show the secret and headers even if stderr is not a terminal")
+	f.BoolVar(&o.showSecret, "show-secret", false, "show the secret and headers even if stderr is not a terminal")
 	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "accept callbacks of at most this `SIZE`")
 	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
 	o.forward.add(cmd)
@@ -115,17 +115,17 @@ func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err erro
 	}
 	l, err := receive.NewListening(options)
 	if err != nil {
-		return beginError(err)
+		return startError(err)
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	kept, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
+	ledger, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
 	if err != nil {
 		return err
 	}
-	defer inv.closeLedger(kept)
-	sum, err := l.Run(ctx, kept, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
+	defer inv.closeLedger(ledger)
+	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
 		return forward.Start(ctx, forward.Options{
-			Store: kept, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
+			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
 			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
 		})
 	})
@@ -140,7 +140,7 @@ func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err erro
 
 // resolve turns the flags and settings into options and targets.
 func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive.ListeningOptions, targets []forward.Target, err error) {
-	show := o.showSec || inv.app.StderrTerminal
+	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
 		Random: inv.app.Random, Transport: inv.transport(), Report: receiveEvents(inv, show),
@@ -215,8 +215,8 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 	}, nil
 }
 
-// beginError words why a listener cannot start.
-func beginError(err error) error {
+// startError words why a listener cannot start.
+func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
 		return usageError("", "--name: %v", name)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -183,7 +184,7 @@ func printSummary(p *printer, s trigger.Summary) error {
 	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
 	line("sent", "%d", s.Sent)
 	line("accepted", "%d", s.Accepted)
-	line("rate", "%s", formatRate(s.Rate))
+	line("rate", "%s", units.Rate(s.Rate))
 	if s.Sent > 0 {
 		line("p50", "%.1fms", s.P50)
 		line("p95", "%.1fms", s.P95)
