@@ -195,8 +195,8 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	return err
 }
 
-// resume is the command that resumes the batch, "" with a sandbox. It asks for a higher
-// limit on credits, since the same one would stop it again.
+// resume is the hint with the command that resumes the batch, "" with a sandbox. It asks
+// for a higher limit on credits, since the same one would stop the batch again.
 func (r *batchRun) resume() string {
 	if r.o.answer.sandbox {
 		return ""
@@ -212,9 +212,8 @@ func (r *batchRun) resume() string {
 		}
 		words = append(words, output.ShellWord(arg))
 	}
-	text := strings.Join(words, " ")
 	if r.o.batch.Path == "-" {
-		text += " < INPUT"
+		words = append(words, "< INPUT")
 	}
-	return text
+	return "resume: " + strings.Join(words, " ")
 }

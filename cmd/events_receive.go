@@ -107,7 +107,7 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 	}
 }
 
-// reportTrigger words the events of sending samples.
+// reportTrigger words the events of sending sample callbacks.
 func reportTrigger(inv *invocation) func(trigger.Event) {
 	return func(event trigger.Event) {
 		if e, ok := event.(trigger.NotRecorded); ok {
