@@ -19,11 +19,6 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-type checkOptions struct {
-	out      outputFlags
-	endpoint endpointFlags
-}
-
 // endpointFlags are the flags of commands that test an endpoint.
 type endpointFlags struct {
 	send      sendFlags
@@ -37,7 +32,8 @@ func (o *endpointFlags) add(cmd *cobra.Command) {
 }
 
 func newCheck(inv *invocation) *cobra.Command {
-	var o checkOptions
+	var out outputFlags
+	var o endpointFlags
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "Test an endpoint against the webhook contract",
@@ -64,12 +60,12 @@ elsewhere. Exit code 3: a test failed.
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: oneArg("URL", "narada check URL"),
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
-			return runCheck(ctx, inv, p, &o.endpoint, args[0])
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+			return runCheck(ctx, inv, p, &o, args[0])
 		}),
 	}
-	o.endpoint.add(cmd)
-	o.out.add(cmd)
+	o.add(cmd)
+	out.add(cmd)
 	return cmd
 }
 

@@ -40,13 +40,10 @@ Exit code 3: a check failed.`,
 
   # in CI: the failures
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
-		Args: noArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			if err := requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"); err != nil {
-				return err
-			}
-			return runDoctor(cmd.Context(), inv, &o)
-		}),
+		Args: func(cmd *cobra.Command, args []string) error {
+			return cmp.Or(noArgs(cmd, args), requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
+		},
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}
 	cmd.Flags().StringVar(&o.url, "endpoint", "", "also check your endpoint at `URL`")
 	o.endpoint.add(cmd)
@@ -55,11 +52,7 @@ Exit code 3: a check failed.`,
 	return cmd
 }
 
-func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
+func runDoctor(ctx context.Context, inv *invocation, p *printer, o *doctorOptions) (err error) {
 	options := o.checks(inv)
 	if o.url != "" {
 		if options.Check, err = o.endpoint.check(ctx, inv, o.url); err != nil {

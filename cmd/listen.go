@@ -70,13 +70,8 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 
   # run a command for each success
   narada listen --filter '.status == "success"' -- ./import.sh`,
-		Args: o.takeCommand,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
-				return err
-			}
-			return runListen(cmd.Context(), inv, &o)
-		}),
+		Args: o.check,
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks; 0 is no limit")
@@ -93,23 +88,27 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 	return cmd
 }
 
-// takeCommand reads the command after --.
-func (o *listenOptions) takeCommand(cmd *cobra.Command, args []string) error {
+// check reads the command after --, and checks the flags.
+func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case dash == 0 && len(args) == 0:
 		return usageError("", "expected a command after --")
 	case dash == 0:
 		o.command = args
-		return nil
-	case len(args) > 0 && dash < 0:
+	case len(args) > 0:
 		return usageError("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
 	}
-	return noArgs(cmd, args)
+	for _, name := range []string{"output", "jq"} {
+		if len(o.command) > 0 && cmd.Flags().Changed(name) {
+			return usageError("", "--%s and a command cannot be used together", name)
+		}
+	}
+	return cmp.Or(atLeast("count", o.count, 0), atLeast("timeout", o.timeout, 0), atLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
-func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err error) {
-	options, targets, err := o.resolve(ctx, inv)
+func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
+	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
 	}
@@ -139,7 +138,7 @@ func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err erro
 }
 
 // resolve turns the flags and settings into options and targets.
-func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive.ListeningOptions, targets []forward.Target, err error) {
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
 	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
@@ -147,10 +146,6 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 	}
 	if o.timeout > 0 {
 		l.Until = inv.app.start.Add(o.timeout)
-	}
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return l, nil, err
 	}
 	if len(o.command) == 0 { // else its output is printed
 		l.Print = p.printCallback
@@ -243,16 +238,6 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 			next: "send them to the endpoint again: narada replay --failed"}
 	}
 	return nil
-}
-
-// check checks the values of the flags, and which of them are used together.
-func (o *listenOptions) check(cmd *cobra.Command) error {
-	for _, name := range []string{"output", "jq"} {
-		if len(o.command) > 0 && cmd.Flags().Changed(name) {
-			return usageError("", "--%s and a command cannot be used together", name)
-		}
-	}
-	return cmp.Or(atLeast("count", o.count, 0), atLeast("timeout", o.timeout, 0), atLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
 // targets are where callbacks are forwarded to. hidden are secrets beside those of the
