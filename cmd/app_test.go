@@ -10,9 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/signals"
 )
 
 // testApp is the program with its streams in memory.
@@ -67,7 +68,7 @@ func TestInterruptEndsAReadOfStdin(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() {
 				<-stdin.asked
-				cancel(&signalError{os.Interrupt})
+				cancel(&signals.Error{Signal: os.Interrupt})
 			}()
 			if code := app.Run(ctx); code != codeSignal || stderr.String() != "error: interrupted: nothing was done\n" {
 				t.Errorf("code %d, stderr %s", code, stderr)
@@ -82,7 +83,7 @@ func TestFaultIsSaidWithWhereToReportIt(t *testing.T) {
 	if code := app.Run(t.Context()); code != codeUnexpected {
 		t.Errorf("code %d", code)
 	}
-	if text := stderr.String(); !strings.Contains(text, "error: a fault in narada: ") || !strings.Contains(text, "hint: please report it") {
+	if text := stderr.String(); !strings.Contains(text, "error: internal error: ") || !strings.Contains(text, "hint: report it") {
 		t.Errorf("stderr %s", text)
 	}
 }
@@ -111,7 +112,7 @@ func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 		t.Errorf("the callback was answered %s", resp.Status)
 	}
 	<-stdout.began
-	cancel(&signalError{os.Interrupt})
+	cancel(&signals.Error{Signal: os.Interrupt})
 	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: nobody reads stdout: ") {
 		t.Errorf("code %d, stderr %s", code, stderr)
 	}
@@ -145,29 +146,6 @@ func readyRequest(t *testing.T, path string) *http.Request {
 		r.Header.Set(name, value)
 	}
 	return r
-}
-
-func TestFirstInterruptIsSoftForWhoeverWaitsForOne(t *testing.T) {
-	var app App
-	if app.interrupt.take(os.Interrupt) {
-		t.Error("nobody waits for it")
-	}
-	requested := app.softInterrupt()
-	if app.interrupt.take(syscall.SIGTERM) {
-		t.Error("SIGTERM is not soft")
-	}
-	select {
-	case <-requested:
-		t.Error("it was not interrupted yet")
-	default:
-	}
-	if !app.interrupt.take(os.Interrupt) {
-		t.Error("the first is soft")
-	}
-	<-requested
-	if app.interrupt.take(os.Interrupt) {
-		t.Error("the second is not")
-	}
 }
 
 func TestRunStartsByTheClockThatItWasGiven(t *testing.T) {

@@ -18,7 +18,7 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 		case receive.CloseFailed:
 			inv.log.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
 		case receive.NotReady:
-			inv.log.Warn("not-ready", "the address does not answer yet, from here: "+explain(e.Err))
+			inv.log.Warn("not-ready", "the address does not answer yet, from here: "+errorText(e.Err))
 			inv.log.Info("not-ready", "listening, not ready yet, on "+e.URL, slog.Any("url", e.URL))
 			sayTicket(inv, show, e.Ticket)
 		case receive.Ready:

@@ -88,7 +88,7 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "most `bytes` that a callback may have")
 	f.StringVar(&o.filter, "filter", "", "print and pass on those only for which the jq `expression` is true")
 	o.forward.add(cmd)
-	o.callback.addProof(cmd)
+	o.callback.addCredentials(cmd)
 	o.catch.add(cmd)
 	o.out.add(cmd)
 	return cmd

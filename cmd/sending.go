@@ -28,7 +28,7 @@ type sendFlags struct {
 // add adds the flags of a command that sends requests called what.
 func (s *sendFlags) add(cmd *cobra.Command, what string) {
 	cmd.Flags().Var(units.DurationFlag(&s.timeout, deliver.DefaultTimeout), "timeout", "most `time` for one "+what)
-	s.callback.addProof(cmd)
+	s.callback.addCredentials(cmd)
 }
 
 // addYes adds the flag of a command that asks before it sends.
