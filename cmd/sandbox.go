@@ -2,13 +2,9 @@ package cmd
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,18 +102,11 @@ func loadRules(path string) (*sandbox.Rules, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
-	if err == nil {
-		var rules *sandbox.Rules
-		if rules, err = sandbox.ParseRules(text); err == nil {
-			return rules, nil
-		}
-		return nil, usageError("see the example in "+docsURL+"sandbox.md", "--rules: %s: %v", path, err)
+	rules, err := sandbox.LoadRules(path)
+	if err != nil {
+		return nil, usageError("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
 	}
-	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		err = failure.Err
-	}
-	return nil, usageError("", "--rules: %s: %v", path, err)
+	return rules, nil
 }
 
 func closeSandbox(server *sandbox.Server) error {
@@ -132,11 +121,10 @@ func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*clou
 	if err != nil {
 		return nil, nil, err
 	}
-	b := make([]byte, 16)
-	if _, err := io.ReadFull(inv.app.Random, b); err != nil {
-		return nil, nil, fmt.Errorf("sandbox: %w", err)
+	key, err := sandbox.NewKey(inv.app.Random)
+	if err != nil {
+		return nil, nil, err
 	}
-	key := "sandbox-" + hex.EncodeToString(b)
 	o := sandboxServerOptions(inv, "127.0.0.1:0", 0, rules)
 	o.APIKey = key
 	server, err := sandbox.Start(ctx, o)
