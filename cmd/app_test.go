@@ -49,7 +49,7 @@ func eventually(so func() bool) error {
 	return nil
 }
 
-// silentStdin is a stdin on which nothing comes.
+// silentStdin is a stdin without input.
 type silentStdin struct{ asked, released chan struct{} }
 
 func (s *silentStdin) Read([]byte) (int, error) {
@@ -77,9 +77,9 @@ func TestInterruptEndsAReadOfStdin(t *testing.T) {
 	}
 }
 
-func TestFaultIsSaidWithWhereToReportIt(t *testing.T) {
+func TestInternalErrorNamesWhereToReportIt(t *testing.T) {
 	app, _, stderr := testApp(t, "run", "--sandbox", "x")
-	app.Random = nil // what nobody expected
+	app.Random = nil
 	if code := app.Run(t.Context()); code != codeUnexpected {
 		t.Errorf("code %d", code)
 	}
@@ -88,7 +88,7 @@ func TestFaultIsSaidWithWhereToReportIt(t *testing.T) {
 	}
 }
 
-// A reader of stdout that stalls must keep neither callbacks from being acknowledged nor
+// A stalled reader of stdout must neither delay the acknowledgement of callbacks nor keep
 // the program from ending.
 func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 	ready := filepath.Join(t.TempDir(), "ready.json")
@@ -118,7 +118,7 @@ func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 	}
 }
 
-// stalled is a stdout that nobody reads.
+// stalled is a stdout without a reader.
 type stalled struct{ began, reads chan struct{} }
 
 func (s *stalled) Write(p []byte) (int, error) {
