@@ -156,6 +156,11 @@ func (r *results) print(result *narada.Result) error {
 	if err != nil {
 		return r.printed(result.RequestID, err)
 	}
+	return r.verdict(result, errs)
+}
+
+// verdict reports how a task ended.
+func (r *results) verdict(result *narada.Result, errs []schema.Violation) error {
 	line := statusLine(result)
 	switch {
 	case result.Status == narada.StatusInputRequired:

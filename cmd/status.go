@@ -113,12 +113,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	ctx, cancel := inv.deadline(ctx, limit)
 	defer cancel()
 
-	kept, err := inv.existingLedger(ctx)
-	switch {
-	case err != nil && (o.last || o.open):
+	kept, err := o.openLedger(ctx, inv)
+	if err != nil {
 		return err
-	case err != nil:
-		inv.warnOfLedger(err, "the task's progress is not kept")
 	}
 	defer inv.closeLedger(kept)
 	if ids, err = o.tasks(ctx, inv, c, kept, ids); err != nil || len(ids) == 0 {
@@ -142,6 +139,16 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 		}
 	}
 	return exitWith(worst)
+}
+
+// openLedger opens the ledger if there is one. Only --last and --open require it.
+func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlite.Store, error) {
+	kept, err := inv.existingLedger(ctx)
+	if err != nil && !o.last && !o.open {
+		inv.warnOfLedger(err, "the task's progress is not kept")
+		return nil, nil
+	}
+	return kept, err
 }
 
 // tasks returns the request IDs to look up.
