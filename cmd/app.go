@@ -1,6 +1,5 @@
-// Package cmd is narada's command line: flags in, wiring, answer out. Each
-// command has a file with three things in it: its options, its declaration, and
-// the function that does it.
+// Package cmd is narada's command line. Each command has a file with its options, its
+// declaration, and the function that runs it.
 //
 // The package is private to narada.
 package cmd
@@ -11,18 +10,17 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/mattn/go-colorable"
 
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
 // App is the outside world: the streams, the terminal, the environment, the clock,
-// signals and random numbers. What a command has of it, it has from here.
+// signals and random numbers.
 type App struct {
 	Args   []string // without the program's name
 	Stdin  io.Reader
@@ -38,15 +36,14 @@ type App struct {
 	Random  io.Reader        // cryptographic
 	Build   Build
 
-	start     time.Time // of the command: time limits count from here
-	interrupt softInterrupt
+	start     time.Time // of the command; time limits count from here
+	interrupt signals.Soft
 }
 
-// Main runs the program and returns its exit code. A program that a signal ended
-// does not return: it dies of that signal, so that a shell's loop around it
-// stops.
+// Main runs the program and returns its exit code. After a signal it does not return:
+// the program dies of that signal, so that a shell's loop around it stops.
 func Main(build Build) int {
-	dir, _ := os.Getwd() // a folder that is gone has no project file
+	dir, _ := os.Getwd() // a removed folder has no project file
 	app := &App{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout,
 		Stderr:         colorable.NewColorableStderr(),
@@ -56,23 +53,23 @@ func Main(build Build) int {
 		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Random: rand.Reader, Build: build,
 	}
 	ctx, stop := context.Background(), func() {}
-	if wanted(app.Args) != nil { // else it has ended before a signal could be caught
-		ctx, stop = catchSignals(ctx, &app.interrupt)
+	if commandsFor(app.Args) != nil { // else the program ends before a signal could arrive
+		ctx, stop = signals.Catch(ctx, &app.interrupt)
 	}
 	code := app.Run(ctx)
 	switch code {
 	case codeSignal:
 		stop()
-		s := signalOf(ctx)
+		s := signals.Of(ctx)
 		if s == nil { // it was a soft interrupt
 			s = os.Interrupt
 		}
-		dieOf(s)
+		signals.Die(s)
 	case codePipe:
 		stop()
-		dieOf(syscall.SIGPIPE)
+		signals.Die(syscall.SIGPIPE)
 	}
-	return code // the process's end is the end of catching too, and the quickest
+	return code // without stop: the process ends here, and that is faster
 }
 
 func (a *App) getenv(name string) string {
@@ -87,141 +84,17 @@ func (a *App) now() time.Time {
 	return a.Now()
 }
 
-// stdoutWidth is the columns of the terminal that stdout is.
+// stdoutWidth returns the columns of the terminal that stdout is.
 func (a *App) stdoutWidth() int { return term.Width(os.Stdout) }
 
-// stderrWidth is the columns of the terminal that stderr is.
+// stderrWidth returns the columns of the terminal that stderr is.
 func (a *App) stderrWidth() int { return term.Width(os.Stderr) }
 
-// readSecret asks for a line on the terminal that stdin is, and does not show what
-// is typed.
+// readSecret reads a line from the terminal that stdin is, without echo.
 func (a *App) readSecret(ctx context.Context, prompt string) (string, error) {
 	text, err := term.ReadSecret(ctx, os.Stdin, a.Stderr, prompt)
 	if errors.Is(err, io.EOF) || err == nil && text == "" {
 		err = errors.New("nothing was typed")
 	}
 	return text, err
-}
-
-// endingReader reads until ctx ends: a pipe on which nothing comes must not hold
-// a program that is to end. The read that is under way then is left behind.
-type endingReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (e *endingReader) Read(p []byte) (int, error) {
-	type outcome struct {
-		n   int
-		err error
-	}
-	done, buffer := make(chan outcome, 1), make([]byte, len(p))
-	go func() {
-		n, err := e.r.Read(buffer)
-		done <- outcome{n, err}
-	}()
-	select {
-	case o := <-done:
-		return copy(p, buffer[:o.n]), o.err
-	case <-e.ctx.Done():
-		return 0, context.Cause(e.ctx)
-	}
-}
-
-// signalError is the cause of a context that a signal ended.
-type signalError struct{ signal os.Signal }
-
-func (e *signalError) Error() string {
-	switch e.signal {
-	case os.Interrupt:
-		return "interrupted"
-	case syscall.SIGTERM:
-		return "terminated"
-	}
-	return e.signal.String()
-}
-
-// errPipe reports whether err is that nobody reads our stdout any more.
-func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-// softInterrupt is closed by the first SIGINT, of a command that has much under way
-// and finishes that first.
-type softInterrupt struct{ atomic.Pointer[chan struct{}] }
-
-// softInterrupt returns a channel that the first SIGINT from now on closes, which
-// then has no other effect.
-func (a *App) softInterrupt() <-chan struct{} {
-	requested := make(chan struct{})
-	a.interrupt.Store(&requested)
-	return requested
-}
-
-// take reports whether the signal is the soft interrupt that a command waits for.
-func (i *softInterrupt) take(s os.Signal) bool {
-	if s != os.Interrupt {
-		return false
-	}
-	requested := i.Swap(nil)
-	if requested != nil {
-		close(*requested)
-	}
-	return requested != nil
-}
-
-// catchSignals ends the context on SIGINT, SIGTERM and, where it is not ignored
-// (nohup), SIGHUP. A second signal ends the program at once.
-func catchSignals(parent context.Context, soft *softInterrupt) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	caught := make(chan os.Signal, 2)
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	signal.Notify(caught, signals...)
-	// A write to a closed pipe is an error first, so that what is open can be
-	// closed; the program dies of the signal after that.
-	signal.Ignore(syscall.SIGPIPE)
-	stopped, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case s := <-caught:
-				if soft.take(s) {
-					continue
-				}
-				if ctx.Err() != nil {
-					dieOf(s)
-				}
-				cancel(&signalError{s})
-			case <-stopped:
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(caught)
-		close(stopped)
-		<-done
-	}
-}
-
-// signalOf returns the signal that ended ctx, nil when none did.
-func signalOf(ctx context.Context) os.Signal {
-	if s, ok := errors.AsType[*signalError](context.Cause(ctx)); ok {
-		return s.signal
-	}
-	return nil
-}
-
-// dieOf ends the program by the signal, which a shell can tell from an exit
-// code. It exits with 128 and the signal's number where that does not work.
-func dieOf(s os.Signal) {
-	signal.Reset(s)
-	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(s) == nil {
-		time.Sleep(time.Second) // the signal is on its way
-	}
-	number, _ := s.(syscall.Signal)
-	os.Exit(128 + int(number))
 }

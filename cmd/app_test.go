@@ -10,9 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/signals"
 )
 
 // testApp is the program with its streams in memory.
@@ -48,7 +49,7 @@ func eventually(so func() bool) error {
 	return nil
 }
 
-// silentStdin is a stdin on which nothing comes.
+// silentStdin is a stdin without input.
 type silentStdin struct{ asked, released chan struct{} }
 
 func (s *silentStdin) Read([]byte) (int, error) {
@@ -67,7 +68,7 @@ func TestInterruptEndsAReadOfStdin(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() {
 				<-stdin.asked
-				cancel(&signalError{os.Interrupt})
+				cancel(&signals.Error{Signal: os.Interrupt})
 			}()
 			if code := app.Run(ctx); code != codeSignal || stderr.String() != "error: interrupted: nothing was done\n" {
 				t.Errorf("code %d, stderr %s", code, stderr)
@@ -76,18 +77,18 @@ func TestInterruptEndsAReadOfStdin(t *testing.T) {
 	}
 }
 
-func TestFaultIsSaidWithWhereToReportIt(t *testing.T) {
+func TestInternalErrorNamesWhereToReportIt(t *testing.T) {
 	app, _, stderr := testApp(t, "run", "--sandbox", "x")
-	app.Random = nil // what nobody expected
+	app.Random = nil
 	if code := app.Run(t.Context()); code != codeUnexpected {
 		t.Errorf("code %d", code)
 	}
-	if text := stderr.String(); !strings.Contains(text, "error: a fault in narada: ") || !strings.Contains(text, "hint: please report it") {
+	if text := stderr.String(); !strings.Contains(text, "error: internal error: ") || !strings.Contains(text, "hint: report it") {
 		t.Errorf("stderr %s", text)
 	}
 }
 
-// A reader of stdout that stalls must keep neither callbacks from being acknowledged nor
+// A stalled reader of stdout must neither delay the acknowledgement of callbacks nor keep
 // the program from ending.
 func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 	ready := filepath.Join(t.TempDir(), "ready.json")
@@ -111,13 +112,13 @@ func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 		t.Errorf("the callback was answered %s", resp.Status)
 	}
 	<-stdout.began
-	cancel(&signalError{os.Interrupt})
+	cancel(&signals.Error{Signal: os.Interrupt})
 	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: stdout is not read: ") {
 		t.Errorf("code %d, stderr %s", code, stderr)
 	}
 }
 
-// stalled is a stdout that nobody reads.
+// stalled is a stdout without a reader.
 type stalled struct{ began, reads chan struct{} }
 
 func (s *stalled) Write(p []byte) (int, error) {
@@ -145,29 +146,6 @@ func readyRequest(t *testing.T, path string) *http.Request {
 		r.Header.Set(name, value)
 	}
 	return r
-}
-
-func TestFirstInterruptIsSoftForWhoeverWaitsForOne(t *testing.T) {
-	var app App
-	if app.interrupt.take(os.Interrupt) {
-		t.Error("nobody waits for it")
-	}
-	requested := app.softInterrupt()
-	if app.interrupt.take(syscall.SIGTERM) {
-		t.Error("SIGTERM is not soft")
-	}
-	select {
-	case <-requested:
-		t.Error("it was not interrupted yet")
-	default:
-	}
-	if !app.interrupt.take(os.Interrupt) {
-		t.Error("the first is soft")
-	}
-	<-requested
-	if app.interrupt.take(os.Interrupt) {
-		t.Error("the second is not")
-	}
 }
 
 func TestRunStartsByTheClockThatItWasGiven(t *testing.T) {

@@ -9,9 +9,8 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -38,9 +37,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		}
 	}
 	if !o.task.NoValidate {
-		b.Check = func(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
-			return expectation{s, true}.violations(result)
-		}
+		b.Check = schemaErrors
 	}
 	if err := cmp.Or(o.input(), r.stdin()); err != nil {
 		return err
@@ -89,8 +86,8 @@ func (r *batchRun) stdin() (err error) {
 	if r.o.batch.Stdin, err = r.inv.source.TakeStdin(); err != nil {
 		return usageError("", "%v", err)
 	}
-	if reader, ok := r.o.batch.Stdin.(*endingReader); ok {
-		if f, ok := reader.r.(*os.File); ok {
+	if reader, ok := r.o.batch.Stdin.(*signals.Reader); ok {
+		if f, ok := reader.Source.(*os.File); ok {
 			r.o.batch.StdinFile, _ = f.Stat()
 		}
 	}
@@ -113,7 +110,7 @@ func (r *batchRun) template() (*task.Template, error) {
 		return nil, err
 	}
 	r.inv.masker.Hide(t.Plan.Secrets...)
-	r.inv.warn(t.Plan.Warnings)
+	r.inv.warnOfTask(t.Plan.Warnings)
 	return t, nil
 }
 

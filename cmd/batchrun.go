@@ -137,7 +137,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.softInterrupt,
+		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.interrupt.Wait,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)
@@ -189,7 +189,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	if _, explained := err.(*exitError); explained {
 		return err
 	}
-	if err = explainDispatch(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

@@ -36,7 +36,7 @@ func benchmarkRun(b *testing.B) {
 	defer goleak.VerifyNone(b, goleak.IgnoreCurrent())
 	stdout := newBenchStdout(b)
 	inv := benchSession(b, stdout)
-	p, err := inv.printer(b.Context(), outputFlags{format: "text"})
+	p, err := newResults(b.Context(), inv, outputFlags{format: "text"}, "", false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -53,7 +53,8 @@ func benchmarkRun(b *testing.B) {
 		go func() {
 			answer, err := engine.Run(b.Context(), await.Job{Request: &narada.Request{Prompt: benchID(number)}})
 			if err == nil {
-				err = inv.printResult(p, answer.Result, expectation{asked: true})
+				p.data = true
+				err = p.print(answer.Result)
 			}
 			printed <- err
 		}()

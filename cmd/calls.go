@@ -1,34 +1,105 @@
 package cmd
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
+	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/signals"
 )
 
-// explain words an error of a call for people: a network error without the
-// library's quoting.
-func explain(err error) string {
+// errorText words an error of a call. Of a network error it keeps the host and the
+// cause.
+func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.DispatchError](err); ok {
 		err = failure.Err
 	}
 	if failure, ok := errors.AsType[*narada.SessionError](err); ok {
 		err = failure.Err
 	}
-	if failure, ok := errors.AsType[*url.Error](err); ok {
-		host := failure.URL
-		if u, parseErr := url.Parse(failure.URL); parseErr == nil {
-			host = u.Host
-		}
-		if failure.Timeout() {
-			return host + " did not answer in time"
-		}
-		if errors.Is(failure.Err, io.EOF) {
-			return host + " closed the connection without an answer"
-		}
-		return "cannot reach " + host + ": " + failure.Err.Error()
+	failure, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err.Error()
 	}
-	return err.Error()
+	host := failure.URL
+	if u, parseErr := url.Parse(failure.URL); parseErr == nil {
+		host = u.Host
+	}
+	switch {
+	case failure.Timeout():
+		return host + " did not answer in time"
+	case errors.Is(failure.Err, io.EOF):
+		return host + " closed the connection without an answer"
+	}
+	return "cannot reach " + host + ": " + failure.Err.Error()
+}
+
+// cause words why a wait ended.
+func cause(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errTimeLimit.Error()
+	}
+	return errorText(err)
+}
+
+// callError is the error that a call failed: what failed, and why. When ctx has ended,
+// that is the reason.
+func callError(ctx context.Context, what string, err error) *exitError {
+	if ctx.Err() != nil {
+		return &exitError{code: codeUnreachable, text: what + ": " + cause(context.Cause(ctx)), err: err}
+	}
+	return &exitError{code: exitCode(err), text: what + ": " + errorText(err), next: hintOf(err), err: err}
+}
+
+// logRetry warns that a call failed and is repeated.
+func logRetry(inv *invocation, event, what string, err error, in time.Duration) {
+	inv.log.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), errorText(err)))
+}
+
+// logError reports an error that does not end the command.
+func logError(inv *invocation, err error) {
+	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
+}
+
+// dispatchError words an error of a dispatch.
+func dispatchError(err error) error {
+	const unknown = "it is not known whether the task was accepted"
+	const lookFirst = "it may be running: look in the cloud before you run this again"
+	if unfinished, ok := errors.AsType[*await.UnfinishedError](err); ok && unfinished.ID == "" {
+		return &exitError{code: codeUnknown, text: cause(unfinished.Cause) + ": " + unknown, next: lookFirst, err: err}
+	}
+	failure, ok := errors.AsType[*narada.DispatchError](err)
+	if !ok {
+		return err
+	}
+	e := &exitError{code: exitCode(err), text: errorText(failure.Err), next: hintOf(err), err: err}
+	if noTime, ok := errors.AsType[*await.NoTimeError](failure.Err); ok {
+		e.text = errorText(noTime.Err) + "; the time limit leaves no time for another attempt"
+	}
+	signal, interrupted := errors.AsType[*signals.Error](err)
+	limited := errors.Is(err, errTimeLimit)
+	switch {
+	case interrupted:
+		e.text = signal.Error()
+	case limited && failure.Maybe:
+		e.text = errTimeLimit.Error()
+	case limited:
+		e.text = errTimeLimit.Error() + ": " + e.text
+	}
+	switch {
+	case failure.Maybe && (interrupted || limited):
+		e.code, e.text, e.next = codeUnknown, e.text+": "+unknown, lookFirst
+	case failure.Maybe:
+		e.code, e.text, e.next = codeUnknown, unknown+": "+e.text, lookFirst
+	case interrupted:
+		e.text += ": nothing was accepted"
+	case e.code == codeUnreachable:
+		e.next = "nothing was accepted: it is safe to run this again"
+	}
+	return e
 }

@@ -50,7 +50,7 @@ func (c *catchFlags) own() bool {
 // agentFile the token may be from the ngrok agent's config file.
 func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, ok bool, err error) {
 	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
-	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.logger("ngrok")}
+	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.log.Logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
 		return t, false, usageError("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
@@ -94,7 +94,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	n := &tunnel.Ngrok{
 		Authtoken: token, Domain: domain,
 		ConnectURL: inv.settings.Get(config.NgrokConnectURL).Text,
-		Proxy:      inv.proxy(),
+		Proxy:      proxyFunc(inv.app),
 		Client:     "narada-cli", Version: inv.app.Build.version(),
 	}
 	cas := inv.settings.Get(config.NgrokConnectCAs)

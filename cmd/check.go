@@ -130,7 +130,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 	}
 	inv.log.Info(event, fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", count[contract.Pass], count[contract.Warn], count[contract.Fail], count[contract.Skip]))
 	if count[contract.Fail] > 0 {
-		return silent(codeFailed)
+		return exitWith(codeFailed)
 	}
 	return nil
 }

@@ -2,13 +2,7 @@ package cmd
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
-	"strings"
-	"time"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -16,13 +10,13 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// cloud is where a command finds its API.
+// cloud is the API that a command calls.
 type cloud struct {
 	client  *narada.Client
 	baseURL *url.URL
 }
 
-// cloud makes the client of the API that the settings name.
+// cloud returns the API that the settings name.
 func (inv *invocation) cloud() (*cloud, error) {
 	setting := inv.settings.Get(config.BaseURL)
 	base, err := narada.ParseBaseURL(setting.Text)
@@ -33,14 +27,20 @@ func (inv *invocation) cloud() (*cloud, error) {
 	if key.Empty() {
 		return nil, noKey(inv.settings)
 	}
-	client, err := inv.newClient(key, base.String())
+	c, err := newCloud(inv, key, base)
 	if err != nil {
 		return nil, &config.InvalidError{What: config.APIKey + " (" + inv.settings.Get(config.APIKey).Origin + ")", Err: err}
 	}
-	return &cloud{client: client, baseURL: base}, nil
+	return c, nil
 }
 
-// noKey says that there is no API key for the base URL.
+func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error) {
+	client, err := narada.NewClient(key.Reveal(), narada.WithBaseURL(base.String()),
+		narada.WithTransport(&loggedTransport{inv.transport(), inv.log}), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+	return &cloud{client, base}, err
+}
+
+// noKey is the error that there is no API key for the base URL.
 func noKey(s *config.Settings) *exitError {
 	e := &exitError{code: codeUnauthorized, text: "no API key", next: "set NARADA_API_KEY, or store one: narada config set api-key -"}
 	if !s.Withheld.Set() {
@@ -53,32 +53,4 @@ func noKey(s *config.Settings) *exitError {
 		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
 	}
 	return e
-}
-
-func (inv *invocation) newClient(key secret.String, baseURL string) (*narada.Client, error) {
-	return narada.NewClient(key.Reveal(),
-		narada.WithBaseURL(baseURL),
-		narada.WithTransport(&wire{next: inv.transport(), log: inv.log}),
-		narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
-}
-
-func (inv *invocation) transport() *http.Transport {
-	t := narada.NewTransport()
-	find := inv.proxy()
-	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	return t
-}
-
-// proxy finds the proxy for an address from HTTPS_PROXY, HTTP_PROXY and
-// NO_PROXY.
-func (inv *invocation) proxy() func(*url.URL) (*url.URL, error) {
-	env := func(name string) string {
-		if value := inv.app.getenv(name); value != "" {
-			return value
-		}
-		return inv.app.getenv(strings.ToLower(name))
-	}
-	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
-	return c.ProxyFunc()
 }

@@ -14,19 +14,12 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// newCloudSession is narada session. What the code calls a session is a command's
-// run; a cloud browser session is called so in full.
+// newCloudSession makes narada session.
 func newCloudSession(inv *invocation) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "session",
-		Short: "Cloud browser sessions: start, stop, downloads",
-		Long: `A cloud browser session is a browser in the cloud that several tasks can run in,
+	cmd := group("session", "Start and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
 one after another. It costs until it is stopped or its timeout has passed.
 
-For one task, narada run --new-session starts a session and stops it after.`,
-		Args: subcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+For one task, use narada run --new-session, which stops the session afterwards.`)
 	cmd.AddCommand(newSessionStart(inv), newSessionStop(inv), newSessionDownloads(inv))
 	return cmd
 }
@@ -43,11 +36,10 @@ func newSessionStart(inv *invocation) *cobra.Command {
 		Use:   "start",
 		Short: "Start a cloud browser session and print its ID",
 		Long: `start starts a cloud browser session, which can take three minutes, and prints
-its ID and the ID of its browser window, with a tab between them; with -o json
-all that the cloud says of it.
+its ID and the ID of its browser window, separated by a tab. With -o json it prints
+the cloud's answer.
 
-An interrupted start waits up to 30 s for the session that is on its way, and
-stops it.`,
+If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 		Example: `  # start one, run two tasks in it, stop it
   narada session start -o json --name nightly --session-timeout 30m > session.json || exit
   session=$(jq -r .session_id session.json) window=$(jq -r '.browser_window_id // empty' session.json)
@@ -63,10 +55,10 @@ stops it.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.name, "name", "", "`name` of the session")
-	f.Var(units.DurationFlag(&o.timeout, 0), "session-timeout", "`time` after which the cloud ends the session (default as the cloud has it)")
+	f.StringVar(&o.name, "name", "", "call the session `NAME`")
+	f.Var(units.DurationFlag(&o.timeout, 0), "session-timeout", "let the cloud end the session after this `DURATION` (default: the cloud's)")
 	o.out.add(cmd)
-	settingFlag(f, "timeout", config.Timeout, "most `time` for starting (default 20m)")
+	settingFlag(f, "timeout", config.Timeout, "stop waiting for the start after this `DURATION` (default 20m)")
 	return cmd
 }
 
@@ -85,13 +77,13 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 	if err != nil {
 		return err
 	}
-	inv.log.Info("session-started", started.ID+" was started; narada session stop ends it", sessionField(started.ID))
+	inv.log.Info("session-started", started.ID+" was started; stop it with narada session stop", sessionField(started.ID))
 	if p.json {
 		err = p.JSON(started.Raw())
 	} else {
 		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
 	}
-	if err != nil { // nobody has learned the ID
+	if err != nil { // the ID is lost
 		sessions(inv, c).End(ctx, started.ID, err)
 	}
 	return err
@@ -99,7 +91,7 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 
 type sessionStopOptions struct{ status string }
 
-// sessionStatuses are those that a session can be stopped with.
+// sessionStatuses are the values of session stop --status.
 func sessionStatuses() []string {
 	return []string{string(narada.SessionComplete), string(narada.SessionTerminated), string(narada.SessionFailed), string(narada.SessionTimedOut)}
 }
@@ -109,11 +101,11 @@ func newSessionStop(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stop ID...",
 		Short: "Stop cloud browser sessions",
-		Long: `stop ends cloud browser sessions. A task that runs in one ends with it. A session
-that has ended already is exit 11.`,
+		Long: `stop ends cloud browser sessions, and the tasks that run in them. For a session that
+has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
-		Args: sessionIDs(1),
+		Args: sessionIDs(false),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(sessionStatuses(), o.status) {
 				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
@@ -121,25 +113,24 @@ that has ended already is exit 11.`,
 			return runSessionStop(cmd.Context(), inv, &o, args)
 		}),
 	}
-	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "`how` it ended: complete, terminated, failed or timed_out")
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(sessionStatuses(), cobra.ShellCompDirectiveNoFileComp))
-	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for stopping (default 20m)")
+	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "record the end as `STATUS`: complete, terminated, failed or timed_out")
+	fixed(cmd, "status", sessionStatuses()...)
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop trying after this `DURATION` (default 20m)")
 	return cmd
 }
 
-// sessionIDs checks the arguments of a command that takes session IDs, minCount of
-// them at least; 0 is exactly one.
-func sessionIDs(minCount int) cobra.PositionalArgs {
+// sessionIDs checks the arguments of a command that takes session IDs, or just one.
+func sessionIDs(one bool) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
+		case one && len(args) != 1:
+			return argsError(cmd, "one ID", len(args))
 		case len(args) == 0:
-			return usageError(cmd.CommandPath()+" --help", "no session ID")
-		case minCount == 0 && len(args) > 1:
-			return usageError("", "one session ID is wanted, and here are %d arguments", len(args))
+			return argsError(cmd, "an ID", 0)
 		}
 		for _, id := range args {
 			if err := narada.CheckSessionID(id); err != nil {
-				return usageError("narada session start prints it", "%v", err)
+				return usageError("narada session start prints the ID", "%v", err)
 			}
 		}
 		return nil
@@ -156,8 +147,8 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	worst := codeDone
 	for _, id := range unique(ids) {
 		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
-			err = callFailed(ctx, inv, id, err)
-			sayError(inv, err)
+			err = callError(ctx, id, err)
+			logError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
 				worst = code
 			}
@@ -165,12 +156,11 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 		}
 		inv.log.Info("session-stopped", id+" was stopped", sessionField(id))
 	}
-	return silent(worst)
+	return exitWith(worst)
 }
 
-// sessions are those of a command.
 func sessions(inv *invocation, c *cloud) *session.Sessions {
-	return &session.Sessions{Client: c.client, Report: func(e session.Event) { saySession(inv, e) }}
+	return &session.Sessions{Client: c.client, Report: func(e session.Event) { logSessionEvent(inv, e) }}
 }
 
 func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
@@ -186,31 +176,24 @@ func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.Sessi
 func notStarted(ctx context.Context, err error) error {
 	switch err {
 	case session.ErrStopped:
-		return &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": no session is left running"}
+		return &exitError{code: codeUnreachable, text: cause(context.Cause(ctx)) + ": the session was stopped"}
 	case session.ErrLeft:
-		return &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still run"}
+		return &exitError{code: codeUnknown, text: cause(context.Cause(ctx)) + ": the session may still be running"}
 	}
-	failure, ok := errors.AsType[*narada.SessionError](err)
-	text := explain(err)
-	if ctx.Err() != nil {
-		text = cause(context.Cause(ctx))
+	if failure, ok := errors.AsType[*narada.SessionError](err); ok && failure.Maybe {
+		e := callError(ctx, "it is not known whether a session was started", err)
+		e.code, e.next = codeUnknown, "a session costs until its own timeout: look in the cloud before you run this again"
+		return e
 	}
-	if ok && failure.Maybe {
-		return &exitError{code: codeUnknown, err: err, text: "it is not known whether a session was started: " + text,
-			next: "one that was started costs until its own timeout: look in the cloud before you run this again"}
-	}
-	e := &exitError{code: exitCode(err), err: err, text: "no session was started: " + text, next: hintOf(err)}
-	switch {
-	case ctx.Err() != nil:
-		e.code, e.next = codeUnreachable, ""
-	case e.code == codeUnreachable:
+	e := callError(ctx, "no session was started", err)
+	if ctx.Err() == nil && e.code == codeUnreachable {
 		e.next = "it is safe to run this again"
 	}
 	return e
 }
 
-// inNewSession starts a session, has run use it for the request, and stops it
-// whatever comes of that; stopped says whether that worked.
+// inNewSession starts a session for the request, calls run, and stops the session.
+// stopped reports whether it runs no more.
 func inNewSession(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
 	started, err := startSession(ctx, inv, c, narada.SessionRequest{})
 	if err != nil {

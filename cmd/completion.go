@@ -5,13 +5,8 @@ import (
 )
 
 func newCompletion(inv *invocation) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "completion",
-		Short: "Print a shell completion script",
-		Long:  "completion prints a script that completes narada's commands, flags and values in your shell.",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := group("completion", "Print a shell completion script",
+		"completion prints a script that completes narada's commands, flags and values in your shell.")
 	shells := []struct {
 		name, example string
 		write         func(root *cobra.Command) error

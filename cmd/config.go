@@ -17,21 +17,15 @@ import (
 )
 
 func newConfig(inv *invocation) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "Get and set settings",
-		Long: `config reads and writes settings. A setting's value is the first of: the flag, the
+	cmd := group("config", "Get and set settings", `config reads and writes settings. The value of a setting is the first of: the flag, the
 environment variable, the project file .narada.yaml, the profile, the user file, the
-default. A profile that --profile picks, and not NARADA_PROFILE, comes right after
-the flags. narada config list shows all and where each comes from.`,
-		Example: `  # store the API key; it is read from stdin and never shown
+default. A profile that --profile selects, unlike NARADA_PROFILE, comes right after
+the flags. narada config list prints all values and their origins.`)
+	cmd.Example = `  # store the API key, read from stdin
   narada config set api-key -
 
-  # which value counts, and where does it come from?
-  narada config list`,
-		Args: subcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+  # print the values and their origins
+  narada config list`
 	cmd.AddCommand(newConfigGet(inv), newConfigSet(inv), newConfigUnset(inv), newConfigList(inv), newConfigPath(inv))
 	return cmd
 }
@@ -46,7 +40,7 @@ func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// printText prints a line of a command that has no JSON.
+// printText prints a line of a command without JSON output.
 func printText(ctx context.Context, inv *invocation, text string) error {
 	p, err := inv.printer(ctx, outputFlags{format: "text"})
 	if err != nil {
@@ -67,9 +61,9 @@ func newConfigGet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "get KEY",
 		Short:             "Print a setting's value",
-		Long:              "get prints the value that counts. A secret is shown as ***; a setting without a value prints nothing.",
+		Long:              "get prints the value in force. It prints a secret as ***, and nothing for a setting without a value.",
 		Example:           "  narada config get timeout",
-		Args:              exactArgs(1, "the KEY of a setting"),
+		Args:              exactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			key, err := findKey(args[0])
@@ -91,12 +85,11 @@ func newConfigSet(inv *invocation) *cobra.Command {
 		Use:   "set KEY VALUE",
 		Short: "Set a setting in the user file",
 		Long: `set writes the value to the user file (narada config path), or with --profile to
-that profile in it. A secret's value is given as env:NAME, file:PATH or - (stdin),
-never as itself.`,
+that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 		Example: `  narada config set api-key -
   narada config set browser-window-id window_xyz789
   narada --profile staging config set base-url https://staging.example.com/fast/v2`,
-		Args:              exactArgs(2, "the KEY of a setting and its VALUE"),
+		Args:              exactArgs(2, "KEY and VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigSet(cmd.Context(), inv, args[0], args[1])
@@ -124,7 +117,7 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 	return nil
 }
 
-// secretValue resolves the reference to a secret; on a terminal - asks for it.
+// secretValue resolves the reference to a secret. On a terminal, - prompts for it.
 func secretValue(ctx context.Context, inv *invocation, key config.Key, ref string) (value string, err error) {
 	next := "narada config set " + key.Name + " -"
 	if inv.app.StdinTerminal && ref == "-" {
@@ -146,10 +139,10 @@ func secretValue(ctx context.Context, inv *invocation, key config.Key, ref strin
 	return value, nil
 }
 
-// checkSetting finds what is wrong with a value before it is stored.
+// checkSetting checks a value before it is stored.
 func checkSetting(key config.Key, value string) error {
 	if value == "" {
-		return fmt.Errorf("the value is empty; narada config unset %s takes it out", key.Name)
+		return fmt.Errorf("the value is empty; to remove the setting, run narada config unset %s", key.Name)
 	}
 	switch key.Name {
 	case config.BaseURL:
@@ -164,9 +157,9 @@ func checkSetting(key config.Key, value string) error {
 func newConfigUnset(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "unset KEY",
-		Short:             "Take a setting out of the user file",
+		Short:             "Remove a setting from the user file",
 		Example:           "  narada config unset browser-window-id",
-		Args:              exactArgs(1, "the KEY of a setting"),
+		Args:              exactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
@@ -174,7 +167,7 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 				inv.log.Info("unset", path+" does not exist: nothing to unset")
 				return nil
 			}
-			// A key that is not known may be unset too: a file may have one.
+			// An unknown key can be removed, too.
 			if err := config.Write(path, profileName(inv), args[0], nil); err != nil {
 				return err
 			}
@@ -188,7 +181,7 @@ func newConfigList(inv *invocation) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List all settings, their values and where these come from",
+		Short: "List all settings, their values and origins",
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: noArgs,
@@ -228,7 +221,7 @@ func listSettings(inv *invocation, p *printer) error {
 	if p.json {
 		return nil
 	}
-	_ = w.Flush() // a strings.Builder takes everything
+	_ = w.Flush() // a strings.Builder does not fail
 	return p.Text(b.String())
 }
 
@@ -241,7 +234,7 @@ func newConfigPath(inv *invocation) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := userFile(inv)
 			if path == "" {
-				return &exitError{code: codeUnexpected, text: "there is no place for a user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
+				return &exitError{code: codeUnexpected, text: "no path for the user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
 			}
 			return printText(cmd.Context(), inv, path)
 		},

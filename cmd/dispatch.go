@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -26,17 +27,18 @@ func newDispatch(inv *invocation) *cobra.Command {
 		Use:   "dispatch PROMPT",
 		Short: "Submit a task and print its request ID",
 		Long: `dispatch submits the prompt and prints the request ID. It does not wait for the
-answer: narada status --wait ID does, or the cloud sends it to --callback-url.
+answer. Wait with narada status --wait ID, or let the cloud send the answer to
+--callback-url.
 
 Without PROMPT, or with -, the prompt is read from stdin.`,
 		Example: `  # submit now, wait later
   id=$(narada dispatch "count the open issues of cli/cli")
   narada status --wait "$id"
 
-  # have the answer printed by the narada listen that runs in another terminal
+  # print the answer in the narada listen that runs in another terminal
   narada dispatch --callback-url listener "count the open issues of cli/cli"
 
-  # have the answer sent to a webhook
+  # send the answer to a webhook
   narada dispatch --callback-url https://example.com/narada \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN' \
     "count the open issues of cli/cli"`,
@@ -44,36 +46,35 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 	}
 	o.task.add(cmd)
 	o.callback.addURL(cmd)
-	o.callback.addProof(cmd)
+	o.callback.addCredentials(cmd)
 	o.out.add(cmd)
-	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for submitting (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop submitting after this `DURATION` (default 20m)")
 	return cmd
 }
 
 func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args []string) error {
-	p, err := inv.printer(ctx, o.out)
+	out, err := newResults(ctx, inv, o.out, o.task.Schema, o.task.NoValidate)
 	if err != nil {
 		return err
 	}
 	if o.task.NewSession {
-		return usageError("narada session start, then narada dispatch --cloud-session ID; narada session stop ID ends it",
-			"--new-session is for narada run, which waits and stops the session after")
+		return usageError("run narada session start, then narada dispatch --cloud-session ID",
+			"--new-session requires narada run, which waits for the task and stops the session")
 	}
-	callback, name, toListener, err := o.callbackSpec()
-	if err != nil {
-		return err
+	// The callback of a listener's is added when the task is sent.
+	name, toListener := isListener(o.callback.url)
+	if !toListener {
+		o.task.Callback = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
 	}
-	o.task.Callback = callback
 	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
 	}
-	inv.warn(plan.Warnings)
 	if o.task.previews() {
 		if toListener {
-			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret, of the listener's, are added when it is sent")
+			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret of the listener are added when the task is sent")
 		}
-		return o.task.preview(inv, p, plan)
+		return o.task.preview(inv, out.printer, plan)
 	}
 	c, err := inv.cloud()
 	if err != nil {
@@ -81,9 +82,17 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	}
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	kept, ticket, err := o.openLedger(ctx, inv, c, plan.Request, name, toListener)
-	if err != nil {
-		return err
+	var kept *sqlite.Store
+	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
+	if toListener {
+		if job.Ticket, err = o.listenerTicket(inv, c, plan.Request, name); err == nil {
+			kept, err = inv.openLedger(ctx, sqlite.Options{})
+		}
+		if err != nil {
+			return err
+		}
+	} else {
+		kept = openLedgerIfPossible(ctx, inv)
 	}
 	defer inv.closeLedger(kept)
 	if err := upload(ctx, inv, c, plan); err != nil {
@@ -92,69 +101,35 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	engine := await.New(engineOptions(inv, "dispatch", c, kept))
 	defer engine.Close()
 	submitted := inv.log.Wait("submitting", "submitting the task")
-	id, err := engine.Submit(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt, Ticket: ticket, MustKeep: toListener})
+	id, err := engine.Submit(ctx, job)
 	submitted()
-	switch {
-	case id == "":
+	if id == "" {
 		return notSubmitted(inv, err)
-	case signalOf(ctx) != nil: // it came while the ID was on its way
-		err = &exitError{code: codeUnfinished, text: cause(err) + ": " + id + " goes on in the cloud", err: err,
-			next: resume(id, resumeLine(inv, fateGoesOn, o.task.Schema, o.task.NoValidate, o.out)...)}
-	default:
-		err = nil // it was submitted, if only just in time
 	}
-	return errors.Join(printID(inv, p, id), err)
+	var interrupted error
+	if signals.Of(ctx) != nil {
+		interrupted = out.stopped(id, outcomeRunning, err)
+	}
+	return errors.Join(out.printID(id), interrupted)
 }
 
 // notSubmitted words why there is no request ID.
 func notSubmitted(inv *invocation, err error) error {
 	if notKept, ok := errors.AsType[*await.NotKeptError](err); ok {
-		inv.warnOfLedger(notKept.Err, lossText("dispatch", await.LossTask))
-		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener would not know the callback"}
+		inv.warnOfLedger(notKept.Err, lossText(await.LossTask))
+		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener could not verify the callback"}
 	}
-	return explainDispatch(err)
+	return dispatchError(err)
 }
 
-// callbackSpec is where the callback is to go, as the task has it: nowhere yet, if
-// it is to go to a listener.
-func (o *dispatchOptions) callbackSpec() (c task.Callback, listener string, toListener bool, err error) {
-	c = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
-	if listener, toListener = isListener(c.URL); !toListener {
-		return c, "", false, nil
-	}
-	return task.Callback{}, listener, true, nil
-}
-
-// openLedger opens the ledger, without which a listener cannot know the callback,
-// and gives the request a ticket for it.
-func (o *dispatchOptions) openLedger(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, listener string, toListener bool) (*sqlite.Store, webhook.Ticket, error) {
-	if !toListener {
-		return inv.openLedgerIfPossible(ctx, sqlite.Options{}), webhook.Ticket{}, nil
-	}
-	l, err := findListener(inv, "--callback-url", listener)
+// listenerTicket gives the request a ticket for its callback to the listener.
+func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (webhook.Ticket, error) {
+	l, err := findListener(inv, "--callback-url", name)
 	if err == nil {
 		err = c.reachable(l)
 	}
 	if err != nil {
-		return nil, webhook.Ticket{}, err
+		return webhook.Ticket{}, err
 	}
-	ticket, err := sendToListener(inv, request, l, &o.callback)
-	if err != nil {
-		return nil, webhook.Ticket{}, err
-	}
-	kept, err := inv.openLedger(ctx, sqlite.Options{})
-	return kept, ticket, err
-}
-
-func printID(inv *invocation, p *printer, id string) error {
-	var err error
-	if p.json {
-		err = p.Value(map[string]string{"requestId": id})
-	} else {
-		err = p.Text(id)
-	}
-	if err != nil && !errPipe(err) {
-		return &exitError{code: codeUnexpected, text: err.Error(), next: resume(id, commandLine(inv, "status")...), err: err}
-	}
-	return err
+	return sendToListener(inv, request, l, &o.callback)
 }

@@ -80,11 +80,11 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
-		API:       &wire{next: inv.transport(), log: inv.log},
+		API:       &loggedTransport{inv.transport(), inv.log},
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
-		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: output.ShellWord,
+		Transport: inv.transport(), Random: inv.app.Random, Proxy: proxyFunc(inv.app), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {
-			return explain(err), cmp.Or(hintOf(err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
+			return errorText(err), cmp.Or(hintOf(err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
 		},
 	}
 	for _, key := range config.Keys() {

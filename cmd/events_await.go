@@ -11,21 +11,21 @@ import (
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-// sayAwait words an event of an engine of the command called source.
-func sayAwait(inv *invocation, source string, event await.Event) {
+// logAwaitEvent logs an event of an engine.
+func logAwaitEvent(inv *invocation, event await.Event) {
 	switch e := event.(type) {
 	case await.CallbackReceived:
 		if inv.log.Verbose() {
-			inv.log.Detail("callback", "a callback came: "+term.OneLine(string(e.Result.Raw())))
+			inv.log.Detail("callback", "received a callback: "+term.OneLine(string(e.Result.Raw())))
 		}
 	case await.PollFailed:
 		if e.Notable {
-			inv.log.Warn("poll", "status calls fail, and go on: "+explain(e.Err))
+			inv.log.Warn("poll", "polling fails and continues: "+errorText(e.Err))
 			return
 		}
-		inv.log.Detail("poll", "the status call failed: "+explain(e.Err))
+		inv.log.Detail("poll", "a poll failed: "+errorText(e.Err))
 	case await.PollRefused:
-		inv.log.Warn("poll", "the status call was refused, so only a callback can tell: "+explain(e.Err))
+		inv.log.Warn("poll", "a poll was refused; waiting for the callback only: "+errorText(e.Err))
 	case await.EndpointChanged:
 		switch e.Event {
 		case await.EndpointLost:
@@ -37,21 +37,20 @@ func sayAwait(inv *invocation, source string, event await.Event) {
 			if e.Err != nil {
 				text += " (" + e.Err.Error() + ")"
 			}
-			inv.log.Warn("tunnel-stopped", text+": polling does the job")
+			inv.log.Warn("tunnel-stopped", text+"; falling back to polling")
 		}
 	case await.StoreFailed:
-		inv.warnOfLedger(e.Err, lossText(source, e.Loss))
+		inv.warnOfLedger(e.Err, lossText(e.Loss))
 	case await.PersonAsked:
 		inv.log.Warn("input-required", linePrefix(e.Item)+humanLine(e.RequestID, e.Input),
 			slog.Any("requestId", e.RequestID), slog.Any("inputId", e.Input.InputID))
 	default:
-		sayDispatch(inv, event)
+		logDispatchEvent(inv, event)
 	}
 }
 
-// sayDispatch words what comes of a dispatch. What happens to a line of a batch is a
-// detail.
-func sayDispatch(inv *invocation, event await.Event) {
+// logDispatchEvent logs an event of a dispatch. For a line of a batch it is a detail.
+func logDispatchEvent(inv *invocation, event await.Event) {
 	switch e := event.(type) {
 	case await.Accepted:
 		text := linePrefix(e.Item) + e.RequestID + " was accepted"
@@ -60,41 +59,41 @@ func sayDispatch(inv *invocation, event await.Event) {
 			inv.log.Detail("accepted", text, slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
 			return
 		case e.By == await.ByCallback:
-			text += ", says a callback"
+			text += " (from its callback)"
 		}
 		inv.log.Info("accepted", text, slog.Any("requestId", e.RequestID))
 	case await.Resending:
-		again := fmt.Sprintf("again in %s: %s", e.In.Round(100*time.Millisecond), explain(e.Err))
+		again := fmt.Sprintf("again in %s: %s", e.In.Round(100*time.Millisecond), errorText(e.Err))
 		if e.Item.Batch != 0 {
 			inv.log.Detail("resending", linePrefix(e.Item)+"was not accepted; "+again)
 			return
 		}
 		inv.log.Warn("resending", "the task was not accepted; "+again)
 	case await.AnswerLost:
-		say := inv.log.Warn
+		log := inv.log.Warn
 		if e.Item.Batch != 0 {
-			say = inv.log.Detail
+			log = inv.log.Detail
 		}
-		say("answer-lost", linePrefix(e.Item)+"it is not known yet whether the task was accepted, so the callback is waited for: "+explain(e.Err))
+		log("answer-lost", linePrefix(e.Item)+"it is not known yet whether the task was accepted; waiting for its callback: "+errorText(e.Err))
 	case await.AcceptedTwice:
-		sayAcceptedTwice(inv, e)
+		logAcceptedTwice(inv, e)
 	}
 }
 
-func sayAcceptedTwice(inv *invocation, e await.AcceptedTwice) {
-	const why = ": the cloud had refused the first, and accepted it all the same"
+func logAcceptedTwice(inv *invocation, e await.AcceptedTwice) {
+	const why = ": the API answered the first dispatch with a refusal but accepted it"
 	switch {
 	case e.Item.Batch != 0:
-		inv.log.Warn("accepted-twice", linePrefix(e.Item)+"the task was, or may have been, accepted a second time"+why,
+		inv.log.Warn("accepted-twice", linePrefix(e.Item)+"the task was, or may have been, accepted twice"+why,
 			slog.Any("requestId", e.RequestID), slog.Any("line", e.Item.Line))
 	case e.RequestID == "":
-		inv.log.Warn("accepted-twice", "the task may have been accepted a second time"+why+", and what became of the second is not known")
+		inv.log.Warn("accepted-twice", "the task may have been accepted twice"+why+"; the result of the second dispatch is not known")
 	default:
-		inv.log.Warn("accepted-twice", "the task was accepted a second time, as "+e.RequestID+why, slog.Any("requestId", e.RequestID))
+		inv.log.Warn("accepted-twice", "the task was accepted twice, the second time as "+e.RequestID+why, slog.Any("requestId", e.RequestID))
 	}
 }
 
-// linePrefix names the line of a batch; it is "" for a task of its own.
+// linePrefix names the line of a batch. It is "" for a single task.
 func linePrefix(i store.Item) string {
 	if i.Batch == 0 {
 		return ""
@@ -102,29 +101,27 @@ func linePrefix(i store.Item) string {
 	return batch.Line{Number: i.Line, ID: i.ID}.Name() + ": "
 }
 
-// lossText says what a store that failed means for a command.
-func lossText(source string, loss await.Loss) string {
-	switch {
-	case loss == await.LossTask:
+// lossText says what is not kept after the ledger failed.
+func lossText(loss await.Loss) string {
+	switch loss {
+	case await.LossTask:
 		return "this task is not kept"
-	case loss == await.LossProgress && source == "status":
-		return "how the task goes on is not kept"
-	case loss == await.LossProgress:
-		return "how this task goes on is not kept"
-	case loss == await.LossAnswer:
+	case await.LossProgress:
+		return "the task's progress is not kept"
+	case await.LossAnswer:
 		return "the answer is not kept"
 	}
-	return "callbacks that come in at another narada are not seen"
+	return "callbacks that another narada receives are missed"
 }
 
-// spinner shows what a task is waited for. It is used by the goroutine that runs the
-// task, which also reports what happens to it.
+// spinner shows what a task waits for. The goroutine that runs the task uses it, and
+// reports the task's events.
 type spinner struct {
-	log  *reporter
+	log  *term.Reporter
 	stop func()
 }
 
-// wrap is report, with the spinner out of its way, and as the event has it after.
+// wrap returns a report function that updates the spinner.
 func (s *spinner) wrap(report func(await.Event)) func(await.Event) {
 	return func(event await.Event) {
 		switch e := event.(type) {
@@ -141,7 +138,7 @@ func (s *spinner) wrap(report func(await.Event)) func(await.Event) {
 	}
 }
 
-// show shows another label.
+// show shows a label in place of the present one.
 func (s *spinner) show(event, label string) {
 	s.hide()
 	s.stop = s.log.Wait(event, label)

@@ -21,7 +21,7 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 		case receive.CloseFailed:
 			inv.log.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
 		case receive.NotReady:
-			inv.log.Warn("not-ready", "the address does not answer yet from this machine: "+explain(e.Err))
+			inv.log.Warn("not-ready", "the address does not answer yet from this machine: "+errorText(e.Err))
 			inv.log.Info("not-ready", "listening on "+e.URL+", not ready yet", slog.Any("url", e.URL))
 			showTicket(inv, show, e.Ticket)
 		case receive.Ready:

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/sandbox"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -29,12 +31,11 @@ const (
 	codeUnknown      = 10
 	codeRefused      = 11
 
-	codeSignal = -1 // dies of the signal that came instead
-	codePipe   = -2 // dies of SIGPIPE instead
+	codeSignal = -1 // the program dies of the signal that it received
+	codePipe   = -2 // the program dies of SIGPIPE
 )
 
-// exitMeaning is what an exit code means. narada help exit-codes and README.md have
-// the table.
+// exitMeaning is what an exit code means, for narada help exit-codes and README.md.
 type exitMeaning struct {
 	code          int
 	name, meaning string
@@ -44,24 +45,24 @@ func exitMeanings() []exitMeaning {
 	return []exitMeaning{
 		{codeDone, "done", "done; the task succeeded"},
 		{codeUnexpected, "unexpected", "unexpected failure"},
-		{codeUsage, "usage", "bad usage or bad input; nothing was sent"},
-		{codeFailed, "failed", "what you asked for ran and failed: a task ended in error, some of a batch did not succeed, a check, trigger or replay was refused"},
+		{codeUsage, "usage", "invalid usage or input; nothing was sent"},
+		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused"},
 		{codeInput, "input-required", "the task ended in input-required"},
-		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; the ID and the command that goes on with the wait are on stderr"},
-		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the cloud refused it"},
+		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; stderr has the ID and the command that resumes the wait"},
+		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it"},
 		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again"},
 		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened"},
-		{codeMismatch, "mismatch", "the answer does not match the JSON Schema asked for"},
-		{codeUnknown, "unknown", "it is not known whether the task was accepted, or a session was started: look before running again"},
-		{codeRefused, "refused", "the API, or the storage for files, refused the request; its reason is on stderr"},
+		{codeMismatch, "mismatch", "the answer does not match the JSON Schema"},
+		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again"},
+		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr"},
 	}
 }
 
 // errTimeLimit is the cause of a context that --timeout ended.
 var errTimeLimit = errors.New("the time limit is over")
 
-// exitError is an error with the exit code that it ends the program with. With
-// no text, all has been said.
+// exitError is an error with its exit code. Without text, everything was reported
+// before.
 type exitError struct {
 	code int
 	text string
@@ -72,23 +73,26 @@ type exitError struct {
 func (e *exitError) Error() string { return e.text }
 func (e *exitError) Unwrap() error { return e.err }
 
-// Hint returns what to do next.
+// Hint says what to do next.
 func (e *exitError) Hint() string { return e.next }
+
+// errPipe reports whether err is that the reader of stdout has closed it.
+func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 func usageError(next, format string, args ...any) error {
 	return &exitError{code: codeUsage, text: fmt.Sprintf(format, args...), next: next}
 }
 
-// silent ends the program with code: all has been said.
-func silent(code int) error {
+// exitWith ends the program with code, without another message.
+func exitWith(code int) error {
 	if code == codeDone {
 		return nil
 	}
 	return &exitError{code: code}
 }
 
-// exit says what went wrong and returns the exit code.
-func (inv *invocation) exit(ctx context.Context, err error) int {
+// exit reports err and returns the exit code.
+func exit(ctx context.Context, inv *invocation, err error) int {
 	if err == nil {
 		return codeDone
 	}
@@ -96,8 +100,8 @@ func (inv *invocation) exit(ctx context.Context, err error) int {
 		return codePipe
 	}
 	code := exitCode(err)
-	if sig := signalOf(ctx); sig != nil && code != codeDone {
-		if code == codeUsage { // a read of stdin was ended: the input is not to blame
+	if sig := signals.Of(ctx); sig != nil && code != codeDone {
+		if code == codeUsage { // the signal ended a read of stdin
 			err = &exitError{text: cause(context.Cause(ctx)) + ": nothing was done"}
 		}
 		code = codeSignal
@@ -108,7 +112,7 @@ func (inv *invocation) exit(ctx context.Context, err error) int {
 	return code
 }
 
-// exitField tells readers of the JSON log how the program ends.
+// exitField is the exit code in the JSON log.
 func exitField(code int) []slog.Attr {
 	if code == codeSignal {
 		return nil
@@ -116,7 +120,7 @@ func exitField(code int) []slog.Attr {
 	return []slog.Attr{slog.Int("exitCode", code)}
 }
 
-// exitCode finds the code for an error: its own, or that of its kind.
+// exitCode returns the code for an error: its own, or that of its kind.
 func exitCode(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
@@ -145,38 +149,38 @@ func exitCode(err error) int {
 	return codeUnexpected
 }
 
-// isAPI reports whether err is a call to the API that failed.
+// isAPI reports whether err is from a call to the API.
 func isAPI(err error) bool {
 	return is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || narada.Temporary(err)
 }
 
-// mayBeAccepted reports whether it is not known what came of a call.
+// mayBeAccepted reports whether the API may have done what a failed call asked for.
 func mayBeAccepted(err error) bool {
 	dispatch, isDispatch := errors.AsType[*narada.DispatchError](err)
 	session, isSession := errors.AsType[*narada.SessionError](err)
 	return isDispatch && dispatch.Maybe || isSession && session.Maybe
 }
 
-// is reports whether err is one of a kind.
+// is reports whether err has the type E.
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
 }
 
-// isInput reports whether err is about what was typed or is set.
+// isInput reports whether err is about the command line, a file or a setting.
 func isInput(err error) bool {
 	return is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
 		is[*tunnel.UsageError](err) || is[*sandbox.AddressError](err)
 }
 
-// hintOf returns what to do about err.
+// hintOf returns the hint for err, or "".
 func hintOf(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
 	}
 	if exitCode(err) == codeUnauthorized {
-		return "narada config set api-key - reads a new key; narada config list shows where the one in use comes from"
+		return "narada config set api-key - stores a new key; narada config list shows the origin of the present one"
 	}
 	return ""
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
-// invocation is one command's run: the global flags, and what was made of them and
-// of the settings.
+// invocation is one run of the command line, with its global flags and settings.
 type invocation struct {
 	app    *App
 	masker *secret.Masker
-	log    *reporter
+	log    *term.Reporter
 	source secret.Source
 
 	quiet     bool
@@ -35,23 +35,22 @@ type invocation struct {
 	settings *config.Settings
 }
 
-// newInvocation returns a command's run of which nothing is known yet.
 func newInvocation(app *App) *invocation {
 	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
-	inv.log = inv.newReporter()
+	inv.log = newReporter(inv)
 	return inv
 }
 
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
-	a.start, a.Stdin = a.now(), &endingReader{ctx: ctx, r: a.Stdin}
+	a.start, a.Stdin = a.now(), &signals.Reader{Context: ctx, Source: a.Stdin}
 	inv := newInvocation(a)
-	root := newRoot(inv, wanted(a.Args))
-	inv.scanGlobals()
+	root := newRoot(inv, commandsFor(a.Args))
+	scanGlobals(inv)
 	defer func() {
 		if fault := recover(); fault != nil {
-			inv.log.Error("panic", fmt.Sprintf("a fault in narada: %v\n%s", fault, debug.Stack()),
-				"please report it, with the lines above: https://github.com/narada-cli/narada/issues")
+			inv.log.Error("panic", fmt.Sprintf("internal error: %v\n%s", fault, debug.Stack()),
+				"report it, with the lines above, at https://github.com/narada-cli/narada/issues")
 			code = codeUnexpected
 		}
 	}()
@@ -60,17 +59,17 @@ func (a *App) Run(ctx context.Context) (code int) {
 	help := output.NewWriter(a.Stdout)
 	root.SetOut(help)
 	root.SetErr(a.Stderr)
-	return inv.exit(ctx, errors.Join(root.ExecuteContext(ctx), help.Err()))
+	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
-// addGlobals adds the flags that every command has.
-func (inv *invocation) addGlobals(f *pflag.FlagSet) {
-	f.BoolVarP(&inv.quiet, "quiet", "q", false, "say errors only")
-	f.BoolVarP(&inv.verbose, "verbose", "v", false, "say what is sent and received too, secrets masked")
-	f.StringVar(&inv.logFormat, "log-format", "text", "`format` of stderr: text, or json for an object a line")
-	f.StringVar(&inv.color, "color", "", "`when` to colour: auto, always or never")
-	f.StringVar(&inv.profile, "profile", "", "`name` of a set of settings in the user file")
-	f.StringVar(&inv.baseURL, "base-url", "", "`URL` of the API")
+// addGlobals adds the global flags.
+func addGlobals(inv *invocation, f *pflag.FlagSet) {
+	f.BoolVarP(&inv.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&inv.verbose, "verbose", "v", false, "print what is sent and received too, with secrets masked")
+	f.StringVar(&inv.logFormat, "log-format", "text", "write stderr in `FORMAT`: text, or json for one object per line")
+	f.StringVar(&inv.color, "color", "", "colour the output `WHEN`: auto, always or never")
+	f.StringVar(&inv.profile, "profile", "", "use the settings of the profile `NAME` in the user file")
+	f.StringVar(&inv.baseURL, "base-url", "", "send requests to the API at `URL`")
 	config.Bind(f, "color", config.ColorMode)
 	config.Bind(f, "base-url", config.BaseURL)
 }
@@ -81,27 +80,26 @@ func settingFlag(f *pflag.FlagSet, name, setting, usage string) {
 	config.Bind(f, name, setting)
 }
 
-// scanGlobals makes the reporter that the global flags ask for, wherever they stand,
-// before the command line is parsed as a whole: what is wrong with it is said so,
-// too.
-func (inv *invocation) scanGlobals() {
+// scanGlobals makes the reporter that the global flags ask for before the whole command
+// line is parsed, so that a parse error is reported as they say, too.
+func scanGlobals(inv *invocation) {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
 	scan.SetOutput(io.Discard)
 	scanned := invocation{app: inv.app, masker: inv.masker}
-	scanned.addGlobals(scan)
+	addGlobals(&scanned, scan)
 	scan.BoolP("help", "h", false, "")
 	_ = scan.Parse(inv.app.Args)
-	inv.log = scanned.newReporter()
+	inv.log = newReporter(&scanned)
 }
 
-// checkGlobals finds what is wrong with the global flags.
-func (inv *invocation) checkGlobals() error {
+// checkGlobals checks the global flags.
+func checkGlobals(inv *invocation) error {
 	switch {
 	case inv.logFormat != "text" && inv.logFormat != "json":
 		return usageError("", "--log-format: %q is not text or json", inv.logFormat)
 	case inv.quiet && inv.verbose:
-		return usageError("leave one of them out", "--quiet and --verbose ask for less and for more")
+		return usageError("", "--quiet and --verbose cannot be used together")
 	}
 	if inv.color != "" {
 		key, _ := config.FindKey(config.ColorMode)
@@ -109,12 +107,12 @@ func (inv *invocation) checkGlobals() error {
 			return usageError("", "--color: %v", err)
 		}
 	}
-	inv.log = inv.newReporter()
+	inv.log = newReporter(inv)
 	return nil
 }
 
 // withSettings makes the RunE of a command that needs the settings. Help, completion
-// and version do not, and so work whatever is wrong with a file.
+// and version do not, and so work with an invalid settings file too.
 func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := inv.load(cmd); err != nil {
@@ -124,9 +122,9 @@ func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) fu
 	}
 }
 
-// load reads the settings, of which the command's flags are the first layer.
+// load reads the settings. The command's flags are the first layer.
 func (inv *invocation) load(cmd *cobra.Command) error {
-	var empty error // a variable of a script that is not set, more often than not
+	var empty error // usually an unset variable of a script
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.Type() == "string" && f.Value.String() == "" {
 			empty = usageError("", "--%s: the value is empty", f.Name)
@@ -146,23 +144,22 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 		}
 	}
 	inv.masker.Hide(secret.New(settings.Withheld.Text))
-	inv.log = inv.newReporter()
+	inv.log = newReporter(inv)
 	for _, warning := range settings.Warnings {
 		inv.log.Warn("settings", warning)
 	}
 	return nil
 }
 
-// deadline bounds ctx by d from the start of the command.
+// deadline ends ctx after d, counted from the start of the command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), errTimeLimit)
 }
 
-// duration returns a setting that is a duration.
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
 
-// warn says what a plan found odd.
-func (inv *invocation) warn(warnings []string) {
+// warnOfTask logs the warnings about a task.
+func (inv *invocation) warnOfTask(warnings []string) {
 	for _, w := range warnings {
 		inv.log.Warn("task", w)
 	}

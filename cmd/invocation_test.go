@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 )
 
-// Which flags set a setting, and which only have the name of one.
+// These flags set a setting. Others only have the name of one.
 func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	got := map[string]string{}
 	var walk func(*cobra.Command)
@@ -65,8 +65,8 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	}
 }
 
-// Help, completion and version work whatever is wrong with a file of settings, and
-// so does what mends it.
+// Help, completion and version work with an invalid settings file, and so do the
+// commands that repair it.
 func TestSomeCommandsNeedNoSettings(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--help"}, {"help", "run"}, {"run", "--help"}, {"help", "exit-codes"}, {"completion", "bash"}, {"version"}, {"--version"}, {"config", "path"}, {"config"}, {"config", "set", "timeout", "1m"},

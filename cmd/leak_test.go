@@ -21,6 +21,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret/secrettest"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
@@ -241,7 +242,7 @@ func (w *leakWorld) listen(text string, args ...string) *testListener {
 	ready := filepath.Join(w.dir, "ready.json")
 	ctx, cancel := context.WithCancelCause(w.t.Context())
 	l := &testListener{w: w, stdout: &found{}, stderr: &found{text: text, told: make(chan struct{})}, ended: make(chan int, 1)}
-	l.interrupt = func() { cancel(&signalError{os.Interrupt}) }
+	l.interrupt = func() { cancel(&signals.Error{Signal: os.Interrupt}) }
 	told := l.stderr.told
 	go func() {
 		l.ended <- w.app(l.stdout, l.stderr, append([]string{"listen", "--local", "-v", "-o", "json", "--ready-file", ready}, args...)...).Run(ctx)

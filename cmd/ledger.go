@@ -7,20 +7,20 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
-// stateDir is the folder for what narada keeps.
+// stateDir returns the folder of the ledger.
 func (inv *invocation) stateDir() (string, error) {
 	dir := inv.settings.Get(config.StateDir).Text
 	if dir == "" {
 		dir = config.StateFolder(config.Place{Getenv: inv.app.getenv})
 	}
 	if dir == "" {
-		return "", &exitError{code: codeUnexpected, text: "there is no folder for what narada keeps: HOME is not set",
-			next: "NARADA_STATE_DIR, or narada config set state-dir, names one"}
+		return "", &exitError{code: codeUnexpected, text: "no folder for the ledger: HOME is not set",
+			next: "set NARADA_STATE_DIR, or run narada config set state-dir DIR"}
 	}
 	return dir, nil
 }
 
-// openLedger opens the ledger, which it makes where there is none.
+// openLedger opens the ledger, and creates it if there is none.
 func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlite.Store, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
@@ -29,10 +29,10 @@ func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlit
 	return sqlite.Open(ctx, dir, o)
 }
 
-// openLedgerIfPossible opens the ledger for a command that does its job without
-// one too: then there is a warning, and nil.
-func (inv *invocation) openLedgerIfPossible(ctx context.Context, o sqlite.Options) *sqlite.Store {
-	l, err := inv.openLedger(ctx, o)
+// openLedgerIfPossible opens the ledger for a command that works without one too. On
+// failure it warns and returns nil.
+func openLedgerIfPossible(ctx context.Context, inv *invocation) *sqlite.Store {
+	l, err := inv.openLedger(ctx, sqlite.Options{})
 	if err != nil {
 		inv.warnOfLedger(err, "this task is not kept")
 		return nil
@@ -40,8 +40,8 @@ func (inv *invocation) openLedgerIfPossible(ctx context.Context, o sqlite.Option
 	return l
 }
 
-// existingLedger opens the ledger for a command that reads it; nil when nothing
-// has been kept yet.
+// existingLedger opens the ledger for a command that reads it. It returns nil if there
+// is none.
 func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
@@ -53,15 +53,15 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	return sqlite.Open(ctx, dir, sqlite.Options{})
 }
 
-// nothingKept says that there is no ledger yet, unless that is an error.
+// nothingKept reports that there is no ledger, unless err is not nil.
 func (inv *invocation) nothingKept(err error) error {
 	if err == nil {
-		inv.log.Info("history", "nothing has been kept yet")
+		inv.log.Info("history", "no tasks yet")
 	}
 	return err
 }
 
-// warnOfLedger says what does not work without the ledger.
+// warnOfLedger warns that the ledger failed, and what does not work without it.
 func (inv *invocation) warnOfLedger(err error, consequence string) {
 	inv.log.Warn("ledger", err.Error()+": "+consequence)
 	if hint := hintOf(err); hint != "" {
@@ -69,7 +69,7 @@ func (inv *invocation) warnOfLedger(err error, consequence string) {
 	}
 }
 
-// closeLedger closes what was opened.
+// closeLedger closes the ledger, which may be nil.
 func (inv *invocation) closeLedger(l *sqlite.Store) {
 	if l == nil {
 		return

@@ -82,7 +82,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "accept callbacks of at most this `SIZE`")
 	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
 	o.forward.add(cmd)
-	o.callback.addProof(cmd)
+	o.callback.addCredentials(cmd)
 	o.catch.add(cmd)
 	o.out.add(cmd)
 	return cmd

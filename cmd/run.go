@@ -22,27 +22,26 @@ func newRun(inv *invocation) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run PROMPT",
-		Short: "Dispatch a task, wait for its answer, print it",
-		Long: `run submits the prompt, waits for the answer and prints it: the answer on stdout,
-all else on stderr, and an exit code that says how the task ended (narada help
+		Short: "Dispatch a task, wait for its answer, and print it",
+		Long: `run submits the prompt, waits for the answer and prints it to stdout. Everything
+else is printed to stderr. The exit code says how the task ended (narada help
 exit-codes).
 
-The answer comes by a callback where an endpoint for it can be opened (an ngrok
-tunnel, when there is an authtoken, or an address of your own), and by polling
-otherwise; with an endpoint the task is polled for too, only more seldom. The
-first final answer wins.
+run opens an endpoint for the callback, if there is an ngrok authtoken or an
+address of your own, and polls less often then. Otherwise it polls only. The first
+final answer is printed.
 
 Without PROMPT, or with -, the prompt is read from stdin.`,
-		Example: `  # try it: no account, no network
+		Example: `  # try it without an account
   narada run --sandbox "count the open issues of cli/cli"
 
-  # in a browser window of yours
+  # run in your own browser window
   narada run --window ID "count the open issues of cli/cli"
 
-  # data of a given form, for a script
+  # get data that matches a JSON Schema
   narada run --schema jobs.schema.json "find three Go jobs" | jq '.[0].title'
 
-  # the prompt from a file, the whole result as JSON
+  # read the prompt from a file, print the whole result as JSON
   narada run -o json --prompt-file prompt.txt`,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runRun(cmd.Context(), inv, &o, args) }),
 	}
@@ -55,12 +54,16 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 
 // addWaiting adds the flags of a command that waits for tasks.
 func addWaiting(cmd *cobra.Command) {
-	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` from the start of the command to the answer (default 20m)")
-	settingFlag(cmd.Flags(), "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop waiting after this `DURATION` from the start (default 20m)")
+	addPollInterval(cmd)
+}
+
+func addPollInterval(cmd *cobra.Command) {
+	settingFlag(cmd.Flags(), "poll-interval", config.PollInterval, "poll a task at most once per `DURATION` (default 3s)")
 }
 
 func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) error {
-	p, err := inv.printer(ctx, o.out)
+	out, err := newResults(ctx, inv, o.out, o.task.Schema, o.task.NoValidate)
 	if err != nil {
 		return err
 	}
@@ -72,11 +75,11 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err != nil {
 		return err
 	}
-	inv.warn(plan.Warnings)
 	if o.task.previews() {
-		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
-		return o.task.preview(inv, p, plan)
+		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
+		return o.task.preview(inv, out.printer, plan)
 	}
+	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
 	r := &taskRun{spinner: &spinner{inv.log, func() {}}}
@@ -87,14 +90,14 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := upload(ctx, inv, r.cloud, plan); err != nil {
 		return err
 	}
-	answer, fate, err := o.runTask(ctx, inv, r, plan)
+	answer, outcome, err := o.runTask(ctx, inv, r, plan)
 	if err != nil {
-		return noAnswer(inv, p, err, fate, resumeLine(inv, fate, o.task.Schema, o.task.NoValidate, o.out))
+		return out.unfinished(err, outcome)
 	}
-	return inv.printResult(p, answer.Result, expectation{plan.Schema, plan.Request.ResponseFormat != nil})
+	return out.print(answer.Result)
 }
 
-// taskRun is what a task is run with.
+// taskRun has what a task is run with.
 type taskRun struct {
 	cloud   *cloud
 	engine  *await.Engine
@@ -102,14 +105,14 @@ type taskRun struct {
 	closers []func()
 }
 
-// close closes what is open, the newest first.
+// close closes everything in reverse order.
 func (r *taskRun) close() {
 	for _, closer := range slices.Backward(r.closers) {
 		closer()
 	}
 }
 
-// open opens what the task is run with.
+// open opens everything that the task needs.
 func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err error) {
 	var stop func()
 	if r.cloud, stop, err = o.answer.cloud(ctx, inv); err != nil {
@@ -120,9 +123,9 @@ func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err
 	if err != nil {
 		return err
 	}
-	var kept *sqlite.Store // a sandbox's tasks go with it
+	var kept *sqlite.Store // the tasks of a sandbox are not kept
 	if !o.answer.sandbox {
-		kept = inv.openLedgerIfPossible(ctx, sqlite.Options{})
+		kept = openLedgerIfPossible(ctx, inv)
 		r.closers = append(r.closers, func() { inv.closeLedger(kept) })
 	}
 	options := engineOptions(inv, "run", r.cloud, kept)
@@ -133,30 +136,29 @@ func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err
 	return err
 }
 
-// runTask runs the task, in a session of its own where that is asked for, and says
-// what becomes of one that has no answer.
-func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, plan *task.Plan) (answer await.Answer, fate string, err error) {
+// runTask runs the task, with --new-session in a new session. outcome says what happens
+// to a task without an answer.
+func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, plan *task.Plan) (answer await.Answer, outcome string, err error) {
 	run := func() error {
 		r.spinner.show("submitting", "submitting the task")
 		defer r.spinner.hide()
 		answer, err = r.engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
 		return err
 	}
-	fate = fateGoesOn
+	outcome = outcomeRunning
 	if !o.task.NewSession {
 		err = run()
 	} else {
-		// The session is stopped before anything is printed: a reader of stdout may
-		// take its time.
+		// The session is stopped before anything is printed: a reader of stdout can be
+		// slow.
 		var stopped bool
+		outcome = outcomeUnknown
 		if stopped, err = inNewSession(ctx, inv, r.cloud, plan.Request, run); stopped {
-			fate = fateSession
-		} else {
-			fate = fateMaybe
+			outcome = outcomeSession
 		}
 	}
 	if o.answer.sandbox {
-		fate = fateSandbox
+		outcome = outcomeSandbox
 	}
-	return answer, fate, err
+	return answer, outcome, err
 }

@@ -2,13 +2,9 @@ package cmd
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,12 +15,12 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// docsURL is where the guides are for those who have the program alone.
+// docsURL has the guides.
 const docsURL = "https://github.com/narada-cli/narada/blob/main/docs/"
 
 type sandboxOptions struct {
 	addr  string
-	delay time.Duration // 0: as the rules say, or the default; negative: none
+	delay time.Duration // 0: that of the rules, or the default; negative: none
 	rules string
 }
 
@@ -33,11 +29,10 @@ func newSandbox(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run a local stand-in for Narada Cloud",
-		Long: `sandbox is a local Narada Cloud for trying and testing: a real HTTP server, on
-loopback only, that takes tasks, answers after a while and sends callbacks. Any
-API key will do.
+		Long: `sandbox is a local Narada Cloud for tests: an HTTP server on a loopback address that
+accepts tasks, answers after a delay and sends callbacks. It accepts any API key.
 
-Rules make it answer as you want it to, faults included:
+Rules decide the answers and the faults:
 ` + docsURL + `sandbox.md
 It runs until it is interrupted.`,
 		Example: `  narada sandbox &
@@ -47,19 +42,19 @@ It runs until it is interrupted.`,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("delay"):
-				o.delay = 0 // the rules may say
+				o.delay = 0 // that of the rules
 			case o.delay == 0:
 				o.delay = -1
 			case o.delay < 0:
-				return usageError("", "--delay: %s is less than 0", o.delay)
+				return usageError("", "--delay: must be at least 0s")
 			}
 			return runSandbox(cmd.Context(), inv, &o)
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "`HOST:PORT` to listen on, loopback only")
-	f.Var(units.DurationFlag(&o.delay, sandbox.DefaultDelay), "delay", "`time` that a task takes where its rule does not say")
-	f.StringVar(&o.rules, "rules", "", "rules `file` (YAML)")
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "listen on the loopback address `HOST:PORT`")
+	f.Var(units.DurationFlag(&o.delay, sandbox.DefaultDelay), "delay", "let a task take this `DURATION` if its rule has none")
+	f.StringVar(&o.rules, "rules", "", "use the rules in `FILE` (YAML)")
 	return cmd
 }
 
@@ -88,7 +83,7 @@ func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rul
 	}
 }
 
-// sandboxLine words what the sandbox did, for -v.
+// sandboxLine words an event of the sandbox, for -v.
 func sandboxLine(e sandbox.Event) string {
 	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
 	if e.Kind == sandbox.EventCallback {
@@ -107,16 +102,9 @@ func loadRules(path string) (*sandbox.Rules, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = fmt.Errorf("%s: %w", path, pathError.Err)
-	}
+	rules, err := sandbox.LoadRules(path)
 	if err != nil {
-		return nil, usageError("", "--rules: %v", err)
-	}
-	rules, err := sandbox.ParseRules(text)
-	if err != nil {
-		return nil, usageError(docsURL+"sandbox.md has an example", "--rules: %s: %v", path, err)
+		return nil, usageError("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
 	}
 	return rules, nil
 }
@@ -127,18 +115,16 @@ func closeSandbox(server *sandbox.Server) error {
 	return server.Close(ctx)
 }
 
-// startSandbox starts a sandbox on a free port for this one command, with a key
-// that is made up for it: the real one stays where it is.
+// startSandbox starts a sandbox on a free port for this command, with a random API key.
 func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*cloud, func(), error) {
 	rules, err := loadRules(rulesPath)
 	if err != nil {
 		return nil, nil, err
 	}
-	b := make([]byte, 16)
-	if _, err := io.ReadFull(inv.app.Random, b); err != nil {
-		return nil, nil, fmt.Errorf("sandbox: %w", err)
+	key, err := sandbox.NewKey(inv.app.Random)
+	if err != nil {
+		return nil, nil, err
 	}
-	key := "sandbox-" + hex.EncodeToString(b)
 	o := sandboxServerOptions(inv, "127.0.0.1:0", 0, rules)
 	o.APIKey = key
 	server, err := sandbox.Start(ctx, o)
@@ -152,11 +138,11 @@ func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*clou
 	}
 	inv.masker.Hide(secret.New(key))
 	base, badURL := url.Parse(server.URL())
-	client, badKey := inv.newClient(secret.New(key), server.URL())
+	c, badKey := newCloud(inv, secret.New(key), base)
 	if err := errors.Join(badURL, badKey); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	inv.log.Info("sandbox", "this is the sandbox: nothing leaves your machine")
-	return &cloud{client: client, baseURL: base}, stop, nil
+	return c, stop, nil
 }

@@ -28,7 +28,7 @@ type sendFlags struct {
 
 func (s *sendFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(units.DurationFlag(&s.timeout, deliver.DefaultTimeout), "timeout", "wait at most this `DURATION` for each answer")
-	s.callback.addProof(cmd)
+	s.callback.addCredentials(cmd)
 }
 
 // addYes adds the flag of a command that asks before it sends.

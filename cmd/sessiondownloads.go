@@ -30,27 +30,27 @@ func newSessionDownloads(inv *invocation) *cobra.Command {
 	var o sessionDownloadsOptions
 	cmd := &cobra.Command{
 		Use:   "downloads ID",
-		Short: "List what was downloaded in a session, or fetch it",
-		Long: `downloads lists the files that were downloaded in a cloud browser session: name
-and size in bytes, with a tab between them; with -o json an object a line.
+		Short: "List or fetch the files downloaded in a session",
+		Long: `downloads lists the files that were downloaded in a cloud browser session: name and
+size in bytes, separated by a tab. With -o json it prints one object per line.
 
-With --save it fetches them into a folder and prints their paths. Names are made
-safe: none leads out of the folder. Nothing is overwritten without --force, and a
-file is there whole or not at all.`,
+With --save it fetches them into a folder and prints their paths. It replaces
+characters in their names that are not safe. It saves a file as a whole or not at
+all, and overwrites files only with --force.`,
 		Example: `  narada session downloads "$session"
   narada session downloads --save reports "$session"`,
-		Args: sessionIDs(0),
+		Args: sessionIDs(true),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if o.force && o.save == "" {
-				return usageError("add --save DIR", "--force is for files that are saved")
+				return usageError("", "--force requires --save")
 			}
 			return runSessionDownloads(cmd.Context(), inv, &o, args[0])
 		}),
 	}
-	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `folder`, which is made where it is not there")
-	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite files")
+	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `DIR`, and create it if it does not exist")
+	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite existing files")
 	o.out.add(cmd)
-	settingFlag(cmd.Flags(), "timeout", config.Timeout, "most `time` for all (default 20m)")
+	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop after this `DURATION` (default 20m)")
 	return cmd
 }
 
@@ -70,13 +70,13 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 		list, err = c.client.Downloads(ctx, id)
 		return err
 	}, narada.Temporary, func(err error, in time.Duration) {
-		sayAgain(inv, "downloads", "the files could not be listed", err, in)
+		logRetry(inv, "downloads", "the files could not be listed", err, in)
 	})
 	if err != nil {
-		return callFailed(ctx, inv, id, err)
+		return callError(ctx, id, err)
 	}
 	if len(list) == 0 {
-		inv.log.Info("downloads", "nothing was downloaded in "+id, sessionField(id))
+		inv.log.Info("downloads", "no downloads in "+id, sessionField(id))
 	}
 	if o.save != "" {
 		return o.saveAll(ctx, inv, p, c, id, list)
@@ -94,8 +94,7 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 	return nil
 }
 
-// saveAll fetches the files into the folder. What stands in the way is found before
-// anything is fetched.
+// saveAll fetches the files into the folder, after checking all names.
 func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
 	folder, err := transfer.OpenFolder(o.save)
 	if err != nil {
@@ -106,10 +105,10 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 	for i, name := range names {
 		path := filepath.Join(o.save, name)
 		if err := folder.Check(name, o.force); err != nil {
-			return inTheWay(path, err)
+			return notSaved(ctx, path, err)
 		}
 		if name != list[i].Name {
-			inv.log.Warn("downloads", fmt.Sprintf("the cloud calls a file %q, which is saved as %s", list[i].Name, path))
+			inv.log.Warn("downloads", fmt.Sprintf("%q is saved as %s", list[i].Name, path))
 		}
 	}
 	for i, d := range list {
@@ -119,9 +118,9 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 		m.Stop()
 		switch {
 		case err != nil:
-			return notSaved(ctx, inv, path, err)
+			return notSaved(ctx, path, err)
 		case size != d.Size:
-			inv.log.Warn("download", fmt.Sprintf("%s has %d bytes, and the cloud's list says %d", names[i], size, d.Size))
+			inv.log.Warn("download", fmt.Sprintf("%s has %d bytes, but the cloud's list says %d", names[i], size, d.Size))
 		}
 		if p.json {
 			err = p.JSON(withPath(d.Raw(), path))
@@ -135,39 +134,30 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 	return nil
 }
 
-// inTheWay words why a file cannot have its name.
-func inTheWay(path string, err error) error {
-	if errors.Is(err, fs.ErrExist) {
-		return usageError("--force overwrites it", "%s is there already", path)
-	}
-	return usageError("", "%s: %v", path, plainPathError(err))
-}
-
-// plainPathError leaves the path out, which is said already.
-func plainPathError(err error) error {
-	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		return failure.Err
-	}
-	return err
-}
-
 // notSaved words why a file was not saved.
-func notSaved(ctx context.Context, inv *invocation, path string, err error) error {
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, transfer.ErrFolder) {
-		return inTheWay(path, err)
+func notSaved(ctx context.Context, path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return usageError("overwrite it with --force", "%s already exists", path)
 	}
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failure.Err
+	}
+	if errors.Is(err, transfer.ErrFolder) {
+		return usageError("", "%s: %v", path, err)
+	}
+	e := callError(ctx, path, err)
 	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {
-		return &exitError{code: codeUnreachable, text: path + ": " + explain(broken.Err), next: "run this again, with --force if other files are there already", err: err}
+		e.code, e.text, e.next = codeUnreachable, path+": "+errorText(broken.Err), "run this again, with --force if other files already exist"
 	}
-	return callFailed(ctx, inv, path, err)
+	return e
 }
 
-// withPath adds where a file was saved to what the cloud says of it.
-func withPath(doc json.RawMessage, path string) json.RawMessage {
+// withPath adds the path of the saved file to the cloud's object.
+func withPath(object json.RawMessage, path string) json.RawMessage {
 	quoted, err := json.Marshal(path)
 	if err != nil {
-		return doc
+		return object
 	}
-	head := bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSpace(doc), []byte("}")), " \t\r\n")
+	head := bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSpace(object), []byte("}")), " \t\r\n")
 	return append(append(append(bytes.Clone(head), `,"path":`...), quoted...), '}')
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -20,8 +21,7 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// lookupLimit is the most time that asking how tasks stand may take, unless
-// --timeout says another.
+// lookupLimit is the time limit without --wait and --timeout.
 const lookupLimit = time.Minute
 
 type statusOptions struct {
@@ -38,43 +38,45 @@ func newStatus(inv *invocation) *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status ID...",
-		Short: "Ask how tasks stand, or wait for them",
-		Long: `status prints the answers of tasks that have finished, in the order of the IDs:
-the text on stdout, how the task stands on stderr, or with -o json all of it on
-stdout, an object a line.
+		Short: "Print the status of tasks, or wait for them",
+		Long: `status prints the answers of finished tasks to stdout, in the order of the IDs,
+and the status of the tasks to stderr. With -o json it prints all of it to stdout,
+one object per line.
 
-It exits with 0 when all could be looked up. With --wait it waits for the tasks
+It exits with 0 if it could look up all tasks. With --wait it waits for the tasks
 and, as with --exit-status, exits with the task's own code (narada help
-exit-codes); for several with the first that applies of 3, 9, 4 and 5.`,
-		Example: `  # how does it stand?
+exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
+		Example: `  # print the status
   narada status -o json --jq .status req_abc123def456
 
-  # go on with a wait that was interrupted
+  # resume a wait that was interrupted
   narada status --wait req_abc123def456
 
-  # go on with all that this machine has dispatched and that has not finished
+  # wait for all unfinished tasks that this machine has dispatched
   narada status --wait --open`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runStatus(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "wait until the tasks have finished")
-	f.BoolVar(&o.exitStatus, "exit-status", false, "exit with the task's code, 5 while it is pending")
+	f.BoolVar(&o.exitStatus, "exit-status", false, "exit with the task's code, or 5 while it is pending")
 	addLast(cmd, &o.last)
-	f.BoolVar(&o.open, "open", false, "all tasks of the ledger (narada history) that have not finished")
-	f.StringVar(&o.schema, "schema", "", "print the structured data, and check it against the JSON Schema in `file`")
+	f.BoolVar(&o.open, "open", false, "look up all unfinished tasks of the ledger (narada history)")
+	f.StringVar(&o.schema, "schema", "", "check the answer's data against the JSON Schema in `FILE`, and print it")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
 	o.out.add(cmd)
-	settingFlag(f, "timeout", config.Timeout, "most `time` to wait (default 20m; 1m without --wait)")
-	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
+	settingFlag(f, "timeout", config.Timeout, "stop waiting after this `DURATION` (default 20m; 1m without --wait)")
+	addPollInterval(cmd)
 	return cmd
 }
 
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
 	switch {
-	case o.open && (o.last || len(args) > 0):
-		return usageError("leave one of them out", "--open is several tasks, and another was named")
+	case o.open && o.last:
+		return usageError("", "--open and --last cannot be used together")
+	case o.open && len(args) > 0:
+		return usageError("", "--open and an ID cannot be used together")
 	case o.open:
 		return nil
 	case o.last || len(args) == 0:
@@ -84,20 +86,19 @@ func (o *statusOptions) checkTasks(args []string) error {
 	}
 	for _, id := range args {
 		if err := narada.CheckRequestID(id); err != nil {
-			return usageError("it looks like req_abc123def456, and narada dispatch prints it", "%v", err)
+			return usageError("a request ID looks like req_abc123def456; narada dispatch prints it", "%v", err)
 		}
 	}
 	return nil
 }
 
 func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []string) error {
-	p, err := inv.printer(ctx, o.out)
+	r, err := newResults(ctx, inv, o.out, o.schema, o.noValidate)
 	if err != nil {
 		return err
 	}
-	want := expectation{asked: o.schema != ""}
-	if want.asked {
-		if _, want.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
+	if r.data = o.schema != ""; r.data {
+		if _, r.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
 		}
 	}
@@ -112,7 +113,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	ctx, cancel := inv.deadline(ctx, limit)
 	defer cancel()
 
-	kept, err := openLedgerIfAny(ctx, inv, o.last || o.open)
+	kept, err := o.openLedger(ctx, inv)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,6 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	}
 	engine := await.New(engineOptions(inv, "status", c, kept))
 	defer engine.Close()
-	r := &statusReport{inv: inv, p: p, o: o, want: want}
 	answers := engine.LookUp(ctx, ids...)
 	if o.wait {
 		label := "waiting for " + ids[0]
@@ -134,25 +134,24 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	}
 	worst := codeDone
 	for answer, err := range answers {
-		if code := r.say(ctx, answer.Result, err); worse(code, worst) {
+		if code := o.report(ctx, r, answer.Result, err); worse(code, worst) {
 			worst = code
 		}
 	}
-	return silent(worst)
+	return exitWith(worst)
 }
 
-// openLedgerIfAny opens the ledger if there is one; nil if not. Only where tasks
-// are to come from it is it an error that it cannot be opened.
-func openLedgerIfAny(ctx context.Context, inv *invocation, needed bool) (*sqlite.Store, error) {
+// openLedger opens the ledger if there is one. Only --last and --open require it.
+func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlite.Store, error) {
 	kept, err := inv.existingLedger(ctx)
-	if err != nil && !needed {
-		inv.warnOfLedger(err, "how the task goes on is not kept")
+	if err != nil && !o.last && !o.open {
+		inv.warnOfLedger(err, "the task's progress is not kept")
 		return nil, nil
 	}
 	return kept, err
 }
 
-// tasks are the request IDs that are meant.
+// tasks returns the request IDs to look up.
 func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
 	switch {
 	case o.last:
@@ -167,8 +166,8 @@ func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, ke
 	return unique(ids), nil
 }
 
-// openTasks are the tasks that have not finished, the oldest first. Those that
-// cannot be asked for are told of.
+// openTasks returns the unfinished tasks of that API, the oldest first, and reports
+// those that it cannot look up.
 func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store) (ids []string, err error) {
 	elsewhere, unknown := 0, 0
 	if kept != nil {
@@ -187,36 +186,28 @@ func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Stor
 		})
 	}
 	if unknown > 0 {
-		inv.log.Hint("look in the cloud; narada history prune --open --older-than 1d takes such tasks out")
+		inv.log.Hint("look in the cloud; narada history prune --open --older-than 1d removes such tasks")
 	}
 	if elsewhere > 0 {
-		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: --base-url or --profile names one", elsewhere))
+		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: select one with --base-url or --profile", elsewhere))
 	}
 	if err == nil && len(ids) == 0 {
-		inv.log.Info("open", "no task is open")
+		inv.log.Info("open", "no unfinished tasks")
 	}
 	slices.Reverse(ids)
 	return ids, err
 }
 
-// statusReport says how tasks stand.
-type statusReport struct {
-	inv  *invocation
-	p    *printer
-	o    *statusOptions
-	want expectation
-}
-
-// say prints what is known of one task, and returns the exit code.
-func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int {
+// report prints what is known of one task, and returns the exit code.
+func (o *statusOptions) report(ctx context.Context, r *results, result *narada.Result, err error) int {
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
 	case ok:
-		err = s.unfinished(ctx, unfinished)
-	case !r.Final():
-		err = s.pending(r)
+		err = o.unfinished(ctx, r, unfinished)
+	case !result.Final():
+		err = o.pending(r, result)
 	default:
-		err = s.inv.printResult(s.p, r, s.want)
+		err = r.print(result)
 	}
 	switch {
 	case err == nil:
@@ -224,56 +215,68 @@ func (s *statusReport) say(ctx context.Context, r *narada.Result, err error) int
 	case errPipe(err):
 		return codePipe
 	case err.Error() != "":
-		sayError(s.inv, err)
+		logError(r.inv, err)
 	}
-	if code := exitCode(err); s.o.wait || s.o.exitStatus || !isTaskCode(code) {
-		return code
+	code := exitCode(err)
+	if !o.wait && !o.exitStatus && (code == codeFailed || code == codeMismatch || code == codeInput) {
+		return codeDone // the lookup worked
 	}
-	return codeDone
+	return code
 }
 
-// unfinished words why nothing is known of a task, or not its end.
-func (s *statusReport) unfinished(ctx context.Context, u *await.UnfinishedError) error {
+// unfinished words why the state of a task, or its answer, is not known.
+func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.UnfinishedError) error {
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + explain(u.Cause), next: hintOf(u.Cause)}
-	case s.o.wait:
-		return noAnswer(s.inv, s.p, u, "goes on in the cloud", resumeLine(s.inv, fateGoesOn, s.o.schema, s.o.noValidate, s.o.out))
-	case signalOf(ctx) != nil:
+		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+	case o.wait:
+		return r.unfinished(u, outcomeRunning)
+	case signals.Of(ctx) != nil:
 		return &exitError{code: codeUnreachable, text: cause(u.Cause)}
 	case u.Failure == nil:
 		u.Failure = errors.New("no answer in time")
 	}
-	return &exitError{code: codeUnreachable, text: u.ID + ": " + explain(u.Failure), next: "ask again later"}
+	return &exitError{code: codeUnreachable, text: u.ID + ": " + errorText(u.Failure), next: "try again later"}
 }
 
-// pending prints a task that goes on.
-func (s *statusReport) pending(r *narada.Result) error {
-	line := statusLine(r)
-	if !r.CreatedAt.IsZero() {
-		line += fmt.Sprintf(", created %s ago", units.Round(max(time.Since(r.CreatedAt), 0)))
+// pending prints a task that is running.
+func (o *statusOptions) pending(r *results, result *narada.Result) error {
+	line := statusLine(result)
+	if !result.CreatedAt.IsZero() {
+		line += fmt.Sprintf(", created %s ago", units.Round(max(time.Since(result.CreatedAt), 0)))
 	}
-	s.inv.log.Info("pending", line, resultFields(r)...)
-	if r.Status == narada.StatusInputRequired && r.HumanInput != nil {
-		s.inv.log.Warn("input-required", humanLine(r.RequestID, *r.HumanInput), slog.Any("requestId", r.RequestID))
+	r.inv.log.Info("pending", line, resultFields(result)...)
+	if result.Status == narada.StatusInputRequired && result.HumanInput != nil {
+		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), slog.Any("requestId", result.RequestID))
 	}
-	if s.p.json {
-		if err := s.p.JSON(r.Raw()); err != nil {
+	if r.json {
+		if err := r.JSON(result.Raw()); err != nil {
 			return err
 		}
 	}
-	if s.o.exitStatus {
-		return silent(codeUnfinished)
+	if o.exitStatus {
+		return exitWith(codeUnfinished)
 	}
 	return nil
 }
 
+// worse orders the codes of several tasks: a failed lookup is worse than any result.
+func worse(a, b int) bool {
+	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnreachable, codeUnauthorized, codeUnexpected}
+	rank := func(code int) int {
+		if i := slices.Index(order, code); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	return rank(a) > rank(b)
+}
+
+// unique returns the IDs without duplicates.
 func unique(ids []string) []string {
-	seen := map[string]bool{}
 	var list []string
 	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
+		if !slices.Contains(list, id) {
 			list = append(list, id)
 		}
 	}

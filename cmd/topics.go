@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// Topics are commands that cannot be run: narada help NAME shows them.
+// Topics are commands that cannot be run. narada help NAME prints them.
 
 func newExitCodesTopic(*invocation) *cobra.Command {
 	return &cobra.Command{
@@ -21,17 +21,17 @@ func newExitCodesTopic(*invocation) *cobra.Command {
 
 ` + exitCodeTable() + `
 An interrupted command dies of the signal, which a shell sees as 130 (SIGINT) or
-143 (SIGTERM); what was dispatched goes on in the cloud and is named on stderr, but
-for a task in a --new-session, which ends with its session. A second signal ends
-the command at once. listen without --count and sandbox are
-servers: SIGINT and SIGTERM end them with 0.
+143 (SIGTERM). A dispatched task is still running then, and is named on stderr; a
+task in a --new-session ends with its session. A second signal ends the command at
+once. listen without --count and sandbox are servers: SIGINT and SIGTERM end them
+with 0.
 
-status exits with 0 when the lookup worked. With --wait or --exit-status it exits
+status exits with 0 if the lookup worked. With --wait or --exit-status it exits
 with the task's code, for several tasks with the first that applies of 3, 9, 4, 5.`,
 	}
 }
 
-// exitCodeTable has the codes, their names and their meanings, in 80 columns.
+// exitCodeTable lists the codes, names and meanings in 80 columns.
 func exitCodeTable() string {
 	var b strings.Builder
 	for _, e := range exitMeanings() {
@@ -50,19 +50,19 @@ func newEnvironmentTopic(*invocation) *cobra.Command {
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", key.Env, key.Name, usage)
 	}
-	_ = w.Flush() // a strings.Builder takes everything
+	_ = w.Flush() // a strings.Builder does not fail
 	return &cobra.Command{
 		Use:   "environment",
 		Short: "The environment variables that narada reads",
-		Long: `Each setting has an environment variable. Beside each stands the setting's name,
-as narada config and the config file know it.
+		Long: `Each setting has an environment variable. The second column has the setting's name
+in narada config and in the user file.
 
 ` + b.String() + `
   NARADA_PROFILE                     the profile to use, as --profile
-  NARADA_EXECUTION_TRACE_CONTEXT     a trace that tasks continue, as JSON
+  NARADA_EXECUTION_TRACE_CONTEXT     the trace that tasks continue, as JSON
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, for the API and for ngrok
-  NO_COLOR, CLICOLOR_FORCE           no colour; colour off a terminal too
-  XDG_CONFIG_HOME                    where narada/config.yaml is; ~/.config by default
+  NO_COLOR, CLICOLOR_FORCE           no colour; colour without a terminal too
+  XDG_CONFIG_HOME                    folder of narada/config.yaml (default ~/.config)
   SSL_CERT_FILE, SSL_CERT_DIR        certificate authorities, on Linux`,
 	}
 }

@@ -15,7 +15,6 @@ import (
 )
 
 // upload sends the plan's files to the cloud and puts their keys into the request.
-// Nothing has been dispatched when it fails.
 func upload(ctx context.Context, inv *invocation, c *cloud, plan *task.Plan) error {
 	for _, u := range plan.Uploads {
 		m := startMeter(inv, "upload", u.Path, u.Size)
@@ -29,36 +28,34 @@ func upload(ctx context.Context, inv *invocation, c *cloud, plan *task.Plan) err
 	return nil
 }
 
-// notUploaded words why a file could not be uploaded.
 func notUploaded(ctx context.Context, u *task.Upload, err error) error {
 	if isInput(err) {
 		return err
 	}
-	e := &exitError{code: exitCode(err), text: "upload of " + u.Path + ": " + explain(err), next: hintOf(err), err: err}
+	e := callError(ctx, "upload of "+u.Path, err)
 	switch {
 	case errors.Is(err, narada.ErrFileChanged):
 		e.code, e.text = codeUsage, u.Path+": "+narada.ErrFileChanged.Error()+": nothing was dispatched"
 	case ctx.Err() != nil:
-		e.code, e.text, e.next = codeUnreachable, cause(context.Cause(ctx))+" while "+u.Path+" was uploaded: nothing was dispatched", ""
+		e.text += ": nothing was dispatched"
 	case e.code == codeUnreachable:
 		e.next = "nothing was dispatched: it is safe to run this again"
 	}
 	return e
 }
 
-// meter shows how much of a file has gone.
+// meter shows the progress of an upload or a download.
 type meter struct {
 	*term.Progress
 	inv         *invocation
 	event, name string
 }
 
-// startMeter is for an upload or a download.
 func startMeter(inv *invocation, event, name string, size int64) *meter {
 	return &meter{inv.log.Progress(event+"ing", event+"ing "+name, size), inv, event, name}
 }
 
 // Failed implements transfer.Meter.
 func (m *meter) Failed(err error, in time.Duration) {
-	sayAgain(m.inv, m.event, "the "+m.event+" of "+m.name+" failed", err, in)
+	logRetry(m.inv, m.event, "the "+m.event+" of "+m.name+" failed", err, in)
 }

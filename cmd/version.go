@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Build is what the release build stamped in; empty where it did not.
+// Build is what the release build sets. Other builds leave it empty.
 type Build struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit"`
 	Date    string `json:"date"`
 }
 
-// version is the stamped version, that of the module, or "dev".
+// version returns the version of the release build or of the module, or "dev".
 func (b Build) version() string {
 	if b.Version != "" {
 		return b.Version

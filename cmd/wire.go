@@ -1,13 +1,19 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
@@ -20,12 +26,12 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// engineOptions are those of an engine for the command called source. kept is nil
-// where nothing is kept.
+// engineOptions returns the options of an engine for the command called source. kept
+// is nil for a command without a ledger.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
 	o := await.Options{
 		Client: &maskedClient{c.client, inv.log}, Source: source, Cloud: c.baseURL.String(),
-		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { sayAwait(inv, source, e) },
+		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { logAwaitEvent(inv, e) },
 	}
 	if kept != nil {
 		o.Store = kept
@@ -33,9 +39,8 @@ func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store)
 	return o
 }
 
-// openEngine opens an engine and, if there is to be one, the endpoint that its
-// callbacks come in at. Where polling can do the job, a failure of the endpoint is a
-// line on stderr.
+// openEngine opens an engine and, unless t is nil, the endpoint for its callbacks.
+// Unless via is "callback", it falls back to polling when the endpoint fails.
 func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sqlite.Store, t *tunnel.Config, via string) (*await.Engine, func(), error) {
 	var e *tunnel.Endpoint
 	if t != nil {
@@ -70,8 +75,8 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	}, nil
 }
 
-// openOptional opens the endpoint. One that is not needed is nil where it cannot be
-// opened, and leaves some time for polling.
+// openOptional opens the endpoint. If it is not needed, opening it leaves time for
+// polling, and a failure is a warning.
 func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed bool) (*tunnel.Endpoint, error) {
 	limit := openLimit
 	if !needed {
@@ -88,13 +93,13 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 	case ctx.Err() != nil:
 		return nil, &exitError{code: codeEndpoint, text: cause(context.Cause(ctx)) + ": nothing was sent", err: err}
 	case isTunnel && !needed:
-		inv.log.Warn("endpoint", failure.Error()+"; polling does the job")
+		inv.log.Warn("endpoint", failure.Error()+"; falling back to polling")
 		return nil, nil
 	}
 	return nil, err
 }
 
-// maskedEndpoint is an endpoint whose tickets are masked while they are out.
+// maskedEndpoint masks the secrets of its tickets until they are withdrawn.
 type maskedEndpoint struct {
 	*receive.Server
 	masker *secret.Masker
@@ -113,11 +118,11 @@ func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
 	m.masker.Forget(ticketSecrets(t)...)
 }
 
-// maskedClient says, for -v, what is sent and received. What the API says of a request
-// that it refuses may have the request's secrets in it: these are taken out.
+// maskedClient logs, for -v, what is sent and received. It masks the API's reason for
+// refusing a request, which may repeat the request's secrets.
 type maskedClient struct {
 	*narada.Client
-	log *reporter
+	log *term.Reporter
 }
 
 // Dispatch implements await.Client.
@@ -129,7 +134,7 @@ func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string,
 	}
 	id, err := c.Client.Dispatch(ctx, r)
 	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
-		refusal.Detail = c.log.mask(refusal.Detail)
+		refusal.Detail = c.log.Mask(refusal.Detail)
 	}
 	return id, err
 }
@@ -143,27 +148,42 @@ func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, e
 	return r, err
 }
 
-// wire is a transport that says, for -v, which calls are made and how they end.
-// Headers and bodies, where the secrets are, it leaves alone.
-type wire struct {
+// loggedTransport logs, for -v, which calls are made and how they end. It does not log
+// headers and bodies, where the secrets are.
+type loggedTransport struct {
 	next http.RoundTripper
-	log  *reporter
+	log  *term.Reporter
 }
 
 // RoundTrip implements http.RoundTripper.
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *loggedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
 	// A presigned URL has its signature in the query.
 	bare := *r.URL
 	bare.RawQuery = ""
-	w.log.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
-	resp, err := w.next.RoundTrip(r)
+	t.log.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
+	resp, err := t.next.RoundTrip(r)
 	elapsed := time.Since(start).Round(time.Millisecond)
 	if err != nil {
-		w.log.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
+		t.log.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
 		return nil, err
 	}
-	w.log.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
+	t.log.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
 		slog.Any("status", resp.StatusCode))
 	return resp, nil
+}
+
+func (inv *invocation) transport() *http.Transport {
+	t := narada.NewTransport()
+	find := proxyFunc(inv.app)
+	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
+	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	return t
+}
+
+// proxyFunc finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+func proxyFunc(app *App) func(*url.URL) (*url.URL, error) {
+	env := func(name string) string { return cmp.Or(app.getenv(name), app.getenv(strings.ToLower(name))) }
+	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
+	return c.ProxyFunc()
 }

@@ -1,0 +1,230 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
+)
+
+// results prints what is known of tasks. The errors it returns have the task's exit code
+// and the command that resumes.
+type results struct {
+	*printer
+	inv        *invocation
+	out        outputFlags
+	schemaFile string
+	noValidate bool
+	schema     *schema.Schema // nil: the answer's data is not checked
+	data       bool           // structured data was requested
+}
+
+func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
+	p, err := inv.printer(ctx, out)
+	return &results{printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
+}
+
+// commandLine is a command of narada with the global flags that select the API.
+func commandLine(inv *invocation, command ...string) []string {
+	words := append([]string{"narada"}, command...)
+	return addFlag(addFlag(words, "--profile", inv.profile), "--base-url", inv.baseURL)
+}
+
+func addFlag(words []string, flag, value string) []string {
+	if value == "" {
+		return words
+	}
+	return append(words, flag, output.ShellWord(value))
+}
+
+func withID(words []string, id string) string {
+	return strings.Join(append(words, output.ShellWord(id)), " ")
+}
+
+// What happens to a task that a command stops waiting for.
+const (
+	outcomeRunning = "is still running; it cannot be cancelled"
+	outcomeSandbox = "ended with the sandbox"
+	outcomeSession = "ended with its session"
+	outcomeUnknown = "may still be running in its session, which was not stopped"
+)
+
+// resume is the hint for a task that was not waited for; "" if there is none.
+func (r *results) resume(id, outcome string) string {
+	label, words := "resume: ", commandLine(r.inv, "status", "--wait")
+	switch outcome {
+	case outcomeSandbox:
+		return ""
+	case outcomeSession:
+		label, words = "", commandLine(r.inv, "status")
+	}
+	if r.schemaFile != "-" {
+		words = addFlag(words, "--schema", r.schemaFile)
+	}
+	if r.noValidate {
+		words = append(words, "--no-validate")
+	}
+	if r.out.format != "text" {
+		words = addFlag(words, "-o", r.out.format)
+	}
+	return label + withID(addFlag(words, "--jq", r.out.jq), id)
+}
+
+// stopped is the error that the command stopped waiting for a task.
+func (r *results) stopped(id, outcome string, why error) *exitError {
+	return &exitError{code: codeUnfinished, text: cause(why) + ": " + id + " " + outcome, next: r.resume(id, outcome), err: why}
+}
+
+// unfinished prints what is known of a task without an answer, and returns why there is
+// none.
+func (r *results) unfinished(err error, outcome string) error {
+	u, ok := errors.AsType[*await.UnfinishedError](err)
+	if !ok || u.ID == "" {
+		return dispatchError(err)
+	}
+	e := r.stopped(u.ID, outcome, u.Cause)
+	e.err = err
+	if api, ok := errors.AsType[*narada.APIError](u.Cause); ok && api.Unauthorized() {
+		e.code = codeUnauthorized
+	}
+	switch printErr := r.printLast(u.ID, u.Last); {
+	case errPipe(printErr):
+		logError(r.inv, &exitError{code: e.code, text: e.text, next: e.next})
+		e.err = printErr
+	case printErr != nil:
+		e.code, e.text = codeUnexpected, printErr.Error()+"; "+e.text
+	}
+	return e
+}
+
+// printLast prints, as JSON, the last known state of a task that has not finished.
+func (r *results) printLast(id string, last *narada.Result) error {
+	switch {
+	case !r.json:
+		return nil
+	case last != nil:
+		return r.JSON(last.Raw())
+	}
+	return r.Value(struct {
+		RequestID string        `json:"requestId"`
+		Status    narada.Status `json:"status"`
+	}{id, narada.StatusPending})
+}
+
+// printID prints the request ID of a task that was submitted.
+func (r *results) printID(id string) error {
+	if r.json {
+		return r.printed(id, r.Value(map[string]string{"requestId": id}))
+	}
+	return r.printed(id, r.Text(id))
+}
+
+// printed returns the error of printing to stdout, with the command that prints the task
+// again.
+func (r *results) printed(id string, err error) error {
+	if err == nil || errPipe(err) {
+		return err
+	}
+	return &exitError{code: codeUnexpected, text: err.Error(), next: withID(commandLine(r.inv, "status"), id), err: err}
+}
+
+// print prints a finished task: the answer on stdout, how it ended on stderr.
+func (r *results) print(result *narada.Result) error {
+	errs, err := schemaErrors(r.schema, result)
+	if err != nil {
+		return err
+	}
+	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
+	switch {
+	case r.json:
+		err = r.JSON(result.Raw())
+	case ok && data != nil && (r.data || result.Text() == ""):
+		err = r.JSON(data)
+	case ok && result.Text() != "":
+		err = r.Text(result.Text())
+	case !ok && result.Text() != "":
+		r.inv.log.Text("answer", result.Text(), slog.Any("requestId", result.RequestID))
+	}
+	if err != nil {
+		return r.printed(result.RequestID, err)
+	}
+	return r.verdict(result, errs)
+}
+
+// verdict reports how a task ended.
+func (r *results) verdict(result *narada.Result, errs []schema.Violation) error {
+	line := statusLine(result)
+	switch {
+	case result.Status == narada.StatusInputRequired:
+		return &exitError{code: codeInput, text: line,
+			next: "continue the conversation: narada run --previous " + output.ShellWord(result.RequestID) + " PROMPT"}
+	case result.Status != narada.StatusSuccess:
+		return &exitError{code: codeFailed, text: line}
+	case len(errs) > 0:
+		for _, v := range errs {
+			where := v.Pointer
+			if where == "" {
+				where = "the data"
+			}
+			r.inv.log.Text("violation", "schema: "+where+": "+v.Message,
+				slog.Any("pointer", v.Pointer), slog.Any("requestId", result.RequestID))
+		}
+		return &exitError{code: codeMismatch, text: line + ", but its data does not match the schema"}
+	}
+	r.inv.log.Info("finished", line, resultFields(result)...)
+	return nil
+}
+
+// schemaErrors lists where the answer's data does not match the schema, which may be
+// nil. Missing data does not match.
+func schemaErrors(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
+	if s == nil || result.Status != narada.StatusSuccess {
+		return nil, nil
+	}
+	data := result.Structured()
+	if data == nil {
+		return []schema.Violation{{Message: "the answer has no structured data"}}, nil
+	}
+	return s.Validate(data)
+}
+
+// statusLine is "req_1: success in 45s, 12 actions, 5 credits".
+func statusLine(r *narada.Result) string {
+	line := fmt.Sprintf("%s: %s", r.RequestID, r.Status)
+	if d := r.Duration(); d > 0 {
+		line += fmt.Sprintf(" in %s", units.Round(d))
+	}
+	if r.Usage != nil {
+		line += fmt.Sprintf(", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
+	}
+	return line
+}
+
+func resultFields(r *narada.Result) []slog.Attr {
+	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}
+	if r.Usage != nil {
+		fields = append(fields, slog.Any("actions", r.Usage.Actions), slog.Any("credits", r.Usage.Credits))
+	}
+	return fields
+}
+
+// humanLine says that a task waits for a person.
+func humanLine(id string, input narada.HumanInput) string {
+	what := "asks for input"
+	if input.Action.Name == "user_approval" {
+		what = "asks for approval"
+	}
+	line := id + " " + what + " in its browser window"
+	if input.Action.Message != "" {
+		line += ": " + term.OneLine(input.Action.Message)
+	}
+	return line
+}

@@ -1,0 +1,135 @@
+// Package signals turns SIGINT, SIGTERM and SIGHUP into the end of a context, and ends
+// the program by a signal, as a shell expects it.
+//
+// The package is private to narada.
+package signals
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Error is the cause of a context that a signal ended.
+type Error struct{ Signal os.Signal }
+
+func (e *Error) Error() string {
+	switch e.Signal {
+	case os.Interrupt:
+		return "interrupted"
+	case syscall.SIGTERM:
+		return "terminated"
+	}
+	return e.Signal.String()
+}
+
+// Of returns the signal that ended ctx, or nil.
+func Of(ctx context.Context) os.Signal {
+	if s, ok := errors.AsType[*Error](context.Cause(ctx)); ok {
+		return s.Signal
+	}
+	return nil
+}
+
+// Soft is the soft interrupt: the first SIGINT of a command that finishes what is under
+// way. The zero value is ready for use.
+type Soft struct{ requested atomic.Pointer[chan struct{}] }
+
+// Wait returns a channel that the next SIGINT closes. That SIGINT has no other effect.
+func (s *Soft) Wait() <-chan struct{} {
+	requested := make(chan struct{})
+	s.requested.Store(&requested)
+	return requested
+}
+
+// Take reports whether the signal is the soft interrupt that a command waits for.
+func (s *Soft) Take(sig os.Signal) bool {
+	if sig != os.Interrupt {
+		return false
+	}
+	requested := s.requested.Swap(nil)
+	if requested != nil {
+		close(*requested)
+	}
+	return requested != nil
+}
+
+// Catch ends the context on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
+// A second signal ends the program at once.
+func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	caught := make(chan os.Signal, 2)
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	signal.Notify(caught, list...)
+	// A write to a closed pipe returns an error first, so that the program can close
+	// what is open. It dies of the signal after that.
+	signal.Ignore(syscall.SIGPIPE)
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case s := <-caught:
+				if soft.Take(s) {
+					continue
+				}
+				if ctx.Err() != nil {
+					Die(s)
+				}
+				cancel(&Error{s})
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(caught)
+		close(stopped)
+		<-done
+	}
+}
+
+// Die ends the program by the signal, which a shell can tell from an exit code. Where
+// that does not work, it exits with 128 plus the signal's number.
+func Die(s os.Signal) {
+	signal.Reset(s)
+	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(s) == nil {
+		time.Sleep(time.Second) // until the signal arrives
+	}
+	number, _ := s.(syscall.Signal)
+	os.Exit(128 + int(number))
+}
+
+// Reader reads until Context ends, so that a pipe without input does not keep the
+// program from ending. It abandons the read that is under way then.
+type Reader struct {
+	Context context.Context
+	Source  io.Reader
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	type outcome struct {
+		n   int
+		err error
+	}
+	done, buffer := make(chan outcome, 1), make([]byte, len(p))
+	go func() {
+		n, err := r.Source.Read(buffer)
+		done <- outcome{n, err}
+	}()
+	select {
+	case o := <-done:
+		return copy(p, buffer[:o.n]), o.err
+	case <-r.Context.Done():
+		return 0, context.Cause(r.Context)
+	}
+}

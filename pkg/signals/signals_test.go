@@ -1,0 +1,30 @@
+package signals
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
+	var soft Soft
+	if soft.Take(os.Interrupt) {
+		t.Error("no command waits for it")
+	}
+	requested := soft.Wait()
+	if soft.Take(syscall.SIGTERM) {
+		t.Error("SIGTERM is not soft")
+	}
+	select {
+	case <-requested:
+		t.Error("it was not interrupted yet")
+	default:
+	}
+	if !soft.Take(os.Interrupt) {
+		t.Error("the first is soft")
+	}
+	<-requested
+	if soft.Take(os.Interrupt) {
+		t.Error("the second is not")
+	}
+}
