@@ -16,8 +16,8 @@ const useDispatch = "narada dispatch submits a task whose callback goes elsewher
 func (s Spec) callback(p *Plan, source *secret.Source) error {
 	c, r := s.Callback, p.Request
 	if c.URL != "" {
-		if err := CheckCallbackURL(c.URL); err != nil {
-			return inputError(hintOf(err), "--callback-url: %v", err)
+		if err, ok := errors.AsType[*InputError](CheckCallbackURL(c.URL)); ok {
+			return inputError(err.Next, "--callback-url: %v", err)
 		}
 		r.CallbackURL = c.URL
 	}
@@ -36,10 +36,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 		r.CallbackSecret = text
 	}
 	given.Apply(func(name, value string) { // those of the file that they replace were left out
-		if r.CallbackHeaders == nil {
-			r.CallbackHeaders = map[string]string{}
-		}
-		r.CallbackHeaders[name] = value
+		put(&r.CallbackHeaders, name, value)
 	})
 	p.hide(given.Secrets()...)
 	p.Warnings = append(p.Warnings, warnings...)

@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -58,32 +59,14 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 // isShellName reports whether a shell knows the environment variable: others
 // cannot be named in a command.
 func isShellName(name string) bool {
-	for i, r := range name {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			return false
-		}
-	}
-	return name != ""
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
 }
 
 // shellName makes a variable's name of a place: secretVariables.pw is
 // SECRET_VARIABLES_PW.
 func shellName(place string) string {
-	var b strings.Builder
-	lower := false
-	for _, r := range place {
-		switch {
-		case r >= 'A' && r <= 'Z' && lower:
-			b.WriteString("_" + string(r))
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			b.WriteString(strings.ToUpper(string(r)))
-		default:
-			b.WriteByte('_')
-		}
-		lower = r >= 'a' && r <= 'z'
-	}
-	return b.String()
+	place = regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(place, "${1}_$2")
+	return strings.ToUpper(regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(place, "_"))
 }
 
 // unique numbers a name that another value has already.

@@ -48,81 +48,32 @@ func decode(doc json.RawMessage, into any) error {
 // placeOf names the value at an offset of valid JSON text as "jira: " or
 // "servers: 1: url: ", items counted from 1; the whole is "".
 func placeOf(doc []byte, offset int64) string {
-	var path jsonPath
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return ""
+	place, _ := findPlace(json.NewDecoder(bytes.NewReader(doc)), offset, "")
+	return place
+}
+
+// findPlace reads one value, which is at place, and returns where the value at the
+// offset is.
+func findPlace(dec *json.Decoder, offset int64, place string) (found string, ok bool) {
+	token, err := dec.Token()
+	if err != nil || dec.InputOffset() >= offset {
+		return place, true
+	}
+	open, _ := token.(json.Delim)
+	if open == 0 {
+		return "", false
+	}
+	for i := 1; dec.More(); i++ {
+		name := any(i)
+		if open == '{' {
+			name, _ = dec.Token() // the text is valid
 		}
-		if path.takeName(token) {
-			continue
-		}
-		path.begin(token)
-		if dec.InputOffset() >= offset {
-			return path.String()
-		}
-		path.end(token)
-	}
-}
-
-// jsonPath is where a decoder is in a JSON document.
-type jsonPath []jsonLevel
-
-type jsonLevel struct {
-	name  string // of the member, "" in an array
-	index int    // of the item, -1 in an object
-}
-
-// takeName takes a token that is a member's name, and reports whether it is one.
-func (p jsonPath) takeName(token json.Token) bool {
-	n := len(p) - 1
-	if n < 0 || p[n].index >= 0 || p[n].name != "" {
-		return false
-	}
-	name, ok := token.(string)
-	if ok {
-		p[n].name = name
-	}
-	return ok
-}
-
-// begin counts the value that begins with the token, if it is an array's item.
-func (p jsonPath) begin(token json.Token) {
-	closing := token == json.Delim('}') || token == json.Delim(']')
-	if n := len(p) - 1; n >= 0 && !closing && p[n].index >= 0 {
-		p[n].index++
-	}
-}
-
-// end enters an object or an array, leaves one, or has read a member's value.
-func (p *jsonPath) end(token json.Token) {
-	switch token {
-	case json.Delim('{'):
-		*p = append(*p, jsonLevel{index: -1})
-		return
-	case json.Delim('['):
-		*p = append(*p, jsonLevel{})
-		return
-	case json.Delim('}'), json.Delim(']'):
-		*p = (*p)[:len(*p)-1]
-	}
-	if n := len(*p) - 1; n >= 0 {
-		(*p)[n].name = ""
-	}
-}
-
-// String is "servers: 1: url: ".
-func (p jsonPath) String() string {
-	var b strings.Builder
-	for _, l := range p {
-		if l.index >= 0 {
-			fmt.Fprintf(&b, "%d: ", l.index)
-		} else {
-			b.WriteString(l.name + ": ")
+		if found, ok := findPlace(dec, offset, fmt.Sprintf("%s%v: ", place, name)); ok {
+			return found, true
 		}
 	}
-	return b.String()
+	_, _ = dec.Token() // the end of the object or array
+	return "", false
 }
 
 // fieldNames are the JSON names of a type's fields, at any depth.

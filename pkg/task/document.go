@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -27,18 +26,11 @@ type written struct {
 // readDocument reads the YAML or JSON file at path, or on standard input for -,
 // which stands in the working directory.
 func readDocument(path string, source *secret.Source) (json.RawMessage, folder, error) {
-	var text string
-	var err error
 	from := folder{"."}
-	if path == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, maxJSON)
-		}
-	} else {
-		text, err = readText(path, maxJSON)
+	if path != "-" {
 		from = folder{filepath.Dir(path)}
 	}
+	text, err := readInput(path, maxJSON, source)
 	if err != nil {
 		return nil, from, err
 	}

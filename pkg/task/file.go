@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -49,16 +50,14 @@ type File struct {
 
 // fields are the names that a task file knows, and where their values go.
 func (f *File) fields() map[string]any {
-	return map[string]any{
-		"prompt": &f.Prompt, "attach": &f.Attach, "timeZone": &f.TimeZone, "browserWindowId": &f.BrowserWindowID,
-		"cloudBrowserSessionId": &f.CloudBrowserSessionID, "executionMode": &f.ExecutionMode, "clearChat": &f.ClearChat,
-		"saveScreenshots": &f.SaveScreenshots, "previousRequestId": &f.PreviousRequestID, "chatHistory": &f.ChatHistory,
-		"additionalContext": &f.AdditionalContext, "responseFormat": &f.ResponseFormat, "attachment": &f.Attachment,
-		"inputVariables": &f.InputVariables, "secretVariables": &f.SecretVariables, "mcpServers": &f.MCPServers,
-		"userResourceCredentials": &f.Credentials, "reasoningMode": &f.ReasoningMode, "callbackUrl": &f.CallbackURL,
-		"callbackHeaders": &f.CallbackHeaders, "callbackSecret": &f.CallbackSecret, "generateGif": &f.GenerateGIF,
-		"criticContext": &f.CriticContext, "executionTraceContext": &f.ExecutionTraceContext,
+	fields := map[string]any{}
+	values := reflect.ValueOf(f).Elem()
+	for i := range values.NumField() {
+		if name, _, _ := strings.Cut(values.Type().Field(i).Tag.Get("json"), ","); name != "" {
+			fields[name] = values.Field(i).Addr().Interface()
+		}
 	}
+	return fields
 }
 
 // ReadFile reads the task file at path, or on standard input for -. Its errors
@@ -180,8 +179,7 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 	if f.GenerateGIF != nil {
 		p.Request.Extra["generateGif"] = json.RawMessage(fmt.Sprint(*f.GenerateGIF))
 	}
-	names := slices.Collect(maps.Keys(f.fields()))
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(f.fields()))
 	for _, name := range slices.Sorted(maps.Keys(f.extra)) {
 		p.warn(f.at(fmt.Sprintf("the field %q is sent as it is: it is not one that narada knows%s", name, near(name, names))))
 	}
@@ -227,10 +225,7 @@ func (f *File) variables(overridden []string, p *Plan, w *written) error {
 		if err != nil {
 			return f.error("inputVariables: "+name, err)
 		}
-		if p.Request.InputVariables == nil {
-			p.Request.InputVariables = map[string]any{}
-		}
-		p.Request.InputVariables[name] = value
+		put(&p.Request.InputVariables, name, value)
 	}
 	return nil
 }

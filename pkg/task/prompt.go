@@ -2,7 +2,6 @@ package task
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
@@ -33,7 +32,7 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	case len(from.Args) == 1 && from.Args[0] != "-":
 		return checkPrompt(from.Args[0])
 	case from.File != "" && from.File != "-":
-		text, err := readText(from.File, maxPrompt)
+		text, err := readInput(from.File, maxPrompt, source)
 		if err != nil {
 			return "", inputError("", "--prompt-file: %v", err)
 		}
@@ -47,13 +46,9 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 }
 
 func promptFromStdin(source *secret.Source) (string, error) {
-	r, err := source.TakeStdin()
+	text, err := readInput("-", maxPrompt, source)
 	if err != nil {
-		return "", inputError("", "%v", err)
-	}
-	text, err := readAllText(r, maxPrompt)
-	if err != nil {
-		return "", inputError("give the prompt as an argument, or with --prompt-file", "no prompt: standard input: %v", err)
+		return "", inputError("give the prompt as an argument, or with --prompt-file", "no prompt: %v", err)
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", inputError("give the prompt as an argument, or pipe it in", "no prompt: standard input is empty")
@@ -72,33 +67,22 @@ func checkPrompt(text string) (string, error) {
 	return text, nil
 }
 
-// builtIn are the agents that have a prefix of their own, by their name here.
-var builtIn = []struct{ name, prefix string }{
-	{"operator", "/Operator "},
-	{"operator-mini", "/OperatorMini "},
-	{"core", "/coreAgent "},
-	{"core-mini", "/CoreAgentMini "},
-	{"generalist", ""},
-}
-
-func isBuiltIn(agent string) bool {
-	for _, b := range builtIn {
-		if b.name == agent {
-			return true
-		}
-	}
-	return false
+// builtIn are the prefixes of the built-in agents.
+var builtIn = map[string]string{
+	"operator":      "/Operator ",
+	"operator-mini": "/OperatorMini ",
+	"core":          "/coreAgent ",
+	"core-mini":     "/CoreAgentMini ",
+	"generalist":    "",
 }
 
 // prefix is what the agent's prompts start with.
 func prefix(agent string) (string, error) {
-	for _, b := range builtIn {
-		if b.name == agent {
-			return b.prefix, nil
-		}
+	if text, ok := builtIn[agent]; ok {
+		return text, nil
 	}
-	if CheckAgent(agent) != nil {
-		return "", &InputError{Text: fmt.Sprintf("--agent: %v", CheckAgent(agent)), Next: "operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent"}
+	if err := CheckAgent(agent); err != nil {
+		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
 	}
 	return "/" + strings.TrimPrefix(agent, "/") + " ", nil
 }
@@ -113,9 +97,9 @@ func CheckAgent(agent string) error {
 
 // knownPrefix returns the built-in prefix that the prompt starts with.
 func knownPrefix(prompt string) string {
-	for _, b := range builtIn {
-		if b.prefix != "" && (strings.HasPrefix(prompt, b.prefix) || prompt == strings.TrimSpace(b.prefix)) {
-			return b.prefix
+	for _, prefix := range builtIn {
+		if prefix != "" && (strings.HasPrefix(prompt, prefix) || prompt == strings.TrimSpace(prefix)) {
+			return prefix
 		}
 	}
 	return ""
@@ -154,20 +138,13 @@ func (s Spec) prompt() (string, error) {
 // named is the agent of Agent Studio that the prompt is for, "" when it is for a
 // built-in one or there is no telling.
 func (s Spec) named(prompt string) string {
+	_, asBuiltIn := builtIn[s.Agent]
 	switch {
 	case s.Raw || knownPrefix(prompt) != "" || !strings.HasPrefix(prompt, "/"):
 		return ""
-	case s.Prompt != "" && isBuiltIn(s.Agent): // the slash is the prompt's own
+	case s.Prompt != "" && asBuiltIn: // the slash is the prompt's own
 		return ""
 	}
 	name, _, _ := strings.Cut(prompt[1:], " ")
 	return name
-}
-
-func readAllText(r io.Reader, limit int64) (string, error) {
-	b, err := readBounded(r, limit)
-	if err != nil {
-		return "", err
-	}
-	return decodeText(b)
 }

@@ -50,16 +50,7 @@ func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error)
 }
 
 func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMessage, error) {
-	var text string
-	var err error
-	if path == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, limit)
-		}
-	} else {
-		text, err = readText(path, limit)
-	}
+	text, err := readInput(path, limit, source)
 	if err != nil {
 		return nil, inputError("", "%s: %v", flag, err)
 	}
@@ -72,17 +63,12 @@ func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMe
 // readJSON returns the JSON value that text is, or that the file or standard
 // input holds which file:PATH or - name.
 func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
-	var err error
-	if path, isFile := strings.CutPrefix(text, "file:"); isFile {
-		text, err = readText(path, maxJSON)
-	} else if text == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, maxJSON)
+	path, isFile := strings.CutPrefix(text, "file:")
+	if isFile || text == "-" {
+		var err error
+		if text, err = readInput(path, maxJSON, source); err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	if err := checkJSON(text); err != nil {
 		return nil, err
@@ -105,8 +91,16 @@ func checkJSON(text string) error {
 	return err
 }
 
-// readText reads a text file of at most limit bytes.
-func readText(path string, limit int64) (string, error) {
+// readInput reads a UTF-8 text file, or standard input for -, of at most limit
+// bytes, without its byte order mark.
+func readInput(path string, limit int64, source *secret.Source) (string, error) {
+	if path == "-" {
+		r, err := source.TakeStdin()
+		if err != nil {
+			return "", err
+		}
+		return readText(r, "standard input", limit)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", plainError(path, err)
@@ -114,36 +108,20 @@ func readText(path string, limit int64) (string, error) {
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return "", fmt.Errorf("%s is a folder", path)
-	} else if err == nil && info.Size() > limit {
-		return "", fmt.Errorf("%s is larger than %d MiB", path, limit>>20)
 	}
-	b, err := readBounded(f, limit)
-	if err != nil {
-		return "", plainError(path, err)
-	}
-	text, err := decodeText(b)
-	if err != nil {
-		return "", fmt.Errorf("%s is %w", path, err)
-	}
-	return text, nil
+	return readText(f, path, limit)
 }
 
-func readBounded(r io.Reader, limit int64) ([]byte, error) {
+func readText(r io.Reader, name string, limit int64) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("larger than %d MiB", limit>>20)
-	}
-	return b, nil
-}
-
-// decodeText takes a byte order mark off UTF-8 text.
-func decodeText(b []byte) (string, error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	if !validText(b) {
-		return "", errNotText
+	switch {
+	case err != nil:
+		return "", plainError(name, err)
+	case int64(len(b)) > limit:
+		return "", fmt.Errorf("%s is larger than %d MiB", name, limit>>20)
+	case !validText(b):
+		return "", fmt.Errorf("%s is %w", name, errNotText)
 	}
 	return string(b), nil
 }

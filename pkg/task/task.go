@@ -86,14 +86,6 @@ func (e *InputError) Error() string { return e.Text }
 // Hint returns what to do.
 func (e *InputError) Hint() string { return e.Next }
 
-// hintOf returns the hint of an error about the input, "" when it has none.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*InputError](err); ok {
-		return e.Next
-	}
-	return ""
-}
-
 func inputError(next, format string, args ...any) error {
 	return &InputError{Text: fmt.Sprintf(format, args...), Next: next}
 }
@@ -343,10 +335,7 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 		}
 		return err
 	}
-	if r.Extra == nil {
-		r.Extra = map[string]json.RawMessage{}
-	}
-	r.Extra[name] = value
+	put(&r.Extra, name, value)
 	return nil
 }
 

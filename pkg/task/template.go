@@ -1,7 +1,7 @@
 package task
 
 import (
-	"maps"
+	"reflect"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -70,59 +70,31 @@ func (t *Template) Object(f *File) (*Plan, error) {
 	return p, own.place(p, t.source)
 }
 
-// merge puts what a request has over a copy of another.
+// merge returns a copy of over with what is in under alone. Maps are merged member by
+// member.
 func merge(under, over *narada.Request) *narada.Request {
 	r := *over
-	pick(&r.TimeZone, under.TimeZone)
-	if r.CloudBrowserSessionID == "" { // a session has a window of its own
-		pick(&r.BrowserWindowID, under.BrowserWindowID)
+	to, from := reflect.ValueOf(&r).Elem(), reflect.ValueOf(under).Elem()
+	for i := range to.NumField() {
+		field, other := to.Field(i), from.Field(i)
+		switch {
+		case field.IsZero():
+			field.Set(other)
+		case field.Kind() == reflect.Map:
+			merged := reflect.MakeMap(field.Type())
+			for _, values := range []reflect.Value{other, field} {
+				for name, value := range values.Seq2() {
+					merged.SetMapIndex(name, value)
+				}
+			}
+			field.Set(merged)
+		}
 	}
-	pick(&r.CloudBrowserSessionID, under.CloudBrowserSessionID)
-	pick(&r.ExecutionMode, under.ExecutionMode)
-	pick(&r.ClearChat, under.ClearChat)
-	if _, has := over.Extra["generateGif"]; !has { // the same by another name
-		pick(&r.SaveScreenshots, under.SaveScreenshots)
+	if over.CloudBrowserSessionID != "" { // a session has a window of its own
+		r.BrowserWindowID = over.BrowserWindowID
 	}
-	pick(&r.PreviousRequestID, under.PreviousRequestID)
-	pick(&r.ResponseFormat, under.ResponseFormat)
-	pick(&r.Attachment, under.Attachment)
-	pick(&r.ReasoningMode, under.ReasoningMode)
-	if r.ChatHistory == nil {
-		r.ChatHistory = under.ChatHistory
+	if _, has := over.Extra["generateGif"]; has { // the same by another name
+		r.SaveScreenshots = over.SaveScreenshots
 	}
-	if r.MCPServers == nil {
-		r.MCPServers = under.MCPServers
-	}
-	if r.CriticContext == nil {
-		r.CriticContext = under.CriticContext
-	}
-	if r.ExecutionTraceContext == nil {
-		r.ExecutionTraceContext = under.ExecutionTraceContext
-	}
-	r.AdditionalContext = mergeMaps(under.AdditionalContext, over.AdditionalContext)
-	r.InputVariables = mergeMaps(under.InputVariables, over.InputVariables)
-	r.SecretVariables = mergeMaps(under.SecretVariables, over.SecretVariables)
-	r.Credentials = mergeMaps(under.Credentials, over.Credentials)
-	r.Extra = mergeMaps(under.Extra, over.Extra)
 	return &r
-}
-
-// pick takes what is under where there is nothing.
-func pick[T comparable](value *T, under T) {
-	var none T
-	if *value == none {
-		*value = under
-	}
-}
-
-func mergeMaps[V any](under, over map[string]V) map[string]V {
-	if len(over) == 0 {
-		return under
-	}
-	merged := maps.Clone(under)
-	if merged == nil {
-		merged = map[string]V{}
-	}
-	maps.Copy(merged, over)
-	return merged
 }

@@ -30,10 +30,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 			if err != nil {
 				return err
 			}
-			if p.Request.InputVariables == nil {
-				p.Request.InputVariables = map[string]any{}
-			}
-			p.Request.InputVariables[name] = v
+			put(&p.Request.InputVariables, name, v)
 			return nil
 		})
 	}
@@ -49,10 +46,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 // context is --context.
 func (s Spec) context(p *Plan, _ *secret.Source) error {
 	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
-		if p.Request.AdditionalContext == nil {
-			p.Request.AdditionalContext = map[string]string{}
-		}
-		p.Request.AdditionalContext[name] = text
+		put(&p.Request.AdditionalContext, name, text)
 		return checkText(text)
 	})
 }
@@ -70,10 +64,7 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 		if err != nil {
 			return err
 		}
-		if p.Request.SecretVariables == nil {
-			p.Request.SecretVariables = map[string]string{}
-		}
-		p.Request.SecretVariables[name] = value.Reveal()
+		put(&p.Request.SecretVariables, name, value.Reveal())
 		p.hide(value)
 		return nil
 	})
@@ -95,6 +86,14 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		}
 	}
 	return nil
+}
+
+// put sets a member of a map, which may be nil.
+func put[V any](values *map[string]V, name string, value V) {
+	if *values == nil {
+		*values = map[string]V{}
+	}
+	(*values)[name] = value
 }
 
 func pairHint(flag string) string {
