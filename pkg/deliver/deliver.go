@@ -223,7 +223,7 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	}
 	defer resp.Body.Close()
 	a.StatusCode = resp.StatusCode
-	a.retryAfter = narada.RetryAfter(resp.Header, time.Now())
+	a.retryAfter, _ = narada.RetryAfter(resp.Header, time.Now())
 	a.Location = resp.Header.Get("Location")
 	// The status is the answer; a body that breaks off does not change it.
 	a.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, keptAnswer))

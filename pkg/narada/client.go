@@ -68,12 +68,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
-	base, err := ParseBaseURL(DefaultBaseURL)
-	if err != nil {
-		return nil, err
-	}
-	c.base = base
-	for _, option := range options {
+	for _, option := range append([]Option{WithBaseURL(DefaultBaseURL)}, options...) {
 		if err := option(c); err != nil {
 			return nil, err
 		}
@@ -163,14 +158,22 @@ func (c *Client) callOnce(ctx context.Context, path string, body []byte) (answer
 	return answer, err != nil && maybeAccepted(err, wrote.Load()), err
 }
 
+// maybeAccepted reports whether a call that failed with err may have had its effect;
+// wrote says whether its headers were sent. 429 is a refusal, and so is 503 when it
+// says when to come back; a 502 or 504 of a gateway says nothing of what became of
+// the request behind it.
 func maybeAccepted(err error, wrote bool) bool {
-	if api, ok := errors.AsType[*APIError](err); ok {
-		return api.maybeAccepted()
-	}
 	if odd, ok := errors.AsType[*AnswerError](err); ok {
 		return odd.StatusCode < 300 || odd.StatusCode == http.StatusSeeOther
 	}
-	return wrote
+	api, ok := errors.AsType[*APIError](err)
+	switch {
+	case !ok:
+		return wrote
+	case api.StatusCode == http.StatusServiceUnavailable:
+		return !api.hasRetry
+	}
+	return api.StatusCode >= 500 || api.StatusCode == http.StatusRequestTimeout
 }
 
 // Status asks once how the task stands.
@@ -194,9 +197,17 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 // CheckRequestID reports why id cannot be a request ID. An ID stands in a URL's
 // path, and has nothing in it that could lead elsewhere.
 func CheckRequestID(id string) error {
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\?#%`, r) }
-	if id == "" || id == "." || id == ".." || len(id) > 256 || strings.ContainsFunc(id, odd) {
+	if id == "." || id == ".." {
 		return fmt.Errorf("%q is not a request ID", id)
+	}
+	return checkID(id, "a request ID", `/\?#%`)
+}
+
+// checkID checks an ID of visible ASCII characters without those of forbidden.
+func checkID(id, kind, forbidden string) error {
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(forbidden, r) }
+	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
+		return fmt.Errorf("%q is not %s", id, kind)
 	}
 	return nil
 }
@@ -251,7 +262,7 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		e := &APIError{Method: method, Path: path, StatusCode: resp.StatusCode, Detail: detail(body)}
-		e.RetryAfter, e.hasRetry = retryAfter(resp.Header, time.Now())
+		e.RetryAfter, e.hasRetry = RetryAfter(resp.Header, time.Now())
 		return nil, e
 	case resp.StatusCode >= 300:
 		to := "elsewhere"
@@ -273,14 +284,8 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 }
 
 // RetryAfter is how long the Retry-After header, in seconds or as a date, asks to
-// wait from now on: at most a day, and 0 when there is none that can be read.
-func RetryAfter(header http.Header, now time.Time) time.Duration {
-	wait, _ := retryAfter(header, now)
-	return wait
-}
-
-// retryAfter is RetryAfter, and reports whether there is such a header.
-func retryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+// wait from now on, at most a day. ok is false when there is none that can be read.
+func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && seconds >= 0 {
 		return min(time.Duration(min(seconds, 1<<30))*time.Second, maxRetryAfter), true

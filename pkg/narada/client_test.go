@@ -221,7 +221,7 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 		if tt.value != "" {
 			header.Set("Retry-After", tt.value)
 		}
-		got, ok := retryAfter(header, now)
+		got, ok := RetryAfter(header, now)
 		if got != tt.want || ok != tt.ok {
 			t.Errorf("%q: %v, %v", tt.value, got, ok)
 		}

@@ -102,22 +102,6 @@ func retryable(maybe bool, err error) bool {
 	return true
 }
 
-// maybeAccepted reports whether a call that was answered with this error may have
-// had its effect. 429 is a refusal, and so is 503 when it says when to
-// come back; a 502 or 504 of a gateway says nothing of what became of the
-// request behind it.
-func (e *APIError) maybeAccepted() bool {
-	switch {
-	case e.StatusCode == http.StatusTooManyRequests:
-		return false
-	case e.StatusCode == http.StatusServiceUnavailable:
-		return !e.hasRetry
-	case e.StatusCode == http.StatusRequestTimeout:
-		return true
-	}
-	return e.StatusCode >= 500
-}
-
 // detail makes one line of an error body: {"detail": string | object | list},
 // a list being FastAPI's validation errors, each with a location and a message.
 func detail(body []byte) string {

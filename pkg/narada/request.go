@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -130,16 +129,11 @@ func (r *Request) MarshalJSON() ([]byte, error) {
 	for _, m := range known {
 		set[m.name] = true
 	}
-	names := make([]string, 0, len(r.Extra))
-	for name := range r.Extra {
+	body = body[:len(body)-1]
+	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
 		if set[name] {
 			return nil, fmt.Errorf("request: field %q is set twice", name)
 		}
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	body = body[:len(body)-1]
-	for _, name := range names {
 		key, err := encode(name)
 		if err != nil {
 			return nil, err

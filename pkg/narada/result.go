@@ -227,9 +227,7 @@ func (r *Result) decodeRest(list []member) {
 				r.Response = &response
 			}
 		case "usage":
-			if usage := (Usage{}); m.value[0] == '{' && usage.UnmarshalJSON(m.value) == nil {
-				r.Usage = &usage
-			}
+			decodeLenient(m.value, &r.Usage)
 		case "hitlInputMetadata":
 			decodeLenient(m.value, &r.HumanInput)
 		case "createdAt":

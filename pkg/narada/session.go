@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -46,11 +45,11 @@ const (
 // makes one attempt. Every failure is a *SessionError, which says whether a
 // session may have been started.
 func (c *Client) StartSession(ctx context.Context, r SessionRequest) (*Session, error) {
-	body := struct {
+	var body struct {
 		Extension bool    `json:"require_extension"`
 		Name      *string `json:"session_name"`
 		Timeout   *int64  `json:"session_timeout"` // seconds
-	}{}
+	}
 	if r.Name != "" {
 		body.Name = &r.Name
 	}
@@ -67,17 +66,13 @@ func (c *Client) StartSession(ctx context.Context, r SessionRequest) (*Session, 
 		return nil, &SessionError{Maybe: maybe, Err: err}
 	}
 	var said struct {
-		ID       string  `json:"session_id"`
-		WindowID *string `json:"browser_window_id"`
+		ID       string `json:"session_id"`
+		WindowID string `json:"browser_window_id"`
 	}
 	if json.Unmarshal(answer, &said) != nil || said.ID == "" {
 		return nil, &SessionError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "there is no session_id in the answer"}}
 	}
-	s := &Session{ID: said.ID, raw: answer}
-	if said.WindowID != nil {
-		s.BrowserWindowID = *said.WindowID
-	}
-	return s, nil
+	return &Session{ID: said.ID, BrowserWindowID: said.WindowID, raw: answer}, nil
 }
 
 // ErrNotStopped is wrapped by the error of a StopSession that the cloud answered
@@ -103,28 +98,22 @@ func (c *Client) StopSession(ctx context.Context, id string, status SessionStatu
 		return err
 	}
 	var said struct {
-		Success *bool   `json:"success"`
-		Message *string `json:"message"`
+		Success *bool  `json:"success"`
+		Message string `json:"message"`
 	}
 	switch {
 	case json.Unmarshal(answer, &said) != nil || said.Success == nil:
 		return &AnswerError{http.MethodPost, path, http.StatusOK, "it does not say whether the session was stopped"}
-	case !*said.Success && said.Message != nil:
-		return fmt.Errorf("%w: %s", ErrNotStopped, oneLine(*said.Message))
-	case !*said.Success:
+	case *said.Success:
+		return nil
+	case said.Message == "":
 		return ErrNotStopped
 	}
-	return nil
+	return fmt.Errorf("%w: %s", ErrNotStopped, oneLine(said.Message))
 }
 
 // CheckSessionID reports why id cannot be a session ID.
-func CheckSessionID(id string) error {
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
-		return fmt.Errorf("%q is not a session ID", id)
-	}
-	return nil
-}
+func CheckSessionID(id string) error { return checkID(id, "a session ID", "") }
 
 // Download is a file that was downloaded in a session's browser.
 type Download struct {
@@ -180,13 +169,10 @@ func (c *Client) DownloadURL(ctx context.Context, sessionID, key string) (*url.U
 		return nil, err
 	}
 	path := "/cloud-browser/replay/download-url?" + url.Values{"session_id": {sessionID}, "key": {key}}.Encode()
-	return c.presigned(ctx, http.MethodGet, path, nil, func(answer []byte) string {
-		var said struct {
-			URL string `json:"presigned_url"`
-		}
-		_ = json.Unmarshal(answer, &said) // presigned tells what is missing
-		return said.URL
-	})
+	var said struct {
+		URL string `json:"presigned_url"`
+	}
+	return c.presigned(ctx, http.MethodGet, path, nil, &said, &said.URL)
 }
 
 // OpenDownload starts the download of a file of a session, without the API key.

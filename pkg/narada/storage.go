@@ -2,6 +2,7 @@ package narada
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -64,8 +65,8 @@ func storageError(req *http.Request, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	e := &StorageError{
 		Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode,
-		RetryAfter: RetryAfter(resp.Header, time.Now()),
 	}
+	e.RetryAfter, _ = RetryAfter(resp.Header, time.Now())
 	var said struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
@@ -79,17 +80,18 @@ func storageError(req *http.Request, resp *http.Response) error {
 	return e
 }
 
-// presigned asks the API for something with a presigned URL in it. An address
-// that would show a file to the network is refused; plain http is for an API that
-// is on this machine itself.
-func (c *Client) presigned(ctx context.Context, method, path string, body []byte, address func([]byte) string) (*url.URL, error) {
+// presigned decodes an answer of the API into said, and returns the presigned URL
+// that address, a field of said, then has. A URL that would show a file to the network
+// is refused; plain http is for an API that is on this machine itself.
+func (c *Client) presigned(ctx context.Context, method, path string, body []byte, said any, address *string) (*url.URL, error) {
 	answer, err := c.call(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
 	bare, _, _ := strings.Cut(path, "?")
 	odd := func(reason string) error { return &AnswerError{method, bare, http.StatusOK, reason} }
-	u, err := url.Parse(address(answer))
+	_ = json.Unmarshal(answer, said) // what is missing is reported below
+	u, err := url.Parse(*address)
 	if err != nil || u.Host == "" {
 		return nil, odd("there is no URL in the answer")
 	}

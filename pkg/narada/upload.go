@@ -14,7 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"unicode"
 )
 
@@ -101,11 +101,11 @@ func (c *Client) Upload(ctx context.Context, f File) (*Uploaded, error) {
 		req.Header.Set("Expect", "100-continue")
 	}
 	resp, err := c.store(req)
-	if failed := body.failure(); failed != nil {
+	if failed := body.failed.Load(); failed != nil {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		return nil, fmt.Errorf("upload %s: %w", u.Filename, failed)
+		return nil, fmt.Errorf("upload %s: %w", u.Filename, *failed)
 	}
 	if err != nil {
 		return nil, err
@@ -146,17 +146,17 @@ func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPo
 	if err != nil {
 		return nil, err
 	}
-	form := &presignedPost{}
-	form.url, err = c.presigned(ctx, http.MethodPost, presignPath, body, func(answer []byte) string {
-		var said struct {
-			URL    string          `json:"url"`
-			Fields json.RawMessage `json:"fields"`
-		}
-		_ = json.Unmarshal(answer, &said) // what is missing is told below
-		form.fields, _ = members(said.Fields)
-		return said.URL
-	})
-	return form, err
+	var said struct {
+		URL    string          `json:"url"`
+		Fields json.RawMessage `json:"fields"`
+	}
+	u, err := c.presigned(ctx, http.MethodPost, presignPath, body, &said, &said.URL)
+	if err != nil {
+		return nil, err
+	}
+	form := &presignedPost{url: u}
+	form.fields, _ = members(said.Fields) // key reports what is missing
+	return form, nil
 }
 
 func (p *presignedPost) key() (string, error) {
@@ -198,51 +198,22 @@ func (p *presignedPost) around(u *Uploaded) (head, tail []byte, contentType stri
 // exactReader reads exactly so many bytes of r, and fails where r has fewer or
 // more.
 type exactReader struct {
-	r    io.Reader
-	left int64
-
-	mu     sync.Mutex // the body is still read when an early answer has come
-	failed error
+	r      io.Reader
+	left   int64
+	failed atomic.Pointer[error] // the body is still read when an early answer has come
 }
 
 // Read implements io.Reader.
 func (e *exactReader) Read(p []byte) (int, error) {
-	if e.left == 0 {
-		switch n, err := io.ReadFull(e.r, make([]byte, 1)); {
-		case n > 0:
-			return 0, e.fail(nil)
-		case err != io.EOF:
-			return 0, e.fail(err)
-		}
-		return 0, io.EOF
-	}
-	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left+1)])
 	e.left -= int64(n)
-	switch {
-	case err == io.EOF && e.left > 0:
-		return n, e.fail(nil)
-	case err == io.EOF:
-		return n, nil // the next Read looks for more
-	case err != nil:
-		return n, e.fail(err)
+	if e.left < 0 || err == io.EOF && e.left > 0 {
+		n, e.left, err = n+int(min(e.left, 0)), max(e.left, 0), ErrFileChanged
 	}
-	return n, nil
-}
-
-func (e *exactReader) fail(err error) error {
-	if err == nil {
-		err = ErrFileChanged
+	if err != nil && err != io.EOF {
+		e.failed.Store(&err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.failed = err
-	return err
-}
-
-func (e *exactReader) failure() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failed
+	return n, err
 }
 
 // baseName is the part of a name after its last slash, of either kind, as it can

@@ -22,11 +22,9 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 	var last error
 	var asked time.Duration // by the cloud, with Retry-After
 	for pause := firstWait; ; pause = min(pause*5/4, mostWait) {
-		timer := time.NewTimer(max(pause, asked))
 		select {
-		case <-timer.C:
+		case <-time.After(max(pause, asked)):
 		case <-ctx.Done():
-			timer.Stop()
 			if last != nil {
 				return nil, fmt.Errorf("wait for %s: %w (last failure: %v)", id, ctx.Err(), last)
 			}
@@ -36,9 +34,10 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 		switch {
 		case err == nil && r.Final():
 			return r, nil
-		case err != nil && ctx.Err() == nil && !Temporary(err):
+		case err == nil || ctx.Err() != nil:
+		case !Temporary(err):
 			return nil, err
-		case err != nil && ctx.Err() == nil:
+		default:
 			last = err
 		}
 		asked = 0
