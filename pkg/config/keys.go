@@ -68,10 +68,9 @@ func Keys() []Key {
 
 // FindKey returns the key called name.
 func FindKey(name string) (Key, bool) {
-	for _, k := range Keys() {
-		if k.Name == name {
-			return k, true
-		}
+	keys := Keys()
+	if i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name }); i >= 0 {
+		return keys[i], true
 	}
 	return Key{}, false
 }

@@ -22,18 +22,15 @@ func (p Place) own(variable, windows, home, file string) string {
 	if p.GOOS == "" {
 		p.GOOS = runtime.GOOS
 	}
-	dir := p.Getenv(variable)
-	switch {
-	case filepath.IsAbs(dir):
-	case p.GOOS == "windows":
-		dir = p.Getenv(windows)
-	case p.Getenv("HOME") != "":
-		dir = filepath.Join(p.Getenv("HOME"), filepath.FromSlash(home))
-	default:
-		dir = ""
-	}
-	if dir == "" {
-		return ""
+	dir, parent := p.Getenv(variable), p.Getenv("HOME")
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(parent, filepath.FromSlash(home))
+		if p.GOOS == "windows" {
+			dir, parent = p.Getenv(windows), p.Getenv(windows)
+		}
+		if parent == "" {
+			return ""
+		}
 	}
 	return filepath.Join(dir, "narada", file)
 }
@@ -44,22 +41,20 @@ const ProjectFileName = ".narada.yaml"
 // findProjectFile looks for a project file from the working directory up to the
 // repository's root; outside a repository in the working directory alone.
 func findProjectFile(dir string) string {
-	nearest, start := "", dir
-	for {
-		path := filepath.Join(dir, ProjectFileName)
+	nearest := ""
+	for at := dir; ; at = filepath.Dir(at) {
+		path := filepath.Join(at, ProjectFileName)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && nearest == "" {
 			nearest = path
 		}
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
 			return nearest
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
+		if at == filepath.Dir(at) { // no repository
 			break
 		}
-		dir = parent
 	}
-	if filepath.Dir(nearest) == start { // no repository
+	if filepath.Dir(nearest) == dir {
 		return nearest
 	}
 	return ""

@@ -93,15 +93,20 @@ func (h *people) line(level slog.Level, text string) string {
 		text = Visible(text)
 	}
 	k := kindOf(level)
-	c := color.New(k.paint)
-	c.DisableColor()
-	if h.Color && k.paint != 0 {
-		c.EnableColor()
-	}
 	if k.lead {
-		return c.Sprint(k.name+":") + " " + text + "\n"
+		return paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
 	}
-	return c.Sprint(text) + "\n"
+	return paint(text, k.paint, h.Color) + "\n"
+}
+
+// paint colours text; the attribute 0 is none.
+func paint(text string, attribute color.Attribute, on bool) string {
+	if !on || attribute == 0 {
+		return text
+	}
+	c := color.New(attribute)
+	c.EnableColor()
+	return c.Sprint(text)
 }
 
 // NewJSONHandler returns a handler that writes a JSON object for each record, with

@@ -140,11 +140,6 @@ func (w *wait) end() {
 // draw is called with the Screen's lock held.
 func (w *wait) draw() {
 	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
-	c := color.New(color.FgCyan)
-	c.DisableColor()
-	if w.screen.Color {
-		c.EnableColor()
-	}
 	state, width := w.elapsed().String(), w.screen.Width()
 	if w.meter != nil {
 		if state = w.meter.Draw(); utf8.RuneCountInString(state) > width-minLabel {
@@ -156,7 +151,7 @@ func (w *wait) draw() {
 	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}
-	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), state)
+	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, paint(frames[w.frame%len(frames)], color.FgCyan, w.screen.Color), string(label), state)
 }
 
 func (w *wait) elapsed() time.Duration { return time.Since(w.start).Truncate(time.Second) }

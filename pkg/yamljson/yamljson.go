@@ -178,41 +178,38 @@ func writeObject(b *bytes.Buffer, n *yaml.Node) error {
 	return nil
 }
 
-// Repeated finds a name that stands twice in one object of valid JSON text, of which
+// Repeated finds a duplicate name in one object of valid JSON text, of which
 // encoding/json would take the last. line is that of the second, from 1.
 func Repeated(text []byte) (name string, line int, ok bool) {
-	type level struct {
-		names map[string]bool // nil in an array
-		name  bool            // a name comes next
-	}
-	var levels []level
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	for {
-		token, err := dec.Token()
-		if err != nil { // the end: the text is valid
-			return "", 0, false
-		}
-		if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
-			levels = levels[:len(levels)-1]
-			continue
-		}
-		if n := len(levels); n > 0 && levels[n-1].names != nil {
-			at := &levels[n-1]
-			if at.name {
-				name := token.(string)
-				if at.names[name] {
-					return name, 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n")), true
-				}
-				at.names[name] = true
+	if name, ok = repeated(dec); ok {
+		line = 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n"))
+	}
+	return name, line, ok
+}
+
+// repeated reads one value, up to the duplicate.
+func repeated(dec *json.Decoder) (name string, ok bool) {
+	token, _ := dec.Token() // the text is valid
+	open, _ := token.(json.Delim)
+	if open == 0 {
+		return "", false
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == '{' {
+			token, _ := dec.Token()
+			name, _ := token.(string)
+			if seen[name] {
+				return name, true
 			}
-			at.name = !at.name
+			seen[name] = true
 		}
-		switch token {
-		case json.Delim('{'):
-			levels = append(levels, level{names: map[string]bool{}, name: true})
-		case json.Delim('['):
-			levels = append(levels, level{})
+		if name, ok := repeated(dec); ok {
+			return name, true
 		}
 	}
+	_, _ = dec.Token() // the end of the object or array
+	return "", false
 }
