@@ -117,7 +117,7 @@ func apiKey(baseURL, inForce Value, keys []Value) (key, withheld Value) {
 			return key, Value{}
 		}
 	}
-	return Value{Key: inForce.Key, Origin: "not set for this base-url (" + inForce.Origin + " has one for others)"}, inForce
+	return Value{Key: inForce.Key, Origin: "not set for this base-url (" + inForce.Origin + " has one for another address)"}, inForce
 }
 
 // Get returns the value of the setting called name, which must be one of the

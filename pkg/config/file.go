@@ -79,7 +79,7 @@ func (d *decoder) Decode(text []byte, into map[string]any) error {
 // mapping reads the settings in a mapping, whose names begin with prefix.
 func (d *decoder) mapping(n *yaml.Node, prefix string, into map[string]any) error {
 	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("not valid YAML (line %d): not a mapping", n.Line)
+		return fmt.Errorf("not valid YAML (line %d): expected a mapping", n.Line)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := prefix+n.Content[i].Value, n.Content[i+1]
@@ -105,7 +105,7 @@ func (d *decoder) mapping(n *yaml.Node, prefix string, into map[string]any) erro
 func (d *decoder) profile(name, n *yaml.Node) error {
 	profile, settings := strings.ToLower(name.Value), map[string]any{}
 	if d.profiles[profile] != nil {
-		return fmt.Errorf("line %d: profile %s stands there twice", name.Line, name.Value)
+		return fmt.Errorf("line %d: duplicate profile %s", name.Line, name.Value)
 	}
 	d.profiles[profile], d.names = settings, append(d.names, name.Value)
 	return d.mapping(n, "", settings)
@@ -118,7 +118,7 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 		return nil
 	}
 	if _, twice := into[key.Name]; twice {
-		return fmt.Errorf("line %d: %s stands there twice", n.Line, key.Name)
+		return fmt.Errorf("line %d: duplicate setting %s", n.Line, key.Name)
 	}
 	into[key.Name] = n.Value
 	return nil
@@ -129,7 +129,7 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 // rest stay. The file is replaced as a whole and has mode 0600.
 func Write(path, profile, name string, value *string) error {
 	if path == "" {
-		return errors.New("no place for a config file: HOME is not set")
+		return errors.New("no folder for the config file: HOME is not set")
 	}
 	text, err := readText(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

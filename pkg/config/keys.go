@@ -78,7 +78,7 @@ func FindKey(name string) (Key, bool) {
 // UnknownKeyError is a key that does not exist.
 type UnknownKeyError struct{ Name string }
 
-func (e *UnknownKeyError) Error() string { return fmt.Sprintf("there is no setting %q", e.Name) }
+func (e *UnknownKeyError) Error() string { return fmt.Sprintf("unknown setting %q", e.Name) }
 
 // Hint names the nearest setting, or where all are listed.
 func (e *UnknownKeyError) Hint() string {
@@ -112,11 +112,11 @@ func (k Key) duration(value string) (time.Duration, error) {
 	case err != nil:
 		return 0, err
 	case d <= 0:
-		return 0, fmt.Errorf("%q is not a duration of more than 0", value)
+		return 0, fmt.Errorf("must be more than 0")
 	case d < k.Min:
-		return 0, fmt.Errorf("%q is less than %s", value, k.Min)
+		return 0, fmt.Errorf("must be at least %s", k.Min)
 	case d > k.Max:
-		return 0, fmt.Errorf("%q is more than %s", value, k.Max)
+		return 0, fmt.Errorf("must be at most %s", k.Max)
 	}
 	return d, nil
 }

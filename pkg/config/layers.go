@@ -128,11 +128,11 @@ func (s *Settings) profile(user *decoder) (*viper.Viper, error) {
 	if picked, ok := user.profiles[strings.ToLower(s.Profile)]; ok {
 		return v, v.MergeConfigMap(picked)
 	}
-	err := fmt.Errorf("there is no profile %q in %s", s.Profile, s.UserFile)
+	err := fmt.Errorf("not found in %s", s.UserFile)
 	if near := spelling.Nearest(s.Profile, user.names); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
-	return nil, &InvalidError{What: "profile", Err: err}
+	return nil, &InvalidError{What: fmt.Sprintf("profile %q", s.Profile), Err: err}
 }
 
 // projectFile reads the nearest project file, if there is one. What it may not set

@@ -31,7 +31,7 @@ func ParseFormat(value string) (Format, error) {
 	case Text, JSON:
 		return f, nil
 	}
-	return "", fmt.Errorf("%q is not an output format: text or json", value)
+	return "", fmt.Errorf("unknown format %q: expected text or json", value)
 }
 
 // Printer prints on one stream. A document is one compact line, and indented

@@ -22,11 +22,11 @@ type Query struct {
 func ParseQuery(ctx context.Context, text string) (*Query, error) {
 	parsed, err := gojq.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
 	}
 	code, err := gojq.Compile(parsed)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
 	}
 	return &Query{text: text, code: code, ctx: ctx}, nil
 }

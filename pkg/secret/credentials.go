@@ -80,7 +80,7 @@ func (c Credentials) Secrets() []String {
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
 // ErrNoColon says that what should be a header may be a value alone, and leaves it out.
-var ErrNoColon = errors.New("there is no colon between name and value")
+var ErrNoColon = errors.New("expected NAME: VALUE")
 
 // Headers reads headers that were written as "Name: value", the value being text,
 // env:NAME or file:PATH. exposed are those whose names tell of a secret, and the value is
@@ -94,7 +94,7 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 		case !ok:
 			return c, nil, ErrNoColon
 		case c.Header()[http.CanonicalHeaderKey(name)] != nil:
-			return c, nil, fmt.Errorf("%s is given twice", name)
+			return c, nil, fmt.Errorf("duplicate header %s", name)
 		case value != "-" && IsReference(value):
 			if h.value, err = s.Resolve(value); err != nil {
 				return c, nil, fmt.Errorf("%s: %w", name, err)
@@ -117,9 +117,9 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 func CheckHeader(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("%q is not a header's name", name)
+		return fmt.Errorf("invalid header name %q", name)
 	case !httpguts.ValidHeaderFieldValue(value):
-		return fmt.Errorf("the value of %s has a line break or another character that cannot stand in a header", name)
+		return fmt.Errorf("invalid value of header %s: it contains a line break or another character that is not allowed", name)
 	}
 	return nil
 }

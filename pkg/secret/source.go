@@ -53,7 +53,7 @@ func (s *Source) Resolve(ref string) (String, error) {
 // TakeStdin hands out standard input, which one reader per command may have.
 func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.stdinTaken {
-		return nil, errors.New("standard input is asked for twice: only one - per command")
+		return nil, errors.New("standard input is used twice: only one - per command")
 	}
 	s.stdinTaken = true
 	if s.Stdin == nil {
@@ -64,7 +64,7 @@ func (s *Source) TakeStdin() (io.Reader, error) {
 
 func (s *Source) fromEnv(name string) (String, error) {
 	if name == "" {
-		return String{}, errors.New("env: needs the name of an environment variable")
+		return String{}, errors.New("env: expected the name of an environment variable")
 	}
 	value, set := "", false
 	if s.Lookup != nil {
@@ -81,7 +81,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 
 func fromFile(path string) (String, error) {
 	if path == "" {
-		return String{}, errors.New("file: needs a path")
+		return String{}, errors.New("file: expected a path")
 	}
 	f, err := os.Open(path)
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
@@ -105,7 +105,7 @@ func Read(r io.Reader, name string) (String, error) {
 	}
 	switch {
 	case err != nil:
-		return String{}, fmt.Errorf("reading a secret from %s: %w", name, err)
+		return String{}, fmt.Errorf("read secret from %s: %w", name, err)
 	case len(b) > MaxSize:
 		return String{}, fmt.Errorf("the secret in %s is larger than %d bytes", name, MaxSize)
 	case len(b) == 0:

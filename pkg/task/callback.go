@@ -10,7 +10,7 @@ import (
 )
 
 // useDispatch is the hint where a command makes a callback address of its own.
-const useDispatch = "narada dispatch submits a task whose callback goes elsewhere"
+const useDispatch = "use narada dispatch for a callback to another endpoint"
 
 // callback is --callback-url, --callback-secret and --callback-header.
 func (s Spec) callback(p *Plan, source *secret.Source) error {
@@ -24,7 +24,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	if r.CallbackURL == "" {
 		if c.Secret != "" || len(c.Headers) > 0 || r.CallbackSecret != "" || len(r.CallbackHeaders) > 0 {
 			what := s.from("--callback-secret and --callback-header", c.Secret != "" || len(c.Headers) > 0, "callbackSecret and callbackHeaders")
-			return inputError("add --callback-url URL", "%s need a callback URL to go to", what)
+			return inputError("add --callback-url URL", "%s require a callback URL", what)
 		}
 		return nil
 	}
@@ -48,13 +48,13 @@ func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err == nil && u.User != nil: // which may be a password
-		return inputError("", "%q is not a URL that a callback can go to: there is a user in it", u.Redacted())
+		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
 	case err != nil || u.Host == "" || u.Fragment != "":
-		return inputError("", "%q is not a URL that a callback can go to", address)
+		return inputError("", "invalid callback URL %q", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
-		return inputError("the cloud sends callbacks to https addresses only, so that secret and answer stay private on the way",
+		return inputError("use https: callbacks carry the secret and the answer",
 			"%q is plain http", address)
 	}
 	return inputError("", "%q is not an https URL", address)
@@ -78,7 +78,7 @@ func ReadCredentials(headerFlag, callbackSecret string, headers []string, source
 		return c, nil, inputError("", "%s: %v", headerFlag, err)
 	}
 	for _, name := range exposed {
-		warnings = append(warnings, fmt.Sprintf("the value of the header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
+		warnings = append(warnings, fmt.Sprintf("the value of the header %s is on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
 	}
 	return c.Or(secret.NewCredentials(value, nil)), warnings, nil
 }

@@ -20,7 +20,7 @@ func refuseNulls(doc json.RawMessage) error {
 			return nil
 		}
 		if token == nil {
-			return fmt.Errorf("%sthere is no value", placeOf(doc, dec.InputOffset()))
+			return fmt.Errorf("%smust not be null", placeOf(doc, dec.InputOffset()))
 		}
 	}
 }
@@ -28,19 +28,19 @@ func refuseNulls(doc json.RawMessage) error {
 // decode reads a JSON value into a Go one, without unknown members.
 func decode(doc json.RawMessage, into any) error {
 	if string(doc) == "null" {
-		return fmt.Errorf("must be %s, and is null", typeWord(reflect.TypeOf(into).Elem()))
+		return fmt.Errorf("expected %s, got null", typeName(reflect.TypeOf(into).Elem()))
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%smust be %s, and is %s", placeOf(doc, wrong.Offset), typeWord(wrong.Type), article(wrong.Value))
+		return fmt.Errorf("%sexpected %s, got %s", placeOf(doc, wrong.Offset), typeName(wrong.Type), wrong.Value)
 	}
 	if err == nil {
 		return nil
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return fmt.Errorf("there is no field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
+		return fmt.Errorf("unknown field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
 	}
 	return err
 }
@@ -90,38 +90,17 @@ func fieldNames(t reflect.Type) (names []string) {
 	return names
 }
 
-// typeWord is what JSON calls the Go type.
-func typeWord(t reflect.Type) string {
+// typeName is what encoding/json calls the JSON value of a Go type.
+func typeName(t reflect.Type) string {
 	switch t.Kind() {
-	case reflect.String:
-		return "a text"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "a list"
+	case reflect.Slice:
+		return "array"
 	case reflect.Map, reflect.Struct:
-		return "an object"
+		return "object"
 	case reflect.Pointer:
-		return typeWord(t.Elem())
+		return typeName(t.Elem())
 	}
-	return "another type"
-}
-
-// article puts "a" or "an" before what encoding/json calls a JSON value.
-func article(value string) string {
-	switch word, _, _ := strings.Cut(value, " "); word {
-	case "string":
-		return "a text"
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool":
-		return "true or false"
-	case "number":
-		return "a number"
-	}
-	return value
+	return t.Kind().String() // string, bool
 }
 
 // near is `; did you mean "X"?` for the candidate that name looks most like.

@@ -59,7 +59,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", errNowhere
 		}
 		if !slices.Contains(w.allowEnv, name) {
-			return "", fmt.Errorf("the file asks for the environment variable %s; allow it with --allow-env %s", name, name)
+			return "", fmt.Errorf("the file uses the environment variable %s; allow it with --allow-env %s", name, name)
 		}
 		var err error
 		if value, err = w.source.Resolve(text); err != nil {

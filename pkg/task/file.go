@@ -70,7 +70,7 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 	f := &File{label: "--task: " + path, disk: from, extra: map[string]json.RawMessage{}}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &members); err != nil || members == nil {
-		return nil, inputError("its fields are those of a dispatch: https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s is not an object with a task's fields", path)
+		return nil, inputError("the fields are listed in https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s: expected an object with the fields of a task", path)
 	}
 	return f, f.fill(members)
 }
@@ -89,7 +89,7 @@ func (f *File) fill(members map[string]json.RawMessage) error {
 		into, ok := known[name]
 		switch {
 		case !ok && guarded(name) != "":
-			return f.error(name, fmt.Errorf("there is no such field; it is written %s", guarded(name)))
+			return f.error(name, fmt.Errorf("unknown field; did you mean %s?", guarded(name)))
 		case !ok:
 			f.extra[name] = members[name]
 		case string(members[name]) == "null": // left out: the cloud gets no nulls
@@ -137,10 +137,10 @@ func (f *File) check() error {
 		}
 	}
 	if f.Attach != "" && f.Attachment != nil {
-		return f.error("attach", fmt.Errorf("there is an attachment beside it, and a task has one"))
+		return f.error("attach", fmt.Errorf("cannot be used together with attachment"))
 	}
 	if f.Attachment != nil && f.Attachment.Key == "" {
-		return f.error("attachment", fmt.Errorf("there is no key"))
+		return f.error("attachment", fmt.Errorf("key is missing"))
 	}
 	if f.Prompt != "" {
 		if _, err := checkPrompt(f.Prompt); err != nil {
@@ -181,7 +181,7 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 	}
 	names := slices.Sorted(maps.Keys(f.fields()))
 	for _, name := range slices.Sorted(maps.Keys(f.extra)) {
-		p.warn(f.at(fmt.Sprintf("the field %q is sent as it is: it is not one that narada knows%s", name, near(name, names))))
+		p.warn(f.at(fmt.Sprintf("unknown field %q is sent unchanged%s", name, near(name, names))))
 	}
 	w := &written{disk: f.disk, source: source, allowEnv: s.AllowEnv, plan: p}
 	if err := f.resolve(s, p, w); err != nil {
@@ -280,7 +280,7 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 		return nil
 	}
 	if s.OwnCallback {
-		return inputError(useDispatch, "%s", f.at("it has a callback, and this command makes a callback address of its own"))
+		return inputError(useDispatch, "%s", f.at("a callback cannot be set: this command opens its own callback endpoint"))
 	}
 	if f.CallbackURL != "" && s.Callback.URL == "" {
 		if err := CheckCallbackURL(f.CallbackURL); err != nil {
@@ -322,7 +322,7 @@ func (f *File) headers(s Spec) (map[string]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.CallbackHeaders)) {
 		key := http.CanonicalHeaderKey(name)
 		if seen[key] {
-			return nil, fmt.Errorf("%s is given twice", name)
+			return nil, fmt.Errorf("duplicate header %s", name)
 		}
 		if seen[key] = true; !flags[key] {
 			rest[name] = f.CallbackHeaders[name]

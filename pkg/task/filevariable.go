@@ -16,7 +16,7 @@ const maxDepth = 100
 // text as it was written, but for {file: PATH}.
 func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	open, err := dec.Token()

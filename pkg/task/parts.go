@@ -36,7 +36,7 @@ func (w *written) checkURL(address string) error {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("not an http or https URL")
 	case u.User != nil:
-		return errors.New("there is a user name or password in it; use authentication")
+		return errors.New("user name and password are not allowed; use authentication")
 	case u.RawQuery != "":
 		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
 	}
@@ -52,18 +52,18 @@ func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 		fallthrough
 	case "none":
 		if auth.BearerToken != "" || auth.CustomHeaders != nil {
-			return errors.New("a token or headers, and the type is none")
+			return errors.New("type none takes no token and no headers")
 		}
 	case "bearer-token":
 		if auth.BearerToken == "" || auth.CustomHeaders != nil {
-			return errors.New("bearer-token has a bearerToken, and no more")
+			return errors.New("type bearer-token requires bearerToken and nothing else")
 		}
 		if auth.BearerToken, err = w.secret(auth.BearerToken); err != nil {
 			return fmt.Errorf("bearerToken: %w", err)
 		}
 	case "custom-headers":
 		if len(auth.CustomHeaders) == 0 || auth.BearerToken != "" {
-			return errors.New("custom-headers has customHeaders, and no more")
+			return errors.New("type custom-headers requires customHeaders and nothing else")
 		}
 		auth.CustomHeaders = slices.Clone(auth.CustomHeaders)
 		for i := range auth.CustomHeaders {
@@ -87,7 +87,7 @@ func checkHistory(list []narada.ChatMessage) error {
 			return fmt.Errorf("message %d: the role %q is not user or assistant", i+1, message.Role)
 		}
 		if message.Content == "" {
-			return fmt.Errorf("message %d: there is no content", i+1)
+			return fmt.Errorf("message %d: content is missing", i+1)
 		}
 	}
 	return nil
@@ -99,7 +99,7 @@ func (w *written) credentials(services map[string]map[string]string) (map[string
 	resolved := map[string]map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		if !slices.Contains(known, name) {
-			w.plan.warn(fmt.Sprintf("the credentials for %q are sent as they are: the services that narada knows are salesforce and jira%s", name, near(name, known)))
+			w.plan.warn(fmt.Sprintf("credentials for the unknown service %q are sent unchanged; known services: salesforce, jira%s", name, near(name, known)))
 		}
 		var err error
 		if resolved[name], err = w.secrets(services[name]); err != nil {

@@ -26,9 +26,9 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	given := len(from.Args) > 0 || from.File != ""
 	switch {
 	case len(from.Args) > 1:
-		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "one prompt is wanted, and here are %d arguments", len(from.Args))
+		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "expected one PROMPT, got %d arguments", len(from.Args))
 	case len(from.Args) == 1 && from.File != "":
-		return "", inputError("leave one of them out", "the prompt is given as an argument and with --prompt-file")
+		return "", inputError("use one of them", "PROMPT and --prompt-file cannot be used together")
 	case len(from.Args) == 1 && from.Args[0] != "-":
 		return checkPrompt(from.Args[0])
 	case from.File != "" && from.File != "-":
@@ -40,7 +40,7 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	case !given && from.Task != nil && from.Task.Prompt != "":
 		return "", nil
 	case !given && from.StdinTerminal:
-		return "", inputError(`give one, as in: narada run "count the open issues of cli/cli"`, "no prompt")
+		return "", inputError(`narada run "count the open issues of cli/cli"`, "no prompt")
 	}
 	return promptFromStdin(source)
 }
@@ -48,10 +48,10 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 func promptFromStdin(source *secret.Source) (string, error) {
 	text, err := readInput("-", maxPrompt, source)
 	if err != nil {
-		return "", inputError("give the prompt as an argument, or with --prompt-file", "no prompt: %v", err)
+		return "", inputError("pass the prompt as an argument or with --prompt-file", "no prompt: %v", err)
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", inputError("give the prompt as an argument, or pipe it in", "no prompt: standard input is empty")
+		return "", inputError("pass the prompt as an argument or on standard input", "no prompt: standard input is empty")
 	}
 	return checkPrompt(text)
 }
@@ -90,7 +90,7 @@ func prefix(agent string) (string, error) {
 // CheckAgent reports why agent cannot be the name of an agent.
 func CheckAgent(agent string) error {
 	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") {
-		return fmt.Errorf("%q is not an agent's name", agent)
+		return fmt.Errorf("invalid agent name %q", agent)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (s Spec) prompt() (string, error) {
 	}
 	if raw {
 		if s.AgentFlag {
-			return "", inputError("leave one of them out", "--raw sends the prompt as it is, and --agent would change it")
+			return "", inputError("use one of them", "--raw and --agent cannot be used together")
 		}
 		return prompt, nil
 	}
@@ -127,8 +127,8 @@ func (s Spec) prompt() (string, error) {
 	case has != "" && strings.TrimSpace(strings.TrimPrefix(prompt, strings.TrimSpace(has))) == "":
 		return "", inputError("", "the prompt is empty after %s", strings.TrimSpace(has))
 	case has != "" && s.AgentFlag && has != want:
-		return "", inputError("leave one of them out, or send the prompt as it is with --raw",
-			"the prompt starts with %s, and --agent asks for %s", strings.TrimSpace(has), s.Agent)
+		return "", inputError("use one of them, or send the prompt unchanged with --raw",
+			"the prompt starts with %s, but --agent is %s", strings.TrimSpace(has), s.Agent)
 	case has != "":
 		return prompt, nil
 	}

@@ -41,7 +41,7 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 }
 
 // sendUnchecked is what to do about a schema that narada does not understand.
-const sendUnchecked = "--no-validate takes any JSON as the schema, and does not check the answer"
+const sendUnchecked = "use --no-validate to send the schema unchecked and not check the answer"
 
 // LoadJSON reads the JSON value in the file at path, or on standard input for -, for
 // the flag of that name. It may have 4 MiB.

@@ -169,7 +169,7 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 		return inputError("", "%s: %q is not none, low, medium or high", reasoning, r.ReasoningMode)
 	}
 	if name := s.named(r.Prompt); name != "" && r.ReasoningMode != "" {
-		return inputError("leave one of the two out", "%s works with the built-in agents only, and %q is not one", reasoning, name)
+		return inputError("use one of them", "%s requires a built-in agent; %q is not one", reasoning, name)
 	}
 	if r.PreviousRequestID != "" {
 		if err := narada.CheckRequestID(r.PreviousRequestID); err != nil {
@@ -189,16 +189,16 @@ func (s Spec) place(p *Plan, _ *secret.Source) error {
 	}
 	switch {
 	case s.NewSession && r.CloudBrowserSessionID != "":
-		return inputError("leave one of the two out", "--new-session starts a session, and %s names one", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
+		return inputError("use one of them", "--new-session and %s cannot be used together", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
 	case s.NewSession && r.ExecutionMode == narada.ModeClient:
-		return inputError("leave one of the two out", "--new-session starts a session in the cloud, and %s asks for client mode", s.from("--mode", s.Mode != "", "executionMode"))
+		return inputError("use one of them", "--new-session starts a session in the cloud, but %s is client", s.from("--mode", s.Mode != "", "executionMode"))
 	case s.NewSession && r.BrowserWindowID != "":
-		return inputError("leave one of the two out", "--new-session has a window of its own, and %s names one", s.from("--window", s.WindowFlag, "browserWindowId"))
+		return inputError("use one of them", "--new-session and %s cannot be used together: a session has its own window", s.from("--window", s.WindowFlag, "browserWindowId"))
 	}
 	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
 	if inClient && r.BrowserWindowID == "" && !s.NewSession && !s.AnyWindow {
-		p.warn(`no browser window: in client mode the cloud needs one (--window, or narada config set browser-window-id ID); ` +
-			`"Authentication" at https://docs.narada.ai says where the ID is shown`)
+		p.warn(`no browser window: client mode requires one (--window ID, or narada config set browser-window-id ID); ` +
+			`"Authentication" at https://docs.narada.ai shows where to find the ID`)
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func (s Spec) timeZone(p *Plan, _ *secret.Source) error {
 		return nil
 	}
 	if err := CheckZone(p.Request.TimeZone); err != nil {
-		return inputError("name it as in Europe/Berlin or America/Los_Angeles", "%s: %v", s.from("--time-zone", s.ZoneFlag, "timeZone"), err)
+		return inputError("use an IANA name such as Europe/Berlin or America/Los_Angeles", "%s: %v", s.from("--time-zone", s.ZoneFlag, "timeZone"), err)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (s Spec) traceContext(p *Plan, _ *secret.Source) error {
 		return nil
 	}
 	if err := checkObject([]byte(s.TraceContext)); err != nil {
-		return inputError("unset it, if you do not know where it comes from", "%s: %v", TraceContextVariable, err)
+		return inputError("unset the variable if you did not set it", "%s: %v", TraceContextVariable, err)
 	}
 	p.Request.ExecutionTraceContext = json.RawMessage(s.TraceContext)
 	return nil
@@ -272,16 +272,16 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 	for _, field := range s.Fields {
 		name, text, ok := strings.Cut(field, "=")
 		if !ok || name == "" {
-			return inputError(`write it as --field 'NAME=JSON'`, "--field %q has no name and value", field)
+			return inputError(`write it as --field 'NAME=JSON'`, "--field: expected NAME=JSON, got %q", field)
 		}
 		if s.OwnCallback && strings.HasPrefix(fieldOwners[name], "--callback-") {
-			return inputError(useDispatch, "--field %s: run makes a callback address of its own", name)
+			return inputError(useDispatch, "--field %s: this command opens its own callback endpoint", name)
 		}
 		if flag, owned := fieldOwners[name]; owned {
-			return inputError("", "--field %s: use %s for it", name, flag)
+			return inputError("", "--field %s: use %s instead", name, flag)
 		}
 		if given[name] {
-			return inputError("", "--field %s is given twice", name)
+			return inputError("", "--field: duplicate name %s", name)
 		}
 		given[name] = true
 		value, err := readJSON(text, source)
@@ -289,7 +289,7 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 			err = s.setField(p.Request, name, value)
 		}
 		if err != nil {
-			return inputError(`strings need their quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
+			return inputError(`put strings in quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
 		}
 	}
 	return nil
@@ -304,7 +304,7 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 	}
 	whole := func(flag string, given bool, into any) error {
 		if given {
-			return fmt.Errorf("%s sets it too", flag)
+			return fmt.Errorf("cannot be used together with %s", flag)
 		}
 		return decode(value, into)
 	}
@@ -317,7 +317,7 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 		r.Attachment = nil
 		err := whole("--attach", len(s.Attach) > 0, &r.Attachment)
 		if err == nil && r.Attachment.Key == "" {
-			err = errors.New("there is no key")
+			err = errors.New("key is missing")
 		}
 		return err
 	case "chatHistory":

@@ -24,7 +24,7 @@ const placeholder = "PROMPT"
 // about the input.
 func (s Spec) Template(source *secret.Source) (*Template, error) {
 	if s.File != nil && s.File.Prompt != "" {
-		return nil, inputError("leave it out", "%s: the prompts are those of the lines", s.File.at("prompt"))
+		return nil, inputError("remove it", "%s cannot be set: each line has its own prompt", s.File.at("prompt"))
 	}
 	s.Prompt = placeholder
 	plan, err := s.Plan(source)
@@ -52,7 +52,7 @@ func (t *Template) Text(prompt string) (*Plan, error) {
 // Object is the plan of a task with fields of its own, which win over the flags.
 func (t *Template) Object(f *File) (*Plan, error) {
 	if f.Prompt == "" {
-		return nil, inputError("", "there is no prompt")
+		return nil, inputError("", "no prompt")
 	}
 	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true,
 		NoValidate: t.spec.NoValidate}

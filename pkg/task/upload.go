@@ -67,7 +67,7 @@ func (anywhere) open(path string) (*os.File, error)    { return os.Open(path) }
 // nowhere is no disk: for what may name no files.
 type nowhere struct{}
 
-var errNowhere = errors.New("a line names neither files nor environment variables; flags, which are for all lines, may")
+var errNowhere = errors.New("a line cannot name files or environment variables; use a flag, which applies to all lines")
 
 func (nowhere) stat(string) (fs.FileInfo, error) { return nil, errNowhere }
 func (nowhere) open(string) (*os.File, error)    { return nil, errNowhere }
@@ -108,7 +108,7 @@ func (f folder) within(path string, do func(*os.Root) error) error {
 // of the outcome; until then it is given the placeholder, now.
 func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	if path == "" {
-		return fmt.Errorf("the file's name is empty")
+		return fmt.Errorf("the file name is empty")
 	}
 	info, err := d.stat(path)
 	if errors.Is(err, errNowhere) {

@@ -17,7 +17,7 @@ func (s Spec) attachment(p *Plan, _ *secret.Source) error {
 		}
 		return nil
 	}
-	return inputError("give further files as variables: --var-file NAME=PATH", "--attach is given %d times, and a task has one attachment", len(s.Attach))
+	return inputError("upload further files as variables: --var-file NAME=PATH", "--attach: expected one FILE, got %d", len(s.Attach))
 }
 
 // variables are --var, --var-json and --var-file, which win over those of the
@@ -56,7 +56,7 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 	for _, text := range s.SecretVars {
 		if name, ref, ok := strings.Cut(text, "="); !ok || name == "" || strings.Trim(ref, "=") == "" {
 			// What has no name, or ends there, may be a value alone: it is not repeated.
-			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: there is no NAME= before the reference")
+			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: expected NAME=REFERENCE")
 		}
 	}
 	return eachPair("--secret-var", s.SecretVars, map[string]bool{}, func(name, ref string) error {
@@ -76,9 +76,9 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		name, value, ok := strings.Cut(text, "=")
 		switch {
 		case !ok || name == "":
-			return inputError("write it as "+flag+" NAME=VALUE", "%s: %q has no name and value", flag, text)
+			return inputError("write it as "+flag+" NAME=VALUE", "%s: expected NAME=VALUE, got %q", flag, text)
 		case given[name]:
-			return inputError("", "%s: %s is given twice", flag, name)
+			return inputError("", "%s: duplicate name %s", flag, name)
 		}
 		given[name] = true
 		if err := each(name, value); err != nil {

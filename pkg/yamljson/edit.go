@@ -41,7 +41,7 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 		switch {
 		case strings.EqualFold(name, strings.Join(path, ".")):
 			if node.Kind != yaml.ScalarNode {
-				return fmt.Errorf("%s is not a single value there", name)
+				return fmt.Errorf("%s is not a single value", name)
 			}
 			if value == nil {
 				mapping.Content = slices.Delete(mapping.Content, i, i+2)
@@ -56,7 +56,7 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 				*node = yaml.Node{Kind: yaml.MappingNode}
 			}
 			if node.Kind != yaml.MappingNode {
-				return fmt.Errorf("%s is not a mapping there", name)
+				return fmt.Errorf("%s is not a mapping", name)
 			}
 			return setNode(node, path[1:], value)
 		}

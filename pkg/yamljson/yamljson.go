@@ -27,7 +27,7 @@ import (
 func Read(text []byte) (json.RawMessage, error) {
 	if json.Valid(text) {
 		if name, line, ok := Repeated(text); ok {
-			return nil, fmt.Errorf("line %d: %q stands there twice", line, name)
+			return nil, fmt.Errorf("line %d: duplicate name %q", line, name)
 		}
 		return json.RawMessage(text), nil
 	}
@@ -63,7 +63,7 @@ func document(text []byte) (*yaml.Node, error) {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a second document begins", second.Line)
+		return nil, fmt.Errorf("line %d: expected one document", second.Line)
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(err)
 	}
@@ -88,16 +88,16 @@ func syntaxError(err error) error {
 // check finds what is YAML, and is refused all the same.
 func check(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return fmt.Errorf("line %d: aliases and anchors are not understood", n.Line)
+		return fmt.Errorf("line %d: aliases and anchors are not supported", n.Line)
 	}
 	seen := make(map[string]bool)
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
 			switch {
 			case child.Kind != yaml.ScalarNode || child.ShortTag() == "!!merge":
-				return fmt.Errorf("line %d: a name in an object must be a text", child.Line)
+				return fmt.Errorf("line %d: a name in an object must be a string", child.Line)
 			case seen[child.Value]:
-				return fmt.Errorf("line %d: %q stands there twice", child.Line, child.Value)
+				return fmt.Errorf("line %d: duplicate name %q", child.Line, child.Value)
 			}
 			seen[child.Value] = true
 		}

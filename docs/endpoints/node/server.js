@@ -34,7 +34,7 @@ const app = express();
 const path = '/api/narada/webhook';
 // The header first: the body of a stranger is not read.
 app.post(path, checkHeader, express.json({ limit: '32mb' }), receive);
-app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is answered here' }));
+app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is allowed' }));
 app.use((err, req, res, next) => {
   if (res.headersSent) return next(err);
   const status = err.status ?? 500; // 400 broken JSON, 413 too large
