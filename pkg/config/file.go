@@ -17,10 +17,10 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// maxFile is the most bytes that a config file may have.
+// maxFile is the maximum size of a config file in bytes.
 const maxFile = 1 << 20
 
-// readFile reads a YAML file into a viper, and warns of what is no setting.
+// readFile reads a YAML file into a viper, and warns about unknown settings.
 func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
 	text, err := readText(path)
 	if err != nil {
@@ -55,13 +55,13 @@ func readText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// decoder reads a config file for viper as task files are read: strictly. A value
-// is the text that stands there, so that an ID such as 0123 is no number. What is
-// no setting of the file does not go through viper, where names lose their case.
+// decoder decodes a config file for viper as strictly as a task file. A value is the text
+// in the file, so that an ID such as 0123 is not a number. Profiles and unknown names do
+// not go through viper, which loses their case.
 type decoder struct {
 	profiles map[string]map[string]any // the settings of each profile, by its name in lower case
-	names    []string                  // of the profiles, as they are written
-	unknown  []string                  // names of no setting, as they are written
+	names    []string                  // of the profiles, as written
+	unknown  []string                  // names of unknown settings, as written
 }
 
 // Decoder implements viper.DecoderRegistry.
@@ -124,9 +124,9 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 	return nil
 }
 
-// Write sets the setting called name in the user file at path, in the named
-// profile if there is one; value nil takes it out. Comments and the order of the
-// rest stay. The file is replaced as a whole and has mode 0600.
+// Write sets a setting in the user file at path, in the profile if it is not ""; value nil
+// removes it. Comments and order are kept. The file is replaced atomically and has mode
+// 0600.
 func Write(path, profile, name string, value *string) error {
 	if path == "" {
 		return errors.New("no folder for the config file: HOME is not set")
@@ -155,8 +155,8 @@ func Write(path, profile, name string, value *string) error {
 	return nil
 }
 
-// fileError words an error about the file without repeating the path. Of text that
-// is not YAML it says the line alone: what stands there may be a key.
+// fileError returns an *InvalidError for the file. For invalid YAML it has only the line:
+// the text may be a key.
 func fileError(path string, err error) error {
 	if parsing, ok := errors.AsType[viper.ConfigParseError](err); ok {
 		err = parsing.Unwrap()

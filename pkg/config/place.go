@@ -6,18 +6,16 @@ import (
 	"runtime"
 )
 
-// UserFile returns the path of the user file: $XDG_CONFIG_HOME/narada/config.yaml,
-// by default in ~/.config, on Windows in %AppData%. It is "" when none of these
-// is known.
+// UserFile returns the path of the user file: $XDG_CONFIG_HOME/narada/config.yaml, by
+// default in ~/.config, on Windows in %AppData%. It is "" if none of these is set.
 func UserFile(p Place) string { return p.own("XDG_CONFIG_HOME", "AppData", ".config", "config.yaml") }
 
-// StateFolder returns the folder for what narada keeps, unless a setting names
-// one: $XDG_STATE_HOME/narada, by default in ~/.local/state, on Windows in
-// %LocalAppData%. It is "" when none of these is known.
+// StateFolder returns the default folder of the ledger: $XDG_STATE_HOME/narada, by default
+// in ~/.local/state, on Windows in %LocalAppData%. It is "" if none of these is set.
 func StateFolder(p Place) string { return p.own("XDG_STATE_HOME", "LocalAppData", ".local/state", "") }
 
-// own is a file of ours in the folder that the first variable names, the second
-// on Windows, or that is called so in the home folder.
+// own returns a path in the folder of an environment variable: variable, else windows on
+// Windows, else home in the home folder.
 func (p Place) own(variable, windows, home, file string) string {
 	if p.GOOS == "" {
 		p.GOOS = runtime.GOOS
@@ -35,11 +33,11 @@ func (p Place) own(variable, windows, home, file string) string {
 	return filepath.Join(dir, "narada", file)
 }
 
-// ProjectFileName is the name of the file that sets defaults for a project.
+// ProjectFileName is the name of a project file.
 const ProjectFileName = ".narada.yaml"
 
-// findProjectFile looks for a project file from the working directory up to the
-// repository's root; outside a repository in the working directory alone.
+// findProjectFile finds the nearest project file from the working directory up to the
+// repository's root; outside of a repository only in the working directory.
 func findProjectFile(dir string) string {
 	nearest := ""
 	for at := dir; ; at = filepath.Dir(at) {

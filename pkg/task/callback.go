@@ -9,10 +9,10 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// useDispatch is the hint where a command makes a callback address of its own.
+// useDispatch is the hint of a command that opens its own callback endpoint.
 const useDispatch = "use narada dispatch for a callback to another endpoint"
 
-// callback is --callback-url, --callback-secret and --callback-header.
+// callback applies --callback-url, --callback-secret and --callback-header.
 func (s Spec) callback(p *Plan, source *secret.Source) error {
 	c, r := s.Callback, p.Request
 	if c.URL != "" {
@@ -35,7 +35,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	if text := given.Secret().Reveal(); text != "" {
 		r.CallbackSecret = text
 	}
-	given.Apply(func(name, value string) { // those of the file that they replace were left out
+	given.Apply(func(name, value string) { // overridden headers of the file are not in the request
 		put(&r.CallbackHeaders, name, value)
 	})
 	p.hide(given.Secrets()...)
@@ -43,11 +43,12 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	return nil
 }
 
-// CheckCallbackURL reports why the cloud cannot send a callback to address.
+// CheckCallbackURL returns an *InputError if the cloud cannot send a callback to address:
+// it must be https, or http on a loopback address.
 func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err == nil && u.User != nil: // which may be a password
+	case err == nil && u.User != nil: // which may contain a password
 		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
 	case err != nil || u.Host == "" || u.Fragment != "":
 		return inputError("", "invalid callback URL %q", address)
@@ -60,9 +61,8 @@ func CheckCallbackURL(address string) error {
 	return inputError("", "%q is not an https URL", address)
 }
 
-// ReadCredentials reads credentials that were written as flags: the reference of
-// --callback-secret, "" for none, and headers of the flag of that name. The warnings are
-// about secrets that stand on the command line.
+// ReadCredentials reads credentials from flags: the reference of --callback-secret, "" for
+// none, and the headers of headerFlag. The warnings are about secrets on the command line.
 func ReadCredentials(headerFlag, callbackSecret string, headers []string, source *secret.Source) (c secret.Credentials, warnings []string, err error) {
 	var value secret.String
 	if callbackSecret != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/spelling"
 )
 
-// refuseNulls reports a null in valid JSON text.
+// refuseNulls returns an error if a value in valid JSON is null.
 func refuseNulls(doc json.RawMessage) error {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	for {
@@ -25,7 +25,7 @@ func refuseNulls(doc json.RawMessage) error {
 	}
 }
 
-// decode reads a JSON value into a Go one, without unknown members.
+// decode decodes a JSON value. Unknown members and null are errors.
 func decode(doc json.RawMessage, into any) error {
 	if string(doc) == "null" {
 		return fmt.Errorf("expected %s, got null", typeName(reflect.TypeOf(into).Elem()))
@@ -45,15 +45,14 @@ func decode(doc json.RawMessage, into any) error {
 	return err
 }
 
-// placeOf names the value at an offset of valid JSON text as "jira: " or
-// "servers: 1: url: ", items counted from 1; the whole is "".
+// placeOf returns the path of the value at an offset of valid JSON, such as "jira: " or
+// "servers: 1: url: ", with items counted from 1; "" is the whole value.
 func placeOf(doc []byte, offset int64) string {
 	place, _ := findPlace(json.NewDecoder(bytes.NewReader(doc)), offset, "")
 	return place
 }
 
-// findPlace reads one value, which is at place, and returns where the value at the
-// offset is.
+// findPlace reads the value at place and returns the path of the value at the offset.
 func findPlace(dec *json.Decoder, offset int64, place string) (found string, ok bool) {
 	token, err := dec.Token()
 	if err != nil || dec.InputOffset() >= offset {
@@ -76,7 +75,7 @@ func findPlace(dec *json.Decoder, offset int64, place string) (found string, ok 
 	return "", false
 }
 
-// fieldNames are the JSON names of a type's fields, at any depth.
+// fieldNames returns the JSON names of a type's fields at any depth.
 func fieldNames(t reflect.Type) (names []string) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
@@ -90,7 +89,7 @@ func fieldNames(t reflect.Type) (names []string) {
 	return names
 }
 
-// typeName is what encoding/json calls the JSON value of a Go type.
+// typeName returns the name of a Go type's JSON value, as encoding/json has it.
 func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice:
@@ -103,7 +102,7 @@ func typeName(t reflect.Type) string {
 	return t.Kind().String() // string, bool
 }
 
-// near is `; did you mean "X"?` for the candidate that name looks most like.
+// near returns `; did you mean "X"?` for the candidate nearest to name, "" for none.
 func near(name string, candidates []string) string {
 	if best := spelling.Nearest(name, candidates); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)

@@ -11,9 +11,6 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// The parts of a request that have a file of their own or stand in a task file,
-// alike in both.
-
 // servers checks MCP servers and resolves their secrets.
 func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
 	list = slices.Clone(list)
@@ -28,8 +25,8 @@ func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
 	return list, nil
 }
 
-// checkURL checks the address of an MCP server. It is not repeated in errors, as
-// it may have a key in it, and the part of it that may is a secret.
+// checkURL checks the URL of an MCP server. Errors omit it, since it may contain a key;
+// its query is a secret.
 func (w *written) checkURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
@@ -43,8 +40,7 @@ func (w *written) checkURL(address string) error {
 	return nil
 }
 
-// authentication checks how the cloud authenticates to an MCP server, and
-// resolves the secrets in it.
+// authentication checks an MCP server's authentication and resolves its secrets.
 func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 	switch auth.Type {
 	case "":
@@ -93,7 +89,7 @@ func checkHistory(list []narada.ChatMessage) error {
 	return nil
 }
 
-// credentials resolves the secrets of services.
+// credentials resolves the credentials of services.
 func (w *written) credentials(services map[string]map[string]string) (map[string]map[string]string, error) {
 	known := []string{"salesforce", "jira"}
 	resolved := map[string]map[string]string{}
@@ -109,7 +105,7 @@ func (w *written) credentials(services map[string]map[string]string) (map[string
 	return resolved, nil
 }
 
-// documents are --mcp, --chat-history and --credentials.
+// documents applies --mcp, --chat-history and --credentials.
 func (s Spec) documents(p *Plan, source *secret.Source) error {
 	r := p.Request
 	for _, one := range []struct {
@@ -132,7 +128,7 @@ func (s Spec) documents(p *Plan, source *secret.Source) error {
 			return inputError("", "%s: %v", one.flag, err)
 		}
 		w := &written{disk: from, source: source, allowEnv: s.AllowEnv, plan: p}
-		if one.flag != "--mcp" { // of which null stands for what is left out
+		if one.flag != "--mcp" { // where null means omitted
 			err = refuseNulls(doc)
 		}
 		if err == nil {

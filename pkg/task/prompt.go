@@ -7,21 +7,20 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// maxPrompt is the most bytes that a prompt may have.
+// maxPrompt is the maximum size of a prompt in bytes.
 const maxPrompt = 4 << 20
 
-// PromptFrom says where a prompt may come from.
+// PromptFrom lists the sources of a prompt.
 type PromptFrom struct {
 	Args          []string // the command's arguments
 	File          string   // --prompt-file
-	StdinTerminal bool     // standard input is a terminal, which is not read unasked
-	Task          *File    // --task, nil for none
+	StdinTerminal bool     // standard input is a terminal: read it only for -
+	Task          *File    // --task; nil: none
 }
 
-// ReadPrompt returns the prompt: the one argument, else the file, else the task
-// file's, for which it returns "", else standard input, which is also what -
-// means. With an argument or a task file's prompt standard input is not looked
-// at.
+// ReadPrompt returns the prompt: the argument, else the file, else "" for that of the task
+// file, else standard input, which is also -. Standard input is not touched if the prompt
+// comes from elsewhere.
 func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	given := len(from.Args) > 0 || from.File != ""
 	switch {
@@ -67,7 +66,7 @@ func checkPrompt(text string) (string, error) {
 	return text, nil
 }
 
-// builtIn are the prefixes of the built-in agents.
+// builtIn has the prompt prefixes of the built-in agents.
 var builtIn = map[string]string{
 	"operator":      "/Operator ",
 	"operator-mini": "/OperatorMini ",
@@ -76,7 +75,7 @@ var builtIn = map[string]string{
 	"generalist":    "",
 }
 
-// prefix is what the agent's prompts start with.
+// prefix returns the prefix of the agent's prompts.
 func prefix(agent string) (string, error) {
 	if text, ok := builtIn[agent]; ok {
 		return text, nil
@@ -87,7 +86,7 @@ func prefix(agent string) (string, error) {
 	return "/" + strings.TrimPrefix(agent, "/") + " ", nil
 }
 
-// CheckAgent reports why agent cannot be the name of an agent.
+// CheckAgent returns an error if agent cannot be the name of an agent.
 func CheckAgent(agent string) error {
 	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") {
 		return fmt.Errorf("invalid agent name %q", agent)
@@ -95,7 +94,7 @@ func CheckAgent(agent string) error {
 	return nil
 }
 
-// knownPrefix returns the built-in prefix that the prompt starts with.
+// knownPrefix returns the built-in prefix that the prompt starts with, "" for none.
 func knownPrefix(prompt string) string {
 	for _, prefix := range builtIn {
 		if prefix != "" && (strings.HasPrefix(prompt, prefix) || prompt == strings.TrimSpace(prefix)) {
@@ -105,8 +104,8 @@ func knownPrefix(prompt string) string {
 	return ""
 }
 
-// prompt puts the agent's prefix before the prompt. That of a task file has its
-// own already, unless --agent asks for one.
+// prompt adds the agent's prefix to the prompt. The prompt of a task file has its own,
+// unless --agent is set.
 func (s Spec) prompt() (string, error) {
 	prompt, raw := s.Prompt, s.Raw
 	if prompt == "" && s.File != nil {
@@ -135,14 +134,14 @@ func (s Spec) prompt() (string, error) {
 	return want + prompt, nil
 }
 
-// named is the agent of Agent Studio that the prompt is for, "" when it is for a
-// built-in one or there is no telling.
+// named returns the Agent Studio agent of the prompt, "" if the agent is built in or
+// unknown.
 func (s Spec) named(prompt string) string {
 	_, asBuiltIn := builtIn[s.Agent]
 	switch {
 	case s.Raw || knownPrefix(prompt) != "" || !strings.HasPrefix(prompt, "/"):
 		return ""
-	case s.Prompt != "" && asBuiltIn: // the slash is the prompt's own
+	case s.Prompt != "" && asBuiltIn: // the slash is part of the prompt
 		return ""
 	}
 	name, _, _ := strings.Cut(prompt[1:], " ")

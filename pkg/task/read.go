@@ -16,12 +16,11 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// maxJSON is the most bytes that a JSON or YAML file may have.
+// maxJSON is the maximum size of a JSON or YAML file in bytes.
 const maxJSON = 4 << 20
 
-// LoadSchema reads the JSON Schema at path, or on standard input for -, and
-// compiles it if answers are to be checked. Otherwise any JSON will do, which is
-// for the cloud to judge.
+// LoadSchema reads the JSON Schema at path, or standard input for -. With check it
+// compiles the schema; without, any JSON is accepted.
 func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
 	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
 	if err != nil {
@@ -40,11 +39,11 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 	return doc, compiled, nil
 }
 
-// sendUnchecked is what to do about a schema that narada does not understand.
+// sendUnchecked is the hint for a schema that does not compile.
 const sendUnchecked = "use --no-validate to send the schema unchecked and not check the answer"
 
-// LoadJSON reads the JSON value in the file at path, or on standard input for -, for
-// the flag of that name. It may have 4 MiB.
+// LoadJSON reads the JSON value in the file at path, or standard input for -, of at most
+// 4 MiB. Errors name the flag.
 func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error) {
 	return loadJSON(flag, path, maxJSON, source)
 }
@@ -60,8 +59,8 @@ func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMe
 	return json.RawMessage(text), nil
 }
 
-// readJSON returns the JSON value that text is, or that the file or standard
-// input holds which file:PATH or - name.
+// readJSON returns the JSON value text, or that of the file for file:PATH, or of standard
+// input for -.
 func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 	path, isFile := strings.CutPrefix(text, "file:")
 	if isFile || text == "-" {
@@ -76,7 +75,7 @@ func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 	return json.RawMessage(text), nil
 }
 
-// checkJSON reports where text stops being one JSON value.
+// checkJSON returns an error with line and column if text is not one JSON value.
 func checkJSON(text string) error {
 	if !utf8.ValidString(text) {
 		return errNotText
@@ -84,15 +83,15 @@ func checkJSON(text string) error {
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // of the byte that is wrong
+		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // the invalid byte
 		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
 		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, column)
 	}
 	return err
 }
 
-// readInput reads a UTF-8 text file, or standard input for -, of at most limit
-// bytes, without its byte order mark.
+// readInput reads a UTF-8 file, or standard input for -, of at most limit bytes. It
+// removes a byte order mark.
 func readInput(path string, limit int64, source *secret.Source) (string, error) {
 	if path == "-" {
 		r, err := source.TakeStdin()
@@ -130,7 +129,7 @@ var errNotText = errors.New("not UTF-8 text")
 
 func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
 
-// plainError words a file system error as "PATH: no such file or directory".
+// plainError returns a file system error as "PATH: no such file or directory".
 func plainError(path string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s: %w", path, pathError.Err)

@@ -7,21 +7,20 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// Template makes the plans of many tasks that have flags in common.
+// Template builds the plans of many tasks with common flags.
 type Template struct {
 	spec   Spec
 	source *secret.Source
 
-	// Plan is what they have in common: its uploads are made once, before the first
-	// task is. Its prompt is a placeholder.
+	// Plan is the common part. Its uploads are made once, before the first task. Its
+	// prompt is a placeholder.
 	Plan *Plan
 }
 
-// placeholder is a prompt that is none.
 const placeholder = "PROMPT"
 
-// Template checks the flags and resolves their files and secrets. Its errors are
-// about the input.
+// Template checks the flags and resolves their files and secrets. Its errors are errors of
+// the input.
 func (s Spec) Template(source *secret.Source) (*Template, error) {
 	if s.File != nil && s.File.Prompt != "" {
 		return nil, inputError("remove it", "%s cannot be set: each line has its own prompt", s.File.at("prompt"))
@@ -34,7 +33,7 @@ func (s Spec) Template(source *secret.Source) (*Template, error) {
 	return &Template{spec: s, source: source, Plan: plan}, nil
 }
 
-// Text is the plan of a task that is a prompt and no more.
+// Text returns the plan of a task that is only a prompt.
 func (t *Template) Text(prompt string) (*Plan, error) {
 	spec := t.spec
 	var err error
@@ -49,7 +48,7 @@ func (t *Template) Text(prompt string) (*Plan, error) {
 	return p, spec.modes(p, t.source)
 }
 
-// Object is the plan of a task with fields of its own, which win over the flags.
+// Object returns the plan of a task with its own fields, which override the flags.
 func (t *Template) Object(f *File) (*Plan, error) {
 	if f.Prompt == "" {
 		return nil, inputError("", "no prompt")
@@ -70,8 +69,8 @@ func (t *Template) Object(f *File) (*Plan, error) {
 	return p, own.place(p, t.source)
 }
 
-// merge returns a copy of over with what is in under alone. Maps are merged member by
-// member.
+// merge returns a copy of over with the fields that only under has. Maps are merged by
+// name.
 func merge(under, over *narada.Request) *narada.Request {
 	r := *over
 	to, from := reflect.ValueOf(&r).Elem(), reflect.ValueOf(under).Elem()
@@ -90,10 +89,10 @@ func merge(under, over *narada.Request) *narada.Request {
 			field.Set(merged)
 		}
 	}
-	if over.CloudBrowserSessionID != "" { // a session has a window of its own
+	if over.CloudBrowserSessionID != "" { // a session has its own window
 		r.BrowserWindowID = over.BrowserWindowID
 	}
-	if _, has := over.Extra["generateGif"]; has { // the same by another name
+	if _, has := over.Extra["generateGif"]; has { // an alias
 		r.SaveScreenshots = over.SaveScreenshots
 	}
 	return &r

@@ -6,7 +6,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// attachment is --attach.
+// attachment applies --attach.
 func (s Spec) attachment(p *Plan, _ *secret.Source) error {
 	switch len(s.Attach) {
 	case 0:
@@ -20,8 +20,8 @@ func (s Spec) attachment(p *Plan, _ *secret.Source) error {
 	return inputError("upload further files as variables: --var-file NAME=PATH", "--attach: expected one FILE, got %d", len(s.Attach))
 }
 
-// variables are --var, --var-json and --var-file, which win over those of the
-// task file one by one.
+// variables applies --var, --var-json and --var-file, which override the variables of the
+// task file by name.
 func (s Spec) variables(p *Plan, source *secret.Source) error {
 	given := map[string]bool{}
 	set := func(flag string, list []string, value func(text string) (any, error)) error {
@@ -43,7 +43,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 	return set("--var-file", s.FileVars, func(text string) (any, error) { return p.fileVariable(anywhere{}, text) })
 }
 
-// context is --context.
+// context applies --context.
 func (s Spec) context(p *Plan, _ *secret.Source) error {
 	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
 		put(&p.Request.AdditionalContext, name, text)
@@ -51,11 +51,11 @@ func (s Spec) context(p *Plan, _ *secret.Source) error {
 	})
 }
 
-// secretVariables are --secret-var.
+// secretVariables applies --secret-var.
 func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 	for _, text := range s.SecretVars {
 		if name, ref, ok := strings.Cut(text, "="); !ok || name == "" || strings.Trim(ref, "=") == "" {
-			// What has no name, or ends there, may be a value alone: it is not repeated.
+			// It may be a secret without a name: do not repeat it.
 			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: expected NAME=REFERENCE")
 		}
 	}
@@ -70,7 +70,7 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 	})
 }
 
-// eachPair takes NAME=VALUE texts apart. A name may be given once.
+// eachPair splits NAME=VALUE strings. A duplicate name is an error.
 func eachPair(flag string, list []string, given map[string]bool, each func(name, value string) error) error {
 	for _, text := range list {
 		name, value, ok := strings.Cut(text, "=")
@@ -88,7 +88,7 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 	return nil
 }
 
-// put sets a member of a map, which may be nil.
+// put sets a member of a map that may be nil.
 func put[V any](values *map[string]V, name string, value V) {
 	if *values == nil {
 		*values = map[string]V{}
