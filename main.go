@@ -1,5 +1,5 @@
-// Narada hands work to Narada Cloud's web agents from a terminal, a shell script
-// or a CI step, and brings the answer back.
+// Narada runs tasks on Narada Cloud's web agents from a terminal, a shell script or a CI
+// step, and prints the answers.
 package main
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/narada-cli/narada/cmd"
 )
 
-// Stamped in by the release build.
+// Set by the release build.
 var (
 	version = ""
 	commit  = ""

@@ -1,6 +1,5 @@
-// Package atomicfile writes files that are there as a whole or not at all: whoever
-// reads one, and whatever happens meanwhile, finds what was there before or all that
-// was written.
+// Package atomicfile writes files atomically: a reader sees the old or the new content,
+// never a part, even after a crash.
 //
 // The package is private to narada.
 package atomicfile
@@ -12,9 +11,9 @@ import (
 	"path/filepath"
 )
 
-// Write puts content in the file at path, with mode 0600.
+// Write replaces the file at path with content, with mode 0600.
 func Write(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made with mode 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -25,17 +24,15 @@ func Write(path string, content []byte) error {
 	return f.Close()
 }
 
-// File is a file that is written under a temporary name, in the folder where it will
-// be.
+// File is a file that is written under a temporary name in its folder.
 type File struct {
 	*os.File
 	path      string
 	published bool
 }
 
-// Create makes a file that will be at path, where one program at a time may write.
-// What an earlier one, which was killed, has left under the temporary name is
-// overwritten.
+// Create creates a file for path. Only one program at a time may do so: the temporary name
+// is fixed, and what a killed program left there is overwritten.
 func Create(path string, mode fs.FileMode) (*File, error) {
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".narada")
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, mode)
@@ -45,8 +42,8 @@ func Create(path string, mode fs.FileMode) (*File, error) {
 	return &File{File: f, path: path}, nil
 }
 
-// Publish puts the file in its place before all is written. What is written later is
-// added there.
+// Publish renames the file to its path before it is complete. Later writes are appended
+// there.
 func (f *File) Publish() error {
 	if f.published {
 		return nil
@@ -56,8 +53,7 @@ func (f *File) Publish() error {
 	return err
 }
 
-// Close writes the file to the disk and publishes it. One that cannot be published is
-// removed.
+// Close syncs the file to the disk and publishes it. On an error it removes the file.
 func (f *File) Close() error {
 	err := errors.Join(f.Sync(), f.File.Close())
 	if err == nil {
@@ -69,7 +65,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// Discard closes the file and removes it, unless it is published.
+// Discard closes the file and, unless it is published, removes it.
 func (f *File) Discard() error {
 	if f.published {
 		return f.Close()
@@ -77,7 +73,7 @@ func (f *File) Discard() error {
 	return errors.Join(f.File.Close(), os.Remove(f.Name()))
 }
 
-// CheckFolder finds out whether files can be made in a folder.
+// CheckFolder returns an error if no file can be created in dir.
 func CheckFolder(dir string) error {
 	f, err := os.CreateTemp(dir, ".narada-*")
 	if err != nil {

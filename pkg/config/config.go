@@ -1,12 +1,11 @@
-// Package config finds each setting's value and where it comes from. The layers,
-// first wins: the flag, the environment, the project file, the profile, the user
-// file, the default. A profile that was asked for by name in this call comes right
-// after the flags.
+// Package config loads the settings and records the origin of each value. The first
+// layer with a value wins: flag, environment, project file, profile, user file, default.
+// A profile that is named by a flag comes directly after the flags.
 //
-// Each layer is a viper of its own, and they are walked here, so that every value's
-// origin is known and a file can be refused a key: a project file, which comes with
-// a cloned repository, may set only what cannot redirect a key or an answer. An API
-// key goes to no address that it is not for: see apiKey.
+// Each layer is a separate viper, so that the origin of each value is known and a layer
+// can be refused a key: a project file, which comes with a cloned repository, may set only
+// what cannot redirect a key or an answer. An API key is sent only to the address that it
+// is for: see apiKey.
 //
 // The package is private to narada.
 package config
@@ -19,10 +18,10 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// Layer is a kind of place that a value comes from.
+// Layer is a source of values.
 type Layer string
 
-// The layers. A value that is set nowhere has none.
+// The layers. A value that is not set has none.
 const (
 	LayerFlag        Layer = "flag"
 	LayerEnvironment Layer = "environment"
@@ -37,13 +36,13 @@ type Value struct {
 	Key    Key
 	Text   string
 	Layer  Layer
-	Origin string // for people: "flag --timeout", "environment NARADA_TIMEOUT", "user file /home/me/.config/narada/config.yaml"
+	Origin string // for messages: "flag --timeout", "environment NARADA_TIMEOUT", "user file /home/me/.config/narada/config.yaml"
 }
 
 // Set reports whether the value is not empty.
 func (v Value) Set() bool { return v.Text != "" }
 
-// Shown is the text for people's eyes: a secret's is masked.
+// Shown returns the text, masked if it is a secret.
 func (v Value) Shown() string {
 	if v.Key.Secret {
 		return secret.New(v.Text).String()
@@ -51,20 +50,20 @@ func (v Value) Shown() string {
 	return v.Text
 }
 
-// Place says where Load looks.
+// Place says where Load finds the settings.
 type Place struct {
 	Getenv  func(string) string
-	Dir     string // the working directory, from which a project file is looked for upwards
-	Profile string // of this call; "": NARADA_PROFILE, else none
-	GOOS    string // "": this machine's
+	Dir     string // the working directory; a project file is there or above
+	Profile string // named by a flag; "": NARADA_PROFILE, else none
+	GOOS    string // "": runtime.GOOS
 }
 
-// Settings are all values. They are not changed after they were loaded.
+// Settings are all values. They do not change after Load.
 type Settings struct {
-	Profile  string   // the profile in use, "" for none
-	UserFile string   // its path, whether it exists or not; "" when there is no home
-	Warnings []string // about the files, for people
-	Withheld Value    // the API key that would be used, and is not for the base URL; not set when there is none
+	Profile  string   // the profile in use; "": none
+	UserFile string   // its path, even if it does not exist; "" without a home folder
+	Warnings []string // about the files
+	Withheld Value    // the API key that is not used because it is not for the base URL; else not set
 
 	values map[string]Value
 }
@@ -80,9 +79,9 @@ func (e *InvalidError) Error() string { return e.What + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
-// Load reads the files and the environment; flags, which may be nil, are those of
-// the command, of which some are bound to settings (see Bind). Every value has been
-// checked for its kind.
+// Load reads the files, the environment and the flags of the command, which may be nil, as
+// far as they are bound to settings (see Bind). It checks every value. An invalid value or
+// file is an *InvalidError.
 func Load(p Place, flags *pflag.FlagSet) (*Settings, error) {
 	s := &Settings{UserFile: UserFile(p), values: map[string]Value{}}
 	layers, err := s.layers(p, flags)
@@ -103,11 +102,9 @@ func Load(p Place, flags *pflag.FlagSet) (*Settings, error) {
 	return s, nil
 }
 
-// apiKey picks the API key for the base URL. A key goes only where whoever has set
-// it meant it to go: a profile's base URL takes the profile's key alone, and the
-// environment's the environment's; a flag's, the user file's and the default take
-// the key in force. keys are all that are set. withheld is a key in force that is
-// not for the base URL, where none is.
+// apiKey selects the API key for the base URL: for a base URL of a profile or the
+// environment only the key of that layer, for any other the key in force. keys are all keys
+// that are set. withheld is the key in force if no key is for the base URL.
 func apiKey(baseURL, inForce Value, keys []Value) (key, withheld Value) {
 	if baseURL.Layer != LayerProfile && baseURL.Layer != LayerEnvironment || !inForce.Set() {
 		return inForce, Value{}
@@ -117,11 +114,11 @@ func apiKey(baseURL, inForce Value, keys []Value) (key, withheld Value) {
 			return key, Value{}
 		}
 	}
-	return Value{Key: inForce.Key, Origin: "not set for this base-url (" + inForce.Origin + " has one for others)"}, inForce
+	return Value{Key: inForce.Key, Origin: "not set for this base-url (" + inForce.Origin + " has one for another address)"}, inForce
 }
 
-// Get returns the value of the setting called name, which must be one of the
-// names in keys.go. The API key is that for the base URL.
+// Get returns the value of a setting in keys.go; any other name panics. The API key is the
+// one for the base URL.
 func (s *Settings) Get(name string) Value {
 	v, ok := s.values[name]
 	if !ok {

@@ -191,7 +191,7 @@ func TestKeyGoesOnlyWhereItIsMeantToGo(t *testing.T) {
 			if key.Text != tt.key || key.Text != string(key.Layer) || s.Withheld.Text != tt.not {
 				t.Errorf("api-key: %+v, withheld %+v", key, s.Withheld)
 			}
-			if want := "not set for this base-url (" + s.Withheld.Origin + " has one for others)"; tt.not != "" && key.Origin != want {
+			if want := "not set for this base-url (" + s.Withheld.Origin + " has one for another address)"; tt.not != "" && key.Origin != want {
 				t.Errorf("origin %q, want %q", key.Origin, want)
 			}
 		})
@@ -225,19 +225,19 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{"broken", "a: b\n  c: secret-value", "not valid YAML (line 2)"},
 		{"a list", "timeout: [secret-value]", "line 1: timeout must be a single value"},
 		{"a list of all", "- secret-value", "not valid YAML"},
-		{"a name twice", "timeout: 5m\ntimeout: 6m\n", `line 2: "timeout" stands there twice`},
-		{"a name twice in other letters", "timeout: 5m\nTimeout: 6m\n", "line 2: timeout stands there twice"},
-		{"a name twice, once with its dot", "ngrok:\n  domain: x\nngrok.domain: y\n", "line 3: ngrok.domain stands there twice"},
-		{"a profile twice", "profiles:\n  p: {agent: a}\n  P: {agent: b}\n", "line 3: profile P stands there twice"},
-		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 1: aliases and anchors are not understood"},
+		{"a name twice", "timeout: 5m\ntimeout: 6m\n", `line 2: duplicate name "timeout"`},
+		{"a name twice in other letters", "timeout: 5m\nTimeout: 6m\n", "line 2: duplicate setting timeout"},
+		{"a name twice, once with its dot", "ngrok:\n  domain: x\nngrok.domain: y\n", "line 3: duplicate setting ngrok.domain"},
+		{"a profile twice", "profiles:\n  p: {agent: a}\n  P: {agent: b}\n", "line 3: duplicate profile P"},
+		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 1: aliases and anchors are not supported"},
 		{"an alias of nothing", "api-key: *secret-value\n", "not valid YAML"},
-		{"a merge", "<<: {agent: a}\n", "line 1: a name in an object must be a text"},
-		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: a second document begins"},
+		{"a merge", "<<: {agent: a}\n", "line 1: a name in an object must be a string"},
+		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: expected one document"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
 		{"a number is no duration", "timeout: 30", `"30" is not a duration: the unit is missing`},
-		{"too short", "poll-interval: 99ms", `"99ms" is less than 100ms`},
-		{"no time", "timeout: 0s", `"0s" is not a duration of more than 0`},
-		{"too long", "timeout: 53w", `"53w" is more than 8760h0m0s`},
+		{"too short", "poll-interval: 99ms", `must be at least 100ms`},
+		{"no time", "timeout: 0s", "must be more than 0"},
+		{"too long", "timeout: 53w", `must be at most 8760h0m0s`},
 		{"no colour", "color: pink", `"pink" is not auto, always or never`},
 		{"huge", "# " + strings.Repeat("x", maxFile), "larger than"},
 	}
@@ -294,9 +294,9 @@ func TestWhatIsNoSettingIsWarnedOf(t *testing.T) {
 	}
 	user, project := UserFile(p)+": ", filepath.Join(p.Dir, ProjectFileName)+": "
 	want := []string{
-		user + `there is no setting "API-kye"; did you mean api-key?`,
-		user + `there is no setting "ngrok.Domian"; did you mean ngrok.domain?`,
-		user + `there is no setting "agnet"; did you mean agent?`,
+		user + `unknown setting "API-kye"; did you mean api-key?`,
+		user + `unknown setting "ngrok.Domian"; did you mean ngrok.domain?`,
+		user + `unknown setting "agnet"; did you mean agent?`,
 		project + "a project file may not set api-key: ignored",
 		project + "a project file may not set state-dir: ignored",
 		project + "a project file may not set profiles: ignored",
@@ -370,7 +370,7 @@ func TestUnsetTakesOutSingleValuesOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	before := "profiles:\n  p:\n    api-key: x\n"
 	write(t, path, before)
-	if err := Write(path, "", "profiles", nil); err == nil || !strings.Contains(err.Error(), "profiles is not a single value there") {
+	if err := Write(path, "", "profiles", nil); err == nil || !strings.Contains(err.Error(), "profiles is not a single value") {
 		t.Errorf("got %v", err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != before {

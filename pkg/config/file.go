@@ -17,10 +17,10 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// maxFile is the most bytes that a config file may have.
+// maxFile is the maximum size of a config file in bytes.
 const maxFile = 1 << 20
 
-// readFile reads a YAML file into a viper, and warns of what is no setting.
+// readFile reads a YAML file into a viper, and warns about unknown settings.
 func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
 	text, err := readText(path)
 	if err != nil {
@@ -55,13 +55,13 @@ func readText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// decoder reads a config file for viper as task files are read: strictly. A value
-// is the text that stands there, so that an ID such as 0123 is no number. What is
-// no setting of the file does not go through viper, where names lose their case.
+// decoder decodes a config file for viper as strictly as a task file. A value is the text
+// in the file, so that an ID such as 0123 is not a number. Profiles and unknown names do
+// not go through viper, which loses their case.
 type decoder struct {
 	profiles map[string]map[string]any // the settings of each profile, by its name in lower case
-	names    []string                  // of the profiles, as they are written
-	unknown  []string                  // names of no setting, as they are written
+	names    []string                  // of the profiles, as written
+	unknown  []string                  // names of unknown settings, as written
 }
 
 // Decoder implements viper.DecoderRegistry.
@@ -79,7 +79,7 @@ func (d *decoder) Decode(text []byte, into map[string]any) error {
 // mapping reads the settings in a mapping, whose names begin with prefix.
 func (d *decoder) mapping(n *yaml.Node, prefix string, into map[string]any) error {
 	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("not valid YAML (line %d): not a mapping", n.Line)
+		return fmt.Errorf("not valid YAML (line %d): expected a mapping", n.Line)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := prefix+n.Content[i].Value, n.Content[i+1]
@@ -105,7 +105,7 @@ func (d *decoder) mapping(n *yaml.Node, prefix string, into map[string]any) erro
 func (d *decoder) profile(name, n *yaml.Node) error {
 	profile, settings := strings.ToLower(name.Value), map[string]any{}
 	if d.profiles[profile] != nil {
-		return fmt.Errorf("line %d: profile %s stands there twice", name.Line, name.Value)
+		return fmt.Errorf("line %d: duplicate profile %s", name.Line, name.Value)
 	}
 	d.profiles[profile], d.names = settings, append(d.names, name.Value)
 	return d.mapping(n, "", settings)
@@ -118,18 +118,18 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 		return nil
 	}
 	if _, twice := into[key.Name]; twice {
-		return fmt.Errorf("line %d: %s stands there twice", n.Line, key.Name)
+		return fmt.Errorf("line %d: duplicate setting %s", n.Line, key.Name)
 	}
 	into[key.Name] = n.Value
 	return nil
 }
 
-// Write sets the setting called name in the user file at path, in the named
-// profile if there is one; value nil takes it out. Comments and the order of the
-// rest stay. The file is replaced as a whole and has mode 0600.
+// Write sets a setting in the user file at path, in the profile if it is not ""; value nil
+// removes it. Comments and order are kept. The file is replaced atomically and has mode
+// 0600.
 func Write(path, profile, name string, value *string) error {
 	if path == "" {
-		return errors.New("no place for a config file: HOME is not set")
+		return errors.New("no folder for the config file: HOME is not set")
 	}
 	text, err := readText(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -155,8 +155,8 @@ func Write(path, profile, name string, value *string) error {
 	return nil
 }
 
-// fileError words an error about the file without repeating the path. Of text that
-// is not YAML it says the line alone: what stands there may be a key.
+// fileError returns an *InvalidError for the file. For invalid YAML it has only the line:
+// the text may be a key.
 func fileError(path string, err error) error {
 	if parsing, ok := errors.AsType[viper.ConfigParseError](err); ok {
 		err = parsing.Unwrap()

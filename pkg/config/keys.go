@@ -10,17 +10,17 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// Key is a setting. A new one is an entry in Keys.
+// Key describes a setting. To add one, add it to Keys.
 type Key struct {
-	Name    string // as in a file and in `narada config`: "ngrok.authtoken"
+	Name    string // in a file and in narada config: "ngrok.authtoken"
 	Env     string // environment variable
 	Default string
 	Secret  bool // never shown
 	Project bool // a project file may set it
 	Usage   string
 
-	OneOf    []string      // the values that it may have; nil: any
-	Min, Max time.Duration // of a setting that is a duration; no Max: it is none
+	OneOf    []string      // the allowed values; nil: any
+	Min, Max time.Duration // of a duration; no Max: not a duration
 }
 
 // Names of the settings.
@@ -42,46 +42,45 @@ const (
 	StateDir        = "state-dir"
 )
 
-// year is the most that a duration may be.
+// year is the maximum of a duration.
 const year = 365 * 24 * time.Hour
 
-// Keys lists the settings in the order in which they are shown.
+// Keys lists the settings in the order in which config list shows them.
 func Keys() []Key {
 	return []Key{
-		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Usage: "Narada Cloud's API key"},
-		{Name: BaseURL, Env: "NARADA_API_BASE_URL", Default: "https://api.narada.ai/fast/v2", Usage: "address of the API; http on loopback only"},
-		{Name: BrowserWindowID, Env: "NARADA_BROWSER_WINDOW_ID", Project: true, Usage: "browser window that tasks run in"},
+		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Usage: "API key of Narada Cloud"},
+		{Name: BaseURL, Env: "NARADA_API_BASE_URL", Default: "https://api.narada.ai/fast/v2", Usage: "base URL of the API; http on loopback only"},
+		{Name: BrowserWindowID, Env: "NARADA_BROWSER_WINDOW_ID", Project: true, Usage: "ID of the browser window in which tasks run"},
 		{Name: CallbackSecret, Env: "NARADA_CALLBACK_SECRET", Secret: true, Usage: "secret that listen expects in callbacks"},
-		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Usage: "ngrok's authtoken, which opens a public address"},
-		{Name: NgrokDomain, Env: "NARADA_NGROK_DOMAIN", Usage: "ngrok domain to use; any when not set"},
+		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Usage: "ngrok authtoken, to open a public address"},
+		{Name: NgrokDomain, Env: "NARADA_NGROK_DOMAIN", Usage: "ngrok domain; assigned by ngrok when not set"},
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
-		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with the ingress's certificate authorities"},
-		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "https address under which --addr is reached"},
-		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: 1, Max: year, Usage: "most time to wait for an answer"},
-		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: year, Usage: "least time between two status calls for one task"},
+		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},
+		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "public https address that leads to --addr"},
+		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: 1, Max: year, Usage: "maximum time to wait for an answer"},
+		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: year, Usage: "minimum time between two polls of a task"},
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
-		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that does the tasks"},
-		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder for what narada keeps; $XDG_STATE_HOME/narada when not set"},
+		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that runs the tasks"},
+		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder of the ledger; $XDG_STATE_HOME/narada when not set"},
 	}
 }
 
-// FindKey returns the key called name.
+// FindKey returns the key of a name.
 func FindKey(name string) (Key, bool) {
-	for _, k := range Keys() {
-		if k.Name == name {
-			return k, true
-		}
+	keys := Keys()
+	if i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name }); i >= 0 {
+		return keys[i], true
 	}
 	return Key{}, false
 }
 
-// UnknownKeyError is a key that does not exist.
+// UnknownKeyError is an unknown setting.
 type UnknownKeyError struct{ Name string }
 
-func (e *UnknownKeyError) Error() string { return fmt.Sprintf("there is no setting %q", e.Name) }
+func (e *UnknownKeyError) Error() string { return fmt.Sprintf("unknown setting %q", e.Name) }
 
-// Hint names the nearest setting, or where all are listed.
+// Hint returns the nearest setting, or the command that lists all.
 func (e *UnknownKeyError) Hint() string {
 	var names []string
 	for _, k := range Keys() {
@@ -93,8 +92,7 @@ func (e *UnknownKeyError) Hint() string {
 	return "narada config list shows all settings"
 }
 
-// Check reports what is wrong with a value for the key. It never repeats a
-// secret.
+// Check returns an error if value is not valid for the key. It never contains a secret.
 func (k Key) Check(value string) error {
 	switch {
 	case k.Max > 0:
@@ -113,16 +111,16 @@ func (k Key) duration(value string) (time.Duration, error) {
 	case err != nil:
 		return 0, err
 	case d <= 0:
-		return 0, fmt.Errorf("%q is not a duration of more than 0", value)
+		return 0, fmt.Errorf("must be more than 0")
 	case d < k.Min:
-		return 0, fmt.Errorf("%q is less than %s", value, k.Min)
+		return 0, fmt.Errorf("must be at least %s", k.Min)
 	case d > k.Max:
-		return 0, fmt.Errorf("%q is more than %s", value, k.Max)
+		return 0, fmt.Errorf("must be at most %s", k.Max)
 	}
 	return d, nil
 }
 
-// Duration returns the value of a setting that is a duration.
+// Duration returns the value of a duration.
 func (v Value) Duration() time.Duration {
 	d, _ := v.Key.duration(v.Text) // it has been checked
 	return d

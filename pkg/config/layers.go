@@ -12,20 +12,19 @@ import (
 	"github.com/narada-cli/narada/pkg/spelling"
 )
 
-// layer is one place that values come from.
+// layer is one source of values.
 type layer struct {
 	name   Layer
 	viper  *viper.Viper
 	origin func(Key) string
 }
 
-// newViper makes the viper of one layer, in which the name of a setting, dots and
-// all, is one key.
+// newViper returns the viper of a layer. A setting's name is one key, dots included.
 func newViper(options ...viper.Option) *viper.Viper {
 	return viper.NewWithOptions(append(options, viper.KeyDelimiter("\x00"))...)
 }
 
-// values are those that the layers have for a setting, the one that counts first.
+// values returns the values of a setting in all layers, the one in force first.
 func values(layers []layer, key Key) (found []Value) {
 	for _, l := range layers {
 		if l.name == LayerProject && !key.Project {
@@ -38,7 +37,7 @@ func values(layers []layer, key Key) (found []Value) {
 	return found
 }
 
-// layers reads all layers, the one that counts first.
+// layers reads all layers, in order of precedence.
 func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
 	user, d, err := s.userFile()
 	if err != nil {
@@ -70,8 +69,8 @@ func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
 	return list, nil
 }
 
-// filled makes the viper of a layer that is no file. (Viper itself knows no
-// environment but the process's.)
+// filled returns the viper of a layer that is not a file. (Viper can read only the
+// environment of the process.)
 func filled(get func(Key) string) *viper.Viper {
 	v := newViper()
 	for _, key := range Keys() {
@@ -80,10 +79,10 @@ func filled(get func(Key) string) *viper.Viper {
 	return v
 }
 
-// boundTo is the annotation of a flag that sets a setting for this call.
+// boundTo is the annotation of a flag that sets a setting.
 const boundTo = "narada_setting"
 
-// Bind says, where a flag is declared, that it sets the setting called key.
+// Bind binds a flag to the setting called key, where the flag is declared.
 func Bind(flags *pflag.FlagSet, name, key string) {
 	if _, ok := FindKey(key); !ok {
 		panic("config: no setting " + key)
@@ -98,7 +97,7 @@ func flagLayer(flags *pflag.FlagSet) layer {
 	if flags != nil {
 		flags.Visit(func(f *pflag.Flag) {
 			for _, key := range f.Annotations[boundTo] {
-				_ = v.BindPFlag(key, f) // fails for no flag only
+				_ = v.BindPFlag(key, f) // fails only without a flag
 				names[key] = f.Name
 			}
 		})
@@ -106,7 +105,7 @@ func flagLayer(flags *pflag.FlagSet) layer {
 	return layer{LayerFlag, v, func(key Key) string { return "flag --" + names[key.Name] }}
 }
 
-// userFile reads the user file, which need not be there, and its profiles.
+// userFile reads the user file, which may be missing, and its profiles.
 func (s *Settings) userFile() (*viper.Viper, *decoder, error) {
 	info, err := os.Stat(s.UserFile)
 	if s.UserFile == "" || os.IsNotExist(err) {
@@ -119,7 +118,7 @@ func (s *Settings) userFile() (*viper.Viper, *decoder, error) {
 	return v, d, err
 }
 
-// profile picks the settings of the profile in use, if there is one.
+// profile returns the settings of the profile in use, if any.
 func (s *Settings) profile(user *decoder) (*viper.Viper, error) {
 	v := newViper()
 	if s.Profile == "" {
@@ -128,15 +127,15 @@ func (s *Settings) profile(user *decoder) (*viper.Viper, error) {
 	if picked, ok := user.profiles[strings.ToLower(s.Profile)]; ok {
 		return v, v.MergeConfigMap(picked)
 	}
-	err := fmt.Errorf("there is no profile %q in %s", s.Profile, s.UserFile)
+	err := fmt.Errorf("not found in %s", s.UserFile)
 	if near := spelling.Nearest(s.Profile, user.names); near != "" {
 		err = fmt.Errorf("%w; did you mean %s?", err, near)
 	}
-	return nil, &InvalidError{What: "profile", Err: err}
+	return nil, &InvalidError{What: fmt.Sprintf("profile %q", s.Profile), Err: err}
 }
 
-// projectFile reads the nearest project file, if there is one. What it may not set
-// is left out when the layers are walked.
+// projectFile reads the nearest project file, if any. Settings that it may not set are
+// ignored in values.
 func (s *Settings) projectFile(dir string) (*viper.Viper, string, error) {
 	path := findProjectFile(dir)
 	if path == "" {

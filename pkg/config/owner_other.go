@@ -4,8 +4,7 @@ package config
 
 import "os"
 
-// ownedByUs reports whether the file at path is there: this system has no owner
-// that a number tells.
+// ownedByUs reports whether the file at path exists: this system has no numeric owner.
 func ownedByUs(path string) (bool, error) {
 	_, err := os.Stat(path)
 	return err == nil, err

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// ownedByUs reports whether the file at path belongs to the user whose program
-// this is.
+// ownedByUs reports whether the file at path belongs to the current user.
 func ownedByUs(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {

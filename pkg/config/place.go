@@ -6,60 +6,53 @@ import (
 	"runtime"
 )
 
-// UserFile returns the path of the user file: $XDG_CONFIG_HOME/narada/config.yaml,
-// by default in ~/.config, on Windows in %AppData%. It is "" when none of these
-// is known.
+// UserFile returns the path of the user file: $XDG_CONFIG_HOME/narada/config.yaml, by
+// default in ~/.config, on Windows in %AppData%. It is "" if none of these is set.
 func UserFile(p Place) string { return p.own("XDG_CONFIG_HOME", "AppData", ".config", "config.yaml") }
 
-// StateFolder returns the folder for what narada keeps, unless a setting names
-// one: $XDG_STATE_HOME/narada, by default in ~/.local/state, on Windows in
-// %LocalAppData%. It is "" when none of these is known.
+// StateFolder returns the default folder of the ledger: $XDG_STATE_HOME/narada, by default
+// in ~/.local/state, on Windows in %LocalAppData%. It is "" if none of these is set.
 func StateFolder(p Place) string { return p.own("XDG_STATE_HOME", "LocalAppData", ".local/state", "") }
 
-// own is a file of ours in the folder that the first variable names, the second
-// on Windows, or that is called so in the home folder.
+// own returns a path in the folder of an environment variable: variable, else windows on
+// Windows, else home in the home folder.
 func (p Place) own(variable, windows, home, file string) string {
 	if p.GOOS == "" {
 		p.GOOS = runtime.GOOS
 	}
-	dir := p.Getenv(variable)
-	switch {
-	case filepath.IsAbs(dir):
-	case p.GOOS == "windows":
-		dir = p.Getenv(windows)
-	case p.Getenv("HOME") != "":
-		dir = filepath.Join(p.Getenv("HOME"), filepath.FromSlash(home))
-	default:
-		dir = ""
-	}
-	if dir == "" {
-		return ""
+	dir, parent := p.Getenv(variable), p.Getenv("HOME")
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(parent, filepath.FromSlash(home))
+		if p.GOOS == "windows" {
+			dir, parent = p.Getenv(windows), p.Getenv(windows)
+		}
+		if parent == "" {
+			return ""
+		}
 	}
 	return filepath.Join(dir, "narada", file)
 }
 
-// ProjectFileName is the name of the file that sets defaults for a project.
+// ProjectFileName is the name of a project file.
 const ProjectFileName = ".narada.yaml"
 
-// findProjectFile looks for a project file from the working directory up to the
-// repository's root; outside a repository in the working directory alone.
+// findProjectFile finds the nearest project file from the working directory up to the
+// repository's root; outside of a repository only in the working directory.
 func findProjectFile(dir string) string {
-	nearest, start := "", dir
-	for {
-		path := filepath.Join(dir, ProjectFileName)
+	nearest := ""
+	for at := dir; ; at = filepath.Dir(at) {
+		path := filepath.Join(at, ProjectFileName)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && nearest == "" {
 			nearest = path
 		}
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
 			return nearest
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
+		if at == filepath.Dir(at) { // no repository
 			break
 		}
-		dir = parent
 	}
-	if filepath.Dir(nearest) == start { // no repository
+	if filepath.Dir(nearest) == dir {
 		return nearest
 	}
 	return ""

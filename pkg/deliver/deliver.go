@@ -222,7 +222,7 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	}
 	defer resp.Body.Close()
 	a.StatusCode = resp.StatusCode
-	a.retryAfter = narada.RetryAfter(resp.Header, time.Now())
+	a.retryAfter, _ = narada.RetryAfter(resp.Header, time.Now())
 	a.Location = resp.Header.Get("Location")
 	// An incomplete body does not change the result.
 	a.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, keptAnswer))

@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// DefaultBaseURL is the address of Remote Dispatch.
+// DefaultBaseURL is the base URL of the Remote Dispatch API.
 const DefaultBaseURL = "https://api.narada.ai/fast/v2"
 
 const (
-	maxAnswer     = 32 << 20 // bytes of a result
-	maxErrorBody  = 64 << 10 // bytes of an error's explanation
+	maxAnswer     = 32 << 20 // bytes
+	maxErrorBody  = 64 << 10 // bytes
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Client speaks with the API. It is safe for use by several goroutines at once.
+// Client calls the API. It is safe for concurrent use.
 type Client struct {
 	base      *url.URL
 	key       string
@@ -35,10 +35,10 @@ type Client struct {
 	userAgent string
 }
 
-// Option changes a Client that is being made.
+// Option configures a Client.
 type Option func(*Client) error
 
-// WithBaseURL sets the address of the API, https or, on loopback only, http.
+// WithBaseURL sets the base URL of the API: https, or http on a loopback address.
 // The default is DefaultBaseURL.
 func WithBaseURL(address string) Option {
 	return func(c *Client) error {
@@ -48,18 +48,18 @@ func WithBaseURL(address string) Option {
 	}
 }
 
-// WithTransport sets what carries the requests. The default is a transport of
-// the client's own that honours the proxy variables of the environment.
+// WithTransport sets the HTTP transport. The default is NewTransport().
 func WithTransport(t http.RoundTripper) Option {
 	return func(c *Client) error { c.http.Transport = t; return nil }
 }
 
-// WithUserAgent sets the User-Agent header.
+// WithUserAgent sets the User-Agent header. The default is "narada-go".
 func WithUserAgent(name string) Option {
 	return func(c *Client) error { c.userAgent = name; return nil }
 }
 
-// NewClient returns a client that authenticates with the API key.
+// NewClient returns a client that authenticates with the API key. It makes no request.
+// The key must be printable ASCII without spaces.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
 	c := &Client{
 		key:       apiKey,
@@ -68,12 +68,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
-	base, err := ParseBaseURL(DefaultBaseURL)
-	if err != nil {
-		return nil, err
-	}
-	c.base = base
-	for _, option := range options {
+	for _, option := range append([]Option{WithBaseURL(DefaultBaseURL)}, options...) {
 		if err := option(c); err != nil {
 			return nil, err
 		}
@@ -82,7 +77,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	case apiKey == "":
 		return nil, errors.New("no API key")
 	case strings.ContainsFunc(apiKey, func(r rune) bool { return r < '!' || r > '~' }):
-		return nil, errors.New("the API key has a character that cannot stand in a header")
+		return nil, errors.New("the API key contains a character that is not allowed in a header")
 	}
 	if c.http.Transport == nil {
 		c.http.Transport = NewTransport()
@@ -91,25 +86,24 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-// NewTransport returns the transport that a Client uses when it is given none:
-// the standard one with room for as many idle connections to the API as a
-// program has calls under way, up to 128.
+// NewTransport returns the default transport of a Client: http.DefaultTransport, which
+// honours the proxy variables of the environment, with up to 128 idle connections.
 func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 128, 128
 	return t
 }
 
-// ParseBaseURL checks an address of the API and cuts its trailing slash. It
-// must be https; http is understood on loopback only, since the API key goes
-// with every request.
+// ParseBaseURL parses a base URL of the API and removes trailing slashes. It must be
+// https, or http on a loopback address, since every request carries the API key. User
+// name, query and fragment are errors.
 func ParseBaseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	switch {
 	case err != nil || u.Host == "":
 		return nil, fmt.Errorf("%q is not a URL", address)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, fmt.Errorf("%q has more than a scheme, a host and a path", u.Redacted())
+		return nil, fmt.Errorf("%q: only a scheme, a host and a path are allowed", u.Redacted())
 	case u.Scheme == "https":
 		return u, nil
 	case u.Scheme == "http" && IsLoopback(u.Hostname()):
@@ -120,16 +114,15 @@ func ParseBaseURL(address string) (*url.URL, error) {
 	return nil, fmt.Errorf("%q is not an https URL", address)
 }
 
-// IsLoopback reports whether host, a name or an address without a port, is this
-// machine: only there may plain http be used.
+// IsLoopback reports whether host, without a port, is "localhost" or a loopback
+// address. Plain http is allowed only there.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// Dispatch submits a task and returns its request ID. It makes one attempt.
-// Every failure is a *DispatchError, which says whether the task may have been
-// accepted.
+// Dispatch submits a task and returns its request ID. It makes one attempt. Every
+// error is a *DispatchError, which says whether the task may have been accepted.
 func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error) {
 	if err := r.Validate(); err != nil {
 		return "", &DispatchError{Err: err}
@@ -147,33 +140,42 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 		RequestID string `json:"requestId"`
 	}
 	if json.Unmarshal(answer, &accepted) != nil || accepted.RequestID == "" {
-		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "there is no requestId in the answer"}}
+		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "the answer has no requestId"}}
 	}
 	return accepted.RequestID, nil
 }
 
-// callOnce is call for a POST that must not take effect twice. When it fails,
-// maybe says whether it may have had its effect.
+// callOnce is call for a POST that must not take effect twice. On an error, maybe
+// says whether it may have taken effect.
 func (c *Client) callOnce(ctx context.Context, path string, body []byte) (answer []byte, maybe bool, err error) {
-	// The headers' way into the connection is what tells a request that was
-	// never sent from one whose answer was lost; the text of the error does not.
+	// A request whose headers were not written was never sent; the error alone does
+	// not tell that from a lost answer.
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	answer, err = c.call(ctx, http.MethodPost, path, body)
 	return answer, err != nil && maybeAccepted(err, wrote.Load()), err
 }
 
+// maybeAccepted reports whether a call that failed with err may have taken effect;
+// wrote says whether its headers were sent. 429 is a refusal, and so is 503 with
+// Retry-After. After a gateway's 502 or 504 the outcome is unknown.
 func maybeAccepted(err error, wrote bool) bool {
-	if api, ok := errors.AsType[*APIError](err); ok {
-		return api.maybeAccepted()
-	}
 	if odd, ok := errors.AsType[*AnswerError](err); ok {
 		return odd.StatusCode < 300 || odd.StatusCode == http.StatusSeeOther
 	}
-	return wrote
+	api, ok := errors.AsType[*APIError](err)
+	switch {
+	case !ok:
+		return wrote
+	case api.StatusCode == http.StatusServiceUnavailable:
+		return !api.hasRetry
+	}
+	return api.StatusCode >= 500 || api.StatusCode == http.StatusRequestTimeout
 }
 
-// Status asks once how the task stands.
+// Status asks once for the state of a task. The result is not final while the task is
+// running; see Result.Final. Errors are an *APIError, an *AnswerError or a network
+// error.
 func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	if err := CheckRequestID(id); err != nil {
 		return nil, err
@@ -191,18 +193,27 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	return r, nil
 }
 
-// CheckRequestID reports why id cannot be a request ID. An ID stands in a URL's
-// path, and has nothing in it that could lead elsewhere.
+// CheckRequestID returns an error if id cannot be a request ID: it must be 1 to 256
+// visible ASCII characters without / \ ? # and %, since it becomes part of a URL's
+// path.
 func CheckRequestID(id string) error {
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\?#%`, r) }
-	if id == "" || id == "." || id == ".." || len(id) > 256 || strings.ContainsFunc(id, odd) {
+	if id == "." || id == ".." {
 		return fmt.Errorf("%q is not a request ID", id)
+	}
+	return checkID(id, "a request ID", `/\?#%`)
+}
+
+// checkID checks for 1 to 256 visible ASCII characters, none of them in forbidden.
+func checkID(id, kind, forbidden string) error {
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(forbidden, r) }
+	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
+		return fmt.Errorf("%q is not %s", id, kind)
 	}
 	return nil
 }
 
-// MinSDKVersion asks for the lowest version of an official package that the
-// cloud still serves, "" when it names none.
+// MinSDKVersion returns the minimum version of the official package pkg that the API
+// supports, "" if it names none.
 func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) {
 	const path = "/sdk/config"
 	answer, err := c.call(ctx, http.MethodGet, path, nil)
@@ -220,16 +231,16 @@ func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) 
 	return config.Packages[pkg].Min, nil
 }
 
-// call makes one attempt and returns the body of a 2xx answer. Other answers
-// are an *APIError or an *AnswerError.
+// call makes one attempt and returns the body of a 2xx answer, which is valid JSON.
+// Other answers are an *APIError or an *AnswerError.
 func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, nil)
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
-		// Without GetBody net/http cannot send the request a second time of its
-		// own accord, as it would on a connection that has gone stale.
+		// Without GetBody net/http cannot resend the request, as it would after a
+		// stale connection.
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -251,19 +262,19 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		e := &APIError{Method: method, Path: path, StatusCode: resp.StatusCode, Detail: detail(body)}
-		e.RetryAfter, e.hasRetry = retryAfter(resp.Header, time.Now())
+		e.RetryAfter, e.hasRetry = RetryAfter(resp.Header, time.Now())
 		return nil, e
 	case resp.StatusCode >= 300:
 		to := "elsewhere"
 		if u, err := resp.Location(); err == nil {
 			to = "to " + u.Scheme + "://" + u.Host
 		}
-		return nil, odd("it redirects " + to + ", where the API key does not go")
+		return nil, odd("it redirects " + to + ", where the API key is not sent")
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, odd("the answer broke off: " + err.Error())
+		return nil, odd("the answer is incomplete: " + err.Error())
 	case len(body) > maxAnswer:
 		return nil, odd(fmt.Sprintf("the answer is larger than %d MiB", maxAnswer>>20))
 	case !json.Valid(body):
@@ -272,15 +283,9 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	return body, nil
 }
 
-// RetryAfter is how long the Retry-After header, in seconds or as a date, asks to
-// wait from now on: at most a day, and 0 when there is none that can be read.
-func RetryAfter(header http.Header, now time.Time) time.Duration {
-	wait, _ := retryAfter(header, now)
-	return wait
-}
-
-// retryAfter is RetryAfter, and reports whether there is such a header.
-func retryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+// RetryAfter returns how long the Retry-After header, in seconds or as a date, asks to
+// wait from now on: 0 to 24 hours. ok is false if there is no valid header.
+func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && seconds >= 0 {
 		return min(time.Duration(min(seconds, 1<<30))*time.Second, maxRetryAfter), true

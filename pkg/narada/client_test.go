@@ -75,7 +75,7 @@ func TestDispatchErrorSaysWhetherTheTaskMayHaveBeenAccepted(t *testing.T) {
 		{"HTML", answerWith(200, nil, `<html>hello</html>`), true, false, "200, but the answer is not JSON"},
 		{"truncated JSON", answerWith(202, nil, `{"requestId":"req`), true, false, "not JSON"},
 		{"no ID", answerWith(202, nil, `{"request":"req_1"}`), true, false, "no requestId"},
-		{"redirect", answerWith(307, map[string]string{"Location": "https://evil.example/x"}, ``), false, false, "it redirects to https://evil.example, where the API key does not go"},
+		{"redirect", answerWith(307, map[string]string{"Location": "https://evil.example/x"}, ``), false, false, "it redirects to https://evil.example, where the API key is not sent"},
 		{"cut connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, false, "EOF"},
 	}
 	for _, tt := range tests {
@@ -221,7 +221,7 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 		if tt.value != "" {
 			header.Set("Retry-After", tt.value)
 		}
-		got, ok := retryAfter(header, now)
+		got, ok := RetryAfter(header, now)
 		if got != tt.want || ok != tt.ok {
 			t.Errorf("%q: %v, %v", tt.value, got, ok)
 		}

@@ -1,8 +1,8 @@
-// Package narada is a client of Narada Cloud's Remote Dispatch API, which hands
-// a prompt to a web agent and gives its result back later.
+// Package narada is a client of Narada Cloud's Remote Dispatch API: it submits a
+// prompt to a web agent and fetches the result.
 //
-// Dispatch submits a Request and returns its request ID; Status asks how a
-// task stands; Wait asks until it has finished:
+// Dispatch submits a Request and returns its request ID. Status asks for the state of
+// a task once. Wait polls until the task has finished:
 //
 //	client, err := narada.NewClient(os.Getenv("NARADA_API_KEY"))
 //	...
@@ -14,17 +14,23 @@
 //	result, err := client.Wait(ctx, id)
 //	fmt.Println(result.Text())
 //
-// Upload gives a file to the cloud, for a dispatch to name; StartSession starts a
-// cloud browser for tasks to run in, whose Downloads can be fetched, and
-// StopSession ends it.
+// Upload uploads a file for use in a dispatch. StartSession starts a cloud browser
+// session in which tasks can run, Downloads lists the files downloaded in it, and
+// StopSession ends it. To receive results instead of polling, see package webhook.
 //
-// All but Wait make one attempt a call, so that the caller decides what is tried
-// again; Wait rides out failures that may pass, which Temporary tells from
-// others. A dispatch has no idempotency key, nor has the start of a session:
-// DispatchError and SessionError say whether it may have been accepted all the
-// same, which is what to look at before sending it twice.
+// # Errors and retries
 //
-// The package depends on nothing but the standard library. It is one of the
-// two packages of narada that are meant for other programs; package webhook is
-// the other.
+// Every call except Wait makes one attempt; the caller decides what to retry. Wait
+// retries the failures for which Temporary returns true. A dispatch and the start of a
+// session have no idempotency key: check Maybe of DispatchError and SessionError, or
+// their Retryable, before sending one again.
+//
+// # Limits
+//
+// An answer may have up to 32 MiB, an error's body up to 64 KiB, of which 2,000 bytes
+// are kept. The client sets no timeout: ctx bounds each call. Redirects are not
+// followed, since the API key must not reach another host.
+//
+// Fields and endpoints follow the documentation at https://docs.narada.ai and the
+// official Python SDK. The package imports only the standard library.
 package narada

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// APIError is an answer of the API that is not a success.
+// APIError is an answer of the API with a status of 400 or more.
 type APIError struct {
 	Method, Path string
 	StatusCode   int
-	Detail       string        // FastAPI's detail in one line, "" when there is none
-	RetryAfter   time.Duration // 0 when the header is not there
+	Detail       string        // the body's "detail" (FastAPI) on one line; "" if there is none
+	RetryAfter   time.Duration // from the header, at most 24 hours; 0 if there is none
 	hasRetry     bool
 }
 
-// Error gives method, path, status and detail in one line.
+// Error returns method, path, status and detail on one line.
 func (e *APIError) Error() string {
 	text := fmt.Sprintf("%s %s: %d %s", e.Method, e.Path, e.StatusCode, http.StatusText(e.StatusCode))
 	if e.Detail != "" {
@@ -28,7 +28,7 @@ func (e *APIError) Error() string {
 	return text
 }
 
-// Unauthorized reports whether the cloud refused the API key (401, 403).
+// Unauthorized reports whether the API refused the API key (401, 403).
 func (e *APIError) Unauthorized() bool {
 	return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
 }
@@ -40,8 +40,8 @@ func temporaryStatus(code int) bool {
 	return code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500
 }
 
-// AnswerError is an answer that cannot be what the API sends: another content
-// than the documented JSON, a redirect, or a body over the limit.
+// AnswerError is an answer that the API does not document: not the expected JSON, a
+// redirect, or a body over 32 MiB.
 type AnswerError struct {
 	Method, Path string
 	StatusCode   int
@@ -52,11 +52,11 @@ func (e *AnswerError) Error() string {
 	return fmt.Sprintf("%s %s: %d, but %s", e.Method, e.Path, e.StatusCode, e.Reason)
 }
 
-// DispatchError is a dispatch that gave no request ID.
+// DispatchError is a dispatch that returned no request ID.
 type DispatchError struct {
-	// Maybe is true when the task may have been accepted all the same: the
-	// request went out, and what came back does not exclude it. There is no
-	// idempotency key, so sending again then may run the task twice.
+	// Maybe is true if the task may have been accepted nevertheless: the request was
+	// sent, and the answer was lost or does not exclude it. There is no idempotency
+	// key, so a retry may run the task twice.
 	Maybe bool
 	Err   error
 }
@@ -66,15 +66,14 @@ func (e *DispatchError) Error() string { return "dispatch: " + e.Err.Error() }
 // Unwrap returns the cause: an *APIError, an *AnswerError or a network error.
 func (e *DispatchError) Unwrap() error { return e.Err }
 
-// Retryable reports whether the dispatch may be sent again without the danger
-// of running the task twice, and whether that may help: it surely was not
-// accepted, and the cause may pass.
+// Retryable reports whether a retry is safe and may help: the task was certainly not
+// accepted, and the cause is temporary.
 func (e *DispatchError) Retryable() bool { return retryable(e.Maybe, e.Err) }
 
-// SessionError is a call to start a session that gave no session ID.
+// SessionError is a StartSession that returned no session ID.
 type SessionError struct {
-	// Maybe is true when a session may have been started all the same. It then
-	// runs until its own timeout.
+	// Maybe is true if a session may have been started nevertheless. It then runs
+	// until its timeout.
 	Maybe bool
 	Err   error
 }
@@ -84,11 +83,10 @@ func (e *SessionError) Error() string { return "start a session: " + e.Err.Error
 // Unwrap returns the cause: an *APIError, an *AnswerError or a network error.
 func (e *SessionError) Unwrap() error { return e.Err }
 
-// Retryable reports whether the call may be made again without the danger of
-// starting two sessions, and whether that may help.
+// Retryable reports whether a retry is safe and may help: no session was started, and
+// the cause is temporary.
 func (e *SessionError) Retryable() bool { return retryable(e.Maybe, e.Err) }
 
-// retryable reports whether a call that has an effect may be made again.
 func retryable(maybe bool, err error) bool {
 	if maybe {
 		return false
@@ -102,24 +100,8 @@ func retryable(maybe bool, err error) bool {
 	return true
 }
 
-// maybeAccepted reports whether a call that was answered with this error may have
-// had its effect. 429 is a refusal, and so is 503 when it says when to
-// come back; a 502 or 504 of a gateway says nothing of what became of the
-// request behind it.
-func (e *APIError) maybeAccepted() bool {
-	switch {
-	case e.StatusCode == http.StatusTooManyRequests:
-		return false
-	case e.StatusCode == http.StatusServiceUnavailable:
-		return !e.hasRetry
-	case e.StatusCode == http.StatusRequestTimeout:
-		return true
-	}
-	return e.StatusCode >= 500
-}
-
-// detail makes one line of an error body: {"detail": string | object | list},
-// a list being FastAPI's validation errors, each with a location and a message.
+// detail returns the detail of an error body on one line: {"detail": string | object |
+// list}. A list has FastAPI's validation errors, each with a location and a message.
 func detail(body []byte) string {
 	var answer struct {
 		Detail json.RawMessage `json:"detail"`
@@ -149,7 +131,7 @@ func detail(body []byte) string {
 	return oneLine(compact.String())
 }
 
-// location words ["body", "chatHistory", 0, "role"] as "chatHistory.0.role: ".
+// location returns "chatHistory.0.role: " for ["body", "chatHistory", 0, "role"].
 func location(path []any) string {
 	if len(path) > 0 && path[0] == "body" {
 		path = path[1:]
@@ -164,7 +146,7 @@ func location(path []any) string {
 	return strings.Join(words, ".") + ": "
 }
 
-// maxDetail is how many bytes of a server's explanation are kept.
+// maxDetail is how many bytes of an error's detail are kept.
 const maxDetail = 2000
 
 func oneLine(text string) string {

@@ -10,20 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// member is one name and value of a JSON object, with the places of both in
-// the object's text.
+// member is a member of a JSON object, with its place in the object's text.
 type member struct {
 	name       string // decoded
 	value      json.RawMessage
 	start, end int // the text from the name's quote to the value's last byte
 }
 
-// members lists the members of the JSON object doc, which must be one object
-// and nothing else, in their order and with duplicates.
+// members lists the members of doc, one JSON object, in order and with duplicates.
 //
-// encoding/json decodes an object into a struct without regard to case and
-// lets the last of two equal names win. What a secret is compared with, and
-// what is masked, must not depend on that.
+// encoding/json ignores case and takes the last of two equal names. Comparing and
+// masking a secret must not depend on that.
 func members(doc []byte) ([]member, error) {
 	if !json.Valid(doc) {
 		return nil, whyInvalid(doc)
@@ -31,7 +28,7 @@ func members(doc []byte) ([]member, error) {
 	return validMembers(doc)
 }
 
-// validMembers is members for a doc that is known to be valid JSON.
+// validMembers is members for valid JSON.
 func validMembers(doc []byte) ([]member, error) {
 	at := skipSpace(doc, 0)
 	if doc[at] != '{' {
@@ -54,7 +51,7 @@ func validMembers(doc []byte) ([]member, error) {
 	return list, nil
 }
 
-// The functions below go over JSON that is known to be valid.
+// The skip functions require valid JSON.
 
 func skipSpace(doc []byte, at int) int {
 	for doc[at] == ' ' || doc[at] == '\t' || doc[at] == '\n' || doc[at] == '\r' {
@@ -103,22 +100,21 @@ func unquote(quoted []byte) string {
 	return text
 }
 
-// whyInvalid words what is wrong with a text that is not one JSON value.
+// whyInvalid returns why a text is not one JSON value.
 func whyInvalid(doc []byte) error {
 	var value json.RawMessage
 	switch err := json.NewDecoder(bytes.NewReader(doc)).Decode(&value); {
 	case err == nil:
-		return errors.New("more text after the JSON object")
+		return errors.New("unexpected text after the JSON object")
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON text ends too early")
+		return errors.New("the JSON is incomplete")
 	default:
 		return fmt.Errorf("not valid JSON: %w", err)
 	}
 }
 
-// single returns the value of the one member called name, nil when there is
-// none. Two members that are called so, or alike but for case, are an error:
-// different programs would read different ones.
+// single returns the value of the member called name, nil if there is none. A second
+// one, in any case, is an error: programs differ in which of the two they read.
 func single(list []member, name string) (json.RawMessage, error) {
 	var exact json.RawMessage
 	alike := 0
@@ -132,13 +128,13 @@ func single(list []member, name string) (json.RawMessage, error) {
 		}
 	}
 	if alike > 1 {
-		return nil, fmt.Errorf("%q stands there more than once", name)
+		return nil, fmt.Errorf("duplicate %q", name)
 	}
 	return exact, nil
 }
 
-// cut returns doc without its one member called name, in any case, and with
-// every other byte as it was.
+// cut returns a copy of doc without its member called name, in any case. Every other
+// byte is unchanged.
 func cut(doc []byte, list []member, name string) []byte {
 	for i, m := range list {
 		if strings.EqualFold(m.name, name) {

@@ -7,24 +7,23 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
 
-// Request is the body of a dispatch. Prompt alone is required; a field with its
-// zero value is left out, never sent as null.
+// Request is the body of a dispatch. Only Prompt is required. A field with its zero
+// value is omitted, never sent as null.
 type Request struct {
 	// Prompt starts with the agent's prefix: "/Operator ", "/OperatorMini ",
 	// "/coreAgent ", "/CoreAgentMini ", "/name " of an Agent Studio agent, or
 	// none for the generalist.
 	Prompt                string                       `json:"prompt"`
-	TimeZone              string                       `json:"timeZone,omitempty"` // IANA name
-	BrowserWindowID       string                       `json:"browserWindowId,omitempty"`
+	TimeZone              string                       `json:"timeZone,omitempty"`        // IANA name
+	BrowserWindowID       string                       `json:"browserWindowId,omitempty"` // required in client mode
 	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty"`
 	ExecutionMode         ExecutionMode                `json:"executionMode,omitempty"`
-	ClearChat             *bool                        `json:"clearChat,omitempty"`       // nil: the cloud's default, true
-	SaveScreenshots       *bool                        `json:"saveScreenshots,omitempty"` // record a GIF
-	PreviousRequestID     string                       `json:"previousRequestId,omitempty"`
+	ClearChat             *bool                        `json:"clearChat,omitempty"`         // nil: true
+	SaveScreenshots       *bool                        `json:"saveScreenshots,omitempty"`   // record the run as a GIF
+	PreviousRequestID     string                       `json:"previousRequestId,omitempty"` // whose conversation to continue
 	ChatHistory           []ChatMessage                `json:"chatHistory,omitempty"`
 	AdditionalContext     map[string]string            `json:"additionalContext,omitempty"`
 	ResponseFormat        *ResponseFormat              `json:"responseFormat,omitempty"`
@@ -37,18 +36,18 @@ type Request struct {
 	CallbackURL           string                       `json:"callbackUrl,omitempty"`   // public https
 	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty"`
 	CallbackSecret        string                       `json:"callbackSecret,omitempty"`
-	CriticContext         json.RawMessage              `json:"criticContext,omitempty"`         // object: what a critic is to judge
-	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty"` // object: the trace that this task continues
+	CriticContext         json.RawMessage              `json:"criticContext,omitempty"`         // object: what a critic judges
+	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty"` // object: the trace to continue
 
-	// Extra are members of the body that this package has no field for, sent as
-	// they are. A name that is the name of a field above is an error.
+	// Extra has further members of the body, sent unchanged. The name of a field that
+	// is set above is an error of MarshalJSON.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
 // ExecutionMode is where a task runs.
 type ExecutionMode string
 
-// The execution modes. ModeClient is the cloud's default and needs a browser
+// The execution modes. The API's default is ModeClient, which requires a browser
 // window.
 const (
 	ModeClient       ExecutionMode = "client"
@@ -56,7 +55,7 @@ const (
 	ModeCloudBrowser ExecutionMode = "cloud_browser"
 )
 
-// ReasoningMode is how much a built-in agent thinks.
+// ReasoningMode is how much reasoning a built-in agent does.
 type ReasoningMode string
 
 // The reasoning modes.
@@ -67,8 +66,7 @@ const (
 	ReasoningHigh   ReasoningMode = "high"
 )
 
-// ChatMessage is a turn of an earlier conversation; Role is "user" or
-// "assistant".
+// ChatMessage is a message of an earlier conversation. Role is "user" or "assistant".
 type ChatMessage struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
@@ -80,19 +78,19 @@ type ResponseFormat struct {
 	JSONSchema json.RawMessage `json:"jsonSchema"`
 }
 
-// JSONSchema returns the response format that asks for data of the given JSON
-// Schema.
+// JSONSchema returns the response format that asks for data that matches the JSON
+// Schema. Result.Structured returns that data.
 func JSONSchema(schema json.RawMessage) *ResponseFormat {
 	return &ResponseFormat{Type: "jsonSchema", JSONSchema: schema}
 }
 
-// Attachment is a file that was uploaded before.
+// Attachment is an uploaded file; see Client.Upload.
 type Attachment struct {
 	Key string `json:"key"`
 }
 
 // MCPServer is a Model Context Protocol server that the agent may call. Label,
-// Description and SelectedTools are null when nil.
+// Description and SelectedTools are sent as null if they are nil.
 type MCPServer struct {
 	URL            string            `json:"url"`
 	Label          *string           `json:"label"`
@@ -109,13 +107,14 @@ type MCPAuthentication struct {
 	CustomHeaders []MCPHeader `json:"customHeaders,omitempty"`
 }
 
-// MCPHeader is one header of a "custom-headers" authentication.
+// MCPHeader is a header of a "custom-headers" authentication.
 type MCPHeader struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 }
 
-// MarshalJSON writes the fields in the order above, then Extra by name.
+// MarshalJSON implements json.Marshaler: the fields in the order above, then Extra in
+// the order of the names, without escapes for HTML.
 func (r *Request) MarshalJSON() ([]byte, error) {
 	type plain Request // without this method
 	body, err := encode((*plain)(r))
@@ -130,16 +129,11 @@ func (r *Request) MarshalJSON() ([]byte, error) {
 	for _, m := range known {
 		set[m.name] = true
 	}
-	names := make([]string, 0, len(r.Extra))
-	for name := range r.Extra {
+	body = body[:len(body)-1]
+	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
 		if set[name] {
 			return nil, fmt.Errorf("request: field %q is set twice", name)
 		}
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	body = body[:len(body)-1]
-	for _, name := range names {
 		key, err := encode(name)
 		if err != nil {
 			return nil, err
@@ -152,8 +146,7 @@ func (r *Request) MarshalJSON() ([]byte, error) {
 	return append(body, '}'), nil
 }
 
-// encode is json.Marshal without the escapes that are there for HTML: a prompt
-// with <b> in it is sent as it was typed.
+// encode is json.Marshal without escapes for HTML.
 func encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -164,7 +157,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// Validate reports what the API would refuse for certain.
+// Validate returns an error if the API would certainly refuse the request: an empty
+// prompt.
 func (r *Request) Validate() error {
 	if r.Prompt == "" {
 		return errors.New("request: the prompt is empty")
@@ -172,20 +166,19 @@ func (r *Request) Validate() error {
 	return nil
 }
 
-// masked stands in the place of every secret value.
 const masked = "***"
 
-// Masked returns a copy of r that is safe to show: every secret value is
-// replaced by ***.
+// Masked returns a copy of r that is safe to show: every secret value is "***". See
+// WithSecrets.
 func (r *Request) Masked() *Request {
 	return r.WithSecrets(func(_, _ string) string { return masked })
 }
 
-// WithSecrets returns a copy of r in which replace has the say over every secret
-// value: those of secret variables, credentials, MCP authentication, the queries
-// of MCP URLs, callback headers and the callback secret. It is given the value and its place in the
-// body, as secretVariables.pw or mcpServers.0.authentication.bearerToken, in the
-// same order every time.
+// WithSecrets returns a copy of r with every secret value replaced: those of secret
+// variables, credentials, MCP authentication, queries of MCP URLs, callback headers,
+// the callback secret, and members of Extra with a name such as token or password.
+// replace gets the value and its place in the body, such as secretVariables.pw or
+// mcpServers.0.authentication.bearerToken, always in the same order.
 func (r *Request) WithSecrets(replace func(place, value string) string) *Request {
 	m := *r
 	m.SecretVariables = replaceValues("secretVariables", r.SecretVariables, replace)
@@ -202,7 +195,7 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
 		server := &m.MCPServers[i]
-		if base, query, found := strings.Cut(server.URL, "?"); found { // it may have a key in it
+		if base, query, found := strings.Cut(server.URL, "?"); found { // which may contain a key
 			server.URL = base + "?" + replace(fmt.Sprintf("mcpServers.%d.url.query", i), query)
 		}
 		place, auth := fmt.Sprintf("mcpServers.%d.authentication", i), &server.Authentication
@@ -224,12 +217,11 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	return &m
 }
 
-// secretWords are in the names of members that hold secrets. Those can be in
-// Extra, where a caller puts a whole one as JSON, or one that is mistyped or new.
+// secretWords occur in the names of members of Extra that contain secrets.
 var secretWords = []string{"secret", "credential", "mcpserver", "callbackheader", "token", "password", "apikey", "api_key", "authorization"}
 
-// replaceExtra knows a secret field in any case, as a server may be as lenient,
-// and by a word in its name. All texts in it are secrets then.
+// replaceExtra replaces all strings in a member with a secret word in its name, in any
+// case: a server may ignore case too.
 func replaceExtra(name string, value json.RawMessage, replace func(place, value string) string) json.RawMessage {
 	lower := strings.ToLower(name)
 	if !slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(lower, word) }) {
@@ -238,7 +230,7 @@ func replaceExtra(name string, value json.RawMessage, replace func(place, value 
 	var v any
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.UseNumber()
-	if dec.Decode(&v) != nil { // no JSON is never sent
+	if dec.Decode(&v) != nil { // MarshalJSON refuses it
 		return value
 	}
 	text, err := encode(replaceTexts(name, v, replace))
@@ -248,7 +240,7 @@ func replaceExtra(name string, value json.RawMessage, replace func(place, value 
 	return text
 }
 
-// replaceTexts has replace make something of each text in a JSON value.
+// replaceTexts replaces each string in a JSON value.
 func replaceTexts(place string, value any, replace func(place, value string) string) any {
 	switch v := value.(type) {
 	case string:

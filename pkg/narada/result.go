@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Status is how a task stands.
+// Status is the state of a task.
 type Status string
 
-// The statuses that the API documents. A callback is never pending.
+// The documented statuses. A callback is never pending.
 const (
 	StatusPending       Status = "pending"
 	StatusSuccess       Status = "success"
@@ -21,18 +21,17 @@ const (
 	StatusInputRequired Status = "input-required"
 )
 
-// Result is what the cloud says of a task, in the answer to a status call or in
-// the body of a callback. Fields that this package does not know are kept in
-// Raw.
+// Result is the state of a task, from a status call or a callback. Raw has the whole
+// object, unknown members included.
 type Result struct {
-	RequestID       string // a status call's answer may leave it out; Client fills it in
+	RequestID       string // Client.Status sets it if the API omits it
 	Status          Status
-	BrowserWindowID string // "" where the cloud says null
+	BrowserWindowID string // "" if null
 	Response        *Response
-	CreatedAt       time.Time // zero when absent or not understood
-	CompletedAt     time.Time
+	CreatedAt       time.Time // zero if absent or not a time
+	CompletedAt     time.Time // likewise; Final says whether the task has finished
 	Usage           *Usage
-	HumanInput      *HumanInput // the person being asked, while Status is input-required
+	HumanInput      *HumanInput // what a person is asked, while Status is input-required
 
 	final     bool
 	raw       json.RawMessage
@@ -42,15 +41,16 @@ type Result struct {
 	hasSecret bool
 }
 
-// Response is a task's outcome.
+// Response is the outcome of a task. Result.Structured returns the structured data of
+// either form.
 type Response struct {
 	Text             string
-	Output           *Output
-	StructuredOutput json.RawMessage
+	Output           *Output         // of status calls
+	StructuredOutput json.RawMessage // of callbacks
 }
 
-// UnmarshalJSON reads each member by itself, so that one of an unexpected type
-// does not take the others with it.
+// UnmarshalJSON implements json.Unmarshaler. A member of an unexpected type is left at
+// its zero value.
 func (r *Response) UnmarshalJSON(doc []byte) error {
 	list, err := validMembers(doc) // json.Unmarshaler promises that it is
 	if err != nil {
@@ -69,20 +69,19 @@ func (r *Response) UnmarshalJSON(doc []byte) error {
 	return nil
 }
 
-// Output is the outcome as the status call words it: Type is "text" or
-// "structured".
+// Output is the outcome as a status call returns it. Type is "text" or "structured".
 type Output struct {
 	Type    string          `json:"type"`
 	Content json.RawMessage `json:"content"`
 }
 
-// Usage is what a task cost.
+// Usage is what a task used.
 type Usage struct {
 	Actions int     // steps in the browser
-	Credits float64 // can be fractional
+	Credits float64 // may be fractional
 }
 
-// UnmarshalJSON understands 2.0 actions too.
+// UnmarshalJSON implements json.Unmarshaler. Actions may be written as 2.0.
 func (u *Usage) UnmarshalJSON(doc []byte) error {
 	var numbers struct {
 		Actions float64 `json:"actions"`
@@ -95,8 +94,8 @@ func (u *Usage) UnmarshalJSON(doc []byte) error {
 	return nil
 }
 
-// HumanInput tells that the agent asks a person in its browser window. There is
-// no call that answers it.
+// HumanInput is what the agent asks a person. It can be answered only in the browser
+// window, not through the API.
 type HumanInput struct {
 	InputID string `json:"inputId"`
 	Action  struct {
@@ -105,8 +104,9 @@ type HumanInput struct {
 	} `json:"action"`
 }
 
-// ParseResult reads the answer to a status call. The top-level members
-// requestId, status and secret may each stand there once only, in any case.
+// ParseResult reads the answer of a status call. It is an error if body is not a JSON
+// object, if status is missing, or if requestId, status or secret is a duplicate (in any
+// case) or not a string. Other members of an unexpected type are ignored.
 func ParseResult(body []byte) (*Result, error) {
 	list, err := members(body)
 	if err != nil {
@@ -123,9 +123,9 @@ func ParseResult(body []byte) (*Result, error) {
 	return r, nil
 }
 
-// ParseCallback reads the body of a callback, which must also have a request ID
-// and a secret; the secret may be null. It returns the secret apart, and keeps
-// it out of the result.
+// ParseCallback reads the body of a callback as ParseResult does. requestId and secret
+// are required; secret may be null, which is "". The result does not contain the
+// secret. The callback is not verified: see package webhook.
 func ParseCallback(body []byte) (result *Result, secret string, err error) {
 	r, err := ParseResult(body)
 	switch {
@@ -140,8 +140,8 @@ func ParseCallback(body []byte) (result *Result, secret string, err error) {
 	return r, secret, nil
 }
 
-// WithoutMembers returns the JSON object doc without the members of those names, and
-// with every other byte as it was.
+// WithoutMembers returns the JSON object doc without the named members. Every other
+// byte is unchanged.
 func WithoutMembers(doc json.RawMessage, names ...string) (json.RawMessage, error) {
 	list, err := members(doc)
 	if err != nil {
@@ -155,10 +155,9 @@ func WithoutMembers(doc json.RawMessage, names ...string) (json.RawMessage, erro
 	return doc, nil
 }
 
-// ReplaceSecret returns a callback's body with secret as the value of its
-// top-level member of that name, in any case of letters, and every other byte as
-// it was; "" is null. A body without such a member is returned as it is. The error says that
-// body is not a JSON object.
+// ReplaceSecret returns a copy of a callback's body with another value of its top-level
+// secret, whose name may be in any case; "" is null. Every other byte is unchanged. It
+// is an error if body is not a JSON object.
 func ReplaceSecret(body []byte, secret string) ([]byte, error) {
 	list, err := members(body)
 	if err != nil {
@@ -167,8 +166,8 @@ func ReplaceSecret(body []byte, secret string) ([]byte, error) {
 	return replaceSecret(body, list, secret)
 }
 
-// BodyWithSecret is ReplaceSecret for the body that the result was read from,
-// which must not have been changed meanwhile.
+// BodyWithSecret is ReplaceSecret for the body that the result was read from. The caller
+// must not have changed that body.
 func (r *Result) BodyWithSecret(secret string) ([]byte, error) {
 	return replaceSecret(r.body, r.list, secret)
 }
@@ -181,7 +180,7 @@ func replaceSecret(body []byte, list []member, secret string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, m := range slices.Backward(list) { // from the end, so that places stay right
+	for _, m := range slices.Backward(list) { // from the end, so that offsets stay valid
 		if strings.EqualFold(m.name, "secret") {
 			start := m.end - len(m.value)
 			body = slices.Concat(body[:start], value, body[m.end:])
@@ -190,9 +189,8 @@ func replaceSecret(body []byte, list []member, secret string) ([]byte, error) {
 	return body, nil
 }
 
-// decode reads strictly the members that decide something (request ID, status,
-// secret) and the rest as far as it is understood: an unexpected type there is no
-// reason to lose an answer, and Raw has it all.
+// decode is strict with request ID, status and secret. An unexpected type elsewhere must
+// not lose an answer.
 func (r *Result) decode(list []member) error {
 	var status string
 	for _, field := range []struct {
@@ -216,7 +214,6 @@ func (r *Result) decode(list []member) error {
 	return nil
 }
 
-// decodeRest takes the members that nothing is decided on.
 func (r *Result) decodeRest(list []member) {
 	for _, m := range list {
 		switch m.name {
@@ -227,9 +224,7 @@ func (r *Result) decodeRest(list []member) {
 				r.Response = &response
 			}
 		case "usage":
-			if usage := (Usage{}); m.value[0] == '{' && usage.UnmarshalJSON(m.value) == nil {
-				r.Usage = &usage
-			}
+			decodeLenient(m.value, &r.Usage)
 		case "hitlInputMetadata":
 			decodeLenient(m.value, &r.HumanInput)
 		case "createdAt":
@@ -241,7 +236,7 @@ func (r *Result) decodeRest(list []member) {
 	}
 }
 
-// decodeLenient leaves *into at its zero value when value is of another type.
+// decodeLenient leaves *into unchanged if value is of another type.
 func decodeLenient[T any](value json.RawMessage, into *T) {
 	var v T
 	if json.Unmarshal(value, &v) == nil {
@@ -270,9 +265,8 @@ func lenientText(value json.RawMessage) string {
 	return unquote(value)
 }
 
-// parseTime understands ISO 8601 with an offset, as the API writes it, and
-// without one, which is taken as UTC. What it does not understand is no time:
-// a date is worth showing, not worth losing an answer for.
+// parseTime parses ISO 8601 with an offset, as the API writes it, or without one (UTC).
+// It returns the zero time for anything else.
 func parseTime(value json.RawMessage) time.Time {
 	text := lenientText(value)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
@@ -283,11 +277,11 @@ func parseTime(value json.RawMessage) time.Time {
 	return time.Time{}
 }
 
-// Final reports whether the task has finished: the cloud has set completedAt.
-// Until then any status, input-required too, is of a task that goes on.
+// Final reports whether the task has finished: completedAt is set. Until then the task is
+// still running, whatever its status.
 func (r *Result) Final() bool { return r.final }
 
-// Text returns the response text, "" when there is none.
+// Text returns the response text, "" if there is none.
 func (r *Result) Text() string {
 	if r.Response == nil {
 		return ""
@@ -295,9 +289,8 @@ func (r *Result) Text() string {
 	return r.Response.Text
 }
 
-// Structured returns the structured data in either of its forms,
-// response.structuredOutput (callbacks) or response.output.content (status
-// calls), as the cloud wrote it; nil when there is none.
+// Structured returns the structured data, unchanged: response.structuredOutput
+// (callbacks) or response.output.content (status calls); nil if there is none.
 func (r *Result) Structured() json.RawMessage {
 	switch {
 	case r.Response == nil:
@@ -314,7 +307,7 @@ func present(value json.RawMessage) bool {
 	return len(value) > 0 && !bytes.Equal(value, []byte("null"))
 }
 
-// Duration is the time from creation to completion, 0 when either is unknown.
+// Duration returns the time from creation to completion, 0 if either is unknown.
 func (r *Result) Duration() time.Duration {
 	if r.CreatedAt.IsZero() || r.CompletedAt.IsZero() {
 		return 0
@@ -322,12 +315,11 @@ func (r *Result) Duration() time.Duration {
 	return r.CompletedAt.Sub(r.CreatedAt)
 }
 
-// Raw returns the JSON object as the cloud sent it, unknown members and the
-// spelling of numbers kept, but for two things: the top-level secret is taken
-// out, and requestId is put in front where the cloud left it out.
+// Raw returns the JSON object as received, with two exceptions: the top-level secret is
+// removed, and Client.Status inserts requestId at the front if the API omits it.
 func (r *Result) Raw() json.RawMessage { return r.raw }
 
-// withID fills in the request ID that the caller asked by.
+// withID sets the request ID if the API omitted it.
 func (r *Result) withID(id string) {
 	if r.RequestID != "" {
 		return
@@ -337,7 +329,7 @@ func (r *Result) withID(id string) {
 	if err != nil { // cannot be: it has been parsed
 		return
 	}
-	// requestId may stand there as null or "".
+	// It may be null or "".
 	rest := cut(r.raw, list, "requestId")
 	rest = bytes.TrimLeft(rest[bytes.IndexByte(rest, '{')+1:], " \t\r\n")
 	name, _ := json.Marshal(id)

@@ -72,20 +72,20 @@ func TestSecretIsCutWhereverItStands(t *testing.T) {
 
 func TestMalformedCallbacksAreRefused(t *testing.T) {
 	tests := []struct{ name, body, err string }{
-		{"empty", ``, "ends too early"},
+		{"empty", ``, "is incomplete"},
 		{"not an object", `[]`, "not a JSON object"},
-		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "ends too early"},
+		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "is incomplete"},
 		{"broken", `{"requestId":"r",}`, "not valid JSON"},
-		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "more text"},
+		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "unexpected text"},
 		{"no requestId", `{"secret":"s","status":"success"}`, "no requestId"},
 		{"null requestId", `{"requestId":null,"secret":"s","status":"success"}`, "no requestId"},
 		{"no status", `{"requestId":"r","secret":"s"}`, "no status"},
 		{"no secret", `{"requestId":"r","status":"success"}`, "no secret"},
-		{"secret twice", `{"requestId":"r","secret":"a","secret":"b","status":"success"}`, "more than once"},
-		{"secret in another case too", `{"requestId":"r","secret":"a","SECRET":"b","status":"success"}`, "more than once"},
+		{"secret twice", `{"requestId":"r","secret":"a","secret":"b","status":"success"}`, "duplicate"},
+		{"secret in another case too", `{"requestId":"r","secret":"a","SECRET":"b","status":"success"}`, "duplicate"},
 		{"secret in another case only", `{"requestId":"r","SECRET":"b","status":"success"}`, "no secret"},
-		{"status twice", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "more than once"},
-		{"requestId twice", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "more than once"},
+		{"status twice", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "duplicate"},
+		{"requestId twice", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "duplicate"},
 		{"status a number", `{"requestId":"r","secret":"a","status":1}`, "status: unexpected number"},
 		{"secret an object", `{"requestId":"r","secret":{},"status":"success"}`, "secret: unexpected object"},
 	}

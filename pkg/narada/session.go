@@ -8,33 +8,31 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
-// SessionRequest says what a cloud browser session is to be. Its zero value is a
-// session without a name and with the cloud's own timeout.
+// SessionRequest describes a cloud browser session to start. The zero value is valid.
 type SessionRequest struct {
-	Name    string
-	Timeout time.Duration // after which the cloud ends it, in whole seconds; 0: as the cloud has it
+	Name    string        // "": none
+	Timeout time.Duration // after which the cloud ends it, rounded up to seconds; 0: the cloud's default
 }
 
-// Session is a cloud browser session that runs. It costs until it is stopped or
-// its timeout has passed.
+// Session is a running cloud browser session. It uses credits until it is stopped or
+// its timeout is over.
 type Session struct {
 	ID              string
-	BrowserWindowID string // "" where the cloud names none
+	BrowserWindowID string // for Request.BrowserWindowID; "" if the API returns none
 
 	raw json.RawMessage
 }
 
-// Raw returns the session as the cloud described it.
+// Raw returns the session as the API described it.
 func (s *Session) Raw() json.RawMessage { return s.raw }
 
-// SessionStatus is how a session ended.
+// SessionStatus is the outcome of a session.
 type SessionStatus string
 
-// The statuses that a session can be stopped with.
+// The statuses with which a session can be stopped.
 const (
 	SessionComplete   SessionStatus = "complete"
 	SessionTerminated SessionStatus = "terminated"
@@ -42,15 +40,15 @@ const (
 	SessionTimedOut   SessionStatus = "timed_out"
 )
 
-// StartSession starts a cloud browser session, which can take three minutes. It
-// makes one attempt. Every failure is a *SessionError, which says whether a
-// session may have been started.
+// StartSession starts a cloud browser session, which can take three minutes. It makes
+// one attempt. Every error is a *SessionError, which says whether a session may have
+// been started.
 func (c *Client) StartSession(ctx context.Context, r SessionRequest) (*Session, error) {
-	body := struct {
+	var body struct {
 		Extension bool    `json:"require_extension"`
 		Name      *string `json:"session_name"`
 		Timeout   *int64  `json:"session_timeout"` // seconds
-	}{}
+	}
 	if r.Name != "" {
 		body.Name = &r.Name
 	}
@@ -67,25 +65,21 @@ func (c *Client) StartSession(ctx context.Context, r SessionRequest) (*Session, 
 		return nil, &SessionError{Maybe: maybe, Err: err}
 	}
 	var said struct {
-		ID       string  `json:"session_id"`
-		WindowID *string `json:"browser_window_id"`
+		ID       string `json:"session_id"`
+		WindowID string `json:"browser_window_id"`
 	}
 	if json.Unmarshal(answer, &said) != nil || said.ID == "" {
-		return nil, &SessionError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "there is no session_id in the answer"}}
+		return nil, &SessionError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "the answer has no session_id"}}
 	}
-	s := &Session{ID: said.ID, raw: answer}
-	if said.WindowID != nil {
-		s.BrowserWindowID = *said.WindowID
-	}
-	return s, nil
+	return &Session{ID: said.ID, BrowserWindowID: said.WindowID, raw: answer}, nil
 }
 
-// ErrNotStopped is wrapped by the error of a StopSession that the cloud answered
-// with a no: there is no such session, or it has ended already.
+// ErrNotStopped is the error of StopSession if the API refuses: the session does not
+// exist or has already ended.
 var ErrNotStopped = errors.New("the cloud did not stop the session")
 
-// StopSession ends a session. Stopping one that has ended is an error that wraps
-// ErrNotStopped.
+// StopSession ends a session. If it has already ended, the error wraps ErrNotStopped.
+// Stopping is safe to retry.
 func (c *Client) StopSession(ctx context.Context, id string, status SessionStatus) error {
 	if err := CheckSessionID(id); err != nil {
 		return err
@@ -103,44 +97,39 @@ func (c *Client) StopSession(ctx context.Context, id string, status SessionStatu
 		return err
 	}
 	var said struct {
-		Success *bool   `json:"success"`
-		Message *string `json:"message"`
+		Success *bool  `json:"success"`
+		Message string `json:"message"`
 	}
 	switch {
 	case json.Unmarshal(answer, &said) != nil || said.Success == nil:
 		return &AnswerError{http.MethodPost, path, http.StatusOK, "it does not say whether the session was stopped"}
-	case !*said.Success && said.Message != nil:
-		return fmt.Errorf("%w: %s", ErrNotStopped, oneLine(*said.Message))
-	case !*said.Success:
+	case *said.Success:
+		return nil
+	case said.Message == "":
 		return ErrNotStopped
 	}
-	return nil
+	return fmt.Errorf("%w: %s", ErrNotStopped, oneLine(said.Message))
 }
 
-// CheckSessionID reports why id cannot be a session ID.
-func CheckSessionID(id string) error {
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
-		return fmt.Errorf("%q is not a session ID", id)
-	}
-	return nil
-}
+// CheckSessionID returns an error if id cannot be a session ID: it must be 1 to 256
+// visible ASCII characters.
+func CheckSessionID(id string) error { return checkID(id, "a session ID", "") }
 
 // Download is a file that was downloaded in a session's browser.
 type Download struct {
-	Key  string // what DownloadURL asks for it by
-	Name string // as the cloud has it: not safe as the name of a file on the disk
+	Key  string // for DownloadURL and OpenDownload
+	Name string // unchanged from the API: not safe as a local file name
 	Size int64  // bytes
 
 	raw json.RawMessage
 }
 
-// Raw returns the file as the cloud described it.
+// Raw returns the file as the API described it.
 func (d *Download) Raw() json.RawMessage { return d.raw }
 
 const downloadsPath = "/cloud-browser/replay/downloads"
 
-// Downloads lists what was downloaded in a session; nil when nothing was.
+// Downloads lists the files that were downloaded in a session, nil if there are none.
 func (c *Client) Downloads(ctx context.Context, sessionID string) ([]Download, error) {
 	if err := CheckSessionID(sessionID); err != nil {
 		return nil, err
@@ -173,25 +162,22 @@ func (c *Client) Downloads(ctx context.Context, sessionID string) ([]Download, e
 	return list, nil
 }
 
-// DownloadURL returns a presigned URL at which a file of a session can be had for
-// a while, by anyone who has the URL.
+// DownloadURL returns a presigned URL of a file of a session. For a limited time, anyone
+// with the URL can download the file.
 func (c *Client) DownloadURL(ctx context.Context, sessionID, key string) (*url.URL, error) {
 	if err := CheckSessionID(sessionID); err != nil {
 		return nil, err
 	}
 	path := "/cloud-browser/replay/download-url?" + url.Values{"session_id": {sessionID}, "key": {key}}.Encode()
-	return c.presigned(ctx, http.MethodGet, path, nil, func(answer []byte) string {
-		var said struct {
-			URL string `json:"presigned_url"`
-		}
-		_ = json.Unmarshal(answer, &said) // presigned tells what is missing
-		return said.URL
-	})
+	var said struct {
+		URL string `json:"presigned_url"`
+	}
+	return c.presigned(ctx, http.MethodGet, path, nil, &said, &said.URL)
 }
 
-// OpenDownload starts the download of a file of a session, without the API key.
-// The caller reads the body and closes it; a body that ends before its length is
-// an error of its Read. Errors are as those of Upload.
+// OpenDownload starts the download of a file of a session. The API key is not sent to
+// the storage. The caller must close the body; its Read fails if the body is incomplete.
+// An error is an *APIError, *AnswerError, *StorageError or network error.
 func (c *Client) OpenDownload(ctx context.Context, sessionID, key string) (io.ReadCloser, error) {
 	u, err := c.DownloadURL(ctx, sessionID, key)
 	if err != nil {

@@ -2,6 +2,7 @@ package narada
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -12,17 +13,17 @@ import (
 	"time"
 )
 
-// StorageError is an answer of the storage behind a presigned URL that is not a
+// StorageError is an answer of the file storage behind a presigned URL that is not a
 // success.
 type StorageError struct {
 	Method, Host string
 	StatusCode   int
-	Code         string        // as AccessDenied, "" when the answer has none
-	Message      string        // in one line, "" when the answer has none
-	RetryAfter   time.Duration // 0 when the header is not there
+	Code         string        // such as AccessDenied; "" if the answer has none
+	Message      string        // on one line; "" if the answer has none
+	RetryAfter   time.Duration // from the header, at most 24 hours; 0 if there is none
 }
 
-// Error gives method, host, status, code and message in one line.
+// Error returns method, host, status, code and message on one line.
 func (e *StorageError) Error() string {
 	text := fmt.Sprintf("%s to the storage at %s: %d %s", e.Method, e.Host, e.StatusCode, http.StatusText(e.StatusCode))
 	for _, part := range []string{e.Code, e.Message} {
@@ -33,12 +34,12 @@ func (e *StorageError) Error() string {
 	return text
 }
 
-// Temporary reports whether the same may succeed later, with a presigned URL of
-// its own: 408, 429 and 5xx.
+// Temporary reports whether a retry with a new presigned URL may succeed: 408, 429
+// and 5xx.
 func (e *StorageError) Temporary() bool { return temporaryStatus(e.StatusCode) }
 
-// store makes a request with a presigned URL. Its errors leave the URL's query
-// out, which has the signature in it.
+// store sends a request to a presigned URL. Its errors omit the URL's query, which
+// contains the signature.
 func (c *Client) store(req *http.Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", c.userAgent)
 	resp, err := c.storage.Do(req)
@@ -50,8 +51,8 @@ func (c *Client) store(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// S3 has taken a file when it answers 303, and not yet when it redirects
-	// otherwise: the bucket is elsewhere.
+	// A 303 of S3 means that the file is stored, any other redirect that the bucket is
+	// elsewhere.
 	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusSeeOther {
 		defer resp.Body.Close()
 		return nil, storageError(req, resp)
@@ -64,8 +65,8 @@ func storageError(req *http.Request, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	e := &StorageError{
 		Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode,
-		RetryAfter: RetryAfter(resp.Header, time.Now()),
 	}
+	e.RetryAfter, _ = RetryAfter(resp.Header, time.Now())
 	var said struct {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
@@ -79,19 +80,20 @@ func storageError(req *http.Request, resp *http.Response) error {
 	return e
 }
 
-// presigned asks the API for something with a presigned URL in it. An address
-// that would show a file to the network is refused; plain http is for an API that
-// is on this machine itself.
-func (c *Client) presigned(ctx context.Context, method, path string, body []byte, address func([]byte) string) (*url.URL, error) {
+// presigned decodes an answer of the API into said, and returns the presigned URL in
+// address, a field of said. It must be https, or http on a loopback address if the base
+// URL is http too.
+func (c *Client) presigned(ctx context.Context, method, path string, body []byte, said any, address *string) (*url.URL, error) {
 	answer, err := c.call(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
 	bare, _, _ := strings.Cut(path, "?")
 	odd := func(reason string) error { return &AnswerError{method, bare, http.StatusOK, reason} }
-	u, err := url.Parse(address(answer))
+	_ = json.Unmarshal(answer, said) // what is missing is reported below
+	u, err := url.Parse(*address)
 	if err != nil || u.Host == "" {
-		return nil, odd("there is no URL in the answer")
+		return nil, odd("the answer has no URL")
 	}
 	local := u.Scheme == "http" && IsLoopback(u.Hostname()) && c.base.Scheme == "http"
 	if u.Scheme != "https" && !local {

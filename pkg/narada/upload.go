@@ -14,42 +14,41 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"unicode"
 )
 
 // File is a file to upload.
 type File struct {
-	Name     string    // what the agent sees; the part after the last slash is sent, without control characters
+	Name     string    // that the agent sees; only the part after the last slash is sent
 	MIMEType string    // "": MIMEType(Name)
-	Size     int64     // bytes that Body has, exactly
-	Body     io.Reader // read once
+	Size     int64     // of Body in bytes, exactly
+	Body     io.Reader // read once, not closed
 }
 
-// Uploaded is a file that the cloud has.
+// Uploaded is a file in the cloud's storage.
 type Uploaded struct {
-	Key      string // what a dispatch names it by
+	Key      string // that identifies it in a dispatch
 	Filename string
 	MIMEType string
 }
 
-// Attachment returns the file as a dispatch's attachment.
+// Attachment returns the file as the attachment of a Request.
 func (u *Uploaded) Attachment() *Attachment { return &Attachment{Key: u.Key} }
 
-// Variable returns the file as the value of an input variable.
+// Variable returns the file as the value of an input variable of a Request.
 func (u *Uploaded) Variable() FileVariable {
 	return FileVariable{ID: u.Key, Filename: u.Filename, MIMEType: u.MIMEType}
 }
 
-// FileVariable is an uploaded file as the value of an input variable, at any
-// depth.
+// FileVariable is an uploaded file as the value of an input variable, or within one.
 type FileVariable struct {
 	ID       string // the upload's key
 	Filename string
 	MIMEType string
 }
 
-// MarshalJSON writes the form that the cloud knows uploaded files by.
+// MarshalJSON implements json.Marshaler, in the form that the API expects.
 func (v FileVariable) MarshalJSON() ([]byte, error) {
 	return encode(struct {
 		Source   string `json:"source"`
@@ -59,21 +58,18 @@ func (v FileVariable) MarshalJSON() ([]byte, error) {
 	}{"remoteDispatchUpload", v.ID, v.Filename, v.MIMEType})
 }
 
-// ErrFileChanged is the error of an upload whose file has another length than
-// was said.
+// ErrFileChanged is the error of an upload if Body is shorter or longer than Size.
 var ErrFileChanged = errors.New("the file's length changed while it was read")
 
-// continueFrom is the size from which on the storage is asked whether it wants
-// the file before it is sent.
+// continueFrom is the size, in bytes, from which Expect: 100-continue is sent.
 const continueFrom = 1 << 20
 
-// Upload sends a file to the cloud's storage, for use in a dispatch. It asks the
-// API for a presigned URL and posts the file there, without the API key; the
-// file is streamed. It makes one attempt: another one is a whole Upload, with a
-// Body that starts at the beginning.
+// Upload uploads a file for use in a dispatch. It gets a presigned URL from the API and
+// streams the file there, without the API key. It makes one attempt; a retry needs a Body
+// that starts at the beginning.
 //
-// An error is an *APIError or *AnswerError of the first call, a *StorageError of
-// the second, a network error, ErrFileChanged, or what Body's Read returned.
+// An error is an *APIError or *AnswerError of the API, a *StorageError of the storage, a
+// network error, ErrFileChanged, or an error of Body's Read.
 func (c *Client) Upload(ctx context.Context, f File) (*Uploaded, error) {
 	u := &Uploaded{Filename: baseName(f.Name), MIMEType: f.MIMEType}
 	if u.MIMEType == "" {
@@ -101,11 +97,11 @@ func (c *Client) Upload(ctx context.Context, f File) (*Uploaded, error) {
 		req.Header.Set("Expect", "100-continue")
 	}
 	resp, err := c.store(req)
-	if failed := body.failure(); failed != nil {
+	if failed := body.failed.Load(); failed != nil {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		return nil, fmt.Errorf("upload %s: %w", u.Filename, failed)
+		return nil, fmt.Errorf("upload %s: %w", u.Filename, *failed)
 	}
 	if err != nil {
 		return nil, err
@@ -113,8 +109,8 @@ func (c *Client) Upload(ctx context.Context, f File) (*Uploaded, error) {
 	return u, resp.Body.Close()
 }
 
-// UploadFile is Upload for a file of the disk. An empty file, a folder and what
-// is not a regular file are errors.
+// UploadFile uploads the file at path as Upload does. It must be a regular file and not
+// empty.
 func (c *Client) UploadFile(ctx context.Context, path string) (*Uploaded, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -133,10 +129,10 @@ func (c *Client) UploadFile(ctx context.Context, path string) (*Uploaded, error)
 	return c.Upload(ctx, File{Name: filepath.Base(path), Size: info.Size(), Body: f})
 }
 
-// presignedPost is a form that the storage takes one file with.
+// presignedPost is the form for the upload of one file.
 type presignedPost struct {
 	url    *url.URL
-	fields []member // in their order, the values JSON strings
+	fields []member // in order; the values are JSON strings
 }
 
 const presignPath = "/remote-dispatch/generate-file-upload-presigned-post"
@@ -146,30 +142,30 @@ func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPo
 	if err != nil {
 		return nil, err
 	}
-	form := &presignedPost{}
-	form.url, err = c.presigned(ctx, http.MethodPost, presignPath, body, func(answer []byte) string {
-		var said struct {
-			URL    string          `json:"url"`
-			Fields json.RawMessage `json:"fields"`
-		}
-		_ = json.Unmarshal(answer, &said) // what is missing is told below
-		form.fields, _ = members(said.Fields)
-		return said.URL
-	})
-	return form, err
+	var said struct {
+		URL    string          `json:"url"`
+		Fields json.RawMessage `json:"fields"`
+	}
+	u, err := c.presigned(ctx, http.MethodPost, presignPath, body, &said, &said.URL)
+	if err != nil {
+		return nil, err
+	}
+	form := &presignedPost{url: u}
+	form.fields, _ = members(said.Fields) // key reports what is missing
+	return form, nil
 }
 
 func (p *presignedPost) key() (string, error) {
 	value, _ := single(p.fields, "key")
 	var key string
 	if json.Unmarshal(value, &key) != nil || key == "" {
-		return "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, "there is no key in the answer"}
+		return "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, "the answer has no key"}
 	}
 	return key, nil
 }
 
-// around returns what goes before and after the file in the form's body. The
-// file comes last: the storage does not look at what follows it.
+// around returns the form's body before and after the file, which must be the last
+// field: the storage ignores what follows.
 func (p *presignedPost) around(u *Uploaded) (head, tail []byte, contentType string, err error) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -195,58 +191,28 @@ func (p *presignedPost) around(u *Uploaded) (head, tail []byte, contentType stri
 	return b.Bytes()[:n], b.Bytes()[n:], w.FormDataContentType(), nil
 }
 
-// exactReader reads exactly so many bytes of r, and fails where r has fewer or
-// more.
+// exactReader reads r and fails if r has fewer or more than left bytes.
 type exactReader struct {
-	r    io.Reader
-	left int64
-
-	mu     sync.Mutex // the body is still read when an early answer has come
-	failed error
+	r      io.Reader
+	left   int64
+	failed atomic.Pointer[error] // the body may still be read after an early answer
 }
 
 // Read implements io.Reader.
 func (e *exactReader) Read(p []byte) (int, error) {
-	if e.left == 0 {
-		switch n, err := io.ReadFull(e.r, make([]byte, 1)); {
-		case n > 0:
-			return 0, e.fail(nil)
-		case err != io.EOF:
-			return 0, e.fail(err)
-		}
-		return 0, io.EOF
-	}
-	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
+	n, err := e.r.Read(p[:min(int64(len(p)), e.left+1)])
 	e.left -= int64(n)
-	switch {
-	case err == io.EOF && e.left > 0:
-		return n, e.fail(nil)
-	case err == io.EOF:
-		return n, nil // the next Read looks for more
-	case err != nil:
-		return n, e.fail(err)
+	if e.left < 0 || err == io.EOF && e.left > 0 {
+		n, e.left, err = n+int(min(e.left, 0)), max(e.left, 0), ErrFileChanged
 	}
-	return n, nil
-}
-
-func (e *exactReader) fail(err error) error {
-	if err == nil {
-		err = ErrFileChanged
+	if err != nil && err != io.EOF {
+		e.failed.Store(&err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.failed = err
-	return err
+	return n, err
 }
 
-func (e *exactReader) failure() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failed
-}
-
-// baseName is the part of a name after its last slash, of either kind, as it can
-// stand in a header.
+// baseName returns the part of a name after its last slash or backslash, with control
+// characters replaced.
 func baseName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -256,8 +222,7 @@ func baseName(name string) string {
 	}, strings.ToValidUTF8(name[strings.LastIndexAny(name, `/\`)+1:], "_"))
 }
 
-// mimeTypes are those of files that people hand to agents. They are not asked of
-// the machine, so that a file has the same type everywhere.
+// mimeTypes does not depend on the machine, unlike package mime.
 var mimeTypes = map[string]string{
 	".avif": "image/avif", ".bmp": "image/bmp", ".css": "text/css", ".csv": "text/csv", ".doc": "application/msword",
 	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -273,8 +238,8 @@ var mimeTypes = map[string]string{
 	".xml":  "text/xml", ".yaml": "application/yaml", ".yml": "application/yaml", ".zip": "application/zip",
 }
 
-// MIMEType returns the type of a file by its name's ending,
-// application/octet-stream where that says nothing.
+// MIMEType returns the MIME type for a file name's extension, application/octet-stream
+// if it is unknown. It is the same on every machine.
 func MIMEType(name string) string {
 	ending := strings.ToLower(filepath.Ext(name))
 	if known, ok := mimeTypes[ending]; ok {

@@ -134,15 +134,15 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestPresignAnswersThatCannotBe(t *testing.T) {
 	for answer, want := range map[string]string{
-		`{"fields":{"key":"k"}}`:                                      "there is no URL in the answer",
-		`{"url":"https://127.0.0.1:1/x"}`:                             "there is no key in the answer",
+		`{"fields":{"key":"k"}}`:                                      "the answer has no URL",
+		`{"url":"https://127.0.0.1:1/x"}`:                             "the answer has no key",
 		`{"url":"https://127.0.0.1:1/x","fields":{"key":"k","n":1}}`:  `the form's field "n" is not text`,
 		`{"url":"http://example.com/?sig=x","fields":{"key":"k"}}`:    "the URL in the answer is not an https URL: http://example.com",
-		`{"url":"file:///etc/passwd","fields":{"key":"k"}}`:           "there is no URL in the answer",
+		`{"url":"file:///etc/passwd","fields":{"key":"k"}}`:           "the answer has no URL",
 		`{"url":"https://127.0.0.1:1/p?s=g","fields":{"key":"k"}}`:    `Post "https://127.0.0.1:1/p": dial tcp`,
-		`{"url":"https://127.0.0.1:1/","fields":{"key":1}}`:           "there is no key in the answer",
-		`{"url":"https://127.0.0.1:1/","fields":["key"]}`:             "there is no key in the answer",
-		`{"url":"https://127.0.0.1:1/","fields":{"key":"","x":null}}`: "there is no key in the answer",
+		`{"url":"https://127.0.0.1:1/","fields":{"key":1}}`:           "the answer has no key",
+		`{"url":"https://127.0.0.1:1/","fields":["key"]}`:             "the answer has no key",
+		`{"url":"https://127.0.0.1:1/","fields":{"key":"","x":null}}`: "the answer has no key",
 	} {
 		c := newTestClient(t, answerWith(200, nil, answer))
 		_, err := c.Upload(t.Context(), File{Name: "a", Size: 1, Body: strings.NewReader("a")})

@@ -11,22 +11,20 @@ import (
 // The pace of Wait.
 const (
 	firstWait = 3 * time.Second
-	mostWait  = 15 * time.Second
+	maxWait   = 15 * time.Second
 )
 
-// Wait asks how the task stands until it has finished, after 3 s at first and
-// up to every 15 s later. Network errors, 408, 429 and 5xx are ridden out, with
-// Retry-After obeyed; other refusals end it. So does ctx: the error is then
-// ctx's, and the task goes on in the cloud.
+// Wait polls the task until it has finished: after 3 seconds, then less and less often,
+// down to every 15 seconds. It retries temporary errors (see Temporary) and obeys
+// Retry-After; any other error ends it. When ctx ends, the error wraps ctx.Err(); the
+// task is still running and cannot be cancelled.
 func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 	var last error
-	var asked time.Duration // by the cloud, with Retry-After
-	for pause := firstWait; ; pause = min(pause*5/4, mostWait) {
-		timer := time.NewTimer(max(pause, asked))
+	var asked time.Duration // with Retry-After
+	for pause := firstWait; ; pause = min(pause*5/4, maxWait) {
 		select {
-		case <-timer.C:
+		case <-time.After(max(pause, asked)):
 		case <-ctx.Done():
-			timer.Stop()
 			if last != nil {
 				return nil, fmt.Errorf("wait for %s: %w (last failure: %v)", id, ctx.Err(), last)
 			}
@@ -36,9 +34,10 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 		switch {
 		case err == nil && r.Final():
 			return r, nil
-		case err != nil && ctx.Err() == nil && !Temporary(err):
+		case err == nil || ctx.Err() != nil:
+		case !Temporary(err):
 			return nil, err
-		case err != nil && ctx.Err() == nil:
+		default:
 			last = err
 		}
 		asked = 0
@@ -48,9 +47,9 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 	}
 }
 
-// Temporary reports whether a call that failed with err may succeed when it is
-// made again later: a network error, an answer that was not the API's, or an
-// *APIError or *StorageError that is Temporary.
+// Temporary reports whether a call that failed with err may succeed later: err is a
+// network error, a 2xx *AnswerError, or a temporary *APIError or *StorageError (408,
+// 429, 5xx). It does not say whether a retry is safe; see DispatchError.
 func Temporary(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Temporary()

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 )
 
-// EncodeJSON writes v as compact JSON without the escapes that are there for HTML:
-// a prompt with <b> in it stays as it was typed.
+// EncodeJSON returns v as compact JSON without escapes for HTML.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

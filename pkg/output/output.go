@@ -1,5 +1,5 @@
-// Package output writes what others read: results on stdout as text, as JSON or
-// through a jq expression, JSON documents, and words of a shell's command line.
+// Package output writes results to stdout as text, as JSON or through a jq expression. It
+// also formats tables and the words of a shell command.
 //
 // The package is private to narada.
 package output
@@ -31,28 +31,28 @@ func ParseFormat(value string) (Format, error) {
 	case Text, JSON:
 		return f, nil
 	}
-	return "", fmt.Errorf("%q is not an output format: text or json", value)
+	return "", fmt.Errorf("unknown format %q: expected text or json", value)
 }
 
-// Printer prints on one stream. A document is one compact line, and indented
-// only on a terminal.
+// Printer prints on a stream. A JSON document is one compact line, on a terminal it is
+// indented.
 type Printer struct {
 	w        io.Writer
 	terminal bool
 	query    *Query
 }
 
-// NewPrinter returns a Printer that writes to w, each document through query if
-// there is one.
+// NewPrinter returns a Printer that writes to w. A query that is not nil is applied to each
+// document.
 func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
 	return &Printer{w: w, terminal: terminal, query: query}
 }
 
-// Text prints text and, where it does not end with one, a newline. On a
-// terminal its control characters are made visible.
+// Text prints text, with a newline at the end. On a terminal it makes control characters
+// visible.
 func (p *Printer) Text(text string) error { return p.Led("", text) }
 
-// Led is Text behind a lead, which goes out as it is: it may be coloured.
+// Led is Text after a lead, which may be coloured and is printed unchanged.
 func (p *Printer) Led(lead, text string) error {
 	if p.terminal {
 		text = term.Visible(text)
@@ -64,8 +64,7 @@ func (p *Printer) Led(lead, text string) error {
 	return p.write([]byte(text))
 }
 
-// JSON prints the JSON text doc: what it holds is not changed, white space
-// apart.
+// JSON prints a JSON document. Only its white space changes.
 func (p *Printer) JSON(doc json.RawMessage) error {
 	if p.query != nil {
 		return p.query.each(doc, func(value []byte, raw bool) error {
@@ -99,20 +98,19 @@ func (p *Printer) document(doc []byte) error {
 		return fmt.Errorf("output: %w", err)
 	}
 	text := buf.Bytes()
-	if p.terminal { // C1 controls may stand in a JSON string as they are
+	if p.terminal { // a JSON string may contain C1 controls
 		text = []byte(term.Visible(string(text)))
 	}
 	return p.write(append(text, '\n'))
 }
 
-// write is one Write a document, so that a reader never sees half a line
-// between two of them.
+// write writes a document with one Write, so that a reader sees whole lines.
 func (p *Printer) write(b []byte) error {
 	_, err := p.w.Write(b)
 	return WriteError(err)
 }
 
-// Writer writes to stdout for a library, and remembers that it did not work.
+// Writer writes to stdout for a library and remembers the first error.
 type Writer struct {
 	w   io.Writer
 	err error
@@ -133,10 +131,10 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Err returns the first error of a Write.
 func (w *Writer) Err() error { return w.err }
 
-// WriteError words an error of writing to stdout; nil is none.
+// WriteError returns the error of a write to stdout as a *WritingError, nil for nil.
 func WriteError(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err // which stream it is, is said here
+		err = pathError.Err // WritingError names the stream
 	}
 	if err != nil {
 		return &WritingError{err}
@@ -144,7 +142,7 @@ func WriteError(err error) error {
 	return nil
 }
 
-// WritingError says that a stream did not take what was written.
+// WritingError is a failed write to stdout.
 type WritingError struct{ Err error }
 
 func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Error() }
@@ -152,8 +150,8 @@ func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Err
 // Unwrap returns the stream's own error.
 func (e *WritingError) Unwrap() error { return e.Err }
 
-// Wrap puts text behind a head, on lines of no more than width bytes where its words
-// allow, the later ones as far in as the head is long.
+// Wrap wraps text after a head to lines of width bytes where its words allow. It indents
+// the later lines by the length of the head.
 func Wrap(head, text string, width int) string {
 	lines, line := "", head
 	for i, word := range strings.Fields(text) {

@@ -17,25 +17,25 @@ type Query struct {
 	ctx  context.Context
 }
 
-// ParseQuery compiles a jq expression. It has no access to the environment, to
-// files or to further input. ctx ends one that does not end by itself.
+// ParseQuery compiles a jq expression. It has no access to the environment, to files or to
+// further input. ctx ends an evaluation that does not terminate.
 func ParseQuery(ctx context.Context, text string) (*Query, error) {
 	parsed, err := gojq.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
 	}
 	code, err := gojq.Compile(parsed)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
+		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
 	}
 	return &Query{text: text, code: code, ctx: ctx}, nil
 }
 
-// each calls f with every value that the expression makes of doc; a string
-// comes raw, anything else as JSON.
+// each calls f with every value of the expression for doc: a string raw, any other value as
+// JSON.
 func (q *Query) each(doc json.RawMessage, f func(value []byte, raw bool) error) error {
 	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.UseNumber() // numbers stay as the cloud wrote them
+	dec.UseNumber() // numbers keep their digits
 	var input any
 	if err := dec.Decode(&input); err != nil {
 		return fmt.Errorf("output: %w", err)
@@ -67,18 +67,15 @@ func (q *Query) each(doc json.RawMessage, f func(value []byte, raw bool) error) 
 	}
 }
 
-// True reports whether the expression's first value for the document is neither false
-// nor null; it is not when there is none.
+// True reports whether the expression has a first value for doc that is neither false nor
+// null.
 func (q *Query) True(doc json.RawMessage) (bool, error) {
-	answer := ""
+	first, truth := true, false
 	err := q.each(doc, func(value []byte, raw bool) error {
-		if answer == "" {
-			answer = "true"
-			if text := string(value); !raw && (text == "false" || text == "null") {
-				answer = text
-			}
+		if first {
+			first, truth = false, raw || string(value) != "false" && string(value) != "null"
 		}
 		return nil
 	})
-	return answer == "true", err
+	return truth, err
 }

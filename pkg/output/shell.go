@@ -2,8 +2,7 @@ package output
 
 import "strings"
 
-// ShellWord writes a word so that a shell reads it back, with quotes only where it
-// needs them.
+// ShellWord quotes a word for a shell if it needs quotes.
 func ShellWord(word string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
@@ -17,5 +16,5 @@ func ShellWord(word string) string {
 	return ShellLiteral(word)
 }
 
-// ShellLiteral writes a word between single quotes, where a shell changes nothing.
+// ShellLiteral quotes a word with single quotes, within which a shell changes nothing.
 func ShellLiteral(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

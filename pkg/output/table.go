@@ -8,8 +8,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Table aligns the columns of the rows, and cuts the last one so that no line has more
-// than that many columns of the terminal.
+// Table aligns the columns of the rows. It truncates the last one to fit lines of width
+// terminal columns.
 func Table(rows [][]string, width int) string {
 	if len(rows) == 0 {
 		return ""
@@ -18,7 +18,7 @@ func Table(rows [][]string, width int) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	last := len(rows[0]) - 1
 	for _, row := range rows {
-		_, _ = io.WriteString(w, strings.Join(row[:last], "\t")+"\t\n") // a strings.Builder takes everything
+		_, _ = io.WriteString(w, strings.Join(row[:last], "\t")+"\t\n") // a strings.Builder does not fail
 	}
 	_ = w.Flush()
 	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")

@@ -11,23 +11,22 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Credentials are what a callback must show to prove its sender: a secret in its body
-// and headers. They print as Mask; Secret, Header and Apply alone give the values. A
-// webhook.Ticket is made of them to compare a callback with them in constant time, and
-// for the digest that the ledger keeps.
+// Credentials are the secret and the headers that prove a callback genuine. They print as
+// Mask; only Secret, Header and Apply return the values. To verify a callback or to get
+// their digest, make a webhook.Ticket of them.
 type Credentials struct {
 	secret  String
 	headers []credential
 }
 
-// credential is a header that must be shown.
+// credential is a header.
 type credential struct {
 	name   string
 	value  String
-	public bool // neither where the value was written nor the name tells of a secret
+	public bool // a literal value, and a name that does not suggest a secret
 }
 
-// NewCredentials returns credentials with that secret, or an empty one, and headers.
+// NewCredentials returns credentials with a secret, which may be empty, and headers.
 func NewCredentials(callbackSecret String, header http.Header) Credentials {
 	c := Credentials{secret: callbackSecret}
 	for name := range header {
@@ -36,7 +35,7 @@ func NewCredentials(callbackSecret String, header http.Header) Credentials {
 	return c
 }
 
-// Or returns the credentials with the secret and the headers of other where they have none.
+// Or returns the credentials with the secret or the headers of other where c has none.
 func (c Credentials) Or(other Credentials) Credentials {
 	if c.secret.Empty() {
 		c.secret = other.secret
@@ -47,25 +46,25 @@ func (c Credentials) Or(other Credentials) Credentials {
 	return c
 }
 
-// Secret returns the secret that the body must have, empty for none.
+// Secret returns the secret of the body, which may be empty.
 func (c Credentials) Secret() String { return c.secret }
 
-// Header returns the headers, as a request has them.
+// Header returns the headers.
 func (c Credentials) Header() http.Header {
 	header := http.Header{}
 	c.Apply(header.Set)
 	return header
 }
 
-// Apply sets the headers, their names spelt as they were written.
+// Apply calls set for each header, with the name as written.
 func (c Credentials) Apply(set func(name, value string)) {
 	for _, h := range c.headers {
 		set(h.name, h.value.Reveal())
 	}
 }
 
-// Secrets returns what must not be seen: all but headers that were written as they are
-// and whose names tell of no secret.
+// Secrets returns the values to mask: all except literal headers whose names do not suggest
+// a secret.
 func (c Credentials) Secrets() []String {
 	list := []String{c.secret}
 	for _, h := range c.headers {
@@ -76,15 +75,16 @@ func (c Credentials) Secrets() []String {
 	return list
 }
 
-// Format writes Mask, whatever the verb.
+// Format implements fmt.Formatter: it writes Mask.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
-// ErrNoColon says that what should be a header may be a value alone, and leaves it out.
-var ErrNoColon = errors.New("there is no colon between name and value")
+// ErrNoColon is the error of a header without a name. It omits the text, which may be a
+// secret.
+var ErrNoColon = errors.New("expected NAME: VALUE")
 
-// Headers reads headers that were written as "Name: value", the value being text,
-// env:NAME or file:PATH. exposed are those whose names tell of a secret, and the value is
-// text. An error never repeats a value.
+// Headers reads headers of the form "Name: value", where value is text, env:NAME or
+// file:PATH. exposed are the names that suggest a secret with a literal value. Errors never
+// contain a value.
 func (s *Source) Headers(list []string) (c Credentials, exposed []string, err error) {
 	for _, text := range list {
 		name, value, ok := strings.Cut(text, ":")
@@ -94,7 +94,7 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 		case !ok:
 			return c, nil, ErrNoColon
 		case c.Header()[http.CanonicalHeaderKey(name)] != nil:
-			return c, nil, fmt.Errorf("%s is given twice", name)
+			return c, nil, fmt.Errorf("duplicate header %s", name)
 		case value != "-" && IsReference(value):
 			if h.value, err = s.Resolve(value); err != nil {
 				return c, nil, fmt.Errorf("%s: %w", name, err)
@@ -112,32 +112,30 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 	return c, exposed, nil
 }
 
-// CheckHeader reports why name and value cannot be a header. It does not repeat the
-// value.
+// CheckHeader returns an error, without the value, if name and value cannot be a header.
 func CheckHeader(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("%q is not a header's name", name)
+		return fmt.Errorf("invalid header name %q", name)
 	case !httpguts.ValidHeaderFieldValue(value):
-		return fmt.Errorf("the value of %s has a line break or another character that cannot stand in a header", name)
+		return fmt.Errorf("invalid value of header %s: it contains a line break or another character that is not allowed", name)
 	}
 	return nil
 }
 
-// Sensitive reports whether a header's name says that its value is a secret.
+// Sensitive reports whether a header's name suggests that its value is a secret.
 func Sensitive(name string) bool {
 	words := []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"}
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(strings.ToLower(name), word) })
 }
 
-// MaskHeader returns the header of a callback as it may be kept: without the values of
-// headers whose names are in proof or tell of a secret, and without those that repeat
-// what one of proof has.
-func MaskHeader(header, proof http.Header) http.Header {
+// MaskHeader returns the header of a callback for storage: it masks headers whose names are
+// in credentials or suggest a secret, and headers that contain a value of credentials.
+func MaskHeader(header, credentials http.Header) http.Header {
 	masked := make(http.Header, len(header))
 	for name, values := range header {
-		_, hide := proof[name]
-		for other := range proof {
+		_, hide := credentials[name]
+		for other := range credentials {
 			token := withoutScheme(header.Get(other))
 			hide = hide || len(token) >= shortest && strings.Contains(strings.Join(values, "\n"), token)
 		}

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// A shorter value is not looked for in text: replacing every "a" would make the text
-	// unreadable and tell the secret.
+	// A shorter value is not masked: replacing every "a" would make the text unreadable
+	// and reveal the secret.
 	shortest     = 4    // bytes
-	maxForgotten = 1000 // secrets that were forgotten and are still masked
-	maxEscapes   = 4    // within one another that are undone: JSON in JSON in a URL
+	maxForgotten = 1000 // forgotten secrets that are still masked
+	maxEscapes   = 4    // levels of escaping, as of JSON in JSON in a URL
 )
 
-// Masker replaces secrets by Mask, in every form in which the program, or a server
-// that repeats what it was shown, may write them: as they are, without the scheme of a
-// header (Bearer, Basic), in base64 of either alphabet, alone or within more, and all
-// of these as JSON, URLs and HTML escape them, up to four times over. A secret whose
-// parts are in two texts is not found. It is safe for several goroutines at once.
+// Masker replaces secrets with Mask, in every form in which the program or a server that
+// echoes them may write them: plain, without the scheme of a header (Bearer, Basic), in
+// base64 of either alphabet, alone or within more, and each of these escaped for JSON, URLs
+// or HTML up to four times. It does not find a secret that is split between two texts. It is
+// safe for concurrent use.
 type Masker struct {
 	spellings []func(string) string
 
@@ -35,18 +35,17 @@ type Masker struct {
 }
 
 type sought struct {
-	count int // how often it is to be hidden
+	count int // calls of Hide without Forget
 	forms []string
 }
 
-// NewMasker returns a Masker that knows no secrets. The functions are those by which
-// the program itself changes texts before the Masker has them.
+// NewMasker returns a Masker without secrets. The functions are the changes that the
+// program makes to a text before it masks it.
 func NewMasker(spellings ...func(string) string) *Masker {
 	return &Masker{spellings: spellings, secrets: map[string]*sought{}, forms: map[string][]string{}}
 }
 
-// Hide has the Masker look for the secrets from now on, but for those that are shorter
-// than four bytes.
+// Hide masks the secrets from now on, except those shorter than four bytes.
 func (m *Masker) Hide(secrets ...String) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,8 +61,8 @@ func (m *Masker) Hide(secrets ...String) {
 	}
 }
 
-// Forget takes one Hide of each back. What is said next may still be about them: they
-// are masked until a thousand others have been forgotten after them.
+// Forget undoes one Hide of each secret. Later messages may still contain them, so they are
+// masked until a thousand others are forgotten.
 func (m *Masker) Forget(secrets ...String) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,11 +88,10 @@ func (m *Masker) Forget(secrets ...String) {
 	}
 }
 
-// Mask returns text with Mask in the place of each secret. It is no longer than text.
+// Mask returns text with each secret replaced by Mask.
 func (m *Masker) Mask(text string) string { return m.mask(text, false) }
 
-// MaskStart is Mask for the start of a longer text, which may have been cut off within
-// a secret.
+// MaskStart is Mask for the start of a longer text, which may end within a secret.
 func (m *Masker) MaskStart(text string) string {
 	half := regexp.MustCompile(`(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?|&#?[0-9a-zA-Z]{0,8})?$`)
 	return m.mask(strings.TrimSuffix(text, half.FindString(text)), true)
@@ -107,16 +105,15 @@ func (m *Masker) mask(text string, cutOff bool) string {
 		if len(found) == 0 {
 			break
 		}
-		text = replace(text, found) // it is shorter, and may be a secret with the mask in it
+		text = replace(text, found) // the result may again contain a secret
 	}
 	return text
 }
 
-// span is a part of a text: from its first byte to the one after its last.
+// span is the part text[from:to].
 type span struct{ from, to int }
 
-// find returns where secrets are in text, and in what it is without its escapes, so
-// many within one another.
+// find returns where secrets are in text, and in text without depth levels of escapes.
 func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
 	for i := 0; i+shortest <= len(text); i++ {
 		to := 0
@@ -139,7 +136,7 @@ func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
 		}
 		for _, s := range m.find(plain, depth-1, cutOff) {
 			to := s.to
-			for from[to] == from[s.to-1] { // the rest of what an escape is for
+			for from[to] == from[s.to-1] { // the rest of an escaped character
 				to++
 			}
 			found = append(found, span{from[s.from], from[to]})
@@ -148,8 +145,7 @@ func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
 	return found
 }
 
-// replace returns text with Mask in the place of the spans; those that overlap or
-// touch are one.
+// replace replaces the spans with Mask; those that overlap or touch are one.
 func replace(text string, spans []span) string {
 	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
 	var b strings.Builder
@@ -163,8 +159,8 @@ func replace(text string, spans []span) string {
 	return b.String() + text[max(done, 0):]
 }
 
-// formsOf returns what to look for: the secret, what is in it, and these in base64 and
-// by the spellings.
+// formsOf returns the forms of a secret: plain, its parts, and these in base64 and changed
+// by spellings.
 func formsOf(value string, spellings []func(string) string) (forms []string) {
 	plain := []string{value}
 	if token := withoutScheme(value); token != value {
@@ -182,7 +178,7 @@ func formsOf(value string, spellings []func(string) string) (forms []string) {
 		for _, spelling := range spellings {
 			forms = append(forms, spelling(text))
 		}
-		doc, _ := json.Marshal(text) // as a body in base64 has it, and below without the escapes for HTML
+		doc, _ := json.Marshal(text) // a body in base64 may contain it
 		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
 			forms = append(forms, base64Forms(body[1:len(body)-1])...)
 		}
@@ -191,8 +187,7 @@ func formsOf(value string, spellings []func(string) string) (forms []string) {
 	return slices.DeleteFunc(slices.Compact(forms), func(form string) bool { return len(form) < shortest })
 }
 
-// withoutScheme returns what is behind the scheme of an Authorization header, as of
-// "Bearer TOKEN"; the whole value where there is none.
+// withoutScheme returns TOKEN for "Bearer TOKEN", and a value without a scheme unchanged.
 func withoutScheme(value string) string {
 	scheme, token, _ := strings.Cut(value, " ")
 	letters := strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz") == ""
@@ -202,9 +197,9 @@ func withoutScheme(value string) string {
 	return token
 }
 
-// base64Forms returns what the text is in base64: alone, behind a colon (as a password
-// is in an Authorization header), and within a longer text, at each of its three
-// places: without the characters at the ends, which have something of others too.
+// base64Forms returns the text in base64: alone, after a colon (as a password in an
+// Authorization header), and within a longer text at each of three offsets, without the
+// characters at the ends, which depend on the rest.
 func base64Forms(text string) (forms []string) {
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		for before := range 3 {
@@ -219,13 +214,13 @@ func base64Forms(text string) (forms []string) {
 	return forms
 }
 
-// escape is one of a character in JSON, a URL or HTML.
+// escape matches an escaped character of JSON, a URL or HTML.
 var escape = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);)`)
 })
 
-// undo returns text without the escapes that begin with the mark, but not those within
-// them, and where in text each byte of that begins, and its end; nil where there is none.
+// undo removes one level of the escapes that begin with mark. from has the offset in text of
+// each byte of plain, and of its end; nil if there is no escape.
 func undo(text string, mark byte) (plain string, from []int) {
 	if strings.IndexByte(text, mark) < 0 {
 		return "", nil
@@ -254,9 +249,9 @@ func unescape(escaped string) string {
 	case '&':
 		return html.UnescapeString(escaped)
 	case '%':
-		escaped, _ = url.PathUnescape(escaped) // it has the shape
+		escaped, _ = url.PathUnescape(escaped) // the form is valid
 		return escaped
 	}
-	_ = json.Unmarshal([]byte(`"`+escaped+`"`), &escaped) // and so has this
+	_ = json.Unmarshal([]byte(`"`+escaped+`"`), &escaped) // likewise
 	return escaped
 }

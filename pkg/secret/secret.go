@@ -1,11 +1,10 @@
 // Package secret keeps secret values out of what the program prints and stores.
 //
-// String is a value that everything prints as ***; Credentials are those that a
-// callback must show. Source reads them from where people may keep them: an environment
-// variable (env:NAME), a file (file:PATH) or standard input (-), never the command line
-// itself, which other users of a machine and a shell's history can see. Masker is the
-// last line of defence: it replaces the values that it was told of, in every form in
-// which they may come back from a server.
+// String is a secret that prints as ***; Credentials are the secrets of a callback. Source
+// reads them from an environment variable (env:NAME), a file (file:PATH) or standard input
+// (-), never from the command line, which other users and the shell's history can see.
+// Masker is the last line of defence: it masks known secrets in any text, in every form in
+// which a server may return them.
 //
 // The package is private to narada.
 package secret
@@ -18,20 +17,20 @@ import (
 	"log/slog"
 )
 
-// Mask is what stands in the place of a secret.
+// Mask replaces a secret in output.
 const Mask = "***"
 
-// String is a secret. Its zero value is the empty secret. It prints as Mask through
-// fmt, log/slog and encoding/json; Reveal alone gives the value.
+// String is a secret. Its zero value is the empty secret. It prints as Mask through fmt,
+// log/slog and encoding/json; only Reveal returns the value.
 type String struct {
-	reveal   func() string // of which fmt prints the address, wherever it finds it
+	reveal   func() string // fmt prints a function as its address, even in another type
 	variable string
 }
 
 // New returns value as a secret.
 func New(value string) String { return String{reveal: func() string { return value }} }
 
-// Reveal returns the value itself, for a request's header or body.
+// Reveal returns the value, for a request's header or body.
 func (s String) Reveal() string {
 	if s.reveal == nil {
 		return ""
@@ -39,16 +38,16 @@ func (s String) Reveal() string {
 	return s.reveal()
 }
 
-// Variable returns the environment variable that the value comes from, "" for none.
+// Variable returns the environment variable of the value, "" if there is none.
 func (s String) Variable() string { return s.variable }
 
-// Equal reports whether the values are the same, in the same time for every value.
+// Equal compares two secrets in constant time.
 func (s String) Equal(other String) bool {
 	a, b := sha256.Sum256([]byte(s.Reveal())), sha256.Sum256([]byte(other.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// Empty reports whether there is no value.
+// Empty reports whether the value is empty.
 func (s String) Empty() bool { return s.Reveal() == "" }
 
 // String returns Mask, or "" for the empty secret.
@@ -59,7 +58,7 @@ func (s String) String() string {
 	return Mask
 }
 
-// Format writes String's text, whatever the verb.
+// Format implements fmt.Formatter for all verbs.
 func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue implements slog.LogValuer.

@@ -66,7 +66,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 		{name: "environment", ref: "env:TOKEN", want: "from-env"},
 		{name: "unset variable", ref: "env:NOPE", err: "environment variable NOPE is not set"},
 		{name: "empty variable", ref: "env:BLANK", err: "environment variable BLANK is empty"},
-		{name: "variable without a name", ref: "env:", err: "env: needs the name"},
+		{name: "variable without a name", ref: "env:", err: "env: expected the name"},
 		{name: "file", ref: file("plain", "from-file"), want: "from-file"},
 		{name: "file with a newline", ref: file("lf", "from-file\n"), want: "from-file"},
 		{name: "file with a Windows newline", ref: file("crlf", "from-file\r\n"), want: "from-file"},

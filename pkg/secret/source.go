@@ -11,28 +11,28 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSize is the most bytes that a secret from a file or standard input may have.
+// MaxSize is the maximum size in bytes of a secret from a file or standard input.
 const MaxSize = 64 << 10
 
-// ErrLiteral says that a secret was written where only a reference may stand.
+// ErrLiteral is the error of a secret in place of a reference.
 var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
 
-// Source resolves references to secrets. It is not safe for several goroutines at once.
+// Source resolves references to secrets. It is not safe for concurrent use.
 type Source struct {
-	Lookup func(name string) (string, bool) // environment; nil: no variable is set
-	Stdin  io.Reader                        // for "-"; nil: there is none
+	Lookup func(name string) (string, bool) // of the environment; nil: no variable is set
+	Stdin  io.Reader                        // for "-"; nil: empty
 
 	stdinTaken bool
 }
 
-// IsReference reports whether text looks like a reference: env:NAME, file:PATH or -.
+// IsReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
 func IsReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
-// Resolve returns the secret that ref names: env:NAME (which must be set and
-// not empty), file:PATH or - (standard input, at most once per Source). One
-// trailing newline, LF or CRLF, is cut. Anything else is ErrLiteral.
+// Resolve returns the secret of a reference: env:NAME (set and not empty), file:PATH, or -
+// (standard input, at most once per Source). One trailing LF or CRLF is removed. Anything
+// else is ErrLiteral.
 func (s *Source) Resolve(ref string) (String, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
@@ -50,10 +50,10 @@ func (s *Source) Resolve(ref string) (String, error) {
 	return Read(r, "standard input")
 }
 
-// TakeStdin hands out standard input, which one reader per command may have.
+// TakeStdin returns standard input. A second call is an error.
 func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.stdinTaken {
-		return nil, errors.New("standard input is asked for twice: only one - per command")
+		return nil, errors.New("standard input is used twice: only one - per command")
 	}
 	s.stdinTaken = true
 	if s.Stdin == nil {
@@ -64,7 +64,7 @@ func (s *Source) TakeStdin() (io.Reader, error) {
 
 func (s *Source) fromEnv(name string) (String, error) {
 	if name == "" {
-		return String{}, errors.New("env: needs the name of an environment variable")
+		return String{}, errors.New("env: expected the name of an environment variable")
 	}
 	value, set := "", false
 	if s.Lookup != nil {
@@ -81,7 +81,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 
 func fromFile(path string) (String, error) {
 	if path == "" {
-		return String{}, errors.New("file: needs a path")
+		return String{}, errors.New("file: expected a path")
 	}
 	f, err := os.Open(path)
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
@@ -94,10 +94,10 @@ func fromFile(path string) (String, error) {
 	return Read(f, path)
 }
 
-// Read returns the secret that r has, up to MaxSize bytes, without one trailing
-// newline, LF or CRLF. name is what errors call it.
+// Read reads a secret of up to MaxSize bytes, without one trailing LF or CRLF. Errors
+// contain name.
 func Read(r io.Reader, name string) (String, error) {
-	const mark, newline = "\ufeff", "\r\n" // which are no part of it
+	const mark, newline = "\ufeff", "\r\n" // not part of the secret
 	b, err := io.ReadAll(io.LimitReader(r, MaxSize+int64(len(mark+newline))+1))
 	b = bytes.TrimPrefix(b, []byte(mark))
 	if cut, ok := bytes.CutSuffix(b, []byte("\n")); ok {
@@ -105,7 +105,7 @@ func Read(r io.Reader, name string) (String, error) {
 	}
 	switch {
 	case err != nil:
-		return String{}, fmt.Errorf("reading a secret from %s: %w", name, err)
+		return String{}, fmt.Errorf("read secret from %s: %w", name, err)
 	case len(b) > MaxSize:
 		return String{}, fmt.Errorf("the secret in %s is larger than %d bytes", name, MaxSize)
 	case len(b) == 0:

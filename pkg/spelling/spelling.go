@@ -1,4 +1,4 @@
-// Package spelling finds what a mistyped word was meant to be.
+// Package spelling suggests a correction for a mistyped word.
 //
 // The package is private to narada.
 package spelling
@@ -9,8 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Nearest returns the candidate that looks most like word, in any case; "" when
-// none differs from it by less than about a third of its letters.
+// Nearest returns the candidate with the smallest edit distance to word, ignoring case; ""
+// if every distance exceeds about a third of the word's length.
 func Nearest(word string, candidates []string) string {
 	best, distance := "", max(1, (len(word)+1)/3)+1
 	for _, c := range candidates {

@@ -9,22 +9,22 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// useDispatch is the hint where a command makes a callback address of its own.
-const useDispatch = "narada dispatch submits a task whose callback goes elsewhere"
+// useDispatch is the hint of a command that opens its own callback endpoint.
+const useDispatch = "use narada dispatch for a callback to another endpoint"
 
-// callback is --callback-url, --callback-secret and --callback-header.
+// callback applies --callback-url, --callback-secret and --callback-header.
 func (s Spec) callback(p *Plan, source *secret.Source) error {
 	c, r := s.Callback, p.Request
 	if c.URL != "" {
-		if err := CheckCallbackURL(c.URL); err != nil {
-			return inputError(hintOf(err), "--callback-url: %v", err)
+		if err, ok := errors.AsType[*InputError](CheckCallbackURL(c.URL)); ok {
+			return inputError(err.Next, "--callback-url: %v", err)
 		}
 		r.CallbackURL = c.URL
 	}
 	if r.CallbackURL == "" {
 		if c.Secret != "" || len(c.Headers) > 0 || r.CallbackSecret != "" || len(r.CallbackHeaders) > 0 {
 			what := s.from("--callback-secret and --callback-header", c.Secret != "" || len(c.Headers) > 0, "callbackSecret and callbackHeaders")
-			return inputError("add --callback-url URL", "%s need a callback URL to go to", what)
+			return inputError("add --callback-url URL", "%s require a callback URL", what)
 		}
 		return nil
 	}
@@ -35,37 +35,34 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 	if text := given.Secret().Reveal(); text != "" {
 		r.CallbackSecret = text
 	}
-	given.Apply(func(name, value string) { // those of the file that they replace were left out
-		if r.CallbackHeaders == nil {
-			r.CallbackHeaders = map[string]string{}
-		}
-		r.CallbackHeaders[name] = value
+	given.Apply(func(name, value string) { // overridden headers of the file are not in the request
+		put(&r.CallbackHeaders, name, value)
 	})
 	p.hide(given.Secrets()...)
 	p.Warnings = append(p.Warnings, warnings...)
 	return nil
 }
 
-// CheckCallbackURL reports why the cloud cannot send a callback to address.
+// CheckCallbackURL returns an *InputError if the cloud cannot send a callback to address:
+// it must be https, or http on a loopback address.
 func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err == nil && u.User != nil: // which may be a password
-		return inputError("", "%q is not a URL that a callback can go to: there is a user in it", u.Redacted())
+	case err == nil && u.User != nil: // which may contain a password
+		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
 	case err != nil || u.Host == "" || u.Fragment != "":
-		return inputError("", "%q is not a URL that a callback can go to", address)
+		return inputError("", "invalid callback URL %q", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
-		return inputError("the cloud sends callbacks to https addresses only, so that secret and answer stay private on the way",
+		return inputError("use https: callbacks carry the secret and the answer",
 			"%q is plain http", address)
 	}
 	return inputError("", "%q is not an https URL", address)
 }
 
-// ReadCredentials reads credentials that were written as flags: the reference of
-// --callback-secret, "" for none, and headers of the flag of that name. The warnings are
-// about secrets that stand on the command line.
+// ReadCredentials reads credentials from flags: the reference of --callback-secret, "" for
+// none, and the headers of headerFlag. The warnings are about secrets on the command line.
 func ReadCredentials(headerFlag, callbackSecret string, headers []string, source *secret.Source) (c secret.Credentials, warnings []string, err error) {
 	var value secret.String
 	if callbackSecret != "" {
@@ -81,7 +78,7 @@ func ReadCredentials(headerFlag, callbackSecret string, headers []string, source
 		return c, nil, inputError("", "%s: %v", headerFlag, err)
 	}
 	for _, name := range exposed {
-		warnings = append(warnings, fmt.Sprintf("the value of the header %s stands on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
+		warnings = append(warnings, fmt.Sprintf("the value of the header %s is on the command line, where others can see it: use '%s: env:NAME' or '%s: file:PATH'", name, name, name))
 	}
 	return c.Or(secret.NewCredentials(value, nil)), warnings, nil
 }

@@ -2,25 +2,25 @@ package task
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// Around the names of shell variables, until the body has been quoted. Unicode
-// keeps both for private use.
+// Delimiters of shell variables until the body is quoted, from Unicode's private use area.
 const (
 	variableStart = "\ue000"
 	variableEnd   = "\ue001"
 )
 
-// Curl returns the request as a curl command for a POSIX shell. Secrets stand
-// there as environment variables: those that they came from, else NARADA_ and the
-// secret's place in the request. An upload's key is a variable too, named as
-// Upload.Key says. names lists the variables, but for NARADA_API_KEY.
+// Curl returns the request as a curl command for a POSIX shell. Secrets and keys of
+// uploads are environment variables: the variable that a secret comes from, else NARADA_
+// and its place in the request; for an upload, Upload.Key. names lists the variables except
+// NARADA_API_KEY.
 //
-// A value goes into a JSON string, so a quotation mark or backslash in it must be
+// A value becomes part of a JSON string: quotation marks and backslashes in it must be
 // escaped.
 func (p *Plan) Curl(baseURL string) (command string, names []string, err error) {
 	seen := map[string]string{} // value by name
@@ -55,38 +55,19 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
   --data-raw %s`, output.ShellLiteral(baseURL+"/remote-dispatch"), quoted), names, nil
 }
 
-// isShellName reports whether a shell knows the environment variable: others
-// cannot be named in a command.
+// isShellName reports whether name can be a variable in a shell.
 func isShellName(name string) bool {
-	for i, r := range name {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			return false
-		}
-	}
-	return name != ""
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name)
 }
 
-// shellName makes a variable's name of a place: secretVariables.pw is
-// SECRET_VARIABLES_PW.
+// shellName returns a variable's name for a place: SECRET_VARIABLES_PW for
+// secretVariables.pw.
 func shellName(place string) string {
-	var b strings.Builder
-	lower := false
-	for _, r := range place {
-		switch {
-		case r >= 'A' && r <= 'Z' && lower:
-			b.WriteString("_" + string(r))
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			b.WriteString(strings.ToUpper(string(r)))
-		default:
-			b.WriteByte('_')
-		}
-		lower = r >= 'a' && r <= 'z'
-	}
-	return b.String()
+	place = regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(place, "${1}_$2")
+	return strings.ToUpper(regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(place, "_"))
 }
 
-// unique numbers a name that another value has already.
+// unique numbers a name that another value already has.
 func unique(name, value string, seen map[string]string) string {
 	candidate := name
 	for n := 2; ; n++ {

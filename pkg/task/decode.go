@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/spelling"
 )
 
-// refuseNulls reports a null in valid JSON text.
+// refuseNulls returns an error if a value in valid JSON is null.
 func refuseNulls(doc json.RawMessage) error {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	for {
@@ -20,112 +20,62 @@ func refuseNulls(doc json.RawMessage) error {
 			return nil
 		}
 		if token == nil {
-			return fmt.Errorf("%sthere is no value", placeOf(doc, dec.InputOffset()))
+			return fmt.Errorf("%smust not be null", placeOf(doc, dec.InputOffset()))
 		}
 	}
 }
 
-// decode reads a JSON value into a Go one, without unknown members.
+// decode decodes a JSON value. Unknown members and null are errors.
 func decode(doc json.RawMessage, into any) error {
 	if string(doc) == "null" {
-		return fmt.Errorf("must be %s, and is null", typeWord(reflect.TypeOf(into).Elem()))
+		return fmt.Errorf("expected %s, got null", typeName(reflect.TypeOf(into).Elem()))
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%smust be %s, and is %s", placeOf(doc, wrong.Offset), typeWord(wrong.Type), article(wrong.Value))
+		return fmt.Errorf("%sexpected %s, got %s", placeOf(doc, wrong.Offset), typeName(wrong.Type), wrong.Value)
 	}
 	if err == nil {
 		return nil
 	}
 	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return fmt.Errorf("there is no field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
+		return fmt.Errorf("unknown field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
 	}
 	return err
 }
 
-// placeOf names the value at an offset of valid JSON text as "jira: " or
-// "servers: 1: url: ", items counted from 1; the whole is "".
+// placeOf returns the path of the value at an offset of valid JSON, such as "jira: " or
+// "servers: 1: url: ", with items counted from 1; "" is the whole value.
 func placeOf(doc []byte, offset int64) string {
-	var path jsonPath
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return ""
+	place, _ := findPlace(json.NewDecoder(bytes.NewReader(doc)), offset, "")
+	return place
+}
+
+// findPlace reads the value at place and returns the path of the value at the offset.
+func findPlace(dec *json.Decoder, offset int64, place string) (found string, ok bool) {
+	token, err := dec.Token()
+	if err != nil || dec.InputOffset() >= offset {
+		return place, true
+	}
+	open, _ := token.(json.Delim)
+	if open == 0 {
+		return "", false
+	}
+	for i := 1; dec.More(); i++ {
+		name := any(i)
+		if open == '{' {
+			name, _ = dec.Token() // the text is valid
 		}
-		if path.takeName(token) {
-			continue
-		}
-		path.begin(token)
-		if dec.InputOffset() >= offset {
-			return path.String()
-		}
-		path.end(token)
-	}
-}
-
-// jsonPath is where a decoder is in a JSON document.
-type jsonPath []jsonLevel
-
-type jsonLevel struct {
-	name  string // of the member, "" in an array
-	index int    // of the item, -1 in an object
-}
-
-// takeName takes a token that is a member's name, and reports whether it is one.
-func (p jsonPath) takeName(token json.Token) bool {
-	n := len(p) - 1
-	if n < 0 || p[n].index >= 0 || p[n].name != "" {
-		return false
-	}
-	name, ok := token.(string)
-	if ok {
-		p[n].name = name
-	}
-	return ok
-}
-
-// begin counts the value that begins with the token, if it is an array's item.
-func (p jsonPath) begin(token json.Token) {
-	closing := token == json.Delim('}') || token == json.Delim(']')
-	if n := len(p) - 1; n >= 0 && !closing && p[n].index >= 0 {
-		p[n].index++
-	}
-}
-
-// end enters an object or an array, leaves one, or has read a member's value.
-func (p *jsonPath) end(token json.Token) {
-	switch token {
-	case json.Delim('{'):
-		*p = append(*p, jsonLevel{index: -1})
-		return
-	case json.Delim('['):
-		*p = append(*p, jsonLevel{})
-		return
-	case json.Delim('}'), json.Delim(']'):
-		*p = (*p)[:len(*p)-1]
-	}
-	if n := len(*p) - 1; n >= 0 {
-		(*p)[n].name = ""
-	}
-}
-
-// String is "servers: 1: url: ".
-func (p jsonPath) String() string {
-	var b strings.Builder
-	for _, l := range p {
-		if l.index >= 0 {
-			fmt.Fprintf(&b, "%d: ", l.index)
-		} else {
-			b.WriteString(l.name + ": ")
+		if found, ok := findPlace(dec, offset, fmt.Sprintf("%s%v: ", place, name)); ok {
+			return found, true
 		}
 	}
-	return b.String()
+	_, _ = dec.Token() // the end of the object or array
+	return "", false
 }
 
-// fieldNames are the JSON names of a type's fields, at any depth.
+// fieldNames returns the JSON names of a type's fields at any depth.
 func fieldNames(t reflect.Type) (names []string) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
@@ -139,41 +89,20 @@ func fieldNames(t reflect.Type) (names []string) {
 	return names
 }
 
-// typeWord is what JSON calls the Go type.
-func typeWord(t reflect.Type) string {
+// typeName returns the name of a Go type's JSON value, as encoding/json has it.
+func typeName(t reflect.Type) string {
 	switch t.Kind() {
-	case reflect.String:
-		return "a text"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "a list"
+	case reflect.Slice:
+		return "array"
 	case reflect.Map, reflect.Struct:
-		return "an object"
+		return "object"
 	case reflect.Pointer:
-		return typeWord(t.Elem())
+		return typeName(t.Elem())
 	}
-	return "another type"
+	return t.Kind().String() // string, bool
 }
 
-// article puts "a" or "an" before what encoding/json calls a JSON value.
-func article(value string) string {
-	switch word, _, _ := strings.Cut(value, " "); word {
-	case "string":
-		return "a text"
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool":
-		return "true or false"
-	case "number":
-		return "a number"
-	}
-	return value
-}
-
-// near is `; did you mean "X"?` for the candidate that name looks most like.
+// near returns `; did you mean "X"?` for the candidate nearest to name, "" for none.
 func near(name string, candidates []string) string {
 	if best := spelling.Nearest(name, candidates); best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -14,9 +13,8 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// written is a YAML or JSON file of the user's, or one that came with a cloned
-// repository: it may name files of its own folder, and environment variables that
-// were allowed.
+// written resolves the references in a YAML or JSON file, which may come with a cloned
+// repository: to files in its folder, and to environment variables that are allowed.
 type written struct {
 	disk     disk
 	source   *secret.Source
@@ -24,21 +22,14 @@ type written struct {
 	plan     *Plan
 }
 
-// readDocument reads the YAML or JSON file at path, or on standard input for -,
-// which stands in the working directory.
+// readDocument reads the YAML or JSON file at path, or standard input for -, whose folder
+// is the working directory.
 func readDocument(path string, source *secret.Source) (json.RawMessage, folder, error) {
-	var text string
-	var err error
 	from := folder{"."}
-	if path == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, maxJSON)
-		}
-	} else {
-		text, err = readText(path, maxJSON)
+	if path != "-" {
 		from = folder{filepath.Dir(path)}
 	}
+	text, err := readInput(path, maxJSON, source)
 	if err != nil {
 		return nil, from, err
 	}
@@ -52,8 +43,7 @@ func readDocument(path string, source *secret.Source) (json.RawMessage, folder, 
 	return doc, from, nil
 }
 
-// secret resolves a value in a secret place: text, env:NAME of a variable that
-// was allowed, or file:PATH.
+// secret resolves a secret value: text, env:NAME of an allowed variable, or file:PATH.
 func (w *written) secret(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("the value is empty")
@@ -67,7 +57,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", errNowhere
 		}
 		if !slices.Contains(w.allowEnv, name) {
-			return "", fmt.Errorf("the file asks for the environment variable %s; allow it with --allow-env %s", name, name)
+			return "", fmt.Errorf("the file uses the environment variable %s; allow it with --allow-env %s", name, name)
 		}
 		var err error
 		if value, err = w.source.Resolve(text); err != nil {
@@ -90,13 +80,13 @@ func (w *written) secret(text string) (string, error) {
 	return value.Reveal(), nil
 }
 
-// secrets resolves all values of an object; nil is nil.
+// secrets resolves all values of an object; nil for nil.
 func (w *written) secrets(values map[string]string) (map[string]string, error) {
 	if values == nil {
 		return nil, nil
 	}
 	resolved := make(map[string]string, len(values))
-	for _, name := range slices.Sorted(maps.Keys(values)) { // the same error first every time
+	for _, name := range slices.Sorted(maps.Keys(values)) { // deterministic errors
 		value, err := w.secret(values[name])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

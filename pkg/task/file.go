@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -13,56 +14,54 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// File is a task file: the body of a dispatch in Narada's own names, and attach.
-// It is YAML or JSON. Paths are relative to the file and stay inside its folder.
-// docs/task.schema.json is made of this type.
+// File is a task file in YAML or JSON: the body of a dispatch, and attach. Paths are
+// relative to the file and must stay inside its folder. docs/task.schema.json is generated
+// from this type.
 type File struct {
-	Prompt                string                       `json:"prompt,omitempty" jsonschema:"What the agent is to do, with the agent's prefix, as it is sent. A prompt on the command line wins over it."`
+	Prompt                string                       `json:"prompt,omitempty" jsonschema:"What the agent does, with the agent's prefix. A prompt on the command line overrides it."`
 	Attach                string                       `json:"attach,omitempty" jsonschema:"Path of a file to upload and attach, relative to this file and inside its folder."`
-	TimeZone              string                       `json:"timeZone,omitempty" jsonschema:"IANA name of the task's time zone, as Europe/Berlin."`
-	BrowserWindowID       string                       `json:"browserWindowId,omitempty" jsonschema:"The browser window to run in; client mode needs one."`
-	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty" jsonschema:"The cloud browser session to run in."`
+	TimeZone              string                       `json:"timeZone,omitempty" jsonschema:"IANA name of the task's time zone, such as Europe/Berlin."`
+	BrowserWindowID       string                       `json:"browserWindowId,omitempty" jsonschema:"ID of the browser window to run in; required in client mode."`
+	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty" jsonschema:"ID of the cloud browser session to run in."`
 	ExecutionMode         narada.ExecutionMode         `json:"executionMode,omitempty" jsonschema:"Where the task runs; client by default."`
 	ClearChat             *bool                        `json:"clearChat,omitempty" jsonschema:"Clear the chat first; true by default."`
 	SaveScreenshots       *bool                        `json:"saveScreenshots,omitempty" jsonschema:"Record the run as a GIF."`
-	PreviousRequestID     string                       `json:"previousRequestId,omitempty" jsonschema:"Request ID of the task whose conversation is continued."`
-	ChatHistory           []narada.ChatMessage         `json:"chatHistory,omitempty" jsonschema:"Turns of an earlier conversation."`
-	AdditionalContext     map[string]string            `json:"additionalContext,omitempty" jsonschema:"Texts that the agent knows beside the prompt."`
-	ResponseFormat        *narada.ResponseFormat       `json:"responseFormat,omitempty" jsonschema:"The form of the structured data that is asked for."`
-	Attachment            *narada.Attachment           `json:"attachment,omitempty" jsonschema:"A file that was uploaded before."`
-	InputVariables        map[string]json.RawMessage   `json:"inputVariables,omitempty" jsonschema:"Values for a custom agent. {file: PATH} at any depth is a file to upload."`
-	SecretVariables       map[string]string            `json:"secretVariables,omitempty" jsonschema:"Values for ${name} in the prompt that the model does not see: text, env:NAME (to be allowed with --allow-env) or file:PATH."`
+	PreviousRequestID     string                       `json:"previousRequestId,omitempty" jsonschema:"Request ID of the task whose conversation to continue."`
+	ChatHistory           []narada.ChatMessage         `json:"chatHistory,omitempty" jsonschema:"Messages of an earlier conversation."`
+	AdditionalContext     map[string]string            `json:"additionalContext,omitempty" jsonschema:"Further text for the agent, by name."`
+	ResponseFormat        *narada.ResponseFormat       `json:"responseFormat,omitempty" jsonschema:"JSON Schema of the structured data to return."`
+	Attachment            *narada.Attachment           `json:"attachment,omitempty" jsonschema:"A file that is already uploaded."`
+	InputVariables        map[string]json.RawMessage   `json:"inputVariables,omitempty" jsonschema:"Input variables of a custom agent. {file: PATH} at any depth is a file to upload."`
+	SecretVariables       map[string]string            `json:"secretVariables,omitempty" jsonschema:"Values for ${name} in the prompt, hidden from the model: text, env:NAME (requires --allow-env NAME) or file:PATH."`
 	MCPServers            []narada.MCPServer           `json:"mcpServers,omitempty" jsonschema:"MCP servers that the agent may call. Tokens and headers: text, env:NAME or file:PATH."`
 	Credentials           map[string]map[string]string `json:"userResourceCredentials,omitempty" jsonschema:"Credentials by service, salesforce and jira. Values: text, env:NAME or file:PATH."`
-	ReasoningMode         narada.ReasoningMode         `json:"reasoningMode,omitempty" jsonschema:"How much a built-in agent thinks."`
-	CallbackURL           string                       `json:"callbackUrl,omitempty" jsonschema:"https URL that the cloud sends the result to; for narada dispatch only."`
+	ReasoningMode         narada.ReasoningMode         `json:"reasoningMode,omitempty" jsonschema:"How much reasoning a built-in agent does."`
+	CallbackURL           string                       `json:"callbackUrl,omitempty" jsonschema:"https URL to which the cloud sends the result; for narada dispatch only."`
 	CallbackHeaders       map[string]string            `json:"callbackHeaders,omitempty" jsonschema:"Headers of the callback. Values: text, env:NAME or file:PATH."`
 	CallbackSecret        string                       `json:"callbackSecret,omitempty" jsonschema:"Secret in the callback's body: text, env:NAME or file:PATH."`
-	GenerateGIF           *bool                        `json:"generateGif,omitempty" jsonschema:"The same as saveScreenshots, in the name of the newest documentation."`
-	CriticContext         json.RawMessage              `json:"criticContext,omitempty" jsonschema:"What a critic is to judge: an object."`
-	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty" jsonschema:"The trace that this task continues: an object."`
+	GenerateGIF           *bool                        `json:"generateGif,omitempty" jsonschema:"Same as saveScreenshots, under the name of the newest documentation."`
+	CriticContext         json.RawMessage              `json:"criticContext,omitempty" jsonschema:"What a critic judges: an object."`
+	ExecutionTraceContext json.RawMessage              `json:"executionTraceContext,omitempty" jsonschema:"The trace to continue: an object."`
 
-	label string // what its fields are said to be of: --task: PATH; "": nothing more
+	label string // prefix of its fields in messages, "--task: PATH"; "": none
 	disk  disk
-	extra map[string]json.RawMessage // fields that this program does not know
+	extra map[string]json.RawMessage // unknown fields
 }
 
-// fields are the names that a task file knows, and where their values go.
+// fields returns a pointer to each field of a task file, by its JSON name.
 func (f *File) fields() map[string]any {
-	return map[string]any{
-		"prompt": &f.Prompt, "attach": &f.Attach, "timeZone": &f.TimeZone, "browserWindowId": &f.BrowserWindowID,
-		"cloudBrowserSessionId": &f.CloudBrowserSessionID, "executionMode": &f.ExecutionMode, "clearChat": &f.ClearChat,
-		"saveScreenshots": &f.SaveScreenshots, "previousRequestId": &f.PreviousRequestID, "chatHistory": &f.ChatHistory,
-		"additionalContext": &f.AdditionalContext, "responseFormat": &f.ResponseFormat, "attachment": &f.Attachment,
-		"inputVariables": &f.InputVariables, "secretVariables": &f.SecretVariables, "mcpServers": &f.MCPServers,
-		"userResourceCredentials": &f.Credentials, "reasoningMode": &f.ReasoningMode, "callbackUrl": &f.CallbackURL,
-		"callbackHeaders": &f.CallbackHeaders, "callbackSecret": &f.CallbackSecret, "generateGif": &f.GenerateGIF,
-		"criticContext": &f.CriticContext, "executionTraceContext": &f.ExecutionTraceContext,
+	fields := map[string]any{}
+	values := reflect.ValueOf(f).Elem()
+	for i := range values.NumField() {
+		if name, _, _ := strings.Cut(values.Type().Field(i).Tag.Get("json"), ","); name != "" {
+			fields[name] = values.Field(i).Addr().Interface()
+		}
 	}
+	return fields
 }
 
-// ReadFile reads the task file at path, or on standard input for -. Its errors
-// are about the input.
+// ReadFile reads the task file at path, or standard input for -. Its errors are errors of
+// the input.
 func ReadFile(path string, source *secret.Source) (*File, error) {
 	doc, from, err := readDocument(path, source)
 	if err != nil {
@@ -71,29 +70,29 @@ func ReadFile(path string, source *secret.Source) (*File, error) {
 	f := &File{label: "--task: " + path, disk: from, extra: map[string]json.RawMessage{}}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &members); err != nil || members == nil {
-		return nil, inputError("its fields are those of a dispatch: https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s is not an object with a task's fields", path)
+		return nil, inputError("the fields are listed in https://github.com/narada-cli/narada/blob/main/docs/task-files.md", "--task: %s: expected an object with the fields of a task", path)
 	}
 	return f, f.fill(members)
 }
 
-// ParseLine makes a task file of a line's JSON object, given by its members. It
-// may name neither files nor environment variables. Its errors are about the input.
+// ParseLine reads the JSON object of a batch line as a task file. It cannot name files or
+// environment variables. Its errors are errors of the input.
 func ParseLine(members map[string]json.RawMessage) (*File, error) {
 	f := &File{disk: nowhere{}, extra: map[string]json.RawMessage{}}
 	return f, f.fill(members)
 }
 
-// fill takes the fields.
+// fill sets the fields.
 func (f *File) fill(members map[string]json.RawMessage) error {
 	known := f.fields()
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		into, ok := known[name]
 		switch {
 		case !ok && guarded(name) != "":
-			return f.error(name, fmt.Errorf("there is no such field; it is written %s", guarded(name)))
+			return f.error(name, fmt.Errorf("unknown field; did you mean %s?", guarded(name)))
 		case !ok:
 			f.extra[name] = members[name]
-		case string(members[name]) == "null": // left out: the cloud gets no nulls
+		case string(members[name]) == "null": // omitted: null is never sent
 		default:
 			if err := f.decode(name, members[name], into); err != nil {
 				return f.error(name, err)
@@ -103,8 +102,7 @@ func (f *File) fill(members map[string]json.RawMessage) error {
 	return f.check()
 }
 
-// decode reads one field. A null inside what has texts would be sent as an empty
-// one.
+// decode reads one field. A null instead of a string would be sent as "".
 func (f *File) decode(name string, doc json.RawMessage, into any) error {
 	switch name {
 	case "secretVariables", "additionalContext", "callbackHeaders", "userResourceCredentials", "chatHistory":
@@ -115,9 +113,8 @@ func (f *File) decode(name string, doc json.RawMessage, into any) error {
 	return decode(doc, into)
 }
 
-// guarded returns the field, of those that say where answers and secrets go, that
-// name is but for its case: a server may be lenient, and our checks would be
-// passed by. It is "" for other names.
+// guarded returns the field for answers or secrets that equals name in another case, "" if
+// there is none. A server that ignores case would bypass the checks of such a field.
 func guarded(name string) string {
 	for _, field := range []string{"callbackUrl", "callbackHeaders", "callbackSecret", "secretVariables", "mcpServers", "userResourceCredentials"} {
 		if strings.EqualFold(name, field) {
@@ -127,7 +124,7 @@ func guarded(name string) string {
 	return ""
 }
 
-// check finds what is wrong with fields that no other step checks.
+// check checks the fields that no other step checks.
 func (f *File) check() error {
 	for _, part := range []struct {
 		name  string
@@ -138,10 +135,10 @@ func (f *File) check() error {
 		}
 	}
 	if f.Attach != "" && f.Attachment != nil {
-		return f.error("attach", fmt.Errorf("there is an attachment beside it, and a task has one"))
+		return f.error("attach", fmt.Errorf("cannot be used together with attachment"))
 	}
 	if f.Attachment != nil && f.Attachment.Key == "" {
-		return f.error("attachment", fmt.Errorf("there is no key"))
+		return f.error("attachment", fmt.Errorf("key is missing"))
 	}
 	if f.Prompt != "" {
 		if _, err := checkPrompt(f.Prompt); err != nil {
@@ -163,7 +160,7 @@ func (f *File) at(field string) string {
 	return f.label + ": " + field
 }
 
-// base makes the request of the task file, which the flags win over.
+// base builds the request from the task file, before flags override it.
 func (s Spec) base(p *Plan, source *secret.Source) error {
 	f := s.File
 	if f == nil {
@@ -180,10 +177,9 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 	if f.GenerateGIF != nil {
 		p.Request.Extra["generateGif"] = json.RawMessage(fmt.Sprint(*f.GenerateGIF))
 	}
-	names := slices.Collect(maps.Keys(f.fields()))
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(f.fields()))
 	for _, name := range slices.Sorted(maps.Keys(f.extra)) {
-		p.warn(f.at(fmt.Sprintf("the field %q is sent as it is: it is not one that narada knows%s", name, near(name, names))))
+		p.warn(f.at(fmt.Sprintf("unknown field %q is sent unchanged%s", name, near(name, names))))
 	}
 	w := &written{disk: f.disk, source: source, allowEnv: s.AllowEnv, plan: p}
 	if err := f.resolve(s, p, w); err != nil {
@@ -192,7 +188,7 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 	return f.callback(s, p, w)
 }
 
-// resolve reads the fields that name files and secrets.
+// resolve resolves the fields that name files and secrets.
 func (f *File) resolve(s Spec, p *Plan, w *written) error {
 	fields := namesOf(s.Fields)
 	if f.Attach != "" && len(s.Attach) == 0 && !slices.Contains(fields, "attachment") {
@@ -217,7 +213,7 @@ func (f *File) resolve(s Spec, p *Plan, w *written) error {
 	return f.schema(s, p)
 }
 
-// variables reads the input variables but for those that flags give.
+// variables resolves the input variables that no flag overrides.
 func (f *File) variables(overridden []string, p *Plan, w *written) error {
 	for _, name := range slices.Sorted(maps.Keys(f.InputVariables)) {
 		if slices.Contains(overridden, name) {
@@ -227,15 +223,12 @@ func (f *File) variables(overridden []string, p *Plan, w *written) error {
 		if err != nil {
 			return f.error("inputVariables: "+name, err)
 		}
-		if p.Request.InputVariables == nil {
-			p.Request.InputVariables = map[string]any{}
-		}
-		p.Request.InputVariables[name] = value
+		put(&p.Request.InputVariables, name, value)
 	}
 	return nil
 }
 
-// secrets reads the fields that hold secrets, but for what flags give.
+// secrets resolves the fields with secrets that no flag overrides.
 func (f *File) secrets(s Spec, p *Plan, w *written) (err error) {
 	secrets := maps.Clone(f.SecretVariables)
 	for _, name := range namesOf(s.SecretVars) {
@@ -257,8 +250,7 @@ func (f *File) secrets(s Spec, p *Plan, w *written) (err error) {
 	return nil
 }
 
-// schema takes the schema that the file asks for, and compiles it if the answer
-// is to be checked.
+// schema sets the file's JSON Schema, and compiles it to check the answer.
 func (f *File) schema(s Spec, p *Plan) error {
 	format := f.ResponseFormat
 	if format == nil || s.Schema != "" {
@@ -279,13 +271,13 @@ func (f *File) schema(s Spec, p *Plan) error {
 	return nil
 }
 
-// callback takes over where the file wants the callback to go.
+// callback sets the file's callback.
 func (f *File) callback(s Spec, p *Plan, w *written) error {
 	if f.CallbackURL == "" && f.CallbackSecret == "" && f.CallbackHeaders == nil {
 		return nil
 	}
 	if s.OwnCallback {
-		return inputError(useDispatch, "%s", f.at("it has a callback, and this command makes a callback address of its own"))
+		return inputError(useDispatch, "%s", f.at("a callback cannot be set: this command opens its own callback endpoint"))
 	}
 	if f.CallbackURL != "" && s.Callback.URL == "" {
 		if err := CheckCallbackURL(f.CallbackURL); err != nil {
@@ -315,8 +307,7 @@ func (f *File) callback(s Spec, p *Plan, w *written) error {
 	return nil
 }
 
-// headers are the callback headers that no flag replaces. Names are the same in
-// any case.
+// headers returns the callback headers that no flag overrides. Names ignore case.
 func (f *File) headers(s Spec) (map[string]string, error) {
 	flags := map[string]bool{}
 	for _, text := range s.Callback.Headers {
@@ -327,7 +318,7 @@ func (f *File) headers(s Spec) (map[string]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.CallbackHeaders)) {
 		key := http.CanonicalHeaderKey(name)
 		if seen[key] {
-			return nil, fmt.Errorf("%s is given twice", name)
+			return nil, fmt.Errorf("duplicate header %s", name)
 		}
 		if seen[key] = true; !flags[key] {
 			rest[name] = f.CallbackHeaders[name]
@@ -336,7 +327,7 @@ func (f *File) headers(s Spec) (map[string]string, error) {
 	return rest, nil
 }
 
-// namesOf returns the names of NAME=VALUE texts.
+// namesOf returns the names of NAME=VALUE strings.
 func namesOf(lists ...[]string) []string {
 	var names []string
 	for _, text := range slices.Concat(lists...) {

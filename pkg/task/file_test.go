@@ -274,11 +274,11 @@ mcpServers: [{url: "https://m.example", authentication: {type: custom-headers, c
 
 func TestErrorsOfDocumentsNameThePlace(t *testing.T) {
 	for doc, want := range map[string]string{
-		`{"a":{"b":["x",{"c":true}]}}`: `a: b: 2: must be a text, and is an object`,
-		`{"a":{"b":["x"],"c":"y"}}`:    `a: c: must be a list, and is a text`,
-		`{"x":{}, "a":[1]}`:            `a: must be an object, and is a list`,
-		`null`:                         `must be an object, and is null`,
-		`3`:                            `must be an object, and is a number`,
+		`{"a":{"b":["x",{"c":true}]}}`: `a: b: 2: expected string, got object`,
+		`{"a":{"b":["x"],"c":"y"}}`:    `a: c: expected array, got string`,
+		`{"x":{}, "a":[1]}`:            `a: expected object, got array`,
+		`null`:                         `expected object, got null`,
+		`3`:                            `expected object, got number`,
 	} {
 		var into map[string]map[string][]string
 		if err := decode(json.RawMessage(doc), &into); err == nil || err.Error() != want {

@@ -8,15 +8,15 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// maxDepth is how deep an input variable may be nested: reading it takes time that
-// grows with its depth.
+// maxDepth is the maximum nesting of an input variable: the time to read it grows with
+// the depth.
 const maxDepth = 100
 
-// variable plans the uploads in an input variable and returns its value: the
-// text as it was written, but for {file: PATH}.
+// variable plans the uploads in an input variable and returns its value, unchanged except
+// for {file: PATH}.
 func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	open, err := dec.Token()
@@ -62,7 +62,7 @@ func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
 	return doc, nil
 }
 
-// orderedObject is a JSON object whose members keep their order.
+// orderedObject is a JSON object that keeps the order of its members.
 type orderedObject []orderedMember
 
 type orderedMember struct {

@@ -11,9 +11,6 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// The parts of a request that have a file of their own or stand in a task file,
-// alike in both.
-
 // servers checks MCP servers and resolves their secrets.
 func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
 	list = slices.Clone(list)
@@ -28,23 +25,22 @@ func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
 	return list, nil
 }
 
-// checkURL checks the address of an MCP server. It is not repeated in errors, as
-// it may have a key in it, and the part of it that may is a secret.
+// checkURL checks the URL of an MCP server. Errors omit it, since it may contain a key;
+// its query is a secret.
 func (w *written) checkURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("not an http or https URL")
 	case u.User != nil:
-		return errors.New("there is a user name or password in it; use authentication")
+		return errors.New("user name and password are not allowed; use authentication")
 	case u.RawQuery != "":
 		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
 	}
 	return nil
 }
 
-// authentication checks how the cloud authenticates to an MCP server, and
-// resolves the secrets in it.
+// authentication checks an MCP server's authentication and resolves its secrets.
 func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 	switch auth.Type {
 	case "":
@@ -52,18 +48,18 @@ func (w *written) authentication(auth *narada.MCPAuthentication) (err error) {
 		fallthrough
 	case "none":
 		if auth.BearerToken != "" || auth.CustomHeaders != nil {
-			return errors.New("a token or headers, and the type is none")
+			return errors.New("type none takes no token and no headers")
 		}
 	case "bearer-token":
 		if auth.BearerToken == "" || auth.CustomHeaders != nil {
-			return errors.New("bearer-token has a bearerToken, and no more")
+			return errors.New("type bearer-token requires bearerToken and nothing else")
 		}
 		if auth.BearerToken, err = w.secret(auth.BearerToken); err != nil {
 			return fmt.Errorf("bearerToken: %w", err)
 		}
 	case "custom-headers":
 		if len(auth.CustomHeaders) == 0 || auth.BearerToken != "" {
-			return errors.New("custom-headers has customHeaders, and no more")
+			return errors.New("type custom-headers requires customHeaders and nothing else")
 		}
 		auth.CustomHeaders = slices.Clone(auth.CustomHeaders)
 		for i := range auth.CustomHeaders {
@@ -87,19 +83,19 @@ func checkHistory(list []narada.ChatMessage) error {
 			return fmt.Errorf("message %d: the role %q is not user or assistant", i+1, message.Role)
 		}
 		if message.Content == "" {
-			return fmt.Errorf("message %d: there is no content", i+1)
+			return fmt.Errorf("message %d: content is missing", i+1)
 		}
 	}
 	return nil
 }
 
-// credentials resolves the secrets of services.
+// credentials resolves the credentials of services.
 func (w *written) credentials(services map[string]map[string]string) (map[string]map[string]string, error) {
 	known := []string{"salesforce", "jira"}
 	resolved := map[string]map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		if !slices.Contains(known, name) {
-			w.plan.warn(fmt.Sprintf("the credentials for %q are sent as they are: the services that narada knows are salesforce and jira%s", name, near(name, known)))
+			w.plan.warn(fmt.Sprintf("credentials for the unknown service %q are sent unchanged; known services: salesforce, jira%s", name, near(name, known)))
 		}
 		var err error
 		if resolved[name], err = w.secrets(services[name]); err != nil {
@@ -109,7 +105,7 @@ func (w *written) credentials(services map[string]map[string]string) (map[string
 	return resolved, nil
 }
 
-// documents are --mcp, --chat-history and --credentials.
+// documents applies --mcp, --chat-history and --credentials.
 func (s Spec) documents(p *Plan, source *secret.Source) error {
 	r := p.Request
 	for _, one := range []struct {
@@ -132,7 +128,7 @@ func (s Spec) documents(p *Plan, source *secret.Source) error {
 			return inputError("", "%s: %v", one.flag, err)
 		}
 		w := &written{disk: from, source: source, allowEnv: s.AllowEnv, plan: p}
-		if one.flag != "--mcp" { // of which null stands for what is left out
+		if one.flag != "--mcp" { // where null means omitted
 			err = refuseNulls(doc)
 		}
 		if err == nil {

@@ -2,38 +2,36 @@ package task
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// maxPrompt is the most bytes that a prompt may have.
+// maxPrompt is the maximum size of a prompt in bytes.
 const maxPrompt = 4 << 20
 
-// PromptFrom says where a prompt may come from.
+// PromptFrom lists the sources of a prompt.
 type PromptFrom struct {
 	Args          []string // the command's arguments
 	File          string   // --prompt-file
-	StdinTerminal bool     // standard input is a terminal, which is not read unasked
-	Task          *File    // --task, nil for none
+	StdinTerminal bool     // standard input is a terminal: read it only for -
+	Task          *File    // --task; nil: none
 }
 
-// ReadPrompt returns the prompt: the one argument, else the file, else the task
-// file's, for which it returns "", else standard input, which is also what -
-// means. With an argument or a task file's prompt standard input is not looked
-// at.
+// ReadPrompt returns the prompt: the argument, else the file, else "" for that of the task
+// file, else standard input, which is also -. Standard input is not touched if the prompt
+// comes from elsewhere.
 func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	given := len(from.Args) > 0 || from.File != ""
 	switch {
 	case len(from.Args) > 1:
-		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "one prompt is wanted, and here are %d arguments", len(from.Args))
+		return "", inputError(`put the prompt in quotes: "`+strings.Join(from.Args, " ")+`"`, "expected one PROMPT, got %d arguments", len(from.Args))
 	case len(from.Args) == 1 && from.File != "":
-		return "", inputError("leave one of them out", "the prompt is given as an argument and with --prompt-file")
+		return "", inputError("use one of them", "PROMPT and --prompt-file cannot be used together")
 	case len(from.Args) == 1 && from.Args[0] != "-":
 		return checkPrompt(from.Args[0])
 	case from.File != "" && from.File != "-":
-		text, err := readText(from.File, maxPrompt)
+		text, err := readInput(from.File, maxPrompt, source)
 		if err != nil {
 			return "", inputError("", "--prompt-file: %v", err)
 		}
@@ -41,22 +39,18 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 	case !given && from.Task != nil && from.Task.Prompt != "":
 		return "", nil
 	case !given && from.StdinTerminal:
-		return "", inputError(`give one, as in: narada run "count the open issues of cli/cli"`, "no prompt")
+		return "", inputError(`narada run "count the open issues of cli/cli"`, "no prompt")
 	}
 	return promptFromStdin(source)
 }
 
 func promptFromStdin(source *secret.Source) (string, error) {
-	r, err := source.TakeStdin()
+	text, err := readInput("-", maxPrompt, source)
 	if err != nil {
-		return "", inputError("", "%v", err)
-	}
-	text, err := readAllText(r, maxPrompt)
-	if err != nil {
-		return "", inputError("give the prompt as an argument, or with --prompt-file", "no prompt: standard input: %v", err)
+		return "", inputError("pass the prompt as an argument or with --prompt-file", "no prompt: %v", err)
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", inputError("give the prompt as an argument, or pipe it in", "no prompt: standard input is empty")
+		return "", inputError("pass the prompt as an argument or on standard input", "no prompt: standard input is empty")
 	}
 	return checkPrompt(text)
 }
@@ -72,57 +66,46 @@ func checkPrompt(text string) (string, error) {
 	return text, nil
 }
 
-// builtIn are the agents that have a prefix of their own, by their name here.
-var builtIn = []struct{ name, prefix string }{
-	{"operator", "/Operator "},
-	{"operator-mini", "/OperatorMini "},
-	{"core", "/coreAgent "},
-	{"core-mini", "/CoreAgentMini "},
-	{"generalist", ""},
+// builtIn has the prompt prefixes of the built-in agents.
+var builtIn = map[string]string{
+	"operator":      "/Operator ",
+	"operator-mini": "/OperatorMini ",
+	"core":          "/coreAgent ",
+	"core-mini":     "/CoreAgentMini ",
+	"generalist":    "",
 }
 
-func isBuiltIn(agent string) bool {
-	for _, b := range builtIn {
-		if b.name == agent {
-			return true
-		}
-	}
-	return false
-}
-
-// prefix is what the agent's prompts start with.
+// prefix returns the prefix of the agent's prompts.
 func prefix(agent string) (string, error) {
-	for _, b := range builtIn {
-		if b.name == agent {
-			return b.prefix, nil
-		}
+	if text, ok := builtIn[agent]; ok {
+		return text, nil
 	}
-	if CheckAgent(agent) != nil {
-		return "", &InputError{Text: fmt.Sprintf("--agent: %v", CheckAgent(agent)), Next: "operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent"}
+	if err := CheckAgent(agent); err != nil {
+		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
 	}
 	return "/" + strings.TrimPrefix(agent, "/") + " ", nil
 }
 
-// CheckAgent reports why agent cannot be the name of an agent.
+// CheckAgent returns an error if agent cannot be the name of an agent.
 func CheckAgent(agent string) error {
 	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") {
-		return fmt.Errorf("%q is not an agent's name", agent)
+		return fmt.Errorf("invalid agent name %q", agent)
 	}
 	return nil
 }
 
-// knownPrefix returns the built-in prefix that the prompt starts with.
+// knownPrefix returns the built-in prefix that the prompt starts with, "" for none.
 func knownPrefix(prompt string) string {
-	for _, b := range builtIn {
-		if b.prefix != "" && (strings.HasPrefix(prompt, b.prefix) || prompt == strings.TrimSpace(b.prefix)) {
-			return b.prefix
+	for _, prefix := range builtIn {
+		if prefix != "" && (strings.HasPrefix(prompt, prefix) || prompt == strings.TrimSpace(prefix)) {
+			return prefix
 		}
 	}
 	return ""
 }
 
-// prompt puts the agent's prefix before the prompt. That of a task file has its
-// own already, unless --agent asks for one.
+// prompt adds the agent's prefix to the prompt. The prompt of a task file has its own,
+// unless --agent is set.
 func (s Spec) prompt() (string, error) {
 	prompt, raw := s.Prompt, s.Raw
 	if prompt == "" && s.File != nil {
@@ -130,7 +113,7 @@ func (s Spec) prompt() (string, error) {
 	}
 	if raw {
 		if s.AgentFlag {
-			return "", inputError("leave one of them out", "--raw sends the prompt as it is, and --agent would change it")
+			return "", inputError("use one of them", "--raw and --agent cannot be used together")
 		}
 		return prompt, nil
 	}
@@ -143,31 +126,24 @@ func (s Spec) prompt() (string, error) {
 	case has != "" && strings.TrimSpace(strings.TrimPrefix(prompt, strings.TrimSpace(has))) == "":
 		return "", inputError("", "the prompt is empty after %s", strings.TrimSpace(has))
 	case has != "" && s.AgentFlag && has != want:
-		return "", inputError("leave one of them out, or send the prompt as it is with --raw",
-			"the prompt starts with %s, and --agent asks for %s", strings.TrimSpace(has), s.Agent)
+		return "", inputError("use one of them, or send the prompt unchanged with --raw",
+			"the prompt starts with %s, but --agent is %s", strings.TrimSpace(has), s.Agent)
 	case has != "":
 		return prompt, nil
 	}
 	return want + prompt, nil
 }
 
-// named is the agent of Agent Studio that the prompt is for, "" when it is for a
-// built-in one or there is no telling.
+// named returns the Agent Studio agent of the prompt, "" if the agent is built in or
+// unknown.
 func (s Spec) named(prompt string) string {
+	_, asBuiltIn := builtIn[s.Agent]
 	switch {
 	case s.Raw || knownPrefix(prompt) != "" || !strings.HasPrefix(prompt, "/"):
 		return ""
-	case s.Prompt != "" && isBuiltIn(s.Agent): // the slash is the prompt's own
+	case s.Prompt != "" && asBuiltIn: // the slash is part of the prompt
 		return ""
 	}
 	name, _, _ := strings.Cut(prompt[1:], " ")
 	return name
-}
-
-func readAllText(r io.Reader, limit int64) (string, error) {
-	b, err := readBounded(r, limit)
-	if err != nil {
-		return "", err
-	}
-	return decodeText(b)
 }

@@ -16,12 +16,11 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// maxJSON is the most bytes that a JSON or YAML file may have.
+// maxJSON is the maximum size of a JSON or YAML file in bytes.
 const maxJSON = 4 << 20
 
-// LoadSchema reads the JSON Schema at path, or on standard input for -, and
-// compiles it if answers are to be checked. Otherwise any JSON will do, which is
-// for the cloud to judge.
+// LoadSchema reads the JSON Schema at path, or standard input for -. With check it
+// compiles the schema; without, any JSON is accepted.
 func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
 	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
 	if err != nil {
@@ -40,26 +39,17 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 	return doc, compiled, nil
 }
 
-// sendUnchecked is what to do about a schema that narada does not understand.
-const sendUnchecked = "--no-validate takes any JSON as the schema, and does not check the answer"
+// sendUnchecked is the hint for a schema that does not compile.
+const sendUnchecked = "use --no-validate to send the schema unchecked and not check the answer"
 
-// LoadJSON reads the JSON value in the file at path, or on standard input for -, for
-// the flag of that name. It may have 4 MiB.
+// LoadJSON reads the JSON value in the file at path, or standard input for -, of at most
+// 4 MiB. Errors name the flag.
 func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error) {
 	return loadJSON(flag, path, maxJSON, source)
 }
 
 func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMessage, error) {
-	var text string
-	var err error
-	if path == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, limit)
-		}
-	} else {
-		text, err = readText(path, limit)
-	}
+	text, err := readInput(path, limit, source)
 	if err != nil {
 		return nil, inputError("", "%s: %v", flag, err)
 	}
@@ -69,20 +59,15 @@ func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMe
 	return json.RawMessage(text), nil
 }
 
-// readJSON returns the JSON value that text is, or that the file or standard
-// input holds which file:PATH or - name.
+// readJSON returns the JSON value text, or that of the file for file:PATH, or of standard
+// input for -.
 func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
-	var err error
-	if path, isFile := strings.CutPrefix(text, "file:"); isFile {
-		text, err = readText(path, maxJSON)
-	} else if text == "-" {
-		var r io.Reader
-		if r, err = source.TakeStdin(); err == nil {
-			text, err = readAllText(r, maxJSON)
+	path, isFile := strings.CutPrefix(text, "file:")
+	if isFile || text == "-" {
+		var err error
+		if text, err = readInput(path, maxJSON, source); err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	if err := checkJSON(text); err != nil {
 		return nil, err
@@ -90,7 +75,7 @@ func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 	return json.RawMessage(text), nil
 }
 
-// checkJSON reports where text stops being one JSON value.
+// checkJSON returns an error with line and column if text is not one JSON value.
 func checkJSON(text string) error {
 	if !utf8.ValidString(text) {
 		return errNotText
@@ -98,15 +83,23 @@ func checkJSON(text string) error {
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // of the byte that is wrong
+		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // the invalid byte
 		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
 		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, column)
 	}
 	return err
 }
 
-// readText reads a text file of at most limit bytes.
-func readText(path string, limit int64) (string, error) {
+// readInput reads a UTF-8 file, or standard input for -, of at most limit bytes. It
+// removes a byte order mark.
+func readInput(path string, limit int64, source *secret.Source) (string, error) {
+	if path == "-" {
+		r, err := source.TakeStdin()
+		if err != nil {
+			return "", err
+		}
+		return readText(r, "standard input", limit)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", plainError(path, err)
@@ -114,36 +107,20 @@ func readText(path string, limit int64) (string, error) {
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return "", fmt.Errorf("%s is a folder", path)
-	} else if err == nil && info.Size() > limit {
-		return "", fmt.Errorf("%s is larger than %d MiB", path, limit>>20)
 	}
-	b, err := readBounded(f, limit)
-	if err != nil {
-		return "", plainError(path, err)
-	}
-	text, err := decodeText(b)
-	if err != nil {
-		return "", fmt.Errorf("%s is %w", path, err)
-	}
-	return text, nil
+	return readText(f, path, limit)
 }
 
-func readBounded(r io.Reader, limit int64) ([]byte, error) {
+func readText(r io.Reader, name string, limit int64) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("larger than %d MiB", limit>>20)
-	}
-	return b, nil
-}
-
-// decodeText takes a byte order mark off UTF-8 text.
-func decodeText(b []byte) (string, error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	if !validText(b) {
-		return "", errNotText
+	switch {
+	case err != nil:
+		return "", plainError(name, err)
+	case int64(len(b)) > limit:
+		return "", fmt.Errorf("%s is larger than %d MiB", name, limit>>20)
+	case !validText(b):
+		return "", fmt.Errorf("%s is %w", name, errNotText)
 	}
 	return string(b), nil
 }
@@ -152,7 +129,7 @@ var errNotText = errors.New("not UTF-8 text")
 
 func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
 
-// plainError words a file system error as "PATH: no such file or directory".
+// plainError returns a file system error as "PATH: no such file or directory".
 func plainError(path string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s: %w", path, pathError.Err)

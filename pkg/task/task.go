@@ -1,6 +1,5 @@
-// Package task makes a dispatch request of what a person wrote: flags, files
-// and references to secrets in, a narada.Request out. All that can be found
-// wrong with a task before anything is sent is found here.
+// Package task builds a narada.Request from flags, files and references to secrets. It
+// finds every error of the input before anything is sent.
 //
 // The package is private to narada.
 package task
@@ -16,28 +15,28 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// Spec is a task as it was written. The zero value of a field is a flag that
-// was not given.
+// Spec is a task as the user wrote it. The zero value of a field is a flag that is not
+// set.
 type Spec struct {
-	File         *File  // task file, which everything else wins over; nil: none
-	Prompt       string // read already: see ReadPrompt; "": the task file's
+	File         *File  // task file, which flags override; nil: none
+	Prompt       string // from ReadPrompt; "": the task file's
 	Agent        string
-	AgentFlag    bool // Agent was asked for by flag, and not by a setting
-	Raw          bool // send the prompt as typed
+	AgentFlag    bool // Agent is set by a flag, not by a setting
+	Raw          bool // send the prompt unchanged
 	Window       string
-	WindowFlag   bool // so was Window
+	WindowFlag   bool // Window is set by a flag
 	Mode         string
 	CloudSession string
-	NewSession   bool   // one is started for the task
-	AnyWindow    bool   // the cloud, which is the sandbox, needs none
+	NewSession   bool   // start a session for the task
+	AnyWindow    bool   // no window is required, as by the sandbox
 	Schema       string // path of a JSON Schema, or -
-	NoValidate   bool   // the schema is sent as it is, and the answer not checked
+	NoValidate   bool   // do not compile the schema or check the answer
 	Previous     string
 	KeepChat     *bool
 	GIF          *bool
 	Reasoning    string
 	TimeZone     string
-	ZoneFlag     bool // so was TimeZone
+	ZoneFlag     bool // TimeZone is set by a flag
 
 	Attach      []string // paths
 	Vars        []string // NAME=TEXT
@@ -48,58 +47,50 @@ type Spec struct {
 	MCP         string   // path, or -
 	ChatHistory string   // path, or -
 	Credentials string   // path, or -
-	AllowEnv    []string // environment variables that a file may ask for
+	AllowEnv    []string // environment variables that a file may use
 	Fields      []string // NAME=JSON
 
 	Callback     Callback
-	OwnCallback  bool   // the command makes a callback address of its own
-	TraceContext string // JSON, of the environment
+	OwnCallback  bool   // the command opens its own callback endpoint
+	TraceContext string // JSON, from the environment
 }
 
-// Callback is where the cloud is to send the result, as it was written.
+// Callback is where the cloud sends the result, as the user wrote it.
 type Callback struct {
 	URL     string
 	Secret  string   // reference
-	Headers []string // "Name: value", the value or a reference
+	Headers []string // "Name: value"; the value may be a reference
 }
 
-// Plan is a task that is ready to be sent, once its uploads are done.
+// Plan is a task that is ready to be sent once its uploads are done.
 type Plan struct {
 	Request  *narada.Request
-	Prompt   string // as it was written, without the agent's prefix that it is sent with
+	Prompt   string // as written, without the agent's prefix
 	Uploads  []*Upload
-	Schema   *schema.Schema // what the answer must fit, nil when it is not checked
+	Schema   *schema.Schema // of the answer; nil: do not check it
 	Secrets  []secret.String
 	Warnings []string
 
-	variables map[string]string // environment variable of a secret's value
+	variables map[string]string // environment variable by secret value
 }
 
-// InputError is something wrong with what was written, and nothing was sent.
+// InputError is an error of the input. Nothing was sent.
 type InputError struct {
 	Text string
-	Next string // what to do, "" when the text says it
+	Next string // hint; "": none
 }
 
 func (e *InputError) Error() string { return e.Text }
 
-// Hint returns what to do.
+// Hint returns the hint.
 func (e *InputError) Hint() string { return e.Next }
 
-// hintOf returns the hint of an error about the input, "" when it has none.
-func hintOf(err error) string {
-	if e, ok := errors.AsType[*InputError](err); ok {
-		return e.Next
-	}
-	return ""
+func inputError(hint, format string, args ...any) error {
+	return &InputError{Text: fmt.Sprintf(format, args...), Next: hint}
 }
 
-func inputError(next, format string, args ...any) error {
-	return &InputError{Text: fmt.Sprintf(format, args...), Next: next}
-}
-
-// Plan checks the task and resolves its files and secrets. Its errors are about
-// the input.
+// Plan checks the task and resolves its files and secrets. Its errors are errors of the
+// input.
 func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	prompt, err := s.prompt()
 	if err != nil {
@@ -126,13 +117,12 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	return p, nil
 }
 
-// overlay puts the flags that need no check over the task file's fields.
+// overlay overrides fields of the task file with the flags that need no check.
 func (s Spec) overlay(r *narada.Request) {
 	if s.CloudSession != "" {
 		r.CloudBrowserSessionID = s.CloudSession
 	}
-	// A session has a window of its own: that of the settings is on the user's
-	// machine.
+	// A session has its own window; the window of the settings is on the user's machine.
 	ownWindow := s.NewSession || r.CloudBrowserSessionID != ""
 	if s.Window != "" && (s.WindowFlag || r.BrowserWindowID == "" && !ownWindow) {
 		r.BrowserWindowID = s.Window
@@ -155,7 +145,7 @@ func (s Spec) overlay(r *narada.Request) {
 	}
 }
 
-// from is "--mode" where the flag gave the value, else the task file's field.
+// from names the source of a value: the flag if it is set, else the task file's field.
 func (s Spec) from(flag string, given bool, field string) string {
 	if given || s.File == nil {
 		return flag
@@ -177,7 +167,7 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 		return inputError("", "%s: %q is not none, low, medium or high", reasoning, r.ReasoningMode)
 	}
 	if name := s.named(r.Prompt); name != "" && r.ReasoningMode != "" {
-		return inputError("leave one of the two out", "%s works with the built-in agents only, and %q is not one", reasoning, name)
+		return inputError("use one of them", "%s requires a built-in agent; %q is not one", reasoning, name)
 	}
 	if r.PreviousRequestID != "" {
 		if err := narada.CheckRequestID(r.PreviousRequestID); err != nil {
@@ -187,7 +177,7 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 	return nil
 }
 
-// place checks where the task is to run.
+// place checks where the task will run.
 func (s Spec) place(p *Plan, _ *secret.Source) error {
 	r := p.Request
 	if r.CloudBrowserSessionID != "" {
@@ -197,16 +187,16 @@ func (s Spec) place(p *Plan, _ *secret.Source) error {
 	}
 	switch {
 	case s.NewSession && r.CloudBrowserSessionID != "":
-		return inputError("leave one of the two out", "--new-session starts a session, and %s names one", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
+		return inputError("use one of them", "--new-session and %s cannot be used together", s.from("--cloud-session", s.CloudSession != "", "cloudBrowserSessionId"))
 	case s.NewSession && r.ExecutionMode == narada.ModeClient:
-		return inputError("leave one of the two out", "--new-session starts a session in the cloud, and %s asks for client mode", s.from("--mode", s.Mode != "", "executionMode"))
+		return inputError("use one of them", "--new-session starts a session in the cloud, but %s is client", s.from("--mode", s.Mode != "", "executionMode"))
 	case s.NewSession && r.BrowserWindowID != "":
-		return inputError("leave one of the two out", "--new-session has a window of its own, and %s names one", s.from("--window", s.WindowFlag, "browserWindowId"))
+		return inputError("use one of them", "--new-session and %s cannot be used together: a session has its own window", s.from("--window", s.WindowFlag, "browserWindowId"))
 	}
 	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
 	if inClient && r.BrowserWindowID == "" && !s.NewSession && !s.AnyWindow {
-		p.warn(`no browser window: in client mode the cloud needs one (--window, or narada config set browser-window-id ID); ` +
-			`"Authentication" at https://docs.narada.ai says where the ID is shown`)
+		p.warn(`no browser window: client mode requires one (--window ID, or narada config set browser-window-id ID); ` +
+			`"Authentication" at https://docs.narada.ai shows where to find the ID`)
 	}
 	return nil
 }
@@ -219,7 +209,7 @@ func (s Spec) timeZone(p *Plan, _ *secret.Source) error {
 		return nil
 	}
 	if err := CheckZone(p.Request.TimeZone); err != nil {
-		return inputError("name it as in Europe/Berlin or America/Los_Angeles", "%s: %v", s.from("--time-zone", s.ZoneFlag, "timeZone"), err)
+		return inputError("use an IANA name such as Europe/Berlin or America/Los_Angeles", "%s: %v", s.from("--time-zone", s.ZoneFlag, "timeZone"), err)
 	}
 	return nil
 }
@@ -236,18 +226,17 @@ func (s Spec) schema(p *Plan, source *secret.Source) error {
 	return nil
 }
 
-// TraceContextVariable is the environment variable that a program which runs
-// inside a task has its trace in.
+// TraceContextVariable is the environment variable with the trace of the task in which
+// this program runs.
 const TraceContextVariable = "NARADA_EXECUTION_TRACE_CONTEXT"
 
-// traceContext continues the trace that the environment names, if nothing else
-// was asked for.
+// traceContext continues the trace of the environment unless another one is set.
 func (s Spec) traceContext(p *Plan, _ *secret.Source) error {
 	if s.TraceContext == "" || p.Request.ExecutionTraceContext != nil {
 		return nil
 	}
 	if err := checkObject([]byte(s.TraceContext)); err != nil {
-		return inputError("unset it, if you do not know where it comes from", "%s: %v", TraceContextVariable, err)
+		return inputError("unset the variable if you did not set it", "%s: %v", TraceContextVariable, err)
 	}
 	p.Request.ExecutionTraceContext = json.RawMessage(s.TraceContext)
 	return nil
@@ -264,8 +253,7 @@ func checkObject(doc []byte) error {
 	return nil
 }
 
-// fieldOwners names the flag that sets a member of the body which --field must
-// not set too, or must not set at all.
+// fieldOwners has the flag for each member of the body that --field must not set.
 var fieldOwners = map[string]string{
 	"prompt": "PROMPT", "browserWindowId": "--window", "cloudBrowserSessionId": "--cloud-session",
 	"executionMode": "--mode", "clearChat": "--keep-chat", "saveScreenshots": "--gif",
@@ -280,16 +268,16 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 	for _, field := range s.Fields {
 		name, text, ok := strings.Cut(field, "=")
 		if !ok || name == "" {
-			return inputError(`write it as --field 'NAME=JSON'`, "--field %q has no name and value", field)
+			return inputError(`write it as --field 'NAME=JSON'`, "--field: expected NAME=JSON, got %q", field)
 		}
 		if s.OwnCallback && strings.HasPrefix(fieldOwners[name], "--callback-") {
-			return inputError(useDispatch, "--field %s: run makes a callback address of its own", name)
+			return inputError(useDispatch, "--field %s: this command opens its own callback endpoint", name)
 		}
 		if flag, owned := fieldOwners[name]; owned {
-			return inputError("", "--field %s: use %s for it", name, flag)
+			return inputError("", "--field %s: use %s instead", name, flag)
 		}
 		if given[name] {
-			return inputError("", "--field %s is given twice", name)
+			return inputError("", "--field: duplicate name %s", name)
 		}
 		given[name] = true
 		value, err := readJSON(text, source)
@@ -297,14 +285,13 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 			err = s.setField(p.Request, name, value)
 		}
 		if err != nil {
-			return inputError(`strings need their quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
+			return inputError(`put strings in quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
 		}
 	}
 	return nil
 }
 
-// setField sets a member of the body that has no flag of its own, or one that
-// builds it up from less than JSON and was not given.
+// setField sets a member of the body without a flag, or with a flag that is not set.
 func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) error {
 	object := func(into *json.RawMessage) error {
 		*into = value
@@ -312,7 +299,7 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 	}
 	whole := func(flag string, given bool, into any) error {
 		if given {
-			return fmt.Errorf("%s sets it too", flag)
+			return fmt.Errorf("cannot be used together with %s", flag)
 		}
 		return decode(value, into)
 	}
@@ -325,7 +312,7 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 		r.Attachment = nil
 		err := whole("--attach", len(s.Attach) > 0, &r.Attachment)
 		if err == nil && r.Attachment.Key == "" {
-			err = errors.New("there is no key")
+			err = errors.New("key is missing")
 		}
 		return err
 	case "chatHistory":
@@ -343,14 +330,11 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 		}
 		return err
 	}
-	if r.Extra == nil {
-		r.Extra = map[string]json.RawMessage{}
-	}
-	r.Extra[name] = value
+	put(&r.Extra, name, value)
 	return nil
 }
 
-// hide notes secrets, and the environment variables that they come from.
+// hide records secrets and the environment variables that they come from.
 func (p *Plan) hide(secrets ...secret.String) {
 	p.Secrets = append(p.Secrets, secrets...)
 	for _, s := range secrets {

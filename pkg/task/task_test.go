@@ -95,7 +95,7 @@ func TestCredentialsAreReadFromFlags(t *testing.T) {
 	}
 	for _, tt := range []struct{ secret, header, want, hint string }{
 		{"literal-s3cr3t", "", "--callback-secret: " + secret.ErrLiteral.Error(), ""},
-		{"", "literal-s3cr3t", "--forward-header: there is no colon between name and value", "write it as --forward-header 'Authorization: env:NAME'"},
+		{"", "literal-s3cr3t", "--forward-header: expected NAME: VALUE", "write it as --forward-header 'Authorization: env:NAME'"},
 		{"", "X-A: env:NOPE", "--forward-header: X-A: environment variable NOPE is not set", ""},
 	} {
 		var headers []string

@@ -1,30 +1,29 @@
 package task
 
 import (
-	"maps"
+	"reflect"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// Template makes the plans of many tasks that have flags in common.
+// Template builds the plans of many tasks with common flags.
 type Template struct {
 	spec   Spec
 	source *secret.Source
 
-	// Plan is what they have in common: its uploads are made once, before the first
-	// task is. Its prompt is a placeholder.
+	// Plan is the common part. Its uploads are made once, before the first task. Its
+	// prompt is a placeholder.
 	Plan *Plan
 }
 
-// placeholder is a prompt that is none.
 const placeholder = "PROMPT"
 
-// Template checks the flags and resolves their files and secrets. Its errors are
-// about the input.
+// Template checks the flags and resolves their files and secrets. Its errors are errors of
+// the input.
 func (s Spec) Template(source *secret.Source) (*Template, error) {
 	if s.File != nil && s.File.Prompt != "" {
-		return nil, inputError("leave it out", "%s: the prompts are those of the lines", s.File.at("prompt"))
+		return nil, inputError("remove it", "%s cannot be set: each line has its own prompt", s.File.at("prompt"))
 	}
 	s.Prompt = placeholder
 	plan, err := s.Plan(source)
@@ -34,7 +33,7 @@ func (s Spec) Template(source *secret.Source) (*Template, error) {
 	return &Template{spec: s, source: source, Plan: plan}, nil
 }
 
-// Text is the plan of a task that is a prompt and no more.
+// Text returns the plan of a task that is only a prompt.
 func (t *Template) Text(prompt string) (*Plan, error) {
 	spec := t.spec
 	var err error
@@ -49,10 +48,10 @@ func (t *Template) Text(prompt string) (*Plan, error) {
 	return p, spec.modes(p, t.source)
 }
 
-// Object is the plan of a task with fields of its own, which win over the flags.
+// Object returns the plan of a task with its own fields, which override the flags.
 func (t *Template) Object(f *File) (*Plan, error) {
 	if f.Prompt == "" {
-		return nil, inputError("", "there is no prompt")
+		return nil, inputError("", "no prompt")
 	}
 	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true,
 		NoValidate: t.spec.NoValidate}
@@ -70,59 +69,31 @@ func (t *Template) Object(f *File) (*Plan, error) {
 	return p, own.place(p, t.source)
 }
 
-// merge puts what a request has over a copy of another.
+// merge returns a copy of over with the fields that only under has. Maps are merged by
+// name.
 func merge(under, over *narada.Request) *narada.Request {
 	r := *over
-	pick(&r.TimeZone, under.TimeZone)
-	if r.CloudBrowserSessionID == "" { // a session has a window of its own
-		pick(&r.BrowserWindowID, under.BrowserWindowID)
+	to, from := reflect.ValueOf(&r).Elem(), reflect.ValueOf(under).Elem()
+	for i := range to.NumField() {
+		field, other := to.Field(i), from.Field(i)
+		switch {
+		case field.IsZero():
+			field.Set(other)
+		case field.Kind() == reflect.Map:
+			merged := reflect.MakeMap(field.Type())
+			for _, values := range []reflect.Value{other, field} {
+				for name, value := range values.Seq2() {
+					merged.SetMapIndex(name, value)
+				}
+			}
+			field.Set(merged)
+		}
 	}
-	pick(&r.CloudBrowserSessionID, under.CloudBrowserSessionID)
-	pick(&r.ExecutionMode, under.ExecutionMode)
-	pick(&r.ClearChat, under.ClearChat)
-	if _, has := over.Extra["generateGif"]; !has { // the same by another name
-		pick(&r.SaveScreenshots, under.SaveScreenshots)
+	if over.CloudBrowserSessionID != "" { // a session has its own window
+		r.BrowserWindowID = over.BrowserWindowID
 	}
-	pick(&r.PreviousRequestID, under.PreviousRequestID)
-	pick(&r.ResponseFormat, under.ResponseFormat)
-	pick(&r.Attachment, under.Attachment)
-	pick(&r.ReasoningMode, under.ReasoningMode)
-	if r.ChatHistory == nil {
-		r.ChatHistory = under.ChatHistory
+	if _, has := over.Extra["generateGif"]; has { // an alias
+		r.SaveScreenshots = over.SaveScreenshots
 	}
-	if r.MCPServers == nil {
-		r.MCPServers = under.MCPServers
-	}
-	if r.CriticContext == nil {
-		r.CriticContext = under.CriticContext
-	}
-	if r.ExecutionTraceContext == nil {
-		r.ExecutionTraceContext = under.ExecutionTraceContext
-	}
-	r.AdditionalContext = mergeMaps(under.AdditionalContext, over.AdditionalContext)
-	r.InputVariables = mergeMaps(under.InputVariables, over.InputVariables)
-	r.SecretVariables = mergeMaps(under.SecretVariables, over.SecretVariables)
-	r.Credentials = mergeMaps(under.Credentials, over.Credentials)
-	r.Extra = mergeMaps(under.Extra, over.Extra)
 	return &r
-}
-
-// pick takes what is under where there is nothing.
-func pick[T comparable](value *T, under T) {
-	var none T
-	if *value == none {
-		*value = under
-	}
-}
-
-func mergeMaps[V any](under, over map[string]V) map[string]V {
-	if len(over) == 0 {
-		return under
-	}
-	merged := maps.Clone(under)
-	if merged == nil {
-		merged = map[string]V{}
-	}
-	maps.Copy(merged, over)
-	return merged
 }

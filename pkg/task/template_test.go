@@ -69,13 +69,13 @@ func TestLinesThatAreRefused(t *testing.T) {
 	}
 	for object, want := range map[string]string{
 		" ":                               "the prompt is empty",
-		`{"additionalContext":{}}`:        "there is no prompt",
+		`{"additionalContext":{}}`:        "no prompt",
 		`{"prompt":"x","attach":"a.txt"}`: errNowhere.Error(),
 		`{"prompt":"x","inputVariables":{"f":{"file":"a.txt"}}}`:                                                                      errNowhere.Error(),
 		`{"prompt":"x","secretVariables":{"p":"env:HOME"}}`:                                                                           errNowhere.Error(),
 		`{"prompt":"x","secretVariables":{"p":"file:a.txt"}}`:                                                                         errNowhere.Error(),
 		`{"prompt":"x","mcpServers":[{"url":"https://a.example","authentication":{"type":"bearer-token","bearerToken":"env:HOME"}}]}`: errNowhere.Error(),
-		`{"prompt":"x","callbackUrl":"https://a.example"}`:                                                                            "a callback address of its own",
+		`{"prompt":"x","callbackUrl":"https://a.example"}`:                                                                            "its own callback endpoint",
 		`{"prompt":"x","executionMode":"moon"}`:                                                                                       `executionMode: "moon" is not`,
 		`{"prompt":"x","timeZone":"Moon/Sea"}`:                                                                                        "timeZone: ",
 	} {
@@ -83,7 +83,7 @@ func TestLinesThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %s, %v", object, got, err)
 		}
 	}
-	if _, err := (Spec{Agent: "operator", File: &File{label: "--task: t.yaml", Prompt: "x"}}).Template(&secret.Source{}); err == nil || !strings.Contains(err.Error(), "the prompts are those of the lines") {
+	if _, err := (Spec{Agent: "operator", File: &File{label: "--task: t.yaml", Prompt: "x"}}).Template(&secret.Source{}); err == nil || !strings.Contains(err.Error(), "each line has its own prompt") {
 		t.Errorf("got %v", err)
 	}
 }

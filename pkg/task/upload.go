@@ -10,25 +10,25 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Upload is a file that goes to the cloud before the task does.
+// Upload is a file to upload before the task is dispatched.
 type Upload struct {
-	Path     string // as it was written
+	Path     string // as written
 	Name     string // base name
 	MIMEType string
-	Size     int64 // bytes, when it was looked at
+	Size     int64 // bytes, when the plan was made
 
 	open func() (*os.File, error)
 	info fs.FileInfo
-	key  string                   // what stands in the request until the file is there
-	uses []func(*narada.Uploaded) // put the key into the request
+	key  string                   // placeholder in the request until the file is uploaded
+	uses []func(*narada.Uploaded) // set the key in the request
 }
 
-// Key is what stands in the request in the place of the key that the cloud gives
-// out: UPLOAD_KEY_1, UPLOAD_KEY_2 and so on.
+// Key returns the placeholder for the key in the request: UPLOAD_KEY_1, UPLOAD_KEY_2 and
+// so on.
 func (u *Upload) Key() string { return u.key }
 
-// Open opens the file, to be read from its beginning. A file that is no longer
-// what it was when it was looked at is an error about the input.
+// Open opens the file at its beginning. It is an error of the input if the file has
+// changed since the plan was made.
 func (u *Upload) Open() (*os.File, error) {
 	f, err := u.open()
 	if err != nil {
@@ -45,35 +45,35 @@ func (u *Upload) Open() (*os.File, error) {
 	return f, nil
 }
 
-// Done puts the uploaded file into the request.
+// Done sets the uploaded file in the request.
 func (u *Upload) Done(uploaded *narada.Uploaded) {
 	for _, use := range u.uses {
 		use(uploaded)
 	}
 }
 
-// disk is where files are read from.
+// disk is the part of the file system that may be read.
 type disk interface {
 	stat(path string) (fs.FileInfo, error)
 	open(path string) (*os.File, error)
 }
 
-// anywhere is the whole disk: for what a person names on the command line.
+// anywhere is the whole file system, for paths on the command line.
 type anywhere struct{}
 
 func (anywhere) stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
 func (anywhere) open(path string) (*os.File, error)    { return os.Open(path) }
 
-// nowhere is no disk: for what may name no files.
+// nowhere is for input that cannot name files.
 type nowhere struct{}
 
-var errNowhere = errors.New("a line names neither files nor environment variables; flags, which are for all lines, may")
+var errNowhere = errors.New("a line cannot name files or environment variables; use a flag, which applies to all lines")
 
 func (nowhere) stat(string) (fs.FileInfo, error) { return nil, errNowhere }
 func (nowhere) open(string) (*os.File, error)    { return nil, errNowhere }
 
-// folder is one folder and what is below it: for what a file names that may have
-// come from elsewhere. Neither .. nor a link leads out of it.
+// folder is a folder and its contents, for paths in a file. Neither .. nor a link leads out
+// of it.
 type folder struct{ dir string }
 
 func (f folder) stat(path string) (info fs.FileInfo, err error) {
@@ -104,11 +104,11 @@ func (f folder) within(path string, do func(*os.Root) error) error {
 	return do(root)
 }
 
-// upload plans the upload of a file, once however often it is named. use is told
-// of the outcome; until then it is given the placeholder, now.
+// upload plans the upload of a file, once even if it is named several times. It calls use
+// with the placeholder; Done calls it with the uploaded file.
 func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	if path == "" {
-		return fmt.Errorf("the file's name is empty")
+		return fmt.Errorf("the file name is empty")
 	}
 	info, err := d.stat(path)
 	if errors.Is(err, errNowhere) {
@@ -128,7 +128,7 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	}
 	u := p.planned(info, name)
 	if u == nil {
-		f, err := d.open(path) // to find out now whether it may be read
+		f, err := d.open(path) // is it readable?
 		if err != nil {
 			return plainError(path, err)
 		}
@@ -145,7 +145,7 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	return nil
 }
 
-// planned finds the upload of the same file under the same name.
+// planned returns the planned upload of the same file and name, nil for none.
 func (p *Plan) planned(info fs.FileInfo, name string) *Upload {
 	for _, u := range p.Uploads {
 		if u.Name == name && os.SameFile(u.info, info) {
@@ -155,8 +155,7 @@ func (p *Plan) planned(info fs.FileInfo, name string) *Upload {
 	return nil
 }
 
-// fileVariable plans the upload of a file for an input variable, and returns the
-// variable's value.
+// fileVariable plans the upload of a file for an input variable, and returns its value.
 func (p *Plan) fileVariable(d disk, path string) (*narada.FileVariable, error) {
 	value := &narada.FileVariable{}
 	err := p.upload(d, path, func(u *narada.Uploaded) { *value = u.Variable() })

@@ -6,7 +6,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// attachment is --attach.
+// attachment applies --attach.
 func (s Spec) attachment(p *Plan, _ *secret.Source) error {
 	switch len(s.Attach) {
 	case 0:
@@ -17,11 +17,11 @@ func (s Spec) attachment(p *Plan, _ *secret.Source) error {
 		}
 		return nil
 	}
-	return inputError("give further files as variables: --var-file NAME=PATH", "--attach is given %d times, and a task has one attachment", len(s.Attach))
+	return inputError("upload further files as variables: --var-file NAME=PATH", "--attach: expected one FILE, got %d", len(s.Attach))
 }
 
-// variables are --var, --var-json and --var-file, which win over those of the
-// task file one by one.
+// variables applies --var, --var-json and --var-file, which override the variables of the
+// task file by name.
 func (s Spec) variables(p *Plan, source *secret.Source) error {
 	given := map[string]bool{}
 	set := func(flag string, list []string, value func(text string) (any, error)) error {
@@ -30,10 +30,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 			if err != nil {
 				return err
 			}
-			if p.Request.InputVariables == nil {
-				p.Request.InputVariables = map[string]any{}
-			}
-			p.Request.InputVariables[name] = v
+			put(&p.Request.InputVariables, name, v)
 			return nil
 		})
 	}
@@ -46,23 +43,20 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 	return set("--var-file", s.FileVars, func(text string) (any, error) { return p.fileVariable(anywhere{}, text) })
 }
 
-// context is --context.
+// context applies --context.
 func (s Spec) context(p *Plan, _ *secret.Source) error {
 	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
-		if p.Request.AdditionalContext == nil {
-			p.Request.AdditionalContext = map[string]string{}
-		}
-		p.Request.AdditionalContext[name] = text
+		put(&p.Request.AdditionalContext, name, text)
 		return checkText(text)
 	})
 }
 
-// secretVariables are --secret-var.
+// secretVariables applies --secret-var.
 func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 	for _, text := range s.SecretVars {
 		if name, ref, ok := strings.Cut(text, "="); !ok || name == "" || strings.Trim(ref, "=") == "" {
-			// What has no name, or ends there, may be a value alone: it is not repeated.
-			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: there is no NAME= before the reference")
+			// It may be a secret without a name: do not repeat it.
+			return inputError("write it as --secret-var NAME=env:VARIABLE", "--secret-var: expected NAME=REFERENCE")
 		}
 	}
 	return eachPair("--secret-var", s.SecretVars, map[string]bool{}, func(name, ref string) error {
@@ -70,24 +64,21 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 		if err != nil {
 			return err
 		}
-		if p.Request.SecretVariables == nil {
-			p.Request.SecretVariables = map[string]string{}
-		}
-		p.Request.SecretVariables[name] = value.Reveal()
+		put(&p.Request.SecretVariables, name, value.Reveal())
 		p.hide(value)
 		return nil
 	})
 }
 
-// eachPair takes NAME=VALUE texts apart. A name may be given once.
+// eachPair splits NAME=VALUE strings. A duplicate name is an error.
 func eachPair(flag string, list []string, given map[string]bool, each func(name, value string) error) error {
 	for _, text := range list {
 		name, value, ok := strings.Cut(text, "=")
 		switch {
 		case !ok || name == "":
-			return inputError("write it as "+flag+" NAME=VALUE", "%s: %q has no name and value", flag, text)
+			return inputError("write it as "+flag+" NAME=VALUE", "%s: expected NAME=VALUE, got %q", flag, text)
 		case given[name]:
-			return inputError("", "%s: %s is given twice", flag, name)
+			return inputError("", "%s: duplicate name %s", flag, name)
 		}
 		given[name] = true
 		if err := each(name, value); err != nil {
@@ -95,6 +86,14 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		}
 	}
 	return nil
+}
+
+// put sets a member of a map that may be nil.
+func put[V any](values *map[string]V, name string, value V) {
+	if *values == nil {
+		*values = map[string]V{}
+	}
+	(*values)[name] = value
 }
 
 func pairHint(flag string) string {

@@ -5,10 +5,10 @@ import (
 	"os"
 	"strings"
 	"time"
-	_ "time/tzdata" // names are checked alike on a machine that has no zone files
+	_ "time/tzdata" // for machines without zone files
 )
 
-// CheckZone reports why name is not an IANA time zone.
+// CheckZone returns an error if name is not an IANA time zone.
 func CheckZone(name string) error {
 	if name == "" || name == "Local" {
 		return fmt.Errorf("%q is not a time zone", name)
@@ -19,8 +19,8 @@ func CheckZone(name string) error {
 	return nil
 }
 
-// MachineZone returns the IANA name of the machine's time zone: from TZ, the
-// link /etc/localtime, or /etc/timezone. It is "" when none of them tells.
+// MachineZone returns the IANA name of the machine's time zone from TZ, the link
+// /etc/localtime or /etc/timezone, "" if none has one.
 func MachineZone(getenv func(string) string) string {
 	candidates := []func() string{
 		func() string { return strings.TrimPrefix(getenv("TZ"), ":") },

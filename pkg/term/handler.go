@@ -12,39 +12,39 @@ import (
 	"github.com/fatih/color"
 )
 
-// The levels of what is written to stderr, beside those of slog: what is sent and
-// received is slog.LevelDebug.
+// The levels of records in addition to those of slog. Requests and answers are
+// slog.LevelDebug.
 const (
 	LevelHint = slog.LevelInfo + 1 // what to do next
-	LevelText = slog.LevelWarn + 1 // text that is the answer in all but its stream, as an agent's error
+	LevelText = slog.LevelWarn + 1 // text of an answer that goes to stderr, such as an agent's error
 )
 
-// The least levels that are written: with --quiet, without, and with --verbose.
+// The minimum levels: with --quiet, by default, and with --verbose.
 const (
 	Quiet   = LevelText
 	Normal  = slog.LevelInfo
 	Verbose = slog.LevelDebug
 )
 
-// HintKey is the attribute of an error that says what to do about it.
+// HintKey is the attribute with the hint of an error.
 const HintKey = "hint"
 
-// HandlerOptions say how records are written.
+// HandlerOptions configure a handler.
 type HandlerOptions struct {
-	Level    slog.Level          // the least that is written
-	Mask     func(string) string // takes secrets out of text
+	Level    slog.Level          // minimum
+	Mask     func(string) string // masks secrets in text
 	Color    bool
-	Terminal bool // control characters are made visible
+	Terminal bool // make control characters visible
 }
 
 // Enabled implements slog.Handler.
 func (o *HandlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
 
-// kind is a kind of lines.
+// kind is how the lines of a level look.
 type kind struct {
 	name  string
 	paint color.Attribute // 0: none
-	lead  bool            // the line begins with the name
+	lead  bool            // begin the line with the name
 }
 
 func kindOf(level slog.Level) kind {
@@ -63,9 +63,9 @@ func kindOf(level slog.Level) kind {
 	return kind{"debug", color.Faint, false}
 }
 
-// NewHandler returns a handler that writes lines for people: a record's message, behind
-// a word that says of what kind it is, and an error's hint on the next line. Of the
-// attributes it writes no other. Each record is one Write.
+// NewHandler returns a handler that writes lines for people: a record's message after its
+// kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
+// record is one Write.
 func NewHandler(w io.Writer, o HandlerOptions) slog.Handler { return &people{o, w} }
 
 type people struct {
@@ -93,19 +93,24 @@ func (h *people) line(level slog.Level, text string) string {
 		text = Visible(text)
 	}
 	k := kindOf(level)
-	c := color.New(k.paint)
-	c.DisableColor()
-	if h.Color && k.paint != 0 {
-		c.EnableColor()
-	}
 	if k.lead {
-		return c.Sprint(k.name+":") + " " + text + "\n"
+		return paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
 	}
-	return c.Sprint(text) + "\n"
+	return paint(text, k.paint, h.Color) + "\n"
 }
 
-// NewJSONHandler returns a handler that writes a JSON object for each record, with
-// time, level, message and the attributes as members, by name. Each is one Write.
+// paint colours text if on; the attribute 0 is none.
+func paint(text string, attribute color.Attribute, on bool) string {
+	if !on || attribute == 0 {
+		return text
+	}
+	c := color.New(attribute)
+	c.EnableColor()
+	return c.Sprint(text)
+}
+
+// NewJSONHandler returns a handler that writes each record as a JSON object with time,
+// level, message and the attributes, sorted by name. Each record is one Write.
 func NewJSONHandler(w io.Writer, o HandlerOptions) slog.Handler {
 	return &objects{HandlerOptions: o, w: w}
 }
@@ -120,7 +125,7 @@ func (h *objects) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &objects{h.HandlerOptions, h.w, slices.Concat(h.attrs, attrs)}
 }
 
-// WithGroup implements slog.Handler. The names of groups are left out.
+// WithGroup implements slog.Handler. It ignores the name.
 func (h *objects) WithGroup(string) slog.Handler { return h }
 
 func (h *objects) Handle(_ context.Context, r slog.Record) error {
@@ -147,8 +152,8 @@ func (h *objects) members(attrs []slog.Attr) map[string]any {
 	return members
 }
 
-// member is a value as it is in the object: what is no JSON, or has a secret in it, is
-// text there.
+// member returns a value for the object. A value that is not JSON, or contains a secret,
+// becomes text.
 func (h *objects) member(v slog.Value) any {
 	v = v.Resolve()
 	switch v.Kind() {

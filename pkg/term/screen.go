@@ -14,20 +14,20 @@ const (
 	clearLine  = "\r\x1b[K"
 	frameTime  = 120 * time.Millisecond
 	signOfLife = 30 * time.Second
-	minLabel   = 16 // columns; where a bar leaves fewer, words do
+	minLabel   = 16 // columns; a bar that leaves fewer is replaced by text
 )
 
-// Screen is a stream with a line at its end, on a terminal, that shows that the program
-// waits for something: a spinner, how long already or how far, which is drawn again
-// below all that is written. It is safe for use by several goroutines at once.
+// Screen is a stream with a status line at its end, on a terminal: a spinner with the
+// elapsed time, or a bar, redrawn below everything that is written. It is safe for
+// concurrent use.
 type Screen struct {
 	W       io.Writer
-	Spinner bool // W is a terminal that can show one
+	Spinner bool // W is a terminal that can show a spinner
 	Color   bool
 	Width   func() int // of the terminal, in columns
 
 	mu   sync.Mutex
-	wait *wait // nil: nothing is waited for
+	wait *wait // nil: no status line
 }
 
 // Write writes whole lines.
@@ -40,14 +40,14 @@ func (s *Screen) Write(p []byte) (int, error) {
 // write is called with the lock held.
 func (s *Screen) write(w io.Writer, p []byte) (int, error) {
 	if s.wait != nil {
-		_, _ = io.WriteString(s.W, clearLine) // nobody is left to tell of a broken stderr
+		_, _ = io.WriteString(s.W, clearLine) // a broken stderr cannot be reported
 		defer s.wait.draw()
 	}
 	return w.Write(p)
 }
 
-// Over returns a writer of whole lines to w, which may be the same terminal: the
-// spinner is out of the way while it writes.
+// Over returns a writer of whole lines to w, which may be the same terminal. The status line
+// is hidden while it writes.
 func (s *Screen) Over(w io.Writer) io.Writer { return &over{s, w} }
 
 type over struct {
@@ -58,7 +58,7 @@ type over struct {
 // Write implements io.Writer.
 func (o *over) Write(p []byte) (int, error) {
 	o.screen.mu.Lock()
-	if o.screen.wait == nil { // a writer that stalls must not hold those who write to stderr
+	if o.screen.wait == nil { // a stalled w must not block writes to stderr
 		o.screen.mu.Unlock()
 		return o.w.Write(p)
 	}
@@ -66,15 +66,15 @@ func (o *over) Write(p []byte) (int, error) {
 	return o.screen.write(o.w, p)
 }
 
-// Meter tells how far something is.
+// Meter is the progress of an operation.
 type Meter interface {
-	Draw() string // for a terminal, on one line
-	Text() string // in words, where there is no terminal or no room
+	Draw() string // one line for a terminal
+	Text() string // where there is no terminal or no room
 }
 
-// Show shows that something is waited for, and with a Meter how far it is, until the
-// function that it returns is called. Where there is no spinner alive is told so every
-// 30 s. A Screen waits for one thing at a time.
+// Show shows a status line with the label and, if m is not nil, its progress, until stop is
+// called. Without a spinner it calls alive every 30 s. A Screen has one status line at a
+// time.
 func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed time.Duration)) (stop func()) {
 	w := &wait{screen: s, label: label, meter: m, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	if !s.Spinner {
@@ -106,18 +106,18 @@ func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed tim
 	}
 }
 
-// wait is something that is waited for.
+// wait is a status line.
 type wait struct {
 	screen *Screen
 	label  string
-	meter  Meter // nil: how far it is, nobody knows
+	meter  Meter // nil: the progress is unknown
 	start  time.Time
 	frame  int
 	stop   chan struct{}
 	done   chan struct{}
 }
 
-// every calls f again and again until the end.
+// every calls f at an interval until end is called.
 func (w *wait) every(pause time.Duration, f func()) {
 	defer close(w.done)
 	tick := time.NewTicker(pause)
@@ -140,23 +140,18 @@ func (w *wait) end() {
 // draw is called with the Screen's lock held.
 func (w *wait) draw() {
 	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
-	c := color.New(color.FgCyan)
-	c.DisableColor()
-	if w.screen.Color {
-		c.EnableColor()
-	}
 	state, width := w.elapsed().String(), w.screen.Width()
 	if w.meter != nil {
 		if state = w.meter.Draw(); utf8.RuneCountInString(state) > width-minLabel {
 			state = w.meter.Text()
 		}
 	}
-	// A line that wraps could not be cleared.
+	// A wrapped line cannot be cleared.
 	label := []rune(OneLine(w.label))
 	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}
-	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, c.Sprint(frames[w.frame%len(frames)]), string(label), state)
+	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, paint(frames[w.frame%len(frames)], color.FgCyan, w.screen.Color), string(label), state)
 }
 
 func (w *wait) elapsed() time.Duration { return time.Since(w.start).Truncate(time.Second) }

@@ -1,6 +1,5 @@
-// Package term is the program's way with the terminal: whether there is one, whether
-// it may be coloured, and how stderr looks. Two handlers of log/slog draw what happens
-// there, for people and as JSON, and a Screen draws the spinner or bar below.
+// Package term detects a terminal and its colours, and draws stderr: two log/slog handlers
+// write records, for people and as JSON, and a Screen draws a spinner or bar below them.
 //
 // The package is private to narada.
 package term
@@ -34,9 +33,8 @@ const (
 	ColorNever  ColorMode = "never"
 )
 
-// Color decides whether a stream is coloured. In ColorAuto a non-empty NO_COLOR
-// switches colour off, CLICOLOR_FORCE other than 0 on, TERM=dumb off; else a
-// terminal has it.
+// Color reports whether a stream is coloured. In ColorAuto a non-empty NO_COLOR turns colour
+// off, CLICOLOR_FORCE other than 0 on, TERM=dumb off; otherwise a terminal is coloured.
 func Color(mode ColorMode, getenv func(string) string, terminal bool) bool {
 	switch force := getenv("CLICOLOR_FORCE"); {
 	case mode == ColorAlways:
@@ -51,10 +49,9 @@ func Color(mode ColorMode, getenv func(string) string, terminal bool) bool {
 	return terminal
 }
 
-// Visible returns text with its control characters, but for newline and tab,
-// made visible: text from elsewhere must not move the cursor, change the title
-// or hide what stands before it. Those below 0x20 and DEL are shown as ^X, the
-// rest (C1 and characters that turn the direction of writing) as <U+XXXX>.
+// Visible returns text with visible control characters, except newline and tab: text from
+// elsewhere must not move the cursor, change the title or hide other text. Those below 0x20
+// and DEL become ^X, the rest (C1 and bidirectional controls) <U+XXXX>.
 func Visible(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return text
@@ -84,7 +81,7 @@ func OneLine(text string) string {
 	return Visible(strings.Join(strings.Fields(text), " "))
 }
 
-// Width returns the columns of the terminal, 80 where it does not tell.
+// Width returns the columns of the terminal, 80 if unknown.
 func Width(terminal *os.File) int {
 	if width, _, err := term.GetSize(int(terminal.Fd())); err == nil && width > 0 {
 		return width
@@ -92,9 +89,8 @@ func Width(terminal *os.File) int {
 	return 80
 }
 
-// ReadSecret asks for a line on the terminal and does not show what is typed.
-// Ctrl-D on the empty line is io.EOF, Ctrl-C what it is elsewhere: the program
-// gets the signal. However it ends, the terminal is as it was.
+// ReadSecret prompts for a line on the terminal without echo. Ctrl-D on an empty line is
+// io.EOF; Ctrl-C sends the program an interrupt as usual. It always restores the terminal.
 func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text string) (_ string, err error) {
 	fd := int(terminal.Fd())
 	before, err := term.MakeRaw(fd)
@@ -132,11 +128,10 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 
 var errInterrupt = errors.New("interrupted")
 
-// keys reads what is typed on a raw terminal, and shows nothing on it.
+// keys reads from a raw terminal and writes nothing to it.
 type keys struct{ terminal io.Reader }
 
-// Read implements io.Reader. Ctrl-C, which on a raw terminal is a key like any
-// other, is errInterrupt.
+// Read implements io.Reader. Ctrl-C, an ordinary key on a raw terminal, is errInterrupt.
 func (k keys) Read(p []byte) (int, error) {
 	const ctrlC = 3
 	n, err := k.terminal.Read(p)

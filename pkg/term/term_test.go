@@ -48,11 +48,3 @@ func TestColor(t *testing.T) {
 		})
 	}
 }
-
-func TestBytesAreWordedForPeople(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB", 5 << 50: "5.0 PiB"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}

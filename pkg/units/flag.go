@@ -11,15 +11,13 @@ type Flag[T time.Duration | int64] struct {
 	kind   string
 }
 
-// DurationFlag makes the value of a flag that sets target, which is byDefault
-// without the flag.
+// DurationFlag returns the value of a flag that sets target. The default is byDefault.
 func DurationFlag(target *time.Duration, byDefault time.Duration) *Flag[time.Duration] {
 	*target = byDefault
 	return &Flag[time.Duration]{target, ParseDuration, time.Duration.String, "duration"}
 }
 
-// SizeFlag makes the value of a flag that sets target, which is byDefault without
-// the flag.
+// SizeFlag returns the value of a flag that sets target. The default is byDefault.
 func SizeFlag(target *int64, byDefault int64) *Flag[int64] {
 	*target = byDefault
 	return &Flag[int64]{target, ParseSize, Size, "size"}
@@ -31,7 +29,7 @@ func (f *Flag[T]) Set(text string) (err error) {
 	return err
 }
 
-// String implements pflag.Value. Nothing at all is "0", which help leaves out.
+// String implements pflag.Value. The zero value is "0", which help omits.
 func (f *Flag[T]) String() string {
 	if f.target == nil || *f.target == 0 {
 		return "0"

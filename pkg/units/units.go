@@ -1,7 +1,7 @@
-// Package units reads and writes durations and sizes as people write them.
+// Package units parses and formats durations and sizes.
 //
-// A duration is written as in Go, with d (24 hours) and w (7 days) too: 90s, 1h30m,
-// 7d, 2w. A size is a number of bytes with a unit, 32MiB or 32MB, or without one.
+// A duration is as in Go, with the units d (24 hours) and w (7 days) too: 90s, 1h30m, 7d,
+// 2w. A size is a number of bytes, with a unit (32MiB, 32MB) or without.
 //
 // The package is private to narada.
 package units
@@ -19,7 +19,7 @@ import (
 
 const day = 24 * time.Hour
 
-// SyntaxError is a text that cannot be read.
+// SyntaxError is an invalid duration or size.
 type SyntaxError struct {
 	Text   string
 	Kind   string // "duration" or "size"
@@ -30,8 +30,8 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%q is not a %s: %s", e.Text, e.Kind, e.Advice)
 }
 
-// ParseDuration reads a duration of up to some 290 years. It may be negative. The
-// error is a *SyntaxError.
+// ParseDuration parses a duration of up to about 290 years. It may be negative. The error
+// is a *SyntaxError.
 func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(longUnits().ReplaceAllStringFunc(text, inHours))
 	if err == nil {
@@ -46,7 +46,7 @@ func ParseDuration(text string) (time.Duration, error) {
 
 func longUnits() *regexp.Regexp { return regexp.MustCompile(`[0-9.]+[dw]`) }
 
-// inHours writes a number of days or weeks in hours; what is no number it leaves.
+// inHours converts days or weeks to hours. It returns an invalid number unchanged.
 func inHours(text string) string {
 	hours := map[byte]float64{'d': 24, 'w': 7 * 24}[text[len(text)-1]]
 	n, err := strconv.ParseFloat(text[:len(text)-1], 64)
@@ -56,7 +56,7 @@ func inHours(text string) string {
 	return strconv.FormatFloat(n*hours, 'f', -1, 64) + "h"
 }
 
-// Round keeps what a person reads of a duration.
+// Round rounds a duration for display.
 func Round(d time.Duration) time.Duration {
 	switch {
 	case d < time.Second:
@@ -67,7 +67,7 @@ func Round(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// Age writes a duration in its largest unit: 45s, 3m, 2h, 5d. A negative one is 0s.
+// Age formats a duration in its largest unit: 45s, 3m, 2h, 5d. A negative one is 0s.
 func Age(d time.Duration) string {
 	d = max(d, 0)
 	switch {
@@ -81,8 +81,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd", d/day)
 }
 
-// ParseSize reads a number of bytes. It is not negative. The error is a
-// *SyntaxError.
+// ParseSize parses a number of bytes, which is not negative. The error is a *SyntaxError.
 func ParseSize(text string) (int64, error) {
 	n, err := humanize.ParseBytes(strings.TrimSpace(text))
 	if err != nil || n > math.MaxInt64 {
@@ -91,5 +90,5 @@ func ParseSize(text string) (int64, error) {
 	return int64(n), nil
 }
 
-// Size writes a number of bytes: 512 B, 1.5 KiB, 32 MiB. A negative one is 0 B.
+// Size formats a number of bytes: 512 B, 1.5 KiB, 32 MiB. A negative one is 0 B.
 func Size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }

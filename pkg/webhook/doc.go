@@ -1,11 +1,11 @@
-// Package webhook receives the callbacks of Narada Cloud: the POST with a
-// task's result that the cloud sends to a dispatch's callbackUrl.
+// Package webhook receives the callbacks of Narada Cloud: the POST that reports a task's
+// result to the callbackUrl of its dispatch.
 //
-// What proves that a callback is the cloud's is a Ticket: an unguessable path,
-// headers and a secret that were sent with the dispatch and come back with the
-// callback. Verify checks one callback against a ticket; Handler is an
-// http.Handler that does so for many tickets and passes on what is genuine. A
-// service with one fixed endpoint mounts it in five lines:
+// A Ticket has the credentials that prove a callback genuine: an unguessable path,
+// headers and a secret, which the cloud gets with the dispatch and sends with the
+// callback. Verify checks one callback. Handler is an http.Handler that verifies
+// callbacks for many tickets and delivers the genuine ones to a Sink. A service with one
+// fixed endpoint needs five lines:
 //
 //	ticket := webhook.Ticket{
 //		Path:   "/api/narada/webhook",
@@ -14,6 +14,9 @@
 //	}
 //	http.Handle(ticket.Path, webhook.NewHandler(ticket, sink))
 //
-// The package depends on package narada, the standard library and
-// golang.org/x/sync. It and package narada are meant for other programs.
+// The cloud may send a callback more than once; a Sink recognizes a repeat by its request
+// ID and body. Sample and Callback make callbacks, to test an endpoint.
+//
+// The form of a callback follows the documentation at https://docs.narada.ai. The package
+// imports package narada, the standard library and golang.org/x/sync.
 package webhook

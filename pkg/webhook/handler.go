@@ -16,23 +16,23 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Limits of a Handler, unless options set others.
+// The default limits of a Handler.
 const (
-	DefaultMaxBody = 32 << 20  // bytes of one body
-	DefaultBudget  = 128 << 20 // bytes of all bodies in flight
+	DefaultMaxBody = 32 << 20  // bytes of one body; see WithMaxBody
+	DefaultBudget  = 128 << 20 // bytes of all bodies in flight; see WithBudget
 )
 
-// Delivery is a genuine callback. It prints without header and body, which have what
-// proves it.
+// Delivery is a verified callback. Header and Body contain its credentials, so Format and
+// LogValue omit them.
 type Delivery struct {
 	Ticket     Ticket
-	Result     *narada.Result
+	Result     *narada.Result // without the secret
 	Header     http.Header
-	Body       []byte // as it came, the secret in it too
+	Body       []byte // as received, with the secret
 	ReceivedAt time.Time
 }
 
-// Format writes whose callback it is, whatever the verb.
+// Format implements fmt.Formatter: it writes the request ID only.
 func (d Delivery) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.LogValue().String()) }
 
 // LogValue implements slog.LogValuer.
@@ -44,24 +44,35 @@ func (d Delivery) LogValue() slog.Value {
 	return slog.StringValue(text)
 }
 
-// Sink takes deliveries. Deliver returns nil once the delivery is safe: the
-// cloud is then told that it arrived, and will not send it again. On an error
-// the cloud is answered 503, and may. It is called by many goroutines at once.
+// Sink receives deliveries. Deliver returns nil once the delivery is stored: the callback
+// is then answered 200 and not sent again. On an error it is answered 503 with
+// Retry-After, and the cloud may send it again. Deliver is called concurrently.
 type Sink interface {
 	Deliver(context.Context, Delivery) error
 }
 
-// SinkFunc is a function that is a Sink.
+// SinkFunc is a Sink that is a function.
 type SinkFunc func(context.Context, Delivery) error
 
 // Deliver calls f.
 func (f SinkFunc) Deliver(ctx context.Context, d Delivery) error { return f(ctx, d) }
 
-// Handler answers callbacks. It refuses a stranger as early as it can, in this
-// order: 404 unknown path, 405 not POST, 401 wrong or missing header, 415 not
-// JSON, 413 body over the limit, 503 no memory for it now, 400 malformed, 401
-// wrong secret, 503 the sink failed; else 200 and {"received":true}. The other
-// answers are {"error": text}.
+// Handler answers callbacks. It refuses an unauthenticated request as early as possible,
+// in this order:
+//
+//	404 unknown path
+//	405 not POST
+//	401 wrong or missing header
+//	415 content type not JSON
+//	413 body over the limit
+//	503 bodies in flight over the budget
+//	408 body not read before the server's deadline
+//	400 body not read, or malformed
+//	401 wrong secret
+//	503 the Sink or the TicketStore failed
+//
+// Otherwise the answer is 200 {"received":true}. A refusal's body is {"error": TEXT}. The
+// server sets the time limits, such as http.Server.ReadTimeout.
 type Handler struct {
 	tickets    TicketStore
 	sink       Sink
@@ -72,27 +83,27 @@ type Handler struct {
 	now        func() time.Time
 }
 
-// Option changes a Handler that is being made.
+// Option configures a Handler.
 type Option func(*Handler)
 
-// WithMaxBody sets the most bytes that a body may have.
+// WithMaxBody sets the maximum size of a body in bytes. The default is DefaultMaxBody.
 func WithMaxBody(n int64) Option { return func(h *Handler) { h.maxBody = n } }
 
-// WithBudget sets the most bytes that the bodies in flight may have together.
-// Less than one body of the greatest size is taken as that.
+// WithBudget sets the maximum size of all bodies in flight, in bytes. The default is
+// DefaultBudget; the minimum is the maximum size of one body.
 func WithBudget(n int64) Option { return func(h *Handler) { h.budgetSize = n } }
 
-// WithRefused sets a function that is told of each callback that was not
-// accepted, with the status that it was answered.
+// WithRefused sets a function that is called for each refused request, before it is
+// answered with the status. It is called concurrently.
 func WithRefused(f func(r *http.Request, status int, reason error)) Option {
 	return func(h *Handler) { h.refused = f }
 }
 
-// NewHandler returns a handler that looks tickets up in book and passes genuine
-// callbacks on to sink.
-func NewHandler(book TicketStore, sink Sink, options ...Option) *Handler {
+// NewHandler returns a handler that looks up tickets in tickets and delivers genuine
+// callbacks to sink. A Ticket is a TicketStore of one ticket.
+func NewHandler(tickets TicketStore, sink Sink, options ...Option) *Handler {
 	h := &Handler{
-		tickets: book, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
+		tickets: tickets, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
 		refused: func(*http.Request, int, error) {},
 	}
 	for _, option := range options {
@@ -102,10 +113,10 @@ func NewHandler(book TicketStore, sink Sink, options ...Option) *Handler {
 	return h
 }
 
-// The refusals that Verify does not know.
+// The refusals in addition to those of Verify.
 var (
 	errUnknownPath = errors.New("no such path")
-	errMethod      = errors.New("only POST is answered here")
+	errMethod      = errors.New("only POST is allowed")
 	errTooLarge    = errors.New("the body is too large")
 	errBusy        = errors.New("busy, try again")
 	errStore       = errors.New("could not be stored, try again")
@@ -123,7 +134,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"received": true})
 }
 
-// accept takes the callback in, or says with what status to refuse it.
+// accept delivers the callback, or returns the status to refuse it with.
 func (h *Handler) accept(r *http.Request) (status int, err error) {
 	ticket, known, err := h.tickets.Ticket(r.Context(), r.URL.Path)
 	switch {
@@ -159,8 +170,8 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	return http.StatusOK, nil
 }
 
-// read reads the body under the limits. The memory it takes is counted against
-// the budget until release is called.
+// read reads the body under the limits. Its size counts against the budget until release
+// is called.
 func (h *Handler) read(r *http.Request) (body []byte, release func(), status int, err error) {
 	// A body of unknown length may grow to the limit.
 	size := r.ContentLength
@@ -189,8 +200,8 @@ func (h *Handler) read(r *http.Request) (body []byte, release func(), status int
 	return body, release, 0, nil
 }
 
-// refuse answers with the error's own words where they are ours, and not those
-// of a failing disk behind the sink.
+// refuse answers with an error. The texts of a Sink's and a connection's errors stay
+// private.
 func refuse(w http.ResponseWriter, status int, err error) {
 	header := w.Header()
 	switch status {
@@ -200,7 +211,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 		header.Set("Retry-After", "1")
 	}
 	if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrSecret) && !errors.Is(err, errStore) {
-		header.Set("Connection", "close") // the body was not read, and is not worth it
+		header.Set("Connection", "close") // the body was not read
 	}
 	text := err.Error()
 	for _, public := range []error{errStore, errBody} {
@@ -215,5 +226,5 @@ func answer(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a caller that has gone is the caller's loss
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
 }

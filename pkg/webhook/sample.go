@@ -13,9 +13,9 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Callback is the body of a callback, for programs that send some: to try an
-// endpoint, or in place of the cloud. The members stand in the order of the cloud's
-// documentation.
+// Callback is the body of a callback, for programs that send one: to test an endpoint, or
+// in place of the cloud. Its members are in the order of Narada's documentation. To read a
+// callback, use Verify.
 type Callback struct {
 	RequestID       string        `json:"requestId"`
 	Secret          *string       `json:"secret"` // nil is null
@@ -26,23 +26,24 @@ type Callback struct {
 	CompletedAt     *Timestamp    `json:"completedAt"`
 	Usage           *Usage        `json:"usage"`
 
-	// HumanInput is what a person is asked for, nil when none is: then it is left out.
+	// HumanInput is what a person is asked; nil is omitted.
 	HumanInput json.RawMessage `json:"hitlInputMetadata,omitempty"`
 }
 
-// Response is the answer of an agent in a callback.
+// Response is the outcome of a task in a callback.
 type Response struct {
 	Text             string          `json:"text"`
 	StructuredOutput json.RawMessage `json:"structuredOutput,omitempty"`
 }
 
-// Usage is what a task has used.
+// Usage is what a task used.
 type Usage struct {
 	Actions int     `json:"actions"` // steps in the browser
-	Credits float64 `json:"credits"` // can be fractional
+	Credits float64 `json:"credits"` // may be fractional
 }
 
-// Timestamp is a time as the cloud writes it: microseconds and an offset.
+// Timestamp is a time that is written as the cloud does: with microseconds and an
+// offset.
 type Timestamp time.Time
 
 // MarshalJSON implements json.Marshaler.
@@ -50,8 +51,8 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 	return []byte(time.Time(t).UTC().Format(`"2006-01-02T15:04:05.000000-07:00"`)), nil
 }
 
-// Body writes the callback as compact JSON, without the escapes that are there for
-// HTML. The error says that StructuredOutput or HumanInput is no JSON.
+// Body returns the callback as compact JSON without escapes for HTML. It is an error if
+// StructuredOutput or HumanInput is not valid JSON.
 func (c Callback) Body() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -62,7 +63,7 @@ func (c Callback) Body() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// sample is what one of the documented examples tells.
+// sample is a documented example.
 type sample struct {
 	event  string
 	status narada.Status
@@ -72,7 +73,7 @@ type sample struct {
 	usage  Usage
 }
 
-// samples are the four examples of the cloud's documentation of callbacks.
+// samples are the four examples in Narada's documentation of callbacks.
 var samples = [...]sample{
 	{"success", narada.StatusSuccess, "Found 1,234 software engineering job listings in the search results.", "", 45 * time.Second, Usage{12, 5}},
 	{"error", narada.StatusError, "Failed to complete the task due to network timeout.", "", 150 * time.Second, Usage{8, 3}},
@@ -81,7 +82,7 @@ var samples = [...]sample{
 		`{"title":"Senior Software Engineer","company":"TechCorp Inc.","location":"San Francisco, CA","salary":"$150,000 - $200,000","remote":true}`, 52 * time.Second, Usage{15, 6}},
 }
 
-// SampleEvents are the events that Sample knows: success, error, input-required and
+// SampleEvents returns the events of Sample: success, error, input-required and
 // structured.
 func SampleEvents() []string {
 	names := make([]string, len(samples))
@@ -91,13 +92,13 @@ func SampleEvents() []string {
 	return names
 }
 
-// Sample returns the callback that the cloud's documentation shows for an event, as
-// of a task that has just finished: it has a random request ID that begins with
-// req_, and no secret. random must be a cryptographic source.
+// Sample returns the callback that Narada's documentation shows for an event, of a task
+// that finished at now. It has a random request ID that begins with req_, and no secret.
+// random must be a cryptographic source, such as crypto/rand.Reader.
 func Sample(event string, random io.Reader, now time.Time) (Callback, error) {
 	i := slices.IndexFunc(samples[:], func(s sample) bool { return s.event == event })
 	if i < 0 {
-		return Callback{}, fmt.Errorf("there is no sample %q: they are %s", event, strings.Join(SampleEvents(), ", "))
+		return Callback{}, fmt.Errorf("unknown event %q: expected %s", event, strings.Join(SampleEvents(), ", "))
 	}
 	s := samples[i]
 	id := make([]byte, 12)

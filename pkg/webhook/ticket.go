@@ -11,30 +11,30 @@ import (
 	"strings"
 )
 
-// Ticket is what a genuine callback shows: it comes to Path with each header of
-// Header (Host cannot be one of them: net/http keeps it elsewhere), and has
-// Secret in its body. It prints without its values.
+// Ticket is what a genuine callback has: it is sent to Path with each header of Header
+// (Host is not supported: net/http keeps it elsewhere) and has Secret in its body. Without
+// headers, Secret must not be empty. Format and LogValue omit its values.
 type Ticket struct {
 	Path   string
 	Header http.Header
 	Secret string
 
-	digests *digests // of a ticket that ParseDigest returned; nil: what is to be shown is known
+	digests *digests // of a ticket of ParseDigest; else nil
 }
 
-// digests are the SHA-256 digests, as base64, of what is to be shown.
+// digests are the SHA-256 digests, in base64, of headers and secret.
 type digests struct {
 	Header map[string]string `json:"header,omitempty"`
 	Secret string            `json:"secret"`
 }
 
-// tokenSize is the bytes of randomness in a path, a header and a secret each:
-// 192 bits, 32 characters of base64url.
+// tokenSize is the number of random bytes in a path, a header and a secret each: 192 bits,
+// 32 characters of base64url.
 const tokenSize = 24
 
-// NewTicket returns a ticket with a random path that begins with prefix (as
-// "/callback/"), a random bearer token and a random secret. random must be a
-// cryptographic source, as crypto/rand.Reader is.
+// NewTicket returns a ticket with a random path that begins with prefix, such as
+// "/callback/", a random bearer token and a random secret of 192 bits each. random must be
+// a cryptographic source, such as crypto/rand.Reader; an error is one of its Read.
 func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 	var tokens [3]string
 	for i := range tokens {
@@ -52,8 +52,8 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 }
 
 // Digest returns a JSON object with the SHA-256 digests of the ticket's headers and
-// secret. ParseDigest makes a ticket of it that verifies callbacks, and header and
-// secret cannot be had from it, if they are as hard to guess as NewTicket makes them.
+// secret. ParseDigest returns a ticket that verifies the same callbacks. The values cannot
+// be recovered from the digest if they are random, as those of NewTicket are.
 func (t Ticket) Digest() string {
 	d := t.digests
 	if d == nil {
@@ -62,13 +62,13 @@ func (t Ticket) Digest() string {
 			d.Header[name] = t.headerDigest(name)
 		}
 	}
-	doc, _ := json.Marshal(d) // it is text throughout
+	doc, _ := json.Marshal(d) // strings only
 	return string(doc)
 }
 
-// ParseDigest returns a ticket with the path that accepts the same callbacks as the
-// one whose Digest it is given. It does not know what is to be shown: the values of
-// Header are "***", and Secret is "".
+// ParseDigest returns a ticket with the path that verifies the same callbacks as the
+// ticket of the digest. Its values are unknown: those of Header are "***", and Secret is
+// "". It is an error if digest is not one of Ticket.Digest.
 func ParseDigest(path, digest string) (Ticket, error) {
 	t := Ticket{Path: path, Header: http.Header{}, digests: &digests{}}
 	if err := json.Unmarshal([]byte(digest), t.digests); err != nil {
@@ -80,8 +80,8 @@ func ParseDigest(path, digest string) (Ticket, error) {
 	return t, nil
 }
 
-// IsTicketPath reports whether path looks like one that NewTicket makes with
-// prefix: one that does not need not be looked up.
+// IsTicketPath reports whether path has the form of one of NewTicket with the prefix. Any
+// other path need not be looked up.
 func IsTicketPath(path, prefix string) bool {
 	token, ok := strings.CutPrefix(path, prefix)
 	return ok && len(token) == base64.RawURLEncoding.EncodedLen(tokenSize) &&
@@ -90,19 +90,19 @@ func IsTicketPath(path, prefix string) bool {
 
 const tokenAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// Ticket implements Book: the book of an endpoint with one path.
+// Ticket implements TicketStore, for an endpoint with one path.
 func (t Ticket) Ticket(_ context.Context, path string) (Ticket, bool, error) {
 	return t, path == t.Path, nil
 }
 
-// Format writes that there is a ticket, and nothing of it, whatever the verb.
+// Format implements fmt.Formatter: it writes no value of the ticket.
 func (t Ticket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "ticket ***") }
 
 // LogValue implements slog.LogValuer.
 func (t Ticket) LogValue() slog.Value { return slog.StringValue("***") }
 
-// Book knows the tickets that are out, by path. An error means that it cannot
-// tell now.
+// TicketStore looks up a ticket by its path; ok is false if there is none. On an error the
+// callback is answered 503.
 type TicketStore interface {
-	Ticket(ctx context.Context, path string) (Ticket, bool, error)
+	Ticket(ctx context.Context, path string) (t Ticket, ok bool, err error)
 }

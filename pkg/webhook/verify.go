@@ -12,18 +12,18 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The ways in which a callback is not acceptable. The errors of Verify wrap
-// one of them.
+// The reasons for which Verify refuses a callback. Its errors wrap one of them.
 var (
 	ErrHeader    = errors.New("wrong or missing header")
-	ErrMediaType = errors.New("the body is not declared as JSON")
+	ErrMediaType = errors.New("the content type is not JSON")
 	ErrMalformed = errors.New("malformed callback")
 	ErrSecret    = errors.New("wrong secret")
 )
 
-// Verify checks a callback's header and body against the ticket and returns its
-// result, with the secret taken out. It does not look at method and path, which
-// is what a router does. Headers and secret are compared in constant time.
+// Verify checks a callback's header and body against the ticket and returns its result,
+// without the secret. Headers and secret are compared in constant time. The caller checks
+// method and path and limits the size of the body. The errors wrap ErrHeader,
+// ErrMediaType, ErrMalformed or ErrSecret.
 func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 	if err := verifyHeader(t, header); err != nil {
 		return nil, err
@@ -83,14 +83,14 @@ func headerText(header http.Header, name string) string {
 	return strings.Join(header.Values(name), "\n")
 }
 
-// digest is the SHA-256 digest of the text, as base64. It makes texts of different
-// lengths equally long, so that the time to compare them tells nothing.
+// digest returns the SHA-256 digest of text in base64. Digests are of equal length, so
+// comparing them reveals nothing about the lengths of the texts.
 func digest(text string) string {
 	s := sha256.Sum256([]byte(text))
 	return base64.RawStdEncoding.EncodeToString(s[:])
 }
 
-// equal takes the same time for every two digests.
+// equal compares two digests in constant time.
 func equal(a, b string) int { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) }
 
 // malformedError is ErrMalformed with its reason.

@@ -10,9 +10,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Set returns the YAML document in text with the single value at path, a name for
-// each mapping on the way, set or, for nil, taken out. Comments and the order of the
-// rest stay. Names are found in any case of letters, and joined with dots, too.
+// Set returns the YAML document in text with the single value at path set or, for nil,
+// removed. Path has the name of each mapping on the way; names ignore case and may be
+// joined with dots in the document. Comments and order are kept.
 func Set(text []byte, path []string, value *string) ([]byte, error) {
 	doc, err := document(text)
 	if err != nil {
@@ -21,7 +21,7 @@ func Set(text []byte, path []string, value *string) ([]byte, error) {
 	var out bytes.Buffer
 	if doc == nil {
 		doc = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
-		out.Write(text) // comments alone
+		out.Write(text) // only comments
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("not a YAML mapping")
@@ -41,7 +41,7 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 		switch {
 		case strings.EqualFold(name, strings.Join(path, ".")):
 			if node.Kind != yaml.ScalarNode {
-				return fmt.Errorf("%s is not a single value there", name)
+				return fmt.Errorf("%s is not a single value", name)
 			}
 			if value == nil {
 				mapping.Content = slices.Delete(mapping.Content, i, i+2)
@@ -56,7 +56,7 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 				*node = yaml.Node{Kind: yaml.MappingNode}
 			}
 			if node.Kind != yaml.MappingNode {
-				return fmt.Errorf("%s is not a mapping there", name)
+				return fmt.Errorf("%s is not a mapping", name)
 			}
 			return setNode(node, path[1:], value)
 		}

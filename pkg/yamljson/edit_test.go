@@ -42,16 +42,16 @@ func TestSetKeepsTheRest(t *testing.T) {
 func TestSetChangesSingleValuesOnly(t *testing.T) {
 	x := "x"
 	for text, want := range map[string]string{
-		"a: {b: c}":       "a is not a single value there",
+		"a: {b: c}":       "a is not a single value",
 		"[a]":             "not a YAML mapping",
-		"a: 1\n---\nb: 2": "line 2: a second document begins",
-		"b: c\nb: d":      `line 2: "b" stands there twice`,
+		"a: 1\n---\nb: 2": "line 2: expected one document",
+		"b: c\nb: d":      `line 2: duplicate name "b"`,
 	} {
 		if got, err := Set([]byte(text), []string{"a"}, &x); err == nil || err.Error() != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
-	if _, err := Set([]byte("a: b"), []string{"a", "b"}, &x); err == nil || err.Error() != "a is not a mapping there" {
+	if _, err := Set([]byte("a: b"), []string{"a", "b"}, &x); err == nil || err.Error() != "a is not a mapping" {
 		t.Error(err)
 	}
 }

@@ -1,10 +1,9 @@
-// Package yamljson reads YAML and JSON files alike, as JSON, and sets single values
-// in YAML files.
+// Package yamljson reads YAML and JSON files as JSON, and sets single values in YAML
+// files.
 //
-// What is read is kept as it was written where JSON can say it: members in their
-// order, numbers digit by digit. Left out of YAML on purpose are anchors and
-// aliases, with which a small file can be a huge value, merge keys, and more
-// than one document in a file. A name may stand in an object once only.
+// Members keep their order and numbers their digits. Not supported are anchors and
+// aliases, with which a small file can be a huge value, merge keys, duplicate names, and
+// more than one document in a file.
 //
 // The package is private to narada.
 package yamljson
@@ -22,12 +21,12 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// Read returns the JSON value that text, a YAML or JSON document, stands for;
-// nil when there is none in it. Errors name the line.
+// Read returns the JSON value of a YAML or JSON document, nil if it is empty. Errors have
+// the line.
 func Read(text []byte) (json.RawMessage, error) {
 	if json.Valid(text) {
 		if name, line, ok := Repeated(text); ok {
-			return nil, fmt.Errorf("line %d: %q stands there twice", line, name)
+			return nil, fmt.Errorf("line %d: duplicate name %q", line, name)
 		}
 		return json.RawMessage(text), nil
 	}
@@ -38,9 +37,8 @@ func Read(text []byte) (json.RawMessage, error) {
 	return Encode(root)
 }
 
-// Parse returns the root of a YAML document, nil when there is none. It refuses
-// anchors, aliases, merge keys, a name that stands in an object twice, and a second
-// document.
+// Parse returns the root of a YAML document, nil if it is empty. It refuses anchors,
+// aliases, merge keys, duplicate names and a second document.
 func Parse(text []byte) (*yaml.Node, error) {
 	doc, err := document(text)
 	if doc == nil || err != nil {
@@ -63,17 +61,16 @@ func document(text []byte) (*yaml.Node, error) {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a second document begins", second.Line)
+		return nil, fmt.Errorf("line %d: expected one document", second.Line)
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(err)
 	}
 	return &doc, nil
 }
 
-// SyntaxError says that a text is not YAML. The library's own words may quote what
-// stands there.
+// SyntaxError is the error of invalid YAML. Its text may quote the document.
 type SyntaxError struct {
-	Line int // 0: it is not known
+	Line int // 0: unknown
 	text string
 }
 
@@ -81,23 +78,23 @@ func (e *SyntaxError) Error() string { return e.text }
 
 func syntaxError(err error) error {
 	e := &SyntaxError{text: strings.TrimPrefix(err.Error(), "yaml: ")}
-	_, _ = fmt.Sscanf(e.text, "line %d:", &e.Line) // else it is not known
+	_, _ = fmt.Sscanf(e.text, "line %d:", &e.Line) // else unknown
 	return e
 }
 
-// check finds what is YAML, and is refused all the same.
+// check refuses the parts of YAML that are not supported.
 func check(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return fmt.Errorf("line %d: aliases and anchors are not understood", n.Line)
+		return fmt.Errorf("line %d: aliases and anchors are not supported", n.Line)
 	}
 	seen := make(map[string]bool)
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
 			switch {
 			case child.Kind != yaml.ScalarNode || child.ShortTag() == "!!merge":
-				return fmt.Errorf("line %d: a name in an object must be a text", child.Line)
+				return fmt.Errorf("line %d: a name in an object must be a string", child.Line)
 			case seen[child.Value]:
-				return fmt.Errorf("line %d: %q stands there twice", child.Line, child.Value)
+				return fmt.Errorf("line %d: duplicate name %q", child.Line, child.Value)
 			}
 			seen[child.Value] = true
 		}
@@ -108,7 +105,7 @@ func check(n *yaml.Node) error {
 	return nil
 }
 
-// Encode writes a value of a document, which Parse has read, as JSON.
+// Encode returns a value that Parse read as JSON.
 func Encode(n *yaml.Node) (json.RawMessage, error) {
 	var b bytes.Buffer
 	if err := write(&b, n); err != nil {
@@ -148,7 +145,7 @@ func write(b *bytes.Buffer, n *yaml.Node) error {
 		if err := n.Decode(&value); err != nil {
 			return syntaxError(err)
 		}
-	default: // dates too: JSON has none
+	default: // including dates
 		value = n.Value
 	}
 	text, err := output.EncodeJSON(value)
@@ -178,41 +175,38 @@ func writeObject(b *bytes.Buffer, n *yaml.Node) error {
 	return nil
 }
 
-// Repeated finds a name that stands twice in one object of valid JSON text, of which
-// encoding/json would take the last. line is that of the second, from 1.
+// Repeated finds a duplicate name in an object of valid JSON, of which encoding/json would
+// take the last. line is that of the second, from 1.
 func Repeated(text []byte) (name string, line int, ok bool) {
-	type level struct {
-		names map[string]bool // nil in an array
-		name  bool            // a name comes next
-	}
-	var levels []level
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	for {
-		token, err := dec.Token()
-		if err != nil { // the end: the text is valid
-			return "", 0, false
-		}
-		if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
-			levels = levels[:len(levels)-1]
-			continue
-		}
-		if n := len(levels); n > 0 && levels[n-1].names != nil {
-			at := &levels[n-1]
-			if at.name {
-				name := token.(string)
-				if at.names[name] {
-					return name, 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n")), true
-				}
-				at.names[name] = true
+	if name, ok = repeated(dec); ok {
+		line = 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n"))
+	}
+	return name, line, ok
+}
+
+// repeated reads one value, up to the duplicate.
+func repeated(dec *json.Decoder) (name string, ok bool) {
+	token, _ := dec.Token() // the text is valid
+	open, _ := token.(json.Delim)
+	if open == 0 {
+		return "", false
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == '{' {
+			token, _ := dec.Token()
+			name, _ := token.(string)
+			if seen[name] {
+				return name, true
 			}
-			at.name = !at.name
+			seen[name] = true
 		}
-		switch token {
-		case json.Delim('{'):
-			levels = append(levels, level{names: map[string]bool{}, name: true})
-		case json.Delim('['):
-			levels = append(levels, level{})
+		if name, ok := repeated(dec); ok {
+			return name, true
 		}
 	}
+	_, _ = dec.Token() // the end of the object or array
+	return "", false
 }

@@ -30,14 +30,14 @@ func TestYAMLAndJSONAreReadAsJSON(t *testing.T) {
 func TestWhatHasTwoMeaningsIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: &x 1\nb: *x":          "line 1: aliases and anchors",
-		"a: 1\nb:\n  <<: {c: 1}":  "line 3: a name in an object must be a text",
-		"a: 1\na: 2":              `line 2: "a" stands there twice`,
-		"? [a]\n: b":              "line 1: a name in an object must be a text",
-		"a: 1\n---\nb: 2":         "line 2: a second document begins",
+		"a: 1\nb:\n  <<: {c: 1}":  "line 3: a name in an object must be a string",
+		"a: 1\na: 2":              `line 2: duplicate name "a"`,
+		"? [a]\n: b":              "line 1: a name in an object must be a string",
+		"a: 1\n---\nb: 2":         "line 2: expected one document",
 		"a: .inf":                 "line 1: .inf cannot be written as JSON",
 		"a: [":                    "line 1: ",
-		"{\"a\": 1,\n \"a\": 2}":  `line 2: "a" stands there twice`,
-		`[{"a": {"b":1, "b":2}}]`: `line 1: "b" stands there twice`,
+		"{\"a\": 1,\n \"a\": 2}":  `line 2: duplicate name "a"`,
+		`[{"a": {"b":1, "b":2}}]`: `line 1: duplicate name "b"`,
 	} {
 		_, err := Read([]byte(text))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
