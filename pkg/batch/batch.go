@@ -81,7 +81,6 @@ type Backend struct {
 type Batch struct {
 	o       Options
 	source  *source
-	input   Input
 	places  []place // of all lines
 	results *results
 	run     *run // nil before Run has found the batch
@@ -90,7 +89,7 @@ type Batch struct {
 // Open reads the input. The error is a *ResultsError, an *InputError, or the cause of
 // ctx's end.
 func Open(ctx context.Context, o Options) (*Batch, error) {
-	b := &Batch{o: o, input: Input{Format: o.Format, Prompt: o.Prompt}}
+	b := &Batch{o: o}
 	input := o.StdinFile
 	if o.Path != "-" {
 		input, _ = os.Stat(o.Path) // what is wrong with it is found next
@@ -99,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
-	if b.source, err = openSource(o.Path, o.Stdin); err != nil {
+	if b.source, err = openSource(Input{o.Format, o.Prompt}, o.Path, o.Stdin); err != nil {
 		return nil, err
 	}
 	if err := b.check(ctx); err != nil {
@@ -112,14 +111,11 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 // Close closes the input.
 func (b *Batch) Close() { b.source.close() }
 
-// lines reads the input from its beginning.
-func (b *Batch) lines() iter.Seq2[Line, error] { return b.source.lines(b.input) }
-
 // checked reads the input again, as long as it is what was checked.
 func (b *Batch) checked() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		read := 0
-		for l, err := range b.lines() {
+		for l, err := range b.source.lines() {
 			if err == nil && (read == len(b.places) || b.places[read] != place{l.Key, l.Sum, l.Number}) {
 				err = &InputError{b.source.title, ErrInputChanged}
 			}

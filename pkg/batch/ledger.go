@@ -15,8 +15,7 @@ type Store interface {
 
 	PutBatch(ctx context.Context, b store.Batch) (number int64, err error) // a new one when its number is 0
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
-	CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error)
-	PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error)
+	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 	SetSchemaErrors(ctx context.Context, batch int64, key []byte, text string) error
 }
 
@@ -76,21 +75,16 @@ func (b *Batch) compare(ctx context.Context, s Store, was, is store.Batch) error
 	if err != nil {
 		return err
 	}
-	keys, items := make([][]byte, len(b.places)), make([]store.Item, len(b.places))
+	items := make([]store.Item, len(b.places))
 	for i, p := range b.places {
 		items[i] = Line{Key: p.key, Sum: p.sum, Number: p.number}.Item()
-		keys[i] = items[i].Key
 	}
-	known, err := s.CountItems(ctx, was.Number, keys)
+	known, changed, gone, err := s.PlaceItems(ctx, was.Number, items)
 	if err != nil {
 		return err
 	}
 	if sent := tally.Sent(); sent > 0 && known == 0 {
 		return &OtherBatchError{was, is, sent}
-	}
-	changed, gone, err := s.PlaceItems(ctx, was.Number, items)
-	if err != nil {
-		return err
 	}
 	if changed > 0 || gone > 0 || was.Lines != is.Lines {
 		b.o.Report(InputChanged{Lines: is.Lines, WasLines: was.Lines, Gone: gone, Different: changed})

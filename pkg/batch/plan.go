@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (b *Batch) plan(l Line) (*task.Plan, error) {
 // lines there are.
 func (b *Batch) check(ctx context.Context) error {
 	rejected, warned := 0, 0
-	for l, err := range b.lines() {
+	for l, err := range b.source.lines() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -69,11 +70,7 @@ func (b *Batch) check(ctx context.Context) error {
 	}
 	switch {
 	case rejected > 0:
-		lines := "lines"
-		if rejected == 1 {
-			lines = "line"
-		}
-		return &InputError{b.source.title, fmt.Errorf("%d %s cannot be sent: nothing was", rejected, lines)}
+		return &InputError{b.source.title, fmt.Errorf("%d of %d lines cannot be sent; nothing was sent", rejected, rejected+len(b.places))}
 	case len(b.places) == 0:
 		return &InputError{b.source.title, ErrNoTask}
 	}
@@ -89,22 +86,19 @@ func (b *Batch) Preview(ctx context.Context) error {
 }
 
 func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
-	for l, err := range b.lines() {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	for l, err := range b.checked() {
+		if err != nil || ctx.Err() != nil {
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		plan, err := b.plan(l)
 		if err != nil {
 			return &LineError{l.Number, err}
 		}
 		body, err := plan.Request.Masked().MarshalJSON()
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.JSON(body)
 		}
-		if err := p.JSON(body); err != nil {
+		if err != nil {
 			return err
 		}
 	}

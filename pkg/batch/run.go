@@ -51,7 +51,7 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
 	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit, result: func(o *Outcome) error {
-		return r.readResult(context.Background(), o)
+		return o.readResult(context.Background(), s)
 	}}
 	return r
 }
@@ -71,12 +71,6 @@ func (r *run) emit(o Outcome) error {
 		}
 	}
 	return r.results.put(o)
-}
-
-// readResult reads the result of an outcome from the store.
-func (r *run) readResult(ctx context.Context, o *Outcome) (err error) {
-	o.Result, err = resultOf(ctx, r.store, o.Task)
-	return err
 }
 
 // progress returns the state of the batch now.
@@ -138,7 +132,7 @@ func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
-		if err := r.readResult(ctx, &o); err != nil {
+		if err := o.readResult(ctx, r.store); err != nil {
 			return actionKeep, err
 		}
 	}
@@ -146,7 +140,7 @@ func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 		return actionSend, nil
 	}
 	r.mu.Lock()
-	r.tally.recovered(o)
+	r.tally.add(o, true)
 	r.checkCredits()
 	r.mu.Unlock()
 	return actionKeep, r.put(o.Index, &o)
@@ -314,7 +308,7 @@ func (r *run) count(o Outcome) (final bool) {
 		r.tally.Unfinished++
 		return false
 	}
-	r.tally.completed(o)
+	r.tally.add(o, false)
 	if r.o.MaxFailures > 0 && r.tally.Failures >= r.o.MaxFailures {
 		r.stop(ErrFailures)
 	}

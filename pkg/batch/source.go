@@ -35,6 +35,7 @@ func withoutPath(err error) error {
 
 // source is an input that can be read more than once.
 type source struct {
+	Input
 	title string // what messages call it
 	f     *os.File
 	info  os.FileInfo // of the user's file; nil: f is a copy
@@ -42,8 +43,8 @@ type source struct {
 
 // openSource opens the file at path, or takes stdin for -. What cannot be read twice
 // is copied to a temporary file.
-func openSource(path string, stdin io.Reader) (*source, error) {
-	s := &source{title: path}
+func openSource(in Input, path string, stdin io.Reader) (*source, error) {
+	s := &source{Input: in, title: path}
 	from := stdin
 	if path == "-" {
 		s.title = "standard input"
@@ -100,13 +101,13 @@ func (s *source) rewind() error {
 
 // lines reads the input from its beginning. An error is a *LineError, or an *InputError,
 // which is the last.
-func (s *source) lines(in Input) iter.Seq2[Line, error] {
+func (s *source) lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if err := s.rewind(); err != nil {
 			yield(Line{}, &InputError{s.title, err})
 			return
 		}
-		for l, err := range in.Lines(s.f) {
+		for l, err := range s.Lines(s.f) {
 			if _, ofLine := errors.AsType[*LineError](err); err != nil && !ofLine {
 				err = &InputError{s.title, err}
 			}

@@ -50,22 +50,15 @@ func (t *Tally) snapshot() Tally {
 	return s
 }
 
-// recovered counts a line that ended in an earlier run.
-func (t *Tally) recovered(o Outcome) {
-	t.Recovered++
-	t.count(o)
-}
-
-// completed counts a line that ended now.
-func (t *Tally) completed(o Outcome) {
-	if !o.Succeeded() {
+// add counts a line that ended, in an earlier run or in this one.
+func (t *Tally) add(o Outcome, earlier bool) {
+	t.Ended++
+	switch {
+	case earlier:
+		t.Recovered++
+	case !o.Succeeded():
 		t.Failures++
 	}
-	t.count(o)
-}
-
-func (t *Tally) count(o Outcome) {
-	t.Ended++
 	status := o.StatusName()
 	if len(o.SchemaErrors) > 0 {
 		status = StatusSchemaError

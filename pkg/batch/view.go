@@ -17,7 +17,6 @@ type Reader interface {
 	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error // the newest first
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
 	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error // in the order of the input
-	Numbered(ctx context.Context, task int64) (t store.Task, ok bool, err error)
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }
 
@@ -88,7 +87,7 @@ func Results(ctx context.Context, r Reader, name string, yield func(json.RawMess
 			open++
 			return nil
 		case Finished:
-			if o.Result, err = resultOf(ctx, r, o.Task); err != nil {
+			if err := o.readResult(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -124,12 +123,8 @@ func keptOutcome(i store.ItemTask) Outcome {
 	return o
 }
 
-// resultOf returns the result of the task of that number, nil when it is not in the
-// store.
-func resultOf(ctx context.Context, r Reader, number int64) (*narada.Result, error) {
-	t, ok, err := r.Numbered(ctx, number)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return r.Final(ctx, t)
+// readResult reads the result of the outcome's task, nil when it is not in the store.
+func (o *Outcome) readResult(ctx context.Context, r Reader) (err error) {
+	o.Result, err = r.Final(ctx, store.Task{Number: o.Task})
+	return err
 }

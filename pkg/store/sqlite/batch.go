@@ -31,11 +31,11 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 // PlaceItems writes down where the lines of a batch stand in its input now, as far as
 // they were sent; those that are not among them are gone. changed is how many have
 // something else in them than what was sent, gone how many were there when they were
-// placed last.
-func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error) {
+// placed last. When none of the items is known, nothing is changed.
+func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error) {
 	placed, err := l.placedItems(ctx, batch)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	var moved []store.Op
 	for _, i := range items {
@@ -43,6 +43,7 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 		if !ok {
 			continue
 		}
+		known++
 		delete(placed, string(i.Key))
 		if len(was.Content) > 0 && !bytes.Equal(was.Content, i.Content) {
 			changed++
@@ -51,13 +52,16 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 			moved = append(moved, &store.PlaceItem{Batch: batch, Key: i.Key, Line: i.Line})
 		}
 	}
+	if known == 0 {
+		return 0, 0, 0, nil
+	}
 	for _, was := range placed {
 		if was.Line != store.GoneLine {
 			gone++
 			moved = append(moved, &store.PlaceItem{Batch: batch, Key: was.Key, Line: store.GoneLine})
 		}
 	}
-	return changed, gone, l.Write(ctx, moved...)
+	return known, changed, gone, l.Write(ctx, moved...)
 }
 
 // placedItems are place and content of all lines of a batch that were sent, by key.
@@ -130,25 +134,12 @@ func scanItem(row scanner) (i store.ItemTask, err error) {
 // Items returns those of the lines of a batch that were sent, in no order, without
 // their prompts.
 func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []store.ItemTask, err error) {
-	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
-}
-
-// CountItems returns how many of the lines were sent.
-func (l *Store) CountItems(ctx context.Context, batch int64, keys [][]byte) (count int, err error) {
-	count, _, err = readOne(ctx, l, plain[int], "SELECT count(*) FROM batch_lines i WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
-	return count, err
-}
-
-// amongKeys is a table of the keys that hexKeys has made one argument.
-const amongKeys = "(SELECT unhex(value) FROM json_each(?))"
-
-func hexKeys(keys [][]byte) string {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
 		texts[i] = hex.EncodeToString(key)
 	}
-	doc, _ := json.Marshal(texts) // it is text throughout
-	return string(doc)
+	doc, _ := json.Marshal(texts) // strings only: it cannot fail
+	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN (SELECT unhex(value) FROM json_each(?))", batch, string(doc))
 }
 
 // itemPage is how many lines are read at once.
