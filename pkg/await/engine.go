@@ -23,17 +23,10 @@ type Client interface {
 
 // Store is where an Engine keeps what happens to tasks. *sqlite.Store has it.
 type Store interface {
-	Intend(ctx context.Context, intents []store.Intent) (numbers []int64, err error) // durable before it returns
-	Accepted(ctx context.Context, number int64, id string) error
-	AcceptedTwice(ctx context.Context, number int64, id string) error
-	Refused(ctx context.Context, number int64, failure string, at time.Time) error
-	Polled(ctx context.Context, r *narada.Result, at time.Time) error
-	Deliver(ctx context.Context, d webhook.Delivery) error // durable before it returns
-
+	store.Writer
 	Last(ctx context.Context) (seq int64, err error)
 	FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error]
 	Task(ctx context.Context, id string) (t store.Task, ok bool, err error)
-	Numbered(ctx context.Context, number int64) (t store.Task, ok bool, err error)
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }
 
@@ -52,7 +45,8 @@ type Options struct {
 	Cloud        string // address of the API, as the store has it
 	PollInterval time.Duration
 
-	// Many tasks: what several of them have in common is reported once.
+	// Many tasks: what several of them have in common is reported once, and a request
+	// that the API refuses (see RefusesRequest) is stored with the reason.
 	Many bool
 
 	// Report, if not nil, is told what happens, by several goroutines at once and
@@ -62,10 +56,6 @@ type Options struct {
 	// Again, if not nil, is called before a dispatch is sent again, and may make it
 	// wait until its ctx ends.
 	Again func(context.Context) error
-
-	// Why, if not nil, words for the store why the API refused a request for what is
-	// in it (see RefusesRequest): it is then not sent another time.
-	Why func(*narada.DispatchError) string
 }
 
 // Engine dispatches tasks and waits for them. It is safe for use by several goroutines
@@ -168,7 +158,7 @@ func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
 	e.o.Report(CallbackReceived{d.Result})
 	var err error
 	if e.o.Store != nil {
-		err = e.o.Store.Deliver(ctx, d)
+		err = e.o.Store.Write(ctx, &store.Deliver{Delivery: d})
 	}
 	if w := e.waiterOf(d.Ticket.Path, d.Result); w != nil {
 		if err != nil {
@@ -262,8 +252,8 @@ type Job struct {
 	// MustKeep has nothing sent when the store cannot keep the task.
 	MustKeep bool
 
-	// Sent, if not nil, is called when the first dispatch call has ended, unless Run
-	// returns then.
+	// Sent, if not nil, is called once: when the first dispatch call has ended, or Run
+	// returns.
 	Sent func()
 }
 
@@ -277,6 +267,10 @@ type Job struct {
 // *UnfinishedError when ctx ended before the task did, or neither the cloud nor a
 // callback can tell of it any more.
 func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
+	if j.Sent != nil {
+		j.Sent = sync.OnceFunc(j.Sent)
+		defer j.Sent()
+	}
 	w, withdraw, err := e.begin(j, e.endpoint)
 	if err != nil {
 		return Answer{}, err
@@ -304,7 +298,7 @@ func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err erro
 	w, withdraw = newWaiter(), func() {}
 	w.item = j.Item
 	if j.Sent != nil {
-		w.callEnded = sync.OnceFunc(j.Sent)
+		w.callEnded = j.Sent
 	}
 	ticket := j.Ticket
 	if in != nil {

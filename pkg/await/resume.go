@@ -27,12 +27,7 @@ func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 	}
 	e.expect(w) // before the store is read, so that nothing is missed
 	if e.o.Store != nil && d.Task != 0 {
-		reading := context.WithoutCancel(ctx)
-		t, ok, err := e.o.Store.Numbered(reading, d.Task)
-		if ok && err == nil {
-			err = e.recall(reading, w, t)
-		}
-		if err != nil {
+		if err := e.recall(context.WithoutCancel(ctx), w); err != nil {
 			e.forget(w)
 			return w.answer, err
 		}
@@ -41,8 +36,8 @@ func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 }
 
 // recall puts the task's final answer, if it is in the store, into the waiter's queue.
-func (e *Engine) recall(ctx context.Context, w *waiter, t store.Task) error {
-	r, err := e.o.Store.Final(ctx, t)
+func (e *Engine) recall(ctx context.Context, w *waiter) error {
+	r, err := e.o.Store.Final(ctx, store.Task{Number: w.answer.Task})
 	if err == nil && r != nil {
 		w.put(heard{Answer{Result: r, By: ByCallback}})
 	}
@@ -114,7 +109,7 @@ func (e *Engine) recallAll(ctx context.Context, waiters []*waiter) error {
 		if t.Open() {
 			continue
 		}
-		if err := e.recall(ctx, w, t); err != nil {
+		if err := e.recall(ctx, w); err != nil {
 			return err
 		}
 	}

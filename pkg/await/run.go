@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // wait returns the first final answer of the waiter's task, or why there is none.
@@ -89,7 +90,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	first, before := w.last == nil && w.sent == nil, w.state
 	w.last, w.state = r, before.next(eventOf(r))
 	if a.By == ByPoll && (first || w.state != before) {
-		e.keep(func(ctx context.Context, s Store) error { return s.Polled(ctx, r, time.Now()) })
+		e.keep(&store.Poll{Result: r, At: time.Now()})
 	}
 	switch {
 	case w.once:
@@ -113,7 +114,9 @@ func (e *Engine) named(w *waiter, id string, by Way) {
 	if w.sent != nil {
 		w.sent.stopResending()
 	}
-	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Accepted(ctx, number, id) })
+	if w.answer.Task != 0 {
+		e.keep(&store.Accept{Task: w.answer.Task, RequestID: id, At: time.Now()})
+	}
 	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
 }
@@ -156,8 +159,8 @@ func (e *Engine) concludeTwice(w *waiter) {
 
 func (e *Engine) acceptedTwice(w *waiter, id string) {
 	w.twice = true
-	if id != "" {
-		e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.AcceptedTwice(ctx, number, id) })
+	if id != "" && w.answer.Task != 0 {
+		e.keep(&store.AcceptTwice{Task: w.answer.Task, RequestID: id, At: time.Now()})
 	}
 	e.o.Report(AcceptedTwice{w.item, id})
 }

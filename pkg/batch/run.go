@@ -228,7 +228,10 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	ready, err := r.prepare(one)
 	if ready {
 		r.addInFlight(1)
-		r.tasks.Go(func() { r.sendAndWait(ctx, one) })
+		r.tasks.Go(func() { // ten thousand of these wait at once: what each has on its stack counts
+			r.dispatch(ctx, one)
+			r.finish(one)
+		})
 		return nil
 	}
 	r.windows.release(one.Window, true)
@@ -256,15 +259,6 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 		return false, &LineError{one.Number, err}
 	}
 	return r.pace.wait(r.sending) == nil, nil
-}
-
-// sendAndWait sends a task and waits for it. Ten thousand of these wait at once: the
-// less each has on its stack, the less memory that takes.
-func (r *run) sendAndWait(ctx context.Context, one *inFlight) {
-	sent := sync.OnceFunc(func() { r.calls.Release(1) })
-	r.dispatch(ctx, one, sent)
-	sent()
-	r.finish(one)
 }
 
 // finish takes the outcome of a task that was in flight. Its slot is free only then:

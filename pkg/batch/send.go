@@ -21,10 +21,11 @@ type Engine interface {
 // errTimeLimit is the cause of the end of a context that Options.Timeout ended.
 var errTimeLimit = errors.New("the time limit is over")
 
-// dispatch sends a task, and waits for it. It calls sent when its dispatch call has
-// ended.
-func (r *run) dispatch(ctx context.Context, one *inFlight, sent func()) {
-	job := await.Job{Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: sent}
+// dispatch sends a task, and waits for it.
+func (r *run) dispatch(ctx context.Context, one *inFlight) {
+	job := await.Job{
+		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: func() { r.calls.Release(1) },
+	}
 	one.plan, one.Phase = nil, one.Phase.after(stepIntended)
 	if one.Window != "" {
 		job.Request.BrowserWindowID = one.Window
@@ -69,7 +70,7 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 		}
 	case failed && dispatch.Maybe:
 	case failed && await.RefusesRequest(err):
-		o.Phase, o.Failure = o.Phase.after(stepRefused), refusal(dispatch)
+		o.Phase, o.Failure = o.Phase.after(stepRefused), dispatch.Err.Error()
 	default:
 		o.Phase, o.Err = o.Phase.after(stepNotAccepted), err
 		if unkept {
@@ -79,9 +80,6 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 		o.Fatal = !noTime && (ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)))
 	}
 }
-
-// refusal is why the API has refused a request for what is in it.
-func refusal(e *narada.DispatchError) string { return e.Err.Error() }
 
 // canResume reports whether the answer of an unknown task may still come: its callback
 // goes to our address, and its time limit is not over.
@@ -115,7 +113,7 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 // adjust makes the options of an engine those of a batch: its dispatch calls keep the
 // pace, and tell it how they went.
 func (p *pace) adjust(o *await.Options) {
-	o.Source, o.Many, o.Why = "batch", true, refusal
+	o.Source, o.Many = "batch", true
 	o.Client = &pacedClient{o.Client, p}
 	o.Again = p.wait
 }

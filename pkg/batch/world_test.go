@@ -248,12 +248,14 @@ func (w *world) finish(i *store.ItemTask, prompt string) *narada.Result {
 
 // Run implements Engine.
 func (w *world) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	sent := sync.OnceFunc(j.Sent)
+	defer sent()
 	if strings.HasPrefix(j.Prompt, "unkept") {
 		return await.Answer{}, &await.NotKeptError{Err: errors.New("the disk is full")}
 	}
 	i := w.intend(j.Item, j.Request.BrowserWindowID)
 	w.begin(j.Prompt, i.Window, &w.sent)
-	j.Sent()
+	sent()
 	answer, err := w.wait(ctx, i, j.Prompt)
 	answer.Task, answer.Ticket = i.Task.Number, "/a"
 	return answer, err

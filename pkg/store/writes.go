@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -43,19 +42,9 @@ func (w Writes) Accepted(ctx context.Context, number int64, id string) error {
 	return w.writer.Write(ctx, &Accept{Task: number, RequestID: id, At: time.Now()})
 }
 
-// AcceptedTwice writes an AcceptTwice.
-func (w Writes) AcceptedTwice(ctx context.Context, number int64, id string) error {
-	return w.writer.Write(ctx, &AcceptTwice{Task: number, RequestID: id, At: time.Now()})
-}
-
 // Refused writes a Refuse.
 func (w Writes) Refused(ctx context.Context, number int64, failure string, at time.Time) error {
 	return w.writer.Write(ctx, &Refuse{Task: number, Failure: failure, At: at})
-}
-
-// Polled writes a Poll.
-func (w Writes) Polled(ctx context.Context, r *narada.Result, at time.Time) error {
-	return w.writer.Write(ctx, &Poll{Result: r, At: at})
 }
 
 // Deliver implements webhook.Sink: it returns nil once the callback is durable.
