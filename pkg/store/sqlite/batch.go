@@ -80,9 +80,7 @@ func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.
 const batchColumns = "number, name, begun_at, input, cloud, lines"
 
 func scanBatch(row scanner) (b store.Batch, err error) {
-	var begun int64
-	err = row.Scan(&b.Number, &b.Name, &begun, &b.Input, &b.Cloud, &b.Lines)
-	b.BegunAt = fromMilliseconds(begun)
+	err = row.Scan(&b.Number, &b.Name, timeColumn{&b.BegunAt}, &b.Input, &b.Cloud, &b.Lines)
 	return b, err
 }
 
@@ -170,13 +168,8 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 
 // pruneBatches takes out the batches of which no task is left.
 func pruneBatches(tx transaction) error {
-	for _, statement := range []string{
+	return tx.runAll([]string{
 		"DELETE FROM batches WHERE EXISTS (SELECT 1 FROM batch_lines i WHERE i.batch = batches.number) AND NOT EXISTS (SELECT 1 FROM batch_lines i JOIN tasks t ON t.number = i.task WHERE i.batch = batches.number)",
 		"DELETE FROM batch_lines WHERE batch NOT IN (SELECT number FROM batches)",
-	} {
-		if err := tx.run(statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

@@ -63,11 +63,9 @@ func (l *Store) Events(ctx context.Context, t store.Task) ([]store.Event, error)
 }
 
 func scanEvent(row scanner) (e store.Event, err error) {
-	var at int64
 	var detail []byte
-	if err := row.Scan(&e.Number, &e.Task, &at, &e.Kind, &detail); err != nil {
+	if err := row.Scan(&e.Number, &e.Task, timeColumn{&e.At}, &e.Kind, &detail); err != nil {
 		return e, err
 	}
-	e.At = fromMilliseconds(at)
 	return e, json.Unmarshal(detail, &e.EventDetail)
 }

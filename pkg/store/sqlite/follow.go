@@ -112,12 +112,10 @@ func seqsAfter(ctx context.Context, conn *sql.Conn, after int64) (list []int64, 
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {
-	var received int64
 	var body []byte
-	if err := row.Scan(&e.Seq, &received, &e.Path, &body); err != nil {
+	if err := row.Scan(&e.Seq, timeColumn{&e.ReceivedAt}, &e.Path, &body); err != nil {
 		return e, err
 	}
-	e.ReceivedAt = fromMilliseconds(received)
 	e.Result, _, err = narada.ParseCallback(body)
 	return e, err
 }

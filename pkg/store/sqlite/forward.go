@@ -54,15 +54,11 @@ func (l *Store) Forwards(ctx context.Context, t store.Task) ([]store.Forward, er
 }
 
 func (l *Store) forwards(ctx context.Context, where string, args ...any) ([]store.Forward, error) {
-	return readAll(ctx, l, scanForward, "SELECT seq, request_id, target, state, attempts, status_code, failure, coalesce(ended_at, 0) FROM forwards "+where, args...)
+	return readAll(ctx, l, scanForward, "SELECT seq, request_id, target, state, attempts, status_code, failure, ended_at FROM forwards "+where, args...)
 }
 
 func scanForward(row scanner) (f store.Forward, err error) {
-	var ended int64
-	err = row.Scan(&f.Seq, &f.RequestID, &f.Target, &f.State, &f.Attempts, &f.StatusCode, &f.Failure, &ended)
-	if ended != 0 {
-		f.EndedAt = fromMilliseconds(ended)
-	}
+	err = row.Scan(&f.Seq, &f.RequestID, &f.Target, &f.State, &f.Attempts, &f.StatusCode, &f.Failure, timeColumn{&f.EndedAt})
 	return f, err
 }
 

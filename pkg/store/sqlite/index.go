@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -33,8 +34,8 @@ func (l *Store) index(ctx context.Context) error {
 const unindexedQuery = "SELECT i.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM indexed i"
 
 func (l *Store) hasUnindexed(ctx context.Context) (some bool, err error) {
-	err = l.read.QueryRowContext(ctx, unindexedQuery).Scan(&some)
-	return some, newError(l.path, err)
+	some, _, err = readOne(ctx, l, plain[bool], unindexedQuery)
+	return some, err
 }
 
 // indexSome indexes the next callbacks, and reports whether there are more. A task that
@@ -43,7 +44,7 @@ func (l *Store) hasUnindexed(ctx context.Context) (some bool, err error) {
 // accepted twice.
 func indexSome(tx transaction) (more bool, err error) {
 	const some = "d.seq > indexed.seq AND d.seq <= indexed.seq + ?1"
-	for _, statement := range []string{
+	err = tx.runAll([]string{
 		"INSERT OR IGNORE INTO delivery_index SELECT request_id, digest, d.seq, final FROM deliveries d JOIN indexed WHERE " + some + " ORDER BY request_id",
 		`INSERT INTO tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, prompt, request)
 			SELECT coalesce(o.dispatched_at, received_at), d.request_id, '` + store.SourceCallback + `', coalesce(o.cloud, ''), coalesce(o.machine, ''), o.agent,
@@ -57,16 +58,14 @@ func indexSome(tx transaction) (more bool, err error) {
 		`INSERT INTO events (task, at, kind, detail)
 			SELECT t.number, d.received_at, '` + string(store.EventDelivered) + `', json_object('seq', d.seq, 'status', d.status, 'final', json(iif(d.final, 'true', 'false')))
 			FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE ` + some + " ORDER BY d.seq",
-	} {
-		if err := tx.run(statement, indexStep); err != nil {
-			return false, err
-		}
+	}, indexStep)
+	if err == nil {
+		err = indexQuestions(tx, some)
 	}
-	if err := indexQuestions(tx, some); err != nil {
-		return false, err
+	if err == nil { // never back: another process may have indexed and pruned meanwhile
+		err = tx.run("UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))", indexStep)
 	}
-	// Never back: another process may have indexed and pruned meanwhile.
-	if err := tx.run("UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))", indexStep); err != nil {
+	if err != nil {
 		return false, err
 	}
 	n, err := tx.number(unindexedQuery)
@@ -82,13 +81,14 @@ func indexQuestions(tx transaction, some string) error {
 	}
 	var add []func() error // when the rows are closed
 	err = eachRow(rows, func() error {
-		var task, received int64
+		var task int64
+		var received time.Time
 		var body []byte
-		if err := rows.Scan(&task, &received, &body); err != nil {
+		if err := rows.Scan(&task, timeColumn{&received}, &body); err != nil {
 			return err
 		}
 		result, _, err := narada.ParseCallback(body)
-		add = append(add, func() error { return tx.personAsked(task, fromMilliseconds(received), result) })
+		add = append(add, func() error { return tx.personAsked(task, received, result) })
 		return err
 	})
 	for _, add := range add {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/http"
+	"time"
 )
 
 // scanner is a row that was read.
@@ -35,6 +37,27 @@ func readOne[T any](ctx context.Context, l *Store, scan func(scanner) (T, error)
 func plain[T any](row scanner) (value T, err error) {
 	err = row.Scan(&value)
 	return value, err
+}
+
+// timeColumn scans a time from its milliseconds; 0 and NULL are the zero time.
+type timeColumn struct{ *time.Time }
+
+// Scan implements sql.Scanner.
+func (c timeColumn) Scan(value any) error {
+	if n, _ := value.(int64); n != 0 {
+		*c.Time = time.UnixMilli(n).UTC()
+	}
+	return nil
+}
+
+// headerColumn scans a header from its text.
+type headerColumn struct{ *http.Header }
+
+// Scan implements sql.Scanner.
+func (c headerColumn) Scan(value any) (err error) {
+	text, _ := value.(string)
+	*c.Header, err = decodeHeader(text)
+	return err
 }
 
 // eachRow calls f, which scans, for each row, and closes the rows.

@@ -59,12 +59,6 @@ func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, er
 }
 
 func scanRefusal(row scanner) (r store.Refusal, err error) {
-	var received int64
-	var header string
-	if err := row.Scan(&received, &r.Path, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
-		return r, err
-	}
-	r.ReceivedAt = fromMilliseconds(received)
-	r.Header, err = decodeHeader(header)
+	err = row.Scan(timeColumn{&r.ReceivedAt}, &r.Path, &r.StatusCode, &r.Reason, &r.Size, headerColumn{&r.Header})
 	return r, err
 }

@@ -52,17 +52,12 @@ func (t transaction) accept(op *store.Accept) error {
 
 // join makes one task of two: what is known of the other is that of the task.
 func (t transaction) join(task, other int64) error {
-	for _, statement := range []string{
+	return t.runAll([]string{
 		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
 			FROM tasks o WHERE tasks.number = ?1 AND o.number = ?2 AND tasks.finished_at IS NULL`,
 		"UPDATE events SET task = ?1 WHERE task = ?2",
 		"DELETE FROM tasks WHERE number = ?2 AND number <> ?1",
-	} {
-		if err := t.run(statement, task, other); err != nil {
-			return err
-		}
-	}
-	return nil
+	}, task, other)
 }
 
 func (t transaction) acceptTwice(op *store.AcceptTwice) error {

@@ -15,28 +15,25 @@ import (
 // In a query of something else t may be missing.
 const taskColumns = `coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), coalesce(t.machine, ''), coalesce(t.agent, ''),
 	coalesce(t.cloud_session, ''), coalesce(t.parent, ''), coalesce(t.batch, 0), coalesce(t.ticket_path, ''), coalesce(t.status, ''), coalesce(t.reported_by, ''),
-	coalesce(t.dispatched_at, 0), coalesce(t.finished_at, 0), coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
+	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
 
 // taskQuery reads tasks.
 const taskQuery = "SELECT " + taskColumns + `, t.prompt,
 	coalesce((SELECT state FROM forwards f WHERE f.request_id = t.request_id ORDER BY state = 'failed' DESC, state = 'waiting' DESC LIMIT 1), '') FROM tasks t `
 
-func scanTask(row scanner) (store.Task, error) {
+func scanTask(row scanner) (t store.Task, err error) {
 	var forwarded store.ForwardState
-	t, err := scanTaskAnd(row, &forwarded)
+	t, err = scanTaskAnd(row, &forwarded)
 	t.Forwarded = forwarded
 	return t, err
 }
 
 // scanTaskAnd scans a task, and what comes behind it.
 func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
-	var dispatched, finished, took int64
+	var took int64
 	err = row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Machine, &t.Agent, &t.CloudSession, &t.Parent, &t.Batch, &t.TicketPath,
-		&t.Status, &t.Way, &dispatched, &finished, &took, &t.Failure, &t.Prompt}, more...)...)
-	t.DispatchedAt, t.Took = fromMilliseconds(dispatched), time.Duration(took)*time.Millisecond
-	if finished != 0 {
-		t.FinishedAt = fromMilliseconds(finished)
-	}
+		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Failure, &t.Prompt}, more...)...)
+	t.Took = time.Duration(took) * time.Millisecond
 	return t, err
 }
 
@@ -202,12 +199,6 @@ func (l *Store) Deliveries(ctx context.Context, t store.Task) ([]store.Delivery,
 const deliveryColumns = "d.seq, d.received_at, d.final, d.header, d.body"
 
 func scanDelivery(row scanner) (d store.Delivery, err error) {
-	var received int64
-	var header string
-	if err := row.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
-		return d, err
-	}
-	d.ReceivedAt = fromMilliseconds(received)
-	d.Header, err = decodeHeader(header)
+	err = row.Scan(&d.Seq, timeColumn{&d.ReceivedAt}, &d.Final, headerColumn{&d.Header}, (*[]byte)(&d.Body))
 	return d, err
 }

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -44,16 +42,15 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 	if ok {
 		return t, true, nil
 	}
-	var digest string
-	err := l.read.QueryRowContext(ctx, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path).Scan(&digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return webhook.Ticket{}, false, nil
-	}
-	if err == nil {
-		t, err = webhook.ParseDigest(path, digest)
-	}
-	if err != nil {
-		return webhook.Ticket{}, false, newError(l.path, err)
+	t, ok, err := readOne(ctx, l, func(row scanner) (t webhook.Ticket, err error) {
+		var digest string
+		if err = row.Scan(&digest); err == nil {
+			t, err = webhook.ParseDigest(path, digest)
+		}
+		return t, err
+	}, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
+	if !ok {
+		return webhook.Ticket{}, false, err
 	}
 	l.remember(t)
 	return t, true, nil

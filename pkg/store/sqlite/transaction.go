@@ -71,6 +71,16 @@ func (t transaction) run(statement string, args ...any) error {
 	return err
 }
 
+// runAll executes statements that have the same arguments.
+func (t transaction) runAll(statements []string, args ...any) error {
+	for _, statement := range statements {
+		if err := t.run(statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // insert executes an INSERT and returns the number of the new row, 0 when there is none.
 func (t transaction) insert(statement string, args ...any) (number int64, err error) {
 	r, err := t.exec(statement, args...)
@@ -131,5 +141,3 @@ func (t transaction) prepare(statement string) (*sql.Stmt, error) {
 }
 
 func milliseconds(t time.Time) int64 { return t.UnixMilli() }
-
-func fromMilliseconds(n int64) time.Time { return time.UnixMilli(n).UTC() }
