@@ -32,7 +32,7 @@ func (l *Store) open(ctx context.Context, dir string) error {
 		return err
 	}
 	if name := networkFileSystem(dir); name != "" {
-		return &networkError{name}
+		return networkError(name)
 	}
 	unlock, err := lock(ctx, filepath.Join(dir, lockName))
 	if err != nil {

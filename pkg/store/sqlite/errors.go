@@ -33,13 +33,11 @@ var (
 	errForeign = errors.New("it is a database of another program")
 	errBusy    = errors.New("another process has kept it busy for too long")
 	errClosed  = errors.New("it is closed")
+	errNetwork = errors.New("processes cannot share a database there safely")
 )
 
-// networkError says on what kind of file system the ledger would be.
-type networkError struct{ name string }
-
-func (e *networkError) Error() string {
-	return "the folder is on a network file system (" + e.name + "), where processes cannot share it safely"
+func networkError(kind string) error {
+	return fmt.Errorf("the folder is on a network file system (%s): %w", kind, errNetwork)
 }
 
 // Error implements error.
@@ -50,7 +48,6 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *Error) Hint() string {
-	_, network := errors.AsType[*networkError](e.Err)
 	switch code := resultCode(e.Err); {
 	case errors.Is(e.Err, errNewer):
 		return "update narada, or give this version a folder of its own: NARADA_STATE_DIR"
@@ -58,7 +55,7 @@ func (e *Error) Hint() string {
 		return "move it away, and a new one is begun; sqlite3 FILE .recover may save what is in it"
 	case code == sqlite3.SQLITE_FULL, errors.Is(e.Err, syscall.ENOSPC):
 		return "make room on the disk"
-	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, network, errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
+	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
 		return "NARADA_STATE_DIR, or narada config set state-dir, names a folder on a local disk that can be written"
 	}
 	return ""

@@ -27,10 +27,10 @@ func (t transaction) forwardTried(op *store.ForwardTried) error {
 
 // forwardEnded does nothing the second time.
 func (t transaction) forwardEnded(f store.Forward) error {
-	changed, err := t.changes(`UPDATE forwards SET state = ?1, attempts = attempts + ?2, status_code = ?3, failure = ?4, ended_at = ?5, header = NULL, body = NULL
+	changed, err := t.change(`UPDATE forwards SET state = ?1, attempts = attempts + ?2, status_code = ?3, failure = ?4, ended_at = ?5, header = NULL, body = NULL
 		WHERE seq = ?6 AND target = ?7 AND NOT (state = ?1 AND ended_at IS ?5)`,
 		f.State, f.Attempts, f.StatusCode, f.Failure, milliseconds(f.EndedAt), f.Seq, f.Target)
-	if !changed || err != nil {
+	if changed == 0 || err != nil {
 		return err
 	}
 	return t.forwardEvent(f.Seq, f.EndedAt, store.EventDetail{Target: f.Target, State: f.State, Attempts: f.Attempts, StatusCode: f.StatusCode, Failure: f.Failure})

@@ -76,7 +76,7 @@ func TestAReadOnlyFolderSaysSo(t *testing.T) {
 }
 
 func TestANetworkFileSystemIsRefused(t *testing.T) {
-	e := &Error{"/state/ledger.db", &networkError{"NFS"}}
+	e := &Error{"/state/ledger.db", networkError("NFS")}
 	if !strings.Contains(e.Error(), "on a network file system (NFS)") || !strings.Contains(e.Hint(), "a local disk") {
 		t.Errorf("got %q, hint %q", e.Error(), e.Hint())
 	}

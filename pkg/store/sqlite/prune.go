@@ -101,11 +101,7 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM tasks WHERE number IN (" + which + ")",
 	} {
-		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
-		if err != nil {
-			return 0, from, err
-		}
-		if count, err = r.RowsAffected(); err != nil { // of the last one
+		if count, err = tx.change(statement, from, to, c.open, c.number, c.before); err != nil { // count is that of the last one
 			return 0, from, err
 		}
 	}

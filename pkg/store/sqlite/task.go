@@ -77,9 +77,9 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 }
 
 func (t transaction) refuse(op *store.Refuse) error {
-	changed, err := t.changes("UPDATE tasks SET status = ?, finished_at = ?, failure = ? WHERE number = ? AND finished_at IS NULL AND request_id IS NULL",
+	changed, err := t.change("UPDATE tasks SET status = ?, finished_at = ?, failure = ? WHERE number = ? AND finished_at IS NULL AND request_id IS NULL",
 		store.StatusRefused, milliseconds(op.At), op.Failure, op.Task)
-	if !changed || err != nil {
+	if changed == 0 || err != nil {
 		return err
 	}
 	return t.addEvent(op.Task, op.At, store.EventRefused, store.EventDetail{Failure: op.Failure})
@@ -91,7 +91,7 @@ func (t transaction) poll(op *store.Poll) error {
 	if err != nil {
 		return err
 	}
-	changed := task != 0
+	changed := task
 	switch {
 	case r.Final():
 		if err := t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, result = ? WHERE number = ?",
@@ -99,10 +99,10 @@ func (t transaction) poll(op *store.Poll) error {
 			return err
 		}
 		err = t.blank("", r.RequestID)
-	case changed:
-		changed, err = t.changes("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
+	case task != 0:
+		changed, err = t.change("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
 	}
-	if changed && err == nil {
+	if changed != 0 && err == nil {
 		err = t.addEvent(task, op.At, store.EventPolled, store.EventDetail{Status: r.Status, Final: r.Final()})
 	}
 	if task == 0 || err != nil {

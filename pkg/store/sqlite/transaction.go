@@ -30,10 +30,6 @@ func (l *Store) begin() (transaction, error) {
 	}
 }
 
-func (t transaction) commit() error { return t.run("COMMIT") }
-
-func (t transaction) rollback() error { return t.run("ROLLBACK") }
-
 // isolated does what is done whole or not at all, whatever becomes of the others: failed
 // is its own error. err is that the transaction as a whole is lost, as it is where
 // SQLite has taken it back, on a full disk.
@@ -93,14 +89,13 @@ func (t transaction) insert(statement string, args ...any) (number int64, err er
 	return r.LastInsertId()
 }
 
-// changes executes a statement and reports whether it has changed a row.
-func (t transaction) changes(statement string, args ...any) (bool, error) {
+// change executes a statement and returns how many rows it has changed.
+func (t transaction) change(statement string, args ...any) (rows int64, err error) {
 	r, err := t.exec(statement, args...)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	rows, err := r.RowsAffected()
-	return rows > 0, err
+	return r.RowsAffected()
 }
 
 // number is what the query has in its first row, 0 when it has none.

@@ -178,7 +178,7 @@ func (w *writer) transact(group []*write, isolated bool) (stored []*delivery, er
 	}
 	// Whoever follows the callbacks of others may see these before commit has returned.
 	w.ledger.own.note(stored, true)
-	if err := tx.commit(); err != nil {
+	if err := tx.run("COMMIT"); err != nil {
 		w.ledger.own.note(stored, false)
 		return nil, w.undo(tx, err)
 	}
@@ -206,5 +206,5 @@ func (w *writer) do(tx transaction, one *write, isolated, grouped bool) error {
 // undo takes the transaction back, and what the writer has in mind of it.
 func (w *writer) undo(tx transaction, err error) error {
 	w.ledger.unindexed.forget(0)
-	return errors.Join(err, tx.rollback())
+	return errors.Join(err, tx.run("ROLLBACK"))
 }
