@@ -28,10 +28,10 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	return err
 }
 
-// PlaceItems writes down where the lines of a batch stand in its input now, as far as
-// they were sent; those that are not among them are gone. changed is how many have
-// something else in them than what was sent, gone how many were there when they were
-// placed last. When none of the items is known, nothing is changed.
+// PlaceItems updates the positions of the sent lines of a batch in its input; sent lines
+// that are not among items are gone. known counts the items that were sent, changed those
+// whose content differs from what was sent, gone the lines that have newly disappeared. If
+// no item is known, nothing is updated.
 func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error) {
 	placed, err := l.placedItems(ctx, batch)
 	if err != nil {
@@ -64,7 +64,7 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 	return known, changed, gone, l.Write(ctx, moved...)
 }
 
-// placedItems are place and content of all lines of a batch that were sent, by key.
+// placedItems returns position and content of the sent lines of a batch, by key.
 func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.Item, error) {
 	list, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
 		err = row.Scan(&i.Key, &i.Line, &i.Content)
@@ -104,7 +104,7 @@ func (l *Store) Batches(ctx context.Context, yield func(store.Batch, store.Tally
 	return err
 }
 
-// Tally counts the lines of a batch, but for those that are gone from its input.
+// Tally counts the lines of a batch by status, except those gone from its input.
 func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 	tally := store.Tally{}
 	_, err := readAll(ctx, l, func(row scanner) (count int, err error) {
@@ -129,8 +129,7 @@ func scanItem(row scanner) (i store.ItemTask, err error) {
 	return i, err
 }
 
-// Items returns those of the lines of a batch that were sent, in no order, without
-// their prompts.
+// Items returns the sent lines among keys, unordered and without prompts.
 func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []store.ItemTask, err error) {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
@@ -140,11 +139,10 @@ func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []s
 	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN (SELECT unhex(value) FROM json_each(?))", batch, string(doc))
 }
 
-// itemPage is how many lines are read at once.
+// itemPage is the number of lines read at once.
 const itemPage = 256
 
-// EachItem calls yield for the lines of a batch that were sent, in their order,
-// without their prompts.
+// EachItem calls yield for the sent lines of a batch in input order, without prompts.
 func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
@@ -166,7 +164,7 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 	}
 }
 
-// pruneBatches takes out the batches of which no task is left.
+// pruneBatches deletes the batches that have no task left.
 func pruneBatches(tx transaction) error {
 	return tx.runAll([]string{
 		"DELETE FROM batches WHERE EXISTS (SELECT 1 FROM batch_lines i WHERE i.batch = batches.number) AND NOT EXISTS (SELECT 1 FROM batch_lines i JOIN tasks t ON t.number = i.task WHERE i.batch = batches.number)",

@@ -8,27 +8,21 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// indexStep is how many callbacks are indexed in one transaction: others want to
-// write.
+// indexStep limits the callbacks indexed in one transaction, so that others can write.
 const indexStep = 5000
 
-// index puts the callbacks that have come into the index and into the events of their
-// tasks, and gives tasks that were sent elsewhere their rows. That is not done when a
-// callback comes: it costs more than to store it, and can wait for a quiet moment.
+// index adds new callbacks to the index and to the events of their tasks, and adds rows
+// for tasks that were sent elsewhere. This costs more than storing a callback, so it is
+// done later, when the ledger is idle.
 func (l *Store) index(ctx context.Context) error {
-	for {
-		more, err := l.hasUnindexed(ctx)
-		if err != nil || !more {
-			return err
-		}
-		err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-			_, err := indexSome(tx)
+	more, err := l.hasUnindexed(ctx)
+	for more && err == nil {
+		err = l.writer.put(ctx, &write{do: func(tx transaction) (err error) {
+			more, err = indexSome(tx)
 			return err
 		}})
-		if err != nil {
-			return err
-		}
 	}
+	return err
 }
 
 const unindexedQuery = "SELECT i.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM indexed i"
@@ -38,10 +32,9 @@ func (l *Store) hasUnindexed(ctx context.Context) (some bool, err error) {
 	return some, err
 }
 
-// indexSome indexes the next callbacks, and reports whether there are more. A task that
-// has a ticket of its own is not told of by a callback that showed another; one that
-// shows a task's ticket and names another ID is of a second task, since its request was
-// accepted twice.
+// indexSome indexes the next callbacks, and reports whether there are more. A callback
+// cannot update a task that has another ticket. One that shows a task's ticket with
+// another request ID is of a second task: the request was accepted twice.
 func indexSome(tx transaction) (more bool, err error) {
 	const some = "d.seq > indexed.seq AND d.seq <= indexed.seq + ?1"
 	err = tx.runAll([]string{
@@ -62,7 +55,7 @@ func indexSome(tx transaction) (more bool, err error) {
 	if err == nil {
 		err = indexQuestions(tx, some)
 	}
-	if err == nil { // never back: another process may have indexed and pruned meanwhile
+	if err == nil { // never back: another process may have indexed and pruned
 		err = tx.run("UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))", indexStep)
 	}
 	if err != nil {
@@ -72,14 +65,14 @@ func indexSome(tx transaction) (more bool, err error) {
 	return n != 0, err
 }
 
-// indexQuestions writes down which of some callbacks tell that a person is asked.
+// indexQuestions adds the events of callbacks that ask a person.
 func indexQuestions(tx transaction, some string) error {
 	rows, err := tx.query("SELECT t.number, d.received_at, d.body FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE "+some+" AND NOT d.final AND d.status = ?2 ORDER BY d.seq",
 		indexStep, string(narada.StatusInputRequired))
 	if err != nil {
 		return err
 	}
-	var add []func() error // when the rows are closed
+	var add []func() error // run after the rows are closed
 	err = eachRow(rows, func() error {
 		var task int64
 		var received time.Time

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// scanner is a row that was read.
+// scanner is a row.
 type scanner interface{ Scan(...any) error }
 
 // readAll reads all rows of a query.
@@ -24,7 +24,7 @@ func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error)
 	return list, newError(l.path, err)
 }
 
-// readOne reads the first row of a query, if it has one.
+// readOne reads the first row of a query; ok is false if there is none.
 func readOne[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (one T, ok bool, err error) {
 	one, err = scan(l.read.QueryRowContext(ctx, query, args...))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -27,7 +27,7 @@ func (t transaction) intend(op *store.Intend) error {
 }
 
 func (t transaction) accept(op *store.Accept) error {
-	// A callback may have come first, at an address that is not this task's own.
+	// A callback may have arrived first, at a shared address.
 	other, err := t.number(`SELECT number FROM tasks WHERE request_id = ?1 AND source = ?2 AND number <> ?3
 		AND EXISTS (SELECT 1 FROM tasks WHERE number = ?3 AND request_id IS NULL)`, op.RequestID, store.SourceCallback, op.Task)
 	if err != nil {
@@ -50,7 +50,7 @@ func (t transaction) accept(op *store.Accept) error {
 	return t.addEvent(op.Task, op.At, store.EventAccepted, store.EventDetail{RequestID: op.RequestID})
 }
 
-// join makes one task of two: what is known of the other is that of the task.
+// join merges the other task into task.
 func (t transaction) join(task, other int64) error {
 	return t.runAll([]string{
 		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
@@ -67,7 +67,7 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 	}
 	second, err := t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
 		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ?`, store.StatusUnknown, op.Task)
-	if second == 0 || err != nil { // the first has been pruned
+	if second == 0 || err != nil { // the first was pruned
 		return err
 	}
 	if err := t.addEvent(op.Task, op.At, store.EventAcceptedTwice, store.EventDetail{RequestID: op.RequestID}); err != nil {
@@ -111,9 +111,8 @@ func (t transaction) poll(op *store.Poll) error {
 	return t.personAsked(task, op.At, r)
 }
 
-// noteTask writes down what a callback tells of the task whose ticket it showed.
-// What it tells of another is written down when it is indexed: of one that was sent
-// elsewhere, or that came of the same request, which was accepted twice.
+// noteTask updates the task whose ticket the callback showed. Other tasks are updated by
+// indexing: those sent elsewhere, or of a request that was accepted twice.
 func (l *Store) noteTask(tx transaction, d *delivery) error {
 	r := d.op.Result
 	if l.isShared(d.op.Ticket.Path) {

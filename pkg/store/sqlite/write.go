@@ -27,7 +27,7 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	return nil
 }
 
-// newWrite does what need not be done by the writer.
+// newWrite does the work that need not be done by the writer.
 func (l *Store) newWrite(ops []store.Op) (*write, error) {
 	var deliveries []*delivery
 	for _, op := range ops {
@@ -63,7 +63,7 @@ func (l *Store) newWrite(ops []store.Op) (*write, error) {
 	return one, nil
 }
 
-// apply does an op that is no callback.
+// apply applies an op other than Deliver.
 func (t transaction) apply(op store.Op) error {
 	switch op := op.(type) {
 	case *store.Intend:
@@ -91,5 +91,5 @@ func (t transaction) apply(op store.Op) error {
 	case *store.SetSchemaErrors:
 		return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
 	}
-	return fmt.Errorf("sqlite: %T is no op", op)
+	return fmt.Errorf("sqlite: unknown op %T", op)
 }
