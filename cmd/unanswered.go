@@ -123,7 +123,7 @@ func explainDispatch(err error) error {
 	}
 	text := explain(failure.Err)
 	if noTime, ok := errors.AsType[*await.NoTimeError](failure.Err); ok {
-		text = explain(noTime.Err) + "; the time limit leaves no room for another attempt"
+		text = explain(noTime.Err) + "; no time is left to retry"
 	}
 	signal, interrupted := errors.AsType[*signalError](err)
 	switch {

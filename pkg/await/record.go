@@ -9,11 +9,11 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Writes are made even when the command is about to end. What cannot be written is
-// reported, and the task runs on.
+// Writes are made even when the command is about to end. A failed write is reported, and
+// the task continues.
 
-// keepIntended writes down that the task is about to be sent. The number is 0 for one
-// that is not kept; an error, a *NotKeptError, is for one that must be.
+// keepIntended stores that the task is about to be sent. number is 0 if it is not stored;
+// the error is a *NotKeptError if it must be.
 func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error) {
 	err = errNoStore
 	if e.o.Store != nil {
@@ -34,7 +34,7 @@ func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error)
 	return 0, nil
 }
 
-// keep makes a write. That one could not be made is reported once.
+// keep writes an op. The first failure is reported.
 func (e *Engine) keep(op store.Op) {
 	if e.o.Store == nil {
 		return
@@ -44,15 +44,18 @@ func (e *Engine) keep(op store.Op) {
 	}
 }
 
-// keepRefused writes down that the task was not accepted, and whether it never will
-// be.
-func (e *Engine) keepRefused(w *waiter, failure *narada.DispatchError) {
-	if w.answer.Task == 0 {
-		return
+// keepTask writes an op about the waiter's task, if that is stored.
+func (e *Engine) keepTask(w *waiter, op store.Op) {
+	if w.answer.Task != 0 {
+		e.keep(op)
 	}
+}
+
+// keepRefusal stores that the task was not accepted, with the reason if it never will be.
+func (e *Engine) keepRefusal(w *waiter, failure *narada.DispatchError) {
 	why := ""
 	if e.o.Many && RefusesRequest(failure) {
 		why = failure.Err.Error()
 	}
-	e.keep(&store.Refuse{Task: w.answer.Task, Failure: why, At: time.Now()})
+	e.keepTask(w, &store.Refuse{Task: w.answer.Task, Failure: why, At: time.Now()})
 }
