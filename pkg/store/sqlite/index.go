@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -11,9 +10,9 @@ import (
 // write.
 const indexStep = 5000
 
-// index puts the callbacks that have come into the index and into the events of their
-// tasks, and gives tasks that were sent elsewhere their rows. That is not done when a
-// callback comes: it costs more than to store it, and can wait for a quiet moment.
+// index puts the callbacks that have come into the index, and gives tasks that were sent
+// elsewhere their rows. That is not done when a callback comes: it costs more than to
+// store it, and can wait for a quiet moment.
 func (l *Store) index(ctx context.Context) error {
 	for {
 		more, err := l.hasUnindexed(ctx)
@@ -54,47 +53,13 @@ func indexSome(tx transaction) (more bool, err error) {
 			ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
 				status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms
 			WHERE finished_at IS NULL AND ticket_path IS NULL`,
-		`INSERT INTO events (task, at, kind, detail)
-			SELECT t.number, d.received_at, '` + string(store.EventDelivered) + `', json_object('seq', d.seq, 'status', d.status, 'final', json(iif(d.final, 'true', 'false')))
-			FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE ` + some + " ORDER BY d.seq",
+		// Never back: another process may have indexed and pruned meanwhile.
+		"UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))",
 	} {
 		if err := tx.run(statement, indexStep); err != nil {
 			return false, err
 		}
 	}
-	if err := indexQuestions(tx, some); err != nil {
-		return false, err
-	}
-	// Never back: another process may have indexed and pruned meanwhile.
-	if err := tx.run("UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))", indexStep); err != nil {
-		return false, err
-	}
 	n, err := tx.number(unindexedQuery)
 	return n != 0, err
-}
-
-// indexQuestions writes down which of some callbacks tell that a person is asked.
-func indexQuestions(tx transaction, some string) error {
-	rows, err := tx.query("SELECT t.number, d.received_at, d.body FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE "+some+" AND NOT d.final AND d.status = ?2 ORDER BY d.seq",
-		indexStep, string(narada.StatusInputRequired))
-	if err != nil {
-		return err
-	}
-	var add []func() error // when the rows are closed
-	err = eachRow(rows, func() error {
-		var task, received int64
-		var body []byte
-		if err := rows.Scan(&task, &received, &body); err != nil {
-			return err
-		}
-		result, _, err := narada.ParseCallback(body)
-		add = append(add, func() error { return tx.personAsked(task, fromMilliseconds(received), result) })
-		return err
-	})
-	for _, add := range add {
-		if err == nil {
-			err = add()
-		}
-	}
-	return err
 }

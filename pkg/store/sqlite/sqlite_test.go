@@ -262,10 +262,10 @@ func TestIndexingGoesInSteps(t *testing.T) {
 	}
 	tasks := 0
 	must(t, l.Tasks(ctx, store.Query{}, func(store.Task) error { tasks++; return nil }))
-	events, _, err := readOne(ctx, l, plain[int], "SELECT count(DISTINCT task) FROM events")
+	indexed, _, err := readOne(ctx, l, plain[int], "SELECT count(DISTINCT seq) FROM delivery_index")
 	must(t, err)
-	if tasks != count || events != count {
-		t.Errorf("%d tasks, %d with events, want %d", tasks, events, count)
+	if tasks != count || indexed != count {
+		t.Errorf("%d tasks, %d callbacks indexed, want %d", tasks, indexed, count)
 	}
 }
 
