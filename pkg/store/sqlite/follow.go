@@ -68,7 +68,10 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return err
 		}
 		for more := now != version; more; {
-			list, err := seqsAfter(ctx, conn, after)
+			// Their bodies are read one by one, so that memory is bounded and those to skip are
+			// not read.
+			rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
+			list, err := scanAll(rows, err, plain[int64])
 			if err != nil {
 				return err
 			}
@@ -94,21 +97,6 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return nil
 		}
 	}
-}
-
-// seqsAfter are the next callbacks, some only. Their bodies are read one by one, so that
-// memory is bounded and those to skip are not read.
-func seqsAfter(ctx context.Context, conn *sql.Conn, after int64) (list []int64, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(rows, func() error {
-		seq, err := plain[int64](rows)
-		list = append(list, seq)
-		return err
-	})
-	return list, err
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {

@@ -32,8 +32,8 @@ func (l *Store) index(ctx context.Context) error {
 const unindexedQuery = "SELECT i.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM indexed i"
 
 func (l *Store) hasUnindexed(ctx context.Context) (some bool, err error) {
-	err = l.read.QueryRowContext(ctx, unindexedQuery).Scan(&some)
-	return some, newError(l.path, err)
+	some, _, err = readOne(ctx, l, plain[bool], unindexedQuery)
+	return some, err
 }
 
 // indexSome indexes the next callbacks, and reports whether there are more. A task that

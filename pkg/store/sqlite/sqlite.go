@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,9 +132,6 @@ func (l *Store) Size() int64 {
 // Check looks whether the database is whole, and returns what is wrong with it, ""
 // when nothing is. It reads all of it, which ctx bounds.
 func (l *Store) Check(ctx context.Context) (damage string, err error) {
-	err = l.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&damage)
-	if damage == "ok" {
-		damage = ""
-	}
-	return damage, newError(l.path, err)
+	damage, _, err = readOne(ctx, l, plain[string], "PRAGMA quick_check(1)")
+	return strings.TrimPrefix(damage, "ok"), err
 }

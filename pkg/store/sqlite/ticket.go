@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -44,15 +42,11 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 	if ok {
 		return t, true, nil
 	}
-	var digest string
-	err := l.read.QueryRowContext(ctx, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path).Scan(&digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return webhook.Ticket{}, false, nil
+	digest, ok, err := readOne(ctx, l, plain[string], "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
+	if !ok || err != nil {
+		return webhook.Ticket{}, false, err
 	}
-	if err == nil {
-		t, err = webhook.ParseDigest(path, digest)
-	}
-	if err != nil {
+	if t, err = webhook.ParseDigest(path, digest); err != nil {
 		return webhook.Ticket{}, false, newError(l.path, err)
 	}
 	l.remember(t)
