@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -24,7 +26,7 @@ const (
 // Event is something that has happened to a task. Events are added and never
 // changed; they go with their task.
 type Event struct {
-	Number int64     // grows with every event of the ledger, and is never used again
+	Number int64     // grows with every event that is written, and is never used again; 0: a callback tells of it
 	Task   int64     // the task's number
 	At     time.Time // when it happened
 	Kind   EventKind
@@ -54,4 +56,48 @@ func (d EventDetail) Bounded() EventDetail {
 		*text = shorten(*text, maxEventText)
 	}
 	return d
+}
+
+// QuestionOf is the detail of an EventPersonAsked, where the result tells of one.
+func QuestionOf(r *narada.Result) (d EventDetail, asked bool) {
+	if r.HumanInput != nil {
+		d.InputID = r.HumanInput.InputID
+	}
+	return d.Bounded(), !r.Final() && r.Status == narada.StatusInputRequired
+}
+
+// rank orders events of the same moment.
+func (e Event) rank() int {
+	switch {
+	case e.Kind == EventForwardAttempted:
+		return 2
+	case e.Number == 0:
+		return 1
+	}
+	return 0
+}
+
+// Timeline is what has happened to a task, in the order of time: the events that were
+// written, in their order, and those that its callbacks tell, which need not be.
+func Timeline(t Task, written []Event, callbacks []Delivery) ([]Event, error) {
+	list := slices.Clone(written)
+	for _, c := range callbacks {
+		r, _, err := narada.ParseCallback(c.Body)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Event{Task: t.Number, At: c.ReceivedAt, Kind: EventDelivered, EventDetail: EventDetail{Seq: c.Seq, Status: r.Status, Final: c.Final}})
+		if question, asked := QuestionOf(r); asked {
+			list = append(list, Event{Task: t.Number, At: c.ReceivedAt, Kind: EventPersonAsked, EventDetail: question})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Event) int {
+		return cmp.Or(a.At.Compare(b.At), a.rank()-b.rank())
+	})
+	asked := map[string]bool{}
+	return slices.DeleteFunc(list, func(e Event) bool {
+		repeated := e.Kind == EventPersonAsked && asked[e.InputID]
+		asked[e.InputID] = asked[e.InputID] || e.Kind == EventPersonAsked
+		return repeated
+	}), nil
 }

@@ -18,16 +18,12 @@ func (t transaction) addEvent(task int64, at time.Time, kind store.EventKind, de
 	return t.run("INSERT INTO events (task, at, kind, detail) VALUES (?,?,?,?)", task, milliseconds(at), kind, string(text))
 }
 
-// personAsked adds an event if the result asks a person and this is not recorded yet.
+// personAsked adds an event if a poll reports a new question to a person.
 func (t transaction) personAsked(task int64, at time.Time, r *narada.Result) error {
-	if r.Final() || r.Status != narada.StatusInputRequired {
+	detail, asked := store.QuestionOf(r)
+	if !asked {
 		return nil
 	}
-	var detail store.EventDetail
-	if r.HumanInput != nil {
-		detail.InputID = r.HumanInput.InputID
-	}
-	detail = detail.Bounded()
 	known, err := t.exists("SELECT 1 FROM events WHERE task = ? AND kind = ? AND coalesce(detail ->> 'inputId', '') = ?", task, store.EventPersonAsked, detail.InputID)
 	if known || err != nil {
 		return err
@@ -51,13 +47,19 @@ func (t transaction) forwardEvent(seq int64, at time.Time, detail store.EventDet
 	return t.addEvent(task, at, store.EventForwardAttempted, detail)
 }
 
-// Events returns the events of the task, oldest first.
+// Events returns the events of the task, oldest first. Those of its callbacks are derived
+// from them: storing them too would slow each callback.
 func (l *Store) Events(ctx context.Context, t store.Task) ([]store.Event, error) {
-	if err := l.catchUp(ctx); err != nil {
+	deliveries, err := l.Deliveries(ctx, t)
+	if err != nil {
 		return nil, err
 	}
-	// A callback's event is written by indexing, possibly after those of its forwarding.
-	return readAll(ctx, l, scanEvent, "SELECT number, task, at, kind, detail FROM events WHERE task = ? ORDER BY at, kind = ?, number", t.Number, store.EventForwardAttempted)
+	list, err := readAll(ctx, l, scanEvent, "SELECT number, task, at, kind, detail FROM events WHERE task = ? ORDER BY number", t.Number)
+	if err != nil {
+		return nil, err
+	}
+	list, err = store.Timeline(t, list, deliveries)
+	return list, newError(l.path, err)
 }
 
 func scanEvent(row scanner) (e store.Event, err error) {

@@ -66,7 +66,9 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return err
 		}
 		for more := now != version; more; {
-			list, err := seqsAfter(ctx, conn, after)
+			// Bodies are read one by one, to bound memory and to skip some unread.
+			rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
+			list, err := scanAll(rows, err, plain[int64])
 			if err != nil {
 				return err
 			}
@@ -92,21 +94,6 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return nil
 		}
 	}
-}
-
-// seqsAfter returns the numbers of the next callbacks, up to a limit. Bodies are read one
-// by one, to bound memory and not to read those that are skipped.
-func seqsAfter(ctx context.Context, conn *sql.Conn, after int64) (list []int64, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(rows, func() error {
-		seq, err := plain[int64](rows)
-		list = append(list, seq)
-		return err
-	})
-	return list, err
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {

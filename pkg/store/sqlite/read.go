@@ -12,16 +12,23 @@ import (
 type scanner interface{ Scan(...any) error }
 
 // readAll reads all rows of a query.
-func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := l.read.QueryContext(ctx, query, args...)
-	if err == nil {
-		err = eachRow(rows, func() error {
-			one, err := scan(rows)
-			list = append(list, one)
-			return err
-		})
-	}
+	list, err := scanAll(rows, err, scan)
 	return list, newError(l.path, err)
+}
+
+// scanAll scans the rows of a query.
+func scanAll[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error)) (list []T, err error) {
+	if failed != nil {
+		return nil, failed
+	}
+	err = eachRow(rows, func() error {
+		one, err := scan(rows)
+		list = append(list, one)
+		return err
+	})
+	return list, err
 }
 
 // readOne reads the first row of a query; ok is false if there is none.

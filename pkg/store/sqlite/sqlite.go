@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,8 +122,5 @@ func (l *Store) Size() int64 {
 // It reads the whole database, until ctx ends.
 func (l *Store) Check(ctx context.Context) (damage string, err error) {
 	damage, _, err = readOne(ctx, l, plain[string], "PRAGMA quick_check(1)")
-	if damage == "ok" {
-		damage = ""
-	}
-	return damage, err
+	return strings.TrimPrefix(damage, "ok"), err
 }

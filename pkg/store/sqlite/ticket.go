@@ -41,15 +41,12 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 	if ok {
 		return t, true, nil
 	}
-	t, ok, err := readOne(ctx, l, func(row scanner) (t webhook.Ticket, err error) {
-		var digest string
-		if err = row.Scan(&digest); err == nil {
-			t, err = webhook.ParseDigest(path, digest)
-		}
-		return t, err
-	}, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
-	if !ok {
+	digest, ok, err := readOne(ctx, l, plain[string], "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
+	if !ok || err != nil {
 		return webhook.Ticket{}, false, err
+	}
+	if t, err = webhook.ParseDigest(path, digest); err != nil {
+		return webhook.Ticket{}, false, newError(l.path, err)
 	}
 	l.remember(t)
 	return t, true, nil
