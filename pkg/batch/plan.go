@@ -11,10 +11,10 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// maxLineWarnings is how many warnings about lines are reported one by one.
+// maxLineWarnings limits the warnings reported one by one.
 const maxLineWarnings = 20
 
-// plan makes the task of a line.
+// plan returns the task of a line.
 func (b *Batch) plan(l Line) (*task.Plan, error) {
 	if l.Object == nil {
 		return b.o.Template.Text(l.Prompt)
@@ -28,15 +28,14 @@ func (b *Batch) plan(l Line) (*task.Plan, error) {
 	case err != nil || len(b.o.Windows) == 0:
 		return plan, err
 	case plan.Request.BrowserWindowID != "":
-		return nil, errors.New("browserWindowId: --window-pool says where tasks run")
+		return nil, errors.New("browserWindowId and --window-pool cannot be used together")
 	case plan.Request.CloudBrowserSessionID != "":
-		return nil, errors.New("cloudBrowserSessionId: a session has a window of its own, and --window-pool says where tasks run")
+		return nil, errors.New("cloudBrowserSessionId and --window-pool cannot be used together: a session has its own window")
 	}
 	return plan, nil
 }
 
-// check reads the whole input, reports what is wrong with each line, and notes which
-// lines there are.
+// check reads the whole input, reports invalid lines, and records the places of all lines.
 func (b *Batch) check(ctx context.Context) error {
 	rejected, warned := 0, 0
 	for l, err := range b.source.lines() {
@@ -77,7 +76,7 @@ func (b *Batch) check(ctx context.Context) error {
 	return nil
 }
 
-// Preview prints the requests, and sends nothing.
+// Preview prints the requests without sending them.
 func (b *Batch) Preview(ctx context.Context) error {
 	if err := b.results.begin(); err != nil {
 		return err
@@ -105,8 +104,7 @@ func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
 	return nil
 }
 
-// schemaErrors lists how the data of a success differ from the schema that was asked
-// for.
+// schemaErrors returns where the data of a success violate the schema.
 func (b *Batch) schemaErrors(o Outcome) []string {
 	if b.o.Check == nil || o.Result == nil {
 		return nil
@@ -115,7 +113,7 @@ func (b *Batch) schemaErrors(o Outcome) []string {
 	if o.Object["responseFormat"] != nil {
 		plan, err := b.plan(o.Line)
 		if err != nil {
-			return nil // it was sent, so it could be planned
+			return nil // cannot happen: it was planned before
 		}
 		want = plan.Schema
 	}

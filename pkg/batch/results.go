@@ -10,31 +10,27 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// ResultsError says that results cannot be written to the file at Path.
+// ResultsError is a failure to write results to the file at Path.
 type ResultsError struct {
 	Path  string
 	Err   error
-	Usage bool // it was found before anything was sent
+	Usage bool // found before anything was sent
 }
 
 func (e *ResultsError) Error() string {
-	reason := withoutPath(e.Err)
-	if e.Usage && reason == e.Err { // "is a folder"
-		return e.Path + " " + reason.Error()
-	}
-	return e.Path + ": " + reason.Error()
+	return e.Path + ": " + withoutPath(e.Err).Error()
 }
 
-// Unwrap returns the reason.
+// Unwrap returns the cause.
 func (e *ResultsError) Unwrap() error { return e.Err }
 
-// results is where the results go, a line each: stdout, or a file.
+// results writes the results, one per line, to stdout or a file.
 //
-// Every run writes a new file, which replaces that of the last run once it has the
-// results of earlier runs: a run that is killed loses none. In the order of the input
-// these may come late, and the file is replaced at the end. Each line is one write.
+// Every run writes a new file, which replaces that of the last run once it has the results
+// of earlier runs, so that a killed run loses none. With --ordered it is replaced at the
+// end. Each line is one write.
 type results struct {
-	path    string // of the file, links resolved; "": stdout
+	path    string // links resolved; "": stdout
 	query   *output.Query
 	stdout  io.Writer
 	printer *output.Printer
@@ -42,8 +38,7 @@ type results struct {
 	device  *os.File         // a pipe or a device
 }
 
-// newResults finds what is wrong with the path before anything is sent. input
-// describes the file of the input, if it is one.
+// newResults checks the path before anything is sent. input is the input file, if it is one.
 func newResults(path string, stdout io.Writer, query *output.Query, input os.FileInfo) (*results, error) {
 	if path == "" {
 		return &results{stdout: stdout, query: query}, nil
@@ -52,13 +47,13 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, &ResultsError{path, errors.New("is a folder"), true}
+		return nil, &ResultsError{path, errors.New("it is a folder"), true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
-		return nil, &ResultsError{path, errors.New("is the input"), true}
+		return nil, &ResultsError{path, errors.New("it is the input"), true}
 	}
 	folder := filepath.Dir(path)
 	if info, err = os.Stat(folder); err == nil && !info.IsDir() {
-		err = errors.New("is not a folder")
+		err = errors.New("it is not a folder")
 	}
 	if err != nil {
 		return nil, &ResultsError{folder, err, true}
@@ -66,7 +61,7 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	return &results{path: path, query: query}, nil
 }
 
-// linkTarget is the file that a link leads to, which may not exist yet.
+// linkTarget resolves a link, whose target may not exist yet.
 func linkTarget(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target
@@ -81,7 +76,7 @@ func linkTarget(path string) string {
 	return filepath.Join(filepath.Dir(path), target)
 }
 
-// begin opens the place where the results go.
+// begin opens the output.
 func (r *results) begin() error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
@@ -134,8 +129,8 @@ func (r *results) publish() error {
 	return r.error(r.file.Publish())
 }
 
-// close closes and publishes the file. One that is not whole, and not published yet, is
-// removed: it has fewer results than that of the last run.
+// close publishes and closes the file. One that is neither whole nor published is removed:
+// it has fewer results than that of the last run.
 func (r *results) close(whole bool) error {
 	switch {
 	case r.device != nil:

@@ -85,7 +85,7 @@ func TestAFileThatChangesIsNotReadOn(t *testing.T) {
 	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil { // another text of the same size
 		t.Fatal(err)
 	}
-	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it has changed while it was read" {
+	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it changed while it was read" {
 		t.Errorf("got %v", err)
 	}
 }
