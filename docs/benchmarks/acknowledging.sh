@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Compares how many callbacks the endpoint takes, each safe on the disk before it
-# is acknowledged, with a bare server that keeps nothing. Needs Go and this
-# checkout. See README.md.
+# Compares the rate of callbacks at the endpoint, which stores each durably before it is
+# acknowledged, with a bare server that stores nothing. Needs Go and this checkout. See
+# README.md.
 #
 #   ROUNDS=5 SECONDS_EACH=2 LIMIT=0.45 docs/benchmarks/acknowledging.sh
 #
-# It exits with 1 when narada's rate is less than LIMIT of the bare one's, its 99th
-# percentile over 100 ms, a connection starves, or one that is alone on the line is
-# made to wait a millisecond longer than for a plain sync.
+# It exits with 1 if narada's rate is below LIMIT of the bare one's, its 99th percentile
+# is over 100 ms, a connection starves, or a single connection waits a millisecond longer
+# than for a plain sync.
 set -euo pipefail
 
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -16,7 +16,7 @@ seconds="${SECONDS_EACH:-2}"
 limit="${LIMIT:-0.45}"
 
 if ! command -v go >/dev/null; then
-	echo "acknowledging.sh: it needs Go: https://go.dev/dl/" >&2
+	echo "acknowledging.sh: Go is required: https://go.dev/dl/" >&2
 	exit 2
 fi
 

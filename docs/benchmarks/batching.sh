@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares narada batch run with programs that only send, and tells its memory and
-# how soon results are there. Needs Go, this checkout, and Linux; with PYTHON, that
-# of one that has aiohttp, that is compared too. See README.md.
+# Compares narada batch run with programs that only send, and prints its memory and
+# latency. Needs Go, this checkout, and Linux. If PYTHON names a Python with aiohttp,
+# it is compared too. See README.md.
 #
 #   PYTHON=/usr/bin/python3 docs/benchmarks/batching.sh
 set -euo pipefail
