@@ -20,12 +20,9 @@ const (
 
 // Retry repeats a call until it succeeds, its error is not retryable, or no time is left
 // before ctx's deadline. For a server that cannot be reached it stops 30 seconds after the
-// first failure, but not before the fifth. again, if not nil, is called before each retry.
+// first failure, but not before the fifth. again is called before each retry.
 // The error is that of the last call, joined with ctx's cause if ctx ended in a pause.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
-	if again == nil {
-		again = func(error, time.Duration) {}
-	}
 	err := retrying{retryable: retryable, told: again, attempts: minAttempts}.do(ctx, call)
 	if late, ok := errors.AsType[*NoTimeError](err); ok {
 		return late.Err
@@ -75,10 +72,8 @@ func (r retrying) do(ctx context.Context, call func(context.Context) error) erro
 
 // sleep reports whether d passed before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

@@ -52,11 +52,9 @@ func (p *pace) wait(ctx context.Context) error {
 		if pause <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
-			timer.Stop()
 		}
 	}
 }

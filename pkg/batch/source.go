@@ -45,32 +45,34 @@ type source struct {
 // a temporary file.
 func openSource(in Input, path string, stdin io.Reader) (*source, error) {
 	s := &source{Input: in, title: path}
-	from := stdin
-	if path == "-" {
-		s.title = "standard input"
-	} else {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, &InputError{s.title, err}
-		}
-		info, err := f.Stat()
-		if err == nil && info.Mode().IsRegular() {
-			s.f, s.info = f, info
-			return s, nil
-		}
-		defer f.Close()
-		if err == nil && info.IsDir() {
-			err = errors.New("it is a folder")
-		}
-		if err != nil {
-			return nil, &InputError{s.title, err}
-		}
-		from = f
-	}
-	if err := s.copy(from); err != nil {
+	if err := s.open(path, stdin); err != nil {
 		return nil, &InputError{s.title, err}
 	}
 	return s, nil
+}
+
+func (s *source) open(path string, stdin io.Reader) error {
+	if path == "-" {
+		s.title = "standard input"
+		return s.copy(stdin)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		s.f, s.info = f, info
+		return nil
+	}
+	defer f.Close()
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a folder")
+	}
+	return s.copy(f)
 }
 
 // copy copies r to a temporary file.
