@@ -112,7 +112,7 @@ func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 	}
 	<-stdout.began
 	cancel(&signalError{os.Interrupt})
-	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: nobody reads stdout: ") {
+	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: stdout is not read: ") {
 		t.Errorf("code %d, stderr %s", code, stderr)
 	}
 }

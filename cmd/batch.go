@@ -1,18 +1,159 @@
 package cmd
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 func newBatch(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "batch",
 		Short: "Run many prompts, one answer each",
-		Long: `batch runs the tasks of a file, many at once and each once: a run that was stopped,
-however that was, goes on when the same command is given again.`,
+		Long: `batch runs the tasks of a file, several at once, and sends each only once. To resume
+a batch that was stopped, run the same command again.`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
 	return cmd
+}
+
+func newBatchList(inv *invocation) *cobra.Command {
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the batches in the ledger",
+		Long: `list prints the batches, the newest first: name, age, sent and total lines, lines by
+status, and input. On a terminal it prints a table; elsewhere it prints a line for
+each batch, with tabs between the columns, or with -o json an object.`,
+		Example: `  # those with lines that have failed
+  narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
+		Args: noArgs,
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
+	}
+	out.add(cmd)
+	return cmd
+}
+
+func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
+	l, err := inv.existingLedger(ctx)
+	if l == nil {
+		return inv.nothingKept(err)
+	}
+	defer inv.closeLedger(l)
+	list := newLister(inv, p, "NAME", "AGE", "SENT", "STATUS", "INPUT")
+	err = batch.List(ctx, l, func(b batch.Summary) error {
+		return list.add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input))
+	})
+	if err == nil && list.count == 0 {
+		inv.log.Info("batch", "no batches yet")
+	}
+	return list.finish(err)
+}
+
+func newBatchShow(inv *invocation) *cobra.Command {
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show the state of a batch",
+		Long: `show prints the state of a batch, and the lines that have not succeeded: line
+number, id, status, request ID and reason. With -o json it prints one object.`,
+		Example:           `  narada batch show companies`,
+		Args:              oneArg("NAME", batchListHint),
+		ValidArgsFunction: inv.completeBatch,
+		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
+	}
+	out.add(cmd)
+	return cmd
+}
+
+const batchListHint = "list the batches: narada batch list"
+
+// completeBatch completes the names of batches.
+func (inv *invocation) completeBatch(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) > 0 || inv.load(cmd) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	l, err := inv.existingLedger(cmd.Context())
+	if l == nil || err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer inv.closeLedger(l)
+	_ = batch.List(cmd.Context(), l, func(b batch.Summary) error {
+		names = append(names, b.Name)
+		return nil
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// readBatch calls read with the ledger, which has the batch of that name.
+func (inv *invocation) readBatch(ctx context.Context, name string, read func(batch.Reader) error) error {
+	l, err := inv.existingLedger(ctx)
+	if err != nil {
+		return err
+	}
+	err = batch.ErrNoBatch
+	if l != nil {
+		defer inv.closeLedger(l)
+		err = read(l)
+	}
+	if errors.Is(err, batch.ErrNoBatch) {
+		return usageError(batchListHint, "no batch %q", name)
+	}
+	return err
+}
+
+func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
+	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+		b, failed, err := batch.Show(ctx, r, name)
+		switch {
+		case err != nil:
+			return err
+		case p.json:
+			return p.Value(batch.NewDocument(b, failed))
+		}
+		var text strings.Builder
+		fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
+			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(countsText(b.Counts)))
+		for _, o := range failed {
+			text.WriteString(failedLine(o) + "\n")
+		}
+		return p.Text(text.String())
+	})
+}
+
+func newBatchResults(inv *invocation) *cobra.Command {
+	out := outputFlags{format: "json"}
+	cmd := &cobra.Command{
+		Use:   "results NAME",
+		Short: "Print the results of a batch from the ledger",
+		Long: `results prints what batch run has printed: a JSON object for each line that has
+finished, in the order of the input when the batch was last run. Lines that are no
+longer in the input come last, with null as their line number. The API is not asked.`,
+		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
+		Args:    oneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+			return runBatchResults(ctx, inv, p, args[0])
+		}),
+	}
+	cmd.Flags().StringVar(&out.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
+	return cmd
+}
+
+func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string) error {
+	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+		open, err := batch.Results(ctx, r, name, p.JSON)
+		if open > 0 && err == nil {
+			inv.log.Info("batch", quantity(open, "line")+" not finished yet, according to the ledger")
+		}
+		return err
+	})
 }

@@ -20,11 +20,10 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// faultTasks is how many tasks the batch under faults has, unless
-// NARADA_FAULT_TASKS says another number.
+// faultTasks is the number of tasks, unless NARADA_FAULT_TASKS sets another.
 const faultTasks = 2000
 
-// faultKinds are what befalls a hundred tasks, in turn; nothing befalls the rest.
+// faultKinds are the faults of each hundred tasks, in turn; the rest have none.
 var faultKinds = []struct {
 	name  string
 	share int
@@ -39,7 +38,7 @@ var faultKinds = []struct {
 	{"callback late", 2, "faults: {callback: {late: 2s}}"},
 }
 
-// faultKind is what befalls the i-th task.
+// faultKind is the fault of the i-th task.
 func faultKind(i int) string {
 	n := i % 100
 	for _, k := range faultKinds {
@@ -61,7 +60,7 @@ func faultRules() string {
 	return b.String()
 }
 
-// faultyBatch is a batch with all that can befall it, and the world around it.
+// faultyBatch is a batch under faults, with the cloud and the tunnel around it.
 type faultyBatch struct {
 	t       *testing.T
 	tasks   int
@@ -70,7 +69,7 @@ type faultyBatch struct {
 	edge    *ngroktest.Edge
 	env     []string
 	stderr  bytes.Buffer
-	unknown map[int]bool // lines that were reported so
+	unknown map[int]bool // lines that were reported as unknown
 }
 
 func newFaultyBatch(t *testing.T, tasks int) *faultyBatch {
@@ -137,8 +136,8 @@ func (b *faultyBatch) start(args ...string) *exec.Cmd {
 	return c
 }
 
-// results reads the results file: the statuses by line, each of which is there once
-// at the most.
+// results reads the statuses by line from the results file, which has each line at most
+// once.
 func (b *faultyBatch) results() map[int]string {
 	b.t.Helper()
 	f, err := os.Open(filepath.Join(b.dir, "results.jsonl"))
@@ -168,7 +167,7 @@ func (b *faultyBatch) results() map[int]string {
 	return statuses
 }
 
-// dispatched is how often the cloud has accepted each line.
+// dispatched counts how often the cloud accepted each line.
 func (b *faultyBatch) dispatched() map[int]int {
 	number := regexp.MustCompile(`\d+$`)
 	times := map[int]int{}
@@ -182,8 +181,8 @@ func (b *faultyBatch) dispatched() map[int]int {
 	return times
 }
 
-// A batch gets one answer to each line, and sends none twice, whatever befalls it:
-// the tunnel is dropped three times, and the process killed three times.
+// A batch gets one answer to each line and sends no line twice, although the tunnel is
+// dropped three times and the process killed three times.
 func TestABatchUnderFaults(t *testing.T) {
 	tasks := faultTasks
 	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_TASKS")); err == nil {
@@ -238,7 +237,7 @@ func TestABatchUnderFaults(t *testing.T) {
 	}
 }
 
-// settle waits for the command, and runs it again as long as lines have not ended.
+// settle waits for the command, and runs it again until all lines have finished.
 func (b *faultyBatch) settle(c *exec.Cmd) {
 	b.t.Helper()
 	for range 5 {
@@ -251,7 +250,7 @@ func (b *faultyBatch) settle(c *exec.Cmd) {
 			b.t.Fatalf("exit code %d: %s", exit, b.stderr.String())
 		}
 	}
-	b.t.Fatalf("lines have not ended: %s", b.stderr.String())
+	b.t.Fatalf("lines have not finished: %s", b.stderr.String())
 }
 
 func eventuallyWithin(limit time.Duration, so func() bool) error {

@@ -1,13 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -17,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// prepare completes the batch's options with what the flags and settings ask for.
+// prepare completes the batch's options with the flags and settings.
 func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	inv, o, b := r.inv, r.o, &r.o.batch
 	if err := o.check(); err != nil {
@@ -44,19 +42,14 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 			return expectation{s, true}.violations(result)
 		}
 	}
-	if err := o.input(); err != nil {
+	if err := cmp.Or(o.input(), r.stdin()); err != nil {
 		return err
-	}
-	if path == "-" {
-		if err := r.stdin(); err != nil {
-			return err
-		}
 	}
 	b.Template, err = r.template()
 	return err
 }
 
-// input says how the file is read.
+// input sets the format of the file.
 func (o *batchRunOptions) input() (err error) {
 	b := &o.batch
 	switch {
@@ -70,24 +63,27 @@ func (o *batchRunOptions) input() (err error) {
 	switch b.Format {
 	case batch.Text, batch.JSONL:
 		if o.prompt != "" {
-			return usageError("--format csv, if it is a table", "--prompt is for tables, and the format is %s", b.Format)
+			return usageError("for a table, add --format csv", "--prompt requires a table, and the format is %s", b.Format)
 		}
 	case batch.CSV, batch.TSV:
 		if o.prompt != "" {
 			if b.Prompt, err = batch.ParsePrompt(o.prompt); err != nil {
-				return usageError("{{.company}} is the column company", "--prompt: %v", err)
+				return usageError("write {{.company}} for the column company", "--prompt: %v", err)
 			}
 		}
 	default:
-		return usageError("", "--format: %q is not text, jsonl, csv or tsv", o.format)
+		return usageError("", "--format: %q is not one of text, jsonl, csv, tsv", o.format)
 	}
 	return nil
 }
 
-// stdin takes standard input, and describes the file that it was redirected from, if
-// it was.
+// stdin takes standard input, if it is the input, and the file that it is redirected
+// from.
 func (r *batchRun) stdin() (err error) {
-	if r.inv.app.StdinTerminal {
+	switch {
+	case r.o.batch.Path != "-":
+		return nil
+	case r.inv.app.StdinTerminal:
 		return usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
 	}
 	if r.o.batch.Stdin, err = r.inv.source.TakeStdin(); err != nil {
@@ -101,7 +97,7 @@ func (r *batchRun) stdin() (err error) {
 	return nil
 }
 
-// template makes what all tasks have in common.
+// template makes the common part of the tasks.
 func (r *batchRun) template() (*task.Template, error) {
 	pool := len(r.o.batch.Windows) > 0
 	r.o.task.OwnCallback, r.o.task.AnyWindow = true, r.o.answer.sandbox || pool
@@ -121,52 +117,31 @@ func (r *batchRun) template() (*task.Template, error) {
 	return t, nil
 }
 
-// check finds flags that do not go together, or make no sense.
+// check checks the values of the flags, and which of them are used together.
 func (o *batchRunOptions) check() (err error) {
 	b := &o.batch
 	if err := o.answer.check(); err != nil {
 		return err
 	}
 	if o.rate != "" {
-		if b.Rate, err = parseRate(o.rate); err != nil {
+		if b.Rate, err = batch.ParseRate(o.rate); err != nil {
 			return usageError("", "--rate: %v", err)
 		}
 	}
-	switch {
-	case o.failFast && b.MaxFailures > 0:
-		return usageError("leave one of them out", "--fail-fast is --max-failures 1")
-	case b.Concurrency < 1:
-		return usageError("", "--concurrency: %d is less than 1", b.Concurrency)
-	case b.MaxFailures < 0:
-		return usageError("", "--max-failures: %d is less than 0", b.MaxFailures)
-	case !(b.MaxCredits >= 0) || math.IsInf(b.MaxCredits, 0):
-		return usageError("", "--max-credits: %g is not a number from 0 up", b.MaxCredits)
-	case b.Name != "" && batch.CheckName(b.Name) != nil:
-		return usageError("", "--name: %v", batch.CheckName(b.Name))
+	if math.IsInf(b.MaxCredits, 0) {
+		return usageError("", "--max-credits: not a finite number")
 	}
-	return o.checkWindows()
-}
-
-func (o *batchRunOptions) checkWindows() error {
-	b := &o.batch
-	for i, w := range b.Windows {
-		if w == "" || slices.Contains(b.Windows[:i], w) {
-			return usageError("", "--window-pool: %q is empty or there twice", w)
+	if b.Name != "" {
+		if err := batch.CheckName(b.Name); err != nil {
+			return usageError("", "--name: %v", err)
 		}
 	}
-	if len(b.Windows) > 0 && o.task.flags.Changed("window") {
-		return usageError("leave one of them out", "--window and --window-pool each say where tasks run")
+	for i, w := range b.Windows {
+		if w == "" || slices.Contains(b.Windows[:i], w) {
+			return usageError("", "--window-pool: empty or duplicate ID %q", w)
+		}
 	}
-	return nil
-}
-
-// parseRate reads tasks a second: 5/s, 30/m, 100/h.
-func parseRate(text string) (float64, error) {
-	count, unit, _ := strings.Cut(text, "/")
-	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
-	n, err := strconv.ParseFloat(count, 64)
-	if err != nil || !ok || !(n > 0) || n > 1e6 {
-		return 0, fmt.Errorf("%q is not a number of tasks and a time, as 5/s, 30/m or 100/h", text)
-	}
-	return n / seconds, nil
+	return cmp.Or(
+		exclusive(o.task.flags, "fail-fast", "max-failures"), exclusive(o.task.flags, "window", "window-pool"),
+		atLeast("concurrency", b.Concurrency, 1), atLeast("max-failures", b.MaxFailures, 0), atLeast("max-credits", b.MaxCredits, 0))
 }

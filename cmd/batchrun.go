@@ -32,21 +32,20 @@ func newBatchRun(inv *invocation) *cobra.Command {
 		Use:   "run FILE",
 		Short: "Run the tasks of a file",
 		Long: `run sends a task for each line of the file, waits for the answers, and prints a JSON
-object a line, as each task ends. - is stdin.
+object as each task finishes. With - as FILE it reads stdin.
 
-The file is text, a prompt a line; JSONL, a string or an object with a task's fields
-a line; or a table, CSV or TSV, of whose columns --prompt makes the prompts. Its name
-says which, or --format. The flags of narada run are for all lines; what a line has
-itself wins over them.
+The file is text (a prompt per line), JSONL (a string, or an object with a task's
+fields, per line), or a table (CSV or TSV, whose columns --prompt puts into prompts).
+Its name or --format selects the format. The task flags apply to all lines; the fields
+of a line override them.
 
-All of it is checked before anything is sent. Each batch has a name and a place in
-the ledger: run again, it goes on. What has ended is not sent again and printed from
-the ledger, what runs is waited for. A line is known by its id, else by what is in it.
+The whole file is checked before anything is sent. To resume a batch, run it again:
+finished lines are printed from the ledger and not sent again, running ones are waited
+for. A line is identified by its id, or without one by its content.
 
-Ctrl-C stops the sending and waits for the tasks that run, a second one leaves.
+Ctrl-C stops sending and waits for the running tasks; press it again to quit.
 
-It exits with 0 when all have succeeded, 3 when some have not, and 5 when it was
-stopped by a limit before the end.`,
+Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`,
 		Example: `  # try it: no account, no network
   narada batch run prompts.txt --sandbox
 
@@ -54,43 +53,38 @@ stopped by a limit before the end.`,
   narada batch run companies.csv --prompt 'Find the salary range at {{.company}}' \
     --schema range.schema.json --results ranges.jsonl
 
-  # five a second at the most, in three windows of one's own
+  # at most five per second, in three of your own windows
   narada batch run prompts.jsonl --rate 5/s --window-pool ID1,ID2,ID3
 
-  # the failed ones again
+  # retry the failed lines
   narada batch run prompts.txt --retry-failed`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError("narada batch run FILE; - is stdin", "one file is wanted, and here are %d arguments", len(args))
-			}
-			return nil
-		},
+		Args: oneArg("FILE", "narada batch run FILE; - is stdin"),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.batch.Name, "name", "", "`name` of the batch (default: that of the file)")
-	f.StringVar(&o.format, "format", "", "`format` of the file: text, jsonl, csv or tsv (default: as its name says, else text)")
-	f.StringVar(&o.prompt, "prompt", "", "`template` of the prompts, for a table: {{.company}} is the column company (default {{.prompt}})")
-	f.StringVar(&o.batch.Results, "results", "", "write the results to `file` instead of stdout")
-	f.BoolVar(&o.batch.Ordered, "ordered", false, "results in the order of the file")
-	f.StringVar(&o.jq, "jq", "", "print what the jq `expression` makes of each result; strings come out raw")
-	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "most `tasks` in flight")
-	f.StringVar(&o.rate, "rate", "", "most tasks that are sent in a time, as `5/s`, 30/m or 100/h")
-	f.StringSliceVar(&o.batch.Windows, "window-pool", nil, "`IDs` of browser windows, each of which runs one task at a time")
-	f.BoolVar(&o.batch.RetryFailed, "retry-failed", false, "send those again that have failed")
-	f.BoolVar(&o.batch.ResendUnknown, "resend-unknown", false, "send those again of which it is not known whether they were accepted")
-	f.BoolVar(&o.failFast, "fail-fast", false, "send no more once one has failed")
-	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "send no more once so many have failed; 0 is no limit")
-	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "send no more once the batch has used more `credits` than that; 0 is no limit")
-	settingFlag(f, "timeout", config.Timeout, "most `time` that a task is waited for, from its dispatch (default 20m)")
-	settingFlag(f, "poll-interval", config.PollInterval, "least `time` between two status calls for one task (default 3s)")
+	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
+	f.StringVar(&o.format, "format", "", "read the file as `FORMAT`: text, jsonl, csv or tsv (default: by its name)")
+	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
+	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout")
+	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
+	f.StringVar(&o.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
+	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once")
+	f.StringVar(&o.rate, "rate", "", "send at most this `RATE` of tasks: 5/s, 30/m or 100/h")
+	f.StringSliceVar(&o.batch.Windows, "window-pool", nil, "use browser windows `ID,ID,...`, each for one task at a time")
+	f.BoolVar(&o.batch.RetryFailed, "retry-failed", false, "send failed lines again")
+	f.BoolVar(&o.batch.ResendUnknown, "resend-unknown", false, "send lines again that the API may or may not have accepted")
+	f.BoolVar(&o.failFast, "fail-fast", false, "stop sending after the first failure")
+	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "stop sending after `N` failures; 0 is no limit")
+	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "stop sending once the batch has used more than `N` credits; 0 is no limit")
+	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
+	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
 	o.answer.add(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "jsonl", "csv", "tsv"}, cobra.ShellCompDirectiveNoFileComp))
+	fixed(cmd, "format", "text", "jsonl", "csv", "tsv")
 	return cmd
 }
 
-// batchRun is a batch run command under way.
+// batchRun is a running batch run command.
 type batchRun struct {
 	inv      *invocation
 	o        *batchRunOptions
@@ -112,7 +106,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	}
 	defer b.Close()
 	if o.task.dryRun {
-		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added when there is an endpoint")
+		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
@@ -135,19 +129,19 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	kept, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	ledger, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer r.inv.closeLedger(kept)
+	defer r.inv.closeLedger(ledger)
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: kept, Dir: dir, Interrupt: r.inv.app.softInterrupt,
+		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.softInterrupt,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
-			options := engineOptions(r.inv, "batch", cloud, kept)
+			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)
-			engine, closer, err := openEngine(ctx, r.inv, options, kept, endpoint, r.o.answer.via)
+			engine, closer, err := openEngine(ctx, r.inv, options, ledger, endpoint, r.o.answer.via)
 			if err != nil {
 				return nil, err
 			}
@@ -161,7 +155,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	return r.verdict(v)
 }
 
-// stateDir is where the batch is kept: a sandbox's is deleted with it.
+// stateDir is the directory of the ledger: a temporary one with a sandbox.
 func (r *batchRun) stateDir() (dir string, remove func(), err error) {
 	if !r.o.answer.sandbox {
 		dir, err = r.inv.stateDir()
@@ -174,18 +168,18 @@ func (r *batchRun) stateDir() (dir string, remove func(), err error) {
 	return dir, func() { _ = os.RemoveAll(dir) }, nil
 }
 
-// verdict is the error with the exit code of a batch that has ended so.
+// verdict is the error with the exit code for the end of a batch.
 func (r *batchRun) verdict(v batch.Verdict) error {
 	t := v.Tally
 	switch v.Ending {
 	case batch.AllSucceeded:
 		return nil
 	case batch.SomeFailed:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d lines have not succeeded", t.Failed(), t.Total)}
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d lines did not succeed", t.Failed(), t.Total)}
 	case batch.Unfinished:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%d of %d lines have not ended", t.Total-t.Ended, t.Total), next: r.resume()}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%d of %d lines have not finished", t.Total-t.Ended, t.Total), next: r.resume()}
 	case batch.Limited, batch.Interrupted:
-		e := &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have ended", v.Err, t.Ended, t.Total), next: r.resume()}
+		e := &exitError{code: codeUnfinished, text: fmt.Sprintf("%v: %d of %d lines have finished", v.Err, t.Ended, t.Total), next: r.resume()}
 		if v.Ending == batch.Interrupted {
 			e.code = codeSignal
 		}
@@ -201,8 +195,8 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	return err
 }
 
-// resume is the command that goes on with the batch; "" for a sandbox's. The same
-// limit on credits would stop it again.
+// resume is the hint with the command that resumes the batch, "" with a sandbox. It asks
+// for a higher limit on credits, since the same one would stop the batch again.
 func (r *batchRun) resume() string {
 	if r.o.answer.sandbox {
 		return ""
@@ -218,9 +212,8 @@ func (r *batchRun) resume() string {
 		}
 		words = append(words, output.ShellWord(arg))
 	}
-	text := strings.Join(words, " ")
 	if r.o.batch.Path == "-" {
-		text += " < the same input"
+		words = append(words, "< INPUT")
 	}
-	return text
+	return "resume: " + strings.Join(words, " ")
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"runtime"
 	"time"
@@ -15,14 +16,14 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// The time that opening an endpoint may take, and closing one.
+// The time limits for opening and closing an endpoint.
 const (
 	openLimit     = receive.OpenLimit
 	openLimitAuto = receive.OpenLimitAuto
 	closeLimit    = receive.CloseLimit
 )
 
-// catchFlags say at which address callbacks are caught.
+// catchFlags select the address that receives callbacks.
 type catchFlags struct {
 	addr    string
 	tlsCert string
@@ -32,30 +33,30 @@ type catchFlags struct {
 
 func (c *catchFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	settingFlag(f, "ngrok-domain", config.NgrokDomain, "ngrok `domain` to use")
-	settingFlag(f, "public-url", config.PublicURL, "https `URL` of your own, behind which --addr listens")
-	f.StringVar(&c.addr, "addr", "", "`HOST:PORT` to listen on, instead of an ngrok tunnel")
-	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate `file` (PEM) for --addr")
-	f.StringVar(&c.tlsKey, "tls-key", "", "key `file` (PEM) for --addr")
-	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for trials")
+	settingFlag(f, "ngrok-domain", config.NgrokDomain, "use the ngrok domain `NAME`")
+	settingFlag(f, "public-url", config.PublicURL, "use your own https `URL`, which leads to --addr")
+	f.StringVar(&c.addr, "addr", "", "listen on `HOST:PORT` instead of an ngrok tunnel")
+	f.StringVar(&c.tlsCert, "tls-cert", "", "serve --addr with the certificate in `FILE` (PEM)")
+	f.StringVar(&c.tlsKey, "tls-key", "", "serve --addr with the private key in `FILE` (PEM)")
+	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for tests")
 }
 
-// own reports whether the flags ask for an address without ngrok.
+// own reports whether the flags select an address without ngrok.
 func (c *catchFlags) own() bool {
 	return c.local || c.addr != "" || c.tlsCert != "" || c.tlsKey != ""
 }
 
-// config says how to open an endpoint; ok is false when there is no way to. agentFile
-// lets the token come from the ngrok agent's own config file.
+// config returns how to open an endpoint; ok is false when that is not configured. With
+// agentFile the token may be from the ngrok agent's config file.
 func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, ok bool, err error) {
 	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
-		return t, false, usageError("leave one of them out", "--ngrok-domain is for an ngrok tunnel, and another address was asked for")
+		return t, false, usageError("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
 	switch {
 	case c.local && (c.addr != "" || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
-		return t, false, usageError("leave one of them out", "--local picks its own address")
+		return t, false, usageError("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
 	case c.local:
 		t.Loopback = true
 		return t, true, t.Check()
@@ -70,21 +71,20 @@ func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, o
 	if token.Empty() {
 		return t, false, nil
 	}
-	t.Ngrok, err = ngrokConfig(inv, token, domain.Text)
-	if err != nil {
+	if t.Ngrok, err = ngrokConfig(inv, token, domain.Text); err != nil {
 		return t, false, err
 	}
 	return t, true, t.Check()
 }
 
-// agentToken looks for a token where the ngrok agent keeps its own.
+// agentToken reads the token from the ngrok agent's config file.
 func agentToken(inv *invocation) secret.String {
 	token, path, err := tunnel.AgentConfigToken(inv.app.getenv, runtime.GOOS)
 	switch {
 	case err != nil:
 		inv.log.Warn("ngrok", err.Error())
 	case !token.Empty():
-		inv.log.Detail("ngrok", "the authtoken comes from "+path)
+		inv.log.Detail("ngrok", "using the authtoken from "+path)
 	}
 	inv.masker.Hide(token)
 	return token
@@ -108,7 +108,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	}
 	n.ConnectCAs = x509.NewCertPool()
 	if !n.ConnectCAs.AppendCertsFromPEM(pem) {
-		return nil, usageError("", "%s: there is no PEM certificate in %s", where, cas.Text)
+		return nil, usageError("", "%s: no PEM certificate in %s", where, cas.Text)
 	}
 	return n, nil
 }
@@ -122,7 +122,7 @@ func (inv *invocation) openEndpoint(ctx context.Context, t tunnel.Config, limit 
 	e, err := receive.OpenTunnel(ctx, t, limit)
 	opened()
 	if err == nil {
-		inv.log.Detail("endpoint", "callbacks come in at "+e.URL().String()+" (opened in "+time.Since(start).Round(time.Millisecond).String()+")")
+		inv.log.Detail("endpoint", fmt.Sprintf("receiving callbacks at %s (opened in %s)", e.URL(), time.Since(start).Round(time.Millisecond)))
 	}
 	return e, err
 }

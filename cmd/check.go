@@ -19,61 +19,53 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-type checkOptions struct {
-	out      outputFlags
-	endpoint endpointFlags
-}
-
-// endpointFlags say what check tries an endpoint with.
+// endpointFlags are the flags of commands that test an endpoint.
 type endpointFlags struct {
 	send      sendFlags
 	allowHTTP bool
 }
 
 func (o *endpointFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.allowHTTP, "allow-http", false, "for local work: plain http to this machine, and any address, are all right")
-	o.send.add(cmd, "request")
+	cmd.Flags().BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to this machine, and private addresses")
+	o.send.add(cmd)
 	o.send.addYes(cmd)
 }
 
 func newCheck(inv *invocation) *cobra.Command {
-	var o checkOptions
+	var out outputFlags
+	var o endpointFlags
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "Test an endpoint against the webhook contract",
-		Long: `check tries whether a webhook endpoint does what the cloud's callbacks want of it,
-test by test, a line each: PASS, WARN, FAIL or SKIP, the test and what was seen, and
-below a test that has failed what to change.
+		Long: `check tests whether a webhook endpoint handles callbacks as the cloud requires, and
+prints a line for each test: PASS, WARN, FAIL or SKIP, the test, what it found, and
+below a failed test what to change.
 
-It sends callbacks as the cloud does: the documented ones, and variants of them. Their
-request IDs begin with req_check_, and the header Narada-Check names the test. With
---callback-secret and --callback-header, the proof that the endpoint wants, it also
-finds out whether the endpoint refuses who does not show it. Nothing is sent where the
-certificate is not good.
+It sends callbacks as the cloud does: the documented ones, and variants. Their request
+IDs begin with req_check_, and the header Narada-Check names the test. With the
+endpoint's --callback-secret and --callback-header it also tests whether the endpoint
+refuses a callback without them. It sends nothing if the certificate is not valid.
 
-Nobody is asked before it sends to an address of this machine. Elsewhere it asks on a
-terminal, and wants --yes off it. It exits with 3 when a test has failed.
+Before it sends to another machine, check asks on a terminal, and requires --yes
+elsewhere. Exit code 3: a test failed.
 
 ` + contractTable(),
 		Example: `  # an endpoint on the internet
   narada check https://example.com/api/narada/webhook --yes \
     --callback-secret env:NARADA_CALLBACK_SECRET --callback-header 'Authorization: env:WEBHOOK_AUTHORIZATION'
 
-  # one that is being written
+  # one that you are writing
   narada check http://localhost:3000/api/narada/webhook --allow-http --callback-secret env:NARADA_CALLBACK_SECRET
 
-  # in CI: what has failed
+  # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError("narada check URL", "one URL is wanted, and there are %d", len(args))
-			}
-			return nil
-		},
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runCheck(cmd.Context(), inv, &o, args[0]) }),
+		Args: oneArg("URL", "narada check URL"),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+			return runCheck(ctx, inv, p, &o, args[0])
+		}),
 	}
-	o.endpoint.add(cmd)
-	o.out.add(cmd)
+	o.add(cmd)
+	out.add(cmd)
 	return cmd
 }
 
@@ -87,49 +79,44 @@ func contractTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func runCheck(ctx context.Context, inv *invocation, o *checkOptions, address string) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
-	c, err := o.endpoint.check(ctx, inv, address)
+func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, address string) error {
+	c, err := o.check(ctx, inv, address)
 	if err != nil {
 		return err
 	}
 	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
-	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.endpoint.allowHTTP {
-		inv.log.Hint("--allow-http is for endpoints that are being written on this machine")
+	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.allowHTTP {
+		inv.log.Hint("--allow-http allows plain http to this machine")
 	}
 	return err
 }
 
-// check finds what is wrong with the flags, says what will be sent, and asks.
+// check checks the flags, says what will be sent, and asks for confirmation.
 func (o *endpointFlags) check(ctx context.Context, inv *invocation, address string) (*contract.Check, error) {
-	_, shown, err := o.send.resolve(inv)
+	_, given, err := o.send.resolve(inv)
 	if err != nil {
 		return nil, err
 	}
 	c, err := contract.New(contract.Options{
-		URL: address, Credentials: shown, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
+		URL: address, Credentials: given, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
 		Transport: inv.transport, Random: inv.app.Random,
 	})
 	wrong, isURL := errors.AsType[*contract.URLError](err)
 	switch {
 	case isURL && wrong.Unencrypted:
-		return nil, usageError("secret and header would be readable on the way", "--allow-http: %v", wrong)
+		return nil, usageError("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
 	case isURL:
 		return nil, usageError("", "%v", wrong)
 	case err != nil:
 		return nil, err
 	}
 	requests := fmt.Sprintf("up to %d requests", contract.Requests())
-	inv.log.Info("plan", requests+" go to the endpoint, one with a text of 8 MiB; each has the header Narada-Check, and request IDs begin with req_check_")
+	inv.log.Info("plan", "sending "+requests+", one of them 8 MiB long; each has the header Narada-Check, and a request ID that begins with req_check_")
 	return c, o.send.confirm(ctx, inv, requests, address)
 }
 
-// printFindings prints each finding as soon as there is one, if asked to with how long
-// it took, and says at the end, as the event, how many there were of each verdict. The
-// error has the exit code.
+// printFindings prints each finding at once, timed with its duration, and reports at the
+// end how many there are of each verdict. The error has the exit code.
 func printFindings(ctx context.Context, inv *invocation, p *printer, event string, found iter.Seq[contract.Finding], timed bool) error {
 	count := map[contract.Verdict]int{}
 	for f := range found {
@@ -139,7 +126,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 		}
 	}
 	if ctx.Err() != nil {
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the tests that are left were not made"}
+		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the remaining tests were not run"}
 	}
 	inv.log.Info(event, fmt.Sprintf("%d passed, %d warned, %d failed, %d skipped", count[contract.Pass], count[contract.Warn], count[contract.Fail], count[contract.Skip]))
 	if count[contract.Fail] > 0 {
@@ -149,15 +136,9 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 }
 
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
-	f.Detail = inv.masker.Mask(f.Detail) // which may have what somebody else has answered
+	f.Detail = inv.masker.Mask(f.Detail) // which may quote an answer
 	if p.json {
-		return p.Value(struct {
-			Test       string           `json:"test"`
-			Verdict    contract.Verdict `json:"verdict"`
-			Detail     string           `json:"detail"`
-			Advice     *string          `json:"advice"`
-			DurationMS float64          `json:"durationMs"`
-		}{f.Test, f.Verdict, f.Detail, present(f.Advice), milliseconds(f.Duration)})
+		return p.Value(f.Document())
 	}
 	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))
 	if timed && f.Duration >= time.Millisecond {

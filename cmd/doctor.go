@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/doctor"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -23,44 +24,35 @@ func newDoctor(inv *invocation) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Is everything in place? Says what to do if not",
-		Long: `doctor looks at what narada needs, a line each: PASS, WARN, FAIL or SKIP, what was
-looked at, what was seen and how long that took, and below it what to do.
+		Short: "Check the settings, the API, the ledger and the tunnel",
+		Long: `doctor checks what narada needs, and prints a line for each check: PASS, WARN, FAIL or
+SKIP, the check, what it found, its duration, and below it what to do.
 
-It asks the API for a task that does not exist, which costs nothing and shows whether
-the key is accepted; opens a public address as narada listen does, and sends a sample
-callback to itself there. With --endpoint it also does what narada check does.
+To check the API key it asks the API for a task that does not exist, which costs
+nothing. It opens a public address as narada listen does, and sends a sample callback
+to it. With --endpoint it also runs the tests of narada check.
 
-It exits with 3 when something has failed.`,
+Exit code 3: a check failed.`,
 		Example: `  narada doctor
 
-  # and an endpoint of yours
+  # also check your endpoint
   narada doctor --endpoint https://example.com/api/narada/webhook --yes --callback-secret env:NARADA_CALLBACK_SECRET
 
-  # in CI: what has failed
+  # in CI: the failures
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
-		Args: noArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{"allow-http", "timeout", "yes", "callback-secret", "callback-header"} {
-				if o.url == "" && cmd.Flags().Changed(name) {
-					return usageError("add --endpoint URL", "--%s is about an endpoint of yours", name)
-				}
-			}
-			return runDoctor(cmd.Context(), inv, &o)
-		}),
+		Args: func(cmd *cobra.Command, args []string) error {
+			return cmp.Or(noArgs(cmd, args), requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
+		},
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}
-	cmd.Flags().StringVar(&o.url, "endpoint", "", "`URL` of an endpoint of yours, to check it too")
+	cmd.Flags().StringVar(&o.url, "endpoint", "", "also check your endpoint at `URL`")
 	o.endpoint.add(cmd)
 	o.catch.add(cmd)
 	o.out.add(cmd)
 	return cmd
 }
 
-func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
+func runDoctor(ctx context.Context, inv *invocation, p *printer, o *doctorOptions) (err error) {
 	options := o.checks(inv)
 	if o.url != "" {
 		if options.Check, err = o.endpoint.check(ctx, inv, o.url); err != nil {
@@ -68,11 +60,11 @@ func runDoctor(ctx context.Context, inv *invocation, o *doctorOptions) error {
 		}
 	}
 	d := doctor.New(options)
-	defer inv.log.Show("looking", "looking", doctorMeter{d})()
+	defer inv.log.Show("looking", "checking", term.TextMeter(d.Progress))()
 	return printFindings(ctx, inv, p, "looked", d.Run(ctx), true)
 }
 
-// checks are the options of the checks without that of an endpoint of the user's.
+// checks are the options of the checks, without Options.Check.
 func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 	s := inv.settings
 	d := doctor.Options{
@@ -81,7 +73,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		Ledger: func(ctx context.Context) (doctor.Ledger, error) {
 			l, err := inv.existingLedger(ctx)
 			if l == nil {
-				return nil, err // and no interface with nothing in it
+				return nil, err // not an interface that holds a nil pointer
 			}
 			return l, err
 		},
@@ -92,7 +84,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
 		Transport: inv.transport(), Random: inv.app.Random, Proxy: inv.proxy(), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {
-			return explain(err), cmp.Or(hintOf(err), "narada doctor -v says more; a fault of narada's is reported at https://github.com/narada-cli/narada/issues")
+			return explain(err), cmp.Or(hintOf(err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
 		},
 	}
 	for _, key := range config.Keys() {
@@ -108,12 +100,3 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 	}
 	return d
 }
-
-// doctorMeter shows which check is under way.
-type doctorMeter struct{ *doctor.Doctor }
-
-// Draw implements term.Meter.
-func (m doctorMeter) Draw() string { return m.Progress() }
-
-// Text implements term.Meter.
-func (m doctorMeter) Text() string { return m.Progress() }

@@ -17,7 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// report words an event of the batch.
+// report words the events of a batch.
 func (r *batchRun) report(event batch.Event) {
 	log := r.inv.log
 	switch e := event.(type) {
@@ -26,15 +26,15 @@ func (r *batchRun) report(event batch.Event) {
 	case batch.LineWarned:
 		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
 	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("there are %d further warnings", e.Count))
+		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
 	case batch.InputChanged:
 		r.changed(e)
 	case batch.Resumed:
-		log.Info("resuming", fmt.Sprintf("going on with an earlier run: %d of %d lines have ended", e.Tally.Ended, e.Tally.Total))
+		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
 	case batch.Sending:
 		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
 	case batch.Stopping:
-		log.Warn("interrupted", fmt.Sprintf("no more tasks are sent; %d %s in flight, and waited for: Ctrl-C again leaves them", e.InFlight, verb(e.InFlight, "is", "are")))
+		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
 	case batch.Ended:
 		if r.hide != nil {
 			r.hide()
@@ -43,41 +43,28 @@ func (r *batchRun) report(event batch.Event) {
 	}
 }
 
-// changed says how the input differs from that of the last run.
+// changed reports how the input differs from that of the last run.
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
-		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %d line%s that %s sent %s no longer in it; narada batch results %s has the results",
-			n, plural(n != 1), verb(n, "was", "were"), verb(n, "is", "are"), output.ShellWord(r.o.batch.Name)))
+		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: missing %s sent before; print the results: narada batch results %s",
+			quantity(n, "line"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
-		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, and has %d", e.WasLines, e.Lines))
+		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, now %d", e.WasLines, e.Lines))
 	}
 	if n := e.Different; n > 0 {
-		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %d line%s %s something else in %s than when %s sent, under the same id; the answers are to what was sent. With another id %s sent again",
-			n, plural(n != 1), verb(n, "has", "have"), verb(n, "it", "them"), verb(n, "it was", "they were"), verb(n, "it is", "they are")))
+		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %s with different content under the same id; the answers are for the content that was sent. To send a line again, change its id",
+			quantity(n, "line")))
 	}
 }
 
 // count is what the bar shows.
 func (r *batchRun) count() term.Count {
 	t, now := r.progress(), time.Now()
-	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, formatRate(t.Rate(now)))
+	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, units.Rate(t.Rate(now)))
 	if left := t.Remaining(now); left > 0 {
 		note += ", " + units.Round(left).String() + " left"
 	}
 	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
-}
-
-// formatRate words tasks a second.
-func formatRate(rate float64) string {
-	switch {
-	case rate == 0:
-		return "0/s"
-	case rate < 0.1:
-		return fmt.Sprintf("%.1f/min", rate*60)
-	case rate < 10:
-		return fmt.Sprintf("%.1f/s", rate)
-	}
-	return fmt.Sprintf("%.0f/s", rate)
 }
 
 // countsText is "1 error, 2 success".
@@ -89,7 +76,7 @@ func countsText(counts map[narada.Status]int) string {
 	return strings.Join(list, ", ")
 }
 
-// summarize says how the batch stands at the end.
+// summarize reports the state of the batch at the end.
 func (r *batchRun) summarize(t batch.Tally) {
 	log := r.inv.log
 	var counts []string
@@ -102,8 +89,8 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
-	log.Info("summary", fmt.Sprintf("%d line%s: %s; %d action%s, %g credit%s, in %s", t.Total, plural(t.Total != 1), strings.Join(counts, ", "),
-		t.Actions, plural(t.Actions != 1), t.Credits, plural(t.Credits != 1), units.Round(time.Since(r.inv.app.start))),
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", quantity(t.Total, "line"), strings.Join(counts, ", "),
+		quantity(t.Actions, "action"), quantity(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
@@ -124,11 +111,11 @@ func (r *batchRun) summarize(t batch.Tally) {
 		log.Info("failed", text)
 	}
 	if t.Counts[store.StatusUnknown] > 0 {
-		log.Hint("look in the cloud; what surely does not run there, --resend-unknown sends again")
+		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
 	}
 }
 
-// failedLine says what became of a line that did not succeed.
+// failedLine describes a line that did not succeed.
 func failedLine(o batch.Outcome) string {
 	text := o.Line.Name() + ": " + string(o.StatusName())
 	if o.RequestID != "" {
@@ -158,7 +145,7 @@ func (r *batchRun) explain(err error) error {
 		case e.Usage:
 			failure.code = codeUsage
 		case !r.o.answer.sandbox:
-			failure.next = "the ledger has the results: narada batch results " + output.ShellWord(r.o.batch.Name)
+			failure.next = "print the results from the ledger: narada batch results " + output.ShellWord(r.o.batch.Name)
 		}
 		return failure
 	}
@@ -166,19 +153,19 @@ func (r *batchRun) explain(err error) error {
 		return r.explainOther(e)
 	}
 	if e, ok := errors.AsType[*batch.TakenError](err); ok {
-		return usageError("--name runs it beside that as a batch of its own, and sends its tasks a second time", "%v", e)
+		return usageError("--name runs it as a separate batch, which sends its tasks again", "%v", e)
 	}
 	return err
 }
 
-// explainOther words that the batch of that name is another one.
+// explainOther words that another batch has the name.
 func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
 	switch {
 	case e.Sent == 0:
-		return usageError("--name gives this one another name", "the batch %q is of the cloud at %s, and this is %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
+		return usageError("set another name with --name", "the batch %q belongs to the API at %s, not %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
 	case r.o.batch.Path == "-":
-		return usageError("--name gives this one a name of its own: without it all that comes by a pipe is the batch stdin",
-			"the batch %q was made of another input: none of the lines of standard input is among the %d that were sent", r.o.batch.Name, e.Sent)
+		return usageError("set another name with --name: the default for a pipe is stdin",
+			"the batch %q has another input: none of its %d sent lines is in standard input", r.o.batch.Name, e.Sent)
 	}
-	return usageError("--name gives this one another name", "the batch %q was made of another input: no line of %s is among the %d that were sent of %s", r.o.batch.Name, e.Is.Input, e.Sent, e.Was.Input)
+	return usageError("set another name with --name", "the batch %q has another input: none of the %d lines sent from %s is in %s", r.o.batch.Name, e.Sent, e.Was.Input, e.Is.Input)
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"net/url"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-// forwardFlags say to which endpoint callbacks are forwarded.
+// forwardFlags are the flags for forwarding callbacks to an endpoint.
 type forwardFlags struct {
 	to      string
 	headers []string
@@ -20,32 +21,24 @@ type forwardFlags struct {
 	timeout time.Duration
 }
 
-// defaultForwardRetries are some three minutes.
+// defaultForwardRetries take about three minutes.
 const defaultForwardRetries = 10
 
 func (f *forwardFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "forward-to", "", "pass each callback on to this `URL`: https, or http on this machine")
-	flags.StringArrayVar(&f.headers, "forward-header", nil, "header that is added, as `'Name: value'`; the value may be env:NAME or file:PATH (repeatable)")
-	flags.IntVar(&f.retries, "forward-retries", defaultForwardRetries, "how `often` more a callback is passed on that was not taken")
-	flags.Var(units.DurationFlag(&f.timeout, deliver.DefaultTimeout), "forward-timeout", "most `time` that the answer to one may take")
+	flags.StringVar(&f.to, "forward-to", "", "forward each callback to `URL`: https, or http on this machine")
+	flags.StringArrayVar(&f.headers, "forward-header", nil, "add a header, as `'NAME: VALUE'`; env:NAME and file:PATH are read (repeatable)")
+	flags.IntVar(&f.retries, "forward-retries", defaultForwardRetries, "retry a callback at most `N` times")
+	flags.Var(units.DurationFlag(&f.timeout, deliver.DefaultTimeout), "forward-timeout", "wait at most this `DURATION` for each answer")
 }
 
-// check finds flags that make no sense.
+// check checks the values of the flags.
 func (f *forwardFlags) check(cmd *cobra.Command) error {
 	if f.to == "" {
-		for _, name := range []string{"forward-header", "forward-retries", "forward-timeout"} {
-			if cmd.Flags().Changed(name) {
-				return usageError("add --forward-to URL", "--%s: callbacks are passed on to nobody", name)
-			}
-		}
-		return nil
+		return requires(cmd.Flags(), "forward-to", "forward-header", "forward-retries", "forward-timeout")
 	}
-	switch {
-	case f.retries < 0:
-		return usageError("", "--forward-retries: %d is less than 0", f.retries)
-	case f.timeout <= 0:
-		return usageError("", "--forward-timeout: %s is not more than 0", f.timeout)
+	if err := cmp.Or(atLeast("forward-retries", f.retries, 0), atLeast("forward-timeout", f.timeout, time.Millisecond)); err != nil {
+		return err
 	}
 	if err := task.CheckCallbackURL(f.to); err != nil {
 		return usageError(forwardHint(f.to), "--forward-to: %v", err)
@@ -53,10 +46,10 @@ func (f *forwardFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// forwardHint is what to do about an address to which nothing is forwarded.
+// forwardHint is the hint for an address that callbacks cannot be forwarded to.
 func forwardHint(address string) string {
 	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && u.User == nil {
-		return "secret and answer would be readable on the way: use https, or an address of this machine"
+		return "use https, or an address of this machine: over http the secret and the answer can be read on the network"
 	}
 	return ""
 }
@@ -69,14 +62,14 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 	}
 	for name := range added.Header() {
 		if !deliver.IsEndToEnd(name) {
-			return nil, usageError("", "--forward-header: %s is of the connection to the target, and not for a callback to say", name)
+			return nil, usageError("", "--forward-header: %s cannot be set: it belongs to the connection to the target", name)
 		}
 	}
 	transport := inv.transport()
-	transport.DisableCompression = true // a header that the cloud did not send
+	transport.DisableCompression = true // it would add a header
 	return &forward.Endpoint{
 		URL: f.to, Added: added, Report: forwardEvents(inv),
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
-		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(explainAttempt(a, f.timeout)) },
+		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(a.Failure().Error()) },
 	}, nil
 }

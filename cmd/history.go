@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,49 +36,45 @@ func newHistory(inv *invocation) *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "What was dispatched and what came back",
+		Short: "List dispatched tasks and their answers",
 		Long: `history lists the tasks in the ledger, the newest first: request ID, age, status,
-how long it ran, how its answer came, and the prompt. A task that has no request
-ID, since it was not accepted or nobody knows, has a number instead, as #12.
+duration, source of the answer, and prompt. A task without a request ID has a number
+instead, as #12.
 
-On a terminal it is a table; elsewhere a line has the same fields, with tabs
-between them and the whole prompt; with -o json it is an object.
+On a terminal it prints a table; elsewhere it prints a line for each task, with tabs
+between the columns and the whole prompt, or with -o json an object.
 
-The statuses are those of the cloud, and two more: unknown, of a task that was
-about to be sent and may have been, and refused, of one that was not accepted.`,
-		Example: `  # what goes on, and going on with the wait for it
+The statuses are those of the cloud, and two more: unknown (it is not known whether
+the API accepted the task) and refused (the API did not accept it).`,
+		Example: `  # what is still running, and wait for it
   narada history --open
   narada status --wait --open
 
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
 		Args: subcommandOnly,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error { return runHistory(cmd.Context(), inv, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.status, "status", "", "tasks with this `status` only")
-	f.BoolVar(&o.open, "open", false, "tasks only that have not finished, as far as is known here")
-	f.BoolVar(&o.failed, "failed", false, "tasks only of which a callback could not be passed on (narada listen --forward-to)")
-	f.StringVar(&o.since, "since", "", "tasks only that were dispatched within this `time`, as 24h or 7d, or since a date")
-	f.StringVar(&o.grep, "grep", "", "tasks only whose prompt or request ID matches the regular `expression`")
-	f.IntVar(&o.limit, "limit", 30, "most `tasks` that are listed; 0 lists all")
+	f.StringVar(&o.status, "status", "", "list tasks with this `STATUS`")
+	f.BoolVar(&o.open, "open", false, "list tasks that have not finished, according to the ledger")
+	f.BoolVar(&o.failed, "failed", false, "list tasks with a callback that was not forwarded")
+	f.StringVar(&o.since, "since", "", "list tasks dispatched within this `DURATION` (24h, 7d), or since a date")
+	f.StringVar(&o.grep, "grep", "", "list tasks whose prompt or request ID matches `REGEXP`")
+	f.IntVar(&o.limit, "limit", 30, "list at most `N` tasks; 0 lists all")
 	o.out.add(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statusNames(), cobra.ShellCompDirectiveNoFileComp))
+	fixed(cmd, "status", statusNames()...)
 	cmd.AddCommand(newHistoryShow(inv), newHistoryPrune(inv))
 	return cmd
 }
 
-// statusNames are those that a task can have in the ledger.
+// statusNames are the statuses that a task can have in the ledger.
 func statusNames() []string {
 	return []string{string(narada.StatusPending), string(narada.StatusSuccess), string(narada.StatusError), string(narada.StatusInputRequired),
 		string(store.StatusUnknown), string(store.StatusRefused)}
 }
 
-func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
+func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOptions) error {
 	query, err := o.query(inv.app.start)
 	if err != nil {
 		return err
@@ -87,164 +84,117 @@ func runHistory(ctx context.Context, inv *invocation, o *historyOptions) error {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	count, err := listTasks(ctx, inv, p, l, query)
-	if err != nil {
+	list := newLister(inv, p, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
+	err = l.Tasks(ctx, query, func(t store.Task) error {
+		took := "-"
+		if t.Took > 0 {
+			took = units.Round(t.Took).String()
+		}
+		return list.add(history.NewTaskDocument(t),
+			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
+	})
+	if err := list.finish(err); err != nil {
 		return err
 	}
-	if count == 0 {
-		inv.log.Info("history", "there are no such tasks")
-	}
-	if count == query.Limit {
-		inv.log.Info("history", fmt.Sprintf("these are the newest %d: --limit 0 lists all", count))
+	switch list.count {
+	case 0:
+		inv.log.Info("history", "no tasks match")
+	case query.Limit:
+		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.count))
 	}
 	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {
 		return err
 	}
 	if failed > 0 {
-		inv.log.Info("history", fmt.Sprintf("%d callback%s could not be passed on: narada history --failed lists %s, narada replay --failed sends again what was for an endpoint",
-			failed, plural(failed != 1), verb(failed, "its task", "their tasks")), slog.Any("failed", failed))
+		inv.log.Info("history", quantity(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
+			slog.Any("failed", failed))
 	}
-	inv.log.Info("history", fmt.Sprintf("the ledger takes %s: narada history prune makes it smaller", units.Size(l.Size())), slog.Any("bytes", l.Size()))
+	inv.log.Info("history", fmt.Sprintf("ledger size: %s; narada history prune deletes old tasks", units.Size(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
 func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
 	q = store.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
-	if o.limit < 0 {
-		return q, usageError("", "--limit: %d is less than 0", o.limit)
-	}
 	if o.status != "" && !slices.Contains(statusNames(), o.status) {
-		return q, usageError("", "--status: %q is not %s", o.status, strings.Join(statusNames(), ", "))
-	}
-	if o.since != "" {
-		if q.Since, err = parseSince(o.since, now); err != nil {
-			return q, usageError("", "--since: %v", err)
-		}
+		return q, usageError("", "--status: %q is not one of %s", o.status, strings.Join(statusNames(), ", "))
 	}
 	if o.grep != "" {
 		if q.Grep, err = regexp.Compile(o.grep); err != nil {
-			return q, usageError("(?i)word finds it in any case of letters", "--grep: %v", err)
+			return q, usageError("(?i)word ignores case", "--grep: %v", err)
 		}
 	}
-	return q, nil
+	q.Since, err = parseSince("since", o.since, now)
+	return q, cmp.Or(err, atLeast("limit", o.limit, 0))
 }
 
-// parseSince reads how long ago something was, as 24h or 7d, or a date.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if d, err := units.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return at, nil
+// parseSince reads the value of a flag that is a point in time; "" is none.
+func parseSince(flag, text string, now time.Time) (at time.Time, err error) {
+	if text != "" {
+		if at, err = units.ParseTime(text, now); err != nil {
+			err = usageError("", "--%s: %v", flag, err)
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a time, as 90m, 24h or 7d, nor a date, as 2026-01-31", text)
+	return at, err
 }
 
-// taskLister is what lists tasks.
-type taskLister interface {
-	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
-}
-
-// listTasks prints the tasks, and returns how many there are.
-func listTasks(ctx context.Context, inv *invocation, p *printer, l taskLister, q store.Query) (count int, err error) {
-	if p.json {
-		err = l.Tasks(ctx, q, func(t store.Task) error {
-			count++
-			return p.Value(history.NewTaskDocument(t))
-		})
-		return count, err
-	}
-	var rows [][]string
-	err = l.Tasks(ctx, q, func(t store.Task) error {
-		count++
-		row := historyRow(t, inv.app.start)
-		if inv.app.StdoutTerminal {
-			rows = append(rows, row)
-			return nil
-		}
-		return p.Text(strings.Join(row, "\t"))
-	})
-	if err != nil || len(rows) == 0 {
-		return count, err
-	}
-	return count, p.Text(table(append([][]string{{"REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT"}}, rows...), inv.app.stdoutWidth()))
-}
-
-// historyRow is a task's line. What is not known is a dash.
-func historyRow(t store.Task, now time.Time) []string {
-	took := "-"
-	if t.Took > 0 {
-		took = units.Round(t.Took).String()
-	}
-	return []string{taskName(t), units.Age(now.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt))}
-}
-
-// answerBy is how the answer came, and how it has been passed on when that is not done.
+// answerBy says where the answer is from, and whether it is not forwarded yet.
 func answerBy(t store.Task) string {
 	switch t.Forwarded {
 	case store.ForwardFailed:
-		return dash(t.Way) + ", not passed on"
+		return dash(t.Way) + ", not forwarded"
 	case store.ForwardWaiting:
-		return dash(t.Way) + ", waits"
+		return dash(t.Way) + ", waiting"
 	}
 	return dash(t.Way)
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // taskName is the request ID, or the number of a task without one.
 func taskName(t store.Task) string { return term.OneLine(history.Name(t)) }
 
-func table(rows [][]string, width int) string { return output.Table(rows, width) }
-
 func cut(text string, width int) string { return output.Cut(text, width) }
 
-// present is nil for "".
-func present(text string) *string {
-	if text == "" {
-		return nil
+// namedTasks are the tasks with these names, a request ID or #NUMBER; without names, the
+// newest task. l may be nil: there is no ledger yet.
+func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, names []string) (list []store.Task, err error) {
+	if len(names) == 0 {
+		t, err := inv.lastTask(ctx, l)
+		return []store.Task{t}, err
 	}
-	return &text
+	for _, name := range unique(names) {
+		t, err := store.Task{}, history.ErrNotFound
+		if l != nil {
+			t, err = history.Find(ctx, l, name)
+		}
+		switch {
+		case errors.Is(err, history.ErrBadNumber):
+			return nil, usageError("", "invalid task number %q", name)
+		case errors.Is(err, history.ErrNotFound):
+			return nil, usageError("list the tasks: narada history", "%s is not in the ledger", name)
+		case err != nil:
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
 }
 
-// namedTask finds the task that is called so: by its request ID, or by #NUMBER.
-func (inv *invocation) namedTask(ctx context.Context, l history.Finder, name string) (store.Task, error) {
-	t, err := history.Find(ctx, l, name)
-	switch {
-	case errors.Is(err, history.ErrBadNumber):
-		err = usageError("", "%q is not the number of a task", name)
-	case errors.Is(err, history.ErrNotFound):
-		err = usageError("narada history lists the tasks", "%s is not in the ledger", name)
+// lastTask is the newest task that has a request ID, which --last means. It warns of a
+// newer one without a request ID.
+func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (t store.Task, err error) {
+	ok := false
+	if l != nil {
+		t, ok, err = l.Newest(ctx)
 	}
-	return t, err
-}
-
-var errNoTask = errors.New("no task has been kept yet")
-
-// lastTask is the newest task that has a request ID, which --last means. A newer one
-// that has none is told of.
-func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (store.Task, error) {
-	if l == nil {
-		return store.Task{}, usageError("", "--last: %v", errNoTask)
-	}
-	t, ok, err := l.Newest(ctx)
 	switch {
 	case err != nil:
 		return t, err
 	case !ok:
-		return t, usageError("", "--last: %v", errNoTask)
+		return t, usageError("", "--last: no tasks yet")
 	}
 	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
 		if newest.Number > t.Number && newest.Open() {
-			inv.log.Warn("last", fmt.Sprintf("%s is newer, and its request ID is not known: --last is %s", taskName(newest), taskName(t)))
+			inv.log.Warn("last", fmt.Sprintf("%s is newer, but its request ID is not known: --last is %s", taskName(newest), taskName(t)))
 		}
 		return nil
 	})

@@ -11,51 +11,35 @@ import (
 	"github.com/narada-cli/narada/pkg/units"
 )
 
-type historyPruneOptions struct {
-	olderThan string
-	keep      int
-	open      bool
-}
-
 func newHistoryPrune(inv *invocation) *cobra.Command {
-	var o historyPruneOptions
+	var limits store.Limits
+	var olderThan string
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Take old tasks out of the ledger",
-		Long: `prune takes tasks out, with their callbacks, and gives the room on the disk back.
-Tasks that have not finished stay, unless --open is given.`,
+		Short: "Delete old tasks from the ledger",
+		Long: `prune deletes tasks with their callbacks, and frees their disk space. It keeps tasks
+that have not finished, unless --open is given.`,
 		Example: `  narada history prune --older-than 30d
   narada history prune --keep 10000`,
 		Args: noArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			limits, err := o.limits(inv, cmd.Flags().Changed("keep"))
-			if err != nil {
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) (err error) {
+			switch keep := cmd.Flags().Changed("keep"); {
+			case olderThan == "" && !keep:
+				return usageError("narada history prune --older-than 30d", "specify --older-than or --keep")
+			case keep && limits.Keep < 1:
+				return atLeast("keep", limits.Keep, 1)
+			}
+			if limits.Before, err = parseSince("older-than", olderThan, inv.app.start); err != nil {
 				return err
 			}
 			return runHistoryPrune(cmd.Context(), inv, limits)
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.olderThan, "older-than", "", "tasks that were dispatched more than this `time` ago, as 24h or 30d, or before a date")
-	f.IntVar(&o.keep, "keep", 0, "all but the newest `N` tasks")
-	f.BoolVar(&o.open, "open", false, "tasks too that have not finished, or have a callback that waits to be passed on")
+	f.StringVar(&olderThan, "older-than", "", "delete tasks dispatched more than this `DURATION` ago (24h, 30d), or before a date")
+	f.IntVar(&limits.Keep, "keep", 0, "delete all but the newest `N` tasks")
+	f.BoolVar(&limits.Open, "open", false, "also delete tasks that have not finished, or have a callback to be forwarded")
 	return cmd
-}
-
-func (o *historyPruneOptions) limits(inv *invocation, keeps bool) (limits store.Limits, err error) {
-	switch {
-	case o.olderThan == "" && !keeps:
-		return limits, usageError("--older-than 30d, or --keep 10000", "nothing says what is to go")
-	case keeps && o.keep < 1:
-		return limits, usageError("", "--keep: %d is not a number of tasks", o.keep)
-	}
-	limits = store.Limits{Keep: o.keep, Open: o.open}
-	if o.olderThan != "" {
-		if limits.Before, err = parseSince(o.olderThan, inv.app.start); err != nil {
-			return limits, usageError("", "--older-than: %v", err)
-		}
-	}
-	return limits, nil
 }
 
 func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) error {
@@ -68,7 +52,7 @@ func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) 
 	if err != nil {
 		return err
 	}
-	inv.log.Info("pruned", fmt.Sprintf("%d task%s gone; the ledger takes %s now", count, map[bool]string{true: " is", false: "s are"}[count == 1], units.Size(l.Size())),
+	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", quantity(count, "task"), units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

@@ -299,7 +299,7 @@ func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
 		l.post("", id, secret, "wrong")
 		l.post("", id, secret, shop)
 		l.end(map[int]int{200: codeDone, 400: codeFailed}[status])
-		if !strings.Contains(l.stdout.String(), id) || !strings.Contains(l.stderr.String(), "was refused with 401") {
+		if !strings.Contains(l.stdout.String(), id) || !strings.Contains(l.stderr.String(), "refused a POST with 401") {
 			t.Errorf("listen printed %s and %s", l.stdout, l.stderr)
 		}
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,18 +23,18 @@ import (
 )
 
 type listenOptions struct {
-	out       outputFlags
-	catch     catchFlags
-	callback  callbackFlags
-	count     int
-	timeout   time.Duration
-	name      string
-	readyFile string
-	showSec   bool
-	maxBody   int64
-	filter    string
-	forward   forwardFlags
-	command   []string // with its arguments
+	out        outputFlags
+	catch      catchFlags
+	callback   callbackFlags
+	count      int
+	timeout    time.Duration
+	name       string
+	readyFile  string
+	showSecret bool
+	maxBody    int64
+	filter     string
+	forward    forwardFlags
+	command    []string // with its arguments
 }
 
 func newListen(inv *invocation) *cobra.Command {
@@ -41,23 +42,21 @@ func newListen(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "listen [-- COMMAND ARG...]",
 		Short: "Open a public HTTPS address and print every callback",
-		Long: `listen opens a public HTTPS address (an ngrok tunnel, or one of your own) and
-prints every genuine callback that arrives, one a line: request ID, status and
-text, or with -o json all of it. A callback is acknowledged once it is in the ledger
-(narada history), where it is safe.
+		Long: `listen opens a public HTTPS address (an ngrok tunnel, or your own) and prints a line
+for each genuine callback: request ID, status and text, or with -o json all of it. It
+acknowledges a callback once it is stored in the ledger (narada history).
 
-A task of this machine has its callback come here by narada dispatch
---callback-url listener.
+narada dispatch --callback-url listener sends the callback of a task here.
 
-With --forward-to each callback is passed on, too, as it came, and with a command
-after -- that is run for each, one at a time: it has the callback as JSON on its stdin,
-without the secret, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in its environment; its
-output is printed instead of the callback. What could not be passed on yet, the next
-listen goes on with; what was given up, narada replay --failed sends again.
+With --forward-to it also forwards each callback, unchanged. With a command after -- it
+runs the command for each callback, one at a time: the callback is JSON on stdin,
+without the secret, CALLBACK_REQUEST_ID and CALLBACK_STATUS are in the environment, and
+the command's output replaces the callback's. The next listen resumes what is not
+forwarded yet; narada replay --failed sends again what could not be forwarded.
 
-It runs until it is interrupted, or until --count or --timeout ends it; with --count
-it ends when the callbacks have been passed on, with exit code 3 if one was given up.`,
-		Example: `  # for a script: wait for the address, use it, take one callback
+It runs until it is interrupted, or until --count or --timeout ends it. With --count it
+ends when the callbacks are forwarded; exit code 3: one could not be.`,
+		Example: `  # in a script: wait for the address, use it, receive one callback
   rm -f ready.json
   narada listen --count 1 --ready-file ready.json -o json > callback.json &
   until [ -e ready.json ]; do kill -0 $! || exit 1; sleep 0.1; done
@@ -66,27 +65,22 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
   # on your own machine, without a tunnel
   narada listen --local
 
-  # real callbacks for a server that is being written
+  # forward callbacks to a server that you are writing
   narada listen --forward-to http://localhost:3000/api/narada/webhook
 
-  # a command for each that is a success
+  # run a command for each success
   narada listen --filter '.status == "success"' -- ./import.sh`,
-		Args: o.takeCommand,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd); err != nil {
-				return err
-			}
-			return runListen(cmd.Context(), inv, &o)
-		}),
+		Args: o.check,
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks")
-	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `time` (default: never)")
-	f.StringVar(&o.name, "name", "", "`name` that narada dispatch --callback-url listener:NAME finds it by (default listen-1, or the next that is free)")
-	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `file` once the address answers")
-	f.BoolVar(&o.showSec, "show-secret", false, "show secret and headers off a terminal too")
-	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "most `bytes` that a callback may have")
-	f.StringVar(&o.filter, "filter", "", "print and pass on those only for which the jq `expression` is true")
+	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks; 0 is no limit")
+	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `DURATION` (default: never)")
+	f.StringVar(&o.name, "name", "", "set the `NAME` for --callback-url listener:NAME (default listen-1, listen-2, ...)")
+	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `FILE` once the address answers")
+	f.BoolVar(&o.showSecret, "show-secret", false, "show the secret and headers even if stderr is not a terminal")
+	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "accept callbacks of at most this `SIZE`")
+	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
 	o.forward.add(cmd)
 	o.callback.addProof(cmd)
 	o.catch.add(cmd)
@@ -94,39 +88,43 @@ it ends when the callbacks have been passed on, with exit code 3 if one was give
 	return cmd
 }
 
-// takeCommand takes the command after --.
-func (o *listenOptions) takeCommand(cmd *cobra.Command, args []string) error {
+// check reads the command after --, and checks the flags.
+func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case dash == 0 && len(args) == 0:
-		return usageError("", "there is no command after --")
+		return usageError("", "expected a command after --")
 	case dash == 0:
 		o.command = args
-		return nil
-	case len(args) > 0 && dash < 0:
-		return usageError("a command to run stands after --: narada listen -- "+output.ShellWord(args[0]), "%s takes no argument, and here is %q", cmd.CommandPath(), args[0])
+	case len(args) > 0:
+		return usageError("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
 	}
-	return noArgs(cmd, args)
+	for _, name := range []string{"output", "jq"} {
+		if len(o.command) > 0 && cmd.Flags().Changed(name) {
+			return usageError("", "--%s and a command cannot be used together", name)
+		}
+	}
+	return cmp.Or(atLeast("count", o.count, 0), atLeast("timeout", o.timeout, 0), atLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
-func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err error) {
-	options, targets, err := o.resolve(ctx, inv)
+func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
+	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
 	}
 	l, err := receive.NewListening(options)
 	if err != nil {
-		return beginError(err)
+		return startError(err)
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	kept, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
+	ledger, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
 	if err != nil {
 		return err
 	}
-	defer inv.closeLedger(kept)
-	sum, err := l.Run(ctx, kept, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
+	defer inv.closeLedger(ledger)
+	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
 		return forward.Start(ctx, forward.Options{
-			Store: kept, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
+			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
 			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
 		})
 	})
@@ -139,9 +137,9 @@ func runListen(ctx context.Context, inv *invocation, o *listenOptions) (err erro
 	return o.outcome(sum)
 }
 
-// resolve makes of the flags and settings what is to be done.
-func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive.ListeningOptions, targets []forward.Target, err error) {
-	show := o.showSec || inv.app.StderrTerminal
+// resolve turns the flags and settings into options and targets.
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
+	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
 		Random: inv.app.Random, Transport: inv.transport(), Report: receiveEvents(inv, show),
@@ -149,11 +147,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 	if o.timeout > 0 {
 		l.Until = inv.app.start.Add(o.timeout)
 	}
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return l, nil, err
-	}
-	if len(o.command) == 0 { // whose output is printed
+	if len(o.command) == 0 { // else its output is printed
 		l.Print = p.printCallback
 	}
 	if o.filter != "" {
@@ -161,7 +155,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 		if err != nil {
 			return l, nil, usageError("", "--filter: %v", err)
 		}
-		l.Wanted = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
+		l.Filter = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
 	if l.Open, err = o.opening(inv); err != nil {
 		return l, nil, err
@@ -177,26 +171,30 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation) (l receive
 	return l, targets, err
 }
 
-// printCallback prints a callback on a line.
+// printCallback prints a callback in one line.
 func (p *printer) printCallback(r *narada.Result) error {
 	if p.json {
 		return p.JSON(r.Raw())
 	}
-	text := r.Text()
-	if data := r.Structured(); data != nil {
-		text = string(data)
-	}
-	return p.Text(term.OneLine(r.RequestID) + "\t" + term.OneLine(string(r.Status)) + "\t" + term.OneLine(text))
+	return p.Text(term.OneLine(r.RequestID) + "\t" + term.OneLine(string(r.Status)) + "\t" + term.OneLine(answerText(r)))
 }
 
-// opening is how the endpoint is opened. What is forwarded to it would go round for ever.
+// answerText is the structured data of an answer, else its text.
+func answerText(r *narada.Result) string {
+	if data := r.Structured(); data != nil {
+		return string(data)
+	}
+	return r.Text()
+}
+
+// opening returns how to open the endpoint. Forwarding to the endpoint itself would loop.
 func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive.Tunnel, error), error) {
 	t, ok, err := o.catch.config(inv, true)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, &exitError{code: codeEndpoint, text: "there is no way to open a public address: no ngrok authtoken",
+		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
@@ -205,15 +203,15 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 			return nil, err
 		}
 		if forward.SameAddress(o.forward.to, e.URL(), e.Listener().Addr()) {
-			err = usageError("", "--forward-to: %s is the address at which callbacks come in", o.forward.to)
+			err = usageError("", "--forward-to: %s is the listener's own address", o.forward.to)
 			return nil, errors.Join(err, e.Close(ctx))
 		}
 		return e, nil
 	}, nil
 }
 
-// beginError words why a listener cannot begin.
-func beginError(err error) error {
+// startError words why a listener cannot start.
+func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
 		return usageError("", "--name: %v", name)
 	}
@@ -221,43 +219,29 @@ func beginError(err error) error {
 		return usageError("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
-		next: "NARADA_STATE_DIR, or narada config set state-dir, names a folder that can be written", err: err}
+		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
 }
 
-// outcome is how the command ends: by signal with success, since it is a server,
-// unless callbacks were counted that did not come.
+// outcome is the command's error: none if a signal ends it, since it is a server, unless
+// --count callbacks were expected.
 func (o *listenOptions) outcome(sum receive.Summary) error {
 	switch {
 	case o.count == 0:
 		return nil
 	case sum.Done < o.count:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d of %d callbacks came", cause(sum.Reason), sum.Done, o.count)}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(sum.Reason), sum.Done, o.count)}
 	case sum.Waiting > 0:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: %d callback%s came, and %d %s to be passed on",
-			cause(sum.Reason), sum.Done, plural(sum.Done != 1), sum.Waiting, verb(sum.Waiting, "waits", "wait"))}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %s; %d not forwarded yet",
+			cause(sum.Reason), quantity(sum.Done, "callback"), sum.Waiting)}
 	case sum.NotForwarded > 0:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d callback%s could not be passed on", sum.NotForwarded, plural(sum.NotForwarded != 1)),
-			next: "narada replay --failed sends again what was for an endpoint"}
+		return &exitError{code: codeFailed, text: quantity(sum.NotForwarded, "callback") + " not forwarded",
+			next: "send them to the endpoint again: narada replay --failed"}
 	}
 	return nil
 }
 
-// check finds flags that make no sense, or do not go together.
-func (o *listenOptions) check(cmd *cobra.Command) error {
-	switch {
-	case len(o.command) > 0 && (cmd.Flags().Changed("output") || o.out.jq != ""):
-		return usageError("leave one of them out", "the output is that of the command, and --output and --jq shape what listen prints")
-	case o.count < 0:
-		return usageError("", "--count: %d is less than 0", o.count)
-	case o.timeout < 0:
-		return usageError("", "--timeout: %s is less than 0", o.timeout)
-	case o.maxBody < 1:
-		return usageError("", "--max-body: %d is not a size in bytes", o.maxBody)
-	}
-	return o.forward.check(cmd)
-}
-
-// targets are to whom callbacks are forwarded. hidden is secret beside the settings.
+// targets are where callbacks are forwarded to. hidden are secrets beside those of the
+// settings.
 func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []forward.Target, err error) {
 	if o.forward.to != "" {
 		t, err := o.forward.target(inv)

@@ -11,12 +11,11 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// listenerURL is the value of --callback-url that means the listen command that
-// runs on this machine; with a colon and a name after it, the one of that name.
+// listenerURL is the value of --callback-url that selects the narada listen that runs on
+// this machine; listener:NAME selects it by its name.
 const listenerURL = "listener"
 
-// isListener reports whether a callback URL means a listener, and of what name,
-// "" for any.
+// isListener reports whether a callback URL selects a listener, and its name: "" is any.
 func isListener(callbackURL string) (name string, ok bool) {
 	if callbackURL == listenerURL {
 		return "", true
@@ -25,8 +24,7 @@ func isListener(callbackURL string) (name string, ok bool) {
 	return name, ok && name != "" && !strings.HasPrefix(name, "//")
 }
 
-// findListener finds the listener that runs on this machine, or the one of the
-// name, for a flag.
+// findListener finds the running listener with that name, or the only one, for a flag.
 func findListener(inv *invocation, flag, name string) (receive.Listener, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
@@ -45,16 +43,15 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 	}
 	switch {
 	case len(names) == 0:
-		return receive.Listener{}, usageError("start one: narada listen", "%s: no listener takes callbacks on this machine", flag)
+		return receive.Listener{}, usageError("start one: narada listen", "%s: no listener is running on this machine", flag)
 	case name == "":
-		return receive.Listener{}, usageError(flag+" listener:"+names[0], "%s: several listeners run: %s", flag, strings.Join(names, ", "))
+		return receive.Listener{}, usageError("select one: "+flag+" listener:"+names[0], "%s: several listeners are running: %s", flag, strings.Join(names, ", "))
 	}
-	return receive.Listener{}, usageError("those that do: "+strings.Join(names, ", "), "%s: no listener called %q takes callbacks", flag, name)
+	return receive.Listener{}, usageError("running listeners: "+strings.Join(names, ", "), "%s: no listener %q is running", flag, name)
 }
 
-// newTicket makes a ticket: random, where the flags do not ask for something, since an
-// endpoint that callbacks are forwarded to may want it. With setting the secret may be
-// that of the settings. given is what was asked for.
+// newTicket makes a ticket with the credentials of the flags, which are given, and random
+// ones where there are none. With setting, the secret may be that of the settings.
 func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticket, given secret.Credentials, err error) {
 	if given, err = c.credentials(inv, setting); err != nil {
 		return t, given, err
@@ -64,8 +61,8 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 	return t, given, err
 }
 
-// sendToListener has the request's callback come to the listener: with a ticket
-// of its own, which the listener finds in the ledger.
+// sendToListener directs the request's callback to the listener, with a new ticket that
+// the listener finds in the ledger.
 func sendToListener(inv *invocation, request *narada.Request, l receive.Listener, c *callbackFlags) (webhook.Ticket, error) {
 	ticket, _, err := newTicket(inv, c, false)
 	if err != nil {
@@ -76,11 +73,11 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 	return ticket, nil
 }
 
-// reachable refuses a listener on loopback for an API that is not here.
+// reachable refuses a listener on loopback for an API on another machine.
 func (c *cloud) reachable(l receive.Listener) error {
 	u, err := url.Parse(l.URL)
 	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
-		return usageError("run narada listen without --local", "--callback-url: %s cannot reach the listener %q, whose address is of this machine alone", c.baseURL.Host, l.Name)
+		return usageError("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ func TestEndingWaitsForTheAnswerOfASlowTarget(t *testing.T) {
 	l.send(`{"requestId":"req_1","status":"success","completedAt":"2026-01-02T03:04:05Z","secret":"outage-s3cret"}`)
 	<-began
 	l.end(syscall.SIGINT)
-	if !strings.Contains(l.stderr.String(), "waiting for what is under way to "+address) {
+	if !strings.Contains(l.stderr.String(), "finishing the callback to "+address) {
 		t.Errorf("stderr %s", l.stderr.String())
 	}
 	startOutageListen(t, dir, address).end(syscall.SIGINT)

@@ -11,8 +11,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/replay"
-	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 )
@@ -32,64 +30,63 @@ func newReplay(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay ID... --to URL",
 		Short: "Send stored callbacks again",
-		Long: `replay sends the callbacks of tasks again, as they came, to an endpoint of yours,
-and prints the status and the time of each: request ID, status and time on a line,
-with tabs between them, or an object with -o json. Of a task with several it is
-the newest final one.
+		Long: `replay sends the callbacks of tasks again, unchanged, to an endpoint, and prints a
+line for each: request ID, status code and duration, with tabs between them, or with
+-o json an object. For a task with several callbacks it sends the newest final one.
 
-The secret and the headers that the cloud sent are not kept: give those that the
-endpoint wants with --callback-secret and --callback-header.
+The cloud's callback secret and headers are not stored: set those that the endpoint
+expects with --callback-secret and --callback-header.
 
-With --failed it sends the callbacks that a narada listen --forward-to has given up,
-to where it was to pass them on, or to --to.
+--failed sends the callbacks that narada listen --forward-to could not forward, to
+their target or to --to.
 
-It exits with 3 when one was not answered with 2xx.`,
-		Example: `  # the newest callback, to a server that is being written
+Exit code 3: an endpoint did not answer with 2xx.`,
+		Example: `  # the newest callback, to a server that you are writing
   narada replay --last --to http://localhost:3000/api/narada/webhook \
     --callback-secret env:HOOK_SECRET --callback-header 'Authorization: env:HOOK_TOKEN'
 
-  # what came while the server was down
+  # what arrived while the server was down
   narada replay --all --since 1h --to https://example.com/api/narada/webhook
 
-  # what narada listen --forward-to has given up
+  # what narada listen --forward-to could not forward
   narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runReplay(cmd.Context(), inv, &o, args) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error { return runReplay(ctx, inv, p, &o, args) }),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "", "`URL` to send to: https, or http on this machine")
+	f.StringVar(&o.to, "to", "", "send to this `URL`: https, or http on this machine")
 	addLast(cmd, &o.last)
-	f.BoolVar(&o.all, "all", false, "the callbacks of all tasks, the oldest task first")
-	f.BoolVar(&o.failed, "failed", false, "the callbacks that narada listen has given up to pass on, the oldest first")
-	f.StringVar(&o.since, "since", "", "with --all or --failed: those only that came within this `time`, as 1h or 7d, or since a date")
-	o.send.add(cmd, "callback")
+	f.BoolVar(&o.all, "all", false, "send the callbacks of all tasks, the oldest task first")
+	f.BoolVar(&o.failed, "failed", false, "send the callbacks that narada listen could not forward, the oldest first")
+	f.StringVar(&o.since, "since", "", "send callbacks received within this `DURATION` (1h, 7d), or since a date")
+	o.send.add(cmd)
 	o.out.add(cmd)
 	return cmd
 }
 
+// checkTasks checks that the command line says in one way which callbacks are sent.
 func (o *replayOptions) checkTasks(args []string) error {
-	given := 0
-	for _, ok := range []bool{len(args) > 0, o.last, o.all, o.failed} {
-		if ok {
-			given++
+	var given []string
+	for _, way := range []struct {
+		name string
+		set  bool
+	}{{"an ID", len(args) > 0}, {"--last", o.last}, {"--all", o.all}, {"--failed", o.failed}} {
+		if way.set {
+			given = append(given, way.name)
 		}
 	}
 	switch {
-	case given == 0:
-		return usageError("narada history lists the tasks; --last is the newest, --all are all, --failed those that could not be passed on", "no request ID")
-	case given > 1:
-		return usageError("leave all but one out", "request IDs, --last, --all and --failed each say what is sent")
+	case len(given) == 0:
+		return usageError("list the tasks: narada history", "specify an ID, --last, --all or --failed")
+	case len(given) > 1:
+		return usageError("", "%s and %s cannot be used together", given[0], given[1])
 	case o.since != "" && !o.all && !o.failed:
-		return usageError("add --all", "--since is for all callbacks")
+		return usageError("", "--since requires --all or --failed")
 	}
 	return nil
 }
 
-func runReplay(ctx context.Context, inv *invocation, o *replayOptions, ids []string) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
+func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOptions, ids []string) error {
 	r, err := o.options(inv)
 	if err != nil {
 		return err
@@ -103,7 +100,7 @@ func runReplay(ctx context.Context, inv *invocation, o *replayOptions, ids []str
 	sent := func(func(replay.Sent, error) bool) {}
 	switch {
 	case len(ids) > 0 || o.last:
-		tasks, err := replayedTasks(ctx, inv, l, ids)
+		tasks, err := namedTasks(ctx, inv, l, ids)
 		if err != nil {
 			return err
 		}
@@ -117,47 +114,23 @@ func runReplay(ctx context.Context, inv *invocation, o *replayOptions, ids []str
 	return printReplayed(ctx, inv, p, sent)
 }
 
-// options finds what is wrong with the flags.
+// options checks the flags.
 func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
-		return r, usageError("add --to URL", "nothing says where the callbacks are to go")
+		return r, usageError("add --to URL", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
 		return r, usageError(hintOf(err), "--to: %v", err)
 	}
-	sender, shown, err := o.send.resolve(inv)
-	if err != nil {
+	r.URL = o.to
+	if r.Sender, r.Credentials, err = o.send.resolve(inv); err != nil {
 		return r, err
 	}
-	r = replay.Options{URL: o.to, Credentials: shown, Sender: sender}
-	if o.since != "" {
-		if r.Since, err = parseSince(o.since, inv.app.start); err != nil {
-			return r, usageError("", "--since: %v", err)
-		}
-	}
-	return r, nil
+	r.Since, err = parseSince("since", o.since, inv.app.start)
+	return r, err
 }
 
-// replayedTasks are those with the IDs, or the newest.
-func replayedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, ids []string) (list []store.Task, err error) {
-	if len(ids) == 0 {
-		t, err := inv.lastTask(ctx, l)
-		return []store.Task{t}, err
-	}
-	if l == nil {
-		return nil, usageError("", "%s is not in the ledger", ids[0])
-	}
-	for _, id := range unique(ids) {
-		t, err := inv.namedTask(ctx, l, id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, t)
-	}
-	return list, nil
-}
-
-// printReplayed prints how each callback was answered.
+// printReplayed prints the answer to each callback.
 func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Seq2[replay.Sent, error]) error {
 	var none *replay.NoCallbackError
 	sent, refused, skipped := 0, 0, 0
@@ -165,9 +138,9 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		switch {
 		case errors.As(err, &none):
 			name := taskName(none.Task)
-			return usageError("narada history show "+output.ShellWord(name), "there is no callback of %s in the ledger: nothing was sent", name)
+			return usageError("narada history show "+output.ShellWord(name), "nothing was sent: the ledger has no callback of %s", name)
 		case err != nil && ctx.Err() != nil:
-			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d callbacks were sent before", cause(context.Cause(ctx)), sent)}
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %s sent", cause(context.Cause(ctx)), quantity(sent, "callback"))}
 		case err != nil:
 			return err
 		case s.Skipped:
@@ -185,13 +158,10 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		}
 	}
 	if skipped > 0 {
-		inv.log.Warn("replay", fmt.Sprintf("%d callback%s that a command has failed on %s not sent: --to URL says where to", skipped, plural(skipped != 1), verb(skipped, "was", "were")))
+		inv.log.Warn("replay", quantity(skipped, "callback")+" not sent, whose target is a command: --to URL sends to an endpoint")
 	}
-	switch {
-	case sent == 0:
-		inv.log.Info("replay", "there is no callback to send")
-	case refused > 0:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
+	if sent == 0 {
+		inv.log.Info("replay", "no callbacks to send")
 	}
-	return nil
+	return notAccepted(refused, sent)
 }

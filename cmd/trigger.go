@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -32,70 +34,65 @@ func newTrigger(inv *invocation) *cobra.Command {
 		Use:   "trigger EVENT --to URL|listener",
 		Short: "Send a sample callback to an endpoint",
 		Long: `trigger sends the callback that the cloud's documentation shows for an event
-(success, error, input-required or structured), with a request ID and times of its
-own, and prints how it was answered: request ID, status, time and the start of the
-answer, with tabs between them. With --count it sends many, and prints how many were
-accepted, the rate, the times (p50, p95, p99) and what the answers were.
+(success, error, input-required or structured), with a new request ID and new times,
+and prints the answer: request ID, status code, duration and the start of the body,
+with tabs between them. With --count it sends many, and prints how many were accepted,
+the rate, the durations (p50, p95, p99) and the answers by kind.
 
---to listener is the narada listen that runs on this machine: what that does with a
-callback can be tried without the cloud.
+--to listener sends to the narada listen that runs on this machine.
 
-Nobody is asked before it sends to an address of this machine. Elsewhere it asks on
-a terminal, and wants --yes off it. It exits with 3 when one was not answered with 2xx.`,
-		Example: `  # to a server that is being written
+Before it sends to another machine, trigger asks on a terminal, and requires --yes
+elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
+		Example: `  # to a server that you are writing
   narada trigger success --to http://localhost:3000/api/narada/webhook \
     --callback-secret env:NARADA_CALLBACK_SECRET --callback-header 'Authorization: env:WEBHOOK_AUTHORIZATION'
 
-  # data of one's own, to the narada listen that runs
+  # your own data, to the narada listen that runs
   narada trigger structured --data jobs.json --to listener
 
-  # how much it bears
+  # a load test
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
 		Args:      oneEvent,
-		RunE:      inv.withSettings(func(cmd *cobra.Command, args []string) error { return runTrigger(cmd.Context(), inv, &o, args[0]) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
+			return runTrigger(ctx, inv, p, &o, args[0])
+		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "", "`URL` to send to, or listener, or listener:NAME")
-	f.StringVar(&o.text, "text", "", "`text` of the answer, instead of the sample's")
-	f.StringVar(&o.data, "data", "", "JSON `file` with the structured data, instead of the sample's")
-	f.IntVar(&o.count, "count", 1, "how `many` are sent")
-	f.IntVar(&o.concurrency, "concurrency", 1, "how `many` at once")
-	o.send.add(cmd, "callback")
+	f.StringVar(&o.to, "to", "", "send to this `URL`, or to listener, or to listener:NAME")
+	f.StringVar(&o.text, "text", "", "replace the sample's answer by this `TEXT`")
+	f.StringVar(&o.data, "data", "", "replace the sample's structured data by the JSON in `FILE`")
+	f.IntVar(&o.count, "count", 1, "send `N` callbacks")
+	f.IntVar(&o.concurrency, "concurrency", 1, "send `N` callbacks at once")
+	o.send.add(cmd)
 	o.send.addYes(cmd)
 	o.out.add(cmd)
 	return cmd
 }
 
-func oneEvent(_ *cobra.Command, args []string) error {
-	events := strings.Join(webhook.SampleEvents(), ", ")
-	switch {
-	case len(args) == 0:
-		return usageError("narada trigger success --to URL", "no event: there are %s", events)
-	case len(args) > 1:
-		return usageError("", "one event is wanted, and there are %d", len(args))
-	case !slices.Contains(webhook.SampleEvents(), args[0]):
-		return usageError("there are "+events, "%q is not an event", args[0])
+func oneEvent(cmd *cobra.Command, args []string) error {
+	hint := "the events are " + strings.Join(webhook.SampleEvents(), ", ")
+	if err := oneArg("EVENT", hint)(cmd, args); err != nil {
+		return err
+	}
+	if !slices.Contains(webhook.SampleEvents(), args[0]) {
+		return usageError(hint, "unknown event %q", args[0])
 	}
 	return nil
 }
 
-func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event string) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
+func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, event string) error {
 	listener, toListener := isListener(o.to)
 	if err := o.check(toListener); err != nil {
 		return err
 	}
-	sender, shown, err := o.send.resolve(inv)
+	sender, given, err := o.send.resolve(inv)
 	if err != nil {
 		return err
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random,
-		URL: o.to, Credentials: shown, Sender: sender, Report: reportTrigger(inv),
+		URL: o.to, Credentials: given, Sender: sender, Report: reportTrigger(inv),
 	}
 	if o.data != "" {
 		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {
@@ -108,7 +105,7 @@ func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event s
 			return err
 		}
 		defer inv.closeLedger(l)
-	} else if err := o.send.confirm(ctx, inv, fmt.Sprintf("%d callback%s", o.count, plural(o.count != 1)), o.to); err != nil {
+	} else if err := o.send.confirm(ctx, inv, quantity(o.count, "callback"), o.to); err != nil {
 		return err
 	}
 	if o.count == 1 {
@@ -118,21 +115,17 @@ func runTrigger(ctx context.Context, inv *invocation, o *triggerOptions, event s
 }
 
 func (o *triggerOptions) check(toListener bool) error {
-	switch {
-	case o.to == "":
-		return usageError("add --to URL, or --to listener", "nothing says where the callback is to go")
-	case o.count < 1:
-		return usageError("", "--count: %d is less than 1", o.count)
-	case o.concurrency < 1:
-		return usageError("", "--concurrency: %d is less than 1", o.concurrency)
+	if o.to == "" {
+		return usageError("add --to URL, or --to listener", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
 		return usageError(forwardHint(o.to), "--to: %v", err)
 	}
-	return nil
+	return cmp.Or(atLeast("count", o.count, 1), atLeast("concurrency", o.concurrency, 1))
 }
 
-// toListener finds the listener, and opens the ledger in which that finds the tickets.
+// toListener finds the listener, and opens the ledger in which the listener finds the
+// tickets.
 func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (*sqlite.Store, error) {
 	listener, err := findListener(inv, "--to", name)
 	if err != nil {
@@ -146,13 +139,12 @@ func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name s
 	return l, err
 }
 
-// sendSample sends one callback and prints how it was answered. An answer may repeat what
-// it was shown.
+// sendSample sends one callback and prints its answer.
 func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Options) error {
 	s, err := trigger.Send(ctx, t)
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": how the callback was answered is not known"}
+		return &exitError{code: codeFailed, text: cause(context.Cause(ctx)) + ": the answer to the callback is not known"}
 	case err != nil:
 		return err
 	case t.Store != nil:
@@ -167,7 +159,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 	return nil
 }
 
-// sendSamples sends the callbacks and prints how they were answered as a whole.
+// sendSamples sends the callbacks and prints statistics of their answers.
 func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, t trigger.Options) error {
 	stop := inv.log.Wait("sending", fmt.Sprintf("sending %d callbacks", o.count))
 	sum, err := trigger.SendMany(ctx, t, o.count, o.concurrency)
@@ -178,14 +170,10 @@ func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOpt
 	if printing := printSummary(p, sum); printing != nil {
 		return printing
 	}
-	refused := sum.Sent - sum.Accepted
-	switch {
-	case err != nil:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were answered before", cause(context.Cause(ctx)), sum.Sent, o.count)}
-	case refused > 0:
-		return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sum.Sent)}
+	if err != nil {
+		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were answered", cause(context.Cause(ctx)), sum.Sent, o.count)}
 	}
-	return nil
+	return notAccepted(sum.Sent-sum.Accepted, sum.Sent)
 }
 
 func printSummary(p *printer, s trigger.Summary) error {
@@ -196,7 +184,7 @@ func printSummary(p *printer, s trigger.Summary) error {
 	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
 	line("sent", "%d", s.Sent)
 	line("accepted", "%d", s.Accepted)
-	line("rate", "%s", formatRate(s.Rate))
+	line("rate", "%s", units.Rate(s.Rate))
 	if s.Sent > 0 {
 		line("p50", "%.1fms", s.P50)
 		line("p95", "%.1fms", s.P95)

@@ -15,8 +15,8 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// An endpoint that repeats what it was shown does not have it printed.
-func TestWhatAnEndpointRepeatsIsNotPrinted(t *testing.T) {
+// An endpoint may repeat the credentials in its answer.
+func TestSecretsInAnAnswerAreNotPrinted(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if r.Header.Get("Narada-Check") == "null-usage" { // a test that shows the answer when it fails
@@ -26,10 +26,10 @@ func TestWhatAnEndpointRepeatsIsNotPrinted(t *testing.T) {
 	}))
 	defer echo.Close()
 	home := t.TempDir()
-	keepCallback(t, filepath.Join(home, ".local/state/narada"))
+	storeCallback(t, filepath.Join(home, ".local/state/narada"))
 	for command, test := range map[string]struct {
 		code   int
-		repeat string // what is printed of the answer
+		repeat string // the printed part of the answer
 	}{
 		"trigger success --to URL -v":                                  {codeDone, "Found 1,234"},
 		"trigger success --to URL -v -o json":                          {codeDone, "Found 1,234"},
@@ -54,8 +54,8 @@ func TestWhatAnEndpointRepeatsIsNotPrinted(t *testing.T) {
 	}
 }
 
-// keepCallback keeps a task's callback in the ledger of the folder.
-func keepCallback(t *testing.T, dir string) {
+// storeCallback stores a callback in the ledger in dir.
+func storeCallback(t *testing.T, dir string) {
 	t.Helper()
 	l, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
@@ -73,8 +73,7 @@ func keepCallback(t *testing.T, dir string) {
 	}
 }
 
-// An endpoint that does not answer is told from one that is not there.
-func TestTriggerTellsWhyNoAnswerCame(t *testing.T) {
+func TestTriggerReportsAnEndpointThatDoesNotAnswer(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Compares the rate of callbacks at the endpoint, which stores each durably before it is
-# acknowledged, with a bare server that stores nothing. Needs Go and this checkout. See
-# README.md.
+# Compares the rate at which the endpoint acknowledges callbacks, each after it is
+# on disk, with a bare server that stores nothing. Needs Go and this checkout.
+# See README.md.
 #
 #   ROUNDS=5 SECONDS_EACH=2 LIMIT=0.45 docs/benchmarks/acknowledging.sh
 #
-# It exits with 1 if narada's rate is below LIMIT of the bare one's, its 99th percentile
-# is over 100 ms, a connection starves, or a single connection waits a millisecond longer
-# than for a plain sync.
+# Exits with 1 if narada's rate is less than LIMIT of the bare server's, if its 99th
+# percentile is over 100 ms, if a connection starves, or if a single connection waits
+# more than a millisecond longer than for a plain sync.
 set -euo pipefail
 
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares narada batch run with programs that only send, and prints its memory and
-# latency. Needs Go, this checkout, and Linux. If PYTHON names a Python with aiohttp,
-# it is compared too. See README.md.
+# Compares narada batch run with programs that only send tasks, and measures its
+# memory and the latency of its results. Needs Go, this checkout and Linux. PYTHON
+# adds a comparison with a Python that has aiohttp. See README.md.
 #
 #   PYTHON=/usr/bin/python3 docs/benchmarks/batching.sh
 set -euo pipefail

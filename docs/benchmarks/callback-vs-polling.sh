@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Compares how soon narada run ends after its task has: when it catches the
-# callback, and when it polls. Needs Go and this checkout; everything stays on
-# this machine. See README.md.
+# Compares how soon narada run ends after its task has completed, by callback and
+# by polling. Needs Go and this checkout; everything stays on this machine. See
+# README.md.
 #
 #   ROUNDS=3 docs/benchmarks/callback-vs-polling.sh
 #
-# A round takes some 10 seconds.
+# A round takes about 10 seconds.
 set -euo pipefail
 
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 rounds="${ROUNDS:-3}"
 
 if ! command -v go >/dev/null; then
-	echo "callback-vs-polling.sh: it needs Go: https://go.dev/dl/" >&2
+	echo "callback-vs-polling.sh: Go is required: https://go.dev/dl/" >&2
 	exit 2
 fi
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sends callbacks to narada listen and tells how much memory that takes meanwhile.
-# Needs Go, this checkout, and Linux. See README.md.
+# Sends callbacks to narada listen and measures its memory. Needs Go, this checkout
+# and Linux. See README.md.
 #
 #   CALLBACKS=200000 docs/benchmarks/flooding.sh
 set -euo pipefail
@@ -8,7 +8,7 @@ set -euo pipefail
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 
 if ! command -v go >/dev/null; then
-	echo "flooding.sh: it needs Go: https://go.dev/dl/" >&2
+	echo "flooding.sh: Go is required: https://go.dev/dl/" >&2
 	exit 2
 fi
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compares history and status --last on a ledger of a million tasks with the same on
-# one of ten. Needs Go, this checkout, and some 2 GB of disk. See README.md.
+# a ledger of ten. Needs Go, this checkout and about 2 GB of disk. See README.md.
 #
 #   TASKS=1000000 ROUNDS=50 docs/benchmarks/million.sh
 set -euo pipefail
@@ -10,7 +10,7 @@ tasks="${TASKS:-1000000}"
 rounds="${ROUNDS:-50}"
 
 if ! command -v go >/dev/null; then
-	echo "million.sh: it needs Go: https://go.dev/dl/" >&2
+	echo "million.sh: Go is required: https://go.dev/dl/" >&2
 	exit 2
 fi
 

@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# Compares the upload of a file of 1 GiB by narada with that by curl -F, to the
-# same server. Needs Go, curl and this checkout; everything stays on this
-# machine. See README.md.
+# Compares narada with curl -F in uploading a file of 1 GiB to the same server.
+# Needs Go, curl and this checkout; everything stays on this machine. See README.md.
 #
 #   ROUNDS=5 docs/benchmarks/upload.sh
 #
-# It exits with 1 when narada has less than 0.8 of curl's throughput, or takes
-# more than 64 MiB of memory.
+# Exits with 1 if narada has less than 0.8 of curl's throughput, or uses more than
+# 64 MiB of memory.
 set -euo pipefail
 
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 
 for needed in go curl; do
 	if ! command -v "$needed" >/dev/null; then
-		echo "upload.sh: it needs $needed" >&2
+		echo "upload.sh: $needed is required" >&2
 		exit 2
 	fi
 done

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Starts each of the example endpoints and runs "narada check" on it. The examples must
-# have no FAIL, and the endpoints of the cloud's documentation those written down below.
+# Starts each example endpoint and runs "narada check" on it. The examples must have no
+# FAIL, and the endpoints of the cloud's documentation exactly those listed below.
 #
 #     docs/endpoints/check.sh
 #
-# It needs Go, jq, and for the others than Go a network: Express is installed with npm,
-# FastAPI with pip, into a temporary folder. As root, what is missing is installed with
-# apt-get. An endpoint whose parts cannot be had is left out.
+# It requires Go, jq and, except for the Go endpoint, a network: it installs Express with
+# npm and FastAPI with pip into a temporary folder. As root, it installs missing commands
+# with apt-get. An endpoint whose libraries cannot be installed is skipped.
 #
-# Exit status: 0 all as written down, 1 not so, 77 nothing but Go could be tried, or
-# not even that without jq.
+# Exit status: 0 all as expected; 1 otherwise; 77 only the Go endpoint was checked, or
+# nothing without jq.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -50,7 +50,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# have_command NAME PACKAGE...: is the command there, or can it be installed?
+# have_command NAME PACKAGE... succeeds if the command exists or can be installed.
 have_command() {
   command -v "$1" >/dev/null || install_debian "${@:2}" && command -v "$1" >/dev/null
 }
@@ -97,17 +97,17 @@ install_fastapi() {
 free_port() {
   local p
   for _ in {1..50}; do
-    p=$((20000 + RANDOM % 12000)) # below the ports that the system gives to clients
+    p=$((20000 + RANDOM % 12000)) # below the system's ephemeral ports
     if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
       echo "$p"
       return
     fi
   done
-  say "no free port was found"
+  say "no free port found"
   return 1
 }
 
-# start NAME PORT runs the endpoint in place of the shell that called it.
+# start NAME PORT replaces the calling shell by the endpoint.
 start() {
   export PORT=$2
   case $1 in
@@ -120,7 +120,7 @@ start() {
   esac
 }
 
-# until_it_answers PORT: a server that has died or is silent after 20 s is an error.
+# until_it_answers PORT fails if the server has ended, or does not listen within 20 s.
 until_it_answers() {
   for _ in {1..200}; do
     kill -0 "$server" 2>/dev/null || return 1
@@ -132,7 +132,7 @@ until_it_answers() {
 
 count() { jq -s --arg verdict "$2" 'map(select(.verdict == $verdict)) | length' "$1"; }
 
-# try NAME checks one endpoint, adds a line to the table and says what is not as expected.
+# try NAME checks one endpoint, adds a line to the table and prints unexpected results.
 try() {
   local name=$1 port lines=$work/$1.jsonl code=0 failed
   port=$(free_port) || return 1
@@ -148,7 +148,7 @@ try() {
     --callback-secret env:NARADA_CALLBACK_SECRET --callback-header 'Authorization: env:WEBHOOK_AUTHORIZATION' \
     -o json >"$lines" 2>"$work/check.log" </dev/null || code=$?
   stop
-  # 0 and 3 are verdicts; anything else, or no finding at all, says that it was not checked.
+  # 0 and 3 are verdicts; otherwise, or without any finding, the check itself failed.
   if [[ $code != 0 && $code != 3 ]] || [[ $(count "$lines" PASS) == 0 ]]; then
     say "$name: narada check ended with $code:"
     tail -n 5 "$work/check.log" >&2
@@ -164,16 +164,16 @@ try() {
     return 1
   fi
   if [[ $code != $([[ -z $failed ]] && echo 0 || echo 3) ]]; then
-    say "$name: narada check ended with $code, which does not fit its findings"
+    say "$name: narada check ended with $code, which contradicts its findings"
     return 1
   fi
 }
 
-command -v go >/dev/null || { say "Go is needed"; exit 1; }
-have_command jq jq || { say "jq is needed, and could not be installed: nothing was tried"; exit 77; }
+command -v go >/dev/null || { say "Go is required"; exit 1; }
+have_command jq jq || { say "jq is required and could not be installed: nothing was checked"; exit 77; }
 (cd "$root" && go build -o "$work/narada" . && go build -o "$work/go-endpoint" ./docs/endpoints/go)
 
-# A setting of the caller's must change nothing, and no secret of theirs is used.
+# Do not use the caller's settings and secrets.
 export XDG_CONFIG_HOME=$work/config XDG_STATE_HOME=$work/state
 WEBHOOK_TOKEN=token-$RANDOM$RANDOM$RANDOM
 NARADA_CALLBACK_SECRET=secret-$RANDOM$RANDOM$RANDOM
@@ -182,17 +182,17 @@ export WEBHOOK_TOKEN NARADA_CALLBACK_SECRET WEBHOOK_AUTHORIZATION
 
 python=""
 names=(go)
-if install_express; then names+=(node documented-node); else say "left out: the endpoints with Express"; fi
-if install_fastapi; then names+=(python documented-python); else say "left out: the endpoints with FastAPI"; fi
+if install_express; then names+=(node documented-node); else say "skipped: the endpoints with Express"; fi
+if install_fastapi; then names+=(python documented-python); else say "skipped: the endpoints with FastAPI"; fi
 
 status=0
-printf '%-18s %5s %5s %5s  %s\n' endpoint PASS WARN FAIL 'tests that failed' >"$work/table"
+printf '%-18s %5s %5s %5s  %s\n' endpoint PASS WARN FAIL 'failed tests' >"$work/table"
 for name in "${names[@]}"; do
   try "$name" || status=1
 done
 cat "$work/table"
 if [[ $status == 0 && ${#names[@]} == 1 ]]; then
-  say "nothing but the endpoint in Go could be tried"
+  say "only the Go endpoint was checked"
   exit 77
 fi
 exit "$status"

@@ -11,16 +11,16 @@ import (
 	"github.com/narada-cli/narada/pkg/deliver"
 )
 
-// The answer to a callback is fast below the first and too slow above the second.
+// A slower answer than fast is a warning, a slower one than tooSlow a failure.
 const (
 	fast    = time.Second
 	tooSlow = 5 * time.Second
 )
 
-// inParallel is how many callbacks come at once.
+// inParallel is the number of concurrent callbacks.
 const inParallel = 10
 
-// redirect tries the one thing after which the other callbacks tell nothing.
+// redirect checks for a redirect, after which the other tests would tell nothing.
 func (c *Check) redirect(ctx context.Context, t test) Finding {
 	a := c.post(ctx, t, c.success())
 	switch {
@@ -33,7 +33,7 @@ func (c *Check) redirect(ctx context.Context, t test) Finding {
 	return Passed(seen(a))
 }
 
-// leadsTo says where a redirect leads, without a path, which may be a secret.
+// leadsTo says where a redirect leads, without the path, which may be a secret.
 func (c *Check) leadsTo(location string) string {
 	to, err := c.url.Parse(location)
 	switch {
@@ -54,7 +54,7 @@ func documented(event string) func(*Check, context.Context, test) Finding {
 		}
 		if isRefusal(a) && !c.hasProof() {
 			c.stopped = "the endpoint refuses callbacks without a header or secret"
-			return Failed(c.answered(a), "Give the header and the secret that the endpoint expects.")
+			return Failed(c.answered(a), "Give the header and secret that the endpoint expects.")
 		}
 		return c.judge(a, t)
 	}
@@ -62,7 +62,7 @@ func documented(event string) func(*Check, context.Context, test) Finding {
 
 func (c *Check) speed(_ context.Context, t test) Finding {
 	if len(c.answers) == 0 {
-		return Skipped("there was no answer", "")
+		return Skipped("no answers", "")
 	}
 	slowest := slices.Max(c.answers)
 	detail := "the slowest answer in " + rounded(slowest)
@@ -75,7 +75,7 @@ func (c *Check) speed(_ context.Context, t test) Finding {
 	return Passed(detail)
 }
 
-// accepts sends bodies one after the other until one is not accepted.
+// accepts sends bodies in order until one is not accepted.
 func accepts(bodies func(*Check) [][]byte) func(*Check, context.Context, test) Finding {
 	return func(c *Check, ctx context.Context, t test) Finding {
 		var attempts []deliver.Attempt
@@ -93,7 +93,7 @@ func (c *Check) parallel(ctx context.Context, t test) Finding {
 	attempts := make([]deliver.Attempt, inParallel)
 	var wg sync.WaitGroup
 	for i := range attempts {
-		body := c.success() // the random source is for one goroutine
+		body := c.success() // the random source is not safe for concurrent use
 		wg.Go(func() { attempts[i] = c.post(ctx, t, body) })
 	}
 	wg.Wait()
@@ -121,11 +121,11 @@ func (c *Check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 	if len(attempts) == 1 {
 		return c.judge(attempts[0], t)
 	}
-	worst := Passed(fmt.Sprintf("%d answers, all well", len(attempts)))
+	worst := Passed(fmt.Sprintf("%d answers, all 200", len(attempts)))
 	for i, a := range attempts {
 		if f := c.judge(a, t); worse(f, worst) {
+			f.Detail = fmt.Sprintf("request %d of %d: %s", i+1, len(attempts), f.Detail)
 			worst = f
-			worst.Detail = fmt.Sprintf("request %d of %d: %s", i+1, len(attempts), f.Detail)
 		}
 	}
 	return worst
@@ -134,12 +134,10 @@ func (c *Check) judgeAll(attempts []deliver.Attempt, t test) Finding {
 // judge judges an answer that should be 200.
 func (c *Check) judge(a deliver.Attempt, t test) Finding {
 	switch {
-	case a.StatusCode == http.StatusOK:
+	case a.StatusCode == http.StatusOK, a.Accepted() && c.verdicts["success"] == Warn: // reported already
 		return Passed(seen(a))
-	case a.Accepted() && c.verdicts["success"] == Warn:
-		return Passed(seen(a)) // it has been said
 	case a.Accepted():
-		return Warned(seen(a), "Answer with 200, the status that the cloud documents.")
+		return Warned(seen(a), "Answer 200, the documented status.")
 	case a.StatusCode == 0:
 		return Failed(a.Kind(), t.advice)
 	}

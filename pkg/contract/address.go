@@ -31,9 +31,9 @@ func (c *Check) name(ctx context.Context, t test) Finding {
 	case err == nil && len(addresses) > 0:
 		return Passed(listed(addresses))
 	case c.proxy != nil:
-		return Skipped("not found from here; it is for the proxy to find", "")
+		return Skipped("not found; the proxy looks it up", "")
 	}
-	c.stopped = "the name is not found"
+	c.stopped = "the host name was not found"
 	return Failed("not found", t.advice)
 }
 
@@ -42,7 +42,7 @@ func (c *Check) publicAddress(_ context.Context, t test) Finding {
 	case c.AllowHTTP:
 		return Skipped("any address is allowed", "")
 	case len(c.addresses) == 0:
-		return Skipped("the address is not known", "")
+		return Skipped("the address is unknown", "")
 	}
 	for _, address := range c.addresses {
 		if kind := notPublic(address); kind != "" {
@@ -52,69 +52,47 @@ func (c *Check) publicAddress(_ context.Context, t test) Finding {
 	return Passed(listed(c.addresses))
 }
 
-// listed names the first few addresses.
+// listed names the first three addresses.
 func listed(addresses []netip.Addr) string {
-	const most = 3
-	texts := make([]string, 0, most+1)
-	for _, address := range addresses[:min(len(addresses), most)] {
+	var texts []string
+	for _, address := range addresses {
 		texts = append(texts, address.String())
 	}
-	if more := len(addresses) - most; more > 0 {
-		texts = append(texts, fmt.Sprintf("%d more", more))
+	if more := len(texts) - 3; more > 0 {
+		texts = append(texts[:3], fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(texts, ", ")
 }
 
-// nat64 is the prefix under which a network without IPv4 shows IPv4 addresses
-// (RFC 6052).
+// nat64 is the IPv6 prefix of translated IPv4 addresses (RFC 6052).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// special are the blocks of IANA's registries of special-purpose addresses that
-// cannot be reached from everywhere and that netip has no method for.
-var special = [...]struct {
-	block netip.Prefix
-	kind  string
-}{
-	{netip.MustParsePrefix("0.0.0.0/8"), "of this network"},
-	{netip.MustParsePrefix("100.64.0.0/10"), "of a carrier's network (CGNAT)"},
-	{netip.MustParsePrefix("192.0.0.0/24"), "reserved"},
-	{netip.MustParsePrefix("192.0.2.0/24"), "for documentation"},
-	{netip.MustParsePrefix("192.88.99.0/24"), "reserved"},
-	{netip.MustParsePrefix("198.18.0.0/15"), "for benchmarks"},
-	{netip.MustParsePrefix("198.51.100.0/24"), "for documentation"},
-	{netip.MustParsePrefix("203.0.113.0/24"), "for documentation"},
-	{netip.MustParsePrefix("240.0.0.0/4"), "reserved"},
-	{netip.MustParsePrefix("64:ff9b:1::/48"), "private"},
-	{netip.MustParsePrefix("100::/64"), "reserved"},
-	{netip.MustParsePrefix("2001::/23"), "reserved"},
-	{netip.MustParsePrefix("2001:db8::/32"), "for documentation"},
-	{netip.MustParsePrefix("3fff::/20"), "for documentation"},
-	{netip.MustParsePrefix("5f00::/16"), "reserved"},
-	{netip.MustParsePrefix("fec0::/10"), "private"},
+// special lists the blocks of addresses that are not globally reachable, by kind: those
+// of IANA's registries of special-purpose addresses, and multicast.
+var special = map[string][]string{
+	"unspecified":                    {"0.0.0.0/8", "::/128"},
+	"loopback":                       {"127.0.0.0/8", "::1/128"},
+	"private":                        {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "64:ff9b:1::/48", "fc00::/7", "fec0::/10"},
+	"link-local":                     {"169.254.0.0/16", "fe80::/10"},
+	"multicast":                      {"224.0.0.0/4", "ff00::/8"},
+	"of a carrier's network (CGNAT)": {"100.64.0.0/10"},
+	"reserved":                       {"192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "100::/64", "2001::/23", "5f00::/16"},
+	"for documentation":              {"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"},
+	"for benchmarks":                 {"198.18.0.0/15"},
 }
 
-// notPublic says what kind of address it is if it is not a public one.
+// notPublic returns the kind of an address that is not public.
 func notPublic(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if nat64.Contains(a) {
 		bytes := a.As16()
 		a = netip.AddrFrom4([4]byte(bytes[12:]))
 	}
-	switch {
-	case a.IsUnspecified():
-		return "unspecified"
-	case a.IsLoopback():
-		return "loopback"
-	case a.IsPrivate():
-		return "private"
-	case a.IsLinkLocalUnicast():
-		return "link-local"
-	case a.IsMulticast():
-		return "multicast"
-	}
-	for _, s := range special {
-		if s.block.Contains(a) {
-			return s.kind
+	for kind, blocks := range special {
+		for _, block := range blocks {
+			if netip.MustParsePrefix(block).Contains(a) {
+				return kind
+			}
 		}
 	}
 	return ""

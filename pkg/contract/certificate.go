@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// nearEnd is how long before its end a certificate should have been renewed.
+// nearEnd is the time before its expiry in which a certificate should be renewed.
 const nearEnd = 14 * 24 * time.Hour
 
 func (c *Check) leaf() *x509.Certificate { return c.handshake.PeerCertificates[0] }
@@ -25,7 +25,7 @@ func (c *Check) certificateHost(_ context.Context, t test) Finding {
 		names = append(names, ip.String())
 	}
 	if len(names) == 0 {
-		return Failed("the certificate names no host", t.advice)
+		return Failed("the certificate has no host names", t.advice)
 	}
 	return Failed("the certificate is for "+oneLine(strings.Join(names, ", ")), t.advice)
 }
@@ -35,13 +35,13 @@ func (c *Check) certificateDates(_ context.Context, t test) Finding {
 	left := leaf.NotAfter.Sub(now)
 	switch {
 	case now.Before(leaf.NotBefore):
-		return Failed("the certificate begins "+leaf.NotBefore.UTC().Format(time.DateTime), "Correct the clock of the machine that asked for the certificate, or wait.")
+		return Failed("the certificate is not valid before "+leaf.NotBefore.UTC().Format(time.DateTime), "Correct the clock of the machine that requested the certificate, or wait.")
 	case left < 0:
-		return Failed("the certificate ended "+leaf.NotAfter.UTC().Format(time.DateTime), t.advice)
+		return Failed("the certificate expired on "+leaf.NotAfter.UTC().Format(time.DateTime), t.advice)
 	case left < nearEnd:
-		return Warned("the certificate ends in "+days(left), t.advice)
+		return Warned("the certificate expires in "+days(left), t.advice)
 	}
-	return Passed("the certificate ends in " + days(left))
+	return Passed("the certificate expires in " + days(left))
 }
 
 func days(d time.Duration) string {
@@ -59,39 +59,32 @@ func (c *Check) certificateChain(_ context.Context, t test) Finding {
 	sent := c.handshake.PeerCertificates
 	chains, err := c.verify()
 	if breaksOff(sent, chains, err) {
-		return Failed("the certificate of the issuer was not sent: "+oneLine(c.leaf().Issuer.String()), t.advice)
+		return Failed("the certificate of the issuer is missing: "+oneLine(c.leaf().Issuer.String()), t.advice)
 	}
-	if len(sent) == 1 {
-		return Passed("1 certificate sent")
-	}
-	return Passed(fmt.Sprintf("%d certificates sent", len(sent)))
+	return Passed(fmt.Sprintf("certificates sent: %d", len(sent)))
 }
 
 func (c *Check) certificateTrusted(_ context.Context, t test) Finding {
 	chains, err := c.verify()
 	if err == nil {
-		chain := chains[0]
-		return Passed("by " + oneLine(chain[len(chain)-1].Subject.String()))
+		return Passed("by " + oneLine(chains[0][len(chains[0])-1].Subject.String()))
 	}
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case unknown && selfSigned(c.leaf()):
-		return Failed("the certificate is signed by itself", t.advice)
+		return Failed("the certificate is self-signed", t.advice)
 	case unknown:
-		return Failed("the certificate is by an unknown authority: "+oneLine(c.leaf().Issuer.String()), t.advice)
+		return Failed("unknown certificate authority: "+oneLine(c.leaf().Issuer.String()), t.advice)
 	}
 	return Failed(oneLine(err.Error()), t.advice)
 }
 
-// verify follows the certificate to a root. It looks at no host, and if the
-// certificate is not valid now, at a time when it was: those are tests of their own.
+// verify builds the chains to a root. It ignores the host and the validity period,
+// which have their own tests.
 func (c *Check) verify() ([][]*x509.Certificate, error) {
 	now, leaf := c.Now(), c.leaf()
-	switch {
-	case now.Before(leaf.NotBefore):
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		now = leaf.NotBefore
-	case now.After(leaf.NotAfter):
-		now = leaf.NotAfter
 	}
 	sent := x509.NewCertPool()
 	for _, certificate := range c.handshake.PeerCertificates[1:] {
@@ -100,12 +93,11 @@ func (c *Check) verify() ([][]*x509.Certificate, error) {
 	return leaf.Verify(x509.VerifyOptions{Roots: c.Roots, Intermediates: sent, CurrentTime: now})
 }
 
-// breaksOff reports whether what was sent does not lead from the leaf up to a root.
-// A private authority that is not sent looks just so.
+// breaksOff reports whether the sent certificates do not lead from the leaf to a root.
+// A private authority that is not sent looks the same.
 func breaksOff(sent []*x509.Certificate, chains [][]*x509.Certificate, err error) bool {
 	if err == nil {
-		// Some systems have intermediate certificates at hand, or fetch them,
-		// and the cloud may not.
+		// Some systems know or fetch intermediate certificates. The cloud may not.
 		return !slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool {
 			return !slices.ContainsFunc(chain[:len(chain)-1], func(certificate *x509.Certificate) bool {
 				return !slices.ContainsFunc(sent, certificate.Equal)

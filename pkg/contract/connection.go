@@ -15,20 +15,19 @@ import (
 	"github.com/narada-cli/narada/pkg/deliver"
 )
 
-// newTransport returns a transport that speaks TLS to the endpoint as config says,
-// and the proxy that it goes through.
+// newTransport returns a transport with the TLS configuration for the endpoint, and
+// its proxy.
 func (c *Check) newTransport(config *tls.Config) (*http.Transport, *url.URL) {
 	t := c.Transport()
 	var proxy *url.URL
 	if t.Proxy != nil {
-		proxy, _ = t.Proxy(&http.Request{URL: c.url, Header: http.Header{}}) // the error comes again with a request
+		proxy, _ = t.Proxy(&http.Request{URL: c.url, Header: http.Header{}}) // a request returns the error again
 	}
-	//lint:ignore SA1019 one that is set would get around config
+	//lint:ignore SA1019 it would bypass config
 	t.DialTLS = nil
 	t.DialTLSContext = nil
 	if proxy != nil && proxy.Scheme == "https" {
-		// The transport has one configuration for both, and config is not for
-		// the proxy.
+		// config is not for the proxy, and the transport has one for both.
 		t.DialTLSContext = (&tls.Dialer{Config: t.TLSClientConfig}).DialContext
 	}
 	t.TLSClientConfig = config
@@ -43,12 +42,12 @@ func (c *Check) connects(ctx context.Context, t test) Finding {
 	case c.url.Scheme == "https":
 		err = c.probe(ctx)
 	case c.proxy != nil:
-		return Skipped("it is for the proxy to connect", "")
+		return Skipped("the proxy connects", "")
 	default:
 		err = c.dial(ctx)
 	}
 	if err != nil {
-		c.stopped = "no connection can be made"
+		c.stopped = "no connection"
 		return Failed(deliver.Attempt{Err: err}.Kind(), t.advice)
 	}
 	through := ""
@@ -58,38 +57,30 @@ func (c *Check) connects(ctx context.Context, t test) Finding {
 	return Passed(through + "in " + rounded(c.Now().Sub(start)))
 }
 
-// dial makes a connection and closes it.
 func (c *Check) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	dial := c.transport.DialContext
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(c.host, cmp.Or(c.url.Port(), "80")))
+	conn, err := c.transport.DialContext(ctx, "tcp", net.JoinHostPort(c.host, cmp.Or(c.url.Port(), "80")))
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-// errSeen ends a handshake of which enough is known.
+// errSeen ends the handshake of a probe.
 var errSeen = errors.New("seen")
 
-// probe begins a TLS handshake to see the certificates, good or bad, and breaks it
-// off before anything is sent. The error is that of the connection below; that of
-// the handshake is kept for the tests of TLS.
+// probe starts a TLS handshake to see the certificates, valid or not, and ends it
+// before anything is sent. It returns an error of the connection; an error of the
+// handshake is stored for the tests of TLS.
 func (c *Check) probe(ctx context.Context) error {
-	seen := make(chan tls.ConnectionState, 1)
+	var seen atomic.Pointer[tls.ConnectionState]
 	transport, proxy := c.newTransport(&tls.Config{
-		InsecureSkipVerify: true, // each property is a test of its own
+		InsecureSkipVerify: true, // each property has its own test
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         tls.VersionTLS13,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			select {
-			case seen <- state:
-			default:
-			}
+			seen.Store(&state)
 			return errSeen
 		},
 	})
@@ -102,13 +93,11 @@ func (c *Check) probe(ctx context.Context) error {
 	if proxy != nil && proxy.Scheme == "https" {
 		ofProxy = 1
 	}
-	select {
-	case state := <-seen:
-		c.handshake = &state
+	c.handshake = seen.Load()
+	switch {
+	case c.handshake != nil:
 		return nil
-	default:
-	}
-	if handshakes.Load() <= ofProxy {
+	case handshakes.Load() <= ofProxy:
 		return err
 	}
 	c.noTLS = attempts[0].Kind()
@@ -118,10 +107,10 @@ func (c *Check) probe(ctx context.Context) error {
 func (c *Check) tlsVersion(_ context.Context, t test) Finding {
 	switch {
 	case c.handshake == nil:
-		c.stopped = "no TLS is spoken"
+		c.stopped = "no TLS"
 		return Failed(c.noTLS, t.advice)
 	case c.handshake.Version < tls.VersionTLS12:
-		c.stopped = "the TLS is too old"
+		c.stopped = "the TLS version is too old"
 		return Failed(fmt.Sprintf("%s at most", tls.VersionName(c.handshake.Version)), t.advice)
 	}
 	return Passed(tls.VersionName(c.handshake.Version))

@@ -1,6 +1,22 @@
+// Package contract tests whether a webhook endpoint meets the contract of Narada
+// Cloud's callbacks: a public https address, a certificate that the cloud can verify,
+// a prompt 200 without a redirect for every kind of callback, and no acceptance of
+// callbacks without its header and secret.
+//
+// Check.Run sends real callbacks, with request IDs that start with req_check_ and the
+// header Narada-Check with the name of the test. The endpoint processes them like
+// those of a task, so the user must confirm a check first. One flaw fails one test;
+// tests whose outcome follows from a failed one are skipped.
+//
+// The header and secret of the endpoint are sent only after https, the certificate
+// and the host have been verified, or over plain http if the caller allows it. No
+// finding contains them, or the path and query of the URL.
+//
+// The package is private to narada.
 package contract
 
 import (
+	"cmp"
 	"context"
 	cryptorand "crypto/rand"
 	"crypto/tls"
@@ -22,72 +38,67 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// DefaultTimeout is how long one request may take, unless Options set another time.
-const DefaultTimeout = 10 * time.Second
-
-// Options say what is tried, and by what means. Only URL is needed.
+// Options configure a check. Only URL is required.
 type Options struct {
 	URL string
 
-	// Credentials are what a genuine callback shows (callbackHeaders and callbackSecret
-	// of a dispatch). Tests about what is not given are skipped.
+	// Credentials are the callbackHeaders and callbackSecret of a dispatch. Tests that
+	// need one that is missing are skipped.
 	Credentials secret.Credentials
 
-	// AllowHTTP is for work on one's own machine: plain http to it and an address that
-	// is not public are not held against the endpoint. Header and secret are then
-	// sent unencrypted to an http URL, which must be on loopback.
+	// AllowHTTP accepts plain http to loopback, with the header and secret unencrypted,
+	// and addresses that are not public.
 	AllowHTTP bool
 
-	// Transport makes transports with the caller's dialer and proxy; nil: like
-	// http.DefaultTransport. How they verify certificates is set here.
+	// Transport returns a transport with a DialContext and the caller's proxy; nil: a
+	// clone of http.DefaultTransport. The check sets its TLS configuration.
 	Transport func() *http.Transport
-	Roots     *x509.CertPool // authorities to trust; nil: the system's
+	Roots     *x509.CertPool // trusted authorities; nil: the system's
 
 	LookupHost func(ctx context.Context, host string) ([]netip.Addr, error) // nil: net.DefaultResolver's
 	Random     io.Reader                                                    // a cryptographic source; nil: crypto/rand.Reader
-	Now        func() time.Time                                             // safe for several goroutines at once; nil: time.Now
+	Now        func() time.Time                                             // safe for concurrent use; nil: time.Now
 
-	// Timeout is how long one request may take; 0: DefaultTimeout. A large
-	// callback gets 5 s more for each MiB of it.
+	// Timeout limits one request, plus 5 s for each MiB of its body; 0: 10 s.
 	Timeout time.Duration
 }
 
-// Check is one run of the tests, and what they have found so far.
+// Check is one run of the tests.
 type Check struct {
 	Options
 	url       *url.URL
 	host      string // of the URL, in ASCII
 	random    io.Reader
 	private   *secret.Masker
-	transport *http.Transport // that callbacks are sent by
-	proxy     *url.URL        // nil: none is in the way
+	transport *http.Transport // for callbacks
+	proxy     *url.URL        // nil: none
 
 	addresses []netip.Addr
-	handshake *tls.ConnectionState // nil: there was none
-	noTLS     string               // why there was none
+	handshake *tls.ConnectionState // nil: none was completed
+	noTLS     string               // why not
 	answers   []time.Duration      // to the documented samples
 
 	verdicts map[string]Verdict
-	stopped  string // why no later test is made, "" while they are
-	unsent   string // why no callback is sent, "" while they are
+	stopped  string // why later tests are skipped, "" if they are not
+	unsent   string // why no callbacks are sent, "" if they are
 }
 
-// URLError says why nothing can be tried at a URL, without repeating it.
+// URLError says why a URL cannot be checked, without repeating it.
 type URLError struct {
 	reason      string
-	Unencrypted bool // AllowHTTP would have a secret sent unencrypted to another machine
+	Unencrypted bool // AllowHTTP would send the secret unencrypted to another machine
 }
 
 func (e *URLError) Error() string { return e.reason }
 
-// New returns a run of the tests. The error is a *URLError, or of Options.Random.
+// New returns a Check. The error is a *URLError, or one of Options.Random.
 func New(o Options) (*Check, error) {
 	u, host, err := parse(o.URL)
 	if err != nil {
 		return nil, err
 	}
 	if o.AllowHTTP && u.Scheme == "http" && !narada.IsLoopback(u.Hostname()) {
-		return nil, &URLError{"plain http is for this machine alone", true}
+		return nil, &URLError{"plain http is for loopback addresses only", true}
 	}
 	c := &Check{Options: withDefaults(o), url: u, host: host, verdicts: map[string]Verdict{}}
 	var seed [32]byte
@@ -100,15 +111,14 @@ func New(o Options) (*Check, error) {
 	return c, nil
 }
 
-// Run makes the tests in the order of Tests and yields what each has found, as soon as
-// that is known. It ends when ctx does: what the test under way has found then is not
-// yielded. It is called once.
+// Run runs the tests in the order of Tests and yields each finding as soon as it is
+// known, until ctx ends. Call it once.
 func (c *Check) Run(ctx context.Context) iter.Seq[Finding] {
 	return func(yield func(Finding) bool) {
 		defer c.transport.CloseIdleConnections()
 		for _, t := range tests {
 			f := c.finding(ctx, t)
-			if ctx.Err() != nil || !yield(f) { // the end of ctx may be all that was found
+			if ctx.Err() != nil || !yield(f) { // the finding may only be about ctx
 				return
 			}
 		}
@@ -124,19 +134,15 @@ func withDefaults(o Options) Options {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	if o.Random == nil {
-		o.Random = cryptorand.Reader
-	}
+	o.Random = cmp.Or(o.Random, cryptorand.Reader)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	return o
 }
 
-// parse reads the endpoint's URL, and its host as DNS and certificates have it.
+// parse returns the endpoint's URL, and its host in ASCII.
 func parse(address string) (*url.URL, string, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -145,37 +151,31 @@ func parse(address string) (*url.URL, string, error) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, "", &URLError{reason: "the endpoint's URL is neither https nor http"}
 	case u.User != nil:
-		return nil, "", &URLError{reason: "the endpoint's URL has a user name in it: give it as the header Authorization"}
+		return nil, "", &URLError{reason: "the endpoint's URL has a user name: use the header Authorization instead"}
 	}
 	host := u.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
 		if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
-			return nil, "", &URLError{reason: "the host of the endpoint's URL is not a name that DNS knows"}
+			return nil, "", &URLError{reason: "the host of the endpoint's URL is not a valid DNS name"}
 		}
 	}
 	return u, host, nil
 }
 
-func (c *Check) finding(ctx context.Context, t test) Finding {
+func (c *Check) finding(ctx context.Context, t test) (f Finding) {
 	start := c.Now()
-	f := c.conclude(ctx, t)
+	if f = Skipped(c.obstacle(t), ""); f.Detail == "" {
+		f = t.run(c, ctx, t)
+	}
+	if t.needs == encryption && f.Verdict == Fail {
+		c.unsent = "nothing is sent to an endpoint without a valid certificate"
+	}
 	f.Test, f.Duration = t.Name, c.Now().Sub(start)
 	c.verdicts[t.Name] = f.Verdict
 	return f
 }
 
-func (c *Check) conclude(ctx context.Context, t test) Finding {
-	if why := c.obstacle(t); why != "" {
-		return Skipped(why, "")
-	}
-	f := t.run(c, ctx, t)
-	if t.needs == encryption && f.Verdict == Fail {
-		c.unsent = "nothing is sent to an endpoint that nobody vouches for"
-	}
-	return f
-}
-
-// obstacle says why the test is not made, "" if it is.
+// obstacle says why the test is skipped, "" if it is not.
 func (c *Check) obstacle(t test) string {
 	switch {
 	case c.stopped != "":

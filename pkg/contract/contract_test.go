@@ -25,7 +25,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// all is the verdict for every test, but for those in others.
+// all returns the verdict for every test except those in others.
 func all(verdict Verdict, others map[Verdict][]string) map[string]Verdict {
 	m := map[string]Verdict{}
 	for _, name := range names() {
@@ -67,7 +67,7 @@ func TestAnEndpointOfPackageWebhookPasses(t *testing.T) {
 	}
 }
 
-func TestCallbacksCanBeToldFromThoseOfTasks(t *testing.T) {
+func TestCallbacksAreMarkedAsChecks(t *testing.T) {
 	e := newEndpoint()
 	ids := map[string]int{}
 	e.handler = changing(func(r *http.Request) {
@@ -80,7 +80,7 @@ func TestCallbacksCanBeToldFromThoseOfTasks(t *testing.T) {
 	for key, count := range ids {
 		test, id, _ := strings.Cut(key, " ")
 		if !strings.HasPrefix(id, "req_check_") || count != map[string]int{"success": 1, "repeated": 2}[test] {
-			t.Errorf("%s came %d times", key, count)
+			t.Errorf("%s arrived %d times", key, count)
 		}
 	}
 	if len(ids) != 2 {
@@ -97,7 +97,7 @@ func only(handler http.Handler, tests ...string) http.Handler {
 	})
 }
 
-func TestNothingIsSentToWhomNobodyVouchesFor(t *testing.T) {
+func TestNothingIsSentWithoutAValidCertificate(t *testing.T) {
 	for _, f := range append(tlsFlaws(), addressFlaws()...) {
 		if f.verdict == Warn || f.test == "public-address" {
 			continue
@@ -134,7 +134,7 @@ func TestCallbacksVerifyTheCertificateToo(t *testing.T) {
 	}
 }
 
-func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
+func TestFindingsHaveNoSecrets(t *testing.T) {
 	const query = "key=of-the-query"
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.String())
@@ -164,14 +164,14 @@ func TestFindingsDoNotRepeatWhatIsPrivate(t *testing.T) {
 			text := fmt.Sprintf("%+v", e.check(t))
 			for _, private := range []string{hookSecret, `s3cr3t`, token, path, "unguessable-path", query, "of-the-query"} {
 				if strings.Contains(text, private) {
-					t.Errorf("%q stands in %s", private, text)
+					t.Errorf("%q is in %s", private, text)
 				}
 			}
 		})
 	}
 }
 
-func TestAnAnswerThatIsCutWithinASecret(t *testing.T) {
+func TestTruncatedSecretIsMasked(t *testing.T) {
 	c := &Check{private: newMasker(&url.URL{}, secret.NewCredentials(secret.New("secret-of-twenty-one"), nil))}
 	answer := strings.Repeat(" ", 4<<10-10) + "secret-of-"
 	if got := c.answered(deliver.Attempt{StatusCode: 400, Answer: []byte(answer)}); got != "400: ***" {
@@ -182,12 +182,12 @@ func TestAnAnswerThatIsCutWithinASecret(t *testing.T) {
 	}
 }
 
-func TestAnswersBecomeALine(t *testing.T) {
+func TestAnswersAreOneLine(t *testing.T) {
 	for answer, want := range map[string]string{
 		"<h1>\n  Oh\tno\r\n</h1>\n":  "<h1> Oh no </h1>",
 		"\x1b[31mred \u202eback\x00": "[31mred back",
 		"\xff\xfe":                   "\ufffd\ufffd",
-		strings.Repeat("ü", 101):     strings.Repeat("ü", 100) + "…",
+		strings.Repeat("ü", 101):     strings.Repeat("ü", 99) + "…",
 		"":                           "",
 	} {
 		if got := oneLine(answer); got != want {
@@ -196,7 +196,7 @@ func TestAnswersBecomeALine(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContextEndsTheTests(t *testing.T) {
+func TestContextEndsTheTests(t *testing.T) {
 	for _, during := range []string{"proof", "null-usage", "parallel"} {
 		t.Run(during, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -217,7 +217,7 @@ func TestTheEndOfTheContextEndsTheTests(t *testing.T) {
 }
 
 // A caller that wants no more findings has no more requests sent.
-func TestNothingIsTriedAfterTheLastFindingThatIsWanted(t *testing.T) {
+func TestCheckStopsWhenTheCallerStops(t *testing.T) {
 	e := newEndpoint()
 	e.start(t)
 	c, err := New(e.options)
@@ -247,7 +247,7 @@ func inside(next http.Handler, test string, cancel func()) http.Handler {
 	})
 }
 
-func TestACheckOfALocalEndpoint(t *testing.T) {
+func TestLocalEndpoint(t *testing.T) {
 	e := newEndpoint()
 	e.tls = nil
 	e.options.AllowHTTP = true
@@ -263,7 +263,7 @@ func TestACheckOfALocalEndpoint(t *testing.T) {
 	}
 }
 
-func TestALocalEndpointThatIsNotThere(t *testing.T) {
+func TestMissingLocalEndpoint(t *testing.T) {
 	e := newEndpoint()
 	e.tls = nil
 	e.options.AllowHTTP = true
@@ -287,7 +287,7 @@ func anyone(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestACheckWithoutAProof(t *testing.T) {
+func TestCheckWithoutCredentials(t *testing.T) {
 	proofs := []string{"proof", "wrong-secret", "missing-secret", "wrong-header", "missing-header"}
 	for name, test := range map[string]struct {
 		put  func(*endpoint)
@@ -351,7 +351,7 @@ func TestPublicAddresses(t *testing.T) {
 }
 
 // An endpoint behind a proxy, to which the name is known and not to this machine.
-func TestACheckThroughAProxy(t *testing.T) {
+func TestCheckThroughAProxy(t *testing.T) {
 	for _, scheme := range []string{"http", "https"} {
 		t.Run(scheme, func(t *testing.T) {
 			e := newEndpoint()
@@ -420,7 +420,7 @@ func through(t *testing.T, e *endpoint, scheme string, status int) {
 }
 
 // Windows and macOS may find an intermediate certificate that was not sent.
-func TestAChainThatTheSystemHasMended(t *testing.T) {
+func TestChainCompletedByTheSystem(t *testing.T) {
 	a := known()
 	l := sign(leaf(), &a.intermediate).certificate
 	chains := [][]*x509.Certificate{{l, a.intermediate.certificate, a.root.certificate}}
@@ -442,7 +442,7 @@ func TestDurationsAreByTheClock(t *testing.T) {
 	}
 }
 
-func TestALargeBodyMayTakeLonger(t *testing.T) {
+func TestLargeBodyHasALongerTimeout(t *testing.T) {
 	c, err := New(Options{URL: "https://" + host})
 	if err != nil {
 		t.Fatal(err)
@@ -457,7 +457,7 @@ func TestALargeBodyMayTakeLonger(t *testing.T) {
 			left = append(left, time.Until(deadline).Round(time.Second))
 			return nil, nil
 		}
-		c.send(t.Context(), transport, test{}, deliver.Callback{Body: make([]byte, size)})
+		c.send(t.Context(), transport, test{}, deliver.Callback{Header: http.Header{}, Body: make([]byte, size)})
 	}
 	if diff := cmp.Diff([]time.Duration{10 * time.Second, 50 * time.Second}, left); diff != "" {
 		t.Error(diff)

@@ -2,11 +2,11 @@ package contract
 
 import "time"
 
-// Verdict is what a test has come to.
+// Verdict is the outcome of a test.
 type Verdict string
 
-// The verdicts. A test is skipped when it does not apply, or when an earlier one has
-// shown that it would tell nothing.
+// The verdicts. A test is skipped if it does not apply, or if the failure of an earlier
+// one decides its outcome.
 const (
 	Pass Verdict = "PASS"
 	Warn Verdict = "WARN"
@@ -14,29 +14,29 @@ const (
 	Skip Verdict = "SKIP"
 )
 
-// Finding is the outcome of one test, of this package or of package doctor.
+// Finding is the result of one test, of this package or of package doctor.
 type Finding struct {
 	Test     string // its name
 	Verdict  Verdict
-	Detail   string        // what was seen, in a few words
-	Advice   string        // one sentence on what to change; "" where there is nothing to
-	Duration time.Duration // of the test, all its requests together
+	Detail   string        // what was found, in a few words
+	Advice   string        // one sentence on what to change, or ""
+	Duration time.Duration // of the test with all its requests
 }
 
-// Passed is the finding of a test that has found nothing wrong.
+// Passed returns a finding with the verdict Pass.
 func Passed(detail string) Finding { return Finding{Verdict: Pass, Detail: detail} }
 
-// Warned is the finding of a test that has found what should be changed.
+// Warned returns a finding with the verdict Warn.
 func Warned(detail, advice string) Finding {
 	return Finding{Verdict: Warn, Detail: detail, Advice: advice}
 }
 
-// Failed is the finding of a test that has found what must be changed.
+// Failed returns a finding with the verdict Fail.
 func Failed(detail, advice string) Finding {
 	return Finding{Verdict: Fail, Detail: detail, Advice: advice}
 }
 
-// Skipped is the finding of a test that was not made.
+// Skipped returns a finding with the verdict Skip.
 func Skipped(detail, advice string) Finding {
 	return Finding{Verdict: Skip, Detail: detail, Advice: advice}
 }

@@ -21,17 +21,16 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// flaw is something that is wrong with an endpoint, and all that it does to the
-// verdicts: those that are not named are PASS.
+// flaw is a flaw of an endpoint and its verdicts. All other verdicts are PASS.
 type flaw struct {
 	test    string
 	verdict Verdict
 	name    string
 	put     func(*endpoint)
-	skipped []string // the tests that tell nothing then
+	skipped []string // the tests that are skipped
 }
 
-// inFront puts the flaw in front of the handler that keeps the contract.
+// inFront wraps the handler that meets the contract.
 func inFront(wrap func(http.Handler) http.Handler) func(*endpoint) {
 	return func(e *endpoint) { e.handler = wrap(e.handler) }
 }
@@ -43,7 +42,7 @@ func showing(certificate func() tls.Certificate) func(*endpoint) {
 // after are the tests after one.
 func after(name string) []string { return from(name)[1:] }
 
-// needingSuccess are the tests that are made only if the sample success is accepted.
+// needingSuccess lists the tests that require the sample success to be accepted.
 func needingSuccess() []string {
 	var list []string
 	for _, t := range tests {
@@ -96,7 +95,7 @@ func addressFlaws() []flaw {
 		{"name", Fail, "without an address", lookup(), after("name")},
 		{"public-address", Fail, "private", lookup("10.1.2.3"), nil},
 		{"public-address", Fail, "one of two", lookup("93.184.215.14", "fe80::1"), nil},
-		{"connects", Fail, "nobody there", func(e *endpoint) {
+		{"connects", Fail, "connection refused", func(e *endpoint) {
 			e.options.Transport = func() *http.Transport {
 				return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 					return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -166,7 +165,7 @@ func acceptanceFlaws() []flaw {
 	}
 }
 
-// noContent makes 204 of 200.
+// noContent changes 200 to 204.
 type noContent struct{ http.ResponseWriter }
 
 func (w *noContent) WriteHeader(status int) {
@@ -176,7 +175,7 @@ func (w *noContent) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// slow answers late, by the clock of the check.
+// slow delays answers by the clock of the check.
 func slow(d time.Duration) func(*endpoint) {
 	return func(e *endpoint) { e.handler = changing(func(*http.Request) { e.clock.advance(d) })(e.handler) }
 }
@@ -304,7 +303,7 @@ func hasUnknown(doc []byte, object string) bool {
 	return decoder.Decode(into) != nil
 }
 
-// knownAlready reports of a genuine callback whether it has come before.
+// knownAlready reports whether a genuine callback is a repetition.
 func knownAlready() func(*http.Request) bool {
 	var mu sync.Mutex
 	known := map[any]bool{}
@@ -317,8 +316,7 @@ func knownAlready() func(*http.Request) bool {
 	}
 }
 
-// oneAtATime refuses callbacks that come together. It waits for all ten, so that they
-// do so for certain.
+// oneAtATime refuses concurrent callbacks. It waits for all ten.
 func oneAtATime(next http.Handler) http.Handler {
 	var together sync.WaitGroup
 	together.Add(inParallel)

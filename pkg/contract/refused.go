@@ -5,24 +5,22 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The advice of tests for which the caller has given too little.
-const (
-	giveProof  = "Give the header and the secret of the endpoint, to try whether it refuses others."
-	giveSecret = "Give the secret of the endpoint, to try whether it refuses others."
-	giveHeader = "Give the header of the endpoint, to try whether it refuses others."
-)
+// giveCredentials is the advice of tests that need a header or a secret.
+const giveCredentials = "Give the endpoint's header and secret to test whether it refuses others."
 
-// proof is the first callback. If it fails, the other tests would do so too.
+// proof sends the first callback. If it fails, the other tests would fail too.
 func (c *Check) proof(ctx context.Context, t test) Finding {
 	if !c.hasProof() {
-		return Skipped("no header and no secret given", giveProof)
+		return Skipped("no header or secret given", giveCredentials)
 	}
 	a := c.post(ctx, t, c.success())
 	switch {
@@ -35,25 +33,20 @@ func (c *Check) proof(ctx context.Context, t test) Finding {
 	return Passed(seen(a))
 }
 
-// unanswered is the finding of a first callback that got no answer.
+// unanswered returns the finding for a first callback without an answer.
 func (c *Check) unanswered(a deliver.Attempt) Finding {
 	c.stopped = "the endpoint does not answer"
-	return Failed(a.Kind(), "See in the endpoint's log what became of the request.")
+	return Failed(a.Kind(), "See the endpoint's log for the request.")
 }
 
 func (c *Check) hasProof() bool { return !c.Credentials.Secret().Empty() || c.hasHeader() }
 
 func (c *Check) hasHeader() bool {
-	for name := range c.Credentials.Header() {
-		if isProof(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slices.Collect(maps.Keys(c.Credentials.Header())), isProof)
 }
 
-// isProof reports whether the header can prove anything. Every request has these two,
-// and would not get to the endpoint with wrong ones.
+// isProof reports whether the header can be a credential. Every request needs these
+// two to reach the endpoint.
 func isProof(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	return name != "Host" && name != "Content-Type"
@@ -61,7 +54,7 @@ func isProof(name string) bool {
 
 func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 	if c.Credentials.Secret().Empty() {
-		return Skipped("no secret given", giveSecret)
+		return Skipped("no secret given", giveCredentials)
 	}
 	callback := c.sample("success")
 	wrong := c.wrong()
@@ -69,17 +62,17 @@ func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 	return c.judgeRefusal(c.post(ctx, t, written(callback)), "a callback with a wrong secret", t)
 }
 
-// missingSecret sends null first, then no member at all. The latter is malformed,
-// so that it may also be refused as that.
+// missingSecret sends null, then a body without the member. The latter is malformed,
+// so any 4xx will do.
 func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 	if c.Credentials.Secret().Empty() {
-		return Skipped("no secret given", giveSecret)
+		return Skipped("no secret given", giveCredentials)
 	}
 	callback := c.sample("success")
 	callback.Secret = nil
-	null := c.judgeRefusal(c.post(ctx, t, written(callback)), "a callback whose secret is null", t)
-	callback = c.sample("success")
-	body, _ := narada.WithoutMembers(written(callback), "secret") // it is an object
+	body := written(callback)
+	null := c.judgeRefusal(c.post(ctx, t, body), "a callback whose secret is null", t)
+	body, _ = narada.WithoutMembers(body, "secret") // it is a valid object
 	a := c.post(ctx, t, body)
 	absent := c.judgeRefusal(a, "a callback without a secret", t)
 	if a.StatusCode/100 == 4 {
@@ -93,7 +86,7 @@ func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 
 func (c *Check) wrongHeader(ctx context.Context, t test) Finding {
 	return c.withHeader(ctx, t, "a callback with a wrong header", func(value string) []string {
-		// The scheme stays, as in "Bearer ...": it is no secret.
+		// Keep the scheme, as in "Bearer ...".
 		scheme, _, ok := strings.Cut(value, " ")
 		if !ok {
 			return []string{c.wrong()}
@@ -106,11 +99,10 @@ func (c *Check) missingHeader(ctx context.Context, t test) Finding {
 	return c.withHeader(ctx, t, "a callback without the header", func(string) []string { return nil })
 }
 
-// withHeader sends a callback that should be refused for its header, each value of
-// which is changed.
+// withHeader sends a callback with changed headers, which should be refused.
 func (c *Check) withHeader(ctx context.Context, t test, what string, change func(value string) []string) Finding {
 	if !c.hasHeader() {
-		return Skipped("no header given", giveHeader)
+		return Skipped("no header given", giveCredentials)
 	}
 	header := c.Credentials.Header()
 	for name, values := range c.Credentials.Header() {
@@ -126,10 +118,9 @@ func (c *Check) withHeader(ctx context.Context, t test, what string, change func
 	return c.judgeRefusal(a, what, t)
 }
 
-// wrong is a text that nobody has as secret.
 func (c *Check) wrong() string {
 	b := make([]byte, 24)
-	_, _ = io.ReadFull(c.random, b) // it does not end
+	_, _ = io.ReadFull(c.random, b) // it has no end
 	return "wrong-" + base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -137,7 +128,7 @@ func (c *Check) wrong() string {
 func (c *Check) judgeRefusal(a deliver.Attempt, what string, t test) Finding {
 	f := c.judgeClientError(a, what, t)
 	if f.Verdict == Pass && !isRefusal(a) {
-		return Warned(c.answered(a), "Answer with 401, as the endpoint refuses the callback and not its form.")
+		return Warned(c.answered(a), "Answer 401 to a callback without valid credentials.")
 	}
 	return f
 }
@@ -149,7 +140,7 @@ func (c *Check) get(ctx context.Context, t test) Finding {
 
 func (c *Check) brokenJSON(ctx context.Context, t test) Finding {
 	body := c.success()
-	return c.judgeClientError(c.post(ctx, t, body[:len(body)/2]), "a body that breaks off", t)
+	return c.judgeClientError(c.post(ctx, t, body[:len(body)/2]), "a truncated body", t)
 }
 
 // judgeClientError judges an answer that should be 4xx.

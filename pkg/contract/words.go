@@ -8,15 +8,16 @@ import (
 	"unicode"
 
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// seen says how a request was answered, and when.
+// seen returns the status and duration of an answer.
 func seen(a deliver.Attempt) string {
 	return fmt.Sprintf("%d in %s", a.StatusCode, rounded(a.Duration))
 }
 
-// answered says how a request was answered, and with what words.
+// answered returns the status and text of an answer.
 func (c *Check) answered(a deliver.Attempt) string {
 	mask := c.private.Mask
 	if a.CutOff() {
@@ -25,35 +26,26 @@ func (c *Check) answered(a deliver.Attempt) string {
 	if text := oneLine(mask(string(a.Answer))); text != "" {
 		return fmt.Sprintf("%d: %s", a.StatusCode, text)
 	}
-	return fmt.Sprintf("%d, without a word", a.StatusCode)
+	return fmt.Sprintf("%d without a body", a.StatusCode)
 }
 
 func rounded(d time.Duration) string {
 	return max(d.Round(time.Millisecond), time.Millisecond).String()
 }
 
-// oneLine makes a stranger's text fit for a line of a terminal.
+// oneLine returns up to 100 columns of text from outside, without control characters.
 func oneLine(text string) string {
-	const most = 100
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r
 	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > most {
-		return strings.TrimSpace(string(runes[:most])) + "…"
-	}
-	return text
+	return output.Cut(strings.Join(strings.Fields(text), " "), 100)
 }
 
-// Texts of a URL that are shorter than this are taken for words, not for tokens.
-const shortestToken = 12
-
-// newMasker returns what takes the private parts out of answers, as an endpoint may
-// repeat what it was sent: the credentials, the query and what may be a token in the
-// path.
+// newMasker returns a masker for answers, which may repeat the request: it masks the
+// credentials, the query, and tokens in the path.
 func newMasker(u *url.URL, c secret.Credentials) *secret.Masker {
 	m := secret.NewMasker()
 	m.Hide(c.Secrets()...)
@@ -63,7 +55,7 @@ func newMasker(u *url.URL, c secret.Credentials) *secret.Masker {
 			texts = append(texts, "/"+path)
 		}
 		for segment := range strings.SplitSeq(path, "/") {
-			if len(segment) >= shortestToken {
+			if len(segment) >= 12 { // a shorter one is no token
 				texts = append(texts, segment)
 			}
 		}

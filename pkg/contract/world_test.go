@@ -111,7 +111,7 @@ func issued(template *x509.Certificate) tls.Certificate {
 	return shown(sign(template, &intermediate), intermediate)
 }
 
-// clock stands still unless it is moved.
+// clock only changes when it is advanced.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -1,8 +1,8 @@
-// Package deliver sends callbacks: the POST with a task's result that Narada
-// Cloud sends to a dispatch's callbackUrl, tried again until it is accepted.
+// Package deliver sends callbacks, as Narada Cloud sends them to a dispatch's
+// callbackUrl, and retries until they are accepted.
 //
-// A callback is accepted when it is answered 2xx. Redirects are not followed,
-// as what they lead to is not who the callback's secrets are for.
+// An answer of 2xx accepts a callback. Redirects are not followed: the callback's secrets
+// are not for the server they lead to.
 //
 // The package is private to narada.
 package deliver
@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -24,65 +25,64 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The values that a Sender uses for fields that are zero.
+// The defaults of a Sender.
 const (
-	DefaultFirst   = 500 * time.Millisecond
-	DefaultMost    = 30 * time.Second
-	DefaultTimeout = 10 * time.Second
+	DefaultFirstPause = 500 * time.Millisecond
+	DefaultMaxPause   = 30 * time.Second
+	DefaultTimeout    = 10 * time.Second
 )
 
-// How many bytes of an answer are read, for the connection to be used again, and
-// how many of them are kept.
+// The limits of an answer in bytes: what is read, so that the connection can be reused,
+// and what is kept of it.
 const (
 	maxAnswer  = 64 << 10
 	keptAnswer = 4 << 10
 )
 
-// Callback is what is sent. Its Content-Type is application/json unless Header
-// has another.
+// Callback is a request to send. Its Content-Type is application/json unless Header has
+// another.
 type Callback struct {
-	Method string // "" is POST, the cloud's
+	Method string // "": POST
 	URL    string
 	Header http.Header
 	Body   []byte
 }
 
-// Attempt is one try to deliver a callback.
+// Attempt is one attempt to deliver a callback.
 type Attempt struct {
 	Number     int // from 1
-	StatusCode int // 0 when there was no answer
+	StatusCode int // 0: no answer
 	Err        error
 	Start      time.Time
 	Duration   time.Duration
 
-	Answer   []byte // the first 4 KiB of its body
-	Location string // where a redirect leads
-	Reused   bool   // the connection was there from an earlier one
+	Answer   []byte // the first 4 KiB of the answer's body
+	Location string // of a redirect
+	Reused   bool   // the connection was reused
 
 	retryAfter time.Duration
 }
 
-// Accepted reports whether the receiver took the callback: it answered 2xx.
+// Accepted reports whether the receiver answered 2xx.
 func (a Attempt) Accepted() bool { return a.StatusCode/100 == 2 }
 
-// CutOff reports whether Answer may be the start of a longer one.
+// CutOff reports whether Answer may be truncated.
 func (a Attempt) CutOff() bool { return len(a.Answer) == keptAnswer }
 
-// Temporary reports whether the receiver may take the callback later: it was
-// not reached, or it answered 408, 429 or 5xx.
+// Temporary reports whether a retry may succeed: there was no answer, or it was 408, 429
+// or 5xx.
 func (a Attempt) Temporary() bool {
 	return a.StatusCode == 0 || a.StatusCode == http.StatusRequestTimeout || a.StatusCode == http.StatusTooManyRequests || a.StatusCode >= 500
 }
 
-// RefusedError says that the last answer to a callback was not 2xx.
+// RefusedError says that a callback was answered, but not with 2xx.
 type RefusedError struct{ StatusCode int }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the callback was refused: %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 }
 
-// TimeoutError says that a callback was not answered in the time of one attempt. It is
-// a context.DeadlineExceeded.
+// TimeoutError says that an attempt timed out. It is a context.DeadlineExceeded.
 type TimeoutError struct{ Limit time.Duration }
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("no answer within %s", e.Limit) }
@@ -90,43 +90,42 @@ func (e *TimeoutError) Error() string { return fmt.Sprintf("no answer within %s"
 // Unwrap returns context.DeadlineExceeded.
 func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// Sender sends callbacks. Its zero value makes one attempt each. It is safe for
-// use by several goroutines at once.
+// Sender sends callbacks. Its zero value makes one attempt each. It is safe for concurrent
+// use.
 type Sender struct {
 	Transport http.RoundTripper // nil: http.DefaultTransport
-	Attempts  int               // at most so many attempts; 0: one
+	Attempts  int               // maximum; 0: one
 
-	// The pauses between attempts double from First to Most, and each is made
-	// up to a half shorter or longer by chance. A Retry-After of the receiver
-	// makes a pause longer, but not longer than Most.
-	First, Most time.Duration
+	// The pauses between attempts double from FirstPause to MaxPause, each randomly up to
+	// a half shorter or longer. The receiver's Retry-After extends a pause, up to
+	// MaxPause.
+	FirstPause, MaxPause time.Duration
 
 	Timeout time.Duration // of one attempt
 
-	// RetryRefused also tries again after an answer that does not promise to
-	// get better, such as 401 or 404.
+	// RetryRefused also retries after a permanent refusal, such as 401 or 404.
 	RetryRefused bool
 
-	// Observe, if set, is told of each attempt before the pause that follows.
+	// Observe, if set, is called after each attempt, before the pause.
 	Observe func(Attempt)
 
-	// Stop, once it is closed, has the attempt under way be the last, and pauses end.
+	// Stop, once closed, ends a pause and makes the attempt in progress the last.
 	Stop <-chan struct{}
 }
 
-// ErrStopped says that a callback was not accepted before Sender.Stop was closed.
+// ErrStopped says that Sender.Stop was closed before a callback was accepted.
 var ErrStopped = errors.New("stopped before the callback was accepted")
 
-// Send posts the callback until it is accepted, and returns every attempt: none, if it
-// was stopped before. The error is nil when the last one was accepted, a *RefusedError
-// when it was answered otherwise, ctx's when ctx ended first, ErrStopped when more
-// attempts would have been made, and else that of the network, without the URL, whose
-// path may be a secret: a *TimeoutError when no answer came in time.
+// Send sends the callback until it is accepted, and returns all attempts; there are none
+// if Stop was closed before. The error is nil if the last attempt was accepted, a
+// *RefusedError if it was refused, a *TimeoutError if it timed out, ctx's if ctx ended,
+// ErrStopped if Stop prevented further attempts, or that of the network without the URL,
+// whose path may be secret.
 func (s *Sender) Send(ctx context.Context, c Callback) (done []Attempt, err error) {
 	pausing, end := s.untilStopped(ctx)
 	defer end(nil)
 	between := &pauses{ExponentialBackOff: backoff.NewExponentialBackOff()}
-	between.InitialInterval, between.MaxInterval = cmp.Or(s.First, DefaultFirst), cmp.Or(s.Most, DefaultMost)
+	between.InitialInterval, between.MaxInterval = cmp.Or(s.FirstPause, DefaultFirstPause), cmp.Or(s.MaxPause, DefaultMaxPause)
 	between.Multiplier = 2
 	_, err = backoff.Retry(pausing, func() (Attempt, error) {
 		if s.stopped() {
@@ -153,7 +152,7 @@ func (s *Sender) Send(ctx context.Context, c Callback) (done []Attempt, err erro
 	return done, err
 }
 
-// untilStopped is ctx, which the closing of Stop ends too: with ErrStopped.
+// untilStopped returns ctx, which also ends, with ErrStopped, when Stop is closed.
 func (s *Sender) untilStopped(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, end := context.WithCancelCause(ctx)
 	if s.Stop != nil {
@@ -177,10 +176,10 @@ func (s *Sender) stopped() bool {
 	}
 }
 
-// pauses are those between attempts.
+// pauses are the pauses between attempts.
 type pauses struct {
 	*backoff.ExponentialBackOff
-	asked time.Duration // by the receiver
+	asked time.Duration // by Retry-After
 }
 
 // NextBackOff implements backoff.BackOff.
@@ -188,7 +187,7 @@ func (p *pauses) NextBackOff() time.Duration {
 	return max(p.ExponentialBackOff.NextBackOff(), min(p.asked, p.MaxInterval))
 }
 
-// Failure is why the attempt was not accepted: a *RefusedError, or Err.
+// Failure returns why the attempt was not accepted: a *RefusedError, or Err.
 func (a Attempt) Failure() error {
 	if a.StatusCode != 0 {
 		return &RefusedError{a.StatusCode}
@@ -225,33 +224,29 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	a.StatusCode = resp.StatusCode
 	a.retryAfter = narada.RetryAfter(resp.Header, time.Now())
 	a.Location = resp.Header.Get("Location")
-	// The status is the answer; a body that breaks off does not change it.
+	// An incomplete body does not change the result.
 	a.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, keptAnswer))
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer-keptAnswer)
 	return a
 }
 
 func request(ctx context.Context, c Callback) (*http.Request, error) {
-	method := c.Method
-	if method == "" {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.URL, bytes.NewReader(c.Body))
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.Method, http.MethodPost), c.URL, bytes.NewReader(c.Body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	for name, values := range c.Header {
-		req.Header[http.CanonicalHeaderKey(name)] = append([]string(nil), values...)
+		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	// net/http takes the host from its own field and leaves the header out.
+	// net/http reads the host from its own field and ignores the header.
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
 	return req, nil
 }
 
-// withoutURL takes the URL out of an error of net/http.
+// withoutURL removes the URL from an error of net/http.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

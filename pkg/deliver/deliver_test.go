@@ -49,7 +49,7 @@ func statuses(attempts []Attempt) []int {
 	return list
 }
 
-func TestSendTriesAgainWhatMayPass(t *testing.T) {
+func TestSendRetriesTemporaryFailures(t *testing.T) {
 	tests := map[string]struct {
 		sender  Sender
 		answers []int
@@ -61,7 +61,7 @@ func TestSendTriesAgainWhatMayPass(t *testing.T) {
 		"not after a refusal":           {Sender{Attempts: 5}, []int{401, 200}, []int{401}, "the callback was refused: 401 Unauthorized"},
 		"after a refusal, if asked to":  {Sender{Attempts: 5, RetryRefused: true}, []int{401, 404, 200}, []int{401, 404, 200}, ""},
 		"a redirect is a refusal":       {Sender{Attempts: 5}, []int{307, 200}, []int{307}, "the callback was refused: 307 Temporary Redirect"},
-		"as often as it was told":       {Sender{Attempts: 3}, []int{500}, []int{500, 500, 500}, "the callback was refused: 500 Internal Server Error"},
+		"at most Attempts times":        {Sender{Attempts: 3}, []int{500}, []int{500, 500, 500}, "the callback was refused: 500 Internal Server Error"},
 		"once, with its zero value":     {Sender{}, []int{500}, []int{500}, "the callback was refused: 500 Internal Server Error"},
 		"and gives the network's error": {Sender{Attempts: 2}, []int{0}, []int{0, 0}, "connection refused"},
 	}
@@ -95,10 +95,10 @@ func TestSendTriesAgainWhatMayPass(t *testing.T) {
 	}
 }
 
-func TestPausesDoubleFromFirstToMost(t *testing.T) {
+func TestPausesDoubleFromFirstPauseToMaxPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		receiver := newScript(500)
-		s := Sender{Transport: receiver, Attempts: 6, First: time.Second, Most: 4 * time.Second}
+		s := Sender{Transport: receiver, Attempts: 6, FirstPause: time.Second, MaxPause: 4 * time.Second}
 		if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err == nil {
 			t.Fatal("no error")
 		}
@@ -111,7 +111,7 @@ func TestPausesDoubleFromFirstToMost(t *testing.T) {
 	})
 }
 
-func TestRetryAfterMakesAPauseLongerUpToMost(t *testing.T) {
+func TestRetryAfterExtendsAPauseUpToMaxPause(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"3":       3 * time.Second,
 		"86400":   5 * time.Second,
@@ -130,7 +130,7 @@ func TestRetryAfterMakesAPauseLongerUpToMost(t *testing.T) {
 				}
 				receiver := newScript(503, 200)
 				receiver.header = http.Header{"Retry-After": {value}}
-				s := Sender{Transport: receiver, Attempts: 2, First: time.Millisecond, Most: 5 * time.Second}
+				s := Sender{Transport: receiver, Attempts: 2, FirstPause: time.Millisecond, MaxPause: 5 * time.Second}
 				if _, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"}); err != nil {
 					t.Fatal(err)
 				}
@@ -146,7 +146,7 @@ func TestTheEndOfTheContextEndsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		s := Sender{Transport: newScript(500), Attempts: 100, First: time.Hour, Most: time.Hour}
+		s := Sender{Transport: newScript(500), Attempts: 100, FirstPause: time.Hour, MaxPause: time.Hour}
 		start := time.Now()
 		attempts, err := s.Send(ctx, Callback{URL: "https://receiver.example/"})
 		if !errors.Is(err, context.DeadlineExceeded) || len(attempts) != 1 || time.Since(start) != time.Minute {
@@ -159,7 +159,7 @@ func TestStopEndsAPauseAndNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		time.AfterFunc(time.Minute, func() { close(stop) })
-		s := Sender{Transport: silent{}, Attempts: 100, Timeout: 50 * time.Second, First: 40 * time.Second, Most: 40 * time.Second, Stop: stop}
+		s := Sender{Transport: silent{}, Attempts: 100, Timeout: 50 * time.Second, FirstPause: 40 * time.Second, MaxPause: 40 * time.Second, Stop: stop}
 		start := time.Now()
 		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
 		if took := time.Since(start); err != ErrStopped || took != time.Minute && took != time.Duration(len(attempts)-1)*50*time.Second {
@@ -168,7 +168,7 @@ func TestStopEndsAPauseAndNoAttempt(t *testing.T) {
 	})
 }
 
-func TestNothingIsSentThatWasStoppedBefore(t *testing.T) {
+func TestNothingIsSentAfterStop(t *testing.T) {
 	stop := make(chan struct{})
 	close(stop)
 	s := Sender{Transport: newScript(200), Stop: stop}
@@ -184,7 +184,7 @@ func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func TestASilentReceiverHoldsAnAttemptForItsTimeout(t *testing.T) {
+func TestAnAttemptAtASilentReceiverTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := Sender{Transport: silent{}, Timeout: 3 * time.Second}
 		attempts, err := s.Send(t.Context(), Callback{URL: "https://receiver.example/"})
@@ -203,7 +203,7 @@ func TestErrorsDoNotRepeatTheURL(t *testing.T) {
 	}
 }
 
-func TestWhatAReceiverSees(t *testing.T) {
+func TestARequestsMethodHeaderAndBody(t *testing.T) {
 	type seen struct {
 		Method, Path, Host, Type, Token, Body string
 	}
@@ -234,7 +234,7 @@ func TestWhatAReceiverSees(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgain(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	var methods []string
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		methods = append(methods, r.Method)

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// hop are the headers that are of one connection, and not passed on. net/http sets
-// Content-Length, and waits for no 100.
+// hop are the headers of a single connection, which are not forwarded. net/http sets
+// Content-Length, and does not wait for status 100.
 var hop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	"Content-Length", "Expect",
 }
 
-// IsEndToEnd reports whether a header may be passed on: it is not of a connection, and
-// not Host, of which each target has its own.
+// IsEndToEnd reports whether a header may be forwarded: it is not one of a connection, and
+// not Host, since each target has its own.
 func IsEndToEnd(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	return name != "Host" && !slices.Contains(hop, name)
 }
 
-// EndToEnd returns the headers that are passed on: without those of the connection on
-// which they came. Host is not among them, since each target has its own.
+// EndToEnd returns the headers to forward: those for which IsEndToEnd is true and that
+// Connection does not name.
 func EndToEnd(header http.Header) http.Header {
 	h := header.Clone()
 	for _, list := range header.Values("Connection") {

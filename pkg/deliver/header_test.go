@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestHeadersOfTheConnectionStayBehind(t *testing.T) {
+func TestHeadersOfTheConnectionAreRemoved(t *testing.T) {
 	header := http.Header{
 		"Content-Type": {"application/json"}, "Authorization": {"Bearer t"}, "X-Two": {"1", "2"},
 		"Connection": {"close, X-Once", "X-Twice"}, "X-Once": {"1"}, "X-Twice": {"2"}, "Te": {"trailers"}, "Transfer-Encoding": {"chunked"},

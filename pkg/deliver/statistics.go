@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Kind says in a few words how the attempt has ended: the status of its answer, or
-// what kept the answer away.
+// Kind returns the outcome of the attempt in a few words: the status of the answer, or why
+// there was none.
 func (a Attempt) Kind() string {
 	_, isDNS := errors.AsType[*net.DNSError](a.Err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](a.Err)
@@ -37,8 +37,8 @@ func (a Attempt) Kind() string {
 	return "connection broken"
 }
 
-// Statistics sum attempts up. The zero value is of none; it is for one goroutine at a
-// time.
+// Statistics summarize attempts. The zero value is ready to use; it is not safe for
+// concurrent use.
 type Statistics struct {
 	kinds     map[string]int
 	durations []time.Duration
@@ -58,22 +58,22 @@ func (s *Statistics) Add(a Attempt) {
 	}
 }
 
-// Count is how many attempts there were.
+// Count returns the number of attempts.
 func (s *Statistics) Count() int { return len(s.durations) }
 
-// Accepted is how many of them were answered 2xx.
+// Accepted returns how many attempts were answered 2xx.
 func (s *Statistics) Accepted() int { return s.accepted }
 
-// Kinds are how many ended in each way, as Attempt.Kind has them.
+// Kinds returns the number of attempts of each Attempt.Kind.
 func (s *Statistics) Kinds() map[string]int {
 	if s.kinds == nil {
-		return map[string]int{} // as JSON it is an object
+		return map[string]int{} // in JSON an object
 	}
 	return s.kinds
 }
 
-// Percentile returns the time within which so many percent of the attempts ended (the
-// nearest rank: 50 is the median), 0 when there were none.
+// Percentile returns the percentile of the attempts' durations (nearest rank: 50 is the
+// median), 0 if there are none.
 func (s *Statistics) Percentile(percent float64) time.Duration {
 	if len(s.durations) == 0 {
 		return 0

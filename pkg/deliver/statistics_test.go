@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPercentilesAreOfTheNearestRank(t *testing.T) {
+func TestPercentilesUseTheNearestRank(t *testing.T) {
 	var s Statistics
 	if s.Percentile(50) != 0 {
 		t.Error("there is a median of nothing")
@@ -55,14 +55,14 @@ func TestKinds(t *testing.T) {
 		transport *http.Transport
 		want      string
 	}{
-		"an answer":          {plain.URL, &http.Transport{}, "503"},
-		"nobody there":       {closed.URL, &http.Transport{}, "connection refused"},
-		"a slow one":         {slow.URL, &http.Transport{}, "no answer in time"},
-		"one that breaks":    {broken.URL, &http.Transport{}, "connection broken"},
-		"a stranger's proof": {secure.URL, &http.Transport{}, "bad certificate"},
-		"an old protocol":    {secure.URL, &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}}, "no TLS"},
-		"no TLS at all":      {"https" + plain.URL[4:], &http.Transport{}, "no TLS"},
-		"no such name":       {"http://nowhere.invalid/", &http.Transport{DialContext: nameless.DialContext}, "name not found"},
+		"an answer":       {plain.URL, &http.Transport{}, "503"},
+		"unreachable":     {closed.URL, &http.Transport{}, "connection refused"},
+		"a slow one":      {slow.URL, &http.Transport{}, "no answer in time"},
+		"one that breaks": {broken.URL, &http.Transport{}, "connection broken"},
+		"untrusted":       {secure.URL, &http.Transport{}, "bad certificate"},
+		"an old protocol": {secure.URL, &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}}, "no TLS"},
+		"no TLS at all":   {"https" + plain.URL[4:], &http.Transport{}, "no TLS"},
+		"no such name":    {"http://nowhere.invalid/", &http.Transport{DialContext: nameless.DialContext}, "name not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer test.transport.CloseIdleConnections()

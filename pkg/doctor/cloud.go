@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// dated is the transport of the API's client, which reads the API's clock off the answers.
+// dated is the transport of the API's client. It reads the API's clock from the answers.
 type dated struct{ d *Doctor }
 
 // RoundTrip implements http.RoundTripper.
@@ -26,10 +26,10 @@ func (t dated) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// api finds out whether the API answers at all.
+// api checks whether the API answers.
 func (d *Doctor) api(ctx context.Context) contract.Finding {
 	if d.noClient != nil {
-		return contract.Failed(d.noClient.Error(), "base-url ("+d.BaseURLOrigin+") is the API's address.")
+		return contract.Failed(d.noClient.Error(), "Correct base-url ("+d.BaseURLOrigin+").")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -38,16 +38,16 @@ func (d *Doctor) api(ctx context.Context) contract.Finding {
 	api, answered := errors.AsType[*narada.APIError](err)
 	switch {
 	case answered && api.StatusCode >= 500:
-		return contract.Failed(fmt.Sprintf("%s answers %d", d.BaseURL, api.StatusCode), "The cloud has a fault: try again later.")
+		return contract.Failed(fmt.Sprintf("%s answers %d", d.BaseURL, api.StatusCode), "The API has a problem: try again later.")
 	case err == nil || answered:
 		return contract.Passed(d.BaseURL + " answers in " + rounded(time.Since(start)))
 	case ctx.Err() != nil:
-		return contract.Failed(fmt.Sprintf("%s does not answer within %s", d.BaseURL, callLimit), "Is there a network? A proxy is read from HTTPS_PROXY.")
+		return contract.Failed(fmt.Sprintf("%s does not answer within %s", d.BaseURL, callLimit), "Check the network. The proxy is read from HTTPS_PROXY.")
 	}
-	return contract.Failed(d.BaseURL+": "+d.explained(err), "Is there a network, and is base-url right? A proxy is read from HTTPS_PROXY.")
+	return contract.Failed(d.BaseURL+": "+d.explained(err), "Check the network and base-url. The proxy is read from HTTPS_PROXY.")
 }
 
-// How far our clock may be from the API's.
+// How far this machine's clock may differ from the API's.
 const (
 	clockOdd   = time.Minute
 	clockWrong = 5 * time.Minute
@@ -55,10 +55,10 @@ const (
 
 func (d *Doctor) clock(context.Context) contract.Finding {
 	if d.serverTime.IsZero() {
-		return contract.Skipped("the API has not told the time", "")
+		return contract.Skipped("the API sent no date", "")
 	}
 	off := d.localTime.Sub(d.serverTime).Abs()
-	const advice = "Have the clock set by the network: certificates and times of tasks depend on it."
+	const advice = "Synchronize the clock: certificates and task times depend on it."
 	switch {
 	case off > clockWrong:
 		return contract.Failed("off by "+rounded(off), advice)
@@ -68,16 +68,16 @@ func (d *Doctor) clock(context.Context) contract.Finding {
 	return contract.Passed("within " + rounded(max(off, time.Second)) + " of the API's")
 }
 
-// apiKey asks for a task that does not exist.
+// apiKey checks the key by asking for a task that does not exist.
 func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	switch {
 	case d.NoAPIKey != nil:
 		return d.failedWith(d.NoAPIKey)
 	case d.APIKey.Empty():
-		return contract.Failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")
+		return contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}
 	if d.noClient != nil {
-		return contract.Skipped("the API's address is not one", "")
+		return contract.Skipped("the base URL is invalid", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -87,9 +87,9 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	case err == nil || answered && api.StatusCode == http.StatusNotFound:
 		return contract.Passed("accepted (" + d.APIKeyOrigin + ")")
 	case answered && api.Unauthorized():
-		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), "narada config set api-key - reads a new one.")
+		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), "Set a new one: narada config set api-key -")
 	case answered:
-		return contract.Warned(fmt.Sprintf("the API answers %d, which does not tell", api.StatusCode), "Try again later.")
+		return contract.Warned(fmt.Sprintf("not verified: the API answers %d", api.StatusCode), "Try again later.")
 	}
 	return contract.Skipped("the API was not reached", "")
 }

@@ -41,11 +41,11 @@ func TestAPI(t *testing.T) {
 	}{
 		"answers":        {where, answering(200, nil), contract.Passed(where + " answers in 1ms")},
 		"knows it not":   {where, answering(404, nil), contract.Passed(where + " answers in 1ms")},
-		"wants a key":    {where, answering(401, nil), contract.Passed(where + " answers in 1ms")},
-		"has a fault":    {where, answering(502, nil), contract.Failed(where+" answers 502", "The cloud has a fault: try again later.")},
-		"is silent":      {where, silent, contract.Failed(where+" does not answer within 10s", "Is there a network? A proxy is read from HTTPS_PROXY.")},
-		"is not there":   {where, unreachable, contract.Failed(where+`: Get "https://api.example/v2/sdk/config": no route`, "Is there a network, and is base-url right? A proxy is read from HTTPS_PROXY.")},
-		"has no address": {"ftp://x", nil, contract.Failed(`"ftp://x" is not an https URL`, "base-url (flag --base-url) is the API's address.")},
+		"requires a key": {where, answering(401, nil), contract.Passed(where + " answers in 1ms")},
+		"has a fault":    {where, answering(502, nil), contract.Failed(where+" answers 502", "The API has a problem: try again later.")},
+		"is silent":      {where, silent, contract.Failed(where+" does not answer within 10s", "Check the network. The proxy is read from HTTPS_PROXY.")},
+		"is not there":   {where, unreachable, contract.Failed(where+`: Get "https://api.example/v2/sdk/config": no route`, "Check the network and base-url. The proxy is read from HTTPS_PROXY.")},
+		"has no address": {"ftp://x", nil, contract.Failed(`"ftp://x" is not an https URL`, "Correct base-url (flag --base-url).")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -58,10 +58,10 @@ func TestAPI(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	const advice = "Have the clock set by the network: certificates and times of tasks depend on it."
+	const advice = "Synchronize the clock: certificates and task times depend on it."
 	for date, want := range map[string]contract.Finding{
-		"":                              contract.Skipped("the API has not told the time", ""),
-		"yesterday":                     contract.Skipped("the API has not told the time", ""),
+		"":                              contract.Skipped("the API sent no date", ""),
+		"yesterday":                     contract.Skipped("the API sent no date", ""),
 		"Fri, 02 Jan 2026 03:04:05 GMT": contract.Passed("within 1s of the API's"),
 		"Fri, 02 Jan 2026 03:05:05 GMT": contract.Passed("within 1m0s of the API's"),
 		"Fri, 02 Jan 2026 03:05:06 GMT": contract.Warned("off by 1m1s", advice),
@@ -86,14 +86,14 @@ func TestAPIKey(t *testing.T) {
 		api       transport
 		want      contract.Finding
 	}{
-		"there is none":   {"", "https://api.example/", nil, contract.Failed("there is none", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
-		"no such task":    {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
-		"refused":         {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "narada config set api-key - reads a new one.")},
-		"forbidden":       {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "narada config set api-key - reads a new one.")},
-		"nobody can tell": {"k", "https://api.example/", answering(503, nil), contract.Warned("the API answers 503, which does not tell", "Try again later.")},
-		"nobody is there": {"k", "https://api.example/", unreachable, contract.Skipped("the API was not reached", "")},
-		"nobody answers":  {"k", "https://api.example/", silent, contract.Skipped("the API was not reached", "")},
-		"nowhere to go":   {"k", "ftp://x", nil, contract.Skipped("the API's address is not one", "")},
+		"there is none": {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
+		"no such task":  {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
+		"refused":       {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "Set a new one: narada config set api-key -")},
+		"forbidden":     {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "Set a new one: narada config set api-key -")},
+		"another error": {"k", "https://api.example/", answering(503, nil), contract.Warned("not verified: the API answers 503", "Try again later.")},
+		"unreachable":   {"k", "https://api.example/", unreachable, contract.Skipped("the API was not reached", "")},
+		"no answer":     {"k", "https://api.example/", silent, contract.Skipped("the API was not reached", "")},
+		"no base URL":   {"k", "ftp://x", nil, contract.Skipped("the base URL is invalid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestAPIKey(t *testing.T) {
 }
 
 // The API is asked with the key, and with none before there is one.
-func TestWhatTheAPISees(t *testing.T) {
+func TestRequestsToTheAPI(t *testing.T) {
 	for key, want := range map[string]string{"the-key": "the-key", "": "none"} {
 		seen := map[string]string{}
 		api := transport(func(r *http.Request) (*http.Response, error) {

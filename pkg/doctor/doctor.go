@@ -1,11 +1,10 @@
-// Package doctor looks at what narada needs, one check after the other: settings, state
-// folder and ledger on this machine, the proxy, the API with its clock and the key, the
-// way to ngrok, and a public address, through which a sample callback is sent and
-// received. Each check ends in a contract.Finding, which says what was seen and what to
-// do about it.
+// Package doctor checks what narada needs, in order: settings, state folder and ledger
+// on this machine, the proxy, the API with its clock and the key, the connection to
+// ngrok, and a public endpoint, through which a sample callback is sent and received.
+// Each check returns a contract.Finding with the result and advice.
 //
-// It changes nothing: the folder for what narada keeps is not made, the API is asked for
-// a task that does not exist, and the address is given back.
+// It changes nothing: it does not create the state folder, asks the API for a task that
+// does not exist, and closes the endpoint.
 //
 // The package is private to narada.
 package doctor
@@ -26,68 +25,65 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// Options say what is looked at, and by what means. A check uses the few of them that
-// are about it.
+// Options configure the checks.
 type Options struct {
-	Settings []Setting // those that are set, but for the defaults
-	Warnings int       // how many were said about the settings
+	Settings []Setting // without defaults
+	Warnings int       // number of warnings about the settings
 
 	StateDir func() (string, error)
-	Ledger   func(context.Context) (Ledger, error) // nil without an error: nothing has been kept yet
+	Ledger   func(context.Context) (Ledger, error) // nil without an error: no ledger yet
 
 	BaseURL, BaseURLOrigin string
 	APIKey                 secret.String
 	APIKeyOrigin           string
-	NoAPIKey               error // why there is none, where another reason is known than that none is set
+	NoAPIKey               error // why there is no key, unless none is set
 	UserAgent              string
-	API                    http.RoundTripper // for calls of the API
+	API                    http.RoundTripper // for requests to the API
 
-	// Endpoint says how a public address can be opened; ok is false when there is no
-	// way to.
+	// Endpoint returns how to open a public endpoint; ok is false if that is not configured.
 	Endpoint        func() (c tunnel.Config, ok bool, err error)
-	AuthtokenOrigin string            // of ngrok's token; "": no setting has one
+	AuthtokenOrigin string            // of ngrok's authtoken; "": no setting has it
 	Transport       http.RoundTripper // for the sample callback
 	Random          io.Reader         // a cryptographic source
 
-	Check *contract.Check // of an endpoint of the user's; nil: none is checked
+	Check *contract.Check // of the user's own endpoint; nil: none
 
 	Proxy   func(*url.URL) (*url.URL, error)
 	Explain func(error) (text, advice string)
-	Quote   func(string) string // writes a text as a word of a command
+	Quote   func(string) string // quotes a word for a shell
 	Now     func() time.Time    // nil: time.Now
 }
 
-// Setting is a setting's name, and where its value comes from.
+// Setting is a setting's name and the origin of its value.
 type Setting struct{ Name, Origin string }
 
-// Ledger is what was kept.
+// Ledger is the ledger on this machine.
 type Ledger interface {
-	// Check returns what is damaged, "" for nothing. It reads all, which ctx bounds.
+	// Check returns what is damaged, or "". It reads everything; ctx bounds it.
 	Check(ctx context.Context) (damage string, err error)
 	Size() int64 // bytes
 	Close() error
 }
 
-// The time that a check may take.
+// Time limits of checks.
 const (
 	callLimit   = 10 * time.Second
-	openLimit   = 15 * time.Second
 	ledgerLimit = 10 * time.Second
 )
 
-// Doctor is one run of the checks, and what they have found for those that follow.
+// Doctor is one run of the checks, with results that later checks use.
 type Doctor struct {
 	Options
-	current atomic.Pointer[string] // name of the check under way
+	current atomic.Pointer[string] // name of the check in progress
 
 	client     *narada.Client   // of the API
-	noClient   error            // why there is none: the address is not one
-	serverTime time.Time        // by the API's clock; zero: it has not told
-	localTime  time.Time        // when that was, by ours
-	catching   tunnel.Config    // how an address is opened
-	canOpen    bool             // there is a way to
+	noClient   error            // why there is none: the base URL is invalid
+	serverTime time.Time        // by the API's clock; zero: unknown
+	localTime  time.Time        // at the same moment, by this machine's clock
+	catching   tunnel.Config    // how to open an endpoint
+	canOpen    bool             // catching can be opened
 	endpoint   *tunnel.Endpoint // nil: none is open
-	close      func() error     // closes it, and what serves there
+	close      func() error     // closes it and its server
 }
 
 // New returns a run of the checks.
@@ -118,9 +114,8 @@ var checks = [...]struct {
 	{"callback", (*Doctor).callback},
 }
 
-// Run makes the checks, and then those of Options.Check, and yields what each has found.
-// It ends when ctx does: what the check under way has found then is not yielded. It is
-// called once.
+// Run runs the checks, then those of Options.Check, and yields their findings. It ends
+// when ctx does, without the finding of the check in progress. It may be called once.
 func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	return func(yield func(contract.Finding) bool) {
 		defer d.closeEndpoint()
@@ -146,8 +141,8 @@ func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	}
 }
 
-// Progress names the check under way, "" before the first. It may be called while Run
-// is.
+// Progress returns the name of the check in progress, "" before the first. It may be called
+// during Run.
 func (d *Doctor) Progress() string {
 	if name := d.current.Load(); name != nil {
 		return *name
@@ -155,16 +150,16 @@ func (d *Doctor) Progress() string {
 	return ""
 }
 
-// failedWith is contract.Failed for an error, of which the caller knows what to do.
+// failedWith is contract.Failed for an error that Explain has advice for.
 func (d *Doctor) failedWith(err error) contract.Finding { return contract.Failed(d.Explain(err)) }
 
-// explained is the text for an error without what to do.
+// explained is Explain's text without its advice.
 func (d *Doctor) explained(err error) string {
 	text, _ := d.Explain(err)
 	return text
 }
 
-// rounded keeps what a person reads of a duration.
+// rounded formats a duration for a person.
 func rounded(d time.Duration) string {
 	switch {
 	case d < time.Second:

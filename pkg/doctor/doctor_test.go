@@ -77,15 +77,15 @@ func verdicts(findings []contract.Finding) (list []string) {
 	return list
 }
 
-func TestTheChecksAreMadeInOrder(t *testing.T) {
+func TestTheChecksRunInOrder(t *testing.T) {
 	d := New(wellOptions(t))
 	if d.Progress() != "" {
-		t.Errorf("%q is under way before the first", d.Progress())
+		t.Errorf("%q is in progress before the first", d.Progress())
 	}
 	var findings []contract.Finding
 	for f := range d.Run(t.Context()) {
 		if d.Progress() != f.Test || f.Duration < 0 {
-			t.Errorf("%+v, while %q is under way", f, d.Progress())
+			t.Errorf("%+v, while %q is in progress", f, d.Progress())
 		}
 		findings = append(findings, f)
 	}
@@ -98,7 +98,7 @@ func TestTheChecksAreMadeInOrder(t *testing.T) {
 	}
 }
 
-func TestAnEndpointOfTheUsersComesLast(t *testing.T) {
+func TestTheUsersEndpointIsCheckedLast(t *testing.T) {
 	o := wellOptions(t)
 	var err error
 	if o.Check, err = contract.New(contract.Options{URL: "http://127.0.0.1:1/", AllowHTTP: true}); err != nil {
@@ -120,11 +120,11 @@ func TestAnEndpointOfTheUsersComesLast(t *testing.T) {
 		t.Error(diff)
 	}
 	if d.Progress() != "endpoint" {
-		t.Errorf("%q was under way", d.Progress())
+		t.Errorf("%q was in progress", d.Progress())
 	}
 }
 
-// What the check under way has found when ctx ends may be that alone.
+// What the check in progress has found when ctx ends may be that alone.
 func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := wellOptions(t)
@@ -138,7 +138,7 @@ func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 	}
 }
 
-func TestTheAddressIsGivenBack(t *testing.T) {
+func TestTheEndpointIsClosed(t *testing.T) {
 	for _, last := range []string{"public-endpoint", "callback", ""} {
 		d := New(wellOptions(t))
 		var address string
@@ -156,7 +156,7 @@ func TestTheAddressIsGivenBack(t *testing.T) {
 			resp.Body.Close()
 		}
 		if address == "" || err == nil || d.endpoint != nil {
-			t.Errorf("after %q somebody still answers at %q", last, address)
+			t.Errorf("after %q the endpoint still answers at %q", last, address)
 		}
 		transport.CloseIdleConnections()
 	}

@@ -10,11 +10,10 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// ngrokToken finds out how a public address can be opened.
+// ngrokToken checks whether a public endpoint can be opened.
 func (d *Doctor) ngrokToken(context.Context) contract.Finding {
 	c, ok, err := d.Endpoint()
 	if err != nil {
@@ -23,19 +22,19 @@ func (d *Doctor) ngrokToken(context.Context) contract.Finding {
 	d.catching, d.canOpen = c, ok
 	switch {
 	case !ok:
-		return contract.Warned("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")
+		return contract.Warned("no ngrok authtoken is set: answers come by polling only", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")
 	case c.Ngrok == nil:
-		return contract.Skipped("the address is one of your own", "")
+		return contract.Skipped("not needed for your own address", "")
 	case d.AuthtokenOrigin == "":
-		return contract.Passed("from the ngrok agent's own config file, for listen and --via callback alone")
+		return contract.Passed("from the ngrok agent's config file; used only by listen and --via callback")
 	}
 	return contract.Passed(d.AuthtokenOrigin)
 }
 
-// ngrok tries the way to ngrok's service.
+// ngrok checks the connection to ngrok's service.
 func (d *Doctor) ngrok(ctx context.Context) contract.Finding {
 	if d.catching.Ngrok == nil {
-		return contract.Skipped("it is not used", "")
+		return contract.Skipped("not used", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -47,14 +46,12 @@ func (d *Doctor) ngrok(ctx context.Context) contract.Finding {
 	return contract.Passed(fmt.Sprintf("%s answers in %s, region %s", found.Addr, rounded(found.Latency), cmp.Or(found.Region, "-")))
 }
 
-// publicEndpoint opens a public address.
+// publicEndpoint opens a public endpoint.
 func (d *Doctor) publicEndpoint(ctx context.Context) contract.Finding {
 	if !d.canOpen {
-		return contract.Skipped("there is no way to open one", "")
+		return contract.Skipped("no endpoint can be opened", "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
-	defer cancel()
-	e, err := tunnel.Open(ctx, d.catching)
+	e, err := receive.OpenTunnel(ctx, d.catching, receive.OpenLimit)
 	if err != nil {
 		return d.failedWith(err)
 	}
@@ -66,30 +63,30 @@ func (d *Doctor) publicEndpoint(ctx context.Context) contract.Finding {
 	return contract.Passed(e.URL().String())
 }
 
-// closeEndpoint gives the public address back, once.
+// closeEndpoint closes the endpoint, once.
 func (d *Doctor) closeEndpoint() {
 	if d.endpoint == nil {
 		return
 	}
-	_ = d.close() // it is closed all the same
+	_ = d.close() // it is closed even after an error
 	d.endpoint = nil
 }
 
-// callback sends a sample callback to ourselves through the public address.
+// callback sends a sample callback to this process through the public endpoint.
 func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	if d.endpoint == nil {
-		return contract.Skipped("there is no address to send one to", "")
+		return contract.Skipped("no endpoint is open", "")
 	}
 	received := make(chan struct{}, 1)
 	server := receive.Open(d.endpoint, receive.Options{Random: d.Random, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
 		select {
 		case received <- struct{}{}:
-		default: // a repeat
+		default: // repeat
 		}
 		return nil
 	})})
 	d.close = server.Close
-	const advice = "The address cannot be reached from here: see that a firewall, a proxy or DNS does not keep it away. From the cloud it may work all the same."
+	const advice = "The address cannot be reached from here: check firewall, proxy and DNS. It may still work from the cloud."
 	ready, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	if err := server.Ready(ready, &http.Client{Transport: d.Transport}, nil); err != nil {
@@ -106,13 +103,13 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	}
 	select {
 	case <-received:
-	default: // somebody else has answered
-		return contract.Failed("it was accepted, and has not come here", advice)
+	default: // another server has answered
+		return contract.Failed("it was accepted, but not received here", advice)
 	}
-	return contract.Passed("a sample went out and came back in " + rounded(attempts[0].Duration))
+	return contract.Passed("a sample was sent and received in " + rounded(attempts[0].Duration))
 }
 
-// sample is a callback that the server accepts.
+// sample returns a callback that the server accepts.
 func (d *Doctor) sample(server *receive.Server) (c deliver.Callback, err error) {
 	ticket, err := server.Issue()
 	if err != nil {

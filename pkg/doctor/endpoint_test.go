@@ -29,9 +29,9 @@ func TestNgrokToken(t *testing.T) {
 		want   contract.Finding
 	}{
 		"of a setting":     {ngrok, true, nil, "environment NGROK_AUTHTOKEN", contract.Passed("environment NGROK_AUTHTOKEN")},
-		"of ngrok's agent": {ngrok, true, nil, "", contract.Passed("from the ngrok agent's own config file, for listen and --via callback alone")},
-		"not needed":       {tunnel.Config{Loopback: true}, true, nil, "", contract.Skipped("the address is one of your own", "")},
-		"none":             {tunnel.Config{}, false, nil, "", contract.Warned("there is none: answers come by polling alone", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")},
+		"of ngrok's agent": {ngrok, true, nil, "", contract.Passed("from the ngrok agent's config file; used only by listen and --via callback")},
+		"not needed":       {tunnel.Config{Loopback: true}, true, nil, "", contract.Skipped("not needed for your own address", "")},
+		"none":             {tunnel.Config{}, false, nil, "", contract.Warned("no ngrok authtoken is set: answers come by polling only", "Set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT.")},
 		"of bad settings":  {tunnel.Config{}, false, hinted{"no certificate", "give one"}, "", contract.Failed("no certificate", "give one")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,13 +65,13 @@ func TestNgrok(t *testing.T) {
 	}{
 		"all is well": {func(*ngroktest.Edge) {}, map[string]string{
 			"ngrok": `^127\.0\.0\.1:\d+ answers in \d+m?s, region local$`, "public-endpoint": `^https://127\.0\.0\.1:\d+$`,
-			"callback": `^a sample went out and came back in [0-9.]+m?s$`,
+			"callback": `^a sample was sent and received in [0-9.]+m?s$`,
 		}, nil},
 		"the token is revoked": {func(e *ngroktest.Edge) { e.RefuseAuth("ERR_NGROK_107", "") }, map[string]string{
-			"public-endpoint": `^ngrok refused the authtoken: it is revoked or was reset \(ERR_NGROK_107\)$`, "callback": "^there is no address to send one to$",
+			"public-endpoint": `^ngrok refused the authtoken: it is revoked or was reset \(ERR_NGROK_107\)$`, "callback": "^no endpoint is open$",
 		}, []string{"public-endpoint FAIL", "callback SKIP"}},
-		"nobody is there": {func(e *ngroktest.Edge) { e.Pause() }, map[string]string{
-			"ngrok": `^cannot reach ngrok \(127\.0\.0\.1:\d+\): `, "public-endpoint": "^there is no way to open one$",
+		"unreachable": {func(e *ngroktest.Edge) { e.Pause() }, map[string]string{
+			"ngrok": `^cannot reach ngrok \(127\.0\.0\.1:\d+\): `, "public-endpoint": "^no endpoint can be opened$",
 		}, []string{"ngrok FAIL", "public-endpoint SKIP", "callback SKIP"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestNgrok(t *testing.T) {
 				t.Error(diff)
 			}
 			if edge.Online() != 0 {
-				t.Error("the address was not given back")
+				t.Error("the endpoint was not closed")
 			}
 		})
 	}
@@ -105,14 +105,14 @@ func TestNgrok(t *testing.T) {
 
 func TestCallback(t *testing.T) {
 	isProbe := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "probe-") }
-	const advice = "The address cannot be reached from here: see that a firewall, a proxy or DNS does not keep it away. From the cloud it may work all the same."
+	const advice = "The address cannot be reached from here: check firewall, proxy and DNS. It may still work from the cloud."
 	for name, test := range map[string]struct {
 		limit     time.Duration
 		transport func(next http.RoundTripper, r *http.Request) (*http.Response, error)
 		random    io.Reader
 		want      contract.Finding
 	}{
-		"nobody can be reached": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
+		"unreachable": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
 			return nil, errors.New("no route")
 		}, nil, contract.Failed("URL does not answer: no route", advice)},
 		"the sample is lost": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
@@ -127,15 +127,15 @@ func TestCallback(t *testing.T) {
 			}
 			return answering(403, nil)(r)
 		}, nil, contract.Failed("the callback was refused: 403 Forbidden", advice)},
-		"somebody else takes it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"another server accepts it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(200, nil)(r)
-		}, nil, contract.Failed("it was accepted, and has not come here", advice)},
-		"there is nothing random": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		}, nil, contract.Failed("it was accepted, but not received here", advice)},
+		"no randomness": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			return next.RoundTrip(r)
-		}, strings.NewReader(strings.Repeat("x", 48+20)), contract.Failed("ticket: unexpected EOF", "report it")},
+		}, strings.NewReader(strings.Repeat("x", 72+20)), contract.Failed("ticket: unexpected EOF", "report it")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := wellOptions(t)

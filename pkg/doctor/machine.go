@@ -16,7 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// settings says which settings are set, and where.
+// settings lists the settings and their origins.
 func (d *Doctor) settings(context.Context) contract.Finding {
 	var set []string
 	for _, s := range d.Settings {
@@ -24,18 +24,18 @@ func (d *Doctor) settings(context.Context) contract.Finding {
 	}
 	detail := strings.Join(set, ", ")
 	if len(set) == 0 {
-		detail = "none is set: all are the defaults"
+		detail = "none is set: all values are defaults"
 	}
 	switch d.Warnings {
 	case 0:
 		return contract.Passed(detail)
 	case 1:
-		return contract.Warned(detail, "1 warning above: narada config list shows what is in use.")
+		return contract.Warned(detail, "1 warning above: narada config list shows the values in use.")
 	}
-	return contract.Warned(detail, fmt.Sprintf("%d warnings above: narada config list shows what is in use.", d.Warnings))
+	return contract.Warned(detail, fmt.Sprintf("%d warnings above: narada config list shows the values in use.", d.Warnings))
 }
 
-// stateDir finds out whether something can be kept.
+// stateDir checks whether the state folder can be written.
 func (d *Doctor) stateDir(context.Context) contract.Finding {
 	dir, err := d.StateDir()
 	if err != nil {
@@ -46,18 +46,18 @@ func (d *Doctor) stateDir(context.Context) contract.Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return missingDir(dir)
 	case err != nil:
-		return contract.Failed(err.Error(), "NARADA_STATE_DIR names another folder.")
+		return contract.Failed(err.Error(), "Set NARADA_STATE_DIR to another folder.")
 	case !info.IsDir():
-		return contract.Failed(dir+" is no folder", "NARADA_STATE_DIR names another.")
+		return contract.Failed(dir+" is not a folder", "Set NARADA_STATE_DIR to another folder.")
 	case !canWrite(dir):
-		return contract.Failed("nothing can be written in "+dir, "Make it writable, or name another folder in NARADA_STATE_DIR.")
+		return contract.Failed(dir+" is not writable", "Make it writable, or set NARADA_STATE_DIR to another folder.")
 	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
-		return contract.Warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Others can read what is kept there: chmod 700 "+d.Quote(dir)+" keeps them out.")
+		return contract.Warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Other users can read it. To prevent that: chmod 700 "+d.Quote(dir))
 	}
 	return contract.Passed(dir)
 }
 
-// missingDir finds out whether a folder that is not there can be made.
+// missingDir checks whether a missing folder can be created.
 func missingDir(dir string) contract.Finding {
 	existing := filepath.Dir(dir)
 	for ; existing != filepath.Dir(existing); existing = filepath.Dir(existing) {
@@ -66,9 +66,9 @@ func missingDir(dir string) contract.Finding {
 		}
 	}
 	if !canWrite(existing) {
-		return contract.Failed(fmt.Sprintf("%s is not there, and cannot be made in %s", dir, existing), "Name another folder in NARADA_STATE_DIR.")
+		return contract.Failed(fmt.Sprintf("%s does not exist and cannot be created in %s", dir, existing), "Set NARADA_STATE_DIR to another folder.")
 	}
-	return contract.Passed(dir + ", which the first task makes")
+	return contract.Passed(dir + ", which the first task creates")
 }
 
 func canWrite(dir string) bool {
@@ -76,14 +76,14 @@ func canWrite(dir string) bool {
 	return err == nil && errors.Join(f.Close(), os.Remove(f.Name())) == nil
 }
 
-// ledger finds out whether what was kept can be read.
+// ledger checks whether the ledger can be read.
 func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 	l, err := d.Ledger(ctx)
 	if err != nil {
 		return d.failedWith(err)
 	}
 	if l == nil {
-		return contract.Skipped("nothing has been kept yet", "")
+		return contract.Skipped("no ledger yet", "")
 	}
 	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
@@ -92,27 +92,27 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 	closed := l.Close()
 	switch {
 	case limited.Err() != nil:
-		return contract.Passed(size + "; too large to look through all of it")
+		return contract.Passed(size + "; too large to check completely")
 	case err != nil:
 		return d.failedWith(err)
 	case damage != "":
-		return contract.Failed("damaged: "+damage, "Move it away; a new one is made. narada history of the old one may still work.")
+		return contract.Failed("damaged: "+damage, "Move it away: the next task creates a new one. narada history may still read the old one.")
 	case closed != nil:
 		return d.failedWith(closed)
 	}
-	return contract.Passed(size + ", whole")
+	return contract.Passed(size + ", intact")
 }
 
-// proxy says through which proxy the API is reached.
+// proxy returns the proxy for the API.
 func (d *Doctor) proxy(context.Context) contract.Finding {
 	base, err := narada.ParseBaseURL(d.BaseURL)
 	if err != nil {
-		return contract.Skipped("the API's address is not one", "")
+		return contract.Skipped("the base URL is invalid", "")
 	}
 	through, err := d.Proxy(base)
 	switch {
 	case err != nil:
-		return contract.Failed(d.explained(err), "Correct HTTPS_PROXY, or take it away.")
+		return contract.Failed(d.explained(err), "Correct or unset HTTPS_PROXY.")
 	case through == nil:
 		return contract.Passed("none")
 	}

@@ -21,10 +21,10 @@ func TestSettings(t *testing.T) {
 		warnings int
 		want     contract.Finding
 	}{
-		"none":          {nil, 0, contract.Passed("none is set: all are the defaults")},
+		"none":          {nil, 0, contract.Passed("none is set: all values are defaults")},
 		"two":           {two, 0, contract.Passed("agent (flag --agent), timeout (environment NARADA_TIMEOUT)")},
-		"a warning":     {two[:1], 1, contract.Warned("agent (flag --agent)", "1 warning above: narada config list shows what is in use.")},
-		"more warnings": {nil, 2, contract.Warned("none is set: all are the defaults", "2 warnings above: narada config list shows what is in use.")},
+		"a warning":     {two[:1], 1, contract.Warned("agent (flag --agent)", "1 warning above: narada config list shows the values in use.")},
+		"more warnings": {nil, 2, contract.Warned("none is set: all values are defaults", "2 warnings above: narada config list shows the values in use.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judge(t, New(Options{Settings: test.settings, Warnings: test.warnings}).settings(t.Context()), test.want)
@@ -52,13 +52,13 @@ func TestStateDir(t *testing.T) {
 		want contract.Finding
 	}{
 		"there":          {private, nil, contract.Passed(private)},
-		"not there":      {missing, nil, contract.Passed(missing + ", which the first task makes")},
+		"not there":      {missing, nil, contract.Passed(missing + ", which the first task creates")},
 		"not known":      {"", hinted{"HOME is not set", "set it"}, contract.Failed("HOME is not set", "set it")},
-		"a file":         {file, nil, contract.Failed(file+" is no folder", "NARADA_STATE_DIR names another.")},
-		"no name":        {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "NARADA_STATE_DIR names another folder.")},
-		"for others":     {open, nil, contract.Warned(open+" has mode 0755", "Others can read what is kept there: chmod 700 '"+open+"' keeps them out.")},
-		"closed to us":   {"/proc", nil, contract.Failed("nothing can be written in /proc", "Make it writable, or name another folder in NARADA_STATE_DIR.")},
-		"not to be made": {"/proc/none/state", nil, contract.Failed("/proc/none/state is not there, and cannot be made in /proc", "Name another folder in NARADA_STATE_DIR.")},
+		"a file":         {file, nil, contract.Failed(file+" is not a folder", "Set NARADA_STATE_DIR to another folder.")},
+		"no name":        {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "Set NARADA_STATE_DIR to another folder.")},
+		"for others":     {open, nil, contract.Warned(open+" has mode 0755", "Other users can read it. To prevent that: chmod 700 '"+open+"'")},
+		"closed to us":   {"/proc", nil, contract.Failed("/proc is not writable", "Make it writable, or set NARADA_STATE_DIR to another folder.")},
+		"not to be made": {"/proc/none/state", nil, contract.Failed("/proc/none/state does not exist and cannot be created in /proc", "Set NARADA_STATE_DIR to another folder.")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,13 +107,13 @@ func TestLedger(t *testing.T) {
 		err    error
 		want   contract.Finding
 	}{
-		"none":              {nil, nil, contract.Skipped("nothing has been kept yet", "")},
-		"not to be opened":  {nil, broken, contract.Failed("it is broken", "mend it")},
-		"whole":             {&kept{}, nil, contract.Passed("40 KiB, whole")},
-		"not to be read":    {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"not to be closed":  {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"damaged":           {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away; a new one is made. narada history of the old one may still work.")},
-		"very large indeed": {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to look through all of it")},
+		"none":             {nil, nil, contract.Skipped("no ledger yet", "")},
+		"not to be opened": {nil, broken, contract.Failed("it is broken", "mend it")},
+		"whole":            {&kept{}, nil, contract.Passed("40 KiB, intact")},
+		"not to be read":   {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"not to be closed": {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"damaged":          {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away: the next task creates a new one. narada history may still read the old one.")},
+		"too large":        {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to check completely")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestProxy(t *testing.T) {
 	}{
 		"none":           {"https://api.example/v2", "", nil, contract.Passed("none")},
 		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, contract.Passed("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
-		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct HTTPS_PROXY, or take it away.")},
-		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the API's address is not one", "")},
+		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct or unset HTTPS_PROXY.")},
+		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the base URL is invalid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := New(Options{BaseURL: test.base, Explain: explain, Proxy: func(to *url.URL) (*url.URL, error) {

@@ -16,18 +16,18 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// commandPrefix is what the name of a command begins with: no URL does.
+// commandPrefix starts the name of a command, as it starts no URL.
 const commandPrefix = "-- "
 
-// IsCommand reports whether the name of a target is that of a command.
+// IsCommand reports whether target is the name of a command.
 func IsCommand(target string) bool { return strings.HasPrefix(target, commandPrefix) }
 
-// Command is a target that is run for each callback, one at a time. It has the callback
-// on its stdin, without the secret, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in its
-// environment.
+// Command is a target that runs once for each callback, one at a time. It gets the
+// callback, without the secret, on stdin, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in
+// its environment.
 type Command struct {
-	Words          []string // with its arguments
-	Line           string   // the same as a shell has it
+	Words          []string // the command and its arguments
+	Line           string   // the same, quoted for a shell
 	Dir            string
 	Environ        []string // as WithoutSecrets returns it
 	Stdout, Stderr io.Writer
@@ -37,7 +37,7 @@ type Command struct {
 func (c *Command) Find() error {
 	_, err := exec.LookPath(c.Words[0])
 	if notFound, ok := errors.AsType[*exec.Error](err); ok {
-		return notFound.Err // which does not repeat the name
+		return notFound.Err // without the name
 	}
 	return err
 }
@@ -62,16 +62,16 @@ func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Head
 	command.Stdin = bytes.NewReader(append(bytes.Clone(bytes.TrimSpace(r.Raw())), '\n'))
 	command.Stdout, command.Stderr = c.Stdout, c.Stderr
 	command.Env = append(slices.Clone(c.Environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
-	command.WaitDelay = time.Second // for those who have inherited its streams
+	command.WaitDelay = time.Second // for processes that inherited its streams
 	inOwnGroup(command)
 	failure := command.Run()
 	if ctx.Err() != nil {
 		killGroup(command)
 	}
 	switch {
-	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // it has ended well, and somebody has its streams
+	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // exit status 0
 		return Result{Attempts: 1}, nil
-	case ctx.Err() != nil || isClosed(stop): // it may have been ended with us, before its time
+	case ctx.Err() != nil || isClosed(stop): // a signal to us may have ended it
 		return Result{}, deliver.ErrStopped
 	}
 	return Result{Attempts: 1, Failure: failure.Error()}, nil
@@ -86,8 +86,8 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// WithoutSecrets returns the variables of the environment without those of the names,
-// and those that have one of the secrets in them, whatever their name.
+// WithoutSecrets returns the environment without the variables of these names, and
+// without those whose value contains one of the secrets.
 func WithoutSecrets(environ, names []string, secrets []secret.String) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, value, _ := strings.Cut(variable, "=")

@@ -17,20 +17,20 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// endpointConcurrency is how many callbacks an endpoint is sent at once.
+// endpointConcurrency is how many callbacks are sent to an endpoint at once.
 const endpointConcurrency = 16
 
-// Endpoint is a target that callbacks are sent to as they came.
+// Endpoint is a target that gets callbacks as they arrived.
 type Endpoint struct {
 	URL    string
-	Added  secret.Credentials // headers, in the place of the callback's own
+	Added  secret.Credentials // headers that replace the callback's own
 	Sender deliver.Sender     // its Timeout is set
 
-	Explain func(deliver.Attempt) string // why the last attempt failed, in words
+	Explain func(deliver.Attempt) string // why an attempt failed
 	Report  func(Event)
 
 	mu   sync.Mutex
-	down bool // it was reported that it does not take callbacks
+	down bool // TargetDown was reported
 }
 
 // Name implements Target.
@@ -39,7 +39,7 @@ func (e *Endpoint) Name() string { return e.URL }
 // Concurrency implements Target.
 func (e *Endpoint) Concurrency() int { return endpointConcurrency }
 
-// GracePeriod implements Target: an attempt that is cut off would be made twice.
+// GracePeriod implements Target: an interrupted attempt would be repeated.
 func (e *Endpoint) GracePeriod() time.Duration { return e.Sender.Timeout + closeLimit }
 
 // Forward implements Target.
@@ -65,7 +65,7 @@ func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header htt
 	return r, nil
 }
 
-// observe returns one event when the endpoint is down, and one when it is up again.
+// observe returns an event when the endpoint goes down, and when it is up again.
 func (e *Endpoint) observe(ctx context.Context, a deliver.Attempt) Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -80,8 +80,8 @@ func (e *Endpoint) observe(ctx context.Context, a deliver.Attempt) Event {
 	return nil
 }
 
-// SameAddress reports whether what is sent to target arrives at own, which is served at
-// the address local: a callback would go round for ever.
+// SameAddress reports whether target is own, which is served at the address local:
+// forwarding would loop.
 func SameAddress(target string, own *url.URL, local net.Addr) bool {
 	to, err := url.Parse(target)
 	if err != nil {
@@ -93,7 +93,7 @@ func SameAddress(target string, own *url.URL, local net.Addr) bool {
 	return hostName(to) == hostName(own) && port(to) == port(own)
 }
 
-// hostName is the URL's host as DNS compares it.
+// hostName is the URL's host in the form for comparison.
 func hostName(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") }
 
 func port(u *url.URL) string {

@@ -51,7 +51,7 @@ var (
 	aBody   = []byte(`{ "raw": 1.50 }`)
 )
 
-func TestEndpointGetsTheCallbackAsItCame(t *testing.T) {
+func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, e := &answers{list: []int{200}, took: time.Millisecond}, &events{}
 		r, err := newEndpoint(a, e).Forward(t.Context(), nil, aHeader, aBody)

@@ -2,37 +2,37 @@ package forward
 
 import "github.com/narada-cli/narada/pkg/deliver"
 
-// Event is what happens while callbacks are forwarded.
+// Event is an event of forwarding.
 type Event interface{ event() }
 
 // The events.
 type (
-	// Waiting says that callbacks from earlier wait for the target.
+	// Waiting: callbacks from earlier runs wait for the target.
 	Waiting struct {
 		Target string
 		Count  int
 	}
-	// Forwarded says that the target took a callback.
+	// Forwarded: the target accepted a callback.
 	Forwarded struct {
 		RequestID, Target string
 		Result            Result
 	}
-	// NotForwarded says that the target did not take a callback, and is not asked again.
+	// NotForwarded: the target refused a callback, which is not retried.
 	NotForwarded struct{ RequestID, Target, Failure string }
-	// TargetDown says that an endpoint does not take callbacks, and is tried again.
+	// TargetDown: an endpoint does not accept callbacks and is retried.
 	TargetDown struct {
 		Target  string
 		Attempt deliver.Attempt
 	}
-	// TargetUp says that it takes them again.
+	// TargetUp: it accepts them again.
 	TargetUp struct{ Target string }
-	// Finishing says that the end waits for what the target has under way.
+	// Finishing: Close waits for an attempt in progress.
 	Finishing struct{ Target string }
-	// Remaining says that callbacks still wait for the target at the end.
+	// Remaining: callbacks still wait for the target at the end.
 	Remaining struct {
 		Target string
 		Count  int
-		Err    error // how many is not known
+		Err    error // of counting them
 	}
 )
 

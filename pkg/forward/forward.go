@@ -1,9 +1,9 @@
 // Package forward forwards the callbacks of a listener to targets: endpoints and
 // commands.
 //
-// They wait in the store, so that neither a slow target nor a restart loses one. A
-// target gets those of one request ID in the order in which they came. What a listener
-// has left that does not run any more is adopted by the next one with the same target.
+// Callbacks wait in the store, so that neither a slow target nor a restart loses one. A
+// target gets those of one request ID in the order of their arrival. A listener adopts
+// what waits for its targets at listeners that are no longer running.
 //
 // The package is private to narada.
 package forward
@@ -19,35 +19,35 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// closeLimit is how long, at the end, a target may take beyond what it has under way.
+// closeLimit is how long a target may take at the end beyond an attempt.
 const closeLimit = 5 * time.Second
 
-// quietLimit is how long the end waits without an event that says so.
+// quietLimit is how long Close waits before it reports Finishing.
 const quietLimit = 500 * time.Millisecond
 
-// Result is how the forwarding of a callback has ended.
+// Result is the outcome of forwarding a callback.
 type Result struct {
 	Attempts   int
-	StatusCode int           // of the last answer; 0: there was none
-	Took       time.Duration // the last attempt
-	Failure    string        // why the target did not take it; "": it did
+	StatusCode int           // of the last answer; 0: no answer
+	Took       time.Duration // by the last attempt
+	Failure    string        // why the target did not accept it; "": it did
 }
 
-// Target is what callbacks are forwarded to.
+// Target is an endpoint or a command that callbacks are forwarded to.
 type Target interface {
-	// Name is what the store calls it.
+	// Name is its name in the store.
 	Name() string
-	// Concurrency is how many callbacks it takes at once.
+	// Concurrency is how many callbacks it accepts at once.
 	Concurrency() int
-	// GracePeriod is how long, at the end, it may take for what it has under way.
+	// GracePeriod is how long it may take to finish at the end.
 	GracePeriod() time.Duration
-	// Forward forwards a callback as it came. Once stop is closed nothing more is begun,
-	// and the end of ctx ends what is under way. deliver.ErrStopped says that the callback
-	// still waits; another error ends the forwarding to the target.
+	// Forward forwards a callback. Once stop is closed it starts no attempt; when ctx ends
+	// it stops the one in progress. deliver.ErrStopped means that the callback still waits;
+	// any other error ends the forwarding to the target.
 	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error)
 }
 
-// Store keeps the callbacks that wait.
+// Store has the callbacks that wait.
 type Store interface {
 	WaitingForwards(ctx context.Context, target, listener string, after int64, limit int) ([]store.Forward, error)
 	CountForwards(ctx context.Context, state store.ForwardState, target, listener string) (int, error)
@@ -57,17 +57,17 @@ type Store interface {
 	AdoptForwards(ctx context.Context, target, from, to string) error
 }
 
-// Options say what is forwarded, and to whom.
+// Options configure a Forwarding.
 type Options struct {
 	Store    Store
-	Listener string // by whose name the callbacks wait
+	Listener string // name of the listener whose callbacks are forwarded
 	Targets  []Target
 
-	// Reserve keeps a listener of that name from starting until release is called. ok is
-	// false if one runs.
+	// Reserve prevents a listener of that name from starting until release is called. ok
+	// is false if one is running.
 	Reserve func(name string) (release func() error, ok bool, err error)
 
-	Failed func(error) // is told of an error that ends the forwarding to a target
+	Failed func(error) // called with an error that ends the forwarding to a target
 	Report func(Event)
 }
 
@@ -77,7 +77,7 @@ type Forwarding struct {
 	queues   []*queue
 }
 
-// Start begins with what waits from earlier.
+// Start starts forwarding, beginning with callbacks from earlier runs.
 func Start(ctx context.Context, o Options) (*Forwarding, error) {
 	f := &Forwarding{listener: o.Listener}
 	for _, t := range o.Targets {
@@ -91,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Forwarding, error) {
 	return f, nil
 }
 
-// Plan is what the store is told of a callback that is to be forwarded.
+// Plan says to whom a stored callback is forwarded.
 func (f *Forwarding) Plan() store.Forwarding {
 	plan := store.Forwarding{Listener: f.listener}
 	for _, q := range f.queues {
@@ -100,16 +100,16 @@ func (f *Forwarding) Plan() store.Forwarding {
 	return plan
 }
 
-// Wake says that a callback was stored. It never blocks.
+// Wake signals that a callback was stored. It never blocks.
 func (f *Forwarding) Wake() {
 	for _, q := range f.queues {
 		q.scheduler.wakeUp()
 	}
 }
 
-// Close ends the forwarding: with finish when nothing waits any more, or ctx ends.
-// What is under way has a grace period then. It returns how many callbacks the targets
-// did not take, and how many still wait.
+// Close ends the forwarding: with finish when nothing waits, or when ctx ends. Then
+// attempts in progress have a grace period. It returns how many callbacks the targets
+// refused and how many still wait.
 func (f *Forwarding) Close(ctx context.Context, finish bool) (notForwarded, waiting int) {
 	var closing sync.WaitGroup
 	left := make([]int, len(f.queues))
@@ -123,20 +123,20 @@ func (f *Forwarding) Close(ctx context.Context, finish bool) (notForwarded, wait
 	return notForwarded, waiting
 }
 
-// queue is what waits for one target.
+// queue forwards to one target.
 type queue struct {
 	Options
 	target    Target
 	scheduler *scheduler
 
-	starting context.Context // until nothing more is begun
+	starting context.Context // ends: no new attempts
 	stop     context.CancelFunc
-	running  context.Context // until what is under way is ended
+	running  context.Context // ends: attempts in progress are stopped
 	kill     context.CancelFunc
-	drain    chan struct{} // closed: it ends when nothing waits
+	drain    chan struct{} // closed: ends when nothing waits
 	ended    chan struct{}
 
-	failed atomic.Int64 // callbacks that the target did not take
+	failed atomic.Int64 // callbacks that the target refused
 }
 
 func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
@@ -163,7 +163,7 @@ func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
 	return q, nil
 }
 
-// adopt makes ours what waits at listeners that do not run any more.
+// adopt takes the callbacks of listeners that are no longer running.
 func (q *queue) adopt(ctx context.Context) error {
 	names, err := q.Store.ForwardListeners(ctx, q.target.Name())
 	if err != nil {
@@ -174,13 +174,10 @@ func (q *queue) adopt(ctx context.Context) error {
 			continue
 		}
 		release, ok, err := q.Reserve(name)
+		if ok {
+			err = errors.Join(q.Store.AdoptForwards(ctx, q.target.Name(), name, q.Listener), release())
+		}
 		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if err := errors.Join(q.Store.AdoptForwards(ctx, q.target.Name(), name, q.Listener), release()); err != nil {
 			return err
 		}
 	}
@@ -195,12 +192,12 @@ func (q *queue) count(ctx context.Context) (int, error) {
 	return q.Store.CountForwards(ctx, store.ForwardWaiting, q.target.Name(), q.Listener)
 }
 
-// forward forwards a callback, and writes down how that has ended. The store is asked
-// without a time limit: what has been forwarded must not be again.
+// forward forwards a callback and stores the outcome, without a time limit: it must not
+// be forwarded again.
 func (q *queue) forward(f store.Forward) error {
 	ctx := context.Background()
 	header, body, ok, err := q.Store.ForwardContent(ctx, f)
-	if err != nil || !ok { // it has been pruned
+	if err != nil || !ok { // pruned
 		return err
 	}
 	r, err := q.target.Forward(q.running, q.starting.Done(), header, body)
@@ -222,7 +219,10 @@ func (q *queue) forward(f store.Forward) error {
 func (q *queue) close(ctx context.Context, finish bool) (waiting int) {
 	if finish {
 		close(q.drain)
-		q.endsBefore(ctx)
+		select {
+		case <-q.ended:
+		case <-ctx.Done():
+		}
 	}
 	q.stop()
 	if !q.endsWithin(quietLimit) {
@@ -239,16 +239,10 @@ func (q *queue) close(ctx context.Context, finish bool) (waiting int) {
 }
 
 func (q *queue) endsWithin(limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	return q.endsBefore(ctx)
-}
-
-func (q *queue) endsBefore(ctx context.Context) bool {
 	select {
 	case <-q.ended:
 		return true
-	case <-ctx.Done():
+	case <-time.After(limit):
 		return false
 	}
 }

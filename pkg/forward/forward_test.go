@@ -210,7 +210,7 @@ func TestRestartAndAdoption(t *testing.T) {
 			return func() error { reserved = append(reserved, "release "+name); return nil }, name != "runs", nil
 		}}
 		f := start(t, o)
-		time.Sleep(500 * time.Millisecond) // the first of a, and b, are under way
+		time.Sleep(500 * time.Millisecond) // the first of a, and b, are in progress
 		if _, waiting := f.Close(t.Context(), false); waiting != 2 {
 			t.Errorf("%d wait", waiting)
 		}
@@ -230,7 +230,7 @@ func TestRestartAndAdoption(t *testing.T) {
 	})
 }
 
-// The end waits for what is under way, says so, and ends it after the grace period.
+// The end waits for what is in progress, says so, and ends it after the grace period.
 func TestGracePeriod(t *testing.T) {
 	tests := []struct {
 		name         string
@@ -265,12 +265,12 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheStoreIsTold(t *testing.T) {
+func TestAnErrorOfTheStoreIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wrong := errors.New("wrong")
-		told := make(chan error, 1)
-		f := start(t, Options{Store: &memoryStore{err: wrong}, Listener: "me", Targets: []Target{&slowTarget{}}, Failed: func(err error) { told <- err }})
-		if err := <-told; err != wrong {
+		reported := make(chan error, 1)
+		f := start(t, Options{Store: &memoryStore{err: wrong}, Listener: "me", Targets: []Target{&slowTarget{}}, Failed: func(err error) { reported <- err }})
+		if err := <-reported; err != wrong {
 			t.Errorf("got %v", err)
 		}
 		f.Close(t.Context(), true)

@@ -8,30 +8,29 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// maxQueued is how many callbacks a scheduler has in mind; the others stay in the store.
+// maxQueued is how many callbacks a scheduler holds; the others stay in the store.
 const maxQueued = 1000
 
-// scheduler forwards callbacks: many at once, but those of one request ID one after the
-// other, in the order in which they came.
+// scheduler forwards callbacks concurrently, but those of one request ID one by one, in
+// the order of their arrival.
 type scheduler struct {
-	workers int // at once
+	workers int
 
-	// next returns the callbacks after that number that wait, so many at the most, in the
-	// order in which they came.
+	// next returns up to limit waiting callbacks after that number, in order of arrival.
 	next func(ctx context.Context, after int64, limit int) ([]store.Forward, error)
 
-	// forward returns when no more is to be done about a callback. Its error ends the
-	// scheduler: deliver.ErrStopped says that the callback still waits, so that none of its
-	// task may overtake it.
+	// forward returns when a callback is dealt with. Its error ends the scheduler:
+	// deliver.ErrStopped means that the callback still waits, and no later one of its task
+	// may overtake it.
 	forward func(store.Forward) error
 
 	wake chan struct{}
 
 	queued   []store.Forward
-	last     int64           // number of the newest that was queued
-	more     bool            // there may be others in the store
+	last     int64           // number of the newest queued callback
+	more     bool            // the store may have more
 	busy     map[string]bool // request IDs
-	draining bool            // it is over when nothing waits
+	draining bool            // run ends when nothing waits
 	failed   error
 }
 
@@ -39,7 +38,7 @@ func newScheduler(workers int, next func(context.Context, int64, int) ([]store.F
 	return &scheduler{workers: workers, next: next, forward: forward, wake: make(chan struct{}, 1), more: true, busy: map[string]bool{}}
 }
 
-// wakeUp says that a callback was stored. It never blocks.
+// wakeUp signals that a callback was stored. It never blocks.
 func (s *scheduler) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
@@ -47,10 +46,10 @@ func (s *scheduler) wakeUp() {
 	}
 }
 
-// run forwards callbacks until ctx ends, or with drain closed until nothing waits any
-// more. It returns when each call of forward has.
+// run forwards callbacks until ctx ends, or until drain is closed and nothing waits. It
+// returns after every call of forward.
 func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
-	ended := make(chan outcome)
+	ended, over := make(chan outcome), ctx.Done()
 	for {
 		if ctx.Err() == nil && s.failed == nil {
 			s.failed = s.fill(ctx)
@@ -58,10 +57,6 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 		}
 		if s.isOver(ctx) {
 			break
-		}
-		over := ctx.Done()
-		if ctx.Err() != nil {
-			over = nil
 		}
 		select {
 		case o := <-ended:
@@ -72,9 +67,10 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 		case <-s.wake:
 			s.more = true
 		case <-drain:
-			// What came before it is in the store, though nobody may have said so yet.
+			// Earlier callbacks are in the store, though wakeUp may not have been called.
 			s.draining, drain, s.more = true, nil, true
 		case <-over:
+			over = nil
 		}
 	}
 	if errors.Is(s.failed, deliver.ErrStopped) {
@@ -83,7 +79,7 @@ func (s *scheduler) run(ctx context.Context, drain <-chan struct{}) error {
 	return s.failed
 }
 
-// isOver reports whether nothing is under way, and nothing more is to be begun.
+// isOver reports whether nothing is in progress and nothing more will start.
 func (s *scheduler) isOver(ctx context.Context) bool {
 	if len(s.busy) > 0 {
 		return false
@@ -96,7 +92,7 @@ type outcome struct {
 	err error
 }
 
-// fill looks for more in the store, where there is room for it.
+// fill reads callbacks from the store if there is room.
 func (s *scheduler) fill(ctx context.Context) error {
 	room := maxQueued - len(s.queued)
 	if !s.more || room < maxQueued/2 {
@@ -116,9 +112,9 @@ func (s *scheduler) fill(ctx context.Context) error {
 	return nil
 }
 
-// start forwards what can be, in the order of the queue. A callback that is not
-// forwarded, since its task is busy or all workers are, keeps those of its task that are
-// behind it: both last until this has ended.
+// start starts to forward what is possible, in the order of the queue. A callback whose
+// task is busy, or that finds no free worker, holds back the later ones of its task: the
+// condition lasts until start returns.
 func (s *scheduler) start(ended chan<- outcome) {
 	rest := s.queued[:0]
 	for _, f := range s.queued {

@@ -79,7 +79,7 @@ func TestCallbacksOfOneTaskAreForwardedInOrder(t *testing.T) {
 			_, _ = fmt.Sscan(seq, &n)
 			id := l.waiting[n-1].RequestID
 			if last[id] > n {
-				t.Fatalf("%d came after %d", n, last[id])
+				t.Fatalf("%d after %d", n, last[id])
 			}
 			last[id] = n
 		}
@@ -89,7 +89,7 @@ func TestCallbacksOfOneTaskAreForwardedInOrder(t *testing.T) {
 	})
 }
 
-func TestOneAfterTheOtherWithOneWorker(t *testing.T) {
+func TestOneWorkerForwardsOneByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		l.add("a", "b", "a", "c")
@@ -102,7 +102,7 @@ func TestOneAfterTheOtherWithOneWorker(t *testing.T) {
 	})
 }
 
-func TestWhatComesLaterIsForwarded(t *testing.T) {
+func TestLaterCallbacksAreForwarded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		f := newScheduler(16, l.next, l.forward)
@@ -127,7 +127,7 @@ func TestWhatComesLaterIsForwarded(t *testing.T) {
 
 // What is being forwarded at the end of the context comes to its end; nothing else is
 // begun.
-func TestTheEndWaitsForWhatIsUnderWay(t *testing.T) {
+func TestTheEndWaitsForForwardsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		l.add("a", "a", "b", "c")
@@ -144,7 +144,7 @@ func TestTheEndWaitsForWhatIsUnderWay(t *testing.T) {
 }
 
 // A callback that was stopped still waits, and those of its task behind it.
-func TestNothingOvertakesWhatWasStopped(t *testing.T) {
+func TestNoCallbackOvertakesAStoppedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
 		l.add("a", "a", "b", "c")

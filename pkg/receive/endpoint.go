@@ -10,10 +10,10 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// The time that opening an endpoint may take, and closing it.
+// The time limits of opening an endpoint, and of closing it.
 const (
 	OpenLimit     = 15 * time.Second
-	OpenLimitAuto = 5 * time.Second // where the answer can be had without it
+	OpenLimitAuto = 5 * time.Second // if polling can replace it
 	CloseLimit    = 5 * time.Second
 )
 
@@ -24,7 +24,7 @@ func OpenTunnel(ctx context.Context, c tunnel.Config, limit time.Duration) (*tun
 	return tunnel.Open(ctx, c)
 }
 
-// Follow calls f for every event of an endpoint until ctx ends or there will be no more.
+// Follow calls f for every event of an endpoint until ctx ends or events is closed.
 func Follow(ctx context.Context, events <-chan tunnel.Event, f func(tunnel.Event)) {
 	for {
 		select {
@@ -39,13 +39,13 @@ func Follow(ctx context.Context, events <-chan tunnel.Event, f func(tunnel.Event
 	}
 }
 
-// RefusalStore keeps the callbacks that came to a task's path and were refused.
+// RefusalStore stores the callbacks to a task's path that were refused.
 type RefusalStore interface {
 	Refuse(path string, r store.Refusal)
 }
 
-// NoteRefused returns what Options.Refused may be: it reports each request that was
-// refused, and stores those for a path that is known, if s is not nil.
+// NoteRefused returns a function for Options.Refused: it reports each request that was
+// refused and, if s is not nil, stores those to a known path.
 func NoteRefused(s RefusalStore, report func(Event)) func(*http.Request, int, error) {
 	return func(r *http.Request, status int, reason error) {
 		report(Refused{r.Method, status, reason})

@@ -5,49 +5,49 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Event is what happens at an endpoint.
+// Event is an event of an endpoint.
 type Event interface{ event() }
 
 // The events.
 type (
-	// CloseFailed says that the endpoint could not be closed in good order.
+	// CloseFailed: closing the endpoint failed.
 	CloseFailed struct{ Err error }
 
-	// NotReady says, once, that the address does not answer yet, from here.
+	// NotReady: the address does not answer yet. It is reported once.
 	NotReady struct {
 		URL    string // of the ticket
 		Ticket webhook.Ticket
 		Err    error
 	}
-	// Ready says that the address answers.
+	// Ready: the address answers.
 	Ready struct {
 		URL    string // of the ticket
 		Ticket webhook.Ticket
-		Late   bool // NotReady came before
+		Late   bool // NotReady was reported before
 	}
 
-	// TunnelChanged says that the tunnel is lost, or back.
+	// TunnelChanged: the tunnel is lost or back.
 	TunnelChanged struct{ Kind tunnel.EventKind }
 
-	// Refused says that a request was not accepted.
+	// Refused: a request was refused.
 	Refused struct {
 		Method     string
-		StatusCode int // that it was answered
+		StatusCode int // of the answer
 		Reason     error
 	}
-	// NotStored says that a callback could not be stored, and was not acknowledged.
+	// NotStored: a callback could not be stored and was not acknowledged.
 	NotStored struct{ Err error }
-	// FilteredOut says that a callback was stored that is not wanted.
+	// FilteredOut: a callback was stored that the filter excludes.
 	FilteredOut struct {
 		RequestID string
-		Err       error // it could not be told
+		Err       error // of the filter
 	}
-	// Accepted says that a callback was stored, and printed if it is to be.
+	// Accepted: a callback was stored, and printed if that is configured.
 	Accepted struct {
 		RequestID string
-		Further   bool // there was a final one before, with another body
+		Further   bool // an earlier final callback had another body
 	}
-	// NotPrinted says that callbacks were not printed, since their reader has stalled.
+	// NotPrinted: callbacks were not printed, since the reader of stdout stalled.
 	NotPrinted struct{}
 )
 

@@ -1,8 +1,6 @@
 package receive
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,57 +17,52 @@ import (
 	"github.com/narada-cli/narada/pkg/atomicfile"
 )
 
-// Listener is a listen command that runs.
+// Listener is a running listen command.
 type Listener struct {
 	Name  string    `json:"name"`
-	URL   string    `json:"url"` // that its callbacks' paths are added to
+	URL   string    `json:"url"` // the base of its callback URLs
 	PID   int       `json:"pid"`
 	Since time.Time `json:"since"`
 }
 
-// NameError says that a listener cannot have a name.
+// NameError says why a listener cannot have a name.
 type NameError struct {
 	Name  string
-	Taken bool // one of that name runs
+	Taken bool // by a running listener
 }
 
 func (e *NameError) Error() string {
 	if e.Taken {
-		return fmt.Sprintf("a listener called %q runs already", e.Name)
+		return fmt.Sprintf("a listener named %q is already running", e.Name)
 	}
-	return fmt.Sprintf("%q is not a name: it may have letters, digits, - and _, up to 40", e.Name)
+	return fmt.Sprintf("invalid name %q: use up to 40 letters, digits, - and _", e.Name)
 }
 
-// isTaken reports whether err is that a listener of the name runs.
+// isTaken reports whether err is a NameError for a name that is taken.
 func isTaken(err error) bool {
 	e, ok := errors.AsType[*NameError](err)
 	return ok && e.Taken
 }
 
-// The ends of the names of a listener's two files: the one that it locks, and the
-// one that tells of it once it takes callbacks.
+// The suffixes of a listener's two files: the one that it locks, and the one with its
+// Listener once it takes callbacks. It holds the lock for as long as its process
+// lives, however that ends: the operating system releases a lock by itself.
 const (
 	lockSuffix = ".lock"
 	dataSuffix = ".json"
 )
 
-// folder is where the files are, in the folder dir for what narada keeps.
+// folder is where the files are, in the folder dir for narada's state.
 func folder(dir string) string { return filepath.Join(dir, "listeners") }
 
-// The listen commands that run on this machine, and at which address each takes
-// callbacks. A listener holds a lock on a file for as long as its process lives,
-// however that ends: what an operating system gives back by itself needs no cleaning
-// up.
-
-// Registration is a listener's own.
+// Registration is the registration of a listener of this process.
 type Registration struct {
-	path string // without suffix
-	name string
+	path string // without suffix; its last element is the name
 	lock *flock.Flock
 }
 
-// Register takes the name for a listener of this process; "" takes the first of
-// listen-1, listen-2, ... that is free. The error may be a *NameError.
+// Register reserves the name for a listener of this process; "" is the first free name
+// of listen-1, listen-2, ... The error may be a *NameError.
 func Register(dir, name string) (*Registration, error) {
 	if name != "" {
 		return register(dir, name)
@@ -89,8 +82,8 @@ func register(dir, name string) (*Registration, error) {
 	if err := os.MkdirAll(folder(dir), 0o700); err != nil {
 		return nil, err
 	}
-	r := &Registration{path: filepath.Join(folder(dir), name), name: name}
-	r.lock = flock.New(r.path+lockSuffix, flock.SetPermissions(0o600))
+	path := filepath.Join(folder(dir), name)
+	r := &Registration{path, newLock(path)}
 	locked, err := tryLock(r.lock)
 	switch {
 	case err != nil:
@@ -98,59 +91,64 @@ func register(dir, name string) (*Registration, error) {
 	case !locked:
 		return nil, &NameError{name, true}
 	}
-	// What an earlier one has left, which did not come to its end.
-	if err := os.Remove(r.path + dataSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := r.withdraw(); err != nil { // a killed listener's file
 		return nil, errors.Join(err, r.lock.Close())
 	}
 	return r, nil
 }
 
-// tryLock tries more than once: somebody who looks whether the listener is alive
-// has the lock for a moment.
+func newLock(path string) *flock.Flock {
+	return flock.New(path+lockSuffix, flock.SetPermissions(0o600))
+}
+
+// tryLock tries more than once: read holds the lock for a moment.
 func tryLock(lock *flock.Flock) (locked bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
-	defer cancel()
-	if locked, err = lock.TryLockContext(ctx, 5*time.Millisecond); ctx.Err() != nil {
-		err = nil
+	for range 3 {
+		if locked, err = lock.TryLock(); locked || err != nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	return locked, err
 }
 
-// Reserve keeps a listener of that name from starting until release is called. ok is
-// false if one runs.
+// Reserve prevents a listener of that name from starting until release is called. ok is
+// false if one is running.
 func Reserve(dir, name string) (release func() error, ok bool, err error) {
 	r, err := Register(dir, name)
-	switch {
-	case isTaken(err):
-		return nil, false, nil
-	case err != nil:
+	if err != nil {
+		if isTaken(err) {
+			err = nil
+		}
 		return nil, false, err
 	}
 	return r.Close, true, nil
 }
 
 // Name returns the listener's name.
-func (r *Registration) Name() string { return r.name }
+func (r *Registration) Name() string { return filepath.Base(r.path) }
 
-// Publish tells others the address, from now on.
+// Publish makes the listener visible to other commands, with its address.
 func (r *Registration) Publish(url string, since time.Time) error {
-	doc, err := json.Marshal(Listener{Name: r.name, URL: url, PID: os.Getpid(), Since: since.UTC()})
+	doc, err := json.Marshal(Listener{Name: r.Name(), URL: url, PID: os.Getpid(), Since: since.UTC()})
 	if err != nil {
 		return err
 	}
 	return atomicfile.Write(r.path+dataSuffix, doc)
 }
 
-// Close gives the name back.
-func (r *Registration) Close() error {
-	err := os.Remove(r.path + dataSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+// withdraw undoes Publish.
+func (r *Registration) withdraw() error {
+	if err := os.Remove(r.path + dataSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return errors.Join(err, r.lock.Close())
+	return nil
 }
 
-// Running lists the listeners that run and take callbacks, by name.
+// Close frees the name.
+func (r *Registration) Close() error { return errors.Join(r.withdraw(), r.lock.Close()) }
+
+// Running returns the listeners that take callbacks, sorted by name.
 func Running(dir string) ([]Listener, error) {
 	entries, err := os.ReadDir(folder(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -162,14 +160,13 @@ func Running(dir string) ([]Listener, error) {
 	var list []Listener
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), dataSuffix)
-		if !ok || strings.HasPrefix(name, ".") {
+		if !ok || strings.HasPrefix(name, ".") { // or it is being written
 			continue
 		}
-		l, alive, err := read(filepath.Join(folder(dir), name))
-		if err != nil {
+		switch l, alive, err := read(filepath.Join(folder(dir), name)); {
+		case err != nil:
 			return nil, err
-		}
-		if alive {
+		case alive:
 			list = append(list, l)
 		}
 	}
@@ -177,24 +174,24 @@ func Running(dir string) ([]Listener, error) {
 	return list, nil
 }
 
-// read reads what a listener tells of itself, if it is alive.
+// read reads a listener's file, if it is alive.
 func read(path string) (l Listener, alive bool, err error) {
-	lock := flock.New(path+lockSuffix, flock.SetPermissions(0o600))
+	lock := newLock(path)
 	locked, err := lock.TryRLock()
-	if err != nil {
+	switch {
+	case err != nil:
 		return l, false, err
-	}
-	if locked { // nobody holds it
+	case locked: // its process has ended
 		return l, false, lock.Close()
 	}
 	doc, err := os.ReadFile(path + dataSuffix)
-	if errors.Is(err, fs.ErrNotExist) { // it has just ended
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it has just ended
 		return l, false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return l, false, err
 	}
-	if err := json.NewDecoder(bytes.NewReader(doc)).Decode(&l); err != nil {
+	if err := json.Unmarshal(doc, &l); err != nil {
 		return l, false, fmt.Errorf("%s: %w", path+dataSuffix, err)
 	}
 	return l, true, nil

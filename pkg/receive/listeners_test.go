@@ -32,7 +32,7 @@ func running(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-func TestAListenerIsSeenFromItsAddressToItsEnd(t *testing.T) {
+func TestAListenerIsListedFromPublishToClose(t *testing.T) {
 	dir := t.TempDir()
 	if got := running(t, dir); got != nil {
 		t.Errorf("in an empty folder: %v", got)
@@ -64,7 +64,7 @@ func TestAListenerIsSeenFromItsAddressToItsEnd(t *testing.T) {
 	}
 }
 
-func TestOneThatWasKilledIsNotSeen(t *testing.T) {
+func TestAKilledListenerIsNotListed(t *testing.T) {
 	dir := t.TempDir()
 	r := register1(t, dir, "a")
 	if err := r.Publish("https://a.example.com", since); err != nil {
@@ -79,7 +79,7 @@ func TestOneThatWasKilledIsNotSeen(t *testing.T) {
 	again := register1(t, dir, "a")
 	defer again.Close()
 	if got := running(t, dir); got != nil {
-		t.Errorf("the next of the name is seen at the address of the last: %v", got)
+		t.Errorf("the next listener of the name has the address of the last: %v", got)
 	}
 }
 
@@ -95,11 +95,11 @@ func TestNames(t *testing.T) {
 	taken := register1(t, dir, "a")
 	defer taken.Close()
 	if _, err := Register(dir, "a"); !isTaken(err) {
-		t.Errorf("a name was given twice: %v", err)
+		t.Errorf("duplicate name: %v", err)
 	}
 	for _, name := range []string{"../a", "a b", ".a", "a/b", "é"} {
 		if _, err := Register(dir, name); err == nil || isTaken(err) {
-			t.Errorf("%q was taken for a name: %v", name, err)
+			t.Errorf("%q was accepted as a name: %v", name, err)
 		}
 	}
 }

@@ -15,55 +15,55 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Tunnel is an endpoint that reports what happens to it.
+// Tunnel is an endpoint with events.
 type Tunnel interface {
 	Endpoint
 	Events() <-chan tunnel.Event
 }
 
-// Store keeps callbacks, and knows the tickets of tasks.
+// Store stores callbacks and has the tickets of tasks.
 type Store interface {
 	RefusalStore
 	Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error)
-	// Share says that callbacks for any task may come to the path.
+	// Share marks a path that receives callbacks of any task.
 	Share(path string)
-	// Store stores a callback, and reports whether it is no repeat. The store tells
-	// Listening.Stored of it unless it is unlisted.
+	// Store stores a callback and reports whether it is no repeat. Unless it is
+	// unlisted, Listening.Stored is called for it.
 	Store(context.Context, webhook.Delivery, store.Forwarding) (isNew bool, err error)
 }
 
-// Forwarder forwards the callbacks that were stored for it.
+// Forwarder forwards stored callbacks.
 type Forwarder interface {
-	// Plan is what the store is told of a callback that is to be forwarded.
+	// Plan says to whom a stored callback is forwarded.
 	Plan() store.Forwarding
 	// Wake says that a callback was stored.
 	Wake()
-	// Close ends the forwarding: with finish when nothing waits any more, or ctx ends.
+	// Close ends the forwarding: with finish when nothing waits, or when ctx ends.
 	Close(ctx context.Context, finish bool) (notForwarded, waiting int)
 }
 
-// ListeningOptions say what a Listening does.
+// ListeningOptions configure a Listening.
 type ListeningOptions struct {
-	Dir       string // where running listeners are registered
-	Name      string // "": one that is free
-	ReadyFile string // path of a file with address and ticket that is there once the address answers; "": none
+	Dir       string // of the state, where running listeners are registered
+	Name      string // "": a free one
+	ReadyFile string // path of a file, written once the address answers, with address and ticket; "": none
 
 	Open    func(context.Context) (Tunnel, error)
 	Ticket  webhook.Ticket // for callbacks of tasks that were dispatched elsewhere
 	MaxBody int64          // bytes; 0: webhook.DefaultMaxBody
-	Count   int            // ends it after so many callbacks; 0: nothing does
-	Until   time.Time      // ends it; zero: nothing does
+	Count   int            // of callbacks after which it ends; 0: no limit
+	Until   time.Time      // when it ends; zero: no limit
 
-	Wanted func(*narada.Result) (bool, error) // which callbacks are printed, forwarded and counted; nil: all
+	Filter func(*narada.Result) (bool, error) // which callbacks are printed, forwarded and counted; nil: all
 	Print  func(*narada.Result) error         // nil: nothing is printed
 
 	Random    io.Reader         // a cryptographic source
-	Transport http.RoundTripper // by which the address is tried
+	Transport http.RoundTripper // for testing the address
 	Report    func(Event)
 }
 
-// Listening is a listen command: it opens an endpoint, stores the callbacks that come
-// in before it acknowledges them, and prints and forwards them.
+// Listening is a listen command: it opens an endpoint, stores callbacks before it
+// acknowledges them, and prints and forwards them.
 type Listening struct {
 	o            ListeningOptions
 	registration *Registration
@@ -75,20 +75,20 @@ type Listening struct {
 	forwarder Forwarder
 }
 
-// Summary is how a Listening has ended.
+// Summary is the outcome of a Listening.
 type Summary struct {
 	Reason       error // ErrCounted, the context's cause, or what failed
-	Done         int   // callbacks that were taken, and printed
-	NotForwarded int   // that a target did not take
-	Waiting      int   // that are still to be forwarded
+	Done         int   // callbacks that were stored and printed
+	NotForwarded int   // callbacks that a target refused
+	Waiting      int   // callbacks that still wait to be forwarded
 }
 
-// StoppedError says that the address was taken away.
+// StoppedError says that the tunnel was stopped.
 type StoppedError struct{ Err error }
 
 func (e *StoppedError) Error() string { return fmt.Sprintf("the tunnel was stopped: %v", e.Err) }
 
-// Unwrap returns why.
+// Unwrap returns the reason.
 func (e *StoppedError) Unwrap() error { return e.Err }
 
 // NewListening registers the listener and removes a stale ready file. The error may be
@@ -111,17 +111,17 @@ func NewListening(o ListeningOptions) (*Listening, error) {
 // Name returns the listener's name.
 func (l *Listening) Name() string { return l.registration.Name() }
 
-// Stored is what the store tells of callbacks once they are durable, one after the
-// other. It blocks while the reader of what is printed is too far behind.
+// Stored prints a callback that is durable. The store calls it in order. It blocks while
+// the reader of stdout is too far behind.
 func (l *Listening) Stored(e store.Entry) { l.printing.add(e) }
 
-// Close removes the ready file and gives the name back.
+// Close removes the ready file and frees the name.
 func (l *Listening) Close() error { return errors.Join(l.ready.remove(), l.registration.Close()) }
 
-// Run listens until ctx ends, or it has what it was to count. forward begins to forward
-// what is stored, once the endpoint is open; it is to tell failed what it cannot work
-// without. The error is what has ended it before its time: that of opening, forwarding or
-// printing, or a *StoppedError. Run may be called once.
+// Run listens until ctx ends or Count is reached. Once the endpoint is open it calls
+// forward, which starts to forward stored callbacks and reports a failure that ends Run
+// to failed. The error is that of opening, forwarding or printing, or a *StoppedError.
+// Run may be called once.
 func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.Context, failed func(error)) (Forwarder, error)) (Summary, error) {
 	if !l.o.Until.IsZero() {
 		timed, cancel := context.WithDeadline(ctx, l.o.Until)
@@ -134,7 +134,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 	s.Share(l.o.Ticket.Path)
 	endpoint, err := l.o.Open(ctx)
 	switch {
-	case err != nil && ctx.Err() != nil: // it was ended before it had begun
+	case err != nil && ctx.Err() != nil:
 		return Summary{Reason: context.Cause(ctx)}, nil
 	case err != nil:
 		return Summary{}, err
@@ -149,8 +149,8 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 	return sum, end.failure
 }
 
-// serve takes callbacks until serving ends, and then prints and forwards what it has
-// taken. The end of whole cuts the forwarding short.
+// serve takes callbacks until serving ends, and then finishes printing and forwarding.
+// The end of whole ends the forwarding early.
 func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notForwarded, waiting int) {
 	in := Open(endpoint, Options{
 		Sink: l, Tickets: l.store, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
@@ -159,7 +159,7 @@ func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notF
 	var others sync.WaitGroup
 	others.Go(func() { Follow(serving, endpoint.Events(), l.follow) })
 	others.Go(func() { l.announce(serving, in) })
-	go l.printing.run() // ends in finish, unless its reader has stalled
+	go l.printing.run() // ends in finish, unless the reader has stalled
 	<-serving.Done()
 	l.noteEnd(whole)
 	if err := in.Close(); err != nil {
@@ -175,7 +175,7 @@ func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notF
 	return notForwarded, waiting
 }
 
-// noteEnd notes that the context has ended, if it has.
+// noteEnd applies the end of the context, if it has ended.
 func (l *Listening) noteEnd(ctx context.Context) {
 	if ctx.Err() != nil {
 		l.machine.apply(ended, context.Cause(ctx))
@@ -184,14 +184,14 @@ func (l *Listening) noteEnd(ctx context.Context) {
 
 func (l *Listening) fail(err error) { l.machine.apply(failed, err) }
 
-// Deliver implements webhook.Sink: what is stored is acknowledged, and then printed.
+// Deliver implements webhook.Sink: a callback is stored, acknowledged, and then printed.
 func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
-	if !l.wants(d.Result) {
+	if !l.matches(d.Result) {
 		_, err := l.store.Store(ctx, d, store.Forwarding{Unlisted: true})
 		return l.notStored(err)
 	}
 	if !l.machine.apply(offered, nil) {
-		return ErrCounted // 503: another listener may take it
+		return ErrCounted // answered 503: another listener may take it
 	}
 	isNew, err := l.store.Store(ctx, d, l.forwarder.Plan())
 	if err != nil || !isNew {
@@ -202,11 +202,11 @@ func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return l.notStored(err)
 }
 
-func (l *Listening) wants(r *narada.Result) bool {
-	if l.o.Wanted == nil {
+func (l *Listening) matches(r *narada.Result) bool {
+	if l.o.Filter == nil {
 		return true
 	}
-	yes, err := l.o.Wanted(r)
+	yes, err := l.o.Filter(r)
 	if yes && err == nil {
 		return true
 	}
@@ -221,8 +221,8 @@ func (l *Listening) notStored(err error) error {
 	return err
 }
 
-// print prints a callback; where one cannot be printed that ends the command, and
-// those after it are in the store alone.
+// print prints a callback. A failure ends the command, and later callbacks are only
+// stored.
 func (l *Listening) print(e store.Entry) {
 	if l.machine.now().failure != nil {
 		return
@@ -238,8 +238,8 @@ func (l *Listening) print(e store.Entry) {
 	}
 }
 
-// announce tells others where callbacks go once the address answers. Where it cannot be
-// reached from here, as behind some routers, it tells nobody.
+// announce publishes the address once it answers. If it cannot be reached from here, as
+// behind some routers, it is not published.
 func (l *Listening) announce(ctx context.Context, in *Server) {
 	client := &http.Client{Transport: l.o.Transport}
 	defer client.CloseIdleConnections()
@@ -259,14 +259,13 @@ func (l *Listening) announce(ctx context.Context, in *Server) {
 		return
 	}
 	if err := l.registration.Publish(in.URL(webhook.Ticket{}), time.Now()); err != nil {
-		l.fail(fmt.Errorf("the address cannot be told to other commands: %w", err))
+		l.fail(fmt.Errorf("cannot publish the address for other commands: %w", err))
 		return
 	}
 	l.o.Report(Ready{address, l.o.Ticket, late})
 }
 
-// follow reports what happens to the address, and ends the command when it is gone for
-// good.
+// follow reports an event of the address, and ends the command when that is stopped.
 func (l *Listening) follow(e tunnel.Event) {
 	if e.Kind == tunnel.Stopped {
 		l.fail(&StoppedError{e.Err})

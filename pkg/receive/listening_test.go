@@ -23,7 +23,7 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// keeper is a Store in memory.
+// keeper is an in-memory Store.
 type keeper struct {
 	stored func(store.Entry)
 	err    error // of Store
@@ -61,7 +61,7 @@ func (k *keeper) Store(_ context.Context, d webhook.Delivery, f store.Forwarding
 	return true, nil
 }
 
-// forwards is a Forwarder that says how it was closed.
+// forwards is a Forwarder that records how it was closed.
 type forwards struct {
 	takes  time.Duration // to finish
 	woken  int
@@ -145,7 +145,7 @@ func listen(t *testing.T, change func(*command, *ListeningOptions)) *command {
 	return c
 }
 
-// send sends callbacks, and returns the status that each was answered.
+// send sends callbacks and returns the status of each answer.
 func (c *command) send(texts ...string) (codes []int) {
 	c.t.Helper()
 	for _, text := range texts {
@@ -160,7 +160,7 @@ func (c *command) send(texts ...string) (codes []int) {
 	return codes
 }
 
-// end waits for the end, and checks it.
+// end waits for the end and checks it.
 func (c *command) end(want Summary, err error, printed ...string) {
 	c.t.Helper()
 	<-c.ended
@@ -188,11 +188,11 @@ func (c *command) eventKinds() (kinds []string) {
 
 var errInterrupted = errors.New("interrupted")
 
-func TestCountIsOfNewCallbacksThatAreWanted(t *testing.T) {
+func TestOnlyNewCallbacksThatMatchAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := listen(t, func(_ *command, o *ListeningOptions) {
 			o.Count = 2
-			o.Wanted = func(r *narada.Result) (bool, error) { return r.Text() != "unwanted", nil }
+			o.Filter = func(r *narada.Result) (bool, error) { return r.Text() != "unwanted", nil }
 		})
 		if diff := cmp.Diff([]int{200, 200, 401, 200}, c.send("a", "a", "forged", "unwanted")); diff != "" {
 			t.Error(diff)
@@ -226,9 +226,8 @@ func TestCountIsOfNewCallbacksThatAreWanted(t *testing.T) {
 	})
 }
 
-// One more than was asked for is left to another listener, also while the last is
-// printed.
-func TestNoMoreAreTakenThanAskedFor(t *testing.T) {
+// One more than Count is left to another listener, also while the last is printed.
+func TestNoMoreCallbacksAreTakenThanCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reads := make(chan struct{})
 		c := listen(t, func(c *command, o *ListeningOptions) {
@@ -247,7 +246,7 @@ func TestNoMoreAreTakenThanAskedFor(t *testing.T) {
 func TestAFilterThatFailsKeepsTheCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := listen(t, func(_ *command, o *ListeningOptions) {
-			o.Wanted = func(*narada.Result) (bool, error) { return true, errors.New("not an object") }
+			o.Filter = func(*narada.Result) (bool, error) { return true, errors.New("not an object") }
 		})
 		if diff := cmp.Diff([]int{200}, c.send("a")); diff != "" {
 			t.Error(diff)
@@ -260,8 +259,7 @@ func TestAFilterThatFailsKeepsTheCallback(t *testing.T) {
 	})
 }
 
-// A reader that stalls neither keeps callbacks from being acknowledged nor the command
-// from ending.
+// A stalled reader prevents neither acknowledgements nor the end of the command.
 func TestAReaderThatStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reads := make(chan struct{})
@@ -285,7 +283,7 @@ func TestAReaderThatStalls(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBePrintedEndsTheCommand(t *testing.T) {
+func TestAPrintErrorEndsTheCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken, reads, tried := errors.New("broken pipe"), make(chan struct{}), 0
 		c := listen(t, func(_ *command, o *ListeningOptions) {
@@ -331,7 +329,7 @@ func TestTimeLimit(t *testing.T) {
 	})
 }
 
-// What was counted is forwarded before the end; an interrupt does not wait for it.
+// Counted callbacks are forwarded before the end; an interrupt does not wait for them.
 func TestTheEndWaitsForForwards(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -359,7 +357,7 @@ func TestTheEndWaitsForForwards(t *testing.T) {
 	}
 }
 
-// The ready file and the registration are there while the address answers.
+// The ready file and the registration exist while the address answers.
 func TestReadyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ready.json")
@@ -409,8 +407,8 @@ func TestReadyFile(t *testing.T) {
 	})
 }
 
-// A file that is not ours is neither replaced at the start nor removed at the end.
-func TestReadyFileOfAnother(t *testing.T) {
+// Another file is neither replaced at the start nor removed at the end.
+func TestAnotherListenersReadyFileIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ready.json")
 	other := []byte("not a ready file")
 	if err := os.WriteFile(path, other, 0o600); err != nil {

@@ -3,18 +3,19 @@ package receive
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// rememberedDeliveries is how many deliveries Once knows again: some 10 MiB.
+// rememberedDeliveries is how many deliveries Once remembers: about 10 MiB.
 const rememberedDeliveries = 100_000
 
-// Once returns a sink that passes each delivery on to sink once. A repeat, which
-// has the same path, request ID and body, is accepted and dropped, as the cloud
-// sends one when our answer was lost. It waits for the first to be stored, and
-// takes its place when that failed. The last 100,000 deliveries are known.
+// Once returns a sink that delivers to sink without repeats, which the cloud sends when
+// an answer was lost. A repeat has the same path, request ID and body. It waits for the
+// first one: it is dropped if that was stored, and replaces it if that failed. The last
+// 100,000 deliveries are remembered.
 func Once(sink webhook.Sink) webhook.Sink {
 	return &once{sink: sink, seen: map[[sha256.Size]byte]*delivery{}}
 }
@@ -27,10 +28,10 @@ type once struct {
 	order [][sha256.Size]byte // oldest first
 }
 
-// delivery is one that is being stored, or has been.
+// delivery is one that is being stored or was stored.
 type delivery struct {
-	turn   chan struct{} // full while somebody stores it
-	stored bool          // changed by whoever has the turn
+	turn   chan struct{} // full while it is being stored
+	stored bool          // guarded by turn
 }
 
 // Deliver implements webhook.Sink.
@@ -70,9 +71,7 @@ func (o *once) entry(id [sha256.Size]byte) *delivery {
 
 func identity(d webhook.Delivery) [sha256.Size]byte {
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(d.Ticket.Path), []byte(d.Result.RequestID), d.Body} {
-		sum := sha256.Sum256(part)
-		h.Write(sum[:])
-	}
+	fmt.Fprintf(h, "%q %q ", d.Ticket.Path, d.Result.RequestID)
+	h.Write(d.Body)
 	return [sha256.Size]byte(h.Sum(nil))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// How many callbacks may wait to be printed, and how many bytes of them; then no
-// other is stored until the reader has read.
+// How many callbacks, and bytes of them, may wait to be printed. Beyond that no
+// callback is stored until the reader has read.
 const (
 	maxUnprinted      = 1000
 	maxUnprintedBytes = 64 << 20
@@ -20,12 +20,12 @@ const (
 type printing struct {
 	print   func(store.Entry)
 	max     int64               // bytes
-	room    *semaphore.Weighted // for bytes: each callback takes some of it
-	entries chan store.Entry    // has room for as many as that has
-	last    chan struct{}       // closed: no other is added
+	room    *semaphore.Weighted // bytes
+	entries chan store.Entry    // has room for all that room admits
+	last    chan struct{}       // closed: no more are added
 	ended   chan struct{}
 
-	wanted  context.Context // until nothing is printed any more
+	active  context.Context // until printing is abandoned
 	abandon context.CancelFunc
 }
 
@@ -34,19 +34,19 @@ func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *print
 		print: print, max: maxBytes, room: semaphore.NewWeighted(maxBytes), entries: make(chan store.Entry, maxEntries),
 		last: make(chan struct{}), ended: make(chan struct{}),
 	}
-	p.wanted, p.abandon = context.WithCancel(context.Background())
+	p.active, p.abandon = context.WithCancel(context.Background())
 	return p
 }
 
-// add has the callback printed. It blocks while too many wait.
+// add queues the callback. It blocks while too many wait.
 func (p *printing) add(e store.Entry) {
-	if p.room.Acquire(p.wanted, p.size(e)) == nil {
+	if p.room.Acquire(p.active, p.size(e)) == nil {
 		p.entries <- e
 	}
 }
 
-// size is what the callback is counted as: a small one as its part of the number, a
-// huge one as all that there is, so that it fits.
+// size is the callback's weight: at least one share of the maximum number, at most all
+// of it, so that a huge one fits.
 func (p *printing) size(e store.Entry) int64 {
 	return min(max(int64(len(e.Result.Raw())), p.max/int64(cap(p.entries))), p.max)
 }
@@ -68,13 +68,13 @@ func (p *printing) run() {
 
 func (p *printing) printOne(e store.Entry) {
 	defer p.room.Release(p.size(e))
-	if p.wanted.Err() == nil {
+	if p.active.Err() == nil {
 		p.print(e)
 	}
 }
 
-// finish waits until what was added is printed. ok is false if that takes more than
-// limit: the rest is not printed then.
+// finish waits until all callbacks are printed. ok is false if that takes longer than
+// limit: the rest is not printed.
 func (p *printing) finish(limit time.Duration) (ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -19,9 +19,9 @@ func entry(t *testing.T, size int) store.Entry {
 	return store.Entry{Result: r}
 }
 
-// However many callbacks come, what waits for a reader that stalls is bounded, and it
-// holds the end for a while only.
-func TestWhatWaitsForTheReaderIsBounded(t *testing.T) {
+// The callbacks that wait for a stalled reader are bounded, and delay the end only
+// briefly.
+func TestUnprintedCallbacksAreBounded(t *testing.T) {
 	for name, tt := range map[string]struct{ size, most int }{
 		"in number": {10, 5},
 		"in bytes":  {3000, 3},

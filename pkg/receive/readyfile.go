@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// ReadyFileError says that a ready file cannot be at its path.
+// ReadyFileError says why a ready file cannot be written.
 type ReadyFileError struct{ Err error }
 
 func (e *ReadyFileError) Error() string { return e.Err.Error() }
@@ -22,30 +22,36 @@ func (e *ReadyFileError) Error() string { return e.Err.Error() }
 // Unwrap returns why.
 func (e *ReadyFileError) Unwrap() error { return e.Err }
 
-// readyFile is the file that tells a script that the address answers. With no path
-// there is none.
+// readyFile is the file that shows a script that the address answers. Without a path
+// there is no file.
 type readyFile struct {
 	path    string
-	content []byte // as we wrote it
+	content []byte // as written
 }
 
-// newReadyFile removes a stale file at path, and finds out whether one can be
-// written there. The error is a *ReadyFileError.
+type readyContent struct {
+	URL     string            `json:"url"`
+	Secret  string            `json:"secret"`
+	Headers map[string]string `json:"headers"`
+}
+
+// newReadyFile removes a stale file at path and checks that one can be written there.
+// The error is a *ReadyFileError.
 func newReadyFile(path string) (*readyFile, error) {
 	if path == "" {
 		return &readyFile{}, nil
 	}
-	if err := removeStale(path); err != nil {
-		return nil, &ReadyFileError{err}
+	err := removeStale(path)
+	if err == nil {
+		err = atomicfile.CheckFolder(filepath.Dir(path))
 	}
-	if err := atomicfile.CheckFolder(filepath.Dir(path)); err != nil {
+	if err != nil {
 		return nil, &ReadyFileError{err}
 	}
 	return &readyFile{path: path}, nil
 }
 
-// removeStale removes what an earlier listener has left at path. A file that is
-// something else is not ours to remove.
+// removeStale removes an earlier listener's ready file at path, and no other file.
 func removeStale(path string) error {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,31 +63,23 @@ func removeStale(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	var old struct {
-		URL    string `json:"url"`
-		Secret string `json:"secret"`
-	}
+	var old readyContent
 	if len(bytes.TrimSpace(content)) > 0 && (json.Unmarshal(content, &old) != nil || old.URL == "") {
-		return fmt.Errorf("%s is there, and not a ready file: it is left alone", path)
+		return fmt.Errorf("%s exists and is not a ready file", path)
 	}
 	return os.Remove(path)
 }
 
-// write puts address, secret and headers in the file, which is there as a whole
-// or not at all, with mode 0600.
+// write writes address, secret and headers to an atomic file with mode 0600.
 func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if r.path == "" {
 		return nil
 	}
-	headers := map[string]string{}
+	ready := readyContent{url, t.Secret, map[string]string{}}
 	for name := range t.Header {
-		headers[name] = t.Header.Get(name)
+		ready.Headers[name] = t.Header.Get(name)
 	}
-	doc, err := output.EncodeJSON(struct {
-		URL     string            `json:"url"`
-		Secret  string            `json:"secret"`
-		Headers map[string]string `json:"headers"`
-	}{url, t.Secret, headers})
+	doc, err := output.EncodeJSON(ready)
 	if err != nil {
 		return err
 	}
@@ -89,7 +87,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	return atomicfile.Write(r.path, r.content)
 }
 
-// remove takes the file away, unless another's stands there by now.
+// remove removes the file, unless another listener has replaced it.
 func (r *readyFile) remove() error {
 	if r.content == nil {
 		return nil

@@ -25,9 +25,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is an endpoint whose connections are pipes in memory, so that
-// testing/synctest can turn the clock. It writes down in which order it is
-// closed.
+// memory is an endpoint whose connections are in-memory pipes, so that testing/synctest
+// can control the clock. It records the order of its closing.
 type memory struct {
 	conns chan net.Conn
 
@@ -84,12 +83,12 @@ func (m *memory) dial(t *testing.T) net.Conn {
 	select {
 	case m.conns <- theirs:
 	case <-time.After(time.Minute):
-		t.Fatal("nobody accepts")
+		t.Fatal("the endpoint does not accept")
 	}
 	return ours
 }
 
-// client sends each request on a connection of its own.
+// client sends each request on its own connection.
 func (m *memory) client(t *testing.T) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -121,7 +120,7 @@ func post(t *testing.T, client *http.Client, r *http.Request) (int, string) {
 	return resp.StatusCode, strings.TrimSpace(string(body))
 }
 
-// collect is a sink that keeps the texts of what comes.
+// collect is a sink that records texts.
 type collect struct {
 	mu    sync.Mutex
 	texts []string
@@ -134,7 +133,7 @@ func (c *collect) Deliver(_ context.Context, d webhook.Delivery) error {
 	return nil
 }
 
-func TestCallbacksComeInUnderAPublicPathThatAProxyMayCut(t *testing.T) {
+func TestCallbacksArriveWithOrWithoutThePublicPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, sink := newMemory(), &collect{}
 		i := Open(m, Options{Sink: sink, Random: rand.Reader})
@@ -164,7 +163,7 @@ func TestCallbacksComeInUnderAPublicPathThatAProxyMayCut(t *testing.T) {
 	})
 }
 
-func TestCloseAnswersWhatIsInFlightAndRefusesWhatIsNew(t *testing.T) {
+func TestCloseAnswersRequestsInFlightAndRefusesNewOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		i := Open(m, Options{Random: rand.Reader, Sink: webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
@@ -199,7 +198,7 @@ func TestCloseAnswersWhatIsInFlightAndRefusesWhatIsNew(t *testing.T) {
 	})
 }
 
-func TestASilentClientDoesNotHoldTheEnd(t *testing.T) {
+func TestASilentClientDoesNotDelayClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
@@ -252,8 +251,8 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// One byte a second must neither hold the others nor last for ever.
-func TestSlowClientIsCutOffAndHoldsNobody(t *testing.T) {
+// One byte per second must not block other clients or last forever.
+func TestASlowClientIsCutOffAndBlocksNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, sink := newMemory(), &collect{}
 		i := Open(m, Options{Sink: sink, Random: rand.Reader})
@@ -311,7 +310,7 @@ type web func(*http.Request) (*http.Response, error)
 
 func (f web) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestReadyWaitsUntilItIsOurselvesWhoAnswer(t *testing.T) {
+func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
@@ -332,11 +331,11 @@ func TestReadyWaitsUntilItIsOurselvesWhoAnswer(t *testing.T) {
 		if err := i.Ready(t.Context(), client, func(err error) { failures = append(failures, err.Error()) }); err != nil {
 			t.Error(err)
 		}
-		want := []string{"no such host", "somebody else answers there, with status 200", "somebody else answers there, with status 404"}
+		want := []string{"no such host", "another server answered with status 200", "another server answered with status 404"}
 		if diff := cmp.Diff(want, failures); diff != "" {
 			t.Error(diff)
 		}
-		if len(i.probes) != 0 {
+		for range i.probes.Range {
 			t.Error("the probe's path is still open")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -370,7 +369,7 @@ func TestOnceDropsARepeat(t *testing.T) {
 	})
 }
 
-func TestRepeatTakesThePlaceOfOneThatWasNotStored(t *testing.T) {
+func TestARepeatReplacesADeliveryThatWasNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		stored := 0
@@ -402,7 +401,7 @@ func TestRepeatTakesThePlaceOfOneThatWasNotStored(t *testing.T) {
 	})
 }
 
-func TestATicketHasTheCredentialsThatAreGiven(t *testing.T) {
+func TestATicketHasTheGivenCredentials(t *testing.T) {
 	random, err := NewTicket(rand.Reader, secret.Credentials{})
 	if err != nil || random.Secret == "" || random.Header.Get("Authorization") == "" || !webhook.IsTicketPath(random.Path, Prefix) {
 		t.Fatalf("%v, %q", err, random.Path)

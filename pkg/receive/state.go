@@ -6,31 +6,31 @@ import (
 	"sync"
 )
 
-// ErrCounted is why a Listening ends that has what it was to count.
-var ErrCounted = errors.New("all callbacks that were asked for are here")
+// ErrCounted is why a Listening ends that has received its count of callbacks.
+var ErrCounted = errors.New("all requested callbacks were received")
 
-// phase is where a Listening stands.
+// phase is a Listening's phase.
 type phase int
 
 const (
-	serving  phase = iota // callbacks are taken
-	draining              // new ones are not; what was taken is printed and forwarded
-	closed                // nothing happens any more
+	serving  phase = iota // it takes callbacks
+	draining              // it prints and forwards those it has taken
+	closed
 )
 
-// input is what changes a Listening.
+// input is an input of the state machine.
 type input int
 
 const (
-	offered input = iota // a callback is there, to be taken or not
-	dropped              // one that was taken is a repeat, or could not be stored
-	done                 // one that was taken was printed, if it is to be
-	ended                // the context has ended: an interrupt, or the time limit
-	failed               // something has failed that it cannot work without
-	drained              // what was taken has been printed and forwarded, as far as it will be
+	offered input = iota // a callback has arrived
+	dropped              // one that was taken is a repeat, or storing it failed
+	done                 // one that was taken is stored, and printed if that is configured
+	ended                // the context ended: interrupt or time limit
+	failed               // a failure that ends it
+	drained              // printing and forwarding have ended
 )
 
-// state is a Listening's. Its transitions are those of next:
+// state is a Listening's state. Its transitions:
 //
 //	         offered        dropped   printed           ended              failed    drained
 //	serving  take, or full  untake    count → draining  → draining         → draining
@@ -38,17 +38,17 @@ const (
 //	closed
 type state struct {
 	phase phase
-	count int // callbacks that are asked for; 0: there is no end
+	count int // of callbacks after which it ends; 0: no limit
 
 	taken, done int
-	reason      error // why it does not serve any more
+	reason      error // why it stopped serving
 	failure     error // the first
 }
 
 // next returns the state after the input; err is that of ended and failed. ok is false
-// if nothing comes of it: a callback that is offered is not to be taken then.
+// if the input is ignored: an offered callback must not be taken then.
 //
-// While it drains callbacks are still taken: their requests were let in before.
+// Callbacks are still taken while draining: their requests arrived before.
 func (s state) next(in input, err error) (_ state, ok bool) {
 	if s.phase == closed {
 		return s, false
@@ -69,7 +69,7 @@ func (s state) next(in input, err error) (_ state, ok bool) {
 		if s.phase == draining && s.reason != ErrCounted {
 			return s, false
 		}
-		s.phase, s.reason = draining, err // what it has counted may not all have been forwarded
+		s.phase, s.reason = draining, err // also after ErrCounted: not all may have been forwarded
 	case failed:
 		if s.failure == nil {
 			s.failure = err
@@ -90,11 +90,11 @@ func (s *state) drain(reason error) {
 	}
 }
 
-// machine is a state that goroutines share.
+// machine is a state shared by goroutines.
 type machine struct {
 	mu    sync.Mutex
 	state state
-	stop  context.CancelFunc // is called when it does not serve any more
+	stop  context.CancelFunc // called when it stops serving
 }
 
 // apply is state.next.

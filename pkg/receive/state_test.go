@@ -48,7 +48,7 @@ func TestTransitions(t *testing.T) {
 			err  error
 			want state
 			ok   bool
-		}{"nothing happens any more", after, in, fault, after, false})
+		}{"closed", after, in, fault, after, false})
 	}
 	for _, tt := range tests {
 		got, ok := tt.from.next(tt.in, tt.err)

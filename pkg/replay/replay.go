@@ -1,15 +1,15 @@
-// Package replay sends callbacks again that are stored: the newest of a task, or those
-// that could not be forwarded. They go out as they came, but for the secret and the
-// headers, which are not kept: these are the caller's. One is sent after the other, with
-// one attempt each.
+// Package replay sends stored callbacks again: the newest of a task, or those that could
+// not be forwarded. Secret and headers, which are not stored, are the caller's; the rest
+// is sent as it arrived. Callbacks are sent one by one, with one attempt each.
 //
-// What was to be forwarded and has been accepted now is recorded as forwarded to where
-// it was accepted.
+// A callback that could not be forwarded and is accepted now is recorded as forwarded to
+// the endpoint that accepted it.
 //
 // The package is private to narada.
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -23,48 +23,48 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Options say what is sent, and where to.
+// Options configure a replay.
 type Options struct {
-	URL         string             // where callbacks go; "": each to where it was to be forwarded
-	Credentials secret.Credentials // that they show
-	Since       time.Time          // only those that were received since
+	URL         string             // of the endpoint; "": the target that each was to be forwarded to
+	Credentials secret.Credentials // of the callbacks
+	Since       time.Time          // only callbacks received since
 	Store       Store
 	Sender      deliver.Sender // makes one attempt each
 }
 
-// Store is a ledger, as far as it is used here.
+// Store has the methods of a ledger that are used here.
 type Store interface {
 	// Tasks calls yield for each task, the newest first.
 	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
 	// Deliveries returns the task's callbacks, the oldest first.
 	Deliveries(context.Context, store.Task) ([]store.Delivery, error)
-	// Callback returns the callback of that number; ok is false when it was pruned.
+	// Callback returns the callback of that number; ok is false if it was pruned.
 	Callback(ctx context.Context, seq int64) (d store.Delivery, ok bool, err error)
-	// FailedForwards returns up to limit of those that failed, from after one on.
+	// FailedForwards returns up to limit failed forwards that follow after.
 	FailedForwards(ctx context.Context, after store.Forward, limit int) ([]store.Forward, error)
 	MoveForward(ctx context.Context, f store.Forward, target string) error
 	ForwardEnded(context.Context, store.Forward) error
 }
 
-// Sent is a callback that was sent, or skipped.
+// Sent is a callback that was sent or skipped.
 type Sent struct {
 	RequestID string
 	Attempt   deliver.Attempt
 
-	// Skipped is true of one that a command failed on and that was not sent, since no
-	// URL was given.
+	// Skipped is true if the callback was not sent: a command had failed on it, and there
+	// is no URL.
 	Skipped bool
 }
 
-// NoCallbackError says that there is nothing to send of a task.
+// NoCallbackError says that the ledger has no callback of a task.
 type NoCallbackError struct{ Task store.Task }
 
 func (e *NoCallbackError) Error() string {
-	return fmt.Sprintf("there is no callback of task %d", e.Task.Number)
+	return fmt.Sprintf("no callback of task %d", e.Task.Number)
 }
 
-// newest returns the task's newest final callback, or else its newest phase; one without
-// a body when there is none.
+// newest returns the task's newest final callback, or its newest one if none is final.
+// Without a callback the body is nil.
 func newest(ctx context.Context, s Store, t store.Task) (d store.Delivery, err error) {
 	deliveries, err := s.Deliveries(ctx, t)
 	for _, other := range deliveries {
@@ -75,9 +75,8 @@ func newest(ctx context.Context, s Store, t store.Task) (d store.Delivery, err e
 	return d, err
 }
 
-// All sends the newest callback of each task that has one, the oldest task first, and
-// yields how it was answered. An error is the last that is yielded: the store's, or
-// ctx's, which has ended before there was an answer.
+// All sends the newest callback of each task, the oldest task first, and yields the
+// attempts. An error is yielded last: the store's, or ctx's if it ended before an answer.
 func (o Options) All(ctx context.Context) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
 		var tasks []store.Task
@@ -90,8 +89,8 @@ func (o Options) All(ctx context.Context) iter.Seq2[Sent, error] {
 	}
 }
 
-// Named is All for these tasks, in their order. Nothing is sent when one of them has no
-// callback: the error is a *NoCallbackError.
+// Named is All for these tasks, in their order. If one of them has no callback, nothing is
+// sent and the error is a *NoCallbackError.
 func (o Options) Named(ctx context.Context, tasks []store.Task) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
 		var err error
@@ -108,7 +107,7 @@ func (o Options) Named(ctx context.Context, tasks []store.Task) iter.Seq2[Sent, 
 	}
 }
 
-// sendNewest sends the newest callbacks of the tasks, unless there was an error.
+// sendNewest yields err, or sends the newest callbacks of the tasks.
 func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, yield func(Sent, error) bool) {
 	if err != nil {
 		yield(Sent{}, err)
@@ -129,8 +128,8 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 	}
 }
 
-// Failed sends the callbacks that could not be forwarded, the oldest first, and yields
-// how each was answered. An error is the last that is yielded: the store's, or ctx's.
+// Failed sends the callbacks that could not be forwarded, the oldest first, and yields the
+// attempts. An error is yielded last: the store's or ctx's.
 func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
 		for f, err := range o.failed(ctx) {
@@ -151,10 +150,10 @@ type failed struct {
 	body []byte
 }
 
-// failedPage is how many failed forwards are looked up at once.
+// failedPage is how many failed forwards are read at once.
 const failedPage = 100
 
-// failed reads them page by page.
+// failed reads the failed forwards page by page.
 func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 	return func(yield func(failed, error) bool) {
 		for after := (store.Forward{}); ; {
@@ -180,8 +179,7 @@ func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 	}
 }
 
-// send makes one attempt. The error is ctx's when it has ended before there was an
-// answer.
+// send makes one attempt. The error is ctx's if it ended before an answer.
 func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.Attempt, err error) {
 	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
 		return a, err
@@ -194,13 +192,10 @@ func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.At
 	return a, nil
 }
 
-// forward sends a callback and records how it was answered, also when ctx has ended. That
-// another than its target has not accepted it changes nothing.
+// forward sends a callback and records the outcome, even if ctx has ended. A refusal by
+// another endpoint than its target is not recorded.
 func (o Options) forward(ctx context.Context, f store.Forward, body []byte) (deliver.Attempt, error) {
-	to := o.URL
-	if to == "" {
-		to = f.Target
-	}
+	to := cmp.Or(o.URL, f.Target)
 	a, err := o.send(ctx, to, body)
 	if err != nil || to != f.Target && !a.Accepted() {
 		return a, err

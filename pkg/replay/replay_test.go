@@ -84,8 +84,8 @@ func (l *ledger) ForwardEnded(ctx context.Context, f store.Forward) error {
 	return l.broken(ctx, "ForwardEnded")
 }
 
-// endpoint is a transport that answers with the status in a callback's text, 0 being no
-// answer, and keeps what it was sent.
+// endpoint is a transport that answers with the status in a callback's text (0: no answer)
+// and records requests.
 type endpoint struct {
 	received []string
 	before   func(n int) // called before the nth answer
@@ -121,12 +121,12 @@ func (e *endpoint) options(l *ledger) Options {
 	}
 }
 
-// collect are the outcomes, a word for each, and the error at the end.
+// collect returns the outcomes, a word for each, and the last error.
 func collect(t *testing.T, all iter.Seq2[Sent, error]) (list []string, err error) {
 	t.Helper()
 	for s, failure := range all {
 		if err != nil {
-			t.Error("something comes after an error")
+			t.Error("a value follows an error")
 		}
 		if err = failure; err != nil && s.Attempt.StatusCode == 0 {
 			continue
@@ -190,7 +190,7 @@ func TestNamedTasksAreSentInTheirOrder(t *testing.T) {
 func TestNothingIsSentWhenANamedTaskHasNoCallback(t *testing.T) {
 	var e endpoint
 	_, err := collect(t, e.options(three()).Named(t.Context(), []store.Task{{RequestID: "req_1"}, {Number: 2, RequestID: "req_2"}}))
-	if none, ok := errors.AsType[*NoCallbackError](err); !ok || none.Task.Number != 2 || none.Error() != "there is no callback of task 2" || len(e.received) > 0 {
+	if none, ok := errors.AsType[*NoCallbackError](err); !ok || none.Task.Number != 2 || none.Error() != "no callback of task 2" || len(e.received) > 0 {
 		t.Errorf("%v, received %q", err, e.received)
 	}
 }
@@ -209,7 +209,7 @@ func failures() *ledger {
 	}
 }
 
-func TestWhatFailedIsSentToWhereItWasFor(t *testing.T) {
+func TestFailedForwardsAreSentToTheirTargets(t *testing.T) {
 	var e endpoint
 	l := failures()
 	o := e.options(l)
@@ -230,8 +230,8 @@ func TestWhatFailedIsSentToWhereItWasFor(t *testing.T) {
 	}
 }
 
-// Somebody else than whom it was for may take it; that he does not changes nothing.
-func TestWhatFailedIsSentElsewhere(t *testing.T) {
+// Another endpoint than the target may accept it; its refusal changes nothing.
+func TestFailedForwardsAreSentToAnotherEndpoint(t *testing.T) {
 	var e endpoint
 	l := failures()
 	o := e.options(l)
@@ -249,7 +249,7 @@ func TestWhatFailedIsSentElsewhere(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsRecordedWithWhy(t *testing.T) {
+func TestATimeoutIsRecordedWithItsReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := failures()
 		l.failed, l.callbacks[1] = l.failed[:1], store.Delivery{Body: body(0)}
@@ -266,7 +266,7 @@ func TestNobodyThereIsRecordedWithWhy(t *testing.T) {
 	})
 }
 
-func TestFailedOnesAreReadPageByPage(t *testing.T) {
+func TestFailedForwardsAreReadPageByPage(t *testing.T) {
 	const count = 2*failedPage + 1
 	l := &ledger{callbacks: map[int64]store.Delivery{}}
 	for seq := range int64(count) {
@@ -307,8 +307,7 @@ func TestErrorsOfTheLedgerEndIt(t *testing.T) {
 	}
 }
 
-// What was answered is recorded and yielded when ctx has ended meanwhile; what was not
-// is neither.
+// If ctx ends, answers are recorded and yielded; requests without an answer are not.
 func TestTheEndOfTheContext(t *testing.T) {
 	for name, test := range map[string]struct {
 		nth     int
@@ -349,7 +348,7 @@ func TestTheEndOfTheContext(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentAfterTheLastThatIsWanted(t *testing.T) {
+func TestNothingIsSentAfterIterationStops(t *testing.T) {
 	for _, run := range []func(Options) iter.Seq2[Sent, error]{
 		func(o Options) iter.Seq2[Sent, error] { return o.All(t.Context()) },
 		func(o Options) iter.Seq2[Sent, error] { return o.Failed(t.Context()) },
@@ -369,7 +368,7 @@ func TestNothingIsSentAfterTheLastThatIsWanted(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNoCallbackIsAnError(t *testing.T) {
+func TestABodyThatIsNotACallbackIsAnError(t *testing.T) {
 	var e endpoint
 	l := three()
 	l.deliveries["req_1"] = []store.Delivery{{Final: true, Body: json.RawMessage("[]")}}

@@ -9,42 +9,41 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// A refused callback is tried again as the cloud does: six attempts with pauses
-// of about 0.5, 1, 2, 4 and 8 seconds.
+// A refused callback is retried as the cloud does it: six attempts, with pauses of
+// about 0.5, 1, 2, 4 and 8 seconds.
 const (
 	callbackAttempts = 6
 	callbackFirst    = 500 * time.Millisecond
-	callbackMost     = 8 * time.Second
+	callbackMax      = 8 * time.Second
 	callbackTimeout  = 10 * time.Second
 )
 
-// forgedSecret is no one's secret.
+// forgedSecret is not the secret of any callback.
 const forgedSecret = "forged-by-the-sandbox"
 
-// sendCallbacks sends the callback of a finished task, with the faults that its
-// rule asks for.
+// sendCallbacks sends the callback of a finished task, with the faults of its rule.
 func (c *Cloud) sendCallbacks(t *task) {
-	faults := t.rule.callback
-	if faults.lost || !c.sleep(faults.late) {
+	faults := t.rule.Faults.Callback
+	if faults.Lost || !c.sleep(time.Duration(faults.Late)) {
 		return
 	}
 	c.mu.Lock()
 	body := t.callbackBody()
 	c.mu.Unlock()
-	if faults.forged {
+	if faults.Forged {
 		c.sendForged(t, body)
 	}
-	if faults.malformed {
+	if faults.Malformed {
 		whole := encode(body)
 		c.sendOnce(t, "malformed", t.callbackHeader, whole[:len(whole)/2])
 	}
-	for i := 0; i <= faults.repeated && c.ctx.Err() == nil; i++ {
+	for i := 0; i <= faults.Repeated && c.ctx.Err() == nil; i++ {
 		c.deliver(t, body)
 	}
 }
 
-// sendForged sends what someone who knows the address alone could send. Their
-// text tells a receiver that was taken in.
+// sendForged sends callbacks without the right credentials. Their text tells a
+// receiver that accepted one.
 func (c *Cloud) sendForged(t *task, body webhook.Callback) {
 	body.Response = webhook.Response{Text: "This callback is forged. If you read this as an answer, it was not verified."}
 	wrongHeader := http.Header{"Authorization": {"Bearer " + forgedSecret}}
@@ -58,14 +57,13 @@ func (c *Cloud) sendForged(t *task, body webhook.Callback) {
 	c.sendOnce(t, "forged: wrong header", wrongHeader, right)
 }
 
-// sendOnce sends a callback that is not genuine, and does not care what becomes
-// of it.
+// sendOnce sends a callback that is not genuine, and ignores the outcome.
 func (c *Cloud) sendOnce(t *task, fault string, header http.Header, body []byte) {
 	s := c.sender(t, fault)
 	_, _ = s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
 }
 
-// deliver sends a genuine callback until it is accepted or given up.
+// deliver sends a genuine callback until it is accepted or the attempts are used up.
 func (c *Cloud) deliver(t *task, body webhook.Callback) {
 	s := c.sender(t, "")
 	s.Attempts, s.RetryRefused = callbackAttempts, true
@@ -74,7 +72,7 @@ func (c *Cloud) deliver(t *task, body webhook.Callback) {
 		if err == nil {
 			s.CallbacksAccepted++
 		} else {
-			s.CallbacksGivenUp++
+			s.CallbacksFailed++
 		}
 	})
 }
@@ -85,8 +83,8 @@ func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
 		host = u.Host
 	}
 	return &deliver.Sender{
-		Transport: c.transport,
-		First:     callbackFirst, Most: callbackMost, Timeout: callbackTimeout,
+		Transport:  c.transport,
+		FirstPause: callbackFirst, MaxPause: callbackMax, Timeout: callbackTimeout,
 		Observe: func(a deliver.Attempt) {
 			c.count(func(s *Stats) { s.CallbackAttempts++ })
 			c.options.Observe(Event{

@@ -12,27 +12,27 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// dispatch is what the sandbox needs of a dispatch's body.
+// dispatch has the fields of a dispatch that the sandbox needs.
 type dispatch struct {
 	prompt          string
 	browserWindowID *string
 	sessionID       string          // "": none
-	uploads         []uploadUse     // what the body names uploaded files by
-	schema          json.RawMessage // nil: no structured output is asked for
+	uploads         []uploadUse     // references to uploaded files
+	schema          json.RawMessage // nil: no structured output
 	callbackURL     string          // "": none
 	callbackHeader  http.Header
 	callbackSecret  *string
 }
 
-// problem is one item of the detail of FastAPI's 422.
+// problem is one item of the detail in FastAPI's 422.
 type problem struct {
 	Type     string `json:"type"`
 	Location []any  `json:"loc"`
 	Message  string `json:"msg"`
 }
 
-// parseDispatch checks a body as the cloud does. Optional members may be null,
-// and unknown ones are let through.
+// parseDispatch validates a body as the cloud does. Optional members may be null,
+// unknown ones are ignored.
 func parseDispatch(body []byte) (*dispatch, []problem) {
 	value, problems := decodeBody(body)
 	if len(problems) == 0 {
@@ -46,12 +46,18 @@ func parseDispatch(body []byte) (*dispatch, []problem) {
 	return d, nil
 }
 
-// decodeBody reads a body as FastAPI does, numbers as they stand there.
+// decodeBody decodes a body with the errors of FastAPI. Numbers keep their digits.
 func decodeBody(body []byte) (value any, problems []problem) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, []problem{missing([]any{"body"})}
 	}
-	if err := decodeNumbers(body, &value); err != nil {
+	err := json.Unmarshal(body, new(json.RawMessage)) // refuses text after the value
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.UseNumber()
+		err = dec.Decode(&value)
+	}
+	if err != nil {
 		offset := int64(0)
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			offset = syntax.Offset
@@ -61,18 +67,8 @@ func decodeBody(body []byte) (value any, problems []problem) {
 	return value, nil
 }
 
-func decodeNumbers(body []byte, into any) error {
-	// Unmarshal, unlike a Decoder, refuses what stands after the value.
-	if err := json.Unmarshal(body, new(json.RawMessage)); err != nil {
-		return err
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	return dec.Decode(into)
-}
-
-// readDispatch takes what is needed out of a body that has been checked. It
-// goes by the exact names, as decoding into a struct would not.
+// readDispatch decodes a valid body. Unlike decoding into a struct, it compares names
+// exactly.
 func readDispatch(body []byte) *dispatch {
 	d := &dispatch{}
 	fields := make(map[string]json.RawMessage)
@@ -94,20 +90,20 @@ func readDispatch(body []byte) *dispatch {
 	return d
 }
 
-// fill decodes a document whose types have been checked.
+// fill decodes a valid document.
 func fill(doc []byte, into any) {
 	if len(doc) > 0 {
 		_ = json.Unmarshal(doc, into)
 	}
 }
 
-// uploadUse is a place in a dispatch that names an uploaded file.
+// uploadUse is a reference to an uploaded file in a dispatch.
 type uploadUse struct {
 	at  []any
 	key string
 }
 
-// findUploads collects the attachment and the file variables of a body.
+// findUploads lists the references in attachment and file variables.
 func findUploads(at []any, value any, list []uploadUse) []uploadUse {
 	switch v := value.(type) {
 	case map[string]any:
@@ -128,7 +124,7 @@ func findUploads(at []any, value any, list []uploadUse) []uploadUse {
 	return list
 }
 
-// checkUploads finds files that were announced and never uploaded.
+// checkUploads finds references to files that were never uploaded.
 func (c *Cloud) checkUploads(d *dispatch) []problem {
 	var list []problem
 	for _, use := range d.uploads {
@@ -139,7 +135,7 @@ func (c *Cloud) checkUploads(d *dispatch) []problem {
 	return list
 }
 
-// check lists what is wrong with a value.
+// check lists the problems of a value.
 type check func(at []any, value any) []problem
 
 // field is a member of an object. One that is not required may be null.
@@ -149,7 +145,7 @@ type field struct {
 	check    check
 }
 
-// dispatchFields checks the whole body.
+// dispatchFields checks a dispatch.
 func dispatchFields(at []any, value any) []problem {
 	texts := mapOf(isText)
 	authentication := object(
@@ -298,8 +294,8 @@ func isCallbackURL(at []any, value any) []problem {
 	return []problem{{"url_scheme", at, "URL scheme should be 'https' ('http' is for loopback addresses, in the sandbox only)"}}
 }
 
-// isHeaders also refuses what cannot be sent as a header, so that it is told at
-// once and not by a callback that never comes.
+// isHeaders also refuses what cannot be sent as a header, because the callback would
+// fail later.
 func isHeaders(at []any, value any) []problem {
 	if list := mapOf(isText)(at, value); len(list) > 0 {
 		return list

@@ -18,58 +18,57 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// DefaultDelay is how long a task is pending when nothing says otherwise.
+// DefaultDelay is how long a task is pending by default.
 const DefaultDelay = time.Second
 
-// The limits of what is kept.
+// The limits of memory.
 const (
-	maxFinished = 100_000   // finished tasks; the oldest are forgotten first
+	maxFinished = 100_000   // finished tasks; the oldest are removed first
 	maxKept     = 256 << 20 // bytes of all dispatches, pending ones too
 	maxBody     = 8 << 20   // bytes of one dispatch
 )
 
-// Options say how a sandbox behaves. The zero value is ready to use.
+// Options configure a sandbox. The zero value is ready to use.
 type Options struct {
-	// Addr is the address to listen on, which must be loopback. The default is
-	// 127.0.0.1:0, a free port. New does not look at it.
+	// Addr is the loopback address to listen on. The default is 127.0.0.1:0, a free
+	// port. New ignores it.
 	Addr string
 
-	// Delay is how long a task is pending. 0 leaves it to the rules, and to
-	// DefaultDelay; a negative one is no delay. A rule's own delay comes first.
+	// Delay is how long a task is pending. 0: the delay of the rules, or DefaultDelay.
+	// Negative: no delay. The delay of a single rule has precedence.
 	Delay time.Duration
 
 	Rules *Rules // nil: every task succeeds
 
-	APIKey string // the one that is accepted; "": any that is not empty
+	APIKey string // the valid one; "": any that is not empty
 
-	// Transport carries the callbacks. The default is one of the sandbox's own,
-	// with at most 128 connections to one host.
+	// Transport sends the callbacks. The default has at most 128 connections to a host.
 	Transport http.RoundTripper
 
-	// MaxUpload and MaxStored bound one upload, its form included, and all uploads
-	// together, in bytes. 0 is 2 GiB and 4 GiB.
+	// MaxUpload and MaxStored limit one upload, including its form, and all uploads, in
+	// bytes. 0: 2 GiB and 4 GiB.
 	MaxUpload, MaxStored int64
 
 	Random io.Reader // source of request IDs; nil: crypto/rand.Reader
 
-	// Observe is told of each request and each attempt at a callback. It is
-	// called by several goroutines at once and must return soon.
+	// Observe is called for each request and each callback attempt, by several
+	// goroutines at once. It must return soon.
 	Observe func(Event)
 }
 
-// Event is something that happened. There are no secrets in it, and of a
-// callback's address only the host, as its path may be one.
+// Event is a request or a callback attempt. It has no secrets, and only the host of a
+// callback URL, because the path may be one.
 type Event struct {
 	Kind       EventKind
-	RequestID  string // "" when none is concerned
+	RequestID  string // "" if there is none
 	Method     string // of a request
 	Path       string // of a request
-	Host       string // of a callback's receiver
-	Attempt    int    // at a callback, from 1
+	Host       string // of the callback URL
+	Attempt    int    // of a callback, from 1
 	StatusCode int    // 0: no answer
-	Err        error  // of a callback that was not answered
+	Err        error  // of a callback without an answer
 	Duration   time.Duration
-	Fault      string // what was done wrong on purpose, "" when nothing
+	Fault      string // the fault that a rule caused, or ""
 }
 
 // EventKind is the kind of an Event.
@@ -81,39 +80,39 @@ const (
 	EventCallback EventKind = "callback"
 )
 
-// Stats counts what a sandbox has done so far.
+// Stats has the counts of a sandbox.
 type Stats struct {
-	DispatchCalls     int // answered in any way
+	DispatchCalls     int // with any answer
 	Dispatches        int // accepted
-	StatusCalls       int // answered in any way
+	StatusCalls       int // with any answer
 	Finished          int // tasks
-	CallbackAttempts  int // of genuine callbacks and of those that faults add
-	CallbacksAccepted int // genuine ones, repetitions too
-	CallbacksGivenUp  int // genuine ones that were not accepted in the end
-	Uploads           int // files that came whole
+	CallbackAttempts  int // including those that faults add
+	CallbacksAccepted int // genuine ones, including repetitions
+	CallbacksFailed   int // genuine ones that were never accepted
+	Uploads           int // complete files
 	SessionsStarted   int
 	SessionsStopped   int // by a call
-	Downloads         int // files that were fetched
+	Downloads         int // downloaded files
 }
 
-// Task is a task that was dispatched and is still remembered.
+// Task is a dispatched task.
 type Task struct {
 	ID          string
 	Prompt      string
-	Body        json.RawMessage // the dispatch as it came, secrets too
+	Body        json.RawMessage // of the dispatch, including secrets
 	Status      narada.Status
 	CreatedAt   time.Time
-	CompletedAt time.Time // zero while the task goes on
+	CompletedAt time.Time // zero if it has not finished
 }
 
-// Cloud is a sandbox without a listener. It is an http.Handler, safe for use by
-// several goroutines at once. It must be closed.
+// Cloud is a sandbox without a listener. It is an http.Handler, safe for concurrent
+// use. It must be closed.
 type Cloud struct {
 	options   Options
 	transport http.RoundTripper
-	idle      func() // closes the transport's idle connections, if it is ours
+	idle      func() // closes the idle connections of the default transport
 
-	stop  context.CancelFunc // ends what tasks wait for
+	stop  context.CancelFunc // ends the waits of tasks
 	ctx   context.Context
 	tasks sync.WaitGroup
 
@@ -124,24 +123,24 @@ type Cloud struct {
 	byID     map[string]*task
 	finished []*task // oldest first
 	kept     int     // bytes of dispatches in byID
-	accepted int     // dispatches so far: the next task's number
+	accepted int     // number of dispatches
 	used     map[faultUse]int
 	stats    Stats
 	storage  storage
 	sessions sessions
 }
 
-// faultUse names a fault of a rule, or of noRule, whose uses are counted.
+// faultUse identifies a fault of a rule, or of noRule, to count its uses.
 type faultUse struct {
 	rule   int
 	name   string
-	prompt [sha256.Size]byte // the sum of it, where each counts by itself
+	prompt [sha256.Size]byte // its digest, if each prompt is counted
 }
 
-// noRule stands for the faults of calls that are for no prompt.
+// noRule is the index for faults of calls without a prompt.
 const noRule = -2
 
-// New returns a sandbox that answers requests given to its ServeHTTP.
+// New returns a sandbox without a listener.
 func New(o Options) *Cloud {
 	if o.Random == nil {
 		o.Random = rand.Reader
@@ -165,9 +164,8 @@ func New(o Options) *Cloud {
 	return c
 }
 
-// Close refuses further dispatches, drops what is pending, callbacks too, and
-// waits for every goroutine. The error is ctx's, when a transport that does not
-// heed its context keeps one from ending.
+// Close refuses further dispatches, drops pending tasks and callbacks, and waits for
+// all goroutines until ctx ends.
 func (c *Cloud) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
@@ -195,9 +193,8 @@ func (c *Cloud) Stats() Stats {
 	return c.stats
 }
 
-// Tasks lists the tasks in the order of their dispatches: all that go on, and
-// the last 100,000 of those that have finished (fewer, when they take more than
-// 256 MiB).
+// Tasks lists the tasks in the order of their dispatches: all unfinished ones, and the
+// last 100,000 finished ones (fewer if they need more than 256 MiB).
 func (c *Cloud) Tasks() []Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -221,7 +218,7 @@ func (c *Cloud) random(n int) (string, error) {
 	return hex.EncodeToString(b), nil
 }
 
-// take reports whether a fault applies now, and counts that it did.
+// take reports whether a fault applies now, and counts it.
 func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 	if f == nil {
 		return false
@@ -229,10 +226,10 @@ func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	use := faultUse{rule: number, name: name}
-	if f.each {
+	if f.Each {
 		use.prompt = sha256.Sum256([]byte(prompt))
 	}
-	if c.used[use] >= f.times {
+	if c.used[use] >= *f.Times {
 		return false
 	}
 	c.used[use]++
@@ -246,15 +243,15 @@ func (c *Cloud) count(change func(*Stats)) {
 	change(&c.stats)
 }
 
-// delay is how long a task of the rule is pending.
+// delay returns how long a task of the rule is pending.
 func (c *Cloud) delay(r *rule) time.Duration {
 	switch {
-	case r.delay != nil:
-		return *r.delay
+	case r.Delay != nil:
+		return time.Duration(*r.Delay)
 	case c.options.Delay != 0:
 		return max(c.options.Delay, 0)
 	case c.options.Rules != nil && c.options.Rules.delay != nil:
-		return *c.options.Rules.delay
+		return time.Duration(*c.options.Rules.delay)
 	}
 	return DefaultDelay
 }

@@ -1,8 +1,8 @@
 // Package sandbox is a local Narada Cloud, for trying and testing: a real HTTP
-// server that takes dispatches, answers status calls and sends callbacks in the
-// shapes of Remote Dispatch, and runs no agent.
+// server that accepts dispatches, answers status calls and sends callbacks in the
+// format of Remote Dispatch, and runs no agent.
 //
-// It knows these calls, under the base path /fast/v2 and at the root alike:
+// It supports these calls, under the base path /fast/v2 and at the root:
 //
 //	POST /remote-dispatch
 //	GET  /remote-dispatch/responses/{requestId}
@@ -14,23 +14,22 @@
 //	GET  /cloud-browser/replay/download-url?session_id=&key=
 //	GET  /sdk/config
 //
-// and the presigned URLs that it gives out, which want no API key. Uploads are
-// kept in a temporary folder, up to 2 GiB each and 4 GiB together, until it is
-// closed.
+// and the presigned URLs that it returns, which need no API key. Uploads are stored in
+// a temporary folder, up to 2 GiB each and 4 GiB in total, until it is closed.
 //
-// A dispatch is checked as the cloud checks it. Its task stays pending for a
-// moment and then succeeds with a text that quotes the prompt and, where the
-// dispatch asks for structured output, with data made up from its JSON Schema.
-// A callbackUrl gets its callback then, tried six times within about 15 s if it
-// is refused. Rules make tasks end otherwise and make the cloud misbehave.
+// A dispatch is validated as the cloud does it. Its task is pending for a moment and
+// then succeeds with a text that quotes the prompt and, if the dispatch asks for
+// structured output, with sample data for its JSON Schema. It then sends the callback
+// to the callbackUrl, with up to six attempts in about 15 s. Rules make tasks end in
+// other ways and make calls fail.
 //
-// Start listens on a loopback address. New gives the same cloud without a
-// listener, as an http.Handler.
+// Start listens on a loopback address. New returns the same cloud without a listener,
+// as an http.Handler.
 //
-// It differs from the cloud on purpose: a callbackUrl may be plain http on
-// loopback; client mode works without a browser window; a session or an upload
-// that it knows nothing of is let through; nothing is kept when it ends. Requests must name a loopback host, so that a web page cannot reach
-// it through a name of its own.
+// It differs from the cloud: a callbackUrl may be plain http on loopback, client mode
+// needs no browser window, unknown sessions and uploads are accepted, and nothing is
+// stored after it ends. Requests must have a loopback host, so that a web page cannot
+// reach it under another host name.
 //
 // The package is private to narada.
 package sandbox

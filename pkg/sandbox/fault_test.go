@@ -13,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestADispatchIsRefusedSoManyTimes(t *testing.T) {
+func TestDispatchFaultAppliesTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{match: busy, faults: {dispatch: {status: 503, times: 2, retryAfter: 1}}}]`, nil)
 		for range 2 {
@@ -33,7 +33,7 @@ func TestADispatchIsRefusedSoManyTimes(t *testing.T) {
 	})
 }
 
-func TestAFaultsBodyIsSentAsItStands(t *testing.T) {
+func TestFaultBodyIsSentUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `
 rules:
@@ -50,7 +50,7 @@ rules:
 	})
 }
 
-func TestTheAnswerToADispatchIsLostAndTheTaskGoesOn(t *testing.T) {
+func TestAnswerLostKeepsTheTask(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  string
 		status int
@@ -82,7 +82,7 @@ func TestTheAnswerToADispatchIsLostAndTheTaskGoesOn(t *testing.T) {
 	}
 }
 
-func TestAConnectionIsCutBeforeAnythingIsAccepted(t *testing.T) {
+func TestCutConnectionAcceptsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {dispatch: {cut: true}, statusCalls: {cut: true}}}]`, nil)
 		if _, err := w.client.Dispatch(t.Context(), request("x")); err == nil {
@@ -102,7 +102,7 @@ func TestAConnectionIsCutBeforeAnythingIsAccepted(t *testing.T) {
 	})
 }
 
-func TestStatusCallsFailSoManyTimes(t *testing.T) {
+func TestStatusCallFaultAppliesTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {statusCalls: {status: 500, times: 3}}}]`, nil)
 		id := w.dispatch(t, request("x"))
@@ -118,7 +118,7 @@ func TestStatusCallsFailSoManyTimes(t *testing.T) {
 	})
 }
 
-func TestAFaultForEachPrompt(t *testing.T) {
+func TestFaultForEachPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {dispatch: {status: 503, times: 2, each: true}}}]`, nil)
 		for _, prompt := range []string{"a", "b"} {
@@ -178,14 +178,14 @@ func TestCallbackFaults(t *testing.T) {
 	}
 }
 
-func TestARefusedCallbackIsTriedAgain(t *testing.T) {
+func TestRefusedCallbackIsRetried(t *testing.T) {
 	for name, test := range map[string]struct {
 		answers  []int
 		accepted int
 		posts    int
 	}{
-		"until it is accepted": {[]int{503, 401, 404, 500}, 1, 5},
-		"until it is given up": {[]int{500, 500, 500, 500, 500, 500, 500}, 0, 6},
+		"until it is accepted":           {[]int{503, 401, 404, 500}, 1, 5},
+		"until the attempts are used up": {[]int{500, 500, 500, 500, 500, 500, 500}, 0, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestARefusedCallbackIsTriedAgain(t *testing.T) {
 				w.dispatch(t, request("x"))
 				time.Sleep(time.Minute)
 				posts := w.hook.seen()
-				if s := w.Stats(); len(posts) != test.posts || s.CallbacksAccepted != test.accepted || s.CallbacksGivenUp != 1-test.accepted {
+				if s := w.Stats(); len(posts) != test.posts || s.CallbacksAccepted != test.accepted || s.CallbacksFailed != 1-test.accepted {
 					t.Errorf("%d posts, %+v", len(posts), s)
 				}
 				for _, p := range posts {
@@ -203,14 +203,14 @@ func TestARefusedCallbackIsTriedAgain(t *testing.T) {
 					}
 				}
 				if last := posts[len(posts)-1].at; last < 4*time.Second || last > 25*time.Second {
-					t.Errorf("the last one came after %v", last)
+					t.Errorf("the last one arrived after %v", last)
 				}
 			})
 		})
 	}
 }
 
-func TestTheCallbackOfAPhaseDoesNotOvertakeThatOfTheEnd(t *testing.T) {
+func TestHumanInputCallbackPrecedesTheFinalCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{humanInput: {for: 1s, callback: true}}]`, nil)
 		w.hook.answers = []int{503, 503, 503} // the phase's, for longer than it lasts
@@ -258,7 +258,7 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-func TestEventsTellWhatHappenedAndNoSecret(t *testing.T) {
+func TestEventsHaveNoSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {callback: {forged: true}, answerLost: {}}}]`, nil)
 		w.hook.answers = []int{0, 0, 503}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,18 +17,18 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// answer is what a call gets.
+// answer is the answer to a call.
 type answer struct {
 	status    int
-	body      []byte // JSON, unless a fault has another
+	body      []byte // JSON, unless a fault replaces it
 	header    http.Header
-	cut       bool   // the connection, instead of all this
+	cut       bool   // close the connection without an answer
 	requestID string // for the event
 	fault     string // for the event
 }
 
-// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler where
-// a rule says that a connection is to be cut.
+// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler to cut a
+// connection.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	a := c.answer(w, r)
@@ -52,13 +52,13 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a caller that has gone is the caller's loss
+	_, _ = w.Write(a.body) // the client may be gone
 }
 
-// answer finds the call that a request is for.
+// answer routes a request.
 func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
-	if host := hostOf(r.Host); !narada.IsLoopback(host) {
-		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox answers to loopback addresses only, not to %.100q", host))
+	if host := (&url.URL{Host: r.Host}).Hostname(); !narada.IsLoopback(host) {
+		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox accepts loopback hosts only, not %.100q", host))
 	}
 	call, known := c.route(strings.TrimPrefix(r.URL.Path, basePath))
 	if !known {
@@ -127,22 +127,22 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 				"Value error, " + err.Error() + "; give structuredOutput in a rule"}})
 		}
 	}
-	if c.take(number, "dispatch", d.prompt, rule.dispatch) {
-		return rule.dispatch.answer("dispatch refused")
+	if c.take(number, "dispatch", d.prompt, rule.Faults.Dispatch) {
+		return rule.Faults.Dispatch.answer("dispatch refused")
 	}
 	t := &task{dispatch: d, body: body, rule: rule, ruleNumber: number, structured: structured}
 	if refused, ok := c.start(t); !ok {
 		return refused
 	}
-	if c.take(number, "answerLost", d.prompt, rule.answerLost) {
-		a := rule.answerLost.answer("answer lost")
+	if c.take(number, "answerLost", d.prompt, rule.Faults.AnswerLost) {
+		a := rule.Faults.AnswerLost.answer("answer lost")
 		a.requestID = t.id
 		return a
 	}
 	return answer{status: http.StatusAccepted, requestID: t.id, body: encode(map[string]string{"requestId": t.id})}
 }
 
-// sample makes up data that fits a JSON Schema.
+// sample generates data for a JSON Schema.
 func sample(doc []byte) (json.RawMessage, error) {
 	compiled, err := schema.Compile(doc)
 	if err != nil {
@@ -160,8 +160,8 @@ func (c *Cloud) status(id string) answer {
 		return detail(http.StatusNotFound, "Request not found")
 	}
 	var a answer
-	if c.take(t.ruleNumber, "statusCalls", t.prompt, t.rule.statusCalls) {
-		a = t.rule.statusCalls.answer("status call failed")
+	if c.take(t.ruleNumber, "statusCalls", t.prompt, t.rule.Faults.StatusCalls) {
+		a = t.rule.Faults.StatusCalls.answer("status call failed")
 	} else {
 		c.mu.Lock()
 		a = success(t.statusAnswer())
@@ -171,30 +171,30 @@ func (c *Cloud) status(id string) answer {
 	return a
 }
 
-// answer is what a call gets in place of its own answer.
+// answer returns the answer that replaces that of a call.
 func (f *fault) answer(name string) answer {
-	if f.cut {
+	if f.Cut {
 		return answer{cut: true, fault: name + ": connection cut"}
 	}
-	a := detail(f.status, http.StatusText(f.status))
+	a := detail(f.Status, http.StatusText(f.Status))
 	a.fault = name
 	a.header = make(http.Header)
-	if f.body != nil {
-		a.body = []byte(*f.body)
+	if f.Body != nil {
+		a.body = []byte(*f.Body)
 		if !json.Valid(a.body) {
 			a.header.Set("Content-Type", "text/plain; charset=utf-8")
 		}
 	}
-	if f.retryAfter != nil {
-		a.header.Set("Retry-After", strconv.Itoa(*f.retryAfter))
+	if f.RetryAfter != nil {
+		a.header.Set("Retry-After", strconv.Itoa(*f.RetryAfter))
 	}
 	return a
 }
 
-// success is a call's own answer.
+// success returns the answer of a successful call.
 func success(v any) answer { return answer{status: http.StatusOK, body: encode(v)} }
 
-// detail is an error as FastAPI words it.
+// detail returns an error in the format of FastAPI.
 func detail(status int, text string) answer {
 	return answer{status: status, body: encode(map[string]string{"detail": text})}
 }
@@ -206,13 +206,4 @@ func invalid(problems []problem) answer {
 func declaresJSON(header http.Header) bool {
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
-}
-
-// hostOf takes the port and the brackets off a Host header.
-func hostOf(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCallsThatAreRefused(t *testing.T) {
+func TestRefusedCalls(t *testing.T) {
 	tests := map[string]struct {
 		method, path, body string
 		header             http.Header
@@ -25,8 +25,8 @@ func TestCallsThatAreRefused(t *testing.T) {
 		"unknown path":        {"GET", "/fast/v2/other", "", nil, 404, `{"detail":"Not Found"}`},
 		"wrong method":        {"GET", "/remote-dispatch", "", nil, 405, `{"detail":"Method Not Allowed"}`},
 		"a page's preflight":  {"OPTIONS", "/remote-dispatch", "", nil, 405, `{"detail":"Method Not Allowed"}`},
-		"another host":        {"GET", "/sdk/config", "", http.Header{"Host": {"evil.example:80"}}, 421, `{"detail":"The sandbox answers to loopback addresses only, not to \"evil.example\""}`},
-		"loopback as a label": {"GET", "/sdk/config", "", http.Header{"Host": {"127.0.0.1.evil.example"}}, 421, `{"detail":"The sandbox answers to loopback addresses only, not to \"127.0.0.1.evil.example\""}`},
+		"another host":        {"GET", "/sdk/config", "", http.Header{"Host": {"evil.example:80"}}, 421, `{"detail":"The sandbox accepts loopback hosts only, not \"evil.example\""}`},
+		"loopback as a label": {"GET", "/sdk/config", "", http.Header{"Host": {"127.0.0.1.evil.example"}}, 421, `{"detail":"The sandbox accepts loopback hosts only, not \"127.0.0.1.evil.example\""}`},
 		"too large":           {"POST", "/remote-dispatch", `{"prompt":"` + strings.Repeat("x", maxBody) + `"}`, nil, 413, `{"detail":"The body is larger than 8 MiB"}`},
 		"a form":              {"POST", "/remote-dispatch", `{"prompt":"x"}`, http.Header{"Content-Type": {"text/plain"}}, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}]}`},
 	}
@@ -57,7 +57,7 @@ func TestLoopbackHostsAreServed(t *testing.T) {
 	})
 }
 
-func TestTheSDKsVersionIsGoodEnough(t *testing.T) {
+func TestSDKVersionIsSupported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		for _, path := range []string{"/sdk/config", "/fast/v2/sdk/config"} {
@@ -72,7 +72,7 @@ func TestTheSDKsVersionIsGoodEnough(t *testing.T) {
 	})
 }
 
-func TestWhatADispatchMayNotBe(t *testing.T) {
+func TestInvalidDispatches(t *testing.T) {
 	with := func(member string) string { return `{"prompt":"x",` + member + `}` }
 	tests := map[string]struct{ body, kind, at string }{
 		"nothing":                 {"", "missing", `["body"]`},
@@ -130,7 +130,7 @@ func TestWhatADispatchMayNotBe(t *testing.T) {
 	}
 }
 
-func TestEverythingThatTheSDKSendsIsAccepted(t *testing.T) {
+func TestAllSDKFieldsAreAccepted(t *testing.T) {
 	for name, body := range map[string]string{
 		"the least":   `{"prompt":"x"}`,
 		"nulls":       `{"prompt":"x","browserWindowId":null,"callbackUrl":null,"responseFormat":null,"mcpServers":null,"callbackHeaders":null}`,

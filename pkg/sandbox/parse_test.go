@@ -8,25 +8,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// documented is the example in the doc comment of Rules.
+// documented returns the example in docs/sandbox.md.
 func documented(t testing.TB) string {
 	t.Helper()
-	source, err := os.ReadFile("rules.go")
+	page, err := os.ReadFile("../../docs/sandbox.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
-	for line := range strings.Lines(string(source)) {
-		if text, ok := strings.CutPrefix(line, "//\t"); ok {
-			b.WriteString(text)
-		} else if strings.TrimSpace(line) == "//" {
-			b.WriteString("\n")
-		}
-	}
-	return b.String()
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	return example
 }
 
-func TestTheDocumentedRulesAreUnderstood(t *testing.T) {
+func TestDocumentedRulesParse(t *testing.T) {
 	rules, err := ParseRules([]byte(documented(t)))
 	if err != nil {
 		t.Fatal(err)
@@ -38,10 +32,10 @@ func TestTheDocumentedRulesAreUnderstood(t *testing.T) {
 	if got, want := string(r.structured), `{"cheapest":129.50,"airlines":["LH","BA"]}`; got != want {
 		t.Errorf("structured output %s, want %s", got, want)
 	}
-	if r, _ := rules.find("a report"); len(r.downloads) != 1 || r.downloads[0] != (downloadRule{"report.csv", "a,b"}) {
-		t.Errorf("downloads %+v", r.downloads)
+	if r, _ := rules.find("a report"); len(r.Downloads) != 1 || r.Downloads[0] != (downloadRule{"report.csv", "a,b"}) {
+		t.Errorf("downloads %+v", r.Downloads)
 	}
-	if f := rules.fault(faultUpload); f == nil || f.status != 403 || !strings.Contains(*f.body, "<Code>AccessDenied</Code>") {
+	if f := rules.fault(faultUpload); f == nil || f.Status != 403 || !strings.Contains(*f.Body, "<Code>AccessDenied</Code>") {
 		t.Errorf("fault %+v", f)
 	}
 	if _, number := rules.find("nothing of that"); number != -1 {
@@ -49,15 +43,15 @@ func TestTheDocumentedRulesAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestNoRulesAtAllAreRules(t *testing.T) {
-	for _, doc := range []string{"", "# only a remark\n", "{}", "rules: []", "rules:\n"} {
+func TestRulesMayBeEmpty(t *testing.T) {
+	for _, doc := range []string{"", "# only a comment\n", "{}", "rules: []", "rules:\n"} {
 		if _, err := ParseRules([]byte(doc)); err != nil {
 			t.Errorf("%q: %v", doc, err)
 		}
 	}
 }
 
-func TestRulesThatAreRefused(t *testing.T) {
+func TestInvalidRules(t *testing.T) {
 	tests := map[string]struct{ doc, want string }{
 		"unknown field":           {"delay: 1s\nrulez: []", `rules: line 2: unknown field "rulez"`},
 		"unknown field in a rule": {"rules:\n  - match: a\n    txt: b", `rules: line 3: unknown field "txt"`},
@@ -66,7 +60,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		"negative usage":          {"rules:\n  - usage: {actions: -3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"endless usage":           {"rules:\n  - usage: {credits: .inf}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"field twice":             {"delay: 1s\ndelay: 2s", `rules: line 2: "delay" stands there twice`},
-		"text for a list":         {"rules: x", "rules: line 1: cannot unmarshal !!str `x` into []ruleDoc"},
+		"text for a list":         {"rules: x", "rules: line 1: cannot unmarshal !!str `x` into []rule"},
 		"bad duration":            {"delay: soon", `rules: line 1: "soon" is not a duration between 0s and 24h, such as 1.5s`},
 		"number for a duration":   {"delay: 5", `rules: line 1: "5" is not a duration between 0s and 24h, such as 1.5s`},
 		"negative duration":       {"delay: -1s", `rules: line 1: "-1s" is not a duration between 0s and 24h, such as 1.5s`},
@@ -74,11 +68,11 @@ func TestRulesThatAreRefused(t *testing.T) {
 		"bad expression":          {"rules:\n  - match: '('", "rules: rule 1 (line 2): match: error parsing regexp: missing closing ): `(`"},
 		"unknown status":          {"rules:\n  - match: a\n  - status: pending", `rules: rule 2 (line 3): status: "pending" is not one of success, error, input-required`},
 		"unknown action":          {"rules:\n  - humanInput: {for: 1s, action: shout}", `rules: rule 1 (line 2): humanInput: action: "shout" is not one of prompt_for_user_input, user_approval`},
-		"a person for no time":    {"rules:\n  - humanInput: {message: hi}", "rules: rule 1 (line 2): humanInput: for: how long a person is asked must be said"},
+		"a person for no time":    {"rules:\n  - humanInput: {message: hi}", "rules: rule 1 (line 2): humanInput: for: must be more than 0s"},
 		"fault without a status":  {"rules:\n  - faults: {dispatch: {times: 2}}", "rules: rule 1 (line 2): faults.dispatch: status: 0 is not between 200 and 599"},
 		"fault never":             {"rules:\n  - faults: {statusCalls: {status: 500, times: 0}}", "rules: rule 1 (line 2): faults.statusCalls: times: 0 is not between 1 and 1000000000"},
-		"cut with a body":         {"rules:\n  - faults: {dispatch: {cut: true, body: x}}", "rules: rule 1 (line 2): faults.dispatch: a connection that is cut has no status, retryAfter or body"},
-		"lost with a body":        {"rules:\n  - faults: {answerLost: {body: x}}", "rules: rule 1 (line 2): faults.answerLost: a connection that is cut has no status, retryAfter or body"},
+		"cut with a body":         {"rules:\n  - faults: {dispatch: {cut: true, body: x}}", "rules: rule 1 (line 2): faults.dispatch: a cut connection has no status, retryAfter or body"},
+		"lost with a body":        {"rules:\n  - faults: {answerLost: {body: x}}", "rules: rule 1 (line 2): faults.answerLost: a cut connection has no status, retryAfter or body"},
 		"retry in the past":       {"rules:\n  - faults: {dispatch: {status: 429, retryAfter: -1}}", "rules: rule 1 (line 2): faults.dispatch: retryAfter: -1 is not a number of seconds"},
 		"repeated too often":      {"rules:\n  - faults: {callback: {repeated: 1001}}", "rules: rule 1 (line 2): faults.callback.repeated: 1001 is not between 0 and 1000"},
 		"not a number in JSON":    {"rules:\n  - structuredOutput: [.nan]", "rules: rule 1 (line 2): structuredOutput: line 2: .nan cannot be written as JSON"},

@@ -46,10 +46,10 @@ rules:
   - {match: '\[SLOW\]', delay: 1h}
 `
 
-// TestTheSDKsRecordingGetsAnswersOfItsShape sends what the SDK sent, flow by
+// TestAnswersMatchTheSDKRecording sends what the SDK sent, flow by
 // flow, and compares the answers with the recorded ones by their shape: the same
 // status, every member there with a value of the same kind.
-func TestTheSDKsRecordingGetsAnswersOfItsShape(t *testing.T) {
+func TestAnswersMatchTheSDKRecording(t *testing.T) {
 	f, err := os.Open("testdata/sdk-wire.jsonl")
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// basePath is the path of the cloud's API. The root answers too, so that both
-// spellings of a base URL work.
+// basePath is the path of the cloud's API. The root works too, so that a base URL may
+// omit it.
 const basePath = "/fast/v2"
 
 const (
 	dispatchPath      = "/remote-dispatch"
-	statusPath        = "/remote-dispatch/responses/" // and the request ID
+	statusPath        = "/remote-dispatch/responses/" // followed by the request ID
 	presignPath       = "/remote-dispatch/generate-file-upload-presigned-post"
 	startPath         = "/cloud-browser/create-and-initialize-cloud-browser-session"
 	startBarePath     = "/cloud-browser/create-cloud-browser-session"
@@ -20,27 +20,27 @@ const (
 	downloadURLPath   = "/cloud-browser/replay/download-url"
 	configPath        = "/sdk/config"
 	storeUploadPath   = "/storage/uploads"
-	storeDownloadPath = "/storage/downloads/" // and a token
+	storeDownloadPath = "/storage/downloads/" // followed by a token
 )
 
-// route is a call that the sandbox knows.
+// route is a call that the sandbox supports.
 type route struct {
 	method string
 	serve  func(w http.ResponseWriter, r *http.Request) answer
-	count  func(*Stats) // the call, however it is answered
-	open   bool         // no API key: a presigned URL is its own proof
-	fault  string       // name of the fault that the rules may have for it
+	count  func(*Stats) // counts the call
+	open   bool         // needs no API key: the URL is presigned
+	fault  string       // name of its fault in the rules
 }
 
-// route finds the call for a path without the base path.
+// route returns the call for a path without the base path.
 func (c *Cloud) route(path string) (route, bool) {
-	if id, ok := strings.CutPrefix(path, statusPath); ok && isOneStep(id) {
+	if id, ok := strings.CutPrefix(path, statusPath); ok && isSegment(id) {
 		return route{
 			method: http.MethodGet, count: func(s *Stats) { s.StatusCalls++ },
 			serve: func(http.ResponseWriter, *http.Request) answer { return c.status(id) },
 		}, true
 	}
-	if token, ok := strings.CutPrefix(path, storeDownloadPath); ok && isOneStep(token) {
+	if token, ok := strings.CutPrefix(path, storeDownloadPath); ok && isSegment(token) {
 		return route{
 			method: http.MethodGet, open: true, fault: faultDownload,
 			serve: func(http.ResponseWriter, *http.Request) answer { return c.storedDownload(token) },
@@ -60,4 +60,4 @@ func (c *Cloud) route(path string) (route, bool) {
 	return found, ok
 }
 
-func isOneStep(path string) bool { return path != "" && !strings.Contains(path, "/") }
+func isSegment(path string) bool { return path != "" && !strings.Contains(path, "/") }

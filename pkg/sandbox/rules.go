@@ -2,81 +2,22 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
+	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// Rules say how tasks go, by their prompts. They are written in YAML:
-//
-//	# How long a task is pending unless its rule says otherwise. Default: 1s.
-//	delay: 500ms
-//
-//	# The first rule whose match fits decides. A prompt that fits none succeeds.
-//	rules:
-//	  - match: '(?i)flights? to berlin'   # Go regular expression, looked for anywhere in the prompt,
-//	                                      # agent prefix included; without it the rule fits every prompt
-//	    delay: 3s                         # how long the task is pending
-//	    status: success                   # success (the default), error or input-required
-//	    text: Found 3 flights.            # response text
-//	    structuredOutput:                 # any value; not checked against the dispatch's schema,
-//	      cheapest: 129.50                # so that a mismatch can be tried too
-//	      airlines: [LH, BA]
-//	    usage: {actions: 12, credits: 4.5} # or null
-//
-//	  - match: book
-//	    humanInput:                       # after the delay, a person is asked in the browser
-//	      for: 5s                         # and answers after so long
-//	      action: user_approval           # or prompt_for_user_input (the default)
-//	      message: May I book it?
-//	      callback: true                  # send a callback for this phase too; default false
-//
-//	  - match: busy
-//	    faults:
-//	      dispatch:                       # the dispatch is refused: nothing is accepted
-//	        status: 503                   # HTTP status, 200 to 599
-//	        times: 2                      # how often, over all calls that the rule fits; default 1
-//	        each: true                    # so often for each prompt by itself; default false
-//	        retryAfter: 1                 # Retry-After header, in seconds; default none
-//	        body: '{"detail": "Busy"}'    # default {"detail": the status's text}
-//	      statusCalls: {status: 500, times: 3} # the status call fails
-//
-//	  - match: lost answer
-//	    faults:
-//	      answerLost: {}                  # the task is accepted, and the connection cut instead of an answer;
-//	                                      # {status: 502} answers so instead; times as above
-//
-//	  - match: cut
-//	    faults:
-//	      dispatch: {cut: true, times: 2} # cut the connection instead of answering, nothing accepted
-//	      statusCalls: {cut: true}
-//
-//	  - match: callback
-//	    faults:
-//	      callback:                       # each by itself or together
-//	        forged: true                  # first one with a wrong secret, then one with wrong headers
-//	        malformed: true               # then one that is broken JSON
-//	        late: 10s                     # all of them so long after the task has ended
-//	        repeated: 2                   # the real one two more times
-//	        lost: false                   # true: none at all
-//
-//	  - match: report                     # in a cloud browser session
-//	    downloads:                        # files that the task leaves there; default answer.txt with its text
-//	      - {name: report.csv, text: "a,b"}
-//
-//	# What goes wrong with the other calls, each as a fault of dispatch above.
-//	faults:
-//	  presign: {status: 500}              # asking where to upload to
-//	  upload: {status: 403}               # the storage's; its default body is XML
-//	  startSession: {status: 503, retryAfter: 1}
-//	  stopSession: {status: 500}
-//	  download: {cut: true}               # the storage's
-//
-// Durations are Go's: 300ms, 1.5s, 2m, 1h, up to 24h.
+// Rules define how tasks end, by their prompts, and which calls fail. They are
+// written in YAML; docs/sandbox.md has an example with every field.
 type Rules struct {
-	delay  *time.Duration
+	delay  *duration
 	list   []rule
 	faults map[string]*fault // by the names below
 }
@@ -90,53 +31,64 @@ const (
 	faultDownload = "download"
 )
 
-// rule is how the tasks of some prompts go.
+// rule defines how the tasks of some prompts end.
 type rule struct {
-	match      *regexp.Regexp // nil: every prompt
-	delay      *time.Duration
-	status     narada.Status
-	text       *string
-	structured json.RawMessage
-	human      *human
-	usage      *webhook.Usage
-	downloads  []downloadRule // nil: one by default
+	Match            string         `yaml:"match"` // "": every prompt
+	Delay            *duration      `yaml:"delay"`
+	Status           narada.Status  `yaml:"status"`
+	Text             *string        `yaml:"text"`
+	StructuredOutput yaml.Node      `yaml:"structuredOutput"`
+	Usage            yaml.Node      `yaml:"usage"`
+	HumanInput       *human         `yaml:"humanInput"`
+	Downloads        []downloadRule `yaml:"downloads"` // nil: one by default
+	Faults           struct {
+		Dispatch    *fault         `yaml:"dispatch"`
+		AnswerLost  *fault         `yaml:"answerLost"`
+		StatusCalls *fault         `yaml:"statusCalls"`
+		Callback    callbackFaults `yaml:"callback"`
+	} `yaml:"faults"`
 
-	dispatch, answerLost, statusCalls *fault
-	callback                          callbackFaults
+	match      *regexp.Regexp // nil: every prompt
+	structured json.RawMessage
+	usage      *webhook.Usage
 }
 
 // downloadRule is a file that a task leaves in its session.
-type downloadRule struct{ name, text string }
-
-// human is a time in which a person is asked.
-type human struct {
-	wait     time.Duration
-	action   string
-	message  string
-	callback bool
+type downloadRule struct {
+	Name string `yaml:"name"`
+	Text string `yaml:"text"`
 }
 
-// fault is an answer that is not what the call should get.
+// human is a time in which the task waits for a person.
+type human struct {
+	For      duration `yaml:"for"`
+	Action   string   `yaml:"action"`
+	Message  string   `yaml:"message"`
+	Callback bool     `yaml:"callback"`
+}
+
+// fault is an error answer that replaces the answer of a call.
 type fault struct {
-	cut        bool // the connection, instead of an answer
-	status     int
-	times      int
-	each       bool // times is for each prompt
-	retryAfter *int // seconds
-	body       *string
+	Cut        bool    `yaml:"cut"` // close the connection without an answer
+	Status     int     `yaml:"status"`
+	Times      *int    `yaml:"times"`
+	Each       bool    `yaml:"each"`       // count Times for each prompt
+	RetryAfter *int    `yaml:"retryAfter"` // seconds
+	Body       *string `yaml:"body"`
 }
 
 type callbackFaults struct {
-	lost, forged, malformed bool
-	late                    time.Duration
-	repeated                int
+	Lost      bool     `yaml:"lost"`
+	Forged    bool     `yaml:"forged"`
+	Malformed bool     `yaml:"malformed"`
+	Late      duration `yaml:"late"`
+	Repeated  int      `yaml:"repeated"`
 }
 
-// defaultUsage is what a task costs when its rule does not say.
+// defaultUsage is the usage of a task whose rule has none.
 func defaultUsage() *webhook.Usage { return &webhook.Usage{Actions: 2, Credits: 0.5} }
 
-// find returns the rule for a prompt and its number, or a rule that says
-// nothing and -1.
+// find returns the rule for a prompt and its index, or the default rule and -1.
 func (r *Rules) find(prompt string) (*rule, int) {
 	if r != nil {
 		for i := range r.list {
@@ -145,13 +97,93 @@ func (r *Rules) find(prompt string) (*rule, int) {
 			}
 		}
 	}
-	return &rule{status: narada.StatusSuccess, usage: defaultUsage()}, -1
+	return &rule{Status: narada.StatusSuccess, usage: defaultUsage()}, -1
 }
 
-// fault returns the fault of a call that is for no prompt, nil when it has none.
+// fault returns the fault of a call that is for no prompt, nil if it has none.
 func (r *Rules) fault(name string) *fault {
 	if r == nil {
 		return nil
 	}
 	return r.faults[name]
 }
+
+// check validates the rule and sets the defaults.
+func (r *rule) check() (err error) {
+	if r.Match != "" {
+		if r.match, err = regexp.Compile(r.Match); err != nil {
+			return fmt.Errorf("match: %w", err)
+		}
+	}
+	switch r.Status {
+	case "":
+		r.Status = narada.StatusSuccess
+	case narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired:
+	default:
+		return fmt.Errorf("status: %q is not one of success, error, input-required", r.Status)
+	}
+	if !r.StructuredOutput.IsZero() {
+		if r.structured, err = yamljson.Encode(&r.StructuredOutput); err != nil {
+			return fmt.Errorf("structuredOutput: %w", err)
+		}
+	}
+	if r.usage, err = parseUsage(&r.Usage); err != nil {
+		return fmt.Errorf("usage: %w", err)
+	}
+	if err = r.HumanInput.check(); err != nil {
+		return fmt.Errorf("humanInput: %w", err)
+	}
+	f := &r.Faults
+	if f.AnswerLost != nil && f.AnswerLost.Status == 0 {
+		f.AnswerLost.Cut = true
+	}
+	for name, f := range map[string]*fault{"dispatch": f.Dispatch, "answerLost": f.AnswerLost, "statusCalls": f.StatusCalls} {
+		if err := f.check(); err != nil {
+			return fmt.Errorf("faults.%s: %w", name, err)
+		}
+	}
+	if n := f.Callback.Repeated; n < 0 || n > maxRepeated {
+		return fmt.Errorf("faults.callback.repeated: %d is not between 0 and %d", n, maxRepeated)
+	}
+	return nil
+}
+
+func (h *human) check() error {
+	switch {
+	case h == nil:
+		return nil
+	case h.For <= 0:
+		return errors.New("for: must be more than 0s")
+	case h.Action == "":
+		h.Action = actionPrompt
+	case h.Action != actionPrompt && h.Action != actionApproval:
+		return fmt.Errorf("action: %q is not one of %s, %s", h.Action, actionPrompt, actionApproval)
+	}
+	if h.Message == "" {
+		h.Message = "The sandbox asks a person."
+	}
+	return nil
+}
+
+func (f *fault) check() error {
+	if f == nil {
+		return nil
+	}
+	if f.Times == nil {
+		f.Times = new(1)
+	}
+	switch {
+	case f.Cut && (f.Status != 0 || f.RetryAfter != nil || f.Body != nil):
+		return errors.New("a cut connection has no status, retryAfter or body")
+	case !f.Cut && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf("status: %d is not between 200 and 599", f.Status)
+	case *f.Times < 1 || *f.Times > maxTimes:
+		return fmt.Errorf("times: %d is not between 1 and %d", *f.Times, maxTimes)
+	case f.RetryAfter != nil && *f.RetryAfter < 0:
+		return fmt.Errorf("retryAfter: %d is not a number of seconds", *f.RetryAfter)
+	}
+	return nil
+}
+
+// duration is a time.Duration in Go's notation.
+type duration time.Duration

@@ -18,13 +18,13 @@ type Server struct {
 	*Cloud
 	listener net.Listener
 	http     *http.Server
-	done     chan struct{} // closed when serving has ended
+	done     chan struct{} // closed when the server has stopped
 	err      error         // why, once done is closed
 }
 
-// Start listens and serves until Close. ctx bounds the start only. An address
-// that is not loopback is an error: the sandbox takes any API key and calls the
-// addresses that it is given, which is not for a network to use.
+// Start listens and serves until Close. ctx limits only the start. Other addresses than
+// loopback are an error: the sandbox accepts any API key and sends requests to the
+// callback URLs that it gets.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	addr := o.Addr
 	if addr == "" {
@@ -42,7 +42,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	// Where "localhost" leads is for the machine's hosts file to say.
+	// The hosts file may map localhost to any address.
 	if bound, ok := listener.Addr().(*net.TCPAddr); !ok || !bound.IP.IsLoopback() {
 		_ = listener.Close()
 		return nil, notLoopback(addr)
@@ -50,14 +50,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return serve(listener, New(o)), nil
 }
 
-// AddressError is an address that a sandbox does not listen on.
+// AddressError is an address that a sandbox cannot listen on.
 type AddressError struct{ text string }
 
 func (e *AddressError) Error() string { return e.text }
 
-// Hint says which address will do.
+// Hint names valid addresses.
 func (e *AddressError) Hint() string {
-	return "the sandbox is for this machine only: use 127.0.0.1, [::1] or localhost, and a port"
+	return "use 127.0.0.1, [::1] or localhost, and a port: the sandbox is for this machine only"
 }
 
 func notLoopback(addr string) error {
@@ -74,7 +74,7 @@ func serve(listener net.Listener, cloud *Cloud) *Server {
 			WriteTimeout:      60 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
-			// What goes wrong on a connection is the caller's to see.
+			// The client sees connection errors.
 			ErrorLog: log.New(io.Discard, "", 0),
 		},
 	}
@@ -85,19 +85,19 @@ func serve(listener net.Listener, cloud *Cloud) *Server {
 	return s
 }
 
-// URL returns the base URL, as NARADA_API_BASE_URL wants it.
+// URL returns the base URL for NARADA_API_BASE_URL.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + basePath }
 
-// grace is how long calls under way have to end by themselves.
+// grace is the grace period of running calls.
 const grace = time.Second
 
-// Close stops taking requests, drops what is pending, callbacks too, and waits
-// for every goroutine, at most until ctx ends.
+// Close stops accepting requests, drops pending tasks and callbacks, and waits for all
+// goroutines until ctx ends.
 func (s *Server) Close(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	if s.http.Shutdown(short) != nil {
-		_ = s.http.Close() // a connection that was opened and never used
+		_ = s.http.Close() // a connection that was never used
 	}
 	err := s.Cloud.Close(ctx)
 	<-s.done

@@ -17,7 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-func TestOnlyLoopbackAddressesAreListenedOn(t *testing.T) {
+func TestStartRefusesOtherAddressesThanLoopback(t *testing.T) {
 	for addr, want := range map[string]string{
 		":0": "not a loopback", "0.0.0.0:0": "not a loopback", "[::]:0": "not a loopback", "192.0.2.1:0": "not a loopback",
 		"example.com:0": "not a loopback", "127.0.0.1": "not an address with a port",
@@ -90,7 +90,7 @@ func TestARealServerSendsACallbackOverHTTPS(t *testing.T) {
 	}
 }
 
-func TestTheSandboxesOwnTransportLeavesNothingBehind(t *testing.T) {
+func TestDefaultTransportIsClosed(t *testing.T) {
 	delivered := make(chan struct{})
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(delivered) }))
 	defer receiver.Close()
@@ -116,7 +116,7 @@ func TestTheSandboxesOwnTransportLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestCloseDropsWhatIsPending(t *testing.T) {
+func TestCloseDropsPendingTasks(t *testing.T) {
 	for name, rules := range map[string]string{
 		"a task":             `delay: 1h`,
 		"a person":           `rules: [{humanInput: {for: 1h, callback: true}}]`,
@@ -147,7 +147,7 @@ func TestCloseDropsWhatIsPending(t *testing.T) {
 	}
 }
 
-func TestAClosedCloudTakesNothing(t *testing.T) {
+func TestClosedCloudRefusesDispatches(t *testing.T) {
 	c := New(Options{})
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -161,17 +161,17 @@ func TestAClosedCloudTakesNothing(t *testing.T) {
 	}
 }
 
-// deaf is a transport that does not heed its request's context.
-type deaf struct{ until chan struct{} }
+// stuckTransport ignores the context of its request.
+type stuckTransport struct{ until chan struct{} }
 
-func (d deaf) RoundTrip(*http.Request) (*http.Response, error) {
+func (d stuckTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	<-d.until
 	return nil, errors.New("late")
 }
 
-func TestCloseDoesNotOutliveItsContext(t *testing.T) {
+func TestCloseEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := deaf{make(chan struct{})}
+		transport := stuckTransport{make(chan struct{})}
 		w := newWorld(t, "", func(o *Options) { o.Transport = transport })
 		w.dispatch(t, request("x"))
 		time.Sleep(2 * time.Second)
@@ -214,7 +214,7 @@ func TestManyTasksAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheOldestFinishedTasksAreForgottenFirst(t *testing.T) {
+func TestOldestFinishedTasksAreRemovedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{match: slow, delay: 1h}]`, nil)
 		slow := w.dispatch(t, request("slow"))
@@ -243,11 +243,11 @@ func TestTheOldestFinishedTasksAreForgottenFirst(t *testing.T) {
 	})
 }
 
-func TestAPoorSourceOfRandomnessIsAnError(t *testing.T) {
+func TestBadRandomSourceIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", func(o *Options) { o.Random = strings.NewReader(strings.Repeat("x", 32)) })
 		w.dispatch(t, request("x"))
-		for _, want := range []string{"taken", "randomness"} {
+		for _, want := range []string{"Duplicate request ID", "randomness"} {
 			if _, err := w.client.Dispatch(t.Context(), request("x")); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}

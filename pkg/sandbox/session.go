@@ -10,7 +10,7 @@ import (
 
 // The limits of sessions.
 const (
-	maxSessions     = 10_000 // the oldest are forgotten first
+	maxSessions     = 10_000 // the oldest are removed first
 	maxFiles        = 1000   // downloads of one session
 	maxSessionHours = 24
 )
@@ -19,18 +19,18 @@ const (
 type session struct {
 	id, window string
 	name       *string
-	ends       time.Time // zero: when it is stopped
+	ends       time.Time // zero: only when it is stopped
 	stopped    bool
 	files      []*download
 }
 
-// download is a file that a task left in its session.
+// download is a file of a session.
 type download struct {
 	key, name, content string
-	token              string // in its presigned URL, "" until that was asked for
+	token              string // in its presigned URL, "" before the first request for it
 }
 
-// sessions are those that were started. The cloud's lock guards them.
+// sessions are the started sessions. The cloud's lock guards them.
 type sessions struct {
 	byID    map[string]*session
 	list    []*session           // oldest first
@@ -81,7 +81,7 @@ func (s *sessions) add(one *session) {
 	}
 	if len(s.list) >= maxSessions {
 		oldest := s.list[0]
-		s.list[0] = nil // let it be collected before the array is
+		s.list[0] = nil // free it before the array
 		s.list = s.list[1:]
 		delete(s.byID, oldest.id)
 		for _, f := range oldest.files {
@@ -113,8 +113,7 @@ func (c *Cloud) stopSession(w http.ResponseWriter, r *http.Request) answer {
 	return success(stoppedSession{Success: true})
 }
 
-// gone reports whether the session has ended. One that the sandbox does not know
-// is none of its own, and let through.
+// gone reports whether the session has ended. Unknown sessions have not.
 func (c *Cloud) gone(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,21 +121,21 @@ func (c *Cloud) gone(id string) bool {
 	return s != nil && !s.runs()
 }
 
-// leave adds what a finished task leaves in its session. The cloud's lock must be
-// held.
-func (c *Cloud) leave(t *task) {
+// addDownloads adds the files of a finished task to its session. The cloud's lock must
+// be held.
+func (c *Cloud) addDownloads(t *task) {
 	s := c.sessions.byID[t.sessionID]
 	if s == nil {
 		return
 	}
-	files := t.rule.downloads
+	files := t.rule.Downloads
 	if files == nil {
-		files = []downloadRule{{name: "answer.txt", text: t.text() + "\n"}}
+		files = []downloadRule{{Name: "answer.txt", Text: t.text() + "\n"}}
 	}
 	for _, f := range files {
 		if len(s.files) < maxFiles {
 			s.files = append(s.files, &download{
-				key: fmt.Sprintf("%s/%d/%s", s.id, len(s.files)+1, f.name), name: f.name, content: f.text,
+				key: fmt.Sprintf("%s/%d/%s", s.id, len(s.files)+1, f.Name), name: f.Name, content: f.Text,
 			})
 		}
 	}
@@ -151,7 +150,7 @@ func (c *Cloud) downloads(_ http.ResponseWriter, r *http.Request) answer {
 		return detail(http.StatusNotFound, "Session not found")
 	}
 	var list struct {
-		Files []downloadShape `json:"downloaded_files"` // null when there is none
+		Files []downloadShape `json:"downloaded_files"` // null if there are none
 	}
 	for _, f := range s.files {
 		list.Files = append(list.Files, downloadShape{f.key, f.name, len(f.content)})
@@ -183,8 +182,7 @@ func (c *Cloud) downloadURL(_ http.ResponseWriter, r *http.Request) answer {
 	return detail(http.StatusNotFound, "File not found")
 }
 
-// storedDownload answers a presigned URL. It is the storage's, so its errors are
-// XML.
+// storedDownload answers a presigned URL. The storage's errors are XML.
 func (c *Cloud) storedDownload(token string) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,7 +194,7 @@ func (c *Cloud) storedDownload(token string) answer {
 	return answer{status: http.StatusOK, body: []byte(f.content), header: http.Header{"Content-Type": {"application/octet-stream"}}}
 }
 
-// uuid returns a random UUID, as the cloud's sessions have.
+// uuid returns a random UUID.
 func (c *Cloud) uuid() (string, error) {
 	h, err := c.random(16)
 	if err != nil {
@@ -205,7 +203,7 @@ func (c *Cloud) uuid() (string, error) {
 	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:], nil
 }
 
-// isSeconds is for a session's timeout.
+// isSeconds checks a session's timeout.
 func isSeconds(at []any, value any) []problem {
 	number, ok := value.(interface{ Float64() (float64, error) })
 	if ok {
@@ -216,16 +214,16 @@ func isSeconds(at []any, value any) []problem {
 	return []problem{{"greater_than", at, fmt.Sprintf("Input should be a number of seconds of up to %d hours", maxSessionHours)}}
 }
 
-// readBody reads a JSON body that is not a dispatch's. When it is refused, it
-// returns what to answer.
-func readBody(w http.ResponseWriter, r *http.Request, into any, fits check) (refused answer, ok bool) {
+// readBody reads a JSON body, except that of a dispatch. If it is invalid, it returns
+// the answer.
+func readBody(w http.ResponseWriter, r *http.Request, into any, valid check) (refused answer, ok bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSmallBody))
 	if err != nil {
-		return detail(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d MiB, or did not come whole", maxSmallBody>>20)), false
+		return detail(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d MiB or incomplete", maxSmallBody>>20)), false
 	}
 	value, problems := decodeBody(body)
 	if problems == nil {
-		problems = fits([]any{"body"}, value)
+		problems = valid([]any{"body"}, value)
 	}
 	if len(problems) > 0 {
 		return invalid(problems), false

@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestASessionKeepsWhatItsTasksLeave(t *testing.T) {
+func TestSessionKeepsDownloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "delay: 1s\nrules:\n  - {match: two, downloads: [{name: ../../x, text: one}, {name: b, text: ''}]}\n  - {match: none, downloads: []}\n", nil)
 		s, err := w.client.StartSession(t.Context(), narada.SessionRequest{Name: "n"})
@@ -55,7 +55,7 @@ func TestASessionKeepsWhatItsTasksLeave(t *testing.T) {
 	})
 }
 
-func TestASessionThatHasEndedIsGone(t *testing.T) {
+func TestEndedSessionIsNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		stopped, err := w.client.StartSession(t.Context(), narada.SessionRequest{})
@@ -94,7 +94,7 @@ func TestASessionThatHasEndedIsGone(t *testing.T) {
 	})
 }
 
-func TestWhatASessionMayNotBe(t *testing.T) {
+func TestInvalidSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		for _, tt := range []struct{ path, body, want string }{
@@ -117,7 +117,7 @@ func TestWhatASessionMayNotBe(t *testing.T) {
 	})
 }
 
-func TestTheOldestSessionsAreForgotten(t *testing.T) {
+func TestOldestSessionsAreRemoved(t *testing.T) {
 	var s sessions
 	f := &download{token: "t"}
 	s.add(&session{id: "first", files: []*download{f}})

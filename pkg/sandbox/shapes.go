@@ -6,7 +6,7 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// The shapes that go over the wire, in the order of the cloud's documentation.
+// The JSON bodies, in the order of the cloud's documentation.
 type (
 	// statusAnswer answers a status call.
 	statusAnswer struct {
@@ -27,8 +27,8 @@ type (
 		Content any    `json:"content"`
 	}
 
-	// startedSession answers the call that starts a session and its window,
-	// bareSession the one that starts a session for a program to drive.
+	// startedSession answers the call that starts a session with a window, bareSession
+	// the call that starts a session without one.
 	startedSession struct {
 		ID       string  `json:"session_id"`
 		Name     *string `json:"session_name"`
@@ -69,15 +69,15 @@ type (
 	}
 )
 
-// The kinds of questions to a person.
+// The actions of a request for human input.
 const (
 	actionPrompt   = "prompt_for_user_input"
 	actionApproval = "user_approval"
 )
 
 func newHumanInput(id string, h *human) *humanInput {
-	a := action{Name: h.action, StepID: "step_1", Message: h.message}
-	if h.action == actionApproval {
+	a := action{Name: h.Action, StepID: "step_1", Message: h.Message}
+	if h.Action == actionApproval {
 		a.ApproveLabel, a.RejectLabel = "Approve", "Reject"
 	} else {
 		a.Variables = []variable{{Name: "answer", Type: "string", Required: true}}
@@ -85,12 +85,11 @@ func newHumanInput(id string, h *human) *humanInput {
 	return &humanInput{InputID: id, Action: a}
 }
 
-// encode writes v as compact JSON without the escapes that are there for HTML.
+// encode returns v as compact JSON.
 func encode(v any) []byte {
 	doc, err := output.EncodeJSON(v)
 	if err != nil {
-		// The shapes are ours, and each of them can be written.
-		panic(err)
+		panic(err) // all bodies can be encoded
 	}
 	return doc
 }

@@ -32,7 +32,7 @@ func keys(t *testing.T, doc string) []string {
 	return slices.Sorted(maps.Keys(members))
 }
 
-func TestATaskInAllItsShapes(t *testing.T) {
+func TestTaskBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		status, body := w.do(t, "POST", "/fast/v2/remote-dispatch",
@@ -74,7 +74,7 @@ func TestATaskInAllItsShapes(t *testing.T) {
 	})
 }
 
-func TestEveryOutcomeHasTheKeysThatTheSDKReads(t *testing.T) {
+func TestEveryOutcomeHasTheKeysOfTheSDK(t *testing.T) {
 	const rules = `
 rules:
   - {match: fail, status: error, text: It broke.}
@@ -89,7 +89,7 @@ rules:
 	}{
 		"hello":   {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "hello"`, "", &narada.Usage{Actions: 2, Credits: 0.5}},
 		"fail":    {narada.StatusError, "It broke.", "", &narada.Usage{Actions: 2, Credits: 0.5}},
-		"login":   {narada.StatusInputRequired, "The task needs a person, as the sandbox was told.", "", nil},
+		"login":   {narada.StatusInputRequired, "The task needs human input, as a rule of the sandbox defines.", "", nil},
 		"data":    {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "data"`, `{"b":1.50,"a":["x",null,true,"2025-01-01",16]}`, &narada.Usage{Actions: 2, Credits: 0.5}},
 		"/a/b hi": {narada.StatusSuccess, `Hello from the Narada sandbox, where no agent runs. You asked: "hi"`, "", &narada.Usage{Actions: 2, Credits: 0.5}},
 	} {
@@ -122,7 +122,7 @@ rules:
 	}
 }
 
-func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
+func TestStructuredOutputMatchesTheSchema(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "rules: [{match: broken, status: error}]", nil)
 		r := request("list the items")
@@ -131,7 +131,7 @@ func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
 		r.Prompt = "broken"
 		broken := w.dispatch(t, r)
 		time.Sleep(2 * time.Second)
-		const want = `{"title":"sample title","ok":true,"items":[{"name":"sample name","qty":1}]}`
+		const want = `{"items":[{"name":"sample name","qty":1}],"ok":true,"title":"sample title"}`
 		if diff := cmp.Diff(want, string(w.status(t, id).Structured())); diff != "" {
 			t.Error(diff)
 		}
@@ -146,7 +146,7 @@ func TestStructuredOutputIsMadeUpFromTheSchema(t *testing.T) {
 	})
 }
 
-func TestAPersonIsAskedForATime(t *testing.T) {
+func TestHumanInput(t *testing.T) {
 	for name, test := range map[string]struct{ rules, action string }{
 		"for input":    {`rules: [{humanInput: {for: 5s, message: "Email?"}}]`, `{"name":"prompt_for_user_input","step_id":"step_1","prompt_message":"Email?","variables":[{"name":"answer","type":"string","required":true}]}`},
 		"for approval": {`rules: [{humanInput: {for: 5s, action: user_approval, message: "OK?", callback: true}}]`, `{"name":"user_approval","step_id":"step_1","prompt_message":"OK?","approve_label":"Approve","reject_label":"Reject"}`},

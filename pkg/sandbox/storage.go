@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -17,40 +18,40 @@ import (
 
 // The limits of the storage, which is a temporary folder.
 const (
-	maxUpload    = 2 << 30   // bytes of one upload, its form included
-	maxStored    = 4 << 30   // bytes of all uploads, those under way too; the oldest are deleted first
-	maxForms     = 10_000    // presigned forms, used ones too; the oldest are forgotten first, but for those in use
-	maxFormField = 64 << 10  // bytes of a form's fields together
-	maxSmallBody = 1 << 20   // bytes of a body that is not a dispatch's
+	maxUpload    = 2 << 30   // bytes of one upload, including its form
+	maxStored    = 4 << 30   // bytes of all uploads, including running ones; the oldest are deleted first
+	maxForms     = 10_000    // presigned forms; the oldest are removed first, except those in use
+	maxFormField = 64 << 10  // bytes of all fields of a form
+	maxSmallBody = 1 << 20   // bytes of a body, except that of a dispatch
 	transferTime = time.Hour // for one upload
 )
 
-// Upload is a file that was uploaded.
+// Upload is an uploaded file.
 type Upload struct {
 	Key      string
-	Filename string // as it was asked for
+	Filename string // in the request for the form
 	Size     int64  // bytes
-	Path     string // of its content, until the sandbox is closed
+	Path     string // valid until the sandbox is closed
 }
 
-// upload is a presigned form, and the file that came with it.
+// upload is a presigned form and its file.
 type upload struct {
 	key, filename, policy string
-	path                  string // "": no file has come yet
-	size                  int64  // bytes, or those that are kept free for what is under way
-	busy                  bool   // an upload is under way
+	path                  string // "": no file yet
+	size                  int64  // bytes, reserved ones during the upload
+	busy                  bool   // the upload is running
 }
 
-// storage keeps what is uploaded. The cloud's lock guards it.
+// storage has the uploads. The cloud's lock guards it.
 type storage struct {
-	dir     string // "": nothing was stored yet
+	dir     string // "": nothing is stored yet
 	byKey   map[string]*upload
 	forms   []*upload // oldest first
 	stored  int64     // bytes
 	counter int
 }
 
-// Uploads lists the files that were uploaded and are still there, oldest first.
+// Uploads lists the stored files, oldest first.
 func (c *Cloud) Uploads() []Upload {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +88,7 @@ func (c *Cloud) presign(w http.ResponseWriter, r *http.Request) answer {
 	}{"http://" + r.Host + storeUploadPath, formFields{u.key, u.policy, "AWS4-HMAC-SHA256"}})
 }
 
-// formFields are a form's, all of them texts.
+// formFields are the fields of a presigned form.
 type formFields struct {
 	Key       string `json:"key"`
 	Policy    string `json:"policy"`
@@ -105,19 +106,18 @@ func (s *storage) add(u *upload) {
 	s.forms = append(s.forms, u)
 }
 
-// forget drops a form and its file.
+// forget removes a form and its file.
 func (s *storage) forget(i int) {
 	u := s.forms[i]
 	s.forms = slices.Delete(s.forms, i, i+1)
 	delete(s.byKey, u.key)
 	if u.path != "" {
 		s.stored -= u.size
-		_ = os.Remove(u.path) // a file less is what was wanted
+		_ = os.Remove(u.path) // it may be gone already
 	}
 }
 
-// storeUpload answers the POST of a presigned form. It is the storage's, so its
-// errors are XML.
+// storeUpload answers the POST of a presigned form. The storage's errors are XML.
 func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	switch {
 	case r.Header.Get("x-api-key") != "":
@@ -130,9 +130,9 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	if err != nil {
 		return storageAnswer(http.StatusPreconditionFailed, "PreconditionFailed", "Bucket POST must be of the enclosure-type multipart/form-data")
 	}
-	fields, file, odd := readFields(parts)
-	if odd != "" {
-		return storageAnswer(http.StatusBadRequest, "MalformedPOSTRequest", odd)
+	fields, file, wrong := readFields(parts)
+	if wrong != "" {
+		return storageAnswer(http.StatusBadRequest, "MalformedPOSTRequest", wrong)
 	}
 	u, refused := c.reserve(fields, r.ContentLength)
 	if u == nil {
@@ -140,17 +140,16 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	}
 	path, size, err := c.keep(file)
 	if !c.stored(u, path, size, err) {
-		broken := &readError{}
-		if errors.As(err, &broken) {
-			return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The file did not come whole")
+		if _, ok := errors.AsType[*fs.PathError](err); !ok { // of the body
+			return storageAnswer(http.StatusBadRequest, "IncompleteBody", "The upload was incomplete")
 		}
-		return storageAnswer(http.StatusInternalServerError, "InternalError", fmt.Sprintf("The file could not be kept: %v", err))
+		return storageAnswer(http.StatusInternalServerError, "InternalError", fmt.Sprintf("The file could not be stored: %v", err))
 	}
 	return answer{status: http.StatusNoContent}
 }
 
-// reserve finds the form that an upload is for, and makes room for so many bytes.
-// Without a form it returns what to answer.
+// reserve finds the form of an upload and frees space for its bytes. If it cannot, it
+// returns the answer.
 func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,9 +158,9 @@ func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refus
 	case u == nil || u.policy != fields["policy"]:
 		return nil, storageAnswer(http.StatusForbidden, "AccessDenied", "Invalid according to Policy")
 	case u.busy || u.path != "":
-		return nil, storageAnswer(http.StatusConflict, "OperationAborted", "The form is used already")
+		return nil, storageAnswer(http.StatusConflict, "OperationAborted", "The form has been used already")
 	case bytes > c.options.MaxUpload:
-		return nil, storageAnswer(http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("The sandbox takes uploads of up to %d bytes", c.options.MaxUpload))
+		return nil, storageAnswer(http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("The sandbox accepts uploads of up to %d bytes", c.options.MaxUpload))
 	case !c.storage.room(bytes, c.options.MaxStored):
 		return nil, storageAnswer(http.StatusServiceUnavailable, "SlowDown", "Too much is being uploaded at once")
 	}
@@ -170,25 +169,24 @@ func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refus
 	return u, answer{}
 }
 
-// room deletes the oldest files until there is room for so many bytes more.
-func (s *storage) room(bytes, most int64) bool {
-	reserved := bytes // with what is under way, which stays
+// room deletes the oldest files until the bytes fit.
+func (s *storage) room(bytes, limit int64) bool {
+	reserved := bytes // with the running uploads
 	for _, u := range s.forms {
 		if u.busy {
 			reserved += u.size
 		}
 	}
-	if reserved > most {
+	if reserved > limit {
 		return false
 	}
-	for s.stored+bytes > most {
+	for s.stored+bytes > limit {
 		s.forget(slices.IndexFunc(s.forms, func(u *upload) bool { return u.path != "" }))
 	}
 	return true
 }
 
-// allowTime gives a transfer more time than other calls have. Connections that
-// have no deadlines have all the time there is.
+// allowTime extends the deadlines for a transfer. A connection may have none.
 func allowTime(w http.ResponseWriter) {
 	control := http.NewResponseController(w)
 	until := time.Now().Add(transferTime)
@@ -196,9 +194,9 @@ func allowTime(w http.ResponseWriter) {
 	_ = control.SetWriteDeadline(until)
 }
 
-// readFields reads a form up to its file, or says what is odd about it. What
-// follows the file is not looked at.
-func readFields(parts *multipart.Reader) (fields map[string]string, file io.Reader, odd string) {
+// readFields reads a form up to its file, or says what is wrong. It ignores what
+// follows the file.
+func readFields(parts *multipart.Reader) (fields map[string]string, file io.Reader, wrong string) {
 	fields = make(map[string]string)
 	for left := int64(maxFormField); ; {
 		part, err := parts.NextPart()
@@ -216,24 +214,7 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 	}
 }
 
-// readError is a body that could not be read.
-type readError struct{ error }
-
-func (e *readError) Unwrap() error { return e.error }
-
-// source makes the errors of a body its own.
-type source struct{ r io.Reader }
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = &readError{err}
-	}
-	return n, err
-}
-
-// keep writes a file to the temporary folder.
+// keep stores a file in the temporary folder.
 func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	dir, err := c.folder()
 	if err != nil {
@@ -243,7 +224,7 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	size, err = io.Copy(f, &source{file}) // no more than its length says
+	size, err = io.Copy(f, file) // at most Content-Length bytes
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(f.Name())
 		return "", 0, err
@@ -251,12 +232,12 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 	return f.Name(), size, nil
 }
 
-// folder makes the temporary folder, the first time.
+// folder returns the temporary folder.
 func (c *Cloud) folder() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return "", errors.New("the sandbox is closing")
+		return "", &fs.PathError{Op: "create", Path: "the upload folder", Err: errors.New("the sandbox is closing")}
 	}
 	if c.storage.dir == "" {
 		dir, err := os.MkdirTemp("", "narada-sandbox-")
@@ -268,16 +249,16 @@ func (c *Cloud) folder() (string, error) {
 	return c.storage.dir, nil
 }
 
-// stored notes what came of an upload, and reports whether the file is kept.
+// stored records the end of an upload, and reports whether the file is stored.
 func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.storage.stored -= u.size // that was kept free
+	c.storage.stored -= u.size // the reservation
 	u.busy, u.size = false, 0
 	if err != nil {
 		return false
 	}
-	if c.closed { // and the folder with it
+	if c.closed { // the folder is gone
 		_ = os.Remove(path)
 		return false
 	}
@@ -287,8 +268,8 @@ func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 	return true
 }
 
-// unused reports whether the key is of a form that no file came with. A key that
-// the sandbox does not know is none of its own, and let through.
+// unused reports whether the key is that of a form without a file. An unknown key is
+// not.
 func (c *Cloud) unused(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -303,15 +284,15 @@ func (c *Cloud) removeFolder() {
 	c.storage = storage{}
 	c.mu.Unlock()
 	if dir != "" {
-		_ = os.RemoveAll(filepath.Clean(dir)) // it is a temporary folder: the system has an eye on those
+		_ = os.RemoveAll(filepath.Clean(dir)) // the system cleans up temporary folders
 	}
 }
 
-// storageAnswer is an error as S3 words it.
+// storageAnswer returns an error in the format of S3.
 func storageAnswer(status int, code, message string) answer {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
-	_ = xml.NewEncoder(&b).Encode(struct { // a buffer takes everything
+	_ = xml.NewEncoder(&b).Encode(struct { // a buffer never fails
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string

@@ -44,7 +44,7 @@ func TestAnUploadIsKeptUntilTheSandboxCloses(t *testing.T) {
 	}
 }
 
-func TestTheStorageTakesOnlyWhatWasPresigned(t *testing.T) {
+func TestStorageRequiresAPresignedForm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		_, text := w.do(t, "POST", presignPath, `{"filename":"../dir/a.txt"}`, nil)
@@ -102,7 +102,7 @@ func TestTheStorageTakesOnlyWhatWasPresigned(t *testing.T) {
 	})
 }
 
-func TestADispatchMayNotNameAFileThatNeverCame(t *testing.T) {
+func TestDispatchRefusesAFileThatWasNotUploaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		w.do(t, "POST", presignPath, `{"filename":"a.txt"}`, nil)
@@ -119,7 +119,7 @@ func TestADispatchMayNotNameAFileThatNeverCame(t *testing.T) {
 }
 
 // Room is made by deleting the oldest.
-func TestTheOldestFormsAreForgotten(t *testing.T) {
+func TestOldestFormsAreRemoved(t *testing.T) {
 	var s storage
 	path := filepath.Join(t.TempDir(), "first")
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
@@ -163,7 +163,7 @@ func TestFaultsOfTheOtherCalls(t *testing.T) {
 	})
 }
 
-func TestTheStorageIsBounded(t *testing.T) {
+func TestStorageIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", func(o *Options) { o.MaxUpload, o.MaxStored = 3000, 7000 })
 		upload := func(size int) error {
@@ -188,7 +188,7 @@ func TestTheStorageIsBounded(t *testing.T) {
 }
 
 // What is under way has its room too, and a second upload by the same form none.
-func TestRoomIsReservedForWhatIsUnderWay(t *testing.T) {
+func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
 	c := New(Options{MaxStored: 100})
 	defer c.Close(t.Context())
 	for _, key := range []string{"a", "b"} {
@@ -217,7 +217,7 @@ func TestRoomIsReservedForWhatIsUnderWay(t *testing.T) {
 }
 
 // A disk that is full is not the caller's fault.
-func TestAFileThatCannotBeKeptIsTheSandboxesFault(t *testing.T) {
+func TestFileThatCannotBeStoredIsAServerError(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)

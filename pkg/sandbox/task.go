@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// task is a dispatch that was accepted.
+// task is an accepted dispatch.
 type task struct {
 	*dispatch
 	id         string
 	number     int    // in the order of dispatches
-	body       []byte // as it came
+	body       []byte // of the dispatch
 	rule       *rule
 	ruleNumber int
 	structured json.RawMessage // nil: text only
@@ -25,12 +26,11 @@ type task struct {
 	// Under the cloud's lock:
 	status    narada.Status
 	created   time.Time
-	completed time.Time // zero: it goes on
+	completed time.Time // zero: not finished
 	asking    *humanInput
 }
 
-// start gives a task its ID and lets it go. When that cannot be, it returns
-// what to answer.
+// start assigns an ID to a task and runs it. If it cannot, it returns the answer.
 func (c *Cloud) start(t *task) (refused answer, ok bool) {
 	token, err := c.random(16)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Cloud) start(t *task) (refused answer, ok bool) {
 	case c.closed:
 		return detail(http.StatusServiceUnavailable, "The sandbox is closing"), false
 	case c.byID[t.id] != nil:
-		return detail(http.StatusInternalServerError, "The request ID is taken: the source of randomness repeats itself"), false
+		return detail(http.StatusInternalServerError, "Duplicate request ID from the random source"), false
 	case c.kept+len(t.body) > maxKept:
 		a := detail(http.StatusTooManyRequests, "Too many pending tasks")
 		a.header = http.Header{"Retry-After": {"1"}}
@@ -60,70 +60,69 @@ func (c *Cloud) start(t *task) (refused answer, ok bool) {
 	return answer{}, true
 }
 
-// forget makes room for so many bytes more, with finished tasks only.
+// forget removes the oldest finished tasks until the bytes fit.
 func (c *Cloud) forget(bytes int) {
 	for len(c.finished) > 0 && (len(c.finished) > maxFinished || c.kept+bytes > maxKept) {
 		oldest := c.finished[0]
-		c.finished[0] = nil // let it be collected before the array is
+		c.finished[0] = nil // free it before the array
 		c.finished = c.finished[1:]
 		c.kept -= len(oldest.body)
 		delete(c.byID, oldest.id)
 	}
 }
 
-// run is a task's life.
+// run runs a task to its end.
 func (c *Cloud) run(t *task) {
 	if !c.sleep(c.delay(t.rule)) {
 		return
 	}
 	phase := make(chan struct{})
 	close(phase)
-	if h := t.rule.human; h != nil {
+	if h := t.rule.HumanInput; h != nil {
 		token, err := c.random(8)
 		if err != nil {
-			token = t.id // any name will do
+			token = t.id // any ID will do
 		}
 		c.mu.Lock()
 		t.status, t.asking = narada.StatusInputRequired, newHumanInput("input_"+token, h)
 		body := t.callbackBody()
 		c.mu.Unlock()
-		if h.callback && t.callbackURL != "" && !t.rule.callback.lost {
+		if h.Callback && t.callbackURL != "" && !t.rule.Faults.Callback.Lost {
 			phase = make(chan struct{})
 			c.tasks.Go(func() {
 				defer close(phase)
 				c.deliver(t, body)
 			})
 		}
-		if !c.sleep(h.wait) {
+		if !c.sleep(time.Duration(h.For)) {
 			return
 		}
 	}
 	c.finish(t)
-	// The callback of the phase may still be tried again. It must not come
-	// after that of the end.
+	// The callback of the phase may be in a retry. It must not arrive after the final
+	// callback.
 	<-phase
 	if t.callbackURL != "" {
 		c.sendCallbacks(t)
 	}
 }
 
-// finish makes the task final, for status calls too, before any callback says
-// so.
+// finish sets the final status before any callback reports it.
 func (c *Cloud) finish(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.status, t.asking = t.rule.status, nil
+	t.status, t.asking = t.rule.Status, nil
 	t.completed = time.Now().Truncate(time.Microsecond)
 	if !t.completed.After(t.created) {
 		t.completed = t.created.Add(time.Microsecond)
 	}
-	c.leave(t)
+	c.addDownloads(t)
 	c.stats.Finished++
 	c.finished = append(c.finished, t)
 	c.forget(0)
 }
 
-// sleep reports false when the cloud was closed meanwhile.
+// sleep returns false if the cloud was closed.
 func (c *Cloud) sleep(d time.Duration) bool {
 	ctx, cancel := context.WithTimeout(c.ctx, d)
 	defer cancel()
@@ -131,23 +130,23 @@ func (c *Cloud) sleep(d time.Duration) bool {
 	return c.ctx.Err() == nil
 }
 
-// succeeds reports whether tasks of the rule end well.
-func (r *rule) succeeds() bool { return r.status == narada.StatusSuccess }
+// succeeds reports whether tasks of the rule succeed.
+func (r *rule) succeeds() bool { return r.Status == narada.StatusSuccess }
 
-// text is what a finished task says.
+// text returns the text of a finished task.
 func (t *task) text() string {
 	switch {
-	case t.rule.text != nil:
-		return *t.rule.text
-	case t.rule.status == narada.StatusError:
-		return "The task failed, as the sandbox was told to let it."
-	case t.rule.status == narada.StatusInputRequired:
-		return "The task needs a person, as the sandbox was told."
+	case t.rule.Text != nil:
+		return *t.rule.Text
+	case t.rule.Status == narada.StatusError:
+		return "The task failed, as a rule of the sandbox defines."
+	case t.rule.Status == narada.StatusInputRequired:
+		return "The task needs human input, as a rule of the sandbox defines."
 	}
-	return fmt.Sprintf("Hello from the Narada sandbox, where no agent runs. You asked: %q", shortened(withoutAgent(t.prompt)))
+	return fmt.Sprintf("Hello from the Narada sandbox, where no agent runs. You asked: %q", output.Cut(withoutAgent(t.prompt), 500))
 }
 
-// withoutAgent takes the agent's prefix off a prompt.
+// withoutAgent removes the agent's prefix from a prompt.
 func withoutAgent(prompt string) string {
 	if first, rest, ok := strings.Cut(prompt, " "); ok && strings.HasPrefix(first, "/") {
 		return strings.TrimSpace(rest)
@@ -155,16 +154,7 @@ func withoutAgent(prompt string) string {
 	return prompt
 }
 
-func shortened(text string) string {
-	const most = 500
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most]) + "..."
-}
-
-// statusAnswer is how the task stands. The cloud's lock must be held.
+// statusAnswer returns the body of a status call. The cloud's lock must be held.
 func (t *task) statusAnswer() statusAnswer {
 	a := statusAnswer{Status: t.status, CreatedAt: webhook.Timestamp(t.created), HumanInput: t.asking, BrowserWindowID: t.browserWindowID}
 	if t.completed.IsZero() {
@@ -179,8 +169,7 @@ func (t *task) statusAnswer() statusAnswer {
 	return a
 }
 
-// callbackBody is how the task stands, as a callback says it. The cloud's lock
-// must be held.
+// callbackBody returns the body of a callback. The cloud's lock must be held.
 func (t *task) callbackBody() webhook.Callback {
 	b := webhook.Callback{
 		RequestID: t.id, Secret: t.callbackSecret, Status: t.status, BrowserWindowID: t.browserWindowID,

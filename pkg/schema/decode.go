@@ -5,29 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // The limits of documents. Comparing numbers takes memory that grows with their
-// exponents. The library recurses, takes time that grows with the square of the
-// number of subschemas, and keeps a JSON pointer for each.
+// exponents. The library is recursive, takes time that grows with the square of
+// the number of subschemas, and stores a JSON pointer for each.
 const (
 	maxNumber   = 10_000 // characters of one number
 	maxExponent = 1000
-	maxDepth    = 1000     // nested arrays and objects
-	maxNodes    = 20_000   // objects and booleans of a schema
-	maxPointers = 16 << 20 // bytes of the pointers to them
-	maxLevels   = 100_000  // nested calls: see Validate
+	maxDepth    = 1000    // nested arrays and objects
+	maxNodes    = 20_000  // objects and booleans of a schema
+	maxLevels   = 100_000 // nested calls: see Validate
+
+	pointerSize = 800 // bytes of a pointer that count as one more node
 )
 
-// size is what a document costs.
+// size is what a document costs to check.
 type size struct {
-	depth    int // of nested values
-	nodes    int // objects and booleans, each of which may be a schema
-	pointers int // bytes of the pointers to these
-	links    int // keywords that lead to another schema for the same value
+	depth int // of nested values
+	nodes int // objects and booleans, each of which may be a schema
+	links int // keywords that apply another schema to the same value
 }
 
 var links = map[string]bool{
@@ -35,20 +36,15 @@ var links = map[string]bool{
 	"not": true, "if": true, "dependencies": true, "dependentSchemas": true,
 }
 
-// decode reads one JSON value with its numbers as they are written.
+// decode reads one JSON value. Numbers keep their digits.
 func decode(doc []byte) (value any, s size, err error) {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.UseNumber()
-	if err := dec.Decode(&value); err != nil {
+	if value, err = jsonschema.UnmarshalJSON(bytes.NewReader(doc)); err != nil {
 		return nil, s, fmt.Errorf("not valid JSON: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, s, errors.New("not valid JSON: there is something after the value")
 	}
 	return value, s, s.add(value, 0, 0)
 }
 
-// add adds a value at a depth, with a pointer of so many bytes.
+// add adds the size of a value at a depth. pointer is the length of its pointer.
 func (s *size) add(value any, depth, pointer int) (err error) {
 	if depth > maxDepth {
 		return errors.New("nested too deeply")
@@ -56,7 +52,7 @@ func (s *size) add(value any, depth, pointer int) (err error) {
 	s.depth = max(s.depth, depth)
 	switch v := value.(type) {
 	case bool:
-		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
+		s.nodes += 1 + pointer/pointerSize
 	case json.Number:
 		return checkNumber(string(v))
 	case []any:
@@ -64,7 +60,7 @@ func (s *size) add(value any, depth, pointer int) (err error) {
 			err = s.add(v[i], depth+1, pointer+1+len(strconv.Itoa(i)))
 		}
 	case map[string]any:
-		s.nodes, s.pointers = s.nodes+1, s.pointers+pointer
+		s.nodes += 1 + pointer/pointerSize
 		for name, member := range v {
 			if links[name] {
 				s.links++
@@ -77,29 +73,13 @@ func (s *size) add(value any, depth, pointer int) (err error) {
 	return err
 }
 
-// checkNumber refuses what would take too much memory to compare: 1e999999999 is
-// eleven characters, and a gigabit when written out.
+// checkNumber refuses a number that takes too much memory to compare:
+// 1e999999999 has eleven characters, and a gigabit when it is written out.
 func checkNumber(text string) error {
 	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	n, err := strconv.Atoi(exponent)
 	if len(text) > maxNumber || exponent != "" && (err != nil || n > maxExponent || n < -maxExponent) {
-		return fmt.Errorf("out of range: a number begins with %.20s", text)
+		return fmt.Errorf("out of range: a number starts with %.20s", text)
 	}
 	return nil
-}
-
-// firstSeen says in which order the names and texts of valid JSON first come.
-func firstSeen(doc []byte) map[string]int {
-	order := make(map[string]int)
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.UseNumber()
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return order
-		}
-		if name, ok := token.(string); ok && order[name] == 0 {
-			order[name] = len(order) + 1
-		}
-	}
 }

@@ -43,7 +43,7 @@ func FuzzSchema(f *testing.F) {
 	} {
 		f.Add([]byte(seed[0]), []byte(seed[1]))
 	}
-	// Neither panics nor hangs, and a sample always fits.
+	// Nothing panics or hangs, and a sample always matches.
 	f.Fuzz(func(t *testing.T, doc, value []byte) {
 		s, err := Compile(doc)
 		if err != nil {
@@ -61,7 +61,7 @@ func FuzzSchema(f *testing.F) {
 			t.Fatalf("not JSON: %s", sample)
 		}
 		if violations, err := s.Validate(sample); err != nil || len(violations) > 0 {
-			t.Errorf("%s does not fit: %v %v", sample, violations, err)
+			t.Errorf("%s does not match: %v %v", sample, violations, err)
 		}
 	})
 }

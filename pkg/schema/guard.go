@@ -15,88 +15,96 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// The limits of time. A few lines of schema can ask for a check that takes
-// years: each of thirty subschemas that refers to the next one twice, or a
-// pattern as (a+)+$.
+// The limits of time. A few lines of schema can require a check that takes years:
+// thirty subschemas that each refer to the next one twice, or the pattern (a+)+$.
 const (
 	maxCheck  = 10 * time.Second
 	maxSearch = 2 * time.Second // for a sample
 	maxMatch  = time.Second     // of one pattern on one text
 )
 
-// guard ends a check that takes too long. The library cannot be told to stop, so
-// what it calls panics with a stop, which run turns into an error.
+// guard stops a check that takes too long. The library has no cancellation, so
+// the functions that it calls panic with an abort, which run returns as an error.
 type guard struct {
 	mu       sync.Mutex
-	limit    time.Duration
 	deadline time.Time
 }
 
-type stop struct{ error }
+type abort struct{ error }
 
-// run calls check, one at a time.
+// run calls check. Calls run one at a time.
 func (g *guard) run(limit time.Duration, check func()) (err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limit, g.deadline = limit, time.Now().Add(limit)
+	g.deadline = time.Now().Add(limit)
 	defer func() {
 		if r := recover(); r != nil {
-			s, ok := r.(stop)
+			a, ok := r.(abort)
 			if !ok {
 				panic(r)
 			}
-			err = s.error
+			err = a.error
 		}
 	}()
 	check()
 	return nil
 }
 
-// step is in every schema: the library calls it for each value that it checks.
+// step is an extension of every schema: the library calls it for each value.
 type step struct {
 	guard  *guard
-	schema *jsonschema.Schema
+	names  *jsonschema.Schema // of propertyNames
+	format string
 }
 
-// vocabulary has the library put the step into what it compiles.
+// stepOf returns the step of a schema, the zero step if it is a boolean.
+func stepOf(s *jsonschema.Schema) step {
+	for _, extension := range s.Extensions {
+		return extension.(step)
+	}
+	return step{}
+}
+
+// vocabulary makes the library add a step to each schema that it compiles.
 func (g *guard) vocabulary() *jsonschema.Vocabulary {
 	return &jsonschema.Vocabulary{URL: origin + "guard", Compile: func(c *jsonschema.CompilerContext, object map[string]any) (jsonschema.SchemaExt, error) {
 		s := c.Enqueue(nil)
-		// Of a count that does not fit an int the library takes the low bits.
-		for keyword, most := range map[string]**int{
+		// The library truncates counts that do not fit an int.
+		for keyword, limit := range map[string]**int{
 			"maxLength": &s.MaxLength, "maxItems": &s.MaxItems, "maxProperties": &s.MaxProperties, "maxContains": &s.MaxContains,
 		} {
 			number, _ := object[keyword].(json.Number)
 			if n, _ := number.Float64(); n > math.MaxInt32 { // no value has more
-				*most = nil
+				*limit = nil
 			}
 		}
-		return step{g, s}, nil
+		// The library's errors of property names have wrong locations: it overwrites
+		// them later. The step checks the names in its place.
+		names := s.PropertyNames
+		s.PropertyNames = nil
+		format, _ := object["format"].(string)
+		return step{g, names, format}, nil
 	}}
 }
 
-// Validate checks names beside the library, whose own errors about them share
-// their location with those of later places.
+// Validate checks the deadline and property names.
 func (s step) Validate(c *jsonschema.ValidatorContext, v any) {
 	if time.Now().After(s.guard.deadline) {
-		panic(stop{fmt.Errorf("the check takes longer than %v", s.guard.limit)})
+		panic(abort{errors.New("the check takes too long")})
 	}
 	object, ok := v.(map[string]any)
-	if !ok || s.schema.PropertyNames == nil {
+	if !ok || s.names == nil {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if err, ok := c.Validate(s.schema.PropertyNames, name, []string{name}).(*jsonschema.ValidationError); ok {
-			c.AddErrors([]*jsonschema.ValidationError{err}, &badName{kind.PropertyNames{Property: name}})
+		if err, ok := c.Validate(s.names, name, []string{name}).(*jsonschema.ValidationError); ok {
+			c.AddErrors([]*jsonschema.ValidationError{err}, &kind.PropertyNames{Property: name})
 		}
 	}
 }
 
-// badName is the error about a name.
-type badName struct{ kind.PropertyNames }
-
 // pattern is a regular expression of ECMA-262.
-type pattern struct{ re *regexp2.Regexp }
+type pattern struct{ *regexp2.Regexp }
 
 func compilePattern(source string) (jsonschema.Regexp, error) {
 	re, err := regexp2.Compile(source, regexp2.ECMAScript|regexp2.Unicode)
@@ -104,18 +112,13 @@ func compilePattern(source string) (jsonschema.Regexp, error) {
 		return nil, err
 	}
 	re.MatchTimeout = maxMatch
-	return &pattern{re}, nil
+	return pattern{re}, nil
 }
 
-func (p *pattern) String() string { return p.re.String() }
-
-func (p *pattern) MatchString(s string) bool {
-	ok, err := p.re.MatchString(s)
-	if errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
-		panic(stop{fmt.Errorf("the pattern %s takes too much memory on %s", shown(p.String()), shown(s))})
-	}
-	if err != nil { // the only other error is that of the time limit
-		panic(stop{fmt.Errorf("the pattern %s takes longer than %v on %s", shown(p.String()), maxMatch, shown(s))})
+func (p pattern) MatchString(s string) bool {
+	ok, err := p.Regexp.MatchString(s)
+	if err != nil { // there are no other errors than those of these limits
+		panic(abort{fmt.Errorf("the pattern %s takes too much time or memory", oneLine(p.String()))})
 	}
 	return ok
 }

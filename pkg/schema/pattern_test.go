@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestPatternsAreThoseOfECMA262(t *testing.T) {
+func TestPatternsFollowECMA262(t *testing.T) {
 	tests := map[string]struct{ match, other []string }{
 		`^\s$`:                       {[]string{" ", "\u00a0", "\ufeff", "\u2003", "\u2028", "\t", "\n"}, []string{"x", "\u200b", "\u0085"}},
 		`^\S$`:                       {[]string{"x"}, []string{"\u00a0", "\ufeff"}},
@@ -38,7 +38,7 @@ func TestPatternsAreThoseOfECMA262(t *testing.T) {
 		for i, text := range append(test.match, test.other...) {
 			value, _ := json.Marshal(text)
 			violations, err := s.Validate(value)
-			if fits := err == nil && len(violations) == 0; fits != (i < len(test.match)) {
+			if matches := err == nil && len(violations) == 0; matches != (i < len(test.match)) {
 				t.Errorf("%s on %q: %v %v", pattern, text, violations, err)
 			}
 		}
@@ -48,7 +48,7 @@ func TestPatternsAreThoseOfECMA262(t *testing.T) {
 func TestBrokenPatternsAreErrors(t *testing.T) {
 	for _, pattern := range []string{`(`, `a**`, `\p{Nonsense}`, `\p{Script=Klingon}`, `(?<a>x)(?<a>y)`, `[b-a]`, `\k<a>(?<b>x)`, `(?P<a>x)`} {
 		doc, _ := json.Marshal(map[string]any{"pattern": pattern})
-		if _, err := Compile(doc); err == nil || !strings.Contains(err.Error(), "at /pattern: the pattern ") {
+		if _, err := Compile(doc); err == nil || !strings.Contains(err.Error(), "is not valid regex: ") {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}
@@ -56,20 +56,23 @@ func TestBrokenPatternsAreErrors(t *testing.T) {
 
 func TestAPatternThatTakesTooLongIsAnError(t *testing.T) {
 	for _, pattern := range []string{`^(a+)+$`, `^(a|a)*$`, `^(a|aa)+$`, `(x+x+)+y`} {
-		doc, _ := json.Marshal(map[string]any{"items": map[string]any{"pattern": pattern}})
-		s := mustCompile(t, string(doc))
-		text := `["` + strings.Repeat("a", 40) + strings.Repeat("x", 40) + `b"]`
-		violations, err := s.Validate([]byte(text))
-		if err != nil && !strings.Contains(err.Error(), "the pattern ") || len(violations) > 1 || err == nil && violations == nil {
-			t.Errorf("%s: %v %v", pattern, violations, err)
-		}
-		if violations, err := s.Validate([]byte(`["b"]`)); err != nil || len(violations) != 1 { // it is of use after that
-			t.Errorf("%s: %v %v", pattern, violations, err)
-		}
+		t.Run(pattern, func(t *testing.T) {
+			t.Parallel()
+			doc, _ := json.Marshal(map[string]any{"items": map[string]any{"pattern": pattern}})
+			s := mustCompile(t, string(doc))
+			text := `["` + strings.Repeat("a", 40) + strings.Repeat("x", 40) + `b"]`
+			violations, err := s.Validate([]byte(text))
+			if err != nil && !strings.Contains(err.Error(), "the pattern ") || len(violations) > 1 || err == nil && violations == nil {
+				t.Errorf("%v %v", violations, err)
+			}
+			if violations, err := s.Validate([]byte(`["b"]`)); err != nil || len(violations) != 1 { // the schema is still usable
+				t.Errorf("%v %v", violations, err)
+			}
+		})
 	}
 }
 
-// Thirty schemas that refer to the next one twice are a billion checks.
+// Thirty schemas that each refer to the next one twice require a billion checks.
 func TestACheckThatTakesTooLongIsAnError(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"$ref":"#/$defs/a","$defs":{`)
@@ -80,12 +83,13 @@ func TestACheckThatTakesTooLongIsAnError(t *testing.T) {
 	b.WriteString(`"` + strings.Repeat("a", 31) + `":{"type":"string"}}}`)
 	s := mustCompile(t, b.String())
 	err := s.guard.run(50*time.Millisecond, func() { t.Errorf("got %v", s.root.Validate("x")) })
-	if err == nil || err.Error() != "the check takes longer than 50ms" {
+	if err == nil || err.Error() != "the check takes too long" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestLargeSchemasAreRefused(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ doc, want string }{
 		"many subschemas": {`{"allOf":[` + strings.Repeat(`{},`, 100_000) + `{}]}`, "too large"},
 		"a long pointer":  {`{"properties":{"` + strings.Repeat("a", 100_000) + `":{"allOf":[` + strings.Repeat(`true,`, 10_000) + `true]}}}`, "too large"},
@@ -99,8 +103,7 @@ func TestLargeSchemasAreRefused(t *testing.T) {
 	mustCompile(t, `{"allOf":[`+strings.Repeat(`{"a":1},`, maxNodes/4)+`true]}`)
 }
 
-// More than fits an int must not become a small number.
-func TestLargeCountsAreNotCutOff(t *testing.T) {
+func TestCountsLargerThanAnIntAreNotTruncated(t *testing.T) {
 	s := mustCompile(t, `{"maxLength":18446744073709551616,"minLength":1,"maximum":18446744073709551616}`)
 	for value, want := range map[string]int{`"abc"`: 0, `""`: 1, `18446744073709551617`: 1, `18446744073709551616`: 0} {
 		if violations, err := s.Validate([]byte(value)); err != nil || len(violations) != want {

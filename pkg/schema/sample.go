@@ -3,64 +3,55 @@ package schema
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/narada-cli/narada/pkg/output"
 )
 
-// The limits of what is made up. Whether any value fits a schema is hard to
-// tell in general; a sample is looked for where authors of schemas would, and
-// no longer than this.
+// The limits of a sample. No search can tell in general whether any value matches
+// a schema; this one tries the values that the keywords suggest.
 const (
 	maxTurns   = 4      // choices of alternatives
-	maxValues  = 20_000 // made up, nested ones too
+	maxValues  = 20_000 // generated values, nested ones too
 	maxNesting = 64
 	maxMembers = 1000   // items or properties of one value
 	maxText    = 10_000 // characters
-	// Optional properties and items are filled in down to this depth.
+	// Optional properties and items are generated down to this depth.
 	optionalDepth = 6
 )
 
-// sampler makes up one value.
+// sampler generates one value.
 type sampler struct {
 	full   bool // with optional properties and items
-	turn   int  // which alternatives are picked
-	values int  // made so far
+	turn   int  // which alternatives are selected
+	values int  // generated so far
 	active map[*jsonschema.Schema]int
 }
 
-// schemas are those that one value must fit together.
+// schemas are those that one value must match together.
 type schemas []*jsonschema.Schema
 
-// place is what a value is made up for.
+// place is where a value belongs.
 type place struct {
 	name  string // of the property
-	n     int    // in the list around it
+	n     int    // index in the enclosing array
 	depth int
 }
 
-// Sample makes up a value that fits the schema: the same one every time, with
-// optional properties too, so that it shows the whole shape. Examples and
-// defaults of the schema are used where they fit. It is an error when none was
-// found, which does not mean that there is none.
+// Sample generates a value that matches the schema, always the same one, with
+// optional properties. It uses the examples and defaults of the schema if they
+// match. It returns an error if it finds no value; there may still be one.
 func (s *Schema) Sample() (doc json.RawMessage, err error) {
-	// What is made up has the right format also where the draft takes it as a
-	// mere remark, if there is such a value.
-	c := s.guard.newCompiler(true)
-	// What zod calls a time has no offset; its pattern says so.
-	c.RegisterFormat(&jsonschema.Format{Name: "time", Validate: func(any) error { return nil }})
-	strict, err := s.compile(c)
-	if err != nil {
-		return nil, err
-	}
 	err = s.guard.run(maxSearch, func() {
 		g := &sampler{active: make(map[*jsonschema.Schema]int)}
-		for attempt := 0; doc == nil && attempt < 4*maxTurns; attempt++ {
-			root := schemas{strict, s.root}[attempt/maxTurns%2]
-			g.full, g.turn = attempt < 2*maxTurns, attempt%maxTurns
-			value, _ := g.value(schemas{root}, place{name: "value"})
+		for attempt := 0; doc == nil && attempt < 2*maxTurns; attempt++ {
+			g.full, g.turn = attempt < maxTurns, attempt%maxTurns
+			value, _ := g.value(schemas{s.root}, place{name: "value"})
 			if s.root.Validate(value) == nil {
-				doc = []byte(encode(value, s.order))
+				doc, _ = output.EncodeJSON(value) // it consists of JSON types
 			}
 		}
 	})
@@ -70,7 +61,7 @@ func (s *Schema) Sample() (doc json.RawMessage, err error) {
 	return doc, err
 }
 
-// value makes up a value that fits all the schemas.
+// value generates a value that matches all the schemas.
 func (g *sampler) value(all schemas, p place) (any, bool) {
 	if g.values++; g.values > maxValues || p.depth > maxNesting {
 		return nil, false
@@ -81,24 +72,24 @@ func (g *sampler) value(all schemas, p place) (any, bool) {
 		defer func() { g.active[s]-- }()
 	}
 	for _, value := range g.given(wider, p) {
-		if all.fit(value) {
+		if all.match(value) {
 			return value, true
 		}
 	}
 	for _, name := range types(wider) {
-		if value, ok := g.ofType(name, wider, p); ok && all.fit(value) {
+		if value, ok := g.ofType(name, wider, p); ok && all.match(value) {
 			return value, true
 		}
 	}
 	return nil, false
 }
 
-func (all schemas) fit(value any) bool {
+func (all schemas) match(value any) bool {
 	return !slices.ContainsFunc(all, func(s *jsonschema.Schema) bool { return s.Validate(value) != nil })
 }
 
-// applying adds the schemas that apply at the same place: those that are
-// referred to, those of allOf, and one of each list of alternatives.
+// applying adds the schemas that apply to the same value: the targets of
+// references, those of allOf, and one of each list of alternatives.
 func (g *sampler) applying(all schemas) schemas {
 	all = slices.Clone(all)
 	for i := 0; i < len(all); i++ {
@@ -116,8 +107,7 @@ func (g *sampler) applying(all schemas) schemas {
 	return all
 }
 
-// pick is the alternative that is tried: first those that say much, then null,
-// then those that lead back to where we are.
+// pick selects one alternative. The order is: all others, null, recursive ones.
 func (g *sampler) pick(alternatives []*jsonschema.Schema) schemas {
 	var order [3]schemas
 	for _, s := range alternatives {
@@ -136,8 +126,8 @@ func (g *sampler) pick(alternatives []*jsonschema.Schema) schemas {
 	return slices.Concat(order[:]...)[i : i+1]
 }
 
-// recursive reports whether one of the schemas is, by itself or through
-// references, that of a value that is being made.
+// recursive reports whether one of the schemas is, directly or through references,
+// that of an enclosing value.
 func (g *sampler) recursive(all ...*jsonschema.Schema) bool {
 	return slices.ContainsFunc(all, func(s *jsonschema.Schema) bool {
 		for range maxNesting {
@@ -150,13 +140,12 @@ func (g *sampler) recursive(all ...*jsonschema.Schema) bool {
 	})
 }
 
-// given are the values that the schemas name, the best first.
+// given lists the values in the schemas, the most useful first.
 func (g *sampler) given(all schemas, p place) []any {
 	var list []any
 	for _, s := range all {
 		list = append(list, s.Examples...)
-		// An empty default does not show what there may be.
-		if s.Default != nil && !slices.Contains([]string{"null", `""`, "[]", "{}"}, encode(*s.Default, nil)) {
+		if s.Default != nil && !slices.Contains([]string{"<nil>", "", "[]", "map[]"}, fmt.Sprint(*s.Default)) { // not empty
 			list = append(list, *s.Default)
 		}
 		if s.Const != nil {
@@ -164,15 +153,15 @@ func (g *sampler) given(all schemas, p place) []any {
 		}
 		if s.Enum != nil && len(s.Enum.Values) > 0 {
 			i := p.n % len(s.Enum.Values)
-			words := slices.Concat(s.Enum.Values[i:], s.Enum.Values[:i])
-			list = append(list, slices.DeleteFunc(words, func(v any) bool { return v == nil })...)
+			values := slices.Concat(s.Enum.Values[i:], s.Enum.Values[:i])
+			list = append(list, slices.DeleteFunc(values, func(v any) bool { return v == nil })...)
 		}
 	}
 	return list
 }
 
-// types is the order in which types are tried: those first that the keywords are
-// about, and null last.
+// types returns the order in which types are tried: first those that the keywords
+// apply to, null last.
 func types(all schemas) []string {
 	names := []string{"string", "object", "array", "number", "boolean", "null"}
 	for _, s := range all {

@@ -1,18 +1,15 @@
 package schema
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// optional reports whether a value is made up where there need not be one.
+// optional reports whether to generate a value that is not required.
 func (g *sampler) optional(all schemas, p place) bool {
 	return g.full && p.depth < optionalDepth && !g.recursive(all...)
 }
@@ -31,9 +28,9 @@ func (g *sampler) object(all schemas, p place) (any, bool) {
 	return object, true
 }
 
-// names are those of the properties, and whether they must be there.
+// names returns the names of the properties, and whether they are required.
 func (g *sampler) names(all schemas, p place) map[string]bool {
-	names, least := make(map[string]bool), 0
+	names, minimum := make(map[string]bool), 0
 	for _, s := range all {
 		for name, property := range s.Properties {
 			if g.optional(schemas{property}, p) {
@@ -41,11 +38,11 @@ func (g *sampler) names(all schemas, p place) map[string]bool {
 			}
 		}
 		if s.MinProperties != nil {
-			least = max(least, *s.MinProperties)
+			minimum = max(minimum, *s.MinProperties)
 		}
 		dictionary := s.Properties == nil && (s.PatternProperties != nil || property(schemas{s}, "key") != nil)
 		if dictionary && g.optional(property(all, "key"), p) {
-			least = max(least, 1) // an entry shows it
+			minimum = max(minimum, 1) // show one entry
 		}
 	}
 	for _, s := range all {
@@ -53,13 +50,13 @@ func (g *sampler) names(all schemas, p place) map[string]bool {
 			names[name] = true
 		}
 	}
-	for i := 0; len(names) < least && i < maxMembers; i++ {
+	for i := 0; len(names) < minimum && i < maxMembers; i++ {
 		names[g.name(all, place{"key", i, p.depth + 1})] = false
 	}
 	return names
 }
 
-// property lists the schemas that the property must fit.
+// property lists the schemas that the property must match.
 func property(all schemas, name string) schemas {
 	var list schemas
 	for _, s := range all {
@@ -79,11 +76,11 @@ func property(all schemas, name string) schemas {
 	return list
 }
 
-// name makes up the name of a property that has none.
+// name generates the name of a property.
 func (g *sampler) name(all schemas, p place) string {
 	for _, s := range all {
-		if s.PropertyNames != nil {
-			if name, ok := g.value(schemas{s.PropertyNames}, p); ok {
+		if names := stepOf(s).names; names != nil {
+			if name, ok := g.value(schemas{names}, p); ok {
 				return fmt.Sprint(name)
 			}
 		}
@@ -97,36 +94,36 @@ func (g *sampler) name(all schemas, p place) string {
 }
 
 func (g *sampler) array(all schemas, p place) (any, bool) {
-	least, most := 0, math.MaxInt
+	minimum, maximum := 0, math.MaxInt
 	for _, s := range all {
 		if s.MinItems != nil {
-			least = max(least, *s.MinItems)
+			minimum = max(minimum, *s.MinItems)
 		}
 		if s.MaxItems != nil {
-			most = min(most, *s.MaxItems)
+			maximum = min(maximum, *s.MaxItems)
 		}
 	}
-	n := max(1, least)
+	n := max(1, minimum)
 	for _, s := range all {
 		tuple, _ := s.Items.([]*jsonschema.Schema)
 		n = max(n, len(tuple), len(s.PrefixItems))
 	}
 	items := []any{}
-	for i := 0; i < min(n, most, maxMembers); i++ {
+	for i := 0; i < min(n, maximum, maxMembers); i++ {
 		list := item(all, i)
-		if i >= least && !g.optional(list, p) {
+		if i >= minimum && !g.optional(list, p) {
 			break
 		}
 		value, ok := g.value(list, place{p.name, i, p.depth + 1})
 		if !ok {
-			return items, i >= least
+			return items, i >= minimum
 		}
 		items = append(items, value)
 	}
 	return items, true
 }
 
-// item lists the schemas that the item must fit.
+// item lists the schemas that the item must match.
 func item(all schemas, i int) schemas {
 	var list schemas
 	for _, s := range all {
@@ -146,28 +143,4 @@ func item(all schemas, i int) schemas {
 		}
 	}
 	return list
-}
-
-// encode writes a value as JSON, with the members of objects in an order.
-func encode(value any, order map[string]int) string {
-	var parts []string
-	switch v := value.(type) {
-	case map[string]any:
-		names := slices.Sorted(maps.Keys(v))
-		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(order[a], order[b]) })
-		for _, name := range names {
-			parts = append(parts, encode(name, nil)+":"+encode(v[name], order))
-		}
-		return "{" + strings.Join(parts, ",") + "}"
-	case []any:
-		for _, item := range v {
-			parts = append(parts, encode(item, order))
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(value) // a scalar that came from JSON
-	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// number is the first of some near the bounds that fits.
+// number returns the first number near the bounds that matches.
 func number(all schemas, n int) (any, bool) {
 	near, step, whole := big.NewRat(3, 2), big.NewRat(1, 1), false // whole: a multiple of the step
 	starts := []*big.Rat{near}
@@ -39,7 +39,7 @@ func number(all schemas, n int) (any, bool) {
 				r.SetInt(new(big.Int).Div(r.Num(), r.Denom())) // rounded down
 			}
 			r.Add(r, big.NewRat(int64(count), 1))
-			if value := json.Number(decimal(r.Mul(r, step))); all.fit(value) {
+			if value := json.Number(decimal(r.Mul(r, step))); all.match(value) {
 				return value, true
 			}
 		}
@@ -47,7 +47,7 @@ func number(all schemas, n int) (any, bool) {
 	return nil, false
 }
 
-// formats has text of each format, with a number from 1 to 28 in it.
+// formats has a template for each format. Its number is from 1 to 28.
 var formats = map[string]string{
 	"date":      "2025-01-%02d",
 	"time":      "09:00:%02dZ",
@@ -61,20 +61,20 @@ var formats = map[string]string{
 	"uuid":      "00000000-0000-4000-8000-%012d",
 }
 
-// text is the first that fits: of the format, of the pattern, or what says that
-// it is a sample, cut or stretched to the length that is asked for.
+// text returns the first text that matches: one for the format, one for the
+// pattern, or "sample NAME" shortened or padded to the length.
 func text(all schemas, p place) (any, bool) {
 	var list []string
-	least, most := 0, maxText
+	minimum, maximum := 0, maxText
 	for _, s := range all {
 		if s.MinLength != nil {
-			least = max(least, min(*s.MinLength, maxText))
+			minimum = max(minimum, min(*s.MinLength, maxText))
 		}
 		if s.MaxLength != nil {
-			most = min(most, *s.MaxLength)
+			maximum = min(maximum, *s.MaxLength)
 		}
-		if format := s.Format; format != nil && formats[format.Name] != "" {
-			list = slices.Insert(list, 0, fmt.Sprintf(formats[format.Name], p.n%28+1))
+		if format := formats[stepOf(s).format]; format != "" {
+			list = slices.Insert(list, 0, fmt.Sprintf(format, p.n%28+1))
 		}
 		if s.Pattern != nil {
 			list = append(list, matches(s.Pattern.String(), p.n)...)
@@ -84,26 +84,26 @@ func text(all schemas, p place) (any, bool) {
 	if p.n > 0 {
 		plain = append(plain, []rune(fmt.Sprintf(" %d", p.n+1))...)
 	}
-	cut := max(0, len(plain)-most)
-	stretch := strings.Repeat(".", max(0, least-len(plain)))
+	cut := max(0, len(plain)-maximum)
+	stretch := strings.Repeat(".", max(0, minimum-len(plain)))
 	list = append(list, string(plain[:len(plain)-cut])+stretch, string(plain[cut:])+stretch, "", "0")
 	for _, text := range list {
-		if all.fit(text) {
+		if all.match(text) {
 			return text, true
 		}
 	}
 	return nil, false
 }
 
-// What package syntax does not read of ECMA-262, or writes in another way. What
-// a look-around asks for is left to luck.
+// The syntax of ECMA-262 that package syntax does not parse. Look-arounds are
+// removed; the text may match them or not.
 var (
 	lookAround = regexp.MustCompile(`\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)`)
 	unicodeSet = regexp.MustCompile(`(\\[pP]\{)\w+=`)
 	codePoint  = regexp.MustCompile(`\\u(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{4}))`)
 )
 
-// matches are texts of several lengths that a pattern may match.
+// matches returns texts of several lengths that may match a pattern.
 func matches(pattern string, n int) []string {
 	pattern = lookAround.ReplaceAllString(pattern, "")
 	pattern = unicodeSet.ReplaceAllString(pattern, "$1")
@@ -119,8 +119,8 @@ func matches(pattern string, n int) []string {
 	return list
 }
 
-// match has so many repetitions at each place that allows for any number, and
-// half of them in what is repeated.
+// match returns a text with more repetitions of each unbounded repeat, and half as
+// many inside of it.
 func match(re *syntax.Regexp, more, n int) string {
 	times, below := 1, more
 	switch re.Op {
@@ -148,8 +148,8 @@ func match(re *syntax.Regexp, more, n int) string {
 	return b.String()
 }
 
-// oneOf picks a character of a class, given as pairs of first and last: a letter
-// or a digit if there are any.
+// oneOf returns a character of a class, given as pairs of first and last. It
+// prefers letters and digits.
 func oneOf(class []rune, n int) string {
 	var usual []rune
 	for _, r := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890" {

@@ -4,33 +4,40 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/narada-cli/narada/pkg/output"
 )
 
-// Violation is one place where a value does not fit the schema.
+// Violation is one place where a value does not match the schema.
 type Violation struct {
 	Pointer string // JSON pointer to the place, "" for the whole value
-	Message string // what is wrong there, in one line of English
+	Message string // what is wrong there, in one line
 }
 
-// Validate returns where the value does not fit, in the order of the value's
-// text; nil when it fits. The error says that there is no telling: the value is
-// not JSON, is nested too deeply, has a number out of range (more than 10,000
-// characters, or an exponent over 1000), the schema refers to itself without
-// end, or the check or a pattern takes too long. Numbers are compared exactly.
+// Validate lists the places where the value does not match the schema, sorted by
+// pointer; nil if it matches. It returns an error if it cannot tell: the value is
+// not JSON, is nested too deeply or has a number out of range (more than 10,000
+// characters, or an exponent over 1000), the schema has an endless reference
+// cycle, or the check or a pattern takes too long. Numbers are compared exactly.
 //
-// Where none of several alternatives (anyOf, oneOf) fits, the violations are
-// those of the one alternative that was meant, if that can be told from the
-// value's type and the alternatives' constants, else one violation for all.
+// If no alternative of an anyOf or oneOf matches, the violations are those of the
+// only alternative that has the value's type. If there are several or none, there
+// is one violation for all.
 func (s *Schema) Validate(value []byte) ([]Violation, error) {
 	v, size, err := decode(value)
-	// At each level of the value the library may go through every link, those of a
-	// metaschema too, and what uses up the stack ends the program.
+	// At each level of the value the library may follow every link, those of a
+	// metaschema too. A stack overflow would end the program.
 	if err == nil && size.depth*(s.links+100) > maxLevels {
 		err = errors.New("nested too deeply for so large a schema")
 	}
@@ -43,47 +50,46 @@ func (s *Schema) Validate(value []byte) ([]Violation, error) {
 			found = leaves(err)
 		}
 	})
-	if err != nil || found == nil {
+	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, inOrder(firstSeen(value)))
+	slices.SortFunc(found, compare)
 	var list []Violation
 	for _, l := range found {
-		if cycle, ok := l.kind.(*kind.RefCycle); ok {
-			return nil, fmt.Errorf("the schema refers to itself without end at %s", named(cycle.URL))
+		if _, ok := l.kind.(*kind.RefCycle); ok {
+			return nil, errors.New("the schema has an endless reference cycle: " + strings.ReplaceAll(l.message, location, ""))
 		}
-		list = append(list, Violation{pointer(l.at), shortened(l.words(), 300)})
+		list = append(list, Violation{pointer(l.at), oneLine(l.message)})
 	}
 	return slices.Compact(list), nil
 }
 
-// leaf is one thing that is wrong.
+// leaf is an error without causes.
 type leaf struct {
-	at   []string
-	kind jsonschema.ErrorKind
-	name string   // of a property that is missing or is not allowed
-	near [][]leaf // what is wrong with a name, or with each alternative
-	all  int      // alternatives
+	at      []string
+	kind    jsonschema.ErrorKind
+	message string
 }
 
-// inOrder compares by place, where names have an order.
-func inOrder(order map[string]int) func(a, b leaf) int {
-	return func(a, b leaf) int {
-		return cmp.Or(slices.CompareFunc(a.at, b.at, func(x, y string) int {
-			i, errI := strconv.Atoi(x)
-			j, errJ := strconv.Atoi(y)
-			if errI != nil || errJ != nil {
-				i, j = order[x], order[y]
-			}
-			return cmp.Or(i-j, strings.Compare(x, y))
-		}), strings.Compare(a.words(), b.words()))
+// compare orders leaves by place, array items by index, then by message.
+func compare(a, b leaf) int {
+	return cmp.Or(slices.CompareFunc(a.at, b.at, func(x, y string) int {
+		return cmp.Or(cmp.Compare(index(x), index(y)), strings.Compare(x, y))
+	}), strings.Compare(a.message, b.message))
+}
+
+// index returns the largest int for what is no index.
+func index(name string) int {
+	if i, err := strconv.Atoi(name); err == nil {
+		return i
 	}
+	return math.MaxInt
 }
 
-// firstOf is always the same one: the library goes through maps.
-func firstOf(list []leaf) leaf { return slices.MinFunc(list, inOrder(nil)) }
+// firstOf does not depend on the library's order, which is random.
+func firstOf(list []leaf) leaf { return slices.MinFunc(list, compare) }
 
-// pointer is the JSON pointer of a place.
+// pointer returns the JSON pointer of a place.
 func pointer(path []string) string {
 	var b strings.Builder
 	for _, name := range path {
@@ -92,92 +98,91 @@ func pointer(path []string) string {
 	return b.String()
 }
 
-// leaves lists what is wrong under an error of the library.
+// leaves lists the leaves of an error of the library.
 func leaves(err *jsonschema.ValidationError) []leaf {
-	at := err.InstanceLocation
-	var names []string // one leaf for each
-	switch k := err.ErrorKind.(type) {
-	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
-		return slices.Concat(leavesOfEach(err)...)
-	case *kind.AnyOf:
-		return closest(err)
-	case *kind.OneOf:
-		if k.Subschemas == nil {
-			return closest(err)
-		}
-	case *kind.Required:
-		names = k.Missing
-	case *kind.Dependency:
-		names = k.Missing
-	case *kind.DependentRequired:
-		names = k.Missing
-	case *kind.AdditionalProperties:
-		names = k.Properties
-	case *kind.PropertyNames: // see step
-		if strings.HasPrefix(err.SchemaURL, location) {
-			return nil
-		}
-	case *badName:
-		return []leaf{{at: at, kind: k, near: leavesOfEach(err)}}
-	}
-	if names == nil {
-		return []leaf{{at: at, kind: err.ErrorKind}}
-	}
-	var list []leaf
-	for _, name := range names {
-		place := at
-		if _, extra := err.ErrorKind.(*kind.AdditionalProperties); extra {
-			place = append(slices.Clone(at), name)
-		}
-		list = append(list, leaf{at: place, kind: err.ErrorKind, name: name})
-	}
-	return list
-}
-
-func leavesOfEach(err *jsonschema.ValidationError) [][]leaf {
 	var lists [][]leaf
 	for _, cause := range err.Causes {
 		lists = append(lists, leaves(cause))
 	}
-	return lists
+	l := leaf{at: err.InstanceLocation, kind: err.ErrorKind}
+	switch k := err.ErrorKind.(type) {
+	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
+		return slices.Concat(lists...)
+	case *kind.AnyOf:
+		return closest(l, lists)
+	case *kind.OneOf:
+		if k.Subschemas == nil {
+			return closest(l, lists)
+		}
+	case *kind.PropertyNames:
+		l.message = fmt.Sprintf("property name %q: %s", k.Property, firstOf(slices.Concat(lists...)).message)
+		return []leaf{l}
+	}
+	l.message = messageOf(err.ErrorKind)
+	return []leaf{l}
 }
 
-// closest makes the best of alternatives that all failed. One of another type
-// than the value's was not what the author of the value had in mind, as null is
-// not where a string is too long; neither was one with another constant in a
-// member, as "kind" of a cat where the value is a dog.
-func closest(err *jsonschema.ValidationError) []leaf {
-	here := len(err.InstanceLocation)
-	var types kind.Type
-	var near, meant [][]leaf
-	for _, list := range leavesOfEach(err) {
-		other, constants := false, 0
-		for _, l := range list {
-			switch k := l.kind.(type) {
-			case *kind.Type:
-				if len(l.at) == here {
-					other, types.Got, types.Want = true, k.Got, append(types.Want, k.Want...)
-				}
-			case *kind.Const, *kind.Enum:
-				if len(l.at) == here+1 {
-					constants++
-				}
-			}
+// closest returns the leaves of the only alternative that has the value's type,
+// or else one leaf that describes the first alternatives.
+func closest(l leaf, alternatives [][]leaf) []leaf {
+	sameType := slices.DeleteFunc(slices.Clone(alternatives), func(list []leaf) bool {
+		return slices.ContainsFunc(list, func(other leaf) bool {
+			_, ok := other.kind.(*kind.Type)
+			return ok && len(other.at) == len(l.at)
+		})
+	})
+	switch len(sameType) {
+	case 0:
+		sameType = alternatives
+	case 1:
+		return sameType[0]
+	}
+	const shown = 3
+	var reasons []string
+	for _, list := range sameType[:min(len(sameType), shown)] {
+		first := firstOf(list)
+		reason := first.message
+		if where := pointer(first.at[len(l.at):]); where != "" {
+			reason = "at " + where + ": " + reason
 		}
-		if !other {
-			near = append(near, list)
+		reasons = append(reasons, reason)
+	}
+	l.message = fmt.Sprintf("matches none of %d alternatives: %s", len(alternatives), strings.Join(reasons, "; "))
+	return []leaf{l}
+}
+
+var english = message.NewPrinter(language.English)
+
+// messageOf is the library's message, except where that rounds numbers or says
+// too little.
+func messageOf(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Format:
+		if k.Want != "regex" {
+			return fmt.Sprintf("%q is not a valid %s", k.Got, k.Want)
 		}
-		if !other && constants != 1 {
-			meant = append(meant, list)
+	case *kind.FalseSchema:
+		return "no value is allowed here"
+	case *kind.Not:
+		return `must not match the schema in "not"`
+	}
+	if fields := reflect.ValueOf(k).Elem(); fields.NumField() == 2 {
+		if got, ok := fields.Field(0).Interface().(*big.Rat); ok { // an exact number
+			want, _ := fields.Field(1).Interface().(*big.Rat)
+			return fmt.Sprintf("%s: got %s, want %s", k.KeywordPath()[0], decimal(got), decimal(want))
 		}
 	}
-	switch {
-	case len(near) == 1:
-		return near[0]
-	case len(meant) == 1:
-		return meant[0]
-	case len(near) == 0:
-		return []leaf{{at: err.InstanceLocation, kind: &types}}
-	}
-	return []leaf{{at: err.InstanceLocation, kind: &kind.AnyOf{}, near: near, all: len(err.Causes)}}
+	return k.LocalizedString(english)
+}
+
+// decimal writes out a number of a JSON document: its denominator has no prime
+// factors but 2 and 5.
+func decimal(r *big.Rat) string {
+	digits, _ := r.FloatPrec()
+	return r.FloatString(digits)
+}
+
+// oneLine returns text in one line of up to 300 columns.
+func oneLine(text string) string {
+	return output.Cut(strings.Join(strings.Fields(text), " "), 300)
 }

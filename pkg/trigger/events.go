@@ -1,9 +1,9 @@
 package trigger
 
-// Event is something that happens while callbacks are sent.
+// Event is an event of sending callbacks.
 type Event interface{ event() }
 
-// NotRecorded says that the ledger does not have how a callback was answered.
+// NotRecorded: the outcome of a callback could not be stored.
 type NotRecorded struct {
 	RequestID string
 	Err       error

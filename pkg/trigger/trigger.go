@@ -1,10 +1,6 @@
-// Package trigger sends sample callbacks: to an endpoint, which they show one secret and
-// one set of headers, or to a listener, at which each has a ticket of its own that the
-// listener finds in the ledger. It sends one, or many at once, and sums up how they were
-// answered.
-//
-// It is no part of package deliver, which knows neither what is in a callback nor the
-// ledger, and which the sandbox and the forwarding of callbacks stand on too.
+// Package trigger sends sample callbacks: to an endpoint, with one secret and one set of
+// headers, or to a listener, with a ticket for each that the listener finds in the ledger.
+// It sends one, or many concurrently, and summarizes the answers.
 //
 // The package is private to narada.
 package trigger
@@ -25,27 +21,26 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Options say what is sent, and to whom.
+// Options configure the callbacks and their receiver.
 type Options struct {
 	Event  string          // one of webhook.SampleEvents
-	Text   string          // of the answer; "": the sample's
+	Text   string          // of the response; "": the sample's
 	Data   json.RawMessage // structured data; nil: the sample's
-	Random io.Reader       // a cryptographic source, safe for several goroutines at once
+	Random io.Reader       // a cryptographic source, safe for concurrent use
 
-	// URL is where callbacks go; with a Store it is a listener's, to which the path of
-	// a callback's ticket is added.
+	// URL is the callback URL. With a Store it is a listener's, and the path of the
+	// callback's ticket is appended.
 	URL string
 
-	// Credentials are what callbacks show. At a listener they take the place of those of
-	// the ticket, as far as there are any.
+	// Credentials are those of the callbacks. For a listener they replace the ticket's.
 	Credentials secret.Credentials
 
-	Store  Store          // the ledger in which a listener finds tickets; nil: URL is an endpoint
+	Store  Store          // the ledger of a listener; nil: URL is an endpoint
 	Sender deliver.Sender // makes one attempt each
-	Report func(Event)    // may be called by several goroutines at once; nil: nobody is told
+	Report func(Event)    // must be safe for concurrent use; nil: none
 }
 
-// Store is a ledger, as far as it is used here.
+// Store has the methods of a ledger that are used here.
 type Store interface {
 	Intend(context.Context, []store.Intent) ([]int64, error)
 	Accepted(ctx context.Context, number int64, id string) error
@@ -55,12 +50,12 @@ type Store interface {
 // Sent is a callback that was sent.
 type Sent struct {
 	RequestID string
-	Ticket    webhook.Ticket // that it showed; without a path at an endpoint
+	Ticket    webhook.Ticket // has no path if there is no Store
 	Attempt   deliver.Attempt
 }
 
-// Send sends one callback. The error says that it could not be made, or it is ctx's,
-// which has ended before there was an answer.
+// Send sends one callback. The error is that of making it, or ctx's if it ended before an
+// answer.
 func Send(ctx context.Context, o Options) (s Sent, err error) {
 	if ctx.Err() != nil {
 		return s, ctx.Err()
@@ -93,7 +88,7 @@ func Send(ctx context.Context, o Options) (s Sent, err error) {
 	return s, nil
 }
 
-// sample is what is sent, without a secret.
+// sample returns the callback without its secret.
 func (o *Options) sample() (webhook.Callback, error) {
 	sample, err := webhook.Sample(o.Event, o.Random, time.Now())
 	if err != nil {
@@ -108,7 +103,7 @@ func (o *Options) sample() (webhook.Callback, error) {
 	return sample, nil
 }
 
-// ticket is what a callback shows.
+// ticket returns the ticket of a callback.
 func (o *Options) ticket() (webhook.Ticket, error) {
 	if o.Store == nil {
 		return webhook.Ticket{Header: o.Credentials.Header(), Secret: o.Credentials.Secret().Reveal()}, nil
@@ -116,7 +111,7 @@ func (o *Options) ticket() (webhook.Ticket, error) {
 	return receive.NewTicket(o.Random, o.Credentials)
 }
 
-// intend records the ticket for the listener to find, before the callback is sent.
+// intend stores the ticket for the listener before the callback is sent.
 func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, err error) {
 	if o.Store == nil {
 		return 0, nil
@@ -128,13 +123,13 @@ func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, e
 	return numbers[0], nil
 }
 
-// record records whether the listener has taken the callback, also when ctx has ended.
+// record stores whether the listener accepted the callback, even if ctx has ended.
 func (o *Options) record(ctx context.Context, number int64, s Sent) {
 	if o.Store == nil {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	err := error(nil)
+	var err error
 	if s.Attempt.Accepted() {
 		err = o.Store.Accepted(ctx, number, s.RequestID)
 	} else {
@@ -145,8 +140,7 @@ func (o *Options) record(ctx context.Context, number int64, s Sent) {
 	}
 }
 
-// Summary says how callbacks were answered: how many, at what rate, and within how many
-// milliseconds so many percent of them.
+// Summary summarizes the answers to callbacks, with percentiles of their durations.
 type Summary struct {
 	Sent     int            `json:"sent"`
 	Accepted int            `json:"accepted"`
@@ -155,7 +149,7 @@ type Summary struct {
 	P50      float64        `json:"p50Ms"`
 	P95      float64        `json:"p95Ms"`
 	P99      float64        `json:"p99Ms"`
-	Answers  map[string]int `json:"answers"` // how many, by deliver.Attempt.Kind
+	Answers  map[string]int `json:"answers"` // number, by deliver.Attempt.Kind
 }
 
 func newSummary(s *deliver.Statistics, took time.Duration) Summary {
@@ -166,9 +160,8 @@ func newSummary(s *deliver.Statistics, took time.Duration) Summary {
 	}
 }
 
-// SendMany sends so many callbacks, so many of them at once, and sums up those that were
-// answered or could not be sent. The error says that one could not be made, which ends
-// the others, or it is ctx's.
+// SendMany sends count callbacks, up to concurrency at a time, and summarizes the
+// attempts. The error is that of making one, which stops the others, or ctx's.
 func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, error) {
 	var mu sync.Mutex
 	var answers deliver.Statistics

@@ -28,13 +28,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// received is a callback as an endpoint has it.
+// received is a callback as received by an endpoint.
 type received struct {
 	URL, Authorization, Secret, ID, Status, Text string
 	Data                                         json.RawMessage
 }
 
-// endpoint is a transport that keeps what it was sent.
+// endpoint is a transport that records requests.
 type endpoint struct {
 	answer func(*http.Request) (status int) // nil: 200
 
@@ -87,17 +87,17 @@ func (e *endpoint) options() Options {
 	}
 }
 
-func TestWhatAnEndpointReceives(t *testing.T) {
+func TestAnEndpointReceivesTheSample(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Options)
 		want   received
 	}{
-		"the sample":           {func(*Options) {}, received{Status: "success", Text: "Found 1,234 software engineering job listings in the search results."}},
-		"another event":        {func(o *Options) { o.Event = "error" }, received{Status: "error", Text: "Failed to complete the task due to network timeout."}},
-		"another text":         {func(o *Options) { o.Text = "Done." }, received{Status: "success", Text: "Done."}},
-		"data":                 {func(o *Options) { o.Text, o.Data = "Done.", json.RawMessage(`[1.50]`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`[1.50]`)}},
-		"data in place of its": {func(o *Options) { o.Event, o.Text, o.Data = "structured", "Done.", json.RawMessage(`{}`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`{}`)}},
-		"nothing that proves anything": {func(o *Options) { o.Text, o.Credentials = "Done.", secret.Credentials{} },
+		"the sample":                      {func(*Options) {}, received{Status: "success", Text: "Found 1,234 software engineering job listings in the search results."}},
+		"another event":                   {func(o *Options) { o.Event = "error" }, received{Status: "error", Text: "Failed to complete the task due to network timeout."}},
+		"another text":                    {func(o *Options) { o.Text = "Done." }, received{Status: "success", Text: "Done."}},
+		"data":                            {func(o *Options) { o.Text, o.Data = "Done.", json.RawMessage(`[1.50]`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`[1.50]`)}},
+		"data that replaces the sample's": {func(o *Options) { o.Event, o.Text, o.Data = "structured", "Done.", json.RawMessage(`{}`) }, received{Status: "success", Text: "Done.", Data: json.RawMessage(`{}`)}},
+		"no credentials": {func(o *Options) { o.Text, o.Credentials = "Done.", secret.Credentials{} },
 			received{Status: "success", Text: "Done.", Secret: "(null)", Authorization: "(none)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestWhatAnEndpointReceives(t *testing.T) {
 	}
 }
 
-// ledger keeps what is recorded of tasks.
+// ledger records calls.
 type ledger struct {
 	mu      sync.Mutex
 	records []string
@@ -159,7 +159,7 @@ func (l *ledger) Refused(ctx context.Context, number int64, failure string, _ ti
 	return errors.Join(ctx.Err(), l.write("Refused", fmt.Sprintf("%d refused %q", number, failure)))
 }
 
-func TestEachCallbackToAListenerHasATicketOfItsOwn(t *testing.T) {
+func TestEachCallbackToAListenerHasItsOwnTicket(t *testing.T) {
 	var e endpoint
 	var l ledger
 	o := e.options()
@@ -188,7 +188,7 @@ func TestEachCallbackToAListenerHasATicketOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestWhatWasAskedForTakesThePlaceOfTheTickets(t *testing.T) {
+func TestGivenCredentialsReplaceTheTickets(t *testing.T) {
 	var e endpoint
 	var l ledger
 	o := e.options()
@@ -200,11 +200,11 @@ func TestWhatWasAskedForTakesThePlaceOfTheTickets(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := l.intents[0].Ticket; got.Header.Get("Authorization") != "Bearer t" || got.Secret != "s" {
-		t.Error("the listener is told otherwise")
+		t.Error("the stored ticket differs")
 	}
 }
 
-func TestWhatIsRecorded(t *testing.T) {
+func TestTheOutcomeIsRecorded(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(cancel func()) int
 		fail   string
@@ -213,13 +213,13 @@ func TestWhatIsRecorded(t *testing.T) {
 		sent   bool
 		err    string
 	}{
-		"accepted":                       {func(func()) int { return 204 }, "", []string{"1 accepted as ID"}, 0, true, ""},
-		"refused":                        {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
-		"nobody there":                   {func(func()) int { return 0 }, "", []string{`1 refused ""`}, 0, true, ""},
-		"ended before the answer":        {func(cancel func()) int { cancel(); return 200 }, "", []string{`1 refused ""`}, 0, true, "context canceled"},
-		"acceptance that has no place":   {func(func()) int { return 200 }, "Accepted", nil, 1, true, ""},
-		"a refusal that has no place":    {func(func()) int { return 500 }, "Refused", nil, 1, true, ""},
-		"an intention that has no place": {func(func()) int { return 200 }, "Intend", nil, 0, false, "no room"},
+		"accepted":                     {func(func()) int { return 204 }, "", []string{"1 accepted as ID"}, 0, true, ""},
+		"refused":                      {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
+		"unreachable":                  {func(func()) int { return 0 }, "", []string{`1 refused ""`}, 0, true, ""},
+		"ended before the answer":      {func(cancel func()) int { cancel(); return 200 }, "", []string{`1 refused ""`}, 0, true, "context canceled"},
+		"storing the acceptance fails": {func(func()) int { return 200 }, "Accepted", nil, 1, true, ""},
+		"storing the refusal fails":    {func(func()) int { return 500 }, "Refused", nil, 1, true, ""},
+		"storing the intent fails":     {func(func()) int { return 200 }, "Intend", nil, 0, false, "no room"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -254,7 +254,7 @@ func TestWhatIsRecorded(t *testing.T) {
 	}
 }
 
-// An answer that came before ctx ended is one, whatever ended it.
+// An answer before the end of ctx counts.
 func TestAnAnswerIsNotLostWhenTheContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var e endpoint
@@ -265,7 +265,7 @@ func TestAnAnswerIsNotLostWhenTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeMadeIsNotSent(t *testing.T) {
+func TestNothingIsSentAfterAnError(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no such event":              func(o *Options) { o.Event = "sucess" },
 		"no JSON":                    func(o *Options) { o.Data = json.RawMessage("{") },
@@ -284,7 +284,7 @@ func TestWhatCannotBeMadeIsNotSent(t *testing.T) {
 	}
 }
 
-func TestManyAreSentAsManyAtOnceAsWasAskedFor(t *testing.T) {
+func TestManyAreSentWithTheGivenConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		now, most, nth := 0, 0, 0
@@ -319,8 +319,8 @@ func TestManyAreSentAsManyAtOnceAsWasAskedFor(t *testing.T) {
 	})
 }
 
-// Those that were answered before are summed up, and no others.
-func TestTheEndOfTheContextEndsMany(t *testing.T) {
+// Only earlier answers are summarized.
+func TestTheEndOfTheContextEndsSendMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
@@ -338,7 +338,7 @@ func TestTheEndOfTheContextEndsMany(t *testing.T) {
 	})
 }
 
-func TestOneThatCannotBeRecordedEndsMany(t *testing.T) {
+func TestARecordingErrorEndsSendMany(t *testing.T) {
 	var e endpoint
 	l := ledger{fail: "Intend"}
 	o := e.options()
@@ -356,8 +356,8 @@ func TestASummaryOfNothingIsJSON(t *testing.T) {
 	}
 }
 
-// What a callback shows is not printed with it.
-func TestWhatWasSentPrintsNoSecret(t *testing.T) {
+// A callback is printed without its credentials.
+func TestSentPrintsNoSecret(t *testing.T) {
 	var e endpoint
 	o := e.options()
 	o.Credentials = credentials("s3cret", "Bearer t0ken")

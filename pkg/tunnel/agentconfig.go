@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,20 +14,20 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// maxAgentConfig is the most bytes of an ngrok configuration file that are
-// read. Real ones have a few lines.
+// maxAgentConfig is the size limit of an ngrok configuration file. Real ones have
+// a few lines.
 const maxAgentConfig = 256 << 10
 
-// AgentConfigToken returns the authtoken that the ngrok agent has been given
-// ("ngrok config add-authtoken") and the file it stands in. It is empty, without
-// an error, when there is no such file or no token in it. env looks up the
-// environment; goos is a runtime.GOOS.
+// AgentConfigToken returns the authtoken of the ngrok agent ("ngrok config
+// add-authtoken") and the path of the file that has it. Without such a file or
+// token it is empty, without an error. env looks up the environment; goos is a
+// runtime.GOOS.
 //
-// The places are those of https://ngrok.com/docs/agent/config: the file that
-// NGROK_CONFIG names, and no other, if it is set; else ngrok/ngrok.yml in
-// $XDG_CONFIG_HOME or ~/.config, ~/Library/Application Support or
-// %LOCALAPPDATA%, and, from before version 3, ~/.ngrok2/ngrok.yml. The token is
-// agent.authtoken in version 3 of the file's format and authtoken in version 2.
+// The places are those of https://ngrok.com/docs/agent/config: only the file that
+// NGROK_CONFIG names, if it is set; else ngrok/ngrok.yml in $XDG_CONFIG_HOME or
+// ~/.config, ~/Library/Application Support or %LOCALAPPDATA%, and, from before
+// version 3, ~/.ngrok2/ngrok.yml. The token is agent.authtoken in version 3 of the
+// file format and authtoken in version 2.
 func AgentConfigToken(env func(string) string, goos string) (token secret.String, path string, err error) {
 	for _, path := range agentConfigPaths(env, goos) {
 		token, err := agentConfigToken(path)
@@ -43,8 +44,8 @@ func AgentConfigToken(env func(string) string, goos string) (token secret.String
 	return secret.String{}, "", nil
 }
 
-// agentConfigPaths returns where to look, best place first. Paths are put
-// together by hand: goos need not be the system that this runs on.
+// agentConfigPaths returns where to look, best place first. It joins paths itself,
+// since goos need not be the system that this runs on.
 func agentConfigPaths(env func(string) string, goos string) []string {
 	if path := env("NGROK_CONFIG"); path != "" {
 		return []string{path}
@@ -59,17 +60,16 @@ func agentConfigPaths(env func(string) string, goos string) []string {
 			paths = append(paths, strings.Join(append([]string{base}, elem...), sep))
 		}
 	}
-	switch goos {
-	case "windows":
+	xdg := env("XDG_CONFIG_HOME")
+	switch {
+	case goos == "windows":
 		add(env("LOCALAPPDATA"), "ngrok", "ngrok.yml")
-	case "darwin":
+	case goos == "darwin":
 		add(home, "Library", "Application Support", "ngrok", "ngrok.yml")
+	case xdg != "":
+		add(xdg, "ngrok", "ngrok.yml")
 	default:
-		if xdg := env("XDG_CONFIG_HOME"); xdg != "" {
-			add(xdg, "ngrok", "ngrok.yml")
-		} else {
-			add(home, ".config", "ngrok", "ngrok.yml")
-		}
+		add(home, ".config", "ngrok", "ngrok.yml")
 	}
 	add(home, ".ngrok2", "ngrok.yml")
 	return paths
@@ -88,8 +88,8 @@ func agentConfigToken(path string) (secret.String, error) {
 	if len(b) > maxAgentConfig {
 		return secret.String{}, fmt.Errorf("%s is larger than %d bytes", path, maxAgentConfig)
 	}
-	// A tree of nodes, not a struct: aliases are left alone, and an error never
-	// quotes a value.
+	// A tree of nodes, not a struct: it does not expand aliases, and its errors do
+	// not quote values.
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		return secret.String{}, fmt.Errorf("%s: %w", path, err)
@@ -98,13 +98,11 @@ func agentConfigToken(path string) (secret.String, error) {
 		return secret.String{}, nil
 	}
 	root := doc.Content[0]
-	if token := scalar(member(member(root, "agent"), "authtoken")); token != "" {
-		return secret.New(token), nil
-	}
-	return secret.New(scalar(member(root, "authtoken"))), nil
+	token := cmp.Or(scalar(member(member(root, "agent"), "authtoken")), scalar(member(root, "authtoken")))
+	return secret.New(token), nil
 }
 
-// member returns what stands under key in the mapping n, or nil.
+// member returns the value of key in the mapping n, or nil.
 func member(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Check returns what is wrong with c as far as that can be said without opening
-// anything, as a *UsageError, or nil.
+// Check validates c without opening anything. The error is a *UsageError.
 func (c Config) Check() error {
 	kinds := 0
 	for _, set := range []bool{c.Ngrok != nil, c.Ingress != nil, c.Loopback} {
@@ -20,67 +19,63 @@ func (c Config) Check() error {
 	}
 	if kinds != 1 {
 		return &UsageError{
-			message: "an endpoint is either ngrok's, one's own ingress or local: exactly one of them",
-			hint:    "give an ngrok authtoken, or a public URL and an address, or neither",
+			message: "configure exactly one of ngrok, an ingress and a loopback endpoint",
+			hint:    "specify an ngrok authtoken, or a public URL and an address, or neither",
 		}
 	}
 	// The prefix becomes part of an expression in ngrok's traffic policy.
 	if !regexp.MustCompile(`^(/([A-Za-z0-9._~-]+/)*)?$`).MatchString(c.PathPrefix) {
 		return &UsageError{
 			message: "invalid path prefix " + strconv.Quote(c.PathPrefix),
-			hint:    "it starts and ends with a slash and has letters, digits and ._~- between slashes",
+			hint:    "it must start and end with a slash, and have letters, digits and ._~- between slashes",
 		}
 	}
-	var wrong *UsageError
 	switch {
 	case c.Ngrok != nil:
-		wrong = c.Ngrok.check()
+		return c.Ngrok.check()
 	case c.Ingress != nil:
-		wrong = c.Ingress.check()
-	}
-	if wrong != nil {
-		return wrong
+		return c.Ingress.check()
 	}
 	return nil
 }
 
-func (n *Ngrok) check() *UsageError {
+func (n *Ngrok) check() error {
 	if strings.TrimSpace(n.Authtoken.Reveal()) == "" {
 		return &UsageError{
-			message: "there is no ngrok authtoken",
+			message: "no ngrok authtoken",
 			hint:    "get one at https://dashboard.ngrok.com/get-started/your-authtoken and set NGROK_AUTHTOKEN",
 		}
 	}
 	if n.Domain != "" {
-		if wrong := checkDomain(n.Domain); wrong != nil {
-			return wrong
+		if err := checkDomain(n.Domain); err != nil {
+			return err
 		}
 	}
 	if n.ConnectURL != "" && !isHostPort(n.ConnectURL) {
 		return &UsageError{
 			message: "invalid ngrok connect address " + strconv.Quote(n.ConnectURL),
-			hint:    "write host:port, without a scheme, such as " + connectAddr,
+			hint:    "specify HOST:PORT without a scheme, such as " + connectAddr,
 		}
 	}
 	return nil
 }
 
-func checkDomain(domain string) *UsageError {
-	hint := "write a host name such as example.ngrok.app, or https://example.ngrok.app"
+func checkDomain(domain string) error {
 	u, err := url.Parse(domainURL(domain))
-	if err != nil || strings.Contains(u.Host, ":") && !isHostPort(u.Host) {
-		return &UsageError{message: "invalid ngrok domain " + strconv.Quote(domain), hint: hint}
+	if err == nil && (!strings.Contains(u.Host, ":") || isHostPort(u.Host)) {
+		host := u.Hostname()
+		plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
+		if host != "" && plain && !strings.ContainsAny(host, "* '\"") {
+			return nil
+		}
 	}
-	host := u.Hostname()
-	plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
-	if host == "" || !plain || strings.ContainsAny(host, "* '\"") {
-		return &UsageError{message: "invalid ngrok domain " + strconv.Quote(domain), hint: hint}
+	return &UsageError{
+		message: "invalid ngrok domain " + strconv.Quote(domain),
+		hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
 	}
-	return nil
 }
 
-// isHostPort reports whether s is "host:port" with both parts there and a port
-// one can connect to.
+// isHostPort reports whether s is "host:port", with a port to connect to.
 func isHostPort(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
@@ -90,8 +85,7 @@ func isHostPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// isLoopback reports whether host, a name or an address, is certain to be this
-// machine.
+// isLoopback reports whether host, a name or an address, is this machine.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -28,7 +28,7 @@ func connectTo(addr string) tunnel.Config {
 }
 
 func TestABadConfigurationIsRefusedBeforeAnythingIsOpened(t *testing.T) {
-	const usual = "an endpoint is either ngrok's, one's own ingress or local"
+	const usual = "configure exactly one of ngrok, an ingress and a loopback endpoint"
 	for _, tc := range []struct {
 		name   string
 		config tunnel.Config
@@ -38,7 +38,7 @@ func TestABadConfigurationIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 		{"two kinds", tunnel.Config{Loopback: true, Ingress: &tunnel.Ingress{}}, usual},
 		{"prefix without slash", tunnel.Config{Loopback: true, PathPrefix: "/narada"}, `invalid path prefix "/narada"`},
 		{"prefix with a quote", tunnel.Config{Loopback: true, PathPrefix: "/a'b/"}, `invalid path prefix "/a'b/"`},
-		{"no authtoken", ngrokWith(func(n *tunnel.Ngrok) { n.Authtoken = secret.String{} }), "there is no ngrok authtoken"},
+		{"no authtoken", ngrokWith(func(n *tunnel.Ngrok) { n.Authtoken = secret.String{} }), "no ngrok authtoken"},
 		{"http domain", domain("http://x.ngrok.app"), "invalid ngrok domain"},
 		{"domain with a path", domain("x.ngrok.app/a"), "invalid ngrok domain"},
 		{"wildcard domain", domain("*.ngrok.app"), "invalid ngrok domain"},
@@ -48,21 +48,21 @@ func TestABadConfigurationIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 		{"connect address without a port", connectTo("connect.example.com"), "invalid ngrok connect address"},
 		{"connect address without a host", connectTo(":443"), "invalid ngrok connect address"},
 		{"connect address with port 0", connectTo("a:0"), "invalid ngrok connect address"},
-		{"ingress without an address", ingress("https://example.com", "", "", ""), "one's own ingress needs an address"},
+		{"ingress without an address", ingress("https://example.com", "", "", ""), "an ingress requires an address to listen on"},
 		{"address without a port", ingress("https://example.com", "localhost", "", ""), "invalid address to listen on"},
-		{"certificate without a key", ingress("", ":1", "c", ""), "a TLS certificate and its key only go together"},
-		{"key without a certificate", ingress("", ":1", "", "k"), "a TLS certificate and its key only go together"},
-		{"plain on every address", ingress("https://example.com", ":8080", "", ""), "plain http only on loopback"},
-		{"plain on every IPv4 address", ingress("https://example.com", "0.0.0.0:8080", "", ""), "plain http only on loopback"},
-		{"plain on every IPv6 address", ingress("https://example.com", "[::]:8080", "", ""), "plain http only on loopback"},
-		{"plain on a name", ingress("https://example.com", "example.com:8080", "", ""), "plain http only on loopback"},
-		{"plain without a public URL", ingress("", "127.0.0.1:8080", "", ""), "an ingress without a certificate needs its public URL"},
-		{"public URL over http", ingress("http://example.com", "127.0.0.1:1", "", ""), "a public URL is https"},
-		{"public URL of another kind", ingress("ftp://localhost", "127.0.0.1:1", "", ""), "a public URL is https"},
+		{"certificate without a key", ingress("", ":1", "c", ""), "a TLS certificate requires its key, and the key its certificate"},
+		{"key without a certificate", ingress("", ":1", "", "k"), "a TLS certificate requires its key, and the key its certificate"},
+		{"plain on every address", ingress("https://example.com", ":8080", "", ""), "plain http is allowed on loopback only"},
+		{"plain on every IPv4 address", ingress("https://example.com", "0.0.0.0:8080", "", ""), "plain http is allowed on loopback only"},
+		{"plain on every IPv6 address", ingress("https://example.com", "[::]:8080", "", ""), "plain http is allowed on loopback only"},
+		{"plain on a name", ingress("https://example.com", "example.com:8080", "", ""), "plain http is allowed on loopback only"},
+		{"plain without a public URL", ingress("", "127.0.0.1:8080", "", ""), "an ingress without a certificate requires its public URL"},
+		{"public URL over http", ingress("http://example.com", "127.0.0.1:1", "", ""), "a public URL must be https"},
+		{"public URL of another kind", ingress("ftp://localhost", "127.0.0.1:1", "", ""), "a public URL must be https"},
 		{"public URL without a host", ingress("https:///x", "127.0.0.1:1", "", ""), "invalid public URL"},
-		{"public URL with a query", ingress("https://example.com/?a=1", "127.0.0.1:1", "", ""), "a public URL has no query"},
-		{"public URL with a fragment", ingress("https://example.com/#", "127.0.0.1:1", "", ""), "a public URL has no query"},
-		{"public URL with a password", ingress("https://me:hunter2@example.com", "127.0.0.1:1", "", ""), "a public URL has no user name or password"},
+		{"public URL with a query", ingress("https://example.com/?a=1", "127.0.0.1:1", "", ""), "a public URL cannot have a query or fragment"},
+		{"public URL with a fragment", ingress("https://example.com/#", "127.0.0.1:1", "", ""), "a public URL cannot have a query or fragment"},
+		{"public URL with a password", ingress("https://me:hunter2@example.com", "127.0.0.1:1", "", ""), "a public URL cannot have a user name or password"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := tunnel.Open(t.Context(), tc.config)

@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-func TestClosingWhileCallersHammerNeverHangs(t *testing.T) {
+func TestClosingUnderLoadNeverHangs(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	for range 50 {
 		ep, err := tunnel.Open(soon(t), config(edge))
@@ -111,7 +111,7 @@ func TestNoGoroutineOutlivesTheEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ep.Close(soon(t)); err != nil { // with a connection that nobody closed
+	if err := ep.Close(soon(t)); err != nil { // with an open connection
 		t.Error(err)
 	}
 	if _, err := accepted.Read(make([]byte, 1)); err == nil {

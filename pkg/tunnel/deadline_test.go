@@ -31,7 +31,7 @@ func TestACallerThatSendsTooSlowlyIsCutOff(t *testing.T) {
 	if _, err := io.WriteString(conn, "POST /narada/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	// A byte now and then resets nothing: the limit is for the whole request.
+	// Occasional bytes do not extend the limit, which is for the whole request.
 	for {
 		if _, err := conn.Write([]byte("x")); err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func TestACallerThatStopsReadingIsCutOff(t *testing.T) {
 	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("writing failed with %v", err)
 	}
-	// Nor does it hold up the end.
+	// It does not delay the end either.
 	if err := srv.Shutdown(soon(t)); err != nil {
 		t.Error(err)
 	}
@@ -83,7 +83,7 @@ func TestACallerThatStopsReadingIsCutOff(t *testing.T) {
 	}
 }
 
-func TestClosingTheServerEndsAWriteThatNobodyReads(t *testing.T) {
+func TestClosingTheServerEndsABlockedWrite(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	started, failed := make(chan struct{}), make(chan error, 1)

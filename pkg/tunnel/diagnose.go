@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,38 +9,38 @@ import (
 	"golang.ngrok.com/ngrok/v2"
 )
 
-// Diagnosis is what was found on the way to ngrok's service.
+// Diagnosis is the state of the connection to ngrok's service.
 type Diagnosis struct {
-	Addr    string        // where it was looked for
-	Region  string        // of the service that answered
-	Latency time.Duration // of one question to it
+	Addr    string // "host:port"
+	Region  string // of the service that answered
+	Latency time.Duration
 }
 
-// Diagnose tries the way to ngrok's service: a connection, TLS, and a question that it
-// answers without the authtoken. ctx bounds it. The error is an *Error.
+// Diagnose connects to ngrok's service, does the TLS handshake and makes a request that
+// needs no authtoken. ctx bounds it. The error is an *Error.
 func (n Ngrok) Diagnose(ctx context.Context, log *slog.Logger) (Diagnosis, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &session{addr: cmp.Or(n.ConnectURL, connectAddr), mask: masking(n), log: log, dialer: &dialer{proxy: n.Proxy}, events: newEvents()}
+	s := newSession(n, log)
 	d := Diagnosis{Addr: s.addr}
 	agent, err := ngrok.NewAgent(s.agentOptions(n)...)
 	if err != nil {
-		return d, failure(err, s.addr, s.mask)
+		return d, s.failure(err)
 	}
 	diagnoser, ok := agent.(ngrok.Diagnoser)
 	if !ok {
-		return d, &Error{message: "this version of ngrok's library cannot tell"}
+		return d, &Error{message: "this version of ngrok's library cannot diagnose connections"}
 	}
 	result, err := diagnoser.Diagnose(ctx, "")
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return d, late(ctx, nil, s.addr, s.mask)
+		return d, s.timedOut(ctx)
 	case err != nil:
-		if step := errors.Unwrap(err); step != nil { // which says "diagnose tcp" around it
+		if step := errors.Unwrap(err); step != nil { // without the prefix "diagnose tcp"
 			err = step
 		}
-		return d, failure(err, s.addr, s.mask)
+		return d, s.failure(err)
 	}
 	d.Region, d.Latency = result.Region, result.Latency
 	return d, nil

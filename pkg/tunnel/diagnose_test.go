@@ -10,8 +10,8 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-func TestDiagnoseTellsOfTheWayToTheService(t *testing.T) {
-	edge := newEdge(t, ngroktest.Options{Authtoken: "another"}) // the token is not looked at
+func TestDiagnoseReportsTheConnectionToTheService(t *testing.T) {
+	edge := newEdge(t, ngroktest.Options{Authtoken: "another"}) // the token is not checked
 	d, err := config(edge).Ngrok.Diagnose(soon(t), nil)
 	if err != nil || d.Addr != edge.ConnectURL() || d.Region != "local" || d.Latency <= 0 {
 		t.Errorf("%+v, %v", d, err)
@@ -21,16 +21,16 @@ func TestDiagnoseTellsOfTheWayToTheService(t *testing.T) {
 	}
 }
 
-func TestDiagnoseTellsWhatIsInTheWay(t *testing.T) {
+func TestDiagnoseReportsWhyTheServiceIsUnreachable(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(*ngroktest.Edge)
 		other bool // authorities than the service's
 		limit time.Duration
 		want  string
 	}{
-		"nobody is there":       {func(e *ngroktest.Edge) { e.Close() }, false, time.Minute, "cannot reach ngrok ("},
-		"a silent network":      {func(e *ngroktest.Edge) { e.Silence() }, false, 50 * time.Millisecond, "ngrok did not answer in time ("},
-		"somebody in the midst": {func(*ngroktest.Edge) {}, true, time.Minute, "cannot trust ngrok's certificate ("},
+		"unreachable":      {func(e *ngroktest.Edge) { e.Close() }, false, time.Minute, "cannot reach ngrok ("},
+		"a silent network": {func(e *ngroktest.Edge) { e.Silence() }, false, 50 * time.Millisecond, "ngrok did not answer in time ("},
+		"untrusted":        {func(*ngroktest.Edge) {}, true, time.Minute, "cannot trust ngrok's certificate ("},
 	} {
 		t.Run(name, func(t *testing.T) {
 			edge := newEdge(t, ngroktest.Options{})

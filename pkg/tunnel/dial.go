@@ -16,11 +16,11 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// dialLimit is the longest that a connection to the service may take, the way
-// through a proxy included. The library's own dialer has no limit.
+// dialLimit is how long connecting to the service may take, through a proxy too.
+// The library's own dialer has no limit.
 const dialLimit = 10 * time.Second
 
-// dial connects to addr, by way of a proxy if there is one for it.
+// dial connects to addr, through the proxy for it if there is one.
 func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	var direct net.Dialer
 	if d.proxy == nil {
@@ -51,7 +51,7 @@ func dialVia(ctx context.Context, via *url.URL, addr string) (net.Conn, error) {
 		}
 		return d.(proxy.ContextDialer).DialContext(ctx, "tcp", addr)
 	}
-	return nil, fmt.Errorf("proxies of kind %q are not supported", via.Scheme)
+	return nil, fmt.Errorf("unsupported proxy scheme %q", via.Scheme)
 }
 
 // dialConnect connects to addr through an HTTP proxy, by CONNECT (RFC 9110,
@@ -65,22 +65,24 @@ func dialConnect(ctx context.Context, via *url.URL, addr string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	// The deadline of ctx holds for the talk with the proxy too.
+	// The end of ctx also ends the exchange with the proxy.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	if via.Scheme == "https" {
 		conn = tls.Client(conn, &tls.Config{ServerName: via.Hostname(), MinVersion: tls.VersionTLS12})
 	}
-	conn, err = connect(conn, via, addr)
+	err = connect(conn, via, addr)
 	if !stop() && err == nil {
-		_ = conn.Close()
-		conn, err = nil, ctx.Err()
+		err = ctx.Err()
 	}
-	return conn, err
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
-// connect asks the proxy at the other end of conn for addr. It closes conn when
-// that fails.
-func connect(conn net.Conn, via *url.URL, addr string) (net.Conn, error) {
+// connect asks the proxy at the other end of conn for a connection to addr.
+func connect(conn net.Conn, via *url.URL, addr string) error {
 	req := &http.Request{
 		Method: http.MethodConnect,
 		URL:    &url.URL{Opaque: addr},
@@ -93,25 +95,19 @@ func connect(conn net.Conn, via *url.URL, addr string) (net.Conn, error) {
 		req.Header.Set("Proxy-Authorization", "Basic "+basic)
 	}
 	if err := req.Write(conn); err != nil {
-		_ = conn.Close()
-		return nil, err
+		return err
 	}
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, req)
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
 	switch {
+	case err != nil:
+		return err
 	case resp.StatusCode != http.StatusOK:
-		_ = conn.Close()
-		return nil, statusError(resp.StatusCode)
-	case r.Buffered() > 0:
-		// In TLS the caller speaks first: these bytes are not the service's.
-		_ = conn.Close()
-		return nil, errors.New("it sent more than the answer to CONNECT")
+		return statusError(resp.StatusCode)
+	case r.Buffered() > 0: // in TLS the client speaks first: these bytes are not the service's
+		return errors.New("it sent data after its answer to CONNECT")
 	}
-	return conn, nil
+	return nil
 }
 
 // A statusError is a proxy's refusal.
@@ -121,10 +117,10 @@ func (s statusError) Error() string {
 	return fmt.Sprintf("it answered %d %s", int(s), http.StatusText(int(s)))
 }
 
-// A proxyError says that the way through the proxy failed. Its text names the
-// proxy without the password.
+// A proxyError is a failure to connect through a proxy. Its text names the proxy
+// without the password.
 type proxyError struct {
-	proxy *url.URL // nil: it could not be told which one
+	proxy *url.URL // nil: choosing one failed
 	err   error
 }
 
@@ -137,16 +133,16 @@ func (e *proxyError) Error() string {
 
 func (e *proxyError) Unwrap() error { return e.err }
 
-// hopeless reports whether trying to connect again is of no use: a certificate
-// that is not trusted, a proxy that wants another password.
-func hopeless(err error) bool {
-	var status statusError
-	return untrusted(err) || errors.As(err, &status) && status == http.StatusProxyAuthRequired
+// isPermanent reports whether reconnecting cannot help: a certificate that is not
+// trusted, a proxy that asks for another password.
+func isPermanent(err error) bool {
+	status, _ := errors.AsType[statusError](err)
+	return isUntrusted(err) || status == http.StatusProxyAuthRequired
 }
 
-// untrusted reports whether the other side's certificate was not accepted.
-func untrusted(err error) bool {
-	var bad *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	return errors.As(err, &bad) || errors.As(err, &authority)
+// isUntrusted reports whether the peer's certificate was not accepted.
+func isUntrusted(err error) bool {
+	_, isBad := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	return isBad || isUnknown
 }

@@ -1,28 +1,26 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// A UsageError says that the configuration cannot work, found before anything
-// was opened.
+// A UsageError is an invalid configuration, found before anything was opened.
 type UsageError struct {
 	message, hint string
 }
 
 func (e *UsageError) Error() string { return e.message }
 
-// Hint returns what to do about it, or "".
+// Hint returns what to do, or "".
 func (e *UsageError) Hint() string { return e.hint }
 
-// An Error says why an endpoint could not be opened, was lost or was stopped,
-// in one line. It never contains the authtoken, nor does what it wraps.
+// An Error is why an endpoint could not be opened, was lost or was stopped, in one
+// line. Neither it nor its cause contains the authtoken.
 type Error struct {
 	message, hint, code string
 	cause               error
@@ -30,7 +28,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.message }
 
-// Hint returns what to do about it, or "".
+// Hint returns what to do, or "".
 func (e *Error) Hint() string { return e.hint }
 
 // Code returns ngrok's code, such as "ERR_NGROK_105", or "" when the error is
@@ -41,47 +39,24 @@ func (e *Error) Code() string { return e.code }
 // nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// masking returns what takes the authtoken out of texts, which ngrok repeats.
-func masking(n Ngrok) *secret.Masker {
-	m := secret.NewMasker()
-	m.Hide(n.Authtoken)
-	return m
-}
-
-// masked returns err, or, if its text has a secret in it, an error that only has
-// the masked text.
-func masked(m *secret.Masker, err error) error {
-	if err == nil {
-		return nil
-	}
-	if text := err.Error(); m.Mask(text) != text {
-		return errors.New(m.Mask(text))
+// masked returns err, or, if its text has a secret in it, an error with the masked
+// text alone.
+func (s *session) masked(err error) error {
+	if text := err.Error(); s.mask.Mask(text) != text {
+		return errors.New(s.mask.Mask(text))
 	}
 	return err
 }
 
-// codeOf returns ngrok's code in err or "". The library's types differ from
-// place to place (ngrok.Error here, an internal one with ErrorCode there, plain
-// text when an endpoint is bound again), so the text decides in the end.
+// codeOf returns ngrok's code in err or "". The library has several types of
+// errors, all of which have the code in their text, some as a link to its page.
 func codeOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	var internal interface{ ErrorCode() string }
-	var public interface{ Code() string }
-	switch {
-	case errors.As(err, &internal) && internal.ErrorCode() != "":
-		return internal.ErrorCode()
-	case errors.As(err, &public) && public.Code() != "":
-		return public.Code()
-	}
-	return regexp.MustCompile(`ERR_NGROK_\d+`).FindString(err.Error())
+	return strings.ToUpper(regexp.MustCompile(`(?i)ERR_NGROK_\d+`).FindString(err.Error()))
 }
 
-// refusal explains an error that carries one of ngrok's codes.
-func refusal(err error, m *secret.Masker) *Error {
-	code := codeOf(err)
-	e := &Error{code: code, cause: masked(m, err)}
+// refusal explains an error that has a code of ngrok's.
+func (s *session) refusal(err error, code string) *Error {
+	e := &Error{code: code, cause: s.masked(err), hint: "see " + docs + strings.ToLower(code)}
 	const tokens = "https://dashboard.ngrok.com/get-started/your-authtoken"
 	switch code {
 	case "ERR_NGROK_105":
@@ -91,11 +66,11 @@ func refusal(err error, m *secret.Masker) *Error {
 		e.message = "ngrok refused the authtoken: it is revoked or was reset"
 		e.hint = "copy the current one from " + tokens
 	case "ERR_NGROK_108":
-		e.message = "ngrok refused the connection: the account already has as many agent sessions as its plan allows"
+		e.message = "ngrok refused the connection: the plan's limit of agent sessions is reached"
 		e.hint = "stop one (https://dashboard.ngrok.com/agents), or use another account or plan"
 	case "ERR_NGROK_334":
 		e.message = "ngrok refused the endpoint: its URL is already online"
-		e.hint = "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has a single one"
+		e.hint = "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has only one"
 	case "ERR_NGROK_4018":
 		e.message = "ngrok refused the connection: it needs a verified account and an authtoken"
 		e.hint = "get a token at " + tokens + " and set NGROK_AUTHTOKEN"
@@ -103,76 +78,79 @@ func refusal(err error, m *secret.Masker) *Error {
 		e.message = "ngrok refused the endpoint: a limit of the account's plan is reached"
 		e.hint = "see https://dashboard.ngrok.com/usage"
 	default:
-		e.message = "ngrok refused: " + oneLine(m.Mask(err.Error()), code)
-		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(code)
+		e.message = "ngrok refused: " + s.oneLine(err)
 	}
 	e.message += " (" + code + ")"
 	return e
 }
 
-// oneLine makes a line of ngrok's text, which has several, ends with the code
-// or a link to its page, and starts with what the library was doing.
-func oneLine(text, code string) string {
+// docs has a page for each of ngrok's codes.
+const docs = "https://ngrok.com/docs/errors/"
+
+// oneLine makes one masked line of ngrok's text, which has several, ends with the
+// code or a link to its page, and starts with the library's own steps.
+func (s *session) oneLine(err error) string {
+	code := codeOf(err)
 	var kept []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(s.mask.Mask(err.Error())) {
 		line = strings.TrimSpace(line)
-		if line == "" || line == code || strings.HasPrefix(line, "https://ngrok.com/docs/errors/") {
-			continue
+		if line != "" && line != code && !strings.HasPrefix(line, docs) {
+			kept = append(kept, line)
 		}
-		kept = append(kept, line)
 	}
-	s := strings.Join(kept, " ")
+	text := strings.Join(kept, " ")
 	for _, step := range []string{"authentication failed: ", "failed to send authentication request: ", "failed to start tunnel: ", "failed to accept connection: "} {
-		s = strings.TrimPrefix(s, step)
+		text = strings.TrimPrefix(text, step)
 	}
-	const most = 300
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most]) + "..."
+	const maxLength = 300
+	if r := []rune(text); len(r) > maxLength {
+		text = string(r[:maxLength]) + "..."
 	}
-	if s == "" {
-		return "no reason given"
-	}
-	return s
+	return cmp.Or(text, "no reason given")
 }
 
-// failure explains any error met on the way to the service at addr.
-func failure(err error, addr string, m *secret.Masker) *Error {
-	if codeOf(err) != "" {
-		return refusal(err, m)
+// failure explains any error of reaching the service.
+func (s *session) failure(err error) *Error {
+	if code := codeOf(err); code != "" {
+		return s.refusal(err, code)
 	}
-	e := &Error{cause: masked(m, err)}
-	var proxied *proxyError
-	switch {
-	case errors.As(err, &proxied):
-		e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", addr, m.Mask(proxied.Error()))
-		e.hint = "check the proxy's address and password, and whether it lets connections to ngrok through"
-	case untrusted(err):
-		e.message = fmt.Sprintf("cannot trust ngrok's certificate (%s): %s", addr, oneLine(m.Mask(err.Error()), ""))
-		e.hint = "something on the way replaces certificates: give its CA as ngrok's connect CAs"
-	default:
-		text := oneLine(m.Mask(err.Error()), "")
-		if _, inner, ok := strings.Cut(text, "failed to dial ngrok server with address \""+addr+"\": "); ok {
-			text = inner
-		}
-		e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", addr, text)
-		e.hint = "is there a network, and does it let TLS connections to that address through? A proxy is read from HTTPS_PROXY"
+	e := &Error{cause: s.masked(err)}
+	if proxied, ok := errors.AsType[*proxyError](err); ok {
+		e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", s.addr, s.mask.Mask(proxied.Error()))
+		e.hint = "check the proxy's address and password, and whether it allows connections to ngrok"
+		return e
 	}
+	text := s.oneLine(err)
+	if isUntrusted(err) {
+		e.message = fmt.Sprintf("cannot trust ngrok's certificate (%s): %s", s.addr, text)
+		e.hint = "a proxy or firewall replaces certificates: specify its CA as ngrok's connect CAs"
+		return e
+	}
+	if _, inner, ok := strings.Cut(text, "failed to dial ngrok server with address \""+s.addr+"\": "); ok {
+		text = inner
+	}
+	e.message = fmt.Sprintf("cannot reach ngrok (%s): %s", s.addr, text)
+	e.hint = checkNetwork + "; the proxy is read from HTTPS_PROXY"
 	return e
 }
 
-// late explains that ctx ended before the endpoint was open; last is the latest
-// thing that went wrong, or nil.
-func late(ctx context.Context, last error, addr string, m *secret.Masker) *Error {
+const checkNetwork = "check that there is a network, and that it allows TLS connections to that address"
+
+// timedOut explains that ctx ended before the endpoint was open.
+func (s *session) timedOut(ctx context.Context) *Error {
 	e := &Error{cause: ctx.Err(), message: "ngrok did not answer in time"}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.message = "opening the ngrok endpoint was cancelled"
 	}
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
 	if last == nil {
-		e.message += fmt.Sprintf(" (%s)", addr)
-		e.hint = "is there a network, and does it let TLS connections to that address through?"
+		e.message += fmt.Sprintf(" (%s)", s.addr)
+		e.hint = checkNetwork
 		return e
 	}
-	f := failure(last, addr, m)
+	f := s.failure(last)
 	e.message += ": last error: " + f.message
 	e.hint, e.code = f.hint, f.code
 	e.cause = errors.Join(ctx.Err(), f.cause)

@@ -1,29 +1,14 @@
 package tunnel
 
-import "sync"
-
 // An EventKind says what happened to an endpoint.
 type EventKind int
 
-// The kinds of events. After Stopped there are no more.
+// The kinds of events. Stopped is the last event of an endpoint.
 const (
-	Lost    EventKind = iota + 1 // callers cannot reach it; the connection is being made again
+	Lost    EventKind = iota + 1 // callers cannot reach it; it is reconnecting
 	Back                         // callers can reach it again, at the same URL
-	Stopped                      // the service has stopped it for good: open another one
+	Stopped                      // the service has stopped it permanently: open another one
 )
-
-// String returns the kind as a word: "lost", "back", "stopped".
-func (k EventKind) String() string {
-	switch k {
-	case Lost:
-		return "lost"
-	case Back:
-		return "back"
-	case Stopped:
-		return "stopped"
-	}
-	return "unknown"
-}
 
 // An Event is a change of an endpoint's state.
 type Event struct {
@@ -31,40 +16,21 @@ type Event struct {
 	Err  error // an *Error that says why; nil for Back
 }
 
-// events is a channel that never blocks its sender and never loses the latest.
-type events struct {
-	c chan Event
+// events is a channel whose one sender never blocks and never loses the latest event.
+type events chan Event
 
-	mu     sync.Mutex
-	closed bool
-}
+func newEvents() events { return make(events, 16) }
 
-func newEvents() *events { return &events{c: make(chan Event, 16)} }
-
-func (e *events) send(ev Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
+func (e events) send(ev Event) {
 	for {
 		select {
-		case e.c <- ev:
+		case e <- ev:
 			return
 		default:
 		}
 		select {
-		case <-e.c: // the oldest makes room
+		case <-e: // drop the oldest
 		default:
 		}
-	}
-}
-
-func (e *events) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.closed {
-		e.closed = true
-		close(e.c)
 	}
 }

@@ -8,20 +8,20 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Ingress describes an endpoint behind an address that the user has made
-// public. There are two forms: plain HTTP on a loopback address behind the
-// user's own proxy, which does the TLS (PublicURL and Addr); and TLS done here
-// (Addr, TLSCert and TLSKey).
+// Ingress describes an endpoint at the user's own public address. There are two
+// forms: plain HTTP on a loopback address behind the user's TLS proxy (PublicURL
+// and Addr), and TLS served here (Addr, TLSCert and TLSKey).
 type Ingress struct {
-	// PublicURL is where callers come to: https, and possibly a path. With TLS
-	// done here it may be left out: it is then made of Addr, or, if that names
-	// no particular host, of the first name in the certificate.
+	// PublicURL is the address for callers: https, and possibly a path. It is
+	// optional with TLS served here: the default is Addr, or, if that names no
+	// host, the first name in the certificate.
 	PublicURL string
 	// Addr is the address to listen on, "host:port". It is required.
 	Addr string
@@ -32,26 +32,26 @@ type Ingress struct {
 
 func (i *Ingress) tls() bool { return i.TLSCert != "" }
 
-func (i *Ingress) check() *UsageError {
+func (i *Ingress) check() error {
 	if i.Addr == "" {
 		return &UsageError{
-			message: "one's own ingress needs an address to listen on",
-			hint:    "such as 127.0.0.1:8080 behind a TLS proxy, or :443 with a certificate and its key",
+			message: "an ingress requires an address to listen on",
+			hint:    "specify 127.0.0.1:8080 behind a TLS proxy, or :443 with a certificate and its key",
 		}
 	}
 	if (i.TLSCert == "") != (i.TLSKey == "") {
-		return &UsageError{message: "a TLS certificate and its key only go together", hint: "give both files, or none"}
+		return &UsageError{message: "a TLS certificate requires its key, and the key its certificate", hint: "specify both files, or neither"}
 	}
 	host, port, err := net.SplitHostPort(i.Addr)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return &UsageError{message: "invalid address to listen on " + strconv.Quote(i.Addr), hint: "write host:port, such as 127.0.0.1:8080"}
+		return &UsageError{message: "invalid address to listen on " + strconv.Quote(i.Addr), hint: "specify HOST:PORT, such as 127.0.0.1:8080"}
 	}
 	if i.PublicURL != "" {
-		if wrong := checkPublicURL(i.PublicURL); wrong != nil {
-			return wrong
+		if err := checkPublicURL(i.PublicURL); err != nil {
+			return err
 		}
 	}
 	if i.tls() {
@@ -59,37 +59,39 @@ func (i *Ingress) check() *UsageError {
 	}
 	if !isLoopback(host) {
 		return &UsageError{
-			message: fmt.Sprintf("plain http only on loopback, not on %q: callbacks carry secrets", i.Addr),
-			hint:    "listen on 127.0.0.1 behind a proxy that does TLS, or give a certificate and its key",
+			message: fmt.Sprintf("plain http is allowed on loopback only, not on %q: callbacks carry secrets", i.Addr),
+			hint:    "listen on 127.0.0.1 behind a TLS proxy, or specify a certificate and its key",
 		}
 	}
 	if i.PublicURL == "" {
 		return &UsageError{
-			message: "an ingress without a certificate needs its public URL",
-			hint:    "give the https URL of the proxy in front of " + i.Addr,
+			message: "an ingress without a certificate requires its public URL",
+			hint:    "specify the https URL of the proxy in front of " + i.Addr,
 		}
 	}
 	return nil
 }
 
-func checkPublicURL(text string) *UsageError {
+func checkPublicURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" {
-		return &UsageError{message: "invalid public URL " + strconv.Quote(text), hint: "write https://host, and a path if there is one"}
+	if err != nil {
+		u = &url.URL{}
 	}
+	e := &UsageError{hint: "specify https://HOST, with a path if it has one"}
 	switch {
+	case u.Hostname() == "":
+		e.message = "invalid public URL " + strconv.Quote(text)
 	case u.User != nil:
-		// Not quoted: it may hold a password.
-		return &UsageError{message: "a public URL has no user name or password in it", hint: "write https://host, and a path if there is one"}
+		e.message = "a public URL cannot have a user name or password" // which is not repeated
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return &UsageError{message: "a public URL has no query and no fragment: " + strconv.Quote(text), hint: "write https://host, and a path if there is one"}
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		e.message = "a public URL cannot have a query or fragment: " + strconv.Quote(text)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		e.message = "a public URL must be https: " + strconv.Quote(text)
+		e.hint = "Narada sends callbacks over https only; http is for addresses on this machine"
+	default:
 		return nil
 	}
-	return &UsageError{
-		message: "a public URL is https: " + strconv.Quote(text),
-		hint:    "Narada calls back over https only; http is for addresses on this machine",
-	}
+	return e
 }
 
 func openIngress(ctx context.Context, i Ingress) (*Endpoint, error) {
@@ -104,10 +106,10 @@ func openIngress(ctx context.Context, i Ingress) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, wrong := i.publicURL(ln.Addr(), cert)
-	if wrong != nil {
+	u, err := i.publicURL(ln.Addr(), cert)
+	if err != nil {
 		_ = ln.Close()
-		return nil, wrong
+		return nil, err
 	}
 	if i.tls() {
 		ln = tls.NewListener(ln, &tls.Config{
@@ -130,23 +132,18 @@ func openLoopback(ctx context.Context) (*Endpoint, error) {
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, &Error{
-			message: fmt.Sprintf("cannot listen on %s: %v", addr, reason(err)),
-			hint:    "is another program using it, or does it need more rights? Choose another address",
-			cause:   err,
-		}
+	if err == nil {
+		return ln, nil
 	}
-	return ln, nil
-}
-
-// reason is the part of a net.OpError that does not repeat the address.
-func reason(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
+	reason := err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		reason = op.Err // which does not repeat the address
 	}
-	return err
+	return nil, &Error{
+		message: fmt.Sprintf("cannot listen on %s: %v", addr, reason),
+		hint:    "choose another address: this one may be in use, or need more rights",
+		cause:   err,
+	}
 }
 
 func loadCertificate(i Ingress) (tls.Certificate, error) {
@@ -154,20 +151,20 @@ func loadCertificate(i Ingress) (tls.Certificate, error) {
 	if err != nil {
 		return cert, &Error{
 			message: "cannot use the TLS certificate: " + strings.TrimPrefix(err.Error(), "tls: "),
-			hint:    fmt.Sprintf("both files are PEM: %s the certificate with its chain, %s its key", i.TLSCert, i.TLSKey),
+			hint:    fmt.Sprintf("both files must be PEM: %s the certificate with its chain, %s its key", i.TLSCert, i.TLSKey),
 			cause:   err,
 		}
 	}
 	if end := cert.Leaf.NotAfter; time.Now().After(end) {
 		return cert, &Error{
 			message: fmt.Sprintf("the TLS certificate %s expired on %s", i.TLSCert, end.Format(time.DateOnly)),
-			hint:    "renew it: no caller accepts it",
+			hint:    "renew it: clients do not accept it",
 		}
 	}
 	return cert, nil
 }
 
-// publicURL returns the URL given, or makes one of where we listen.
+// publicURL returns the configured URL, or one derived from the address.
 func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, error) {
 	if i.PublicURL != "" {
 		u, err := url.Parse(i.PublicURL)
@@ -181,33 +178,22 @@ func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, err
 		return nil, err
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = firstName(cert)
-	}
-	if host == "" {
-		return nil, &UsageError{
-			message: fmt.Sprintf("neither the address %s nor the certificate names a host", i.Addr),
-			hint:    "give the public URL",
+		isPattern := func(name string) bool { return strings.Contains(name, "*") }
+		names := slices.DeleteFunc(slices.Clone(cert.Leaf.DNSNames), isPattern)
+		if len(names) == 0 {
+			return nil, &UsageError{
+				message: fmt.Sprintf("neither the address %s nor the certificate names a host", i.Addr),
+				hint:    "specify the public URL",
+			}
 		}
+		host = names[0]
 	}
 	_, port, err := net.SplitHostPort(bound.String())
 	if err != nil {
 		return nil, err
 	}
-	u := &url.URL{Scheme: "https", Host: net.JoinHostPort(host, port)}
-	if port == "443" {
-		u.Host = strings.TrimSuffix(u.Host, ":443")
-	}
-	return u, nil
-}
-
-// firstName returns the first name of the certificate that is one name.
-func firstName(cert tls.Certificate) string {
-	for _, name := range cert.Leaf.DNSNames {
-		if !strings.Contains(name, "*") {
-			return name
-		}
-	}
-	return ""
+	address := strings.TrimSuffix(net.JoinHostPort(host, port), ":443")
+	return &url.URL{Scheme: "https", Host: address}, nil
 }
 
 // local returns an endpoint without a service behind it.
@@ -215,9 +201,9 @@ func local(u *url.URL, ln net.Listener) *Endpoint {
 	ev := newEvents()
 	closeOnce := sync.OnceValue(func() error {
 		err := ln.Close()
-		ev.close()
+		close(ev)
 		if errors.Is(err, net.ErrClosed) {
-			return nil // the server has closed it
+			return nil // closed by the server
 		}
 		return err
 	})

@@ -124,7 +124,7 @@ func TestPlainHTTPIsServedOnLoopback(t *testing.T) {
 	}
 }
 
-func TestWhatIsInTheWayOfAnIngressIsSaid(t *testing.T) {
+func TestAnIngressThatCannotBeOpenedIsAnErrorWithAHint(t *testing.T) {
 	cert, key, _ := certificate(t, time.Now().Add(time.Hour), "*.example.com")
 	oldCert, oldKey, _ := certificate(t, time.Unix(1700000000, 0), "example.com")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,22 +5,21 @@ import (
 	"net"
 	"net/url"
 	"sync"
+
+	"github.com/narada-cli/narada/pkg/tunnel/internal/stream"
 )
 
-// A dialer makes the connections under an ngrok session, and keeps hold of
-// them: only who owns them can end a session for certain (the library does not
-// close a connection that it has just made when the session is cancelled), and
-// can make the service's messages wait, which closing needs (see
-// session.unbind).
+// A dialer makes the connections under an ngrok session and tracks them. Only
+// their owner can end a session for certain: when a session is cancelled, the
+// library does not close a connection that it has just made. And only their owner
+// can delay the service's messages, which closing needs (see session.unbind).
 type dialer struct {
 	proxy func(*url.URL) (*url.URL, error) // nil: none
+	links stream.Group[*link]
 
-	mu     sync.Mutex
-	closed bool
-	links  map[*link]struct{}
-	idle   chan struct{} // closed when the last link goes after close began; nil: nobody waits
-	held   chan struct{} // closed by release; nil: nothing is held back
-	wrote  chan struct{} // closed by the next write; nil: nobody waits
+	mu    sync.Mutex
+	held  chan struct{} // closed by release; nil: nothing is delayed
+	wrote chan struct{} // closed by the next write; nil: nothing waits
 }
 
 // A link is one connection under an ngrok session.
@@ -29,8 +28,7 @@ type link struct {
 	owner *dialer
 }
 
-// Read reads what the service sends. What is read while the dialer holds it
-// back arrives late.
+// Read reads what the service sends. Between hold and release it waits.
 func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	l.owner.mu.Lock()
@@ -55,14 +53,7 @@ func (l *link) Write(p []byte) (int, error) {
 }
 
 func (l *link) Close() error {
-	d := l.owner
-	d.mu.Lock()
-	delete(d.links, l)
-	if len(d.links) == 0 && d.idle != nil {
-		close(d.idle)
-		d.idle = nil
-	}
-	d.mu.Unlock()
+	l.owner.links.Remove(l)
 	return l.Conn.Close()
 }
 
@@ -80,20 +71,14 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 		return nil, err
 	}
 	l := &link{Conn: conn, owner: d}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		_ = conn.Close()
+	if !d.links.Add(l) {
+		_ = l.Close()
 		return nil, net.ErrClosed
 	}
-	if d.links == nil {
-		d.links = make(map[*link]struct{})
-	}
-	d.links[l] = struct{}{}
 	return l, nil
 }
 
-// hold makes what the service sends wait until release.
+// hold delays what the service sends until release.
 func (d *dialer) hold() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,8 +96,7 @@ func (d *dialer) release() {
 	}
 }
 
-// nextWrite returns a channel that is closed when something has been sent to
-// the service.
+// nextWrite returns a channel that the next write to the service closes.
 func (d *dialer) nextWrite() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,28 +106,14 @@ func (d *dialer) nextWrite() <-chan struct{} {
 	return d.wrote
 }
 
-// close refuses new connections and waits, no longer than ctx allows, for the
-// library to close those there are; then it closes them itself.
+// close refuses new connections and waits, no longer than ctx allows, until the
+// library has closed those that exist; then it closes them itself.
 func (d *dialer) close(ctx context.Context) {
-	d.mu.Lock()
-	d.closed = true
-	var idle chan struct{}
-	if len(d.links) > 0 {
-		idle = make(chan struct{})
-		d.idle = idle
-	}
-	d.mu.Unlock()
-	if idle == nil {
+	links := d.links.Close()
+	if d.links.Wait(ctx) == nil {
 		return
 	}
-	select {
-	case <-idle:
-	case <-ctx.Done():
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.idle = nil
-		for l := range d.links {
-			_ = l.Conn.Close()
-		}
+	for _, l := range links {
+		_ = l.Conn.Close()
 	}
 }

@@ -7,11 +7,10 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// quiet is the log handler that the ngrok library gets. The library calls an
-// error what its user has no part in (each failed reconnection, and, 25 seconds
-// after a connection is lost, a "heartbeat timeout" of that old connection), and
-// prints refusals that repeat the authtoken: so everything becomes Debug, and is
-// masked.
+// quiet is the log handler for the ngrok library. The library logs as errors what
+// its user cannot act on (each failed reconnection, and, 25 seconds after a
+// connection is lost, a "heartbeat timeout" of that old connection), and its
+// refusals repeat the authtoken. Therefore everything is masked, at level Debug.
 type quiet struct {
 	next slog.Handler
 	mask *secret.Masker
@@ -42,8 +41,8 @@ func (q quiet) WithGroup(name string) slog.Handler {
 	return quiet{q.next.WithGroup(name), q.mask}
 }
 
-// attr turns every value into masked text: a struct or an error would otherwise
-// be spelt out by the handler behind, too late to mask.
+// attr converts every value to masked text: the next handler would format a struct
+// or an error too late to mask it.
 func (q quiet) attr(a slog.Attr) slog.Attr {
 	return slog.String(a.Key, q.mask.Mask(a.Value.Resolve().String()))
 }

@@ -29,7 +29,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func TestTheLibrarysTalkIsAtLevelDebugAndWithoutTheAuthtoken(t *testing.T) {
+func TestTheLibraryLogsAtLevelDebugWithoutTheAuthtoken(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	edge.RefuseAuth("ERR_NGROK_105", "")
 	c := config(edge)

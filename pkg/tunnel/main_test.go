@@ -20,9 +20,9 @@ import (
 
 const token = "2abcDEFghi_secretAuthtoken123"
 
-// theirs are goroutines that the ngrok library ends in its own time: at the next
-// heartbeat (10 seconds), when a lost connection's heartbeat is overdue (25
-// seconds), and when a pause between two attempts is over.
+// theirs are goroutines that the ngrok library ends late: at the next heartbeat (10
+// seconds), when a lost connection's heartbeat is overdue (25 seconds), and after a
+// pause between two attempts.
 func theirs() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).check"),
@@ -56,7 +56,7 @@ func config(edge *ngroktest.Edge) tunnel.Config {
 	}
 }
 
-// soon is a context for what takes milliseconds unless it hangs.
+// soon is a context for operations that take milliseconds unless they hang.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -120,7 +120,7 @@ func next(t *testing.T, ep *tunnel.Endpoint) tunnel.Event {
 		}
 		return ev
 	case <-soon(t).Done():
-		t.Fatal("no event came")
+		t.Fatal("no event")
 		return tunnel.Event{}
 	}
 }
@@ -138,7 +138,7 @@ func asError(t *testing.T, err error) *tunnel.Error {
 		printed += cause.Error()
 	}
 	if strings.Contains(printed, token) {
-		t.Errorf("the authtoken shows in %s", printed)
+		t.Errorf("the authtoken appears in %s", printed)
 	}
 	if strings.ContainsAny(e.Error(), "\r\n") {
 		t.Errorf("more than one line: %q", e.Error())
@@ -146,7 +146,7 @@ func asError(t *testing.T, err error) *tunnel.Error {
 	return e
 }
 
-// address returns an address of this machine that nobody listens on.
+// address returns an unused address of this machine.
 func address(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

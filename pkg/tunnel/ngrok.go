@@ -20,17 +20,16 @@ import (
 )
 
 const (
-	// connectAddr is where the library connects to when it is told nothing.
+	// connectAddr is the library's default.
 	connectAddr = "connect.ngrok-agent.com:443"
-	// closeLimit bounds Endpoint.Close, and what is left to do when opening
-	// fails.
+	// closeLimit bounds Endpoint.Close, and the cleanup of a failed opening.
 	closeLimit = 3 * time.Second
-	// unbindLimit is the part of it that waiting for the service may take.
+	// unbindLimit is the part of it for waiting for the service.
 	unbindLimit = 2 * time.Second
-	// settleTime is how long no connection must have come in before closing.
+	// settleTime is how long no connection may have arrived before closing.
 	settleTime = 20 * time.Millisecond
-	// dialAttempts is how often the service may be out of reach before opening
-	// is given up. The library waits 0.5 s, then 1 s between attempts.
+	// dialAttempts is how many failures to reach the service end the opening. The
+	// library waits 0.5 s, then 1 s between attempts.
 	dialAttempts = 3
 )
 
@@ -38,31 +37,31 @@ const (
 type Ngrok struct {
 	// Authtoken is the account's token. It is required.
 	Authtoken secret.String
-	// Domain is the address to ask for: "x.ngrok.app" or "https://x.ngrok.app".
-	// Empty leaves it to ngrok, which gives the account's dev domain.
+	// Domain is the address to request: "x.ngrok.app" or "https://x.ngrok.app".
+	// Empty requests the account's dev domain.
 	Domain string
-	// ConnectURL is where to connect to, "host:port". Empty is ngrok's own.
+	// ConnectURL is the service's address, "host:port". Empty is ngrok's own.
 	ConnectURL string
-	// ConnectCAs is what the certificate there is checked with. Nil is ngrok's
-	// own certificate, which the library contains.
+	// ConnectCAs verifies the service's certificate. Nil is ngrok's own
+	// certificate, which the library contains.
 	ConnectCAs *x509.CertPool
 	// Proxy chooses the proxy for an address (http, https, socks5), such as the
 	// ProxyFunc of golang.org/x/net/http/httpproxy. Nil is no proxy.
 	Proxy func(*url.URL) (*url.URL, error)
-	// Client and Version are what ngrok's dashboard shows as the agent.
+	// Client and Version are the agent's name and version in ngrok's dashboard.
 	Client, Version string
 }
 
 // A session is the connection with ngrok's service behind one endpoint.
 type session struct {
-	addr   string // where it connects to
+	addr   string // of the service
 	mask   *secret.Masker
 	log    *slog.Logger
 	dialer *dialer
-	events *events
-	cancel context.CancelFunc // ends the library's session; only a failed opening and close call it
+	events events
+	cancel context.CancelFunc // ends the library's session; called by a failed opening and by close only
 
-	refused chan *Error // during opening: no use to go on
+	refused chan *Error // a permanent failure, during opening
 	conns   stream.Set
 	ln      ngrok.EndpointListener
 	pump    *pump
@@ -73,54 +72,60 @@ type session struct {
 	mu       sync.Mutex
 	opened   bool
 	up       bool  // connected, and bound if opened
-	over     bool  // closing, or stopped: no more events
+	over     bool  // closing or stopped: no more events
 	failures int   // attempts that did not reach the service
-	last     error // the latest of what went wrong
+	last     error // the latest failure
 }
 
-// openNgrok connects, authenticates and binds. The library would go on trying
-// for ever, whatever the refusal: here the first that is final ends it.
-func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
-	n := *c.Ngrok
-	s := &session{
+func newSession(n Ngrok, log *slog.Logger) *session {
+	mask := secret.NewMasker() // ngrok's texts repeat the authtoken
+	mask.Hide(n.Authtoken)
+	return &session{
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
-		mask:    masking(n),
-		log:     c.Logger,
+		mask:    mask,
+		log:     log,
 		dialer:  &dialer{proxy: n.Proxy},
 		events:  newEvents(),
 		refused: make(chan *Error, 1),
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, late(ctx, nil, s.addr, s.mask)
+}
+
+// openNgrok connects, authenticates and binds. The library retries forever,
+// whatever the refusal: here the first permanent one ends the opening.
+func openNgrok(ctx context.Context, c Config) (*Endpoint, error) {
+	n := *c.Ngrok
+	s := newSession(n, c.Logger)
+	if ctx.Err() != nil {
+		return nil, s.timedOut(ctx)
 	}
 	agent, err := ngrok.NewAgent(s.agentOptions(n)...)
 	if err != nil {
-		return nil, failure(err, s.addr, s.mask)
+		return nil, s.failure(err)
 	}
 
 	// The context of Connect is that of the session for all its life, so it
 	// must not be the caller's.
 	life, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	result := make(chan error, 1)
+	connected := make(chan struct{})
 	go func() {
-		defer close(result)
-		result <- s.connect(life, agent, n, c.PathPrefix)
+		defer close(connected)
+		err = s.connect(life, agent, n, c.PathPrefix)
 	}()
 
 	var failed error
 	select {
-	case err := <-result:
+	case <-connected:
 		if err == nil {
 			return s.endpoint(), nil
 		}
-		failed = failure(err, s.addr, s.mask)
+		failed = s.failure(err)
 	case refusal := <-s.refused:
 		failed = refusal
 	case <-ctx.Done():
-		failed = late(ctx, s.lastError(), s.addr, s.mask)
+		failed = s.timedOut(ctx)
 	}
-	s.abandon(result)
+	s.abandon(connected)
 	return nil, failed
 }
 
@@ -129,7 +134,7 @@ func (s *session) agentOptions(n Ngrok) []ngrok.AgentOption {
 		ngrok.WithAuthtoken(n.Authtoken.Reveal()),
 		ngrok.WithAutoConnect(false),
 		ngrok.WithDialer(s.dialer),
-		// Without a logger of its own it may use slog.Default.
+		// Without a logger the library may use slog.Default.
 		ngrok.WithLogger(slog.New(quiet{s.log.Handler(), s.mask})),
 		ngrok.WithEventHandler(s.handle),
 		ngrok.WithAgentConnectURL(s.addr),
@@ -141,8 +146,8 @@ func (s *session) agentOptions(n Ngrok) []ngrok.AgentOption {
 		opts = append(opts, ngrok.WithClientInfo(n.Client, n.Version))
 	}
 	if host, _, err := net.SplitHostPort(s.addr); err == nil {
-		// The library takes what stands before the first colon, which an IPv6
-		// address does not survive.
+		// The library uses what is before the first colon, which breaks an IPv6
+		// address.
 		opts = append(opts, ngrok.WithTLSConfig(func(t *tls.Config) { t.ServerName = host }))
 	}
 	return opts
@@ -165,8 +170,8 @@ func (s *session) connect(life context.Context, agent ngrok.Agent, n Ngrok, pref
 	return nil
 }
 
-// abandon ends what a failed opening has begun.
-func (s *session) abandon(result <-chan error) {
+// abandon ends a failed opening.
+func (s *session) abandon(connected <-chan struct{}) {
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
@@ -176,15 +181,11 @@ func (s *session) abandon(result <-chan error) {
 	s.dialer.close(now) // what waits for the other side ends with the connection
 	limit := time.NewTimer(closeLimit)
 	defer limit.Stop()
-	for ended := false; !ended; {
-		select {
-		case _, more := <-result:
-			ended = !more
-		case <-limit.C:
-			ended = true
-		}
+	select {
+	case <-connected:
+	case <-limit.C:
 	}
-	s.events.close()
+	close(s.events)
 }
 
 // endpoint starts serving the endpoint that connect has bound.
@@ -193,16 +194,16 @@ func (s *session) endpoint() *Endpoint {
 	s.pump = newPump(s.ln, publicAddr(u.Host), &s.conns, s.stopped)
 	s.mu.Lock()
 	s.opened = true
-	if !s.up { // lost between binding and here
-		s.events.send(Event{Kind: Lost, Err: failure(s.last, s.addr, s.mask)})
+	if !s.up { // lost since it was bound
+		s.events.send(Event{Kind: Lost, Err: s.failure(s.last)})
 	}
 	s.mu.Unlock()
 	s.log.Debug("ngrok endpoint is open", "url", u.String())
 	return &Endpoint{url: u, ln: s.pump, events: s.events, shut: s.close}
 }
 
-// handle is called by the library, which holds its own locks meanwhile: it must
-// not block, nor call the agent.
+// handle is called by the library under its own locks: it must not block or call
+// the agent.
 func (s *session) handle(ev ngrok.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,14 +211,14 @@ func (s *session) handle(ev ngrok.Event) {
 		return
 	}
 	switch ev := ev.(type) {
-	case *ngrok.EventAgentConnectSucceeded: // comes after the endpoint is bound again
+	case *ngrok.EventAgentConnectSucceeded: // follows the rebinding of the endpoint
 		if s.opened && !s.up {
 			s.events.send(Event{Kind: Back})
 		}
 		s.up = true
 	case *ngrok.EventAgentDisconnected:
 		if ev.Error == nil {
-			return // the session ended as asked
+			return // the session ended as requested
 		}
 		s.last = ev.Error
 		if !s.opened {
@@ -226,32 +227,26 @@ func (s *session) handle(ev ngrok.Event) {
 			return
 		}
 		if s.up {
-			s.events.send(Event{Kind: Lost, Err: failure(ev.Error, s.addr, s.mask)})
+			s.events.send(Event{Kind: Lost, Err: s.failure(ev.Error)})
 		}
 		s.up = false
 	}
 }
 
-// considerLocked gives opening up when err says that it is of no use.
+// considerLocked ends the opening when err is permanent.
 func (s *session) considerLocked(err error) {
 	s.failures++
-	if codeOf(err) == "" && !hopeless(err) && s.failures < dialAttempts {
+	if codeOf(err) == "" && !isPermanent(err) && s.failures < dialAttempts {
 		return
 	}
 	select {
-	case s.refused <- failure(err, s.addr, s.mask):
+	case s.refused <- s.failure(err):
 	default:
 	}
 }
 
-func (s *session) lastError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last
-}
-
-// stopped is told by the pump that the library's listener has ended, and
-// returns what the endpoint's listener shall say.
+// stopped is called by the pump when the library's listener has ended with err. It
+// returns the error of the endpoint's listener.
 func (s *session) stopped(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -259,11 +254,10 @@ func (s *session) stopped(err error) error {
 		return net.ErrClosed
 	}
 	s.over = true
-	e := &Error{code: codeOf(err), cause: masked(s.mask, err)}
-	e.message = "ngrok stopped the endpoint: " + oneLine(s.mask.Mask(err.Error()), e.code)
+	e := &Error{code: codeOf(err), cause: s.masked(err), message: "ngrok stopped the endpoint: " + s.oneLine(err)}
 	if e.code != "" {
 		e.message += " (" + e.code + ")"
-		e.hint = "see https://ngrok.com/docs/errors/" + strings.ToLower(e.code)
+		e.hint = "see " + docs + strings.ToLower(e.code)
 	}
 	s.events.send(Event{Kind: Stopped, Err: e})
 	return e
@@ -282,8 +276,8 @@ func (s *session) shut(ctx context.Context) error {
 	_ = s.pump.Close()
 	err := s.unbind(ctx)
 
-	// What follows is local, quick unless something is stuck, and done whatever
-	// ctx says: within is a part of closeLimit.
+	// The rest is local and fast unless something is stuck. It is done even if ctx
+	// has ended, within a part of closeLimit.
 	within := func(d time.Duration, wait func(context.Context)) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
 		defer cancel()
@@ -291,7 +285,7 @@ func (s *session) shut(ctx context.Context) error {
 	}
 	const part = (closeLimit - unbindLimit) / 4
 	s.conns.Close()
-	within(part, func(ctx context.Context) { _ = s.conns.Wait(ctx) }) // the last bytes go out
+	within(part, func(ctx context.Context) { _ = s.conns.Wait(ctx) }) // the last bytes are sent
 	s.cancel()
 	within(2*part, s.dialer.close)
 	within(part, func(ctx context.Context) {
@@ -301,21 +295,20 @@ func (s *session) shut(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	s.events.close()
+	close(s.events)
 	return err
 }
 
-// unbind gives the address back, so that callers are told at once and what was
-// answered before is known to have arrived.
+// unbind releases the address, so that callers get an answer at once and earlier
+// answers are known to have arrived.
 //
-// The library (v2.4.0, internal/tunnel/client, session.go: handleProxy) takes
-// the read lock that its Close wants to write twice in a row for each connection
-// that arrives, a few instructions apart: a Close in between stops all of them
-// for ever. With callers hammering, one Close in a hundred did. So the service's
-// messages are held back until the connections that are on their way have come
-// through, then Close is called, which takes its lock at once, and when it
-// speaks to the service, the answer is let through. Should Close get stuck all
-// the same, it is waited for no longer than unbindLimit: the end of the session
+// For each connection that arrives, the library (v2.4.0, internal/tunnel/client,
+// session.go: handleProxy) takes a read lock twice, a few instructions apart. A
+// Close in between, which needs the write lock, deadlocks; under load one Close in
+// a hundred did. Therefore the service's messages are delayed until no connection
+// is arriving. Then Close is called, which gets its lock at once; when it has sent
+// its request to the service, the messages are let through again. If Close blocks
+// nevertheless, unbind waits no longer than unbindLimit: the end of the session
 // takes the endpoint offline as well.
 func (s *session) unbind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, unbindLimit)
@@ -324,36 +317,36 @@ func (s *session) unbind(ctx context.Context) error {
 	s.dialer.hold()
 	defer s.dialer.release()
 	s.pump.settle(ctx, settleTime)
-	spoke := s.dialer.nextWrite()
+	wrote := s.dialer.nextWrite()
 	closed := make(chan error, 1)
 	go func() { closed <- s.ln.Close() }()
-	silent := time.NewTimer(10 * settleTime) // offline there is nothing to say
-	defer silent.Stop()
+	unsent := time.NewTimer(10 * settleTime) // offline nothing is sent
+	defer unsent.Stop()
 	for {
 		select {
-		case <-spoke:
-			spoke = nil
+		case <-wrote:
+			wrote = nil
 			s.dialer.release()
-		case <-silent.C:
+		case <-unsent.C:
 			s.dialer.release()
 		case err := <-closed:
 			if err != nil {
 				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.Mask(err.Error()))
 			}
-			return nil // offline, or stopped before: nothing was left to unbind
+			return nil // offline or stopped before: nothing to unbind
 		case <-ctx.Done():
-			return &Error{message: "ngrok did not confirm the closing in time", cause: ctx.Err()}
+			return &Error{message: "ngrok did not confirm in time that the endpoint is closed", cause: ctx.Err()}
 		}
 	}
 }
 
-// domainURL returns the address to ask for.
+// domainURL returns the address to request.
 func domainURL(domain string) string {
 	return "https://" + strings.TrimSuffix(strings.TrimPrefix(domain, "https://"), "/")
 }
 
-// trafficPolicy returns the document that makes ngrok answer 404 to whatever is
-// not a POST under prefix (https://ngrok.com/docs/traffic-policy/actions/deny).
+// trafficPolicy returns the document that makes ngrok answer 404 to every request
+// but a POST under prefix (https://ngrok.com/docs/traffic-policy/actions/deny).
 func trafficPolicy(prefix string) string {
 	type action struct {
 		Type   string         `json:"type"`

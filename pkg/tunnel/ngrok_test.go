@@ -34,7 +34,7 @@ func TestCallersReachTheServerBehindNgrok(t *testing.T) {
 	}
 }
 
-func TestBodiesOfAnySizeAndFormComeThrough(t *testing.T) {
+func TestBodiesOfAnySizeAndFormAreForwarded(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	run(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +159,7 @@ func TestALostSessionComesBackAtTheSameURL(t *testing.T) {
 	}
 }
 
-func TestWhileASessionIsLostCallersAreToldThatItIsOffline(t *testing.T) {
+func TestCallersSeeAnOfflineEndpointWhileTheSessionIsLost(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	serve(t, ep)

@@ -21,7 +21,7 @@ func TestARefusalEndsTheOpeningWithOneClearLine(t *testing.T) {
 	}{
 		{"malformed authtoken", "ERR_NGROK_105", "", false, "ngrok refused the authtoken: it is malformed (ERR_NGROK_105)"},
 		{"revoked authtoken", "ERR_NGROK_107", "", false, "ngrok refused the authtoken: it is revoked or was reset (ERR_NGROK_107)"},
-		{"too many agents", "ERR_NGROK_108", "", false, "ngrok refused the connection: the account already has as many agent sessions as its plan allows (ERR_NGROK_108)"},
+		{"too many agents", "ERR_NGROK_108", "", false, "ngrok refused the connection: the plan's limit of agent sessions is reached (ERR_NGROK_108)"},
 		{"no authtoken", "ERR_NGROK_4018", "", false, "ngrok refused the connection: it needs a verified account and an authtoken (ERR_NGROK_4018)"},
 		{"another refusal of the agent", "ERR_NGROK_120", "Your agent is too old,\ntoken {authtoken}.", false, "ngrok refused: Your agent is too old, token ***. (ERR_NGROK_120)"},
 		{"URL online", "ERR_NGROK_334", "", true, "ngrok refused the endpoint: its URL is already online (ERR_NGROK_334)"},
@@ -47,7 +47,7 @@ func TestARefusalEndsTheOpeningWithOneClearLine(t *testing.T) {
 	}
 }
 
-func TestTheEdgeTellsAWrongTokenAnAgentTooManyAndATakenURL(t *testing.T) {
+func TestTheEdgeRefusesAWrongTokenTooManyAgentsAndAURLInUse(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{Authtoken: "another", MaxSessions: 1})
 	_, err := tunnel.Open(soon(t), config(edge))
 	if e := asError(t, err); e.Code() != "ERR_NGROK_107" {
@@ -88,7 +88,7 @@ func TestOpeningOnASilentNetworkEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestOpeningSaysWhatWentWrongLastWhenItsContextEnds(t *testing.T) {
+func TestOpeningReportsTheLastErrorWhenItsContextEnds(t *testing.T) {
 	c := config(newEdge(t, ngroktest.Options{}))
 	c.Ngrok.ConnectURL = address(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -112,7 +112,7 @@ func TestOpeningCancelledSaysSo(t *testing.T) {
 	}
 }
 
-func TestOpeningGivesUpWhenTheServiceStaysOutOfReach(t *testing.T) {
+func TestOpeningFailsWhenTheServiceStaysUnreachable(t *testing.T) {
 	c := config(newEdge(t, ngroktest.Options{}))
 	c.Ngrok.ConnectURL = address(t)
 	_, err := tunnel.Open(soon(t), c)
@@ -122,7 +122,7 @@ func TestOpeningGivesUpWhenTheServiceStaysOutOfReach(t *testing.T) {
 	}
 }
 
-func TestACertificateThatIsNotTrustedIsNotTriedAgain(t *testing.T) {
+func TestAnUntrustedCertificateIsNotRetried(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	c := config(edge)
 	c.Ngrok.ConnectCAs = newEdge(t, ngroktest.Options{}).CAs()

@@ -14,10 +14,9 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// proxyFunc chooses as the environment would with HTTPS_PROXY and NO_PROXY. The
-// library behind it never sends what goes to this machine through a proxy, so
-// the address is given another name on the way to it; none is what NO_PROXY
-// would say about that name.
+// proxyFunc chooses a proxy as from HTTPS_PROXY and NO_PROXY. The library behind it
+// never uses a proxy for this machine, so the address is replaced by another name;
+// none is the value of NO_PROXY for that name.
 func proxyFunc(proxy, none string) func(*url.URL) (*url.URL, error) {
 	choose := (&httpproxy.Config{HTTPSProxy: proxy, NoProxy: none}).ProxyFunc()
 	return func(u *url.URL) (*url.URL, error) {
@@ -87,7 +86,7 @@ func TestTheConnectionGoesThroughASocksProxy(t *testing.T) {
 	<-ended
 }
 
-// socks serves one connection of SOCKS version 5 (RFC 1928) and brings it to
+// socks serves one connection of SOCKS version 5 (RFC 1928) and connects it to
 // target.
 func socks(ln net.Listener, target string, asked chan<- string) {
 	conn, err := ln.Accept()
@@ -120,7 +119,7 @@ func socks(ln net.Listener, target string, asked chan<- string) {
 	<-back
 }
 
-func TestAProxyThatIsOutOfReachIsNamedWithoutItsPassword(t *testing.T) {
+func TestAnUnreachableProxyIsNamedWithoutItsPassword(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	for _, scheme := range []string{"http", "gopher"} {
 		via := &url.URL{Scheme: scheme, User: url.UserPassword("me", "hunter2"), Host: address(t)}

@@ -3,46 +3,39 @@ package tunnel
 import (
 	"context"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/tunnel/internal/stream"
 )
 
-// A pump stands between the ngrok library's listener and an http.Server.
+// A pump connects the ngrok library's listener to an http.Server.
 //
-// The library (v2.4.0, internal/tunnel/client) hands connections over on an
-// unbuffered channel while it holds a read lock that its Close wants to write;
-// http.Server holds its own mutex while it closes its listeners, which its
-// accept loop needs. Give the server the library's listener, and a connection
-// that arrives at the wrong moment stops both for ever. So the server gets a
-// pump, whose Close only marks, and the pump goes on accepting until the
-// library's listener is really closed, later, by Endpoint.Close.
+// The library (v2.4.0, internal/tunnel/client) sends connections on an unbuffered
+// channel while it holds a read lock that its Close needs to write. http.Server
+// holds its own mutex while it closes its listeners, and its accept loop needs
+// that mutex. With the library's own listener, a connection that arrives at the
+// wrong moment deadlocks both. Therefore the server gets a pump: its Close only
+// sets a mark, and the pump accepts until Endpoint.Close closes the library's
+// listener later.
 type pump struct {
 	from  net.Listener
 	addr  net.Addr
 	set   *stream.Set
 	conns chan net.Conn
 
-	marked   chan struct{} // closed by Close: the server wants no more
-	mark     sync.Once
+	open     context.Context // until Close
+	close    context.CancelFunc
 	accepted atomic.Int64
-	finished chan struct{} // closed when from accepts no more
+	finished chan struct{} // closed when from has ended
 	err      error         // why; set before finished is closed
 }
 
-// newPump starts a pump. stopped is called with the error that ended the
-// accepting, in the pump's goroutine.
+// newPump starts a pump. In the pump's goroutine, stopped converts the error that
+// ended the library's listener.
 func newPump(from net.Listener, addr net.Addr, set *stream.Set, stopped func(error) error) *pump {
-	p := &pump{
-		from:     from,
-		addr:     addr,
-		set:      set,
-		conns:    make(chan net.Conn),
-		marked:   make(chan struct{}),
-		finished: make(chan struct{}),
-	}
+	p := &pump{from: from, addr: addr, set: set, conns: make(chan net.Conn), finished: make(chan struct{})}
+	p.open, p.close = context.WithCancel(context.Background())
 	go p.run(stopped)
 	return p
 }
@@ -57,15 +50,13 @@ func (p *pump) run(stopped func(error) error) {
 		}
 		p.accepted.Add(1)
 		conn := p.set.Wrap(raw)
-		select {
-		case <-p.marked: // even if the server is still accepting
+		if p.open.Err() != nil { // also if the server is still accepting
 			_ = conn.Close()
 			continue
-		default:
 		}
 		select {
 		case p.conns <- conn:
-		case <-p.marked:
+		case <-p.open.Done():
 			_ = conn.Close()
 		}
 	}
@@ -73,15 +64,13 @@ func (p *pump) run(stopped func(error) error) {
 
 // Accept returns the next connection. After Close it returns net.ErrClosed.
 func (p *pump) Accept() (net.Conn, error) {
-	select {
-	case <-p.marked:
+	if p.open.Err() != nil {
 		return nil, net.ErrClosed
-	default:
 	}
 	select {
 	case conn := <-p.conns:
 		return conn, nil
-	case <-p.marked:
+	case <-p.open.Done():
 		return nil, net.ErrClosed
 	case <-p.finished:
 		return nil, p.err
@@ -90,11 +79,11 @@ func (p *pump) Accept() (net.Conn, error) {
 
 // Close makes Accept fail. It never blocks.
 func (p *pump) Close() error {
-	p.mark.Do(func() { close(p.marked) })
+	p.close()
 	return nil
 }
 
-// settle returns when no connection has come in for a while of d, or ctx ends.
+// settle returns when no connection has arrived for d, or when ctx ends.
 func (p *pump) settle(ctx context.Context, d time.Duration) {
 	tick := time.NewTicker(d)
 	defer tick.Stop()

@@ -1,19 +1,18 @@
-// Package tunnel opens the public address that callbacks come to: an endpoint
-// of ngrok, the user's own ingress, or, for trials, plain HTTP on this machine.
+// Package tunnel opens the public address for callbacks: an ngrok endpoint, the
+// user's own ingress, or, for trials, plain HTTP on this machine.
 //
 //	ep, err := tunnel.Open(ctx, tunnel.Config{Ngrok: &tunnel.Ngrok{Authtoken: token}})
 //	...
 //	go server.Serve(ep.Listener())
-//	// callers are told ep.URL()
+//	// publish ep.URL()
 //	...
-//	server.Shutdown(ctx) // answers first
-//	ep.Close(ctx)        // then the address
+//	server.Shutdown(ctx) // first: sends the answers
+//	ep.Close(ctx)        // then: closes the address
 //
-// Open either returns an endpoint that works, or says in one line what is in
-// the way: *UsageError for what the user asked for, *Error for what happened.
+// Open returns an endpoint that works or a one-line error: *UsageError for a bad
+// configuration, *Error for a failure.
 //
-// It refuses plain HTTP on any address but loopback, whatever stands in front:
-// callbacks carry secrets.
+// It refuses plain HTTP on any address but loopback, since callbacks carry secrets.
 //
 // The package is private to narada.
 package tunnel
@@ -30,18 +29,17 @@ import (
 type Config struct {
 	// Ngrok opens an endpoint of ngrok.
 	Ngrok *Ngrok
-	// Ingress listens on an address that the user has made public.
+	// Ingress listens on the user's own public address.
 	Ingress *Ingress
 	// Loopback listens with plain HTTP on a free port of 127.0.0.1, for trials.
 	Loopback bool
 
-	// PathPrefix is what every path that will be served starts with, such as
-	// "/narada/". ngrok refuses whatever is not a POST under it with 404, at
-	// its edge. Empty means "/".
+	// PathPrefix is the prefix of every path that is served, such as "/narada/".
+	// ngrok's edge answers 404 to all but POST requests under it. Empty means "/".
 	PathPrefix string
 
-	// Logger receives the endpoint's history, and all that the ngrok library
-	// has to say, at level Debug and without the authtoken. Nil discards it.
+	// Logger receives the endpoint's log and the ngrok library's, at level Debug
+	// and without the authtoken. Nil discards it.
 	Logger *slog.Logger
 }
 
@@ -49,12 +47,12 @@ type Config struct {
 type Endpoint struct {
 	url    *url.URL
 	ln     net.Listener
-	events *events
+	events events
 	shut   func(context.Context) error
 }
 
-// Open opens the endpoint that c describes. ctx bounds the opening only: the
-// endpoint lives on after ctx has ended. The error is a *UsageError or an
+// Open opens the endpoint that c describes. ctx bounds the opening, not the life of
+// the endpoint. The error is a *UsageError or an
 // *Error.
 func Open(ctx context.Context, c Config) (*Endpoint, error) {
 	if err := c.Check(); err != nil {
@@ -74,25 +72,24 @@ func Open(ctx context.Context, c Config) (*Endpoint, error) {
 
 // URL returns the public base address: https, or http for Loopback and for an
 // ingress on this machine. Its path has no slash at the end; it is empty unless
-// Ingress.PublicURL has one. It never changes while the endpoint lives.
+// Ingress.PublicURL has one. It does not change until Close.
 func (e *Endpoint) URL() *url.URL {
 	u := *e.url
 	return &u
 }
 
-// Listener returns what http.Server.Serve is given. Connections honour read and
-// write deadlines. Closing it never blocks: Accept returns net.ErrClosed from
-// then on, and the address stays taken until Endpoint.Close. When ngrok stops
-// the endpoint, Accept returns an *Error.
+// Listener returns the listener for http.Server.Serve. Connections honour read and
+// write deadlines. Closing it never blocks: Accept then returns net.ErrClosed, and
+// the address remains in use until Endpoint.Close. When ngrok stops the endpoint,
+// Accept returns an *Error.
 func (e *Endpoint) Listener() net.Listener { return e.ln }
 
-// Events returns what happens to the endpoint, in order. The channel is
-// buffered; when nobody reads it, the oldest events are forgotten, never the
-// latest. Close closes it. Only ngrok's endpoints have events.
-func (e *Endpoint) Events() <-chan Event { return e.events.c }
+// Events returns the endpoint's events, in order. The channel is buffered; when it
+// is full, the oldest event is dropped. Close closes it. Only ngrok endpoints have
+// events.
+func (e *Endpoint) Events() <-chan Event { return e.events }
 
-// Close gives the address back and ends the connections that are left. It
-// takes as long as ctx allows but no longer than three seconds. Closing again
-// does nothing. The error, if any, says that the service did not confirm; the
-// endpoint is closed all the same.
+// Close releases the address and ends the remaining connections. It takes no longer
+// than ctx allows, and at most three seconds. Closing again does nothing. An error
+// means that the service did not confirm; the endpoint is closed nevertheless.
 func (e *Endpoint) Close(ctx context.Context) error { return e.shut(ctx) }

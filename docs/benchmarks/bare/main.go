@@ -1,5 +1,5 @@
-// Bare is the least program that has narada's libraries in it: startup.sh
-// compares narada's start with that of this one.
+// Bare is a minimal program with narada's libraries: startup.sh compares its start with
+// narada's.
 package main
 
 import (
@@ -23,7 +23,7 @@ func main() {
 			if connect, err := cmd.Flags().GetBool("connect"); err != nil || !connect {
 				return err
 			}
-			// Never asked for: it is here to be linked.
+			// Never called: it is here to be linked.
 			agent, err := ngrok.NewAgent()
 			if err != nil {
 				return err

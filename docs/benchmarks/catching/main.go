@@ -1,10 +1,10 @@
-// Catching compares how soon narada run ends once a task has completed: when it
-// catches the callback, and when it polls.
+// Catching measures the time from a task's completion to the end of narada run, with a
+// callback and with polling.
 //
 //	catching [-rounds N] NARADA
 //
-// It starts a narada sandbox on a free port, in which tasks take fixed times, and
-// in each round runs every task both ways, all at once.
+// It starts a narada sandbox with tasks of fixed durations. Each round runs every task
+// both ways, concurrently.
 package main
 
 import (
@@ -27,8 +27,8 @@ import (
 	"time"
 )
 
-// delays are what the tasks take. No two are the same, so that no two processes
-// of one way end together.
+// delays are the durations of the tasks. They differ, so that the processes end at
+// different times.
 func delays() []time.Duration {
 	var list []time.Duration
 	for _, ms := range []int{1040, 1730, 2290, 2870, 3410, 4160, 4630, 5380, 6070, 6910} {
@@ -37,7 +37,7 @@ func delays() []time.Duration {
 	return list
 }
 
-// way is a way to wait for an answer.
+// way is a way of waiting for an answer.
 type way struct {
 	name  string
 	flags []string
@@ -48,7 +48,7 @@ type way struct {
 }
 
 func main() {
-	rounds := flag.Int("rounds", 3, "times that each task is run each way")
+	rounds := flag.Int("rounds", 3, "run each task `N` times each way")
 	flag.Parse()
 	if flag.NArg() != 1 || *rounds < 1 {
 		fmt.Fprintln(os.Stderr, "usage: catching [-rounds N] NARADA")
@@ -79,7 +79,7 @@ func compare(ctx context.Context, narada string, rounds int) error {
 
 	callback := &way{name: "callback", flags: []string{"--local"}, tasks: map[string]bool{}}
 	poll := &way{name: "poll", flags: []string{"--via", "poll"}, tasks: map[string]bool{}}
-	fmt.Printf("%d tasks of %s to %s, each way %d times\n", len(delays()), delays()[0], delays()[len(delays())-1], rounds)
+	fmt.Printf("%d tasks of %s to %s, %d times each way\n", len(delays()), delays()[0], delays()[len(delays())-1], rounds)
 	for range rounds {
 		if err := round(ctx, cloud, callback, poll); err != nil {
 			return err
@@ -98,7 +98,7 @@ func compare(ctx context.Context, narada string, rounds int) error {
 	return nil
 }
 
-// round runs every task every way, all at once.
+// round runs every task every way, concurrently.
 func round(ctx context.Context, cloud *sandbox, ways ...*way) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -116,10 +116,10 @@ func round(ctx context.Context, cloud *sandbox, ways ...*way) error {
 	}
 	group.Wait()
 	close(failures)
-	return <-failures // the first, nil when there is none
+	return <-failures // the first, or nil
 }
 
-// prompt is the prompt whose task takes d.
+// prompt is the prompt of the task with duration d.
 func prompt(d time.Duration) string { return fmt.Sprintf("a task of %dms", d.Milliseconds()) }
 
 func (w *way) run(ctx context.Context, cloud *sandbox, d time.Duration) error {
@@ -136,7 +136,7 @@ func (w *way) run(ctx context.Context, cloud *sandbox, d time.Duration) error {
 		CompletedAt time.Time `json:"completedAt"`
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
-		return fmt.Errorf("the result: %w", err)
+		return fmt.Errorf("read the result: %w", err)
 	}
 	if result.RequestID == "" || result.CompletedAt.IsZero() {
 		return errors.New("the result has no requestId or no completedAt")
@@ -148,7 +148,7 @@ func (w *way) run(ctx context.Context, cloud *sandbox, d time.Duration) error {
 	return nil
 }
 
-// count adds up the calls for the way's tasks.
+// count returns the number of calls for the way's tasks.
 func (w *way) count(calls map[string]int) int {
 	sum := 0
 	for id := range w.tasks {
@@ -157,13 +157,13 @@ func (w *way) count(calls map[string]int) int {
 	return sum
 }
 
-// sandbox is a narada sandbox that runs, and what it says.
+// sandbox is a running narada sandbox.
 type sandbox struct {
 	narada, dir, url string
 
 	process *exec.Cmd
 	read    chan struct{}  // closed when its stderr has ended
-	calls   map[string]int // status calls by request ID; to be read after read
+	calls   map[string]int // status calls by request ID; read it after read is closed
 }
 
 // startSandbox returns when the sandbox is ready.
@@ -196,20 +196,20 @@ func startSandbox(ctx context.Context, narada, dir string) (*sandbox, error) {
 	}
 }
 
-// listen takes the address and the status calls from what the sandbox says.
+// listen reads the address and the status calls from the sandbox's log.
 func (s *sandbox) listen(stderr io.Reader, ready chan<- string) {
 	defer close(s.read)
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
-		var said struct{ Event, Message string }
-		if json.Unmarshal(lines.Bytes(), &said) != nil {
+		var record struct{ Event, Message string }
+		if json.Unmarshal(lines.Bytes(), &record) != nil {
 			continue
 		}
-		words := strings.Fields(said.Message)
+		words := strings.Fields(record.Message)
 		switch {
-		case said.Event == "ready":
+		case record.Event == "ready":
 			ready <- words[len(words)-1]
-		case said.Event == "sandbox" && len(words) > 2 && words[1] == "GET":
+		case record.Event == "sandbox" && len(words) > 2 && words[1] == "GET":
 			if at := strings.Index(words[2], "req_"); at >= 0 {
 				s.calls[strings.TrimSuffix(words[2][at:], ":")]++
 			}
@@ -217,7 +217,7 @@ func (s *sandbox) listen(stderr io.Reader, ready chan<- string) {
 	}
 }
 
-// command makes a narada that knows no settings but those of this comparison.
+// command returns a narada command with the settings of this benchmark only.
 func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, s.narada, args...)
 	c.Dir = s.dir
@@ -230,7 +230,7 @@ func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {
 	return c
 }
 
-// statusCalls ends the sandbox and returns how often each task was asked for.
+// statusCalls stops the sandbox and returns the number of status calls of each task.
 func (s *sandbox) statusCalls() (map[string]int, error) {
 	if err := s.close(); err != nil {
 		return nil, err
@@ -240,12 +240,12 @@ func (s *sandbox) statusCalls() (map[string]int, error) {
 		total += n
 	}
 	if total == 0 {
-		return nil, errors.New("the sandbox told of no status call, and there must have been some")
+		return nil, errors.New("the sandbox logged no status call")
 	}
 	return s.calls, nil
 }
 
-// close ends the sandbox. Closing again does nothing.
+// close stops the sandbox. Closing again does nothing.
 func (s *sandbox) close() error {
 	if s.process.ProcessState != nil {
 		return nil
@@ -254,7 +254,7 @@ func (s *sandbox) close() error {
 		return err
 	}
 	<-s.read
-	_ = s.process.Wait() // it died of the signal
+	_ = s.process.Wait() // fails: ended by the signal
 	return nil
 }
 

@@ -1,5 +1,5 @@
-// Flooding sends callbacks to narada listen, and tells how much memory that has
-// meanwhile. It reads /proc, and so needs Linux.
+// Flooding sends callbacks to narada listen and prints its memory usage. It reads /proc,
+// and so requires Linux.
 //
 //	flooding [-callbacks N] NARADA
 package main
@@ -27,13 +27,13 @@ import (
 
 const (
 	senders = 64
-	looks   = 10 // at the memory
+	samples = 10 // of the memory usage
 )
 
 func main() {
-	callbacks := flag.Int("callbacks", 200_000, "how many")
+	callbacks := flag.Int("callbacks", 200_000, "send `N` callbacks")
 	flag.Parse()
-	if flag.NArg() != 1 || *callbacks < looks {
+	if flag.NArg() != 1 || *callbacks < samples {
 		fmt.Fprintln(os.Stderr, "usage: flooding [-callbacks N] NARADA")
 		os.Exit(2)
 	}
@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// address is what a ready file tells.
+// address is the content of a ready file.
 type address struct {
 	URL     string            `json:"url"`
 	Secret  string            `json:"secret"`
@@ -75,8 +75,8 @@ func flood(ctx context.Context, narada string, callbacks int) error {
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	fmt.Println("callbacks  memory of narada listen")
-	for look := range looks {
-		from, until := callbacks*look/looks, callbacks*(look+1)/looks
+	for sample := range samples {
+		from, until := callbacks*sample/samples, callbacks*(sample+1)/samples
 		if err := sendAll(ctx, client, to, from, until); err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func send(ctx context.Context, client *http.Client, to address, i int) error {
 	return err
 }
 
-// residentSet is the memory of a process, in KiB.
+// residentSet returns the memory usage of a process in KiB.
 func residentSet(pid int) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -162,5 +162,5 @@ func residentSet(pid int) (int, error) {
 			return strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
 		}
 	}
-	return 0, errors.New("the system does not tell")
+	return 0, errors.New("/proc has no VmRSS")
 }

@@ -1,10 +1,9 @@
-// Timer runs two commands in turn, many times, and compares how long they take
-// from their start to their end:
+// Timer runs two commands alternately and compares their durations:
 //
 //	timer [-warmup N] [-rounds N] [-limit RATIO] COMMAND [ARG...] -- COMMAND [ARG...]
 //
-// It prints the medians and their ratio, first to second, and exits with 1 when
-// the ratio is over the limit.
+// It prints the medians and their ratio, first to second. The exit code is 1 if the ratio
+// exceeds the limit.
 package main
 
 import (
@@ -19,9 +18,9 @@ import (
 )
 
 func main() {
-	warmup := flag.Int("warmup", 10, "runs of each that are not counted")
-	rounds := flag.Int("rounds", 200, "runs of each that are")
-	limit := flag.Float64("limit", 0, "most that the ratio may be; 0: anything")
+	warmup := flag.Int("warmup", 10, "ignore the first `N` runs of each")
+	rounds := flag.Int("rounds", 200, "measure `N` runs of each")
+	limit := flag.Float64("limit", 0, "fail if the ratio exceeds `RATIO`; 0: no limit")
 	flag.Parse()
 	over, err := compare(flag.Args(), *warmup, *rounds, *limit)
 	if err != nil {
@@ -36,13 +35,13 @@ func main() {
 func compare(words []string, warmup, rounds int, limit float64) (over bool, err error) {
 	middle := slices.Index(words, "--")
 	if middle < 1 || middle == len(words)-1 || rounds < 1 {
-		return false, errors.New("it takes two commands with -- in between, and one round or more")
+		return false, errors.New("expected two commands with -- between them; rounds must be at least 1")
 	}
 	commands := [2][]string{words[:middle], words[middle+1:]}
 	var times [2][]time.Duration
 	for round := range warmup + rounds {
 		for turn := range 2 {
-			which := (round + turn) % 2 // each goes first in every other round
+			which := (round + turn) % 2 // alternate which runs first
 			took, err := run(commands[which])
 			if err != nil {
 				return false, err
@@ -70,7 +69,7 @@ func compare(words []string, warmup, rounds int, limit float64) (over bool, err 
 }
 
 func run(command []string) (time.Duration, error) {
-	c := exec.Command(command[0], command[1:]...) // its output goes nowhere
+	c := exec.Command(command[0], command[1:]...) // its output is discarded
 	start := time.Now()
 	err := c.Run()
 	took := time.Since(start)

@@ -1,14 +1,13 @@
 //go:build unix
 
-// Uploading compares the upload of a large file by narada with that by curl -F,
-// to the same server, which is its own:
+// Uploading compares uploading a large file by narada and by curl -F to the same local
+// server:
 //
-//	uploading [-rounds N] [-size BYTES] [-least RATIO] [-most MIB] NARADA
+//	uploading [-rounds N] [-size BYTES] [-min-ratio RATIO] [-max-memory MIB] NARADA
 //
-// NARADA is a narada. The program runs "narada dispatch --attach" and "curl -F" in
-// turn, prints the medians of both, the ratio of their throughputs and the most
-// memory that a narada had, and exits with 1 when the ratio is under the least or
-// the memory over the most.
+// NARADA is the path of a narada. The program alternates "narada dispatch --attach" and
+// "curl -F", and prints the medians, the ratio of the throughputs and narada's peak
+// memory. The exit code is 1 if a limit is exceeded.
 package main
 
 import (
@@ -30,12 +29,12 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "uploads by each")
-	size := flag.Int64("size", 1<<30, "bytes of the file, which are zeros")
-	least := flag.Float64("least", 0.8, "least ratio of the throughputs, narada to curl")
-	most := flag.Float64("most", 64, "most MiB of memory")
+	rounds := flag.Int("rounds", 5, "measure `N` uploads by each")
+	size := flag.Int64("size", 1<<30, "upload a file of `BYTES` zeros")
+	minRatio := flag.Float64("min-ratio", 0.8, "fail if the throughput is below `RATIO` times that of curl")
+	maxMemory := flag.Float64("max-memory", 64, "fail if narada uses more than `MIB` MiB of memory")
 	flag.Parse()
-	c := comparison{rounds: *rounds, size: *size, least: *least, most: *most}
+	c := comparison{rounds: *rounds, size: *size, minRatio: *minRatio, maxMemory: *maxMemory}
 	good, err := c.run(flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "uploading:", err)
@@ -47,9 +46,9 @@ func main() {
 }
 
 type comparison struct {
-	rounds      int
-	size        int64
-	least, most float64
+	rounds              int
+	size                int64
+	minRatio, maxMemory float64
 
 	url      string
 	received atomic.Int64 // bytes of the last upload's body
@@ -57,7 +56,7 @@ type comparison struct {
 
 func (c *comparison) run(args []string) (good bool, err error) {
 	if len(args) != 1 || c.rounds < 1 || c.size < 1 {
-		return false, errors.New("it takes the path of a narada, one round or more, and a size")
+		return false, errors.New("expected one NARADA; rounds and size must be at least 1")
 	}
 	curl, err := exec.LookPath("curl")
 	if err != nil {
@@ -89,8 +88,8 @@ func (c *comparison) run(args []string) (good bool, err error) {
 	)
 }
 
-// serve is an API that knows what an upload and a dispatch need, and a storage
-// that throws away what it gets.
+// serve implements the API calls of an upload and a dispatch, and a storage that discards
+// its input.
 func (c *comparison) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/storage" {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -130,12 +129,12 @@ func (c *comparison) compare(narada, curl []string) (good bool, err error) {
 	ratio := float64(median(times[1])) / float64(median(times[0]))
 	fmt.Printf("narada  median %d ms of %d uploads of %d MiB\n", median(times[0]).Milliseconds(), c.rounds, c.size>>20)
 	fmt.Printf("curl    median %d ms\n", median(times[1]).Milliseconds())
-	fmt.Printf("throughput, narada : curl  %.2f (least %.2f)\n", ratio, c.least)
-	fmt.Printf("most memory of narada  %.0f MiB (most %.0f)\n", memory, c.most)
-	return ratio >= c.least && memory <= c.most, nil
+	fmt.Printf("throughput, narada : curl  %.2f (minimum %.2f)\n", ratio, c.minRatio)
+	fmt.Printf("peak memory of narada  %.0f MiB (maximum %.0f)\n", memory, c.maxMemory)
+	return ratio >= c.minRatio && memory <= c.maxMemory, nil
 }
 
-// upload runs a command and returns the time and memory that it took.
+// upload runs a command and returns its duration and peak memory.
 func (c *comparison) upload(words []string) (took time.Duration, mib float64, err error) {
 	c.received.Store(0)
 	cmd := exec.Command(words[0], words[1:]...)
@@ -148,13 +147,13 @@ func (c *comparison) upload(words []string) (took time.Duration, mib float64, er
 	}
 	took = time.Since(start)
 	if n := c.received.Load(); n < c.size {
-		return 0, 0, fmt.Errorf("%s: %d bytes came of %d", words[0], n, c.size)
+		return 0, 0, fmt.Errorf("%s: received %d of %d bytes", words[0], n, c.size)
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return 0, 0, errors.New("the system does not tell how much memory a process had")
+		return 0, 0, errors.New("the system does not report the memory of a process")
 	}
-	unit := 1024.0 // Linux counts KiB
+	unit := 1024.0 // in KiB on Linux
 	if runtime.GOOS == "darwin" {
 		unit = 1
 	}

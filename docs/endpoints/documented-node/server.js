@@ -1,5 +1,5 @@
-// The Express endpoint of Narada's documentation, as it stands there but for white space and
-// the lines marked "changed". Do not use it: ../check.sh names its faults.
+// The Express endpoint of Narada's documentation, unchanged except for white space and the
+// lines marked "changed". Do not use it: ../check.sh lists its faults.
 const express = require('express');
 const app = express();
 

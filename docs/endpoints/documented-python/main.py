@@ -1,5 +1,5 @@
-# The FastAPI endpoint of Narada's documentation, as it stands there but for white space.
-# Do not use it: ../check.sh names its faults.
+# The FastAPI endpoint of Narada's documentation, unchanged except for white space.
+# Do not use it: ../check.sh lists its faults.
 # Start it with: uvicorn main:app --host 127.0.0.1 --port 3000
 from fastapi import FastAPI, Request, HTTPException
 from pydantic import BaseModel

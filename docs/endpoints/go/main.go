@@ -32,11 +32,11 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// store is called with genuine callbacks only, by many goroutines at once. The cloud
-// is answered 200 when it returns nil, and 503 otherwise: write to a disk or a queue
-// here, and do what takes long elsewhere.
+// store is called concurrently, with verified callbacks only. The cloud gets 200 if it
+// returns nil, and 503 otherwise: write to a disk or a queue here, and do long work
+// elsewhere.
 func store(_ context.Context, d webhook.Delivery) error {
-	var line bytes.Buffer // one write for a line, so that lines do not mix
+	var line bytes.Buffer // one write per line, so that lines do not mix
 	fmt.Fprintf(&line, "%s\t%s\t%q\n", d.Result.RequestID, d.Result.Status, d.Result.Text())
 	_, err := os.Stdout.Write(line.Bytes())
 	return err

@@ -8,7 +8,7 @@ if (!WEBHOOK_TOKEN || !NARADA_CALLBACK_SECRET || !PORT) {
   process.exit(1);
 }
 
-// Hashes are equally long, which timingSafeEqual asks for. What is not a string fits nothing.
+// timingSafeEqual requires equal lengths, which hashes have. A value that is not a string never matches.
 const hash = (text) => crypto.createHash('sha256').update(text).digest();
 const same = (given, want) => typeof given === 'string' && crypto.timingSafeEqual(hash(given), hash(want));
 
@@ -21,9 +21,9 @@ function receive(req, res) {
   if (!same(req.body?.secret, NARADA_CALLBACK_SECRET)) {
     return res.status(401).json({ error: 'wrong or missing secret' });
   }
-  // What must survive a crash is written to a disk or a queue here, before the answer.
+  // Write what must survive a crash to a disk or a queue here, before the response.
   res.json({ received: true });
-  setImmediate(work, req.body); // after the answer
+  setImmediate(work, req.body); // after the response
 }
 
 function work({ requestId, status, response }) {
@@ -32,15 +32,15 @@ function work({ requestId, status, response }) {
 
 const app = express();
 const path = '/api/narada/webhook';
-// The header first: the body of a stranger is not read.
+// Check the header first: do not read the body of an unauthenticated request.
 app.post(path, checkHeader, express.json({ limit: '32mb' }), receive);
-app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is answered here' }));
+app.all(path, (req, res) => res.status(405).set('Allow', 'POST').json({ error: 'only POST is allowed' }));
 app.use((err, req, res, next) => {
   if (res.headersSent) return next(err);
   const status = err.status ?? 500; // 400 broken JSON, 413 too large
   res.status(status).json({ error: status < 500 ? err.message : 'internal error' });
 });
 app.listen(Number(PORT), '127.0.0.1', (err) => {
-  if (err) throw err; // the port is taken
+  if (err) throw err; // the port is in use
   console.error(`listening on http://127.0.0.1:${PORT}${path}`);
 });

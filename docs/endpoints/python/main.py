@@ -19,7 +19,7 @@ app = FastAPI()
 
 
 def same(given, want: str) -> bool:
-    """Compares in constant time. What is not a string fits nothing."""
+    """Compares in constant time. A value that is not a string never matches."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(errors="surrogatepass"), want.encode())
 
 
@@ -34,23 +34,23 @@ async def read(request: Request) -> bytes:
 
 @app.post("/api/narada/webhook")
 async def receive(request: Request, after: BackgroundTasks):
-    # The header first: the body of a stranger is not read.
+    # Check the header first: do not read the body of an unauthenticated request.
     if not same(request.headers.get("authorization"), f"Bearer {TOKEN}"):
         raise HTTPException(401, "wrong or missing Authorization header")
     body = await read(request)
     try:
-        # In a thread, because a large body takes a while. No model: the cloud may add fields.
+        # In a thread, because a large body takes time. No model: the cloud may add fields.
         callback = await run_in_threadpool(json.loads, body)
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON")
     if not isinstance(callback, dict) or not same(callback.get("secret"), SECRET):
         raise HTTPException(401, "wrong or missing secret")
-    # What must survive a crash is written to a disk or a queue here, before the answer.
+    # Write what must survive a crash to a disk or a queue here, before the response.
     after.add_task(work, callback)
     return {"received": True}
 
 
-def work(callback: dict) -> None:  # after the answer, in a thread
+def work(callback: dict) -> None:  # after the response, in a thread
     text = (callback.get("response") or {}).get("text")
     print(callback.get("requestId"), callback.get("status"), json.dumps(text), sep="\t", flush=True)
 

@@ -21,16 +21,16 @@ import (
 
 // A session is one connection of an agent.
 type session struct {
-	edge    *Edge
-	conn    *tls.Conn // under mux
-	mux     muxado.TypedStreamSession
-	proxied stream.Set     // connections handed to the agent
-	control sync.WaitGroup // streams that the agent opened
-	let     bool           // in, by auth; guarded by Edge.mu
+	edge     *Edge
+	conn     *tls.Conn // under mux
+	mux      muxado.TypedStreamSession
+	proxied  stream.Set     // connections forwarded to the agent
+	control  sync.WaitGroup // streams that the agent opened
+	accepted bool           // by auth; guarded by Edge.mu
 }
 
-// An endpoint is an address that an agent has bound, and keeps when its
-// connection is lost.
+// An endpoint is an address that an agent has bound. It remains when the connection
+// is lost.
 type endpoint struct {
 	id, token, host string
 	opts            json.RawMessage
@@ -58,7 +58,7 @@ func (e *Edge) welcome(conn net.Conn) {
 	_ = conn.SetDeadline(time.Time{})
 
 	e.mu.Lock()
-	_, ours := e.raw[conn] // else Close, Pause or Resume has closed it
+	_, ours := e.raw[conn] // false: closed by Close, Pause or Resume
 	delete(e.raw, conn)
 	if err != nil || !ours {
 		e.mu.Unlock()
@@ -71,7 +71,7 @@ func (e *Edge) welcome(conn net.Conn) {
 	s.run()
 }
 
-// cut ends the session without a farewell, as a lost network does.
+// cut ends the session abruptly, as a lost network does.
 func (s *session) cut() {
 	_ = s.conn.NetConn().Close()
 	_ = s.mux.Close()
@@ -84,7 +84,7 @@ func (s *session) run() {
 		s.cut()
 		s.proxied.Close()
 		s.control.Wait()
-		_ = s.proxied.Wait(context.Background()) // ends: nothing blocks on a dead session
+		_ = s.proxied.Wait(context.Background()) // returns: nothing blocks on a dead session
 	}()
 	for {
 		str, err := s.mux.AcceptTypedStream()
@@ -92,7 +92,7 @@ func (s *session) run() {
 			return
 		}
 		s.control.Go(func() {
-			// After a failed write the session is gone, and closing the stream
+			// After a failed write the session has ended, and closing the stream
 			// would write to the frame that muxado may still be sending.
 			if s.handle(str) == nil {
 				_ = str.Close()
@@ -101,7 +101,7 @@ func (s *session) run() {
 	}
 }
 
-// forget takes its endpoints offline.
+// forget removes a session and takes its endpoints offline.
 func (e *Edge) forget(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -130,7 +130,7 @@ func (s *session) handle(str muxado.TypedStream) error {
 	return nil
 }
 
-// answer reads one request and writes what f says to it.
+// answer reads one request and writes f's answer.
 func answer[Q, A any](str io.ReadWriter, f func(Q) A) error {
 	var q Q
 	if err := json.NewDecoder(str).Decode(&q); err != nil {
@@ -145,7 +145,7 @@ func (e *Edge) auth(s *session, a auth) authAnswer {
 	defer e.mu.Unlock()
 	others := 0
 	for l := range e.live {
-		if l.let {
+		if l.accepted {
 			others++
 		}
 	}
@@ -159,7 +159,7 @@ func (e *Edge) auth(s *session, a auth) authAnswer {
 	case e.opts.MaxSessions > 0 && others >= e.opts.MaxSessions:
 		return authAnswer{Error: (&refusal{code: "ERR_NGROK_108"}).text(token)}
 	}
-	s.let = true
+	s.accepted = true
 	e.sessions.Add(1)
 	e.userAgent = a.Extra.UserAgent
 	cookie := a.Extra.Cookie
@@ -200,13 +200,13 @@ func (e *Edge) bind(s *session, b bind) bindAnswer {
 		ID:    ep.id,
 		URL:   "https://" + ep.host,
 		Proto: b.Proto,
-		Opts:  b.Opts, // the agent sends back what it is given here
+		Opts:  b.Opts, // the agent returns this when it rebinds
 		Extra: bindAnswerExtra{Token: ep.token, TunnelID: "tn_" + ep.id},
 	}
 }
 
-// place finds the endpoint that is bound again, or makes a new one, and makes
-// s its owner. It returns the text of the refusal otherwise.
+// place finds the endpoint to rebind or makes a new one, owned by s. Otherwise it
+// returns the text of the refusal.
 func (e *Edge) place(s *session, b bind, want string) (*endpoint, string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -230,7 +230,7 @@ func (e *Edge) place(s *session, b bind, want string) (*endpoint, string) {
 	return ep, ""
 }
 
-// hostLocked returns the host of the address wanted, or that of a new port.
+// hostLocked returns the host of the requested address, or that of a new port.
 func (e *Edge) hostLocked(want string) (host, refused string) {
 	if want == "" {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -271,9 +271,8 @@ func (e *Edge) unbind(s *session, u unbind) unbindAnswer {
 	return unbindAnswer{Error: "no such endpoint"}
 }
 
-// StopEndpoint stops every endpoint, as the service does for an endpoint that
-// is stopped in its dashboard: the agents are told code, such as
-// "ERR_NGROK_4300", and message, and callers get 404.
+// StopEndpoint stops every endpoint, as ngrok's dashboard does: the agents get code,
+// such as "ERR_NGROK_4300", and message, and callers get 404.
 func (e *Edge) StopEndpoint(code, message string) {
 	e.mu.Lock()
 	stopped := make(map[*session][]string)
@@ -297,7 +296,7 @@ func (s *session) stop(id, code, message string) {
 	if err != nil {
 		return
 	}
-	// The agent never answers this one, nor closes the stream.
+	// The agent neither answers nor closes the stream.
 	if json.NewEncoder(str).Encode(stopTunnel{ID: id, Message: message, ErrorCode: code}) == nil {
 		_ = str.Close()
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// lifetime is how long the certificates are valid, before and after the start.
+// lifetime is how long the certificates are valid before and after the start.
 const lifetime = 24 * time.Hour
 
 // An authority signs the Edge's certificates.
@@ -60,8 +60,8 @@ func newAuthority() (*authority, error) {
 	}, nil
 }
 
-// certificate makes, once, the certificate for the name that the caller asks
-// for: a caller of an IP address asks for none.
+// certificate makes, once, the certificate for the server name of the handshake, which
+// is empty for an IP address.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,24 +8,21 @@
 //	// agent: ConnectURL edge.ConnectURL(), ConnectCAs edge.CAs(), any authtoken
 //	// caller: an http.Client that trusts edge.CAs()
 //
-// Addresses. Every endpoint that asks for no address of its own gets a port of
-// its own and the URL https://127.0.0.1:PORT, so that any client that trusts
-// CAPEM (SSL_CERT_FILE=...) can call it without DNS. An endpoint that asks for
-// an address (ngrok.WithURL) gets it, as long as no other endpoint has it, and
-// is served at PublicAddr, where endpoints are told apart by the Host header;
-// a certificate for the name is made when it is asked for. Asking for
-// "https://"+PublicAddr() gives an address known beforehand that can be called
-// without DNS.
+// Addresses. An endpoint that requests no address gets its own port and the URL
+// https://127.0.0.1:PORT, so that any client that trusts CAPEM (SSL_CERT_FILE=...)
+// can call it without DNS. An endpoint that requests an address (ngrok.WithURL)
+// gets it, unless another endpoint has it, and is served at PublicAddr, which
+// selects endpoints by the Host header and makes certificates on demand. A request
+// for "https://"+PublicAddr() gives a predictable address without DNS.
 //
-// It does what was seen of the service: it authenticates, binds, binds again
-// after a lost connection, refuses with ngrok's codes and texts, answers for an
-// endpoint that is offline (404, ERR_NGROK_3200), stops endpoints, and enforces
-// a traffic policy, though of policies it only knows the one form that package
-// tunnel sends. Each request is brought to the agent on a stream of its own. It
-// knows no plans, pooling, TCP or TLS endpoints and no HTTP/2.
+// It behaves as observed of the service: it authenticates, binds, rebinds after a
+// lost connection, refuses with ngrok's codes and texts, answers for an offline
+// endpoint (404, ERR_NGROK_3200), stops endpoints, and enforces a traffic policy of
+// the one form that package tunnel sends. Each request has its own stream to the
+// agent. There are no plans, pooling, TCP or TLS endpoints, and no HTTP/2.
 //
-// It writes nothing to any log and needs no *testing.T, so that benchmarks and
-// commands can run it too.
+// It does not log and needs no *testing.T, so that benchmarks and commands can use
+// it too.
 package ngroktest
 
 import (
@@ -42,23 +39,20 @@ import (
 	"time"
 )
 
-// Options says how an Edge behaves. The zero value accepts every authtoken
-// that is not empty.
+// Options configures an Edge. The zero value accepts every non-empty authtoken.
 type Options struct {
-	// Authtoken, if set, is the only one accepted: another one is refused with
-	// ERR_NGROK_107.
+	// Authtoken, if set, is the only accepted one: others get ERR_NGROK_107.
 	Authtoken string
-	// MaxSessions, if not zero, is how many agents may be connected at once:
-	// one more is refused with ERR_NGROK_108.
+	// MaxSessions, if not zero, is the limit of connected agents: more get
+	// ERR_NGROK_108.
 	MaxSessions int
 }
 
-// An Edge is a running stand-in for ngrok's service. Its methods may be called
-// by several goroutines at once.
+// An Edge is a running stand-in for ngrok's service. It is safe for concurrent use.
 type Edge struct {
 	opts   Options
 	ca     *authority
-	public net.Listener // where endpoints with an address of their own are served
+	public net.Listener // for endpoints that requested an address
 	server *http.Server
 
 	agentAddr string
@@ -70,10 +64,10 @@ type Edge struct {
 	closed     bool
 	mode       mode
 	agents     net.Listener          // nil while paused
-	raw        map[net.Conn]struct{} // agents' connections that are no session: in their handshake, or met with silence
+	raw        map[net.Conn]struct{} // agents' connections in their handshake, or silenced
 	live       map[*session]struct{}
 	endpoints  map[string]*endpoint // by host, as in the URL
-	tokens     map[string]*endpoint // by the token that lets an agent bind again
+	tokens     map[string]*endpoint // by the token for rebinding
 	refuseAuth *refusal
 	refuseBind *refusal
 	policy     string
@@ -86,10 +80,10 @@ type mode int
 const (
 	serving  mode = iota
 	paused        // refuses connections
-	silenced      // accepts connections and says nothing
+	silenced      // accepts connections and sends nothing
 )
 
-// New starts an Edge on ports of its own of 127.0.0.1.
+// New starts an Edge on free ports of 127.0.0.1.
 func New(opts Options) (*Edge, error) {
 	ca, err := newAuthority()
 	if err != nil {
@@ -122,8 +116,7 @@ func New(opts Options) (*Edge, error) {
 	return e, nil
 }
 
-// Close ends every connection, closes every port and waits for everything the
-// Edge started.
+// Close closes every connection and port, and waits for the Edge's goroutines.
 func (e *Edge) Close() {
 	e.mu.Lock()
 	already := e.closed
@@ -140,12 +133,11 @@ func (e *Edge) Close() {
 // ConnectURL returns the address for agents, "127.0.0.1:port".
 func (e *Edge) ConnectURL() string { return e.agentAddr }
 
-// PublicAddr returns the address, "127.0.0.1:port", where endpoints that asked
-// for an address of their own are served.
+// PublicAddr returns the address, "127.0.0.1:port", of endpoints that requested an
+// address.
 func (e *Edge) PublicAddr() string { return e.public.Addr().String() }
 
-// CAs returns a pool with the certificate that signs both sides, the agents'
-// and the callers'.
+// CAs returns a pool with the Edge's CA certificate, for agents and callers.
 func (e *Edge) CAs() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(e.ca.cert)
@@ -155,9 +147,8 @@ func (e *Edge) CAs() *x509.CertPool {
 // CAPEM returns that certificate in PEM.
 func (e *Edge) CAPEM() []byte { return e.ca.pem }
 
-// Client returns an HTTP client that trusts the Edge and brings every request,
-// whatever its host, to the Edge: an address that is not on 127.0.0.1 is dialed
-// at PublicAddr. It keeps no connection open.
+// Client returns an HTTP client that trusts the Edge and sends every request to it:
+// hosts other than 127.0.0.1 are dialed at PublicAddr. It keeps no connection open.
 func (e *Edge) Client() *http.Client {
 	var dialer net.Dialer
 	return &http.Client{Transport: &http.Transport{
@@ -172,19 +163,19 @@ func (e *Edge) Client() *http.Client {
 	}}
 }
 
-// Requests returns how many requests were brought to an agent.
+// Requests returns the number of requests forwarded to an agent.
 func (e *Edge) Requests() int { return int(e.requests.Load()) }
 
-// Denied returns how many requests the traffic policy refused.
+// Denied returns the number of requests that the traffic policy refused.
 func (e *Edge) Denied() int { return int(e.denied.Load()) }
 
-// Sessions returns how many times an agent was let in, reconnections included.
+// Sessions returns the number of accepted agent connections, with reconnections.
 func (e *Edge) Sessions() int { return int(e.sessions.Load()) }
 
-// Binds returns how many times an endpoint was bound, repeats included.
+// Binds returns the number of times an endpoint was bound, with repeats.
 func (e *Edge) Binds() int { return int(e.binds.Load()) }
 
-// Online returns how many endpoints have an agent at this moment.
+// Online returns the number of endpoints that have an agent.
 func (e *Edge) Online() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -197,22 +188,22 @@ func (e *Edge) Online() int {
 	return n
 }
 
-// TrafficPolicy returns the policy of the last endpoint bound, as it was sent.
+// TrafficPolicy returns the policy of the last bound endpoint, as sent.
 func (e *Edge) TrafficPolicy() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.policy
 }
 
-// UserAgent returns the user agent of the last agent that was let in.
+// UserAgent returns the user agent of the last accepted agent.
 func (e *Edge) UserAgent() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.userAgent
 }
 
-// DropSessions cuts the connections of all agents. They reconnect by
-// themselves, and bind their endpoints again.
+// DropSessions closes the connections of all agents, which reconnect and rebind
+// their endpoints.
 func (e *Edge) DropSessions() {
 	e.mu.Lock()
 	cut := make([]*session, 0, len(e.live))
@@ -225,15 +216,15 @@ func (e *Edge) DropSessions() {
 	}
 }
 
-// Pause closes the agents' port, so that connections to it are refused, and
-// cuts the connections there are.
+// Pause closes the agents' port, so that connections to it are refused, and all
+// agent connections.
 func (e *Edge) Pause() {
 	e.stopAgents(paused)
 	e.DropSessions()
 }
 
-// Silence makes the agents' port accept connections and never say a word on
-// them, as some networks do, and cuts the connections there are.
+// Silence makes the agents' port accept connections without sending anything, as
+// some networks do, and closes all agent connections.
 func (e *Edge) Silence() {
 	e.mu.Lock()
 	e.mode = silenced
@@ -241,8 +232,7 @@ func (e *Edge) Silence() {
 	e.DropSessions()
 }
 
-// Resume undoes Pause and Silence. It returns an error when another program
-// has taken the port meanwhile.
+// Resume undoes Pause and Silence. It fails if another program uses the port.
 func (e *Edge) Resume() error {
 	e.mu.Lock()
 	e.mode = serving

@@ -43,7 +43,7 @@ func TestTheEdgeEnforcesOnePolicyAndRefusesAllOthers(t *testing.T) {
 	}
 }
 
-func TestARefusalReadsAsNgrokWritesIt(t *testing.T) {
+func TestARefusalHasNgroksFormat(t *testing.T) {
 	r := &refusal{code: "ERR_NGROK_1", message: "no {authtoken}\nhere"}
 	if got, want := r.text("t"), "no t\r\nhere\r\n\r\nERR_NGROK_1\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -12,8 +12,8 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// The real ngrok library serves behind the stand-in, and any HTTP client that
-// trusts it calls.
+// The real ngrok library serves behind the stand-in, and an HTTP client that trusts it
+// calls.
 func ExampleEdge() {
 	edge, err := ngroktest.New(ngroktest.Options{})
 	if err != nil {
@@ -34,7 +34,7 @@ func ExampleEdge() {
 		panic(err)
 	}
 	go func() {
-		// See package tunnel for why a program should not do it like this.
+		// Programs should not do this: see package tunnel.
 		_ = http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprintf(w, "hello, %s", r.Header.Get("X-Forwarded-Host"))
 		}))

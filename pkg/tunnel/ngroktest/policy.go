@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// A policy refuses whatever is not a request of one method under one path.
-// The zero policy refuses nothing.
+// A policy allows only requests of one method under one path. The zero policy allows
+// all.
 type policy struct {
 	method, prefix string
 	status         int
 }
 
-// only is the one expression that is understood, in ngrok's CEL dialect
+// only is the one supported expression, in ngrok's CEL dialect
 // (https://ngrok.com/docs/traffic-policy/expressions).
 func only() *regexp.Regexp {
 	return regexp.MustCompile(`^req\.method != '([A-Z]+)' \|\| !req\.url\.path\.startsWith\('([^'\\]*)'\)$`)
 }
 
-// parsePolicy reads a traffic policy document in JSON. Anything in it that the
-// Edge could not enforce is an error, so that no test passes by mistake.
+// parsePolicy parses a traffic policy document in JSON. Anything that the Edge cannot
+// enforce is an error, so that no test passes by mistake.
 func parsePolicy(doc string) (*policy, error) {
 	if doc == "" {
 		return &policy{}, nil
@@ -46,11 +46,11 @@ func parsePolicy(doc string) (*policy, error) {
 	}
 	rules := parsed.OnHTTPRequest
 	if len(rules) != 1 || len(rules[0].Expressions) != 1 || len(rules[0].Actions) != 1 || rules[0].Actions[0].Type != "deny" {
-		return nil, fmt.Errorf("ngroktest: traffic policy: only a single rule with one expression and one deny action is understood")
+		return nil, fmt.Errorf("ngroktest: traffic policy: expected a single rule with one expression and one deny action")
 	}
 	m := only().FindStringSubmatch(rules[0].Expressions[0])
 	if m == nil {
-		return nil, fmt.Errorf("ngroktest: traffic policy: expression not understood: %s", rules[0].Expressions[0])
+		return nil, fmt.Errorf("ngroktest: traffic policy: unsupported expression: %s", rules[0].Expressions[0])
 	}
 	p := &policy{method: m[1], prefix: m[2], status: rules[0].Actions[0].Config.StatusCode}
 	if p.status == 0 {

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// A Proxy is an HTTP proxy that speaks CONNECT, as companies have between
-// their networks and the world.
+// A Proxy is an HTTP proxy that supports CONNECT, as in company networks.
 type Proxy struct {
 	ln     net.Listener
 	server *http.Server
@@ -25,8 +24,8 @@ type Proxy struct {
 	conns    map[net.Conn]struct{}
 }
 
-// NewProxy starts a proxy on a port of its own of 127.0.0.1. If user is not
-// nil, it asks for that name and password (407 without).
+// NewProxy starts a proxy on a free port of 127.0.0.1. If user is not nil, it requires
+// that name and password, and answers 407 otherwise.
 func NewProxy(user *url.Userinfo) (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,20 +41,19 @@ func NewProxy(user *url.Userinfo) (*Proxy, error) {
 	return p, nil
 }
 
-// URL returns the proxy's address, with the name and the password if there are
-// any.
+// URL returns the proxy's address, with name and password if it has them.
 func (p *Proxy) URL() *url.URL {
 	return &url.URL{Scheme: "http", User: p.user, Host: p.ln.Addr().String()}
 }
 
-// Connects returns the addresses, "host:port", that were asked for, in order.
+// Connects returns the requested addresses, "host:port", in order.
 func (p *Proxy) Connects() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.connects...)
 }
 
-// Close cuts all connections, closes the port and waits.
+// Close closes all connections and the port, and waits.
 func (p *Proxy) Close() {
 	_ = p.server.Close()
 	p.mu.Lock()
@@ -96,7 +94,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.join(caller, target, buffered)
 }
 
-// join copies both ways until one side ends.
+// join copies in both directions until one side ends.
 func (p *Proxy) join(caller, target net.Conn, from io.Reader) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 
 var errOffline = errors.New("ngroktest: the endpoint is offline")
 
-// linger is how long a caller that has been answered may go on sending.
+// linger is how long a caller may continue to send after the answer.
 const linger = time.Second
 
 // serve handles a caller's request.
@@ -55,8 +55,8 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lookupLocked finds the endpoint by the Host header, or by the port that the
-// request came in on.
+// lookupLocked finds the endpoint by the Host header, or by the local port of the
+// connection.
 func (e *Edge) lookupLocked(r *http.Request) *endpoint {
 	if ep := e.endpoints[strings.TrimSuffix(strings.ToLower(r.Host), ":443")]; ep != nil {
 		return ep
@@ -67,7 +67,7 @@ func (e *Edge) lookupLocked(r *http.Request) *endpoint {
 	return nil
 }
 
-// refuse answers in the service's name.
+// refuse answers as the service does.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Ngrok-Error-Code", code)
 	w.Header().Set("Content-Type", "text/plain")
@@ -75,9 +75,8 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	_, _ = fmt.Fprintf(w, "%s\r\n\r\n%s\r\n", message, code)
 }
 
-// Dial opens a connection to the agent behind the endpoint at publicURL, as
-// the Edge does for every request: for bytes that no HTTP client would send,
-// or would not send in that way.
+// Dial opens a connection to the agent behind the endpoint at publicURL, as the Edge
+// does for every request: for bytes that no HTTP client would send.
 func (e *Edge) Dial(publicURL string) (net.Conn, error) {
 	u, err := url.Parse(publicURL)
 	if err != nil {
@@ -113,11 +112,11 @@ func (e *Edge) open(ep *endpoint, caller string) (net.Conn, error) {
 	return conn, nil
 }
 
-// forward brings r to the agent and its answer to w. It returns an error only
-// while nothing of an answer has been written.
+// forward forwards r to the agent and its answer to w. It returns an error only if
+// nothing has been written to w.
 func (e *Edge) forward(ep *endpoint, w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
-	_ = rc.EnableFullDuplex() // an answer may come before the body's end
+	_ = rc.EnableFullDuplex() // an answer may precede the end of the body
 	conn, err := e.open(ep, r.RemoteAddr)
 	if err != nil {
 		return err
@@ -130,8 +129,8 @@ func (e *Edge) forward(ep *endpoint, w http.ResponseWriter, r *http.Request) err
 		select {
 		case <-sent:
 		default:
-			// The caller is still sending. It is heard out for a moment, or the
-			// connection would be reset before it has read the answer.
+			// The caller is still sending: read on for a moment, or the connection
+			// would be reset before it has read the answer.
 			_ = rc.SetReadDeadline(time.Now().Add(linger))
 			<-sent
 		}
@@ -145,7 +144,7 @@ func (e *Edge) forward(ep *endpoint, w http.ResponseWriter, r *http.Request) err
 	return receive(conn, w, r)
 }
 
-// send writes r to conn as it comes in, without holding anything back.
+// send writes r to conn without buffering its body.
 func send(conn io.Writer, r *http.Request) {
 	h := r.Header.Clone()
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade", "Expect"} {
@@ -198,8 +197,8 @@ func receive(conn io.Reader, w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(resp.StatusCode)
 	if _, err := io.Copy(w, resp.Body); err != nil {
-		// Too late for another answer: only cutting the connection tells the
-		// caller that this one is not whole.
+		// Too late for another answer: only closing the connection shows the caller
+		// that this one is incomplete.
 		panic(http.ErrAbortHandler)
 	}
 	_ = http.NewResponseController(w).Flush()

@@ -2,12 +2,12 @@ package ngroktest
 
 import "strings"
 
-// A refusal is an error of the service, in its words.
+// A refusal is an error of the service.
 type refusal struct{ code, message string }
 
 const online = "The endpoint '%s' is already online. Either\n1. stop your existing endpoint first, or\n2. start both endpoints with pooling enabled"
 
-// text returns the refusal as it goes over the wire, {authtoken} replaced.
+// text returns the refusal as sent, with {authtoken} replaced.
 func (r *refusal) text(authtoken string) string {
 	message := r.message
 	if message == "" {
@@ -17,7 +17,7 @@ func (r *refusal) text(authtoken string) string {
 	return strings.ReplaceAll(message, "\n", "\r\n") + "\r\n\r\n" + r.code + "\r\n"
 }
 
-// usual returns the text that ngrok sends with code
+// usual returns ngrok's text for code
 // (https://ngrok.com/docs/errors/reference).
 func usual(code string) string {
 	switch code {
@@ -38,17 +38,16 @@ func usual(code string) string {
 	return "The service refused."
 }
 
-// RefuseAuth refuses every agent from now on with code, such as
-// "ERR_NGROK_105", and message, in which {authtoken} stands for the token the
-// agent sent, or, if message is empty, with ngrok's usual text. An empty code
-// lets agents in again.
+// RefuseAuth refuses every agent from now on with code, such as "ERR_NGROK_105", and
+// message, in which {authtoken} is replaced by the agent's token. An empty message is
+// ngrok's usual text. An empty code accepts agents again.
 func (e *Edge) RefuseAuth(code, message string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.refuseAuth = newRefusal(code, message)
 }
 
-// RefuseBind is RefuseAuth for endpoints: "ERR_NGROK_334" and its like.
+// RefuseBind is RefuseAuth for endpoints, with codes such as "ERR_NGROK_334".
 func (e *Edge) RefuseBind(code, message string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

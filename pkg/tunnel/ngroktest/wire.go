@@ -9,8 +9,8 @@ import (
 	"golang.ngrok.com/muxado/v2"
 )
 
-// The messages between agent and service are JSON documents on muxado streams
-// whose type says what they are. Names and numbers as in
+// The messages between agent and service are JSON documents on muxado streams of these
+// types. Names and numbers as in
 // golang.ngrok.com/ngrok/v2/internal/tunnel/proto/msg.go (v2.4.0).
 const (
 	authRequest       muxado.StreamType = 0
@@ -33,10 +33,10 @@ type auth struct {
 
 type authAnswer struct {
 	Version string
-	// ClientID stays empty. The library, when it is given one, writes a field
-	// of its session that its heartbeat goroutine reads without any lock, and
-	// after a lost connection the race detector notices (25 seconds later). The
-	// cookie tells agents apart just as well.
+	// ClientID is empty. Given one, the library has a data race: it writes a field
+	// of its session that its heartbeat goroutine reads without a lock, which the
+	// race detector reports 25 seconds after a lost connection. The cookie
+	// identifies agents as well.
 	ClientID string `json:"ClientId"`
 	Error    string
 	Extra    authAnswerExtra
@@ -86,8 +86,7 @@ type stopTunnel struct {
 	ErrorCode string
 }
 
-// proxyHeader precedes the bytes of a connection that the service hands to an
-// agent.
+// proxyHeader precedes the bytes of a connection that the service forwards to an agent.
 type proxyHeader struct {
 	ID             string `json:"Id"`
 	ClientAddr     string
@@ -96,7 +95,7 @@ type proxyHeader struct {
 	PassthroughTLS bool
 }
 
-// writeProxyHeader writes h after its length, eight bytes, little endian.
+// writeProxyHeader writes h after its length in eight bytes, little endian.
 func writeProxyHeader(w io.Writer, h proxyHeader) error {
 	doc, err := json.Marshal(h)
 	if err != nil {

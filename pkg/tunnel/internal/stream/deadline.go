@@ -5,13 +5,11 @@ import (
 	"time"
 )
 
-// A deadline is a moment that can be moved while others wait for it.
+// A deadline is a time that can be moved while goroutines wait for it.
 type deadline struct {
-	mu     sync.Mutex
-	timer  *time.Timer
-	past   chan struct{} // closed once the moment has passed
-	isPast bool
-	turn   int // counts calls of set, so that a timer of an older one is ignored
+	mu    sync.Mutex
+	timer *time.Timer
+	past  chan struct{} // closed when the deadline has passed
 }
 
 func newDeadline() *deadline { return &deadline{past: make(chan struct{})} }
@@ -20,41 +18,23 @@ func newDeadline() *deadline { return &deadline{past: make(chan struct{})} }
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.turn++
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
+	if d.timer != nil && !d.timer.Stop() {
+		<-d.past // closed, or about to be
+		d.past = make(chan struct{})
 	}
-	if d.isPast {
-		d.past, d.isPast = make(chan struct{}), false
-	}
+	d.timer = nil
 	if t.IsZero() {
 		return
 	}
-	left := time.Until(t)
+	left, past := time.Until(t), d.past
+	d.timer = time.AfterFunc(left, func() { close(past) })
 	if left <= 0 {
-		d.passLocked()
-		return
-	}
-	turn := d.turn
-	d.timer = time.AfterFunc(left, func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.turn == turn {
-			d.passLocked()
-		}
-	})
-}
-
-func (d *deadline) passLocked() {
-	if !d.isPast {
-		close(d.past)
-		d.isPast = true
+		<-past
 	}
 }
 
-// passed returns a channel that is closed when the deadline passes. It stays
-// right while the deadline is moved before it has passed.
+// passed returns a channel that is closed when the deadline passes. It remains
+// valid while the deadline is moved before it has passed.
 func (d *deadline) passed() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()

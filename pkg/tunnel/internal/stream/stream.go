@@ -1,24 +1,21 @@
 // Package stream makes muxado streams behave as net.Conn promises.
 //
 // A muxado stream (golang.ngrok.com/muxado/v2 v2.0.2, stream.go) honours read
-// deadlines, but not write deadlines: a Write that waits for the other side's
-// window never looks at the deadline, SetWriteDeadline and Close wait for the
-// lock that this Write holds, and a write deadline that does expire, in the
-// session's queue, leaves a frame behind that the next write overwrites. So a
-// peer that stops reading holds the writer, whoever wants to close the
-// connection, and an http.Server's Close with them, for as long as the session
-// lives.
+// deadlines, but not write deadlines. A Write that waits for the peer's window
+// ignores its deadline and holds a lock that SetWriteDeadline and Close need. A
+// write deadline that does expire, in the session's queue, leaves a frame behind
+// that the next write overwrites. So a peer that stops reading blocks the writer
+// and http.Server.Close for as long as the session lives.
 //
-// A Conn therefore hands its writes to a goroutine of its own and waits for
-// that goroutine no longer than its deadline allows. The stream below never
-// sees a write deadline. Reads go straight through.
+// A Conn therefore writes in its own goroutine and waits for it no longer than
+// the deadline allows. The stream below never has a write deadline. Reads go
+// straight through.
 //
-// What cannot be helped: muxado has no call that breaks off a stream, so the
-// goroutine of a write that got stuck, and the 64 KiB or less that it holds,
-// stay until the peer reads on or the session ends. A stream's window is
-// 256 KiB: an answer smaller than that never gets stuck. A read can outlast its
-// deadline only while the whole session is stalled, which the session's
-// heartbeat ends after 25 seconds.
+// Limits: muxado cannot abort a stream, so the goroutine of a blocked write, and
+// its 64 KiB or less, remain until the peer reads or the session ends. A stream's
+// window is 256 KiB: a smaller answer never blocks. A read can outlast its
+// deadline only while the whole session is stalled, which the session's heartbeat
+// ends after 25 seconds.
 package stream
 
 import (
@@ -29,20 +26,14 @@ import (
 	"time"
 )
 
-// chunk is the most bytes that one hand-over to the writing goroutine copies.
+// chunk is how many bytes are copied at most for one write.
 const chunk = 64 << 10
 
-// A Set keeps track of the connections of one session, so that its owner can
-// close them and wait until they are gone. Its zero value is empty and ready.
-type Set struct {
-	mu     sync.Mutex
-	conns  map[*Conn]struct{}
-	idle   chan struct{} // closed and forgotten when conns becomes empty; nil: nobody waits
-	closed bool
-}
+// A Set is the connections of one session. Its zero value is empty and ready.
+type Set struct{ group Group[*Conn] }
 
 // Wrap returns inner as a member of the set. The caller closes the Conn
-// instead of inner. Once the set is closed, the Conn comes closed.
+// instead of inner. In a closed set the Conn is closed.
 func (s *Set) Wrap(inner net.Conn) *Conn {
 	c := &Conn{
 		Conn:   inner,
@@ -52,84 +43,42 @@ func (s *Set) Wrap(inner net.Conn) *Conn {
 		closed: make(chan struct{}),
 		until:  newDeadline(),
 	}
-	s.mu.Lock()
-	if s.conns == nil {
-		s.conns = make(map[*Conn]struct{})
-	}
-	s.conns[c] = struct{}{}
-	closed := s.closed
-	s.mu.Unlock()
-
+	open := s.group.Add(c)
 	go c.run()
-	if closed {
+	if !open {
 		_ = c.Close()
 	}
 	return c
 }
 
-// Close closes every connection of the set and those that come later. It does
-// not wait: see Wait.
+// Close closes every connection of the set, and every later one. It does not
+// wait: see Wait.
 func (s *Set) Close() {
-	s.mu.Lock()
-	s.closed = true
-	conns := make([]*Conn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
-	for _, c := range conns {
+	for _, c := range s.group.Close() {
 		_ = c.Close()
 	}
 }
 
 // Wait returns nil when no connection of the set is left, streams below closed
-// and goroutines gone, or else ctx's error.
-func (s *Set) Wait(ctx context.Context) error {
-	s.mu.Lock()
-	if len(s.conns) == 0 {
-		s.mu.Unlock()
-		return nil
-	}
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	idle := s.idle
-	s.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *Set) remove(c *Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	if len(s.conns) == 0 && s.idle != nil {
-		close(s.idle)
-		s.idle = nil
-	}
-}
+// and goroutines ended, or else ctx's error.
+func (s *Set) Wait(ctx context.Context) error { return s.group.Wait(ctx) }
 
 // A Conn is a connection over a muxado stream. Its Close never blocks, and its
-// deadlines hold. A Write that was cut off by its deadline or by Close may have
-// sent a part of its bytes, so every later Write fails too.
+// deadlines hold. A Write that its deadline or Close interrupts may have sent a part
+// of its bytes, so every later Write fails too.
 type Conn struct {
 	net.Conn // the stream
 
 	set    *Set
-	out    chan []byte   // to run: what is to be written next
-	result chan written  // from run: how that went
+	out    chan []byte   // to run: the next bytes to write
+	result chan written  // from run
 	closed chan struct{} // closed by Close
 	until  *deadline     // for writes
 
 	writing sync.Mutex // held by Write
 	broken  error      // what later Writes return; guarded by writing
 
-	mu   sync.Mutex // guards done, and orders deadlines and Close
-	done bool
+	mu sync.Mutex // orders deadlines and Close
 }
 
 type written struct {
@@ -139,7 +88,7 @@ type written struct {
 
 // run owns the stream's writing half and its Close, the two calls that block.
 func (c *Conn) run() {
-	defer c.set.remove(c)
+	defer c.set.group.Remove(c)
 	failed := false
 	for {
 		select {
@@ -148,10 +97,9 @@ func (c *Conn) run() {
 			failed = failed || err != nil
 			c.result <- written{n, err}
 		case <-c.closed:
-			// Without write deadlines a write only fails when the stream or the
-			// session has ended, so that there is nothing left to close; and
-			// Close would write to the frame that a dying session may still be
-			// sending.
+			// Without write deadlines a write fails only when the stream or the
+			// session has ended. Then there is nothing to close, and Close would
+			// write to the frame that a dying session may still be sending.
 			if !failed {
 				_ = c.Conn.Close()
 			}
@@ -164,12 +112,8 @@ func (c *Conn) run() {
 // deadline and net.ErrClosed after Close.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil {
-		select {
-		case <-c.closed:
-			return n, net.ErrClosed
-		default:
-		}
+	if err != nil && c.isClosed() {
+		return n, net.ErrClosed
 	}
 	return n, err
 }
@@ -184,9 +128,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 	total := 0
 	for {
-		// The copy is what allows to return while the stream still has it.
+		// A copy, since the stream may still use it after Write has returned.
 		part := append([]byte(nil), p[:min(len(p), chunk)]...)
-		n, err := c.hand(part)
+		n, err := c.send(part)
 		total += n
 		if err != nil {
 			c.broken = err
@@ -198,30 +142,28 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 }
 
-// hand gives part to run and waits for the result.
-func (c *Conn) hand(part []byte) (int, error) {
+// send gives part to run and waits for the result.
+func (c *Conn) send(part []byte) (int, error) {
 	expired := c.until.passed()
-	select {
+	select { // first of all: below, the choice is random
 	case <-c.closed:
 		return 0, net.ErrClosed
 	case <-expired:
 		return 0, os.ErrDeadlineExceeded
 	default:
 	}
-	select {
-	case c.out <- part:
-	case <-c.closed:
-		return 0, net.ErrClosed
-	case <-expired:
-		return 0, os.ErrDeadlineExceeded
-	}
-	select {
-	case w := <-c.result:
-		return w.n, w.err
-	case <-c.closed:
-		return 0, net.ErrClosed
-	case <-expired:
-		return 0, os.ErrDeadlineExceeded
+	out := c.out
+	for {
+		select {
+		case out <- part:
+			out = nil
+		case w := <-c.result:
+			return w.n, w.err
+		case <-c.closed:
+			return 0, net.ErrClosed
+		case <-expired:
+			return 0, os.ErrDeadlineExceeded
+		}
 	}
 }
 
@@ -230,14 +172,22 @@ func (c *Conn) hand(part []byte) (int, error) {
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done {
+	if c.isClosed() {
 		return nil
 	}
-	c.done = true
 	close(c.closed)
 	// The stream's own Close may have to wait behind a stuck write; a deadline
 	// in the past ends a pending Read at once.
 	return c.Conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (c *Conn) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // SetDeadline sets the read and the write deadline.
@@ -252,7 +202,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done {
+	if c.isClosed() {
 		return net.ErrClosed
 	}
 	return c.Conn.SetReadDeadline(t)
@@ -263,7 +213,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done {
+	if c.isClosed() {
 		return net.ErrClosed
 	}
 	c.until.set(t)

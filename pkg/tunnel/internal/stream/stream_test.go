@@ -52,7 +52,7 @@ func pair(t *testing.T, set *stream.Set) (ours *stream.Conn, theirs net.Conn) {
 // window is how much muxado sends before the other side has to read.
 const window = 256 << 10
 
-func TestBytesGoThroughUnchangedBothWays(t *testing.T) {
+func TestBytesArriveUnchangedInBothDirections(t *testing.T) {
 	ours, theirs := pair(t, new(stream.Set))
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 4*window/16)
 	failed := make(chan error, 1)
@@ -73,7 +73,7 @@ func TestBytesGoThroughUnchangedBothWays(t *testing.T) {
 	}
 }
 
-func TestAWriteThatNobodyReadsEndsAtItsDeadline(t *testing.T) {
+func TestABlockedWriteEndsAtItsDeadline(t *testing.T) {
 	for name, set := range map[string]func(*stream.Conn) error{
 		"set before":       func(c *stream.Conn) error { return c.SetWriteDeadline(time.Now().Add(time.Millisecond)) },
 		"with SetDeadline": func(c *stream.Conn) error { return c.SetDeadline(time.Now().Add(time.Millisecond)) },
@@ -88,7 +88,7 @@ func TestAWriteThatNobodyReadsEndsAtItsDeadline(t *testing.T) {
 			if !errors.Is(err, os.ErrDeadlineExceeded) || n > window {
 				t.Errorf("got %d, %v", n, err)
 			}
-			// It cannot be told how much of it arrived: there is no going on.
+			// It is unknown how much arrived: later writes must fail.
 			if err := ours.SetWriteDeadline(time.Time{}); err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestADeadlineCanBeMovedWhileAWriteIsPending(t *testing.T) {
 	}
 }
 
-func TestAReadEndsAtItsDeadlineAndCanBeTriedAgain(t *testing.T) {
+func TestAReadEndsAtItsDeadlineAndCanBeRetried(t *testing.T) {
 	ours, theirs := pair(t, new(stream.Set))
 	if err := ours.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestCloseEndsWhatIsPendingAndNeverBlocks(t *testing.T) {
 	}
 }
 
-func TestTheOtherSideSeesTheEndAfterAllBytes(t *testing.T) {
+func TestThePeerSeesTheEndAfterAllBytes(t *testing.T) {
 	ours, theirs := pair(t, new(stream.Set))
 	if _, err := ours.Write([]byte("all of it")); err != nil {
 		t.Fatal(err)
