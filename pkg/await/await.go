@@ -1,14 +1,12 @@
-// Package await dispatches tasks and waits for their answers. One Engine does both
-// for all commands that send tasks or ask for them: an answer comes by a callback, by
-// a status call, or from another process by way of the store, and goes to the waiter
-// of its task, whichever way it comes. What happens to a task is written into the
-// store as it happens.
+// Package await dispatches tasks and waits for their answers. One Engine serves all
+// commands that send or look up tasks: an answer arrives by a callback, by a status call,
+// or from another process through the store, and is given to its task's waiter. What
+// happens to a task is stored as it happens.
 //
-// Three state machines say what may happen: a task (taskState), where callbacks come
-// in (reception), and whether anybody can still tell of a task (waiter.lost).
+// There are three state machines: of a task (taskState), of the endpoint (reception), and
+// of the sources that can still answer (waiter.lost).
 //
-// The package is private to narada. It knows neither where callbacks come in nor how
-// the store keeps things, and words nothing for people.
+// The package is private to narada.
 package await
 
 import (
@@ -19,7 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Way is how an answer came.
+// Way is how an answer arrived.
 type Way string
 
 // The ways.
@@ -28,63 +26,62 @@ const (
 	ByPoll     Way = "poll"
 )
 
-// Answer is what the cloud said of a task: its result, or how it stands.
+// Answer is a task's result, or its state so far.
 type Answer struct {
-	Task      int64          // its number in the store, 0 when it is not there
-	Ticket    string         // path of its ticket, "" when it has none here
-	RequestID string         // "" when it is not known
+	Task      int64          // number in the store, 0 if it is not stored
+	Ticket    string         // path of its ticket, "" if it has none here
+	RequestID string         // "" if unknown
 	Result    *narada.Result // nil with an error
 	By        Way
 }
 
 // UnfinishedError is a wait that ended before the task did.
 type UnfinishedError struct {
-	ID      string         // "" when it is not known whether the task was accepted
-	Last    *narada.Result // newest state heard of, nil when none was
-	Cause   error          // of the context's end, or why nobody can tell of the task any more
-	Failure error          // of the newest status call, nil when it did not fail
+	ID      string         // "" if it is not known whether the task was accepted
+	Last    *narada.Result // newest state, nil if none is known
+	Cause   error          // of the context's end, or why no answer can arrive any more
+	Failure error          // of the newest status call, nil if it did not fail
 }
 
 func (e *UnfinishedError) Error() string {
 	if e.ID == "" {
-		return "the wait for a task that may have been accepted ended: " + e.Cause.Error()
+		return "stopped waiting for a task that may have been accepted: " + e.Cause.Error()
 	}
-	return "the wait for " + e.ID + " ended: " + e.Cause.Error()
+	return "stopped waiting for " + e.ID + ": " + e.Cause.Error()
 }
 
 // Unwrap returns the cause.
 func (e *UnfinishedError) Unwrap() error { return e.Cause }
 
-// NotKeptError is a task that was not sent, since it could not be kept.
+// NotKeptError is a task that was not sent, because it could not be stored.
 type NotKeptError struct{ Err error }
 
-func (e *NotKeptError) Error() string { return "the task could not be kept: " + e.Err.Error() }
+func (e *NotKeptError) Error() string { return "the task could not be stored: " + e.Err.Error() }
 
 // Unwrap returns the store's error.
 func (e *NotKeptError) Unwrap() error { return e.Err }
 
-// NoTimeError is a dispatch that was not sent again although it might have been:
-// the time limit leaves no room for another attempt.
+// NoTimeError is a dispatch that could have been retried, but not before the time limit.
 type NoTimeError struct{ Err error }
 
 func (e *NoTimeError) Error() string {
-	return e.Err.Error() + "; the time limit leaves no room for another attempt"
+	return e.Err.Error() + "; no time is left to retry"
 }
 
 // Unwrap returns the last attempt's error.
 func (e *NoTimeError) Unwrap() error { return e.Err }
 
 var (
-	errNoCallbacks = errors.New("no callback can come any more")
+	errNoCallbacks = errors.New("no callback can arrive any more")
 	errNoStore     = errors.New("there is no store")
 )
 
-// NotFound reports whether the cloud does not know the request ID, which may
-// pass in the moments after it was given out.
+// NotFound reports whether the cloud does not know the request ID. Just after the dispatch
+// this may be temporary.
 func NotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 
-// RefusesRequest reports whether a dispatch failed because the API refused what is in
-// the one request: 400, 409, 413, 415 or 422.
+// RefusesRequest reports whether the API refused the content of a request: 400, 409, 413,
+// 415 or 422.
 func RefusesRequest(err error) bool {
 	return hasStatus(err, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge,
 		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)

@@ -11,27 +11,25 @@ import (
 
 // The limits of a dispatch.
 const (
-	dispatchLimit   = 60 * time.Second // for one dispatch call
-	concludeLimit   = time.Second      // that a dispatch call is left when nobody waits any more
+	dispatchLimit   = 60 * time.Second // of one dispatch call
+	concludeLimit   = time.Second      // grace period of a dispatch call after the wait
 	notableFailures = 3                // of status calls in a row
 )
 
-// dispatching is a dispatch that is under way. What comes of it is told to the waiter
-// too.
+// dispatching is a dispatch under way. The waiter is told its outcome.
 type dispatching struct {
-	stopResending context.CancelFunc // a call that is under way goes on
+	stopResending context.CancelFunc // not the call under way
 	stopCall      context.CancelFunc
-	again         atomic.Bool // it was sent more than once
+	again         atomic.Bool // sent more than once
 	done          chan struct{}
 
-	// Once done is closed, or the waiter has heard of the end:
+	// Set when done is closed, or the waiter was told of the end.
 	id  string
-	err *narada.DispatchError // nil: it was accepted
+	err *narada.DispatchError // nil: accepted
 }
 
-// dispatch sends the request, again when it surely was not accepted and the cause may
-// pass. The calls outlive ctx by up to a second: what may have been accepted is worth
-// a moment to learn its ID.
+// dispatch sends the request, and retries when it was not accepted and the error is
+// temporary. A call may outlive ctx by concludeLimit, to get the ID of an accepted task.
 func (e *Engine) dispatch(ctx context.Context, request *narada.Request, w *waiter) *dispatching {
 	sending, stopResending := context.WithCancel(ctx)
 	calls, stopCall := context.WithCancel(context.WithoutCancel(ctx))
@@ -67,7 +65,7 @@ func (e *Engine) dispatch(ctx context.Context, request *narada.Request, w *waite
 	return d
 }
 
-// dispatchError is what a dispatch failed with.
+// dispatchError returns err as a DispatchError.
 func dispatchError(err error) *narada.DispatchError {
 	if failure, ok := errors.AsType[*narada.DispatchError](err); ok {
 		return failure
@@ -75,14 +73,14 @@ func dispatchError(err error) *narada.DispatchError {
 	return &narada.DispatchError{Err: err}
 }
 
-// conclude waits a moment for a call that is under way.
+// conclude waits up to concludeLimit for the call under way.
 func (d *dispatching) conclude() {
 	timer := time.AfterFunc(concludeLimit, d.stopCall)
 	defer timer.Stop()
 	<-d.done
 }
 
-// stop ends the dispatch, and waits for it to have ended.
+// stop cancels the dispatch and waits for its end.
 func (d *dispatching) stop() {
 	d.stopResending()
 	d.stopCall()

@@ -149,7 +149,7 @@ func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
 		defer cancel()
 		_, err := w.run(ctx)
 		noTime, ok := errors.AsType[*NoTimeError](err)
-		if !ok || !strings.HasSuffix(err.Error(), "no room for another attempt") || w.cloud.dispatches != 1 {
+		if !ok || !strings.HasSuffix(err.Error(), "no time is left to retry") || w.cloud.dispatches != 1 {
 			t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
 		}
 		if api, ok := errors.AsType[*narada.APIError](noTime); !ok || api.StatusCode != 503 {

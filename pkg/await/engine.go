@@ -15,61 +15,50 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Client is the API as an Engine uses it. *narada.Client has it.
+// Client is the API as an Engine uses it. *narada.Client implements it.
 type Client interface {
 	Dispatch(ctx context.Context, r *narada.Request) (id string, err error)
 	Status(ctx context.Context, id string) (*narada.Result, error)
 }
 
-// Store is where an Engine keeps what happens to tasks. *sqlite.Store has it.
+// Store is the ledger as an Engine uses it. *sqlite.Store implements it.
 type Store interface {
-	Intend(ctx context.Context, intents []store.Intent) (numbers []int64, err error) // durable before it returns
-	Accepted(ctx context.Context, number int64, id string) error
-	AcceptedTwice(ctx context.Context, number int64, id string) error
-	Refused(ctx context.Context, number int64, failure string, at time.Time) error
-	Polled(ctx context.Context, r *narada.Result, at time.Time) error
-	Deliver(ctx context.Context, d webhook.Delivery) error // durable before it returns
-
+	store.Writer
 	Last(ctx context.Context) (seq int64, err error)
 	FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error]
 	Task(ctx context.Context, id string) (t store.Task, ok bool, err error)
-	Numbered(ctx context.Context, number int64) (t store.Task, ok bool, err error)
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }
 
-// Endpoint is where callbacks come in. *receive.Server has it.
+// Endpoint receives callbacks. *receive.Server implements it.
 type Endpoint interface {
 	Issue() (webhook.Ticket, error)
 	URL(webhook.Ticket) string
 	Withdraw(webhook.Ticket)
 }
 
-// Options say what an Engine does.
+// Options configure an Engine.
 type Options struct {
 	Client       Client
-	Store        Store  // nil: nothing is kept
-	Source       string // the command that sends tasks, as the store has it
-	Cloud        string // address of the API, as the store has it
+	Store        Store  // nil: nothing is stored
+	Source       string // the command that sends tasks, for the store
+	Cloud        string // address of the API, for the store
 	PollInterval time.Duration
 
-	// Many tasks: what several of them have in common is reported once.
+	// Many reports what many tasks have in common once, and stores why the API refused the
+	// content of a request (see RefusesRequest).
 	Many bool
 
-	// Report, if not nil, is told what happens, by several goroutines at once and
+	// Report, if not nil, is called with each event, by several goroutines at once and
 	// never under a lock.
 	Report func(Event)
 
-	// Again, if not nil, is called before a dispatch is sent again, and may make it
-	// wait until its ctx ends.
+	// Again, if not nil, is called before a dispatch is retried. It may wait, and an error
+	// ends the dispatch.
 	Again func(context.Context) error
-
-	// Why, if not nil, words for the store why the API refused a request for what is
-	// in it (see RefusesRequest): it is then not sent another time.
-	Why func(*narada.DispatchError) string
 }
 
-// Engine dispatches tasks and waits for them. It is safe for use by several goroutines
-// at once.
+// Engine dispatches tasks and waits for them. It is safe for concurrent use.
 type Engine struct {
 	o      Options
 	poller *poller
@@ -78,10 +67,10 @@ type Engine struct {
 	stop      context.CancelFunc
 	following sync.WaitGroup
 
-	// What was reported, and is not again; the first two with Many tasks alone.
+	// Set once it was reported; the first two only with Many.
 	pollsFail, pollsRefused, storeFails atomic.Bool
 
-	endpoint Endpoint // nil: there is none
+	endpoint Endpoint // nil: none
 
 	mu        sync.Mutex
 	reception reception
@@ -115,33 +104,31 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Close ends what goes on in the background, and waits for it. No other method of the
-// Engine may be under way, but for Deliver.
+// Close ends the background work and waits for it. No method except Deliver may be running.
 func (e *Engine) Close() {
 	e.poller.close()
 	e.stop()
 	e.following.Wait()
 }
 
-// saidBefore reports whether the same was reported of another of many tasks.
+// saidBefore reports whether said was set for another of many tasks, and sets it.
 func (e *Engine) saidBefore(said *atomic.Bool) bool { return e.o.Many && said.Swap(true) }
 
-// Listen has callbacks come in at the endpoint, whose sink the Engine is, from now on,
-// and looks for those of its tasks that come in at other processes. It may be called
-// once, before the first task.
+// Listen makes in the endpoint for callbacks, whose sink is the Engine, and follows the
+// callbacks that other processes receive. It may be called once, before the first task.
 func (e *Engine) Listen(in Endpoint) {
 	e.endpoint = in
 	e.receive(endpointOpened)
 	e.followOthers(func() error { return nil })
 }
 
-// Endpoint says what happens to the endpoint; err, if not nil, is why.
+// Endpoint reports an event of the endpoint; err, if not nil, is its cause.
 func (e *Engine) Endpoint(event EndpointEvent, err error) {
 	e.o.Report(EndpointChanged{event, err})
 	e.receive(event)
 }
 
-// receive takes what happens to the endpoint.
+// receive applies an event of the endpoint.
 func (e *Engine) receive(event EndpointEvent) {
 	e.mu.Lock()
 	before := e.reception
@@ -161,14 +148,13 @@ func (e *Engine) receive(event EndpointEvent) {
 	}
 }
 
-// Deliver implements webhook.Sink. A callback for another process's task is kept for
-// that one, which sees it in the store. One that could not be stored is not
-// acknowledged, though its task has its answer.
+// Deliver implements webhook.Sink. Another process sees the callbacks of its tasks in the
+// store. A callback that could not be stored is an answer, but is not acknowledged.
 func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
 	e.o.Report(CallbackReceived{d.Result})
 	var err error
 	if e.o.Store != nil {
-		err = e.o.Store.Deliver(ctx, d)
+		err = e.o.Store.Write(ctx, &store.Deliver{Delivery: d})
 	}
 	if w := e.waiterOf(d.Ticket.Path, d.Result); w != nil {
 		if err != nil {
@@ -179,14 +165,13 @@ func (e *Engine) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return err
 }
 
-// Receives reports whether a callback that is sent to that URL comes in here.
+// Receives reports whether callbacks to that URL arrive here.
 func (e *Engine) Receives(callbackURL string) bool {
 	return e.endpoint != nil && strings.HasPrefix(callbackURL, e.endpoint.URL(webhook.Ticket{Path: "/"}))
 }
 
-// waiterOf returns the waiter for a callback that shows the ticket of that path: the
-// one whose ticket it is, or else that of its task, if that has none here; nil when
-// there is none.
+// waiterOf returns the waiter for a callback to a ticket's path: the owner of the ticket,
+// or else that of the task, if it has no ticket here; nil if there is none.
 func (e *Engine) waiterOf(path string, r *narada.Result) *waiter {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -199,7 +184,7 @@ func (e *Engine) waiterOf(path string, r *narada.Result) *waiter {
 	return nil
 }
 
-// tell tells the waiter of the task called id, if there is one.
+// tell tells the waiter for a request ID, if there is one.
 func (e *Engine) tell(id string, n news) {
 	e.mu.Lock()
 	w := e.byID[id]
@@ -209,8 +194,7 @@ func (e *Engine) tell(id string, n news) {
 	}
 }
 
-// expect makes the waiter known, by its ticket and its request ID as far as it has
-// them.
+// expect registers the waiter by its ticket and its request ID, as far as it has them.
 func (e *Engine) expect(w *waiter) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -223,8 +207,7 @@ func (e *Engine) expect(w *waiter) {
 	}
 }
 
-// watch polls for the waiter's task, whose request ID is known now; for one that was
-// dispatched before, at once.
+// watch starts polling for the waiter's task, immediately if it was dispatched earlier.
 func (e *Engine) watch(w *waiter, deadline time.Time) {
 	var first time.Duration
 	if w.sent != nil {
@@ -234,7 +217,7 @@ func (e *Engine) watch(w *waiter, deadline time.Time) {
 	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, deadline)
 }
 
-// forget ends the wait: what comes later is for nobody.
+// forget unregisters the waiter.
 func (e *Engine) forget(w *waiter) {
 	if w.unwatch != nil {
 		w.unwatch()
@@ -249,34 +232,35 @@ func (e *Engine) forget(w *waiter) {
 	}
 }
 
-// Job is a task that is to be dispatched.
+// Job is a task to dispatch.
 type Job struct {
-	Request *narada.Request // Run adds callbackUrl, callbackSecret and callbackHeaders
-	Prompt  string          // as it was written, for the store
-	Item    store.Item      // its line of a batch; zero: none
+	Request *narada.Request // Run adds the callback fields
+	Prompt  string          // as written, for the store
+	Item    store.Item      // its line in a batch; zero: none
 
-	// Ticket is the one that the callback will show that the Request asks for, for
-	// Submit; zero: none that is known here.
+	// Ticket, for Submit, is what the callback will show that the Request asks for; zero:
+	// none known here.
 	Ticket webhook.Ticket
 
-	// MustKeep has nothing sent when the store cannot keep the task.
+	// MustKeep does not send a task that cannot be stored.
 	MustKeep bool
 
-	// Sent, if not nil, is called when the first dispatch call has ended, unless Run
-	// returns then.
+	// Sent, if not nil, is called once, after the first dispatch call.
 	Sent func()
 }
 
-// Run dispatches the task, once and only once as far as the cloud lets us know, and
-// returns its final answer, the first that comes. Task and Ticket of the Answer are
-// set also when there is an error.
+// Run dispatches the task, exactly once as far as the cloud lets us know, and returns its
+// first final answer. Task and Ticket of the Answer are set also with an error.
 //
-// An error is a *NotKeptError when nothing was sent since the task could not be
-// kept; a *narada.DispatchError when the dispatch failed: with Maybe set, it is not
-// known whether the task was accepted, and no callback can tell. It is an
-// *UnfinishedError when ctx ended before the task did, or neither the cloud nor a
-// callback can tell of it any more.
+// The error is a *NotKeptError if the task was not sent because it could not be stored; a
+// *narada.DispatchError if the dispatch failed (with Maybe set, the task may have been
+// accepted, and no callback can tell); an *UnfinishedError if ctx ended before the task
+// did, or no answer can arrive any more.
 func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
+	if j.Sent != nil {
+		j.Sent = sync.OnceFunc(j.Sent)
+		defer j.Sent()
+	}
 	w, withdraw, err := e.begin(j, e.endpoint)
 	if err != nil {
 		return Answer{}, err
@@ -285,9 +269,9 @@ func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
 	return e.send(ctx, w, j)
 }
 
-// Submit dispatches the task without waiting for it. When ctx ends it gives a call
-// that is under way another second to learn the ID; the ID then comes with the cause
-// of ctx's end. Other errors are those of Run.
+// Submit dispatches the task without waiting for its answer. When ctx ends, the call under
+// way has another second to get the ID, which is returned with the cause of ctx's end.
+// Other errors are those of Run.
 func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
 	w, _, err := e.begin(j, nil)
 	if err != nil {
@@ -298,13 +282,13 @@ func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
 	return w.id, err
 }
 
-// begin gives the task a ticket of the endpoint, if any, and a place in the store.
-// withdraw is called after the wait.
+// begin issues a ticket for the task, if there is an endpoint, and stores the task. withdraw
+// must be called after the wait.
 func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err error) {
 	w, withdraw = newWaiter(), func() {}
 	w.item = j.Item
 	if j.Sent != nil {
-		w.callEnded = sync.OnceFunc(j.Sent)
+		w.callEnded = j.Sent
 	}
 	ticket := j.Ticket
 	if in != nil {
@@ -315,7 +299,7 @@ func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err erro
 		w.answer.Ticket = ticket.Path
 	}
 	w.answer.Task, err = e.keepIntended(j, ticket)
-	if in != nil && (w.answer.Task != 0 || err != nil) { // the store knows it, should a callback come again
+	if in != nil && (w.answer.Task != 0 || err != nil) { // the store has it for repeats
 		withdraw = func() { in.Withdraw(ticket) }
 	}
 	if err != nil {
@@ -332,7 +316,7 @@ func (e *Engine) send(ctx context.Context, w *waiter, j Job) (Answer, error) {
 	return e.wait(ctx, w)
 }
 
-// AskForCallback has the request's callback come to url and show the ticket.
+// AskForCallback makes the request ask for a callback to url that shows the ticket.
 func AskForCallback(r *narada.Request, url string, t webhook.Ticket) {
 	r.CallbackURL, r.CallbackSecret = url, t.Secret
 	r.CallbackHeaders = make(map[string]string, len(t.Header))

@@ -12,13 +12,12 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// pace is how often a task is asked for: after first, then less and less often, down
-// to every max. Between two calls, whichever tasks they are for, is a gap.
+// pace is how often a task is polled: first after first, then less and less often, up to
+// every max. There is at least gap between any two calls.
 type pace struct{ first, max, gap time.Duration }
 
-// Paces for a poll interval: polling alone, and polling beside an endpoint that
-// callbacks should come in at. With many tasks there are at most 30 calls in an
-// interval, or 6, and at least two in a second.
+// Paces for a poll interval: polling alone, and polling beside an endpoint. Many tasks have
+// at most 30 calls in an interval, or 6, or two in a second if that is more.
 func paceAlone(interval time.Duration) pace {
 	return pace{interval, 5 * interval, min(interval/30, maxGap)}
 }
@@ -27,15 +26,15 @@ func paceBeside(interval time.Duration) pace {
 }
 
 const (
-	growth        = 1.25             // of the interval, from poll to poll
-	callLimit     = 30 * time.Second // for one status call
-	maxInFlight   = 8                // status calls at once, for all tasks together
-	maxRetryAfter = 5 * time.Minute  // that a Retry-After is obeyed for
+	growth        = 1.25             // of the interval, after each poll
+	callLimit     = 30 * time.Second // of one status call
+	maxInFlight   = 8                // status calls, for all tasks together
+	maxRetryAfter = 5 * time.Minute  // that a Retry-After is honoured
 	maxGap        = 500 * time.Millisecond
-	lookBefore    = 2 * time.Second // before the time limit, at which a task is asked for once more
+	lookBefore    = 2 * time.Second // time of the last poll before the time limit
 )
 
-// pollerOptions say what a poller does.
+// pollerOptions configure a poller.
 type pollerOptions struct {
 	status func(ctx context.Context, id string) (*narada.Result, error)
 	pace   pace
@@ -43,8 +42,7 @@ type pollerOptions struct {
 	failed func(id string, err error, inARow int, gaveUp bool) // of each call that failed
 }
 
-// poller asks for the state of every task that is watched. One loop keeps the times
-// of all.
+// poller polls for the state of every watched task. One loop schedules all calls.
 type poller struct {
 	o      pollerOptions
 	cancel context.CancelFunc
@@ -57,20 +55,20 @@ type poller struct {
 	due      schedule
 	watched  map[string]*watch
 	inFlight int
-	notUntil time.Time // for all tasks: the cloud said how long it wants to be left alone
-	next     time.Time // the gap after the newest call is over
+	notUntil time.Time // for all tasks: from Retry-After
+	next     time.Time // end of the gap after the newest call
 }
 
-// watch is one task that is asked for.
+// watch is one task that is polled for.
 type watch struct {
 	id        string
-	mayAppear bool // the cloud may take a moment to know the ID that it has just given out
+	mayAppear bool // the cloud may not know a new ID for a moment
 	at        time.Time
-	lastLook  time.Time // when it is asked for even if the cloud wants to be left alone; zero: never, or it is over
+	lastLook  time.Time // the last poll before the deadline, even during Retry-After; zero: none, or done
 	interval  time.Duration
 	backoff   *backoff.ExponentialBackOff // while calls fail
 	failures  int
-	hurry     bool // ask again as soon as the call that is under way has ended
+	hurry     bool // poll again when the call under way has ended
 	index     int  // in the schedule, -1 while a call is under way
 }
 
@@ -85,16 +83,15 @@ func newPoller(o pollerOptions) *poller {
 	return p
 }
 
-// close ends the poller and the calls that are under way.
+// close stops the poller and waits for its calls.
 func (p *poller) close() {
 	p.cancel()
 	<-p.done
 	p.calls.Wait()
 }
 
-// watch asks for the task called id from now on, for the first time after first (0: at
-// once), until it is final or stop is called; and once more shortly before the
-// deadline, in time for one more call. A zero deadline is none.
+// watch polls for the task, first after first (0: immediately), until it is final or stop
+// is called, and once more shortly before the deadline. A zero deadline is none.
 func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,15 +115,15 @@ func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop f
 	}
 }
 
-// first is the time after which a task that is now watched is asked for.
+// first returns the first interval of the pace.
 func (p *poller) first() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pace.first
 }
 
-// setPace changes the pace of all tasks. Those that would now be asked for later than
-// the new pace's first interval are asked for by then, or at once.
+// setPace changes the pace of all tasks. The next poll of each is due after the new pace's
+// first interval at the latest, or immediately.
 func (p *poller) setPace(pace pace, atOnce bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,21 +144,21 @@ func (p *poller) setPace(pace pace, atOnce bool) {
 	p.nudge()
 }
 
-// push puts the task into the schedule.
+// push adds the task to the schedule.
 func (p *poller) push(w *watch, at time.Time) {
 	w.at = p.when(w, at)
 	heap.Push(&p.due, w)
 	p.nudge()
 }
 
-// move changes the task's place in the schedule.
+// move reschedules the task.
 func (p *poller) move(w *watch, at time.Time) {
 	w.at = p.when(w, at)
 	heap.Fix(&p.due, w.index)
 }
 
-// when is the time at which the task is asked for that should be at that time: not
-// before the cloud wants to be asked again, but for the last look.
+// when returns the time for a poll planned at that time: later during a Retry-After, but
+// not after the last look.
 func (p *poller) when(w *watch, at time.Time) time.Time {
 	at = at.Add(max(0, p.notUntil.Sub(at)))
 	if !w.lastLook.IsZero() && at.After(w.lastLook) {
@@ -226,14 +223,14 @@ func (p *poller) call(ctx context.Context, w *watch) {
 	}
 }
 
-// reschedule sets the time of the next call, if there is to be one.
+// reschedule schedules the next call, if there is one.
 func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool, failures int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight--
 	defer p.nudge()
 	if p.watched[w.id] != w {
-		return false, 0 // stopped meanwhile
+		return false, 0 // stopped in the meantime
 	}
 	pause := w.interval
 	switch {
@@ -263,15 +260,15 @@ func (p *poller) afterFailure(w *watch, err error) time.Duration {
 	}
 	pause := w.backoff.NextBackOff()
 	if asked := retryAfter(err); asked > 0 {
-		// A little more, so that not all come back in the same moment.
+		// With some jitter, so that not all return at the same moment.
 		pause = min(asked, maxRetryAfter) + time.Duration(rand.Int64N(int64(asked)/10+1))
-		p.leaveAlone(time.Now().Add(min(asked, maxRetryAfter)))
+		p.pauseUntil(time.Now().Add(min(asked, maxRetryAfter)))
 	}
 	return pause
 }
 
-// leaveAlone asks for no task before then.
-func (p *poller) leaveAlone(until time.Time) {
+// pauseUntil delays all polls until then.
+func (p *poller) pauseUntil(until time.Time) {
 	if !until.After(p.notUntil) {
 		return
 	}
@@ -282,7 +279,7 @@ func (p *poller) leaveAlone(until time.Time) {
 	heap.Init(&p.due)
 }
 
-// schedule is a heap of watches, the soonest first.
+// schedule is a heap of watches by time.
 type schedule []*watch
 
 func (s schedule) Len() int           { return len(s) }

@@ -9,62 +9,53 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Writes are made even when the command is about to end. What cannot be written is
-// reported, and the task runs on.
+// Writes are made even when the command is about to end. A failed write is reported, and
+// the task continues.
 
-// keepIntended writes down that the task is about to be sent. The number is 0 for one
-// that is not kept; an error, a *NotKeptError, is for one that must be.
+// keepIntended stores that the task is about to be sent. number is 0 if it is not stored;
+// the error is a *NotKeptError if it must be.
 func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error) {
 	err = errNoStore
 	if e.o.Store != nil {
-		number, err = e.intend(j, t)
+		op := &store.Intend{Intent: store.IntentOf(j.Request, store.Intent{
+			Source: e.o.Source, Cloud: e.o.Cloud, Prompt: j.Prompt, Ticket: t, At: time.Now(), Item: j.Item,
+		})}
+		err = e.o.Store.Write(context.Background(), op)
+		number = op.Number
 	}
 	switch {
-	case err != nil && j.MustKeep:
+	case err == nil:
+		return number, nil
+	case j.MustKeep:
 		return 0, &NotKeptError{err}
-	case err != nil && e.o.Store != nil:
+	case e.o.Store != nil:
 		e.o.Report(StoreFailed{LossTask, err})
 	}
-	return number, nil
+	return 0, nil
 }
 
-func (e *Engine) intend(j Job, t webhook.Ticket) (int64, error) {
-	body, err := j.Request.Masked().MarshalJSON()
-	if err != nil && j.MustKeep {
-		return 0, err
-	} // else it will not be sent either
-	numbers, err := e.o.Store.Intend(context.Background(), []store.Intent{{
-		Source: e.o.Source, Cloud: e.o.Cloud, Prompt: j.Prompt, Body: body, Ticket: t, At: time.Now(), Item: j.Item,
-	}})
-	if err != nil {
-		return 0, err
-	}
-	return numbers[0], nil
-}
-
-// keep makes a write. That one could not be made is reported once.
-func (e *Engine) keep(write func(context.Context, Store) error) {
+// keep writes an op. The first failure is reported.
+func (e *Engine) keep(op store.Op) {
 	if e.o.Store == nil {
 		return
 	}
-	if err := write(context.Background(), e.o.Store); err != nil && !e.storeFails.Swap(true) {
+	if err := e.o.Store.Write(context.Background(), op); err != nil && !e.storeFails.Swap(true) {
 		e.o.Report(StoreFailed{LossProgress, err})
 	}
 }
 
-// keepTask is keep for a write about the waiter's task, if that is kept.
-func (e *Engine) keepTask(w *waiter, write func(ctx context.Context, s Store, number int64) error) {
-	if number := w.answer.Task; number != 0 {
-		e.keep(func(ctx context.Context, s Store) error { return write(ctx, s, number) })
+// keepTask writes an op about the waiter's task, if that is stored.
+func (e *Engine) keepTask(w *waiter, op store.Op) {
+	if w.answer.Task != 0 {
+		e.keep(op)
 	}
 }
 
-// keepRefused writes down that the task was not accepted, and whether it never will
-// be.
-func (e *Engine) keepRefused(w *waiter, failure *narada.DispatchError) {
+// keepRefusal stores that the task was not accepted, with the reason if it never will be.
+func (e *Engine) keepRefusal(w *waiter, failure *narada.DispatchError) {
 	why := ""
-	if e.o.Why != nil && RefusesRequest(failure) {
-		why = e.o.Why(failure)
+	if e.o.Many && RefusesRequest(failure) {
+		why = failure.Err.Error()
 	}
-	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Refused(ctx, number, why, time.Now()) })
+	e.keepTask(w, &store.Refuse{Task: w.answer.Task, Failure: why, At: time.Now()})
 }

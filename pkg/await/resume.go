@@ -8,31 +8,25 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Dispatched is a task that was dispatched before.
+// Dispatched is a task that was dispatched earlier.
 type Dispatched struct {
-	Task      int64      // its number in the store
-	RequestID string     // "": it is not known, nor whether the task was accepted
-	Ticket    string     // path of the ticket that its callback shows, "" when none comes here
-	Item      store.Item // its line of a batch; zero: none
+	Task      int64      // number in the store
+	RequestID string     // "" if it is not known whether the task was accepted
+	Ticket    string     // path of its ticket, "" if its callback does not arrive here
+	Item      store.Item // its line in a batch; zero: none
 }
 
-// Resume waits for the final answer of a task that was dispatched before. What is in
-// the store already is read also when ctx has ended. An error is one of the store's,
-// or an *UnfinishedError as Run's.
+// Resume waits for the final answer of a task that was dispatched earlier. The store is read
+// even if ctx has ended. The error is the store's, or an *UnfinishedError as from Run.
 func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 	w := newWaiter()
 	w.answer, w.item, w.id = Answer{Task: d.Task, Ticket: d.Ticket}, d.Item, d.RequestID
 	if w.state = unknown; w.id != "" {
 		w.state = accepted
 	}
-	e.expect(w) // before the store is read, so that nothing is missed
+	e.expect(w) // before reading the store, to miss nothing
 	if e.o.Store != nil && d.Task != 0 {
-		reading := context.WithoutCancel(ctx)
-		t, ok, err := e.o.Store.Numbered(reading, d.Task)
-		if ok && err == nil {
-			err = e.recall(reading, w, t)
-		}
-		if err != nil {
+		if err := e.recall(context.WithoutCancel(ctx), w); err != nil {
 			e.forget(w)
 			return w.answer, err
 		}
@@ -40,25 +34,24 @@ func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 	return e.wait(ctx, w)
 }
 
-// recall puts the task's final answer, if it is in the store, into the waiter's queue.
-func (e *Engine) recall(ctx context.Context, w *waiter, t store.Task) error {
-	r, err := e.o.Store.Final(ctx, t)
+// recall tells the waiter its task's final answer, if it is in the store.
+func (e *Engine) recall(ctx context.Context, w *waiter) error {
+	r, err := e.o.Store.Final(ctx, store.Task{Number: w.answer.Task})
 	if err == nil && r != nil {
 		w.put(heard{Answer{Result: r, By: ByCallback}})
 	}
 	return err
 }
 
-// Await waits for the final answers of tasks by their request IDs, all at once, and
-// yields them in the order of the IDs. What is in the store already, and what comes
-// in at other processes, is an answer too. An error is an *UnfinishedError.
+// Await waits for the final answers of tasks by their request IDs, concurrently, and yields
+// them in the order of the IDs. Answers in the store, and callbacks that other processes
+// receive, count too. An error is an *UnfinishedError.
 func (e *Engine) Await(ctx context.Context, ids ...string) iter.Seq2[Answer, error] {
 	return e.each(ctx, ids, false)
 }
 
-// LookUp asks the cloud how tasks stand, again where that may help, and yields an
-// answer for each, final or not, in the order of the IDs. An error is an
-// *UnfinishedError.
+// LookUp polls for the state of tasks, with retries, and yields an answer for each, final
+// or not, in the order of the IDs. An error is an *UnfinishedError.
 func (e *Engine) LookUp(ctx context.Context, ids ...string) iter.Seq2[Answer, error] {
 	return e.each(ctx, ids, true)
 }
@@ -99,8 +92,7 @@ func (e *Engine) each(ctx context.Context, ids []string, once bool) iter.Seq2[An
 	}
 }
 
-// recallAll finds the tickets of tasks that are known by their request IDs, and the
-// answers that are there already.
+// recallAll reads the tickets and final answers of the waiters' tasks from the store.
 func (e *Engine) recallAll(ctx context.Context, waiters []*waiter) error {
 	for _, w := range waiters {
 		t, _, err := e.o.Store.Task(ctx, w.id)
@@ -114,15 +106,15 @@ func (e *Engine) recallAll(ctx context.Context, waiters []*waiter) error {
 		if t.Open() {
 			continue
 		}
-		if err := e.recall(ctx, w, t); err != nil {
+		if err := e.recall(ctx, w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// followOthers takes the callbacks for our tasks that come in at other processes from
-// now on; prepare comes before the first.
+// followOthers follows the callbacks that other processes receive for our tasks. It calls
+// prepare before the first.
 func (e *Engine) followOthers(prepare func() error) {
 	if e.o.Store == nil {
 		return

@@ -120,8 +120,8 @@ func TestResumeWithoutTimeReadsWhatHasCome(t *testing.T) {
 
 func TestResumeEndsWithAStoreThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, withStore, failing("task"))
-		if _, err := w.engine.Resume(t.Context(), Dispatched{Task: 5, RequestID: "req_1"}); !errors.Is(err, w.store.fails["task"]) {
+		w := newWorld(t, withStore, failing("final"))
+		if _, err := w.engine.Resume(t.Context(), Dispatched{Task: 5, RequestID: "req_1"}); !errors.Is(err, w.store.fails["final"]) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -10,25 +10,19 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The pauses before a call is made again, and how long a side that cannot be reached
-// is tried.
+// The pauses between attempts, and the limits for a server that cannot be reached.
 const (
 	minPause         = 500 * time.Millisecond
 	maxPause         = 10 * time.Second
 	unreachableLimit = 30 * time.Second
-	minAttempts      = 5 // for calls that take long, and fail late
+	minAttempts      = 5 // for calls that take long
 )
 
-// Retry makes a call until it succeeds, fails in a way that no other attempt can
-// help, or there is no time for another before ctx's deadline. A side that cannot
-// be reached is given up half a minute after the first failure, but not before the
-// fifth. again, which may be nil, is told of each failure after which the call is
-// made again. The error is the last call's; when ctx ended while it waited, ctx's
-// cause too.
+// Retry repeats a call until it succeeds, its error is not retryable, or no time is left
+// before ctx's deadline. For a server that cannot be reached it stops 30 seconds after the
+// first failure, but not before the fifth. again is called before each retry.
+// The error is that of the last call, joined with ctx's cause if ctx ended in a pause.
 func Retry(ctx context.Context, call func(context.Context) error, retryable func(error) bool, again func(err error, in time.Duration)) error {
-	if again == nil {
-		again = func(error, time.Duration) {}
-	}
 	err := retrying{retryable: retryable, told: again, attempts: minAttempts}.do(ctx, call)
 	if late, ok := errors.AsType[*NoTimeError](err); ok {
 		return late.Err
@@ -36,16 +30,15 @@ func Retry(ctx context.Context, call func(context.Context) error, retryable func
 	return err
 }
 
-// retrying says when a call is made again.
+// retrying configures the retries of a call.
 type retrying struct {
 	retryable func(error) bool
 	told      func(err error, in time.Duration) // before the pause
-	before    func(context.Context) error       // after it, and may end it all; nil: nothing
-	attempts  int                               // before a side that cannot be reached is given up
+	before    func(context.Context) error       // after the pause; an error ends the retries; may be nil
+	attempts  int                               // at least, for a server that cannot be reached
 }
 
-// do is Retry, but for an error that may have been made good, if there were time for
-// it: that is a *NoTimeError.
+// do is Retry, except that a retryable error without time for a retry is a *NoTimeError.
 func (r retrying) do(ctx context.Context, call func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -77,27 +70,25 @@ func (r retrying) do(ctx context.Context, call func(context.Context) error) erro
 	}
 }
 
-// sleep reports whether d has passed before ctx ended.
+// sleep reports whether d passed before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// answers reports whether the other side can be reached. One that answers 429 or 503
-// is waited for as long as there is time.
+// answers reports whether the server can be reached. One that answers 429 or 503 is retried
+// as long as there is time.
 func answers(err error) bool {
 	_, api := errors.AsType[*narada.APIError](err)
 	_, storage := errors.AsType[*narada.StorageError](err)
 	return api || storage
 }
 
-// retryAfter is how long the other side wants to be left alone.
+// retryAfter returns the value of Retry-After, 0 if there is none.
 func retryAfter(err error) time.Duration {
 	if api, ok := errors.AsType[*narada.APIError](err); ok {
 		return api.RetryAfter
@@ -108,7 +99,7 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// newBackoff is for failed calls: from first up to limit, give or take half.
+// newBackoff returns the pauses after failed calls: from first up to limit, plus or minus half.
 func newBackoff(first, limit time.Duration) *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = first
@@ -118,10 +109,9 @@ func newBackoff(first, limit time.Duration) *backoff.ExponentialBackOff {
 	return b
 }
 
-// Detach makes a call whose outcome must not be lost when ctx ends while it is under
-// way: what it has started, somebody must end. It then calls ended, and gives the call
-// the grace period; after that the call's own context is cancelled. The call has been
-// started before ctx ends, or not at all.
+// Detach makes a call whose outcome must not be lost if ctx ends during it, because it
+// starts what must be stopped. When ctx ends, it calls ended and waits for the call for
+// the grace period, then cancels it. If ctx has ended already, no call is made.
 func Detach(ctx context.Context, grace time.Duration, ended func(), call func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

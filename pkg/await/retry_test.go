@@ -52,7 +52,7 @@ func TestRetryGoesOnWhileThatMayHelp(t *testing.T) {
 func TestRetryGivesUpWhatCannotBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		err := Retry(t.Context(), func(context.Context) error { return &url.Error{Err: errors.New("no route")} }, narada.Temporary, nil)
+		err := Retry(t.Context(), func(context.Context) error { return &url.Error{Err: errors.New("no route")} }, narada.Temporary, func(error, time.Duration) {})
 		if took := time.Since(start); err == nil || took < 15*time.Second || took > 30*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -65,7 +65,7 @@ func TestRetryEndsWithItsContext(t *testing.T) {
 		over := errors.New("interrupted")
 		failure := &narada.StorageError{StatusCode: 503, RetryAfter: time.Hour}
 		time.AfterFunc(time.Minute, func() { cancel(over) })
-		err := Retry(ctx, func(context.Context) error { return failure }, narada.Temporary, nil)
+		err := Retry(ctx, func(context.Context) error { return failure }, narada.Temporary, func(error, time.Duration) {})
 		if !errors.Is(err, over) || !errors.Is(err, failure) {
 			t.Errorf("%v", err)
 		}

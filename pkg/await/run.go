@@ -5,19 +5,20 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
-// wait returns the first final answer of the waiter's task, or why there is none.
+// wait returns the first final answer of the waiter's task, or an error.
 func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
 	deadline, _ := ctx.Deadline()
 	defer e.forget(w)
 	for {
-		if ctx.Err() != nil { // what is here by now is the answer all the same
+		if ctx.Err() != nil { // an answer that has arrived still counts
 			w.over = context.Cause(ctx)
 		}
 		ended, err := e.hear(w)
 		if !ended && w.over != nil && w.sent != nil {
-			w.sent.conclude() // a call that is under way may name the ID of what was accepted
+			w.sent.conclude() // the call under way may return the ID
 			ended, err = e.hear(w)
 		}
 		if !ended && w.over != nil {
@@ -36,7 +37,7 @@ func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
 	}
 }
 
-// hear takes what the waiter was told. ended is true when the wait is over.
+// hear handles what the waiter was told. ended reports the end of the wait.
 func (e *Engine) hear(w *waiter) (ended bool, err error) {
 	for _, n := range w.take() {
 		if ended, err = e.handle(w, n); ended {
@@ -80,7 +81,7 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 	return false, nil
 }
 
-// handleAnswer takes what the cloud says of the task.
+// handleAnswer handles a result or a state of the task.
 func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	r := a.Result
 	if w.id == "" {
@@ -89,36 +90,34 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	first, before := w.last == nil && w.sent == nil, w.state
 	w.last, w.state = r, before.next(eventOf(r))
 	if a.By == ByPoll && (first || w.state != before) {
-		e.keep(func(ctx context.Context, s Store) error { return s.Polled(ctx, r, time.Now()) })
+		e.keep(&store.Poll{Result: r, At: time.Now()})
 	}
-	switch {
-	case w.once:
-	case w.state == finished:
-		e.concludeTwice(w)
-	case w.state == waitingPerson:
+	if !w.once && w.state != finished {
+		if w.state != waitingPerson {
+			return false
+		}
 		if input, isNew := w.question(r); isNew {
 			e.o.Report(PersonAsked{w.item, w.id, input})
 		}
 		return false
-	default:
-		return false
 	}
+	e.concludeTwice(w)
 	w.answer.RequestID, w.answer.Result, w.answer.By = r.RequestID, r, a.By
 	return true
 }
 
-// named takes the request ID of a task that had none.
+// named sets the request ID of the task.
 func (e *Engine) named(w *waiter, id string, by Way) {
 	w.id, w.state = id, w.state.next(heardID)
 	if w.sent != nil {
 		w.sent.stopResending()
 	}
-	e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.Accepted(ctx, number, id) })
+	e.keepTask(w, &store.Accept{Task: w.answer.Task, RequestID: id, At: time.Now()})
 	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
 }
 
-// handleNotSent takes the failure of the dispatch.
+// handleNotSent handles a failed dispatch.
 func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended bool, err error) {
 	event := heardRefusal
 	if failure.Maybe {
@@ -126,9 +125,9 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 	}
 	switch w.state = w.state.next(event); {
 	case w.state == refused:
-		e.keepRefused(w, failure)
+		e.keepRefusal(w, failure)
 		return true, w.failed(failure)
-	case w.state != unknown: // a callback has proved that it was accepted
+	case w.state != unknown: // a callback proved that it was accepted
 	case !w.callbacks || w.over != nil:
 		return true, w.failed(failure)
 	default:
@@ -139,8 +138,8 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 	return false, nil
 }
 
-// concludeTwice is for a task that has finished, and whose dispatch was sent again
-// when the cloud had refused it: the cloud may have accepted that one too.
+// concludeTwice reports a second task: after a dispatch was retried, the cloud may have
+// accepted both attempts.
 func (e *Engine) concludeTwice(w *waiter) {
 	if w.sent == nil || !w.sent.again.Load() || w.twice {
 		return
@@ -149,7 +148,7 @@ func (e *Engine) concludeTwice(w *waiter) {
 	switch id, err := w.sent.id, w.sent.err; {
 	case err == nil && id != w.id:
 		e.acceptedTwice(w, id)
-	case err != nil && err.Maybe && w.lostBy == nil: // else it is this one that was accepted
+	case err != nil && err.Maybe && w.lostBy == nil: // else this is the accepted one
 		e.acceptedTwice(w, "")
 	}
 }
@@ -157,7 +156,7 @@ func (e *Engine) concludeTwice(w *waiter) {
 func (e *Engine) acceptedTwice(w *waiter, id string) {
 	w.twice = true
 	if id != "" {
-		e.keepTask(w, func(ctx context.Context, s Store, number int64) error { return s.AcceptedTwice(ctx, number, id) })
+		e.keepTask(w, &store.AcceptTwice{Task: w.answer.Task, RequestID: id, At: time.Now()})
 	}
 	e.o.Report(AcceptedTwice{w.item, id})
 }

@@ -6,32 +6,32 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// taskState is how a task stands, as far as is known here.
+// taskState is the known state of a task.
 type taskState int
 
 const (
 	intended      taskState = iota // its dispatch is under way
-	unknown                        // the dispatch's answer was lost: a callback may tell whether it was accepted
-	accepted                       // it runs
+	unknown                        // the dispatch's answer was lost; the task may have been accepted
+	accepted                       // it is running
 	waitingPerson                  // it waits for a person
 	finished                       // it has its final answer
-	refused                        // nothing was accepted
+	refused                        // it was not accepted
 )
 
-// taskEvent is what is heard of a task.
+// taskEvent is news of a task.
 type taskEvent int
 
 const (
-	heardID       taskEvent = iota // the cloud gave it a request ID, or a callback named one
-	heardRefusal                   // the dispatch failed; nothing was accepted
-	heardNothing                   // the dispatch failed; it may have been accepted
-	heardPending                   // it has not finished, and asks nobody
+	heardID       taskEvent = iota // its request ID, from the dispatch or a callback
+	heardRefusal                   // the dispatch failed; not accepted
+	heardNothing                   // the dispatch failed; possibly accepted
+	heardPending                   // it has not finished
 	heardQuestion                  // it asks a person
 	heardResult                    // it has finished
 )
 
-// next is the state after e. What a callback has proved no failure of the dispatch
-// takes back, and what has ended stays as it is.
+// next returns the state after e. A failed dispatch does not undo what a callback proved,
+// and a final state does not change.
 func (s taskState) next(e taskEvent) taskState {
 	if s == finished || s == refused {
 		return s
@@ -55,7 +55,7 @@ func (s taskState) next(e taskEvent) taskState {
 	return s
 }
 
-// eventOf is what a result, which may be a state on the way, says.
+// eventOf returns the event of a result, which may be an interim one.
 func eventOf(r *narada.Result) taskEvent {
 	switch {
 	case r.Final():
@@ -66,18 +66,18 @@ func eventOf(r *narada.Result) taskEvent {
 	return heardPending
 }
 
-// EndpointEvent is what happens to the endpoint that callbacks come in at.
+// EndpointEvent is an event of the endpoint.
 type EndpointEvent int
 
-// What happens to an endpoint.
+// The events of an endpoint.
 const (
 	endpointOpened EndpointEvent = iota
-	EndpointLost                 // it cannot be reached for now
+	EndpointLost                 // it cannot be reached at present
 	EndpointBack                 // it can be reached again
-	EndpointClosed               // no callback will come in any more
+	EndpointClosed               // no more callbacks
 )
 
-// reception is whether callbacks come in here, and with it how tasks are polled for.
+// reception is whether callbacks arrive here, which sets the pace of polling.
 type reception int
 
 const (
@@ -87,7 +87,7 @@ const (
 	stopped                      // polling alone
 )
 
-// next is the reception after e. One that has stopped stays so.
+// next returns the reception after e. stopped is final.
 func (r reception) next(e EndpointEvent) reception {
 	switch {
 	case r == noEndpoint && e == endpointOpened, r == interrupted && e == EndpointBack:
@@ -100,10 +100,10 @@ func (r reception) next(e EndpointEvent) reception {
 	return r
 }
 
-// callbacks reports whether callbacks may come in, now or later.
+// callbacks reports whether callbacks may arrive, now or later.
 func (r reception) callbacks() bool { return r == receiving || r == interrupted }
 
-// pace is how tasks are polled for.
+// pace returns the pace of polling.
 func (r reception) pace(interval time.Duration) pace {
 	if r == receiving {
 		return paceBeside(interval)

@@ -9,13 +9,13 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// news is what a waiter is told: one of the types below.
+// news is a message to a waiter: one of the types below.
 type news any
 
 type (
-	heard         struct{ Answer } // of a callback, a status call or the store
-	dispatchEnded struct{}         // waiter.sent says how
-	resending     struct {         // the dispatch failed, and is sent again
+	heard         struct{ Answer } // from a callback, a status call or the store
+	dispatchEnded struct{}         // waiter.sent has the outcome
+	resending     struct {         // the dispatch failed and is retried
 		err error
 		in  time.Duration
 	}
@@ -23,36 +23,35 @@ type (
 		err    error
 		inARow int
 	}
-	pollRefused     struct{ err error } // there will be no more status calls
-	callbacksClosed struct{}            // there will be no more callbacks
+	pollRefused     struct{ err error } // no more status calls
+	callbacksClosed struct{}            // no more callbacks
 )
 
-// waiter is the wait for one task. Anybody may put news into its queue.
+// waiter waits for one task.
 type waiter struct {
 	mu    sync.Mutex
 	queue []news
-	wake  chan struct{} // a token when queue grows
+	wake  chan struct{} // has a token when queue has grown
 
 	// Set before the wait.
-	answer   Answer // Task and Ticket; the rest at the end
+	answer   Answer // Task and Ticket; the rest is set at the end
 	item     store.Item
-	known    bool // the cloud has had the time to know the request ID
-	once     bool // any state is the answer
-	handOver bool // so is the request ID
+	known    bool // the cloud knows the request ID
+	once     bool // any state is an answer
+	handOver bool // the request ID is the answer
 
 	// Under the engine's lock.
-	anyTicket bool // a callback in the store that shows no waiter's ticket may be the task's
+	anyTicket bool // a callback with any ticket may be for the task
 
-	// Of the goroutine that waits.
-	id string // request ID, "" while it is not known
-
+	// Used only by the waiting goroutine.
+	id        string // request ID, "" until known
 	state     taskState
 	last      *narada.Result
 	asked     map[string]bool // input IDs
-	sent      *dispatching    // nil: the task was dispatched before
+	sent      *dispatching    // nil: dispatched earlier
 	callEnded func()          // Job.Sent, once
-	unwatch   func()          // ends the polling, nil before it
-	callbacks bool            // they may come for this task
+	unwatch   func()          // ends the polling, nil before it starts
+	callbacks bool            // they may arrive for this task
 	lostBy    error           // why the dispatch's answer is lost
 	refusedBy error           // why there are no more status calls
 	failure   error           // of the newest status call
@@ -64,7 +63,7 @@ func newWaiter() *waiter {
 	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, callEnded: func() {}}
 }
 
-// put tells the waiter.
+// put queues news for the waiter.
 func (w *waiter) put(n news) {
 	w.mu.Lock()
 	w.queue = append(w.queue, n)
@@ -75,7 +74,7 @@ func (w *waiter) put(n news) {
 	}
 }
 
-// take returns what was put since the last call.
+// take empties the queue.
 func (w *waiter) take() []news {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,13 +83,13 @@ func (w *waiter) take() []news {
 	return list
 }
 
-// lost returns why nobody can tell of the task any more, nil while somebody can: a
-// callback of one whose request ID is not known, the cloud or a callback of another.
+// lost returns why no answer can arrive any more, nil while one can: from a callback, or
+// from the cloud if the request ID is known.
 func (w *waiter) lost() error {
 	switch {
 	case w.callbacks || w.state == intended:
 		return nil
-	case w.state == unknown && w.lostBy == nil: // in another process's time
+	case w.state == unknown && w.lostBy == nil: // lost in another process
 		return errNoCallbacks
 	case w.state == unknown:
 		return w.lostBy
@@ -98,12 +97,12 @@ func (w *waiter) lost() error {
 	return w.refusedBy
 }
 
-// unfinished is the wait's end without an answer.
+// unfinished returns the error of a wait without an answer.
 func (w *waiter) unfinished(cause error) error {
 	return &UnfinishedError{ID: w.id, Last: w.last, Cause: cause, Failure: w.failure}
 }
 
-// failed is the wait's end by a dispatch that failed, as far as it has one.
+// failed returns the error of a wait whose dispatch failed.
 func (w *waiter) failed(err *narada.DispatchError) error {
 	switch {
 	case w.over == nil:
@@ -114,7 +113,7 @@ func (w *waiter) failed(err *narada.DispatchError) error {
 	return &narada.DispatchError{Err: fmt.Errorf("%w: %w", w.over, err.Err)}
 }
 
-// question is what a person is asked, if it is new.
+// question returns what a person is asked, and whether it is new.
 func (w *waiter) question(r *narada.Result) (input narada.HumanInput, isNew bool) {
 	if r.HumanInput != nil {
 		input = *r.HumanInput

@@ -102,24 +102,23 @@ func (s *fakeStore) write(method, format string, args ...any) error {
 	return s.fails[method]
 }
 
-func (s *fakeStore) Intend(_ context.Context, list []store.Intent) ([]int64, error) {
-	i := list[0]
-	return []int64{7}, s.write("intend", " %s %s %s %s", i.Source, i.Cloud, i.Prompt, i.Ticket.Path)
-}
-func (s *fakeStore) Accepted(_ context.Context, number int64, id string) error {
-	return s.write("accepted", " %d %s", number, id)
-}
-func (s *fakeStore) AcceptedTwice(_ context.Context, number int64, id string) error {
-	return s.write("accepted twice", " %d %s", number, id)
-}
-func (s *fakeStore) Refused(_ context.Context, number int64, failure string, _ time.Time) error {
-	return s.write("refused", " %d %s", number, failure)
-}
-func (s *fakeStore) Polled(_ context.Context, r *narada.Result, _ time.Time) error {
-	return s.write("polled", " %s %s", r.RequestID, r.Status)
-}
-func (s *fakeStore) Deliver(_ context.Context, d webhook.Delivery) error {
-	return s.write("delivered", " %s %s", d.Ticket.Path, d.Result.Status)
+func (s *fakeStore) Write(_ context.Context, ops ...store.Op) error {
+	switch op := ops[0].(type) {
+	case *store.Intend:
+		op.Number = 7
+		return s.write("intend", " %s %s %s %s", op.Source, op.Cloud, op.Prompt, op.Ticket.Path)
+	case *store.Accept:
+		return s.write("accepted", " %d %s", op.Task, op.RequestID)
+	case *store.AcceptTwice:
+		return s.write("accepted twice", " %d %s", op.Task, op.RequestID)
+	case *store.Refuse:
+		return s.write("refused", " %d %s", op.Task, op.Failure)
+	case *store.Poll:
+		return s.write("polled", " %s %s", op.Result.RequestID, op.Result.Status)
+	case *store.Deliver:
+		return s.write("delivered", " %s %s", op.Ticket.Path, op.Result.Status)
+	}
+	return fmt.Errorf("no write is expected of %T", ops[0])
 }
 func (s *fakeStore) Last(context.Context) (int64, error) { return 3, s.fails["last"] }
 func (s *fakeStore) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
@@ -144,14 +143,8 @@ func (s *fakeStore) Task(_ context.Context, id string) (store.Task, bool, error)
 	t, ok := s.tasks[id]
 	return t, ok, s.fails["task"]
 }
-func (s *fakeStore) Numbered(ctx context.Context, number int64) (store.Task, bool, error) {
-	if ctx.Err() != nil {
-		return store.Task{}, false, ctx.Err()
-	}
-	return store.Task{Number: number}, s.finals[number] != nil, s.fails["task"]
-}
-func (s *fakeStore) Final(_ context.Context, t store.Task) (*narada.Result, error) {
-	return s.finals[t.Number], s.fails["final"]
+func (s *fakeStore) Final(ctx context.Context, t store.Task) (*narada.Result, error) {
+	return s.finals[t.Number], errors.Join(ctx.Err(), s.fails["final"])
 }
 
 // fakeEndpoint issues one ticket.

@@ -1,13 +1,12 @@
-// Package batch runs the tasks of an input: many at once, at a pace, each once, however
-// often the run is stopped and started again.
+// Package batch runs the tasks of an input file concurrently, at a limited rate, and each
+// only once, however often the run is stopped and resumed.
 //
-// Open reads the whole input and finds what is wrong with it before anything is sent.
-// Batch.Run finds the batch in the store, compares its input with that of the last run,
-// waits for the tasks that still run, sends those of the lines that are new, and writes
-// the results of all. List, Show and Results read batches from the store.
+// Open checks the whole input before anything is sent. Batch.Run looks the batch up in the
+// store, compares its input with that of the last run, waits for tasks that are still
+// running, sends the remaining lines, and writes all results. List, Show and Results read
+// batches from the store.
 //
-// The package is private to narada. It knows neither how callbacks come in nor how the
-// store keeps what it is given.
+// The package is private to narada.
 package batch
 
 import (
@@ -27,79 +26,77 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// Options say what a batch consists of, and how it is run.
+// Options configure a batch.
 type Options struct {
 	Name      string
-	Path      string      // of the input; "-": Stdin
-	Stdin     io.Reader   // read once
-	StdinFile os.FileInfo // of the file that Stdin was redirected from; nil: none
+	Path      string // of the input; "-": Stdin
+	Stdin     io.Reader
+	StdinFile os.FileInfo // the file that Stdin is redirected from; nil: none
 	Format    Format
 	Prompt    *Prompt
 	Start     time.Time // of the command
 
-	// Template makes the tasks of the lines. Each runs in one of the browser Windows, and
-	// one at a time in each; none: wherever its request says.
+	// Template makes the tasks of the lines. With Windows, each runs in one of these browser
+	// windows, one at a time in each.
 	Template *task.Template
 	Windows  []string
 
-	Concurrency   int           // limit on the tasks in flight
-	Rate          float64       // limit on the tasks sent a second; 0: no limit
-	Timeout       time.Duration // of each task, from its dispatch
-	RetryFailed   bool          // send the tasks again that have failed
-	ResendUnknown bool          // send the tasks again that may have been accepted
-	MaxFailures   int           // failures of this run at which no more are sent; 0: no limit
-	MaxCredits    float64       // credits of the batch above which no more are sent; 0: no limit
+	Concurrency   int           // max. tasks in flight
+	Rate          float64       // max. tasks sent per second; 0: no limit
+	Timeout       time.Duration // of a task, from its dispatch
+	RetryFailed   bool          // send failed lines again
+	ResendUnknown bool          // send lines again whose task may have been accepted
+	MaxFailures   int           // failures in this run that stop the sending; 0: no limit
+	MaxCredits    float64       // credits of the batch that stop the sending when exceeded; 0: no limit
 
-	// Check checks the data of a success against its schema; nil: it is not checked.
+	// Check checks the data of a success against its schema; nil: no check.
 	Check func(*schema.Schema, *narada.Result) ([]schema.Violation, error)
 
-	Results string        // path of the file that results are written to; "": Stdout
-	Stdout  io.Writer     //
-	Query   *output.Query // is applied to each result; nil: none
-	Ordered bool          // in the order of the input, and not as they come
+	Results string // path of the results file; "": Stdout
+	Stdout  io.Writer
+	Query   *output.Query // applied to each result; nil: none
+	Ordered bool          // write the results in input order
 
-	Hide   func(...secret.String) // is given the secrets of lines before anything is said of them
-	Report func(Event)            // is told what happens, by several goroutines at once and never under a lock
+	Hide   func(...secret.String) // called with the secrets of a line before it is reported
+	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
 }
 
-// Backend is where the tasks of a batch run, and where the batch is kept.
+// Backend has the API and the store of a batch.
 type Backend struct {
 	Cloud string // address of the API
 	Store Store
-	Dir   string // of the store: in it is the lock of a batch that runs
+	Dir   string // of the store; it has the lock of a running batch
 
-	// Open opens the engine, to whose options adjust is to be applied, and uploads the
-	// files that all tasks have in common.
+	// Open opens the engine, with adjust applied to its options, and uploads the files that
+	// all tasks share.
 	Open func(ctx context.Context, adjust func(*await.Options)) (Engine, error)
 
-	// Interrupt returns a channel that is closed when no more tasks are to be sent. It is
-	// called before the first is.
+	// Interrupt returns a channel that is closed to stop the sending.
 	Interrupt func() <-chan struct{}
 }
 
-// Batch is an input that was checked.
+// Batch is a checked input.
 type Batch struct {
 	o       Options
 	source  *source
-	input   Input
 	places  []place // of all lines
 	results *results
-	run     *run // nil before Run has found the batch
+	run     *run // nil before Run
 }
 
-// Open reads the input. The error is a *ResultsError, an *InputError, or the cause of
-// ctx's end.
+// Open reads and checks the input. The error is a *ResultsError, an *InputError, or the
+// cause of ctx's end.
 func Open(ctx context.Context, o Options) (*Batch, error) {
-	b := &Batch{o: o, input: Input{Format: o.Format, Prompt: o.Prompt}}
+	b := &Batch{o: o}
 	input := o.StdinFile
 	if o.Path != "-" {
-		input, _ = os.Stat(o.Path) // what is wrong with it is found next
+		input, _ = os.Stat(o.Path) // openSource reports the error
 	}
 	var err error
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
-	if b.source, err = openSource(o.Path, o.Stdin); err != nil {
+	if b.source, err = openSource(Input{o.Format, o.Prompt}, o.Path, o.Stdin); err != nil {
 		return nil, err
 	}
 	if err := b.check(ctx); err != nil {
@@ -112,14 +109,11 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 // Close closes the input.
 func (b *Batch) Close() { b.source.close() }
 
-// lines reads the input from its beginning.
-func (b *Batch) lines() iter.Seq2[Line, error] { return b.source.lines(b.input) }
-
-// checked reads the input again, as long as it is what was checked.
+// checked reads the input again. If it has changed since the check, it ends with an error.
 func (b *Batch) checked() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		read := 0
-		for l, err := range b.lines() {
+		for l, err := range b.source.lines() {
 			if err == nil && (read == len(b.places) || b.places[read] != place{l.Key, l.Sum, l.Number}) {
 				err = &InputError{b.source.title, ErrInputChanged}
 			}
@@ -133,11 +127,11 @@ func (b *Batch) checked() iter.Seq2[Line, error] {
 	}
 }
 
-// Progress returns the state of the batch now. It may be called once Sending was reported.
+// Progress returns the current state. It may be called once Sending was reported.
 func (b *Batch) Progress() Tally { return b.run.progress() }
 
-// Run runs the batch. An error says why it was not run at all: it may be a *TakenError,
-// an *OtherBatchError, a *ResultsError, or one of the backend's.
+// Run runs the batch. It returns an error if the run did not start: a *TakenError, an
+// *OtherBatchError, a *ResultsError, or one of the backend's.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	unlock, err := lock(w.Dir, b.o.Name)
 	if err != nil {
@@ -170,14 +164,14 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	return v, nil
 }
 
-// The garbage collector runs when so many percent are new, since little of a batch
-// stays for long, but earlier when so much memory is in use.
+// Limits of the garbage collector: it runs rarely, since most of a batch's memory is
+// short-lived, but more often near the memory limit.
 const (
-	collectAt   = 300
+	collectAt   = 300 // percent
 	memoryLimit = 180 << 20
 )
 
-// watch stops the sending at an interrupt, until stop is called.
+// watch stops the sending on an interrupt, until stop is called.
 func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 	done := make(chan struct{})
 	var watching sync.WaitGroup
@@ -195,7 +189,7 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 	}
 }
 
-// recoverAndSend recovers what earlier runs have done, and sends the rest.
+// recoverAndSend recovers the results of earlier runs and sends the remaining lines.
 func (b *Batch) recoverAndSend(ctx context.Context, earlier bool) (recovered bool, err error) {
 	err = b.run.recover(ctx)
 	if earlier {

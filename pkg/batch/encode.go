@@ -9,7 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// resultHead is what the output says of a line before the cloud's result.
+// resultHead has the fields of a line that precede the cloud's result.
 type resultHead struct {
 	ID           *string       `json:"id"`
 	Line         *int          `json:"line"`
@@ -19,14 +19,14 @@ type resultHead struct {
 	SchemaErrors []string      `json:"schemaErrors,omitempty"`
 }
 
-// encodeOutcome makes a JSON object of an outcome: the line's id and number, and the
-// cloud's result whole. A line without a result has its status and why there is none.
+// encodeOutcome encodes an outcome as a JSON object: the line's id and number with the
+// cloud's result, or with the status and the reason why there is no result.
 func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	head := resultHead{SchemaErrors: o.SchemaErrors}
 	if o.ID != "" {
 		head.ID = &o.ID
 	}
-	if o.Number != 0 { // else it is no longer in the input
+	if o.Number != 0 { // 0: no longer in the input
 		head.Line = &o.Number
 	}
 	if o.Result == nil {
@@ -46,7 +46,7 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
 }
 
-// whyNoResult says why a line has no result.
+// whyNoResult returns why a line has no result.
 func whyNoResult(o Outcome) string {
 	switch {
 	case o.Failure != "":
@@ -56,5 +56,5 @@ func whyNoResult(o Outcome) string {
 	case o.Phase == Pruned:
 		return "its task is no longer in the ledger"
 	}
-	return fmt.Sprintf("its result is not in the ledger: narada status %s asks for it", output.ShellWord(o.RequestID))
+	return fmt.Sprintf("its result is not in the ledger; get it with: narada status %s", output.ShellWord(o.RequestID))
 }

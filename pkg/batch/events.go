@@ -1,38 +1,38 @@
 package batch
 
-// Event is something that a person may want to know of a batch. What happens to its
-// tasks is reported by the engine, as await.Events with the line's Item.
+// Event is what a Batch reports: one of the structs below. The events of its tasks are
+// reported by the engine, as await.Events with the line's Item.
 type Event interface{ event() }
 
-// The events of an input that is checked.
+// The events of the check.
 type (
-	// LineRejected is a line that cannot be sent.
+	// LineRejected is an invalid line.
 	LineRejected struct{ Err *LineError }
-	// LineWarned is something odd about a line, which is sent all the same.
+	// LineWarned is a warning about a line, which is sent all the same.
 	LineWarned struct {
 		Number int // of the line
 		Text   string
 	}
-	// MoreWarnings is how many warnings about lines were not reported.
+	// MoreWarnings is the number of warnings that were not reported.
 	MoreWarnings struct{ Count int }
 	// InputChanged is an input that differs from that of the last run.
 	InputChanged struct {
 		Lines     int // of the input
 		WasLines  int // of the input of the last run
-		Gone      int // lines that were sent and are no longer in it
-		Different int // lines whose content is not what was sent under their id
+		Gone      int // sent lines that are no longer in it
+		Different int // lines whose content differs from what was sent under their ID
 	}
 )
 
 // The events of a run.
 type (
-	// Resumed is a batch that was run before, and its state.
+	// Resumed is the state of a batch that was run before.
 	Resumed struct{ Tally Tally }
-	// Sending is the start of the sending. From now on Batch.Progress may be called.
+	// Sending is the start of the sending, from which Batch.Progress may be called.
 	Sending struct{}
-	// Ended is the end of a run, when all results are written, and the state of the batch.
+	// Ended is the end of a run, after the results are written, with the state of the batch.
 	Ended struct{ Tally Tally }
-	// Stopping is an interrupt: no more tasks are sent; those in flight are waited for.
+	// Stopping is an interrupt: no more tasks are sent, those in flight are awaited.
 	Stopping struct{ InFlight int }
 )
 

@@ -19,18 +19,18 @@ import (
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
-// Format is how an input is written.
+// Format is the format of an input.
 type Format string
 
 // The formats.
 const (
-	Text  Format = "text"  // a prompt a line
-	JSONL Format = "jsonl" // a JSON string, which is a prompt, or a task's object, a line
+	Text  Format = "text"  // one prompt per line
+	JSONL Format = "jsonl" // per line a JSON string, which is a prompt, or an object, which is a task
 	CSV   Format = "csv"   // RFC 4180, with a header
-	TSV   Format = "tsv"   // the same with tabs
+	TSV   Format = "tsv"   // CSV with tabs
 )
 
-// FormatOf is the format of a file of that name.
+// FormatOf returns the format for a file name.
 func FormatOf(name string) Format {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".jsonl", ".ndjson":
@@ -51,32 +51,32 @@ const (
 
 const byteOrderMark = "\ufeff"
 
-// Key identifies a line from run to run: the sum of its ID, or else of its content and
-// whether it is the first, second, or nth line with that content.
+// Key identifies a line across runs: the hash of its ID, or else of its content and its
+// index among the lines with that content.
 type Key [16]byte
 
 // Line is one task of an input.
 type Line struct {
-	Number int    // of the line that it begins at, from 1
+	Number int    // of its first line, from 1
 	Index  int    // among the tasks, from 0
-	ID     string // its own, "" when it has none
+	ID     string // "" if it has none
 	Key    Key
-	Sum    Key                        // of its content, if it has an ID
-	Prompt string                     // "": Object has it
+	Sum    Key                        // hash of its content, if it has an ID
+	Prompt string                     // "" with an Object
 	Object map[string]json.RawMessage // the fields of a task; nil: the line is a prompt
 }
 
-// short is the line without its content.
+// short returns the line without its content.
 func (l Line) short() Line {
 	l.Prompt, l.Object = "", nil
 	return l
 }
 
-// Name names the line in messages. One that is no longer in the input has the number 0.
+// Name returns the name of the line for messages.
 func (l Line) Name() string {
 	name := fmt.Sprintf("line %d", l.Number)
 	if l.Number == 0 {
-		name = "a former line"
+		name = "a removed line"
 	}
 	if l.ID != "" {
 		name += " (" + l.ID + ")"
@@ -84,7 +84,7 @@ func (l Line) Name() string {
 	return name
 }
 
-// LineError is what is wrong with a line.
+// LineError is the error of a line.
 type LineError struct {
 	Number int
 	Err    error
@@ -92,17 +92,17 @@ type LineError struct {
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Number, e.Err) }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Input says how tasks are made of a text.
+// Input says how an input is parsed.
 type Input struct {
 	Format Format
-	Prompt *Prompt // makes the prompts of CSV and TSV; nil: the column prompt has them
+	Prompt *Prompt // template of the prompts of CSV and TSV; nil: the column prompt
 }
 
-// Lines yields the tasks of the text. An error that is a *LineError is about one
-// line, and those after it follow; another is the last. Blank lines are left out.
+// Lines yields the lines of an input except blank ones. After a *LineError the next lines
+// follow; another error is the last item.
 func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		c := &counter{ids: map[Key]int{}, contents: map[Key]int{}}
@@ -132,18 +132,18 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 	}
 }
 
-// counter gives lines their indexes and keys.
+// counter assigns indexes and keys.
 type counter struct {
 	index    int
-	ids      map[Key]int // line of each ID
-	contents map[Key]int // how many lines have it
+	ids      map[Key]int // line number by ID
+	contents map[Key]int // number of lines by content
 }
 
 func (c *counter) count(l *Line, content []byte) error {
 	if l.ID != "" {
 		l.Key, l.Sum = sum("id", []byte(l.ID)), sum("content", content)
 		if first := c.ids[l.Key]; first != 0 {
-			return fmt.Errorf("the id %q is that of line %d too", l.ID, first)
+			return fmt.Errorf("duplicate id %q: line %d has it too", l.ID, first)
 		}
 		c.ids[l.Key] = l.Number
 	} else {
@@ -158,7 +158,7 @@ func (c *counter) count(l *Line, content []byte) error {
 	return nil
 }
 
-// sum is the sum of a content of some kind.
+// sum hashes content of a kind.
 func sum(kind string, content []byte) Key {
 	h := sha256.New()
 	h.Write([]byte(kind + "\x00"))
@@ -166,7 +166,7 @@ func sum(kind string, content []byte) Key {
 	return Key(h.Sum(nil)[:len(Key{})])
 }
 
-// lines reads text and JSONL, as long as each is true.
+// lines reads text and JSONL until each returns false.
 func (in Input) lines(r *bufio.Reader, each func(Line, []byte, error) bool) error {
 	for number := 1; ; number++ {
 		text, err := readLine(r)
@@ -191,13 +191,13 @@ func (in Input) lines(r *bufio.Reader, each func(Line, []byte, error) bool) erro
 
 var errLong = fmt.Errorf("longer than %d MiB", maxLine>>20)
 
-// readLine reads a line without its end; one that is too long is skipped.
+// readLine reads a line without its line ending; one that is too long is skipped.
 func readLine(r *bufio.Reader) (line []byte, err error) {
 	long := false
 	for more := true; more; {
 		var part []byte
 		if part, more, err = r.ReadLine(); err == io.EOF && (long || len(line) > 0) {
-			break // the last line has no end
+			break // the last line has no line ending
 		} else if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func readLine(r *bufio.Reader) (line []byte, err error) {
 	return line, nil
 }
 
-// parse reads a line of JSONL and returns the content that identifies it.
+// parse parses a line of JSONL and returns the content that identifies it.
 func (l *Line) parse(text []byte) (content []byte, err error) {
 	l.Prompt = ""
 	text = bytes.TrimSpace(text)
@@ -224,13 +224,13 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 		return []byte(l.Prompt), err
 	case '{':
 	default:
-		return nil, errors.New("neither a JSON string nor an object")
+		return nil, errors.New("expected a JSON string or object")
 	}
 	if err := json.Unmarshal(text, &l.Object); err != nil {
 		return nil, err
 	}
 	if name, _, twice := yamljson.Repeated(text); twice {
-		return nil, fmt.Errorf("%q stands there twice", name)
+		return nil, fmt.Errorf("duplicate %q", name)
 	}
 	if id, ok := l.Object["id"]; ok {
 		if l.ID, err = parseID(id); err != nil {
@@ -243,15 +243,13 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 	return compact.Bytes(), err
 }
 
-// escapes matches the escaped characters of a JSON text: pairs of surrogates, halves of
-// them, which are the group, and others.
+// escapes matches the escapes in JSON text. The group is a lone surrogate.
 var escapes = sync.OnceValue(func() *regexp.Regexp {
 	const hex = "[0-9a-fA-F]"
 	return regexp.MustCompile(`\\u[dD][89abAB]` + hex + hex + `\\u[dD][c-fC-F]` + hex + hex + `|(\\u[dD][89a-fA-F]` + hex + hex + `)|\\.`)
 })
 
-// checkText finds what encoding/json accepts and replaces: text that is not UTF-8, and
-// half of a pair of surrogates in escapes.
+// checkText rejects what encoding/json replaces: invalid UTF-8 and lone surrogates.
 func checkText(doc []byte) error {
 	if !utf8.Valid(doc) {
 		return errors.New("not UTF-8 text")
@@ -261,19 +259,19 @@ func checkText(doc []byte) error {
 	}
 	for _, match := range escapes().FindAllSubmatch(doc, -1) {
 		if half := match[1]; half != nil {
-			return fmt.Errorf("%s is half of a character", half)
+			return fmt.Errorf("invalid character %s: a lone surrogate", half)
 		}
 	}
 	return nil
 }
 
-// parseID reads an id: a text or a number.
+// parseID parses an ID, a string or a number.
 func parseID(doc json.RawMessage) (id string, err error) {
 	switch {
 	case strings.IndexByte("-0123456789", doc[0]) >= 0:
 		id = string(doc)
 	case doc[0] != '"':
-		return "", errors.New("id: neither a text nor a number")
+		return "", errors.New("id: expected a string or a number")
 	default:
 		if err := json.Unmarshal(doc, &id); err != nil {
 			return "", err
@@ -284,13 +282,13 @@ func parseID(doc json.RawMessage) (id string, err error) {
 
 func checkID(id string) error {
 	if id == "" || len(id) > maxID {
-		return fmt.Errorf("id: it has %d bytes, and may have 1 to %d", len(id), maxID)
+		return fmt.Errorf("invalid id: it must have 1 to %d bytes, got %d", maxID, len(id))
 	}
 	return nil
 }
 
-// records reads CSV and TSV, as long as each is true. After an error of the header, or
-// of a record without an end, it stops.
+// records reads CSV and TSV until each returns false. It stops after an error in the header
+// or a record that is too long.
 func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error {
 	b := &bounded{r: r}
 	c := csv.NewReader(b)
@@ -326,7 +324,7 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 			}
 			continue
 		case err == csv.ErrFieldCount:
-			err = fmt.Errorf("%d fields, and the header has %d", len(record), len(table.header))
+			err = fmt.Errorf("expected %d fields as in the header, got %d", len(table.header), len(record))
 		case err == nil:
 			err = l.fill(table, record, prompt)
 		}
@@ -336,7 +334,7 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 	}
 }
 
-// fill makes the line's prompt and ID of a record.
+// fill sets the line's prompt and ID from a record.
 func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
 	table.fill(record)
 	if l.Prompt, err = prompt.execute(table); err != nil {
@@ -348,8 +346,8 @@ func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
 	return nil
 }
 
-// recordLine finds the line that a record begins at, 0 when reading failed, and takes
-// the place off the error.
+// recordLine returns the line that a record begins at, 0 if reading failed, and the error
+// without its position.
 func recordLine(c *csv.Reader, err error) (Line, error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return Line{Number: parse.StartLine}, parse.Err
@@ -361,10 +359,9 @@ func recordLine(c *csv.Reader, err error) (Line, error) {
 	return Line{Number: number}, nil
 }
 
-var errRecord = fmt.Errorf("a record is %w; is a quotation mark not closed? What follows was not looked at", errLong)
+var errRecord = fmt.Errorf("a record is %w: is a quotation mark missing? The rest was not checked", errLong)
 
-// bounded ends a record that has no end: a quotation mark that is never closed has
-// all the rest in one field.
+// bounded limits a record: after an unclosed quotation mark the whole rest is one field.
 type bounded struct {
 	r    io.Reader
 	left int

@@ -9,25 +9,23 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Store is where batches and their lines are kept. *sqlite.Store has it.
+// Store keeps batches and their lines. *sqlite.Store implements it.
 type Store interface {
 	Reader
 
-	PutBatch(ctx context.Context, b store.Batch) (number int64, err error) // a new one when its number is 0
+	PutBatch(ctx context.Context, b store.Batch) (number int64, err error) // a new one if b.Number is 0
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
-	CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error)
-	PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error)
+	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 	SetSchemaErrors(ctx context.Context, batch int64, key []byte, text string) error
 }
 
-// place is where a line stands in the input. There may be millions.
+// place is a line's position in the input. There may be millions.
 type place struct {
 	key, sum Key
 	number   int
 }
 
-// Item is the line as the store and the events of an engine have it. It does not keep
-// the prompt in memory.
+// Item returns the line for the store and the engine, without its prompt.
 func (l Line) Item() store.Item {
 	i := store.Item{Key: slices.Clone(l.Key[:]), Line: l.Number, ID: l.ID}
 	if l.Sum != (Key{}) {
@@ -36,18 +34,17 @@ func (l Line) Item() store.Item {
 	return i
 }
 
-// OtherBatchError says that the batch of that name is another one.
+// OtherBatchError is a batch of the same name with another input or cloud.
 type OtherBatchError struct {
 	Was, Is store.Batch
-	Sent    int // lines that were sent, of which the input has none; 0: it is of another cloud
+	Sent    int // sent lines, none of which is in the input; 0: another cloud
 }
 
 func (e *OtherBatchError) Error() string {
 	return fmt.Sprintf("there is another batch with the name %q", e.Is.Name)
 }
 
-// find finds the batch in the store, or puts it there. earlier reports whether it was
-// there.
+// find looks the batch up in the store, or adds it. earlier reports whether it was there.
 func (b *Batch) find(ctx context.Context, w Backend) (number int64, earlier bool, err error) {
 	was, earlier, err := w.Store.Batch(ctx, b.o.Name)
 	if err != nil {
@@ -70,27 +67,22 @@ func (b *Batch) find(ctx context.Context, w Backend) (number int64, earlier bool
 	return number, earlier, err
 }
 
-// compare notices an input that has changed since the last run.
+// compare reports whether the input has changed since the last run.
 func (b *Batch) compare(ctx context.Context, s Store, was, is store.Batch) error {
 	tally, err := s.Tally(ctx, was.Number)
 	if err != nil {
 		return err
 	}
-	keys, items := make([][]byte, len(b.places)), make([]store.Item, len(b.places))
+	items := make([]store.Item, len(b.places))
 	for i, p := range b.places {
 		items[i] = Line{Key: p.key, Sum: p.sum, Number: p.number}.Item()
-		keys[i] = items[i].Key
 	}
-	known, err := s.CountItems(ctx, was.Number, keys)
+	known, changed, gone, err := s.PlaceItems(ctx, was.Number, items)
 	if err != nil {
 		return err
 	}
 	if sent := tally.Sent(); sent > 0 && known == 0 {
 		return &OtherBatchError{was, is, sent}
-	}
-	changed, gone, err := s.PlaceItems(ctx, was.Number, items)
-	if err != nil {
-		return err
 	}
 	if changed > 0 || gone > 0 || was.Lines != is.Lines {
 		b.o.Report(InputChanged{Lines: is.Lines, WasLines: was.Lines, Gone: gone, Different: changed})

@@ -77,7 +77,7 @@ func TestOneProcessRunsABatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Run(t.Context(), w.backend()); err == nil || err.Error() != `the batch "jobs" is being run by another narada` {
+	if _, err := b.Run(t.Context(), w.backend()); err == nil || err.Error() != `another narada process is running the batch "jobs"` {
 		t.Errorf("got %v", err)
 	}
 	unlock()

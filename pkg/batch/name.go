@@ -11,20 +11,20 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// maxName is the limit on the length of a batch's name.
+// maxName is the maximum length of a batch's name.
 const maxName = 80
 
 var nameForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}$`, maxName-1))
 
-// CheckName reports why name cannot be that of a batch.
+// CheckName returns an error if name is not valid for a batch.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q is not a name: it may have letters, digits, -, _ and ., up to %d", name, maxName)
+		return fmt.Errorf("invalid name %q: use up to %d letters, digits, -, _ and .", name, maxName)
 	}
 	return nil
 }
 
-// NameOf is the name of a batch that has been given none: that of its file.
+// NameOf returns the default name for a batch from its input file.
 func NameOf(path string) string {
 	if path == "-" {
 		return "stdin"
@@ -42,15 +42,15 @@ func NameOf(path string) string {
 	return name
 }
 
-// TakenError says that another process runs the batch.
+// TakenError is a batch that another process is running.
 type TakenError struct{ Name string }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("the batch %q is being run by another narada", e.Name)
+	return fmt.Sprintf("another narada process is running the batch %q", e.Name)
 }
 
-// lock keeps other processes from running the batch of that name in the store in dir.
-// The error may be a *TakenError. The end of the process, of whatever kind, unlocks it.
+// lock locks the batch of that name in the store in dir. The error may be a *TakenError.
+// The lock ends with the process.
 func lock(dir, name string) (unlock func(), err error) {
 	folder := filepath.Join(dir, "batches")
 	if err := os.MkdirAll(folder, 0o700); err != nil {

@@ -5,31 +5,31 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Outcome is what has become of a line.
+// Outcome is the outcome of a line.
 type Outcome struct {
 	Line
 	State
-	Result       *narada.Result // of a finished one; nil when it is in the store alone
-	SchemaErrors []string       // how its data differ from the schema that was asked for
+	Result       *narada.Result // of a finished line; nil if it is only in the store
+	SchemaErrors []string       // where its data violate the schema
 
-	// Err is why a line has not ended. With Fatal it is why no other line would: nothing
-	// was accepted.
+	// Err is why a line has not ended. With Fatal, it was not accepted, and no other line
+	// would be.
 	Err   error
 	Fatal bool
 }
 
-// Succeeded reports whether the line has the answer that was asked for.
+// Succeeded reports whether the line has a valid answer.
 func (o Outcome) Succeeded() bool {
 	return o.Phase == Finished && o.Status == narada.StatusSuccess && len(o.SchemaErrors) == 0
 }
 
-// The statuses of lines beside those of the cloud and the store.
+// Statuses of lines besides those of the cloud and the store.
 const (
 	StatusPruned      narada.Status = "pruned"
 	StatusSchemaError               = store.StatusSchemaErrors // a success with schema errors, in counts
 )
 
-// StatusName is the outcome's status in the output.
+// StatusName returns the outcome's status for the output.
 func (o Outcome) StatusName() narada.Status {
 	switch o.Phase {
 	case Unknown:

@@ -7,35 +7,34 @@ import (
 	"time"
 )
 
-// How the pace changes when the cloud says that it is too much.
+// How the pace adapts to 429 answers.
 const (
-	slowDown  = 0.5                    // of the rate, at a 429
-	speedUp   = 1.1                    // at each task that is accepted
-	shortHold = 100 * time.Millisecond // after a 429 without Retry-After, doubled while they go on
+	slowDown  = 0.5                    // factor of the rate, at a 429
+	speedUp   = 1.1                    // factor at each accepted task
+	shortHold = 100 * time.Millisecond // after a 429 without Retry-After, doubled for each in a row
 	maxHold   = 5 * time.Minute
 	minRate   = 0.1 // tasks a second
-	forget    = 4.0 // times the rate at the first 429, at which it is no limit any more
-	lookBack  = 2.0 // seconds that the rate is taken over
+	forget    = 4.0 // factor of the rate at the first 429 at which the limit is removed
+	lookBack  = 2.0 // seconds over which the rate is measured
 )
 
-// pace is how fast tasks are sent, by all together: by a rate that was asked for,
-// and more slowly for a while when the cloud answers 429. It is safe for use by
-// several goroutines at once.
+// pace limits the rate at which tasks are sent: to the requested rate, and for a while to
+// less after a 429. It is safe for concurrent use.
 type pace struct {
-	asked float64 // tasks a second that were asked for; +Inf: as fast as can be
+	asked float64 // requested tasks per second; +Inf: no limit
 
 	mu    sync.Mutex
-	limit float64   // tasks a second for now
-	high  float64   // limit from which there is none any more
-	next  time.Time // the next task may be sent from then on
-	holds int       // in a row without Retry-After
-	held  time.Time // until then all wait for the cloud
+	limit float64   // current tasks per second
+	high  float64   // rate at which the limit is removed
+	next  time.Time // earliest time of the next task
+	holds int       // 429s in a row
+	held  time.Time // no task is sent before
 
 	since time.Time // of sent
-	sent  float64   // tasks, about, within the last moments
+	sent  float64   // decaying count of recent tasks
 }
 
-// newPace returns a pace of so many tasks a second; 0 is no limit.
+// newPace returns a pace of rate tasks per second; 0: no limit.
 func newPace(rate float64) *pace {
 	if rate == 0 {
 		rate = math.Inf(1)
@@ -43,7 +42,7 @@ func newPace(rate float64) *pace {
 	return &pace{asked: rate, limit: rate}
 }
 
-// wait waits for the turn of a task. The error is the cause of ctx's end.
+// wait waits until a task may be sent. The error is the cause of ctx's end.
 func (p *pace) wait(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
@@ -53,16 +52,14 @@ func (p *pace) wait(ctx context.Context) error {
 		if pause <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
-			timer.Stop()
 		}
 	}
 }
 
-// turn takes a turn, or says how long there is none.
+// turn takes a turn, or returns how long to wait.
 func (p *pace) turn(now time.Time) (wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +71,7 @@ func (p *pace) turn(now time.Time) (wait time.Duration) {
 	}
 	if !math.IsInf(p.limit, 1) {
 		gap := time.Duration(float64(time.Second) / p.limit)
-		if now.Sub(p.next) > gap { // turns are not saved up
+		if now.Sub(p.next) > gap { // no burst after a pause
 			p.next = now
 		}
 		p.next = p.next.Add(gap)
@@ -83,18 +80,18 @@ func (p *pace) turn(now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// note counts a task that is sent, those before it less and less.
+// note counts a sent task; older ones decay.
 func (p *pace) note(now time.Time) {
 	p.sent = p.sent*math.Exp(-now.Sub(p.since).Seconds()/lookBack) + 1
 	p.since = now
 }
 
-// rate is how many tasks a second were sent of late.
+// rate returns the recent tasks per second.
 func (p *pace) rate(now time.Time) float64 {
 	return p.sent * math.Exp(-now.Sub(p.since).Seconds()/lookBack) / lookBack
 }
 
-// accepted speeds all up again.
+// accepted raises the rate again.
 func (p *pace) accepted() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,8 +104,7 @@ func (p *pace) accepted() {
 	}
 }
 
-// refused slows all down: the cloud has answered 429, and asked to be left alone
-// for so long; 0: it did not say.
+// refused lowers the rate after a 429 with that Retry-After, 0 if it had none.
 func (p *pace) refused(retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +113,7 @@ func (p *pace) refused(retryAfter time.Duration) {
 	if retryAfter <= 0 {
 		hold = min(shortHold<<min(p.holds, 6), maxHold)
 	}
-	again := now.Before(p.held) // one of those that were under way
+	again := now.Before(p.held) // of a call that was under way
 	if until := now.Add(hold); until.After(p.held) {
 		p.held = until
 	}

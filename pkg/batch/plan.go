@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,10 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// maxLineWarnings is how many warnings about lines are reported one by one.
+// maxLineWarnings limits the warnings reported one by one.
 const maxLineWarnings = 20
 
-// plan makes the task of a line.
+// plan returns the task of a line.
 func (b *Batch) plan(l Line) (*task.Plan, error) {
 	if l.Object == nil {
 		return b.o.Template.Text(l.Prompt)
@@ -27,18 +28,17 @@ func (b *Batch) plan(l Line) (*task.Plan, error) {
 	case err != nil || len(b.o.Windows) == 0:
 		return plan, err
 	case plan.Request.BrowserWindowID != "":
-		return nil, errors.New("browserWindowId: --window-pool says where tasks run")
+		return nil, errors.New("browserWindowId and --window-pool cannot be used together")
 	case plan.Request.CloudBrowserSessionID != "":
-		return nil, errors.New("cloudBrowserSessionId: a session has a window of its own, and --window-pool says where tasks run")
+		return nil, errors.New("cloudBrowserSessionId and --window-pool cannot be used together: a session has its own window")
 	}
 	return plan, nil
 }
 
-// check reads the whole input, reports what is wrong with each line, and notes which
-// lines there are.
+// check reads the whole input, reports invalid lines, and records the places of all lines.
 func (b *Batch) check(ctx context.Context) error {
 	rejected, warned := 0, 0
-	for l, err := range b.lines() {
+	for l, err := range b.source.lines() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -69,18 +69,14 @@ func (b *Batch) check(ctx context.Context) error {
 	}
 	switch {
 	case rejected > 0:
-		lines := "lines"
-		if rejected == 1 {
-			lines = "line"
-		}
-		return &InputError{b.source.title, fmt.Errorf("%d %s cannot be sent: nothing was", rejected, lines)}
+		return &InputError{b.source.title, fmt.Errorf("%d of %d lines cannot be sent; nothing was sent", rejected, rejected+len(b.places))}
 	case len(b.places) == 0:
 		return &InputError{b.source.title, ErrNoTask}
 	}
 	return nil
 }
 
-// Preview prints the requests, and sends nothing.
+// Preview prints the requests without sending them.
 func (b *Batch) Preview(ctx context.Context) error {
 	if err := b.results.begin(); err != nil {
 		return err
@@ -89,30 +85,26 @@ func (b *Batch) Preview(ctx context.Context) error {
 }
 
 func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
-	for l, err := range b.lines() {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	for l, err := range b.checked() {
+		if err != nil || ctx.Err() != nil {
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		plan, err := b.plan(l)
 		if err != nil {
 			return &LineError{l.Number, err}
 		}
 		body, err := plan.Request.Masked().MarshalJSON()
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.JSON(body)
 		}
-		if err := p.JSON(body); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// schemaErrors lists how the data of a success differ from the schema that was asked
-// for.
+// schemaErrors returns where the data of a success violate the schema.
 func (b *Batch) schemaErrors(o Outcome) []string {
 	if b.o.Check == nil || o.Result == nil {
 		return nil
@@ -121,7 +113,7 @@ func (b *Batch) schemaErrors(o Outcome) []string {
 	if o.Object["responseFormat"] != nil {
 		plan, err := b.plan(o.Line)
 		if err != nil {
-			return nil // it was sent, so it could be planned
+			return nil // cannot happen: it was planned before
 		}
 		want = plan.Schema
 	}

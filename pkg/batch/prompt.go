@@ -10,11 +10,10 @@ import (
 	"github.com/narada-cli/narada/pkg/spelling"
 )
 
-// Prompt is what the prompts of a table's rows are made of: a text/template whose
-// data are the columns.
+// Prompt is the text/template of the prompts of a table's rows. Its data are the columns.
 type Prompt struct{ t *template.Template }
 
-// promptColumn makes prompts of the column prompt.
+// promptColumn returns the template that is the column prompt.
 func promptColumn() *Prompt { return &Prompt{template.Must(newTemplate().Parse("{{.prompt}}"))} }
 
 func newTemplate() *template.Template {
@@ -29,12 +28,12 @@ func newTemplate() *template.Template {
 	})
 }
 
-// columnError is a column that a table does not have.
+// columnError is an unknown column.
 type columnError struct{ name string }
 
-func (e *columnError) Error() string { return fmt.Sprintf("there is no column %q", e.name) }
+func (e *columnError) Error() string { return fmt.Sprintf("unknown column %q", e.name) }
 
-// ParsePrompt reads a template.
+// ParsePrompt parses a template.
 func ParsePrompt(text string) (*Prompt, error) {
 	t, err := newTemplate().Parse(text)
 	if err != nil {
@@ -43,7 +42,7 @@ func ParsePrompt(text string) (*Prompt, error) {
 	return &Prompt{t}, nil
 }
 
-// row is a record by its columns.
+// row has a record's values by column.
 type row struct {
 	header  []string
 	columns map[string]string
@@ -54,7 +53,7 @@ func newRow(header []string) (*row, error) {
 	for _, name := range header {
 		name = strings.TrimSpace(name)
 		if slices.Contains(r.header, name) {
-			return nil, fmt.Errorf("two columns are called %q", name)
+			return nil, fmt.Errorf("duplicate column %q", name)
 		}
 		r.header = append(r.header, name)
 	}
@@ -67,7 +66,7 @@ func (r *row) fill(record []string) {
 	}
 }
 
-// execute makes a row's prompt.
+// execute returns a row's prompt.
 func (p *Prompt) execute(r *row) (string, error) {
 	var b strings.Builder
 	err := p.t.Execute(&b, r.columns)
@@ -87,12 +86,12 @@ func (p *Prompt) execute(r *row) (string, error) {
 			err = e.Err
 		}
 	}
-	return "", fmt.Errorf("the prompt: %w", err)
+	return "", fmt.Errorf("cannot make the prompt: %w", err)
 }
 
 func (r *row) missing(e *columnError) error {
 	if near := spelling.Nearest(e.name, r.header); near != "" {
 		return fmt.Errorf("%w; did you mean %q?", e, near)
 	}
-	return fmt.Errorf("%w: there are %s", e, strings.Join(r.header, ", "))
+	return fmt.Errorf("%w; the columns are %s", e, strings.Join(r.header, ", "))
 }

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// queue emits outcomes, in the order of the input if that is asked for. Those that wait
-// for their turn are kept without what the input and the store have of them.
+// queue emits outcomes, if ordered in input order. Waiting outcomes are kept without what
+// the input and the store have.
 type queue struct {
 	ordered bool
 	emit    func(Outcome) error
 	result  func(*Outcome) error // reads it from the store
 
 	next    int
-	waiting map[int]*Outcome // by index; nil: the line has no outcome
+	waiting map[int]*Outcome // by index; nil: no outcome
 }
 
-// put takes the outcome of the line with that index, nil when it has none.
+// put takes the outcome of the line with that index, nil if it has none.
 func (q *queue) put(index int, o *Outcome) error {
 	if !q.ordered {
 		return q.emitOne(o)
@@ -53,7 +53,7 @@ func (q *queue) emitOne(o *Outcome) error {
 	return q.emit(*o)
 }
 
-// flush emits what waits, whatever is missing before it.
+// flush emits the waiting outcomes, even if earlier ones are missing.
 func (q *queue) flush() error {
 	for _, index := range slices.Sorted(maps.Keys(q.waiting)) {
 		if err := q.emitOne(q.waiting[index]); err != nil {

@@ -82,10 +82,10 @@ func TestResultsThatCannotBeThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		w.dir:                    w.dir + " is a folder",
+		w.dir:                    w.dir + ": it is a folder",
 		w.path("none/out.jsonl"): w.path("none") + ": no such file or directory",
-		w.path("file/out.jsonl"): w.path("file") + " is not a folder",
-		w.path("jobs.txt"):       w.path("jobs.txt") + " is the input",
+		w.path("file/out.jsonl"): w.path("file") + ": it is not a folder",
+		w.path("jobs.txt"):       w.path("jobs.txt") + ": it is the input",
 	} {
 		o := w.options("good 0s\n")
 		o.Results = path
@@ -96,7 +96,7 @@ func TestResultsThatCannotBeThere(t *testing.T) {
 	}
 	o := w.options("")
 	o.Path, o.Stdin, o.StdinFile, o.Results = "-", strings.NewReader("a\n"), input, w.path("file")
-	if _, err := Open(t.Context(), o); err == nil || err.Error() != w.path("file")+" is the input" {
+	if _, err := Open(t.Context(), o); err == nil || err.Error() != w.path("file")+": it is the input" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -207,7 +207,7 @@ func TestEncodeOutcome(t *testing.T) {
 		"pruned": {Outcome{Line: line, State: State{Phase: Pruned}},
 			`{"id":"a","line":3,"status":"pruned","error":"its task is no longer in the ledger"}`},
 		"a result that is gone": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
-			`{"id":"a","line":3,"requestId":"req_1","status":"success","error":"its result is not in the ledger: narada status req_1 asks for it"}`},
+			`{"id":"a","line":3,"requestId":"req_1","status":"success","error":"its result is not in the ledger; get it with: narada status req_1"}`},
 	} {
 		doc, err := encodeOutcome(test.o)
 		if err != nil {

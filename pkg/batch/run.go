@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	maxSending = 64  // dispatch calls that are under way at once
-	chunk      = 256 // lines that are looked up at once
+	maxSending = 64  // concurrent dispatch calls
+	chunk      = 256 // lines looked up at once
 )
 
 // run sends the lines of a batch.
@@ -25,24 +25,24 @@ type run struct {
 	engine Engine
 	pace   *pace
 
-	sending context.Context         // stop ends it, and leaves the tasks in flight alone
-	stop    context.CancelCauseFunc // the first reason counts
-	slots   *semaphore.Weighted     // of tasks in flight
-	calls   *semaphore.Weighted     // of dispatch calls
+	sending context.Context         // ended by stop; tasks in flight continue
+	stop    context.CancelCauseFunc // the first cause counts
+	slots   *semaphore.Weighted     // for tasks in flight
+	calls   *semaphore.Weighted     // for dispatch calls
 	windows *windows
-	actions []action    // what is done about each line
+	actions []action    // by line
 	resumed []*inFlight // tasks of earlier runs
 	tasks   sync.WaitGroup
 
 	mu    sync.Mutex
 	tally *Tally
 
-	// While an outcome is emitted, which may take its time, mu is free.
+	// Held while outcomes are emitted, which may block.
 	emitting sync.Mutex
 	queue    *queue
 }
 
-// newRun makes a run whose sending ends with ctx.
+// newRun returns a run whose sending ends with ctx.
 func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 	r := &run{
 		Batch: b, store: s, number: number, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
@@ -51,12 +51,12 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
 	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit, result: func(o *Outcome) error {
-		return r.readResult(context.Background(), o)
+		return o.readResult(context.Background(), s)
 	}}
 	return r
 }
 
-// emit keeps the schema errors of an outcome, if they are new, and writes its result.
+// emit stores the schema errors of an outcome if they are new, and writes its result.
 func (r *run) emit(o Outcome) error {
 	text := []byte{}
 	if len(o.SchemaErrors) > 0 {
@@ -73,21 +73,15 @@ func (r *run) emit(o Outcome) error {
 	return r.results.put(o)
 }
 
-// readResult reads the result of an outcome from the store.
-func (r *run) readResult(ctx context.Context, o *Outcome) (err error) {
-	o.Result, err = resultOf(ctx, r.store, o.Task)
-	return err
-}
-
-// progress returns the state of the batch now.
+// progress returns the current state of the batch.
 func (r *run) progress() Tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tally.snapshot()
 }
 
-// recover looks at what earlier runs have done, decides what is done about each line,
-// and emits those that have ended, in order those whose turn has come.
+// recover reads what earlier runs have done, decides what to do with each line, and emits
+// the lines that have ended.
 func (r *run) recover(ctx context.Context) error {
 	var states map[Key]State
 	for l, err := range r.checked() {
@@ -104,7 +98,7 @@ func (r *run) recover(ctx context.Context) error {
 	return nil
 }
 
-// states returns the states of those of the lines that were sent.
+// states returns the states of the lines that were sent.
 func (r *run) states(ctx context.Context, places []place) (map[Key]State, error) {
 	keys := make([][]byte, len(places))
 	for i := range places {
@@ -118,8 +112,8 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 	return states, err
 }
 
-// decide decides what is done about a line. It reserves the window of a task that still
-// runs, and takes the outcome of a line that has ended.
+// decide decides what to do with a line. It reserves the window of a task that is still
+// running, and counts the outcome of a line that has ended.
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
@@ -133,12 +127,12 @@ func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	}
 }
 
-// keep takes the outcome of an earlier run, unless its data have schema errors and
-// what has failed is to be sent again.
+// keep counts the outcome of an earlier run, unless it has schema errors and failed lines
+// are sent again.
 func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
-		if err := r.readResult(ctx, &o); err != nil {
+		if err := o.readResult(ctx, r.store); err != nil {
 			return actionKeep, err
 		}
 	}
@@ -146,32 +140,31 @@ func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 		return actionSend, nil
 	}
 	r.mu.Lock()
-	r.tally.recovered(o)
+	r.tally.add(o, true)
 	r.checkCredits()
 	r.mu.Unlock()
 	return actionKeep, r.put(o.Index, &o)
 }
 
-// put has an outcome emitted in its turn; nil: the line has none in this run.
+// put queues an outcome to be emitted; nil: the line has none in this run.
 func (r *run) put(index int, o *Outcome) error {
 	r.emitting.Lock()
 	defer r.emitting.Unlock()
 	return r.queue.put(index, o)
 }
 
-// checkSchema finds the schema errors of a success.
+// checkSchema sets the schema errors of a success.
 func (r *run) checkSchema(o *Outcome) {
 	if o.Phase == Finished && o.Status == narada.StatusSuccess {
 		o.SchemaErrors = r.schemaErrors(*o)
 	}
 }
 
-// send waits for the tasks that run, sends the lines that are new, and returns when
-// each has come out, or, after a stop, those that were in flight. The error is the
-// reason of the stop, the cause of ctx's end, or what went wrong here.
+// send waits for running tasks and sends new lines. It returns when all have ended, or, after
+// a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
 func (r *run) send(ctx context.Context) error {
 	r.windows.open(r.o.Windows)
-	for _, one := range r.resumed { // before new ones, which may need their windows
+	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
 	for l, err := range r.checked() {
@@ -194,7 +187,7 @@ func (r *run) send(ctx context.Context) error {
 	return context.Cause(r.sending)
 }
 
-// start does what was decided about a line whose turn has come.
+// start does what was decided for a line.
 func (r *run) start(ctx context.Context, l Line) error {
 	switch r.actions[l.Index] {
 	case actionSend:
@@ -205,16 +198,16 @@ func (r *run) start(ctx context.Context, l Line) error {
 	return nil
 }
 
-// inFlight is a task that is waited for.
+// inFlight is a task in flight.
 type inFlight struct {
 	Outcome
-	plan *task.Plan // of a new one, until it is sent
+	plan *task.Plan // of a new task, until it is sent
 	slot bool       // it has one of slots
 	call bool       // it has one of calls
 }
 
-// resume waits for a task of an earlier run, also after a stop: it is under way. One
-// that is unknown takes no slot: its answer may never come.
+// resume waits for a task of an earlier run, also after a stop. An unknown one takes no
+// slot, as it may never be answered.
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
@@ -228,13 +221,16 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 	})
 }
 
-// sendOne sends a task, unless the sending is stopped before its turn has come.
+// sendOne sends a task, unless the sending is stopped first.
 func (r *run) sendOne(ctx context.Context, l Line) error {
 	one := &inFlight{Outcome: Outcome{Line: l}}
 	ready, err := r.prepare(one)
 	if ready {
 		r.addInFlight(1)
-		r.tasks.Go(func() { r.sendAndWait(ctx, one) })
+		r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
+			r.dispatch(ctx, one)
+			r.finish(one)
+		})
 		return nil
 	}
 	r.windows.release(one.Window, true)
@@ -247,7 +243,7 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	return err
 }
 
-// prepare takes what a task needs to be sent, and waits for its turn.
+// prepare acquires what a task needs to be sent, and waits for the pace.
 func (r *run) prepare(one *inFlight) (ready bool, err error) {
 	if one.slot = r.slots.Acquire(r.sending, 1) == nil; !one.slot {
 		return false, nil
@@ -264,17 +260,8 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 	return r.pace.wait(r.sending) == nil, nil
 }
 
-// sendAndWait sends a task and waits for it. Ten thousand of these wait at once: the
-// less each has on its stack, the less memory that takes.
-func (r *run) sendAndWait(ctx context.Context, one *inFlight) {
-	sent := sync.OnceFunc(func() { r.calls.Release(1) })
-	r.dispatch(ctx, one, sent)
-	sent()
-	r.finish(one)
-}
-
-// finish takes the outcome of a task that was in flight. Its slot is free only then:
-// whoever reads the outcomes may be slow.
+// finish completes a task that was in flight. Its slot is freed last, since the reader of
+// the outcomes may be slow.
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
 	r.completed(&one.Outcome)
@@ -290,7 +277,7 @@ func (r *run) addInFlight(n int) {
 	r.tally.InFlight += n
 }
 
-// completed takes the outcome of a line in this run.
+// completed counts and queues the outcome of a line in this run.
 func (r *run) completed(o *Outcome) {
 	index := o.Index
 	if r.checkSchema(o); !r.count(*o) {
@@ -301,8 +288,8 @@ func (r *run) completed(o *Outcome) {
 	}
 }
 
-// count counts an outcome, and reports whether it is final. A task that still runs, or
-// may, has its outcome in another run.
+// count counts an outcome, and reports whether it is final. A task that is or may be running
+// has its outcome in another run.
 func (r *run) count(o Outcome) (final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -314,7 +301,7 @@ func (r *run) count(o Outcome) (final bool) {
 		r.tally.Unfinished++
 		return false
 	}
-	r.tally.completed(o)
+	r.tally.add(o, false)
 	if r.o.MaxFailures > 0 && r.tally.Failures >= r.o.MaxFailures {
 		r.stop(ErrFailures)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Engine sends tasks and waits for them. *await.Engine has it.
+// Engine sends tasks and waits for them. *await.Engine implements it.
 type Engine interface {
 	Run(ctx context.Context, j await.Job) (await.Answer, error)
 	Resume(ctx context.Context, d await.Dispatched) (await.Answer, error)
@@ -21,10 +21,11 @@ type Engine interface {
 // errTimeLimit is the cause of the end of a context that Options.Timeout ended.
 var errTimeLimit = errors.New("the time limit is over")
 
-// dispatch sends a task, and waits for it. It calls sent when its dispatch call has
-// ended.
-func (r *run) dispatch(ctx context.Context, one *inFlight, sent func()) {
-	job := await.Job{Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: sent}
+// dispatch sends a task and waits for it.
+func (r *run) dispatch(ctx context.Context, one *inFlight) {
+	job := await.Job{
+		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: func() { r.calls.Release(1) },
+	}
 	one.plan, one.Phase = nil, one.Phase.after(stepIntended)
 	if one.Window != "" {
 		job.Request.BrowserWindowID = one.Window
@@ -40,21 +41,20 @@ func (r *run) dispatch(ctx context.Context, one *inFlight, sent func()) {
 	one.answered(answer.Result)
 }
 
-// item is the line as the store has it.
+// item returns the line for the store.
 func (r *run) item(l Line) store.Item {
 	i := l.Item()
 	i.Batch = r.number
 	return i
 }
 
-// answered takes the result of the line's task.
+// answered sets the result of the line's task.
 func (o *Outcome) answered(r *narada.Result) {
 	o.Phase = o.Phase.after(stepAnswered)
 	o.RequestID, o.Status, o.Result = r.RequestID, r.Status, r
 }
 
-// unanswered takes the error of a task that was sent without an answer. ctx is that of
-// the wait.
+// unanswered sets the outcome of a task without an answer. ctx is that of the wait.
 func (o *Outcome) unanswered(ctx context.Context, err error) {
 	unfinished, sent := errors.AsType[*await.UnfinishedError](err)
 	dispatch, failed := errors.AsType[*narada.DispatchError](err)
@@ -64,12 +64,12 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
 	case sent:
-		if !errors.Is(err, errTimeLimit) { // else it is unknown
+		if !errors.Is(err, errTimeLimit) { // else the line stays unknown
 			o.Err = err
 		}
 	case failed && dispatch.Maybe:
 	case failed && await.RefusesRequest(err):
-		o.Phase, o.Failure = o.Phase.after(stepRefused), refusal(dispatch)
+		o.Phase, o.Failure = o.Phase.after(stepRefused), dispatch.Err.Error()
 	default:
 		o.Phase, o.Err = o.Phase.after(stepNotAccepted), err
 		if unkept {
@@ -80,16 +80,13 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 	}
 }
 
-// refusal is why the API has refused a request for what is in it.
-func refusal(e *narada.DispatchError) string { return e.Err.Error() }
-
-// canResume reports whether the answer of an unknown task may still come: its callback
-// goes to our address, and its time limit is not over.
+// canResume reports whether an unknown task can still be answered: its callback arrives
+// here, and its time limit is not over.
 func (r *run) canResume(s State) bool {
 	return s.Ticket != "" && time.Since(s.SentAt) < r.o.Timeout && r.engine.Receives(s.CallbackURL)
 }
 
-// await waits for a task that was sent before.
+// await waits for a task that was sent earlier.
 func (r *run) await(ctx context.Context, o *Outcome) {
 	limit := r.o.Timeout
 	if o.Phase == Unknown {
@@ -112,15 +109,15 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 	}
 }
 
-// adjust makes the options of an engine those of a batch: its dispatch calls keep the
-// pace, and tell it how they went.
+// adjust sets the options of an engine for a batch: its dispatch calls keep and adapt the
+// pace.
 func (p *pace) adjust(o *await.Options) {
-	o.Source, o.Many, o.Why = "batch", true, refusal
+	o.Source, o.Many = "batch", true
 	o.Client = &pacedClient{o.Client, p}
 	o.Again = p.wait
 }
 
-// pacedClient is a client whose dispatch calls tell the pace how they went.
+// pacedClient is a client whose dispatch calls adapt the pace.
 type pacedClient struct {
 	await.Client
 	pace *pace

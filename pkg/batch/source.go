@@ -8,24 +8,24 @@ import (
 	"os"
 )
 
-// InputError says what is wrong with an input as a whole. Nothing was sent.
+// InputError is an error of the whole input. Nothing was sent.
 type InputError struct {
-	Input string // what messages call it
+	Input string // its name in messages
 	Err   error
 }
 
 func (e *InputError) Error() string { return e.Input + ": " + withoutPath(e.Err).Error() }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// What may be wrong with an input.
+// Errors of an input.
 var (
-	ErrInputChanged = errors.New("it has changed while it was read")
-	ErrNoTask       = errors.New("there is no task in it")
+	ErrInputChanged = errors.New("it changed while it was read")
+	ErrNoTask       = errors.New("it has no tasks")
 )
 
-// withoutPath leaves the path out of an error, where it is said already.
+// withoutPath removes the path from an error whose message has it already.
 func withoutPath(err error) error {
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
 		return failure.Err
@@ -33,48 +33,51 @@ func withoutPath(err error) error {
 	return err
 }
 
-// source is an input that can be read more than once.
+// source is an input that can be read repeatedly.
 type source struct {
-	title string // what messages call it
+	Input
+	title string // its name in messages
 	f     *os.File
-	info  os.FileInfo // of the user's file; nil: f is a copy
+	info  os.FileInfo // of the file; nil: f is a temporary copy
 }
 
-// openSource opens the file at path, or takes stdin for -. What cannot be read twice
-// is copied to a temporary file.
-func openSource(path string, stdin io.Reader) (*source, error) {
-	s := &source{title: path}
-	from := stdin
-	if path == "-" {
-		s.title = "standard input"
-	} else {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, &InputError{s.title, err}
-		}
-		info, err := f.Stat()
-		if err == nil && info.Mode().IsRegular() {
-			s.f, s.info = f, info
-			return s, nil
-		}
-		defer f.Close()
-		if err == nil && info.IsDir() {
-			err = errors.New("it is a folder")
-		}
-		if err != nil {
-			return nil, &InputError{s.title, err}
-		}
-		from = f
-	}
-	if err := s.copy(from); err != nil {
+// openSource opens the file at path, or stdin for -. What cannot be read twice is copied to
+// a temporary file.
+func openSource(in Input, path string, stdin io.Reader) (*source, error) {
+	s := &source{Input: in, title: path}
+	if err := s.open(path, stdin); err != nil {
 		return nil, &InputError{s.title, err}
 	}
 	return s, nil
 }
 
-// copy makes a temporary file of what is read from r.
+func (s *source) open(path string, stdin io.Reader) error {
+	if path == "-" {
+		s.title = "standard input"
+		return s.copy(stdin)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		s.f, s.info = f, info
+		return nil
+	}
+	defer f.Close()
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a folder")
+	}
+	return s.copy(f)
+}
+
+// copy copies r to a temporary file.
 func (s *source) copy(r io.Reader) (err error) {
-	if s.f, err = os.CreateTemp("", "narada-batch-*"); err != nil { // made with mode 0600
+	if s.f, err = os.CreateTemp("", "narada-batch-*"); err != nil { // has mode 0600
 		return err
 	}
 	if _, err = io.Copy(s.f, r); err != nil {
@@ -83,7 +86,7 @@ func (s *source) copy(r io.Reader) (err error) {
 	return err
 }
 
-// rewind goes back to the beginning of the input.
+// rewind seeks to the beginning of the input.
 func (s *source) rewind() error {
 	if s.info != nil {
 		now, err := s.f.Stat()
@@ -98,15 +101,15 @@ func (s *source) rewind() error {
 	return err
 }
 
-// lines reads the input from its beginning. An error is a *LineError, or an *InputError,
-// which is the last.
-func (s *source) lines(in Input) iter.Seq2[Line, error] {
+// lines reads the input from its beginning. An error is a *LineError, or an *InputError as
+// the last item.
+func (s *source) lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if err := s.rewind(); err != nil {
 			yield(Line{}, &InputError{s.title, err})
 			return
 		}
-		for l, err := range in.Lines(s.f) {
+		for l, err := range s.Lines(s.f) {
 			if _, ofLine := errors.AsType[*LineError](err); err != nil && !ofLine {
 				err = &InputError{s.title, err}
 			}
@@ -117,9 +120,9 @@ func (s *source) lines(in Input) iter.Seq2[Line, error] {
 	}
 }
 
-// close closes the input, and deletes the copy.
+// close closes the input and deletes the copy.
 func (s *source) close() {
-	_ = s.f.Close() // nothing was written that matters
+	_ = s.f.Close() // only read
 	if s.info == nil {
 		_ = os.Remove(s.f.Name())
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func linesOf(s *source) (prompts []string, err error) {
-	for l, e := range s.lines(Input{Format: Text}) {
+	for l, e := range s.lines() {
 		if err = e; e == nil {
 			prompts = append(prompts, l.Prompt)
 		}
@@ -32,7 +32,7 @@ func TestAnInputIsReadTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, "-"} {
-		s, err := openSource(name, strings.NewReader("a\nb\n"))
+		s, err := openSource(Input{Format: Text}, name, strings.NewReader("a\nb\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 		"a folder":         {dir, nil, dir + ": it is a folder"},
 		"stdin that fails": {"-", &failing{wrong}, "standard input: wrong"},
 	} {
-		_, err := openSource(test.path, test.stdin)
+		_, err := openSource(Input{Format: Text}, test.path, test.stdin)
 		if _, ok := errors.AsType[*InputError](err); !ok || err.Error() != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -77,7 +77,7 @@ func TestAFileThatChangesIsNotReadOn(t *testing.T) {
 	if err := os.WriteFile(path, []byte("a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := openSource(path, nil)
+	s, err := openSource(Input{Format: Text}, path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestAFileThatChangesIsNotReadOn(t *testing.T) {
 	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil { // another text of the same size
 		t.Fatal(err)
 	}
-	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it has changed while it was read" {
+	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it changed while it was read" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -103,7 +103,7 @@ func TestOpenChecksAllLines(t *testing.T) {
 `)
 	o.Windows = []string{"A"}
 	_, err := Open(t.Context(), o)
-	if failure, ok := errors.AsType[*InputError](err); !ok || failure.Err.Error() != "4 lines cannot be sent: nothing was" {
+	if failure, ok := errors.AsType[*InputError](err); !ok || failure.Err.Error() != "4 of 6 lines cannot be sent; nothing was sent" {
 		t.Errorf("got %v", err)
 	}
 	var rejected []int
@@ -120,7 +120,7 @@ func TestOpenChecksAllLines(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	o = w.options(`{bad`)
-	if _, err := Open(t.Context(), o); err == nil || !strings.HasSuffix(err.Error(), ": 1 line cannot be sent: nothing was") {
+	if _, err := Open(t.Context(), o); err == nil || !strings.HasSuffix(err.Error(), ": 1 of 1 lines cannot be sent; nothing was sent") {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -7,44 +7,42 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Phase is how far a line has come.
+// Phase is the progress of a line.
 type Phase int
 
 // The phases.
 const (
-	New      Phase = iota // nothing was sent, or surely not accepted, and may be another time
-	Unknown               // its task was about to be sent, and may have been accepted
+	New      Phase = iota // not sent, or not accepted for a temporary reason
+	Unknown               // its task may have been accepted
 	Running               // its task was accepted
 	Finished              // its task has a result
-	Refused               // its task was not accepted, and never will be
-	Pruned                // its task has ended, and is no longer in the store
+	Refused               // its task was refused for its content
+	Pruned                // its task is no longer in the store
 )
 
-// step is something that happens to a line's task.
+// step is an event of a line's task.
 type step int
 
 const (
-	stepIntended    step = iota // it was written down, and is about to be sent
-	stepAccepted                // the cloud has accepted it
-	stepNotAccepted             // the cloud surely has not accepted it, and may another time
-	stepRefused                 // the cloud has refused it, and always will
-	stepAnswered                // its result is there
-	stepPruned                  // it was deleted from the store
+	stepIntended    step = iota // stored, and about to be sent
+	stepAccepted                // accepted by the cloud
+	stepNotAccepted             // not accepted for a temporary reason
+	stepRefused                 // refused for its content
+	stepAnswered                // it has a result
+	stepPruned                  // deleted from the store
 )
 
-// transitions are all that can happen to a line. Nothing else changes its phase: a
-// second acceptance leaves a task running, and another answer of a finished one is a
-// repeat.
+// transitions are all changes of a phase; other steps, as a repeated answer, leave it.
 var transitions = map[Phase]map[step]Phase{
 	New:      {stepIntended: Unknown},
 	Unknown:  {stepIntended: Unknown, stepAccepted: Running, stepNotAccepted: New, stepRefused: Refused, stepAnswered: Finished, stepPruned: Pruned},
 	Running:  {stepAnswered: Finished, stepPruned: Pruned},
-	Finished: {stepIntended: Unknown, stepPruned: Pruned}, // sent again, as it has failed
+	Finished: {stepIntended: Unknown, stepPruned: Pruned}, // sent again after a failure
 	Refused:  {stepIntended: Unknown, stepPruned: Pruned},
 	Pruned:   {},
 }
 
-// after returns the phase of a line once the step has happened.
+// after returns the phase after the step.
 func (p Phase) after(s step) Phase {
 	if next, ok := transitions[p][s]; ok {
 		return next
@@ -52,7 +50,7 @@ func (p Phase) after(s step) Phase {
 	return p
 }
 
-// ended reports whether there is nothing to wait for.
+// ended reports whether the phase is final.
 func (p Phase) ended() bool { return p == Finished || p == Refused || p == Pruned }
 
 // State is the state of a line in the store.
@@ -62,17 +60,16 @@ type State struct {
 	RequestID string
 	Status    narada.Status
 	Failure   string // why it was refused
-	Ticket    string // path of its callback's ticket, "" when no callback comes here
-	Window    string // browser window that its task runs in, "" when it names none
+	Ticket    string // path of its ticket, "" if its callback does not arrive here
+	Window    string // browser window of its task, "" if it names none
 
-	StoredErrors string // the SchemaErrors as the store has them: a JSON array, "" for none
+	StoredErrors string // SchemaErrors in the store: a JSON array, "" for none
 
-	CallbackURL string // where the callback of an open task goes
+	CallbackURL string // of an open task
 	SentAt      time.Time
 }
 
-// stateOf is the state of a line that was sent before: its phase is what the steps that
-// the store has of its task have led to.
+// stateOf returns the state of a line that was sent, from its task in the store.
 func stateOf(i store.ItemTask) State {
 	t := i.Task
 	s := State{
@@ -100,18 +97,18 @@ func (s State) failed() bool {
 	return s.Phase == Refused || s.Phase == Finished && s.Status != narada.StatusSuccess
 }
 
-// action is what a run does about a line that it finds in some state.
+// action is what a run does with a line.
 type action int
 
 const (
-	actionSend   action = iota // a task is sent for it
-	actionResume               // its task is waited for
-	actionKeep                 // it has ended, and its outcome is that of an earlier run
-	actionReport               // it is unknown, and its answer will not come
+	actionSend   action = iota // send a task
+	actionResume               // wait for its task
+	actionKeep                 // keep the outcome of an earlier run
+	actionReport               // report it as unknown: no answer will arrive
 )
 
-// action returns what a run with these options does about a line. canResume reports
-// whether there is any use in waiting for an unknown task.
+// action returns what a run with these options does with a line in that state. canResume
+// reports whether an unknown task can still be answered.
 func (o *Options) action(s State, canResume func(State) bool) action {
 	switch {
 	case s.Phase == New, s.failed() && o.RetryFailed, s.Phase == Unknown && o.ResendUnknown:

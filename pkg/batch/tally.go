@@ -15,17 +15,17 @@ const (
 	maxFailed  = 10
 )
 
-// Tally is the state of a batch in numbers.
+// Tally counts the lines of a batch.
 type Tally struct {
 	Total     int
 	Recovered int // lines that ended in earlier runs
-	Ended     int // lines that ended, in this run and before
+	Ended     int // lines that ended, in earlier runs too
 	InFlight  int
-	Counts    map[narada.Status]int // of those that ended; StatusSchemaError too
+	Counts    map[narada.Status]int // of those that ended; with StatusSchemaError
 
-	Failures    int       // lines of this run that did not succeed
-	FirstFailed []Outcome // the first ones that did not succeed, without their results
-	Unfinished  int       // lines whose tasks still run, or may
+	Failures    int       // lines that failed in this run
+	FirstFailed []Outcome // without results
+	Unfinished  int       // lines whose tasks are or may be running
 
 	Actions int
 	Credits float64
@@ -34,7 +34,7 @@ type Tally struct {
 	Start time.Time
 }
 
-// TaskTime is a line and the time that its task ran.
+// TaskTime is the duration of a line's task.
 type TaskTime struct {
 	Line Line
 	Took time.Duration
@@ -50,22 +50,15 @@ func (t *Tally) snapshot() Tally {
 	return s
 }
 
-// recovered counts a line that ended in an earlier run.
-func (t *Tally) recovered(o Outcome) {
-	t.Recovered++
-	t.count(o)
-}
-
-// completed counts a line that ended now.
-func (t *Tally) completed(o Outcome) {
-	if !o.Succeeded() {
+// add counts a line that ended, in an earlier run or in this one.
+func (t *Tally) add(o Outcome, earlier bool) {
+	t.Ended++
+	switch {
+	case earlier:
+		t.Recovered++
+	case !o.Succeeded():
 		t.Failures++
 	}
-	t.count(o)
-}
-
-func (t *Tally) count(o Outcome) {
-	t.Ended++
 	status := o.StatusName()
 	if len(o.SchemaErrors) > 0 {
 		status = StatusSchemaError
@@ -88,13 +81,13 @@ func (t *Tally) count(o Outcome) {
 	t.Slowest = t.Slowest[:min(len(t.Slowest), maxSlowest)]
 }
 
-// Succeeded is how many of the lines that ended did.
+// Succeeded returns how many of the ended lines succeeded.
 func (t Tally) Succeeded() int { return t.Counts[narada.StatusSuccess] }
 
-// Failed is how many did not.
+// Failed returns how many of the ended lines did not succeed.
 func (t Tally) Failed() int { return t.Ended - t.Succeeded() }
 
-// Rate is how many lines a second ended in this run.
+// Rate returns the lines per second that ended in this run.
 func (t Tally) Rate(now time.Time) float64 {
 	seconds := now.Sub(t.Start).Seconds()
 	if seconds <= 0 {
@@ -103,7 +96,7 @@ func (t Tally) Rate(now time.Time) float64 {
 	return float64(t.Ended-t.Recovered) / seconds
 }
 
-// Remaining is the time that the rest takes at this rate; 0: it is not known.
+// Remaining returns the time for the remaining lines at this rate; 0: unknown.
 func (t Tally) Remaining(now time.Time) time.Duration {
 	rate := t.Rate(now)
 	if rate == 0 {

@@ -5,36 +5,36 @@ import (
 	"errors"
 )
 
-// Reasons for which no more tasks are sent.
+// Reasons to stop the sending.
 var (
-	ErrFailures    = errors.New("too many tasks have failed")
-	ErrCredits     = errors.New("the tasks have used too many credits")
-	ErrWindows     = errors.New("every browser window of the pool has a task that may still run")
+	ErrFailures    = errors.New("too many tasks failed")
+	ErrCredits     = errors.New("the tasks used too many credits")
+	ErrWindows     = errors.New("every browser window of the pool has a task that may still be running")
 	ErrInterrupted = errors.New("interrupted")
 )
 
-// Ending is how a run has ended.
+// Ending is how a run ended.
 type Ending int
 
 // The endings.
 const (
-	AllSucceeded Ending = iota + 1 // every line has the answer that was asked for
-	SomeFailed                     // every line has ended, and some have not succeeded
-	Unfinished                     // some lines have not ended
+	AllSucceeded Ending = iota + 1 // every line has a valid answer
+	SomeFailed                     // every line ended, not all with success
+	Unfinished                     // some lines did not end
 	Limited                        // a limit ended the sending: ErrFailures, ErrCredits or ErrWindows
 	Interrupted                    // ErrInterrupted, or the cause of the context's end
-	Broken                         // something is wrong with all lines, or went wrong here
+	Broken                         // an error of all lines, or of this process
 )
 
-// Verdict is how a run has ended, with the state of the batch at its end.
+// Verdict is how a run ended, with the state of the batch.
 type Verdict struct {
 	Ending Ending
-	Err    error // of a run that is Limited, Interrupted or Broken
+	Err    error // if Limited, Interrupted or Broken
 	Tally  Tally
 }
 
-// verdict judges a run that ended with err, nil for one that was not stopped. One that
-// was stopped when nothing was left to stop has ended as any other.
+// verdict returns the verdict on a run that ended with err, nil if it was not stopped. A
+// stop after all lines ended does not count.
 func verdict(ctx context.Context, t Tally, err error) Verdict {
 	stopped := Broken
 	switch {
@@ -51,7 +51,7 @@ func verdict(ctx context.Context, t Tally, err error) Verdict {
 	return Verdict{stopped, err, t}
 }
 
-// ending judges a run that nothing has stopped.
+// ending returns the ending of a run that was not stopped.
 func (t Tally) ending() Ending {
 	switch {
 	case t.Ended < t.Total:

@@ -71,9 +71,9 @@ func TestTally(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i < 10 {
-			tally.recovered(o)
+			tally.add(o, true)
 		} else {
-			tally.completed(o)
+			tally.add(o, false)
 		}
 	}
 	s := tally.snapshot()

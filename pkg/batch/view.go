@@ -11,20 +11,19 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Reader is where batches are read. *sqlite.Store has it.
+// Reader reads batches. *sqlite.Store implements it.
 type Reader interface {
 	Batch(ctx context.Context, name string) (b store.Batch, ok bool, err error)
-	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error // the newest first
+	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error // newest first
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
-	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error // in the order of the input
-	Numbered(ctx context.Context, task int64) (t store.Task, ok bool, err error)
+	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error // in input order
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }
 
-// ErrNoBatch says that no batch has the name.
-var ErrNoBatch = errors.New("there is no such batch")
+// ErrNoBatch is an unknown name of a batch.
+var ErrNoBatch = errors.New("unknown batch")
 
-// Summary is a batch with its lines counted by status. The JSON output has it as it is.
+// Summary is a batch with its lines counted by status, as in the JSON output.
 type Summary struct {
 	Name    string                `json:"name"`
 	BegunAt time.Time             `json:"begunAt"`
@@ -46,13 +45,13 @@ func newSummary(b store.Batch, t store.Tally) Summary {
 	return Summary{Name: b.Name, BegunAt: b.BegunAt, Input: b.Input, BaseURL: b.Cloud, Lines: b.Lines, Sent: t.Sent(), Counts: counts}
 }
 
-// List calls yield for each batch, the newest first.
+// List calls yield for each batch, newest first.
 func List(ctx context.Context, r Reader, yield func(Summary) error) error {
 	return r.Batches(ctx, func(b store.Batch, t store.Tally) error { return yield(newSummary(b, t)) })
 }
 
-// Show returns the batch of that name, and its lines that have not succeeded. The error
-// may be ErrNoBatch.
+// Show returns the batch of that name and its lines without success. The error may be
+// ErrNoBatch.
 func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outcome, err error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
@@ -71,9 +70,8 @@ func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outco
 	return newSummary(b, tally), failed, err
 }
 
-// Results calls yield with the results of the batch of that name, as Run writes them,
-// in the order of its input. open is how many lines have been sent and have not ended.
-// The error may be ErrNoBatch.
+// Results calls yield with the results of the batch of that name in input order, as Run
+// writes them. open counts the sent lines that have not ended. The error may be ErrNoBatch.
 func Results(ctx context.Context, r Reader, name string, yield func(json.RawMessage) error) (open int, err error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
@@ -88,7 +86,7 @@ func Results(ctx context.Context, r Reader, name string, yield func(json.RawMess
 			open++
 			return nil
 		case Finished:
-			if o.Result, err = resultOf(ctx, r, o.Task); err != nil {
+			if err := o.readResult(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -112,7 +110,7 @@ func named(ctx context.Context, r Reader, name string) (store.Batch, error) {
 	return b, err
 }
 
-// keptOutcome is the outcome of a line as the store has it, without its result.
+// keptOutcome returns the outcome of a line in the store, without its result.
 func keptOutcome(i store.ItemTask) Outcome {
 	o := Outcome{Line: Line{Number: i.Line, ID: i.ID}, State: stateOf(i)}
 	if i.Line == store.GoneLine {
@@ -124,12 +122,8 @@ func keptOutcome(i store.ItemTask) Outcome {
 	return o
 }
 
-// resultOf returns the result of the task of that number, nil when it is not in the
-// store.
-func resultOf(ctx context.Context, r Reader, number int64) (*narada.Result, error) {
-	t, ok, err := r.Numbered(ctx, number)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return r.Final(ctx, t)
+// readResult reads the result from the store, nil if it is not there.
+func (o *Outcome) readResult(ctx context.Context, r Reader) (err error) {
+	o.Result, err = r.Final(ctx, store.Task{Number: o.Task})
+	return err
 }

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// windows are a pool of browser windows, each with one task at a time. Without names
-// there is no pool, and every task runs wherever its request says.
+// windows is a pool of browser windows, each with one task at a time. Without names there
+// is no pool: every task runs in the window of its request.
 type windows struct {
 	free chan string
-	none func() // called when no window will be free any more
+	none func() // called when no window can become free any more
 
 	mu    sync.Mutex
-	tasks map[string]int  // in each window of the pool
-	lost  map[string]bool // windows with a task that has not ended in time
+	tasks map[string]int  // by window
+	lost  map[string]bool // windows whose task may still be running
 }
 
 func newWindows(names []string, none func()) *windows {
@@ -24,8 +24,7 @@ func newWindows(names []string, none func()) *windows {
 	return w
 }
 
-// hold keeps others out of a window in which a task of an earlier run is. It is for
-// the time before open.
+// hold reserves a window for a task of an earlier run, before open.
 func (w *windows) hold(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,7 +33,7 @@ func (w *windows) hold(name string) {
 	}
 }
 
-// open frees those of the windows that are not held.
+// open frees the windows that are not held.
 func (w *windows) open(names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,7 +44,7 @@ func (w *windows) open(names []string) {
 	}
 }
 
-// take waits for a free window. It is not ok when ctx ended before.
+// take waits for a free window. ok is false if ctx ended.
 func (w *windows) take(ctx context.Context) (name string, ok bool) {
 	if cap(w.free) == 0 {
 		return "", true
@@ -59,12 +58,11 @@ func (w *windows) take(ctx context.Context) (name string, ok bool) {
 	}
 }
 
-// release gives a window back when its task has ended. One whose task still runs is
-// not used again.
+// release frees a window whose task has ended. Otherwise the window is not used again.
 func (w *windows) release(name string, ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.tasks[name] == 0 { // it is not of the pool
+	if w.tasks[name] == 0 { // not in the pool
 		return
 	}
 	if w.tasks[name]--; !ended {

@@ -248,12 +248,14 @@ func (w *world) finish(i *store.ItemTask, prompt string) *narada.Result {
 
 // Run implements Engine.
 func (w *world) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	sent := sync.OnceFunc(j.Sent)
+	defer sent()
 	if strings.HasPrefix(j.Prompt, "unkept") {
 		return await.Answer{}, &await.NotKeptError{Err: errors.New("the disk is full")}
 	}
 	i := w.intend(j.Item, j.Request.BrowserWindowID)
 	w.begin(j.Prompt, i.Window, &w.sent)
-	j.Sent()
+	sent()
 	answer, err := w.wait(ctx, i, j.Prompt)
 	answer.Task, answer.Ticket = i.Task.Number, "/a"
 	return answer, err
@@ -375,11 +377,6 @@ func (w *world) EachItem(_ context.Context, _ int64, yield func(store.ItemTask) 
 	return nil
 }
 
-// Numbered implements Reader.
-func (w *world) Numbered(_ context.Context, number int64) (store.Task, bool, error) {
-	return store.Task{Number: number}, true, nil
-}
-
 // Final implements Reader.
 func (w *world) Final(_ context.Context, t store.Task) (*narada.Result, error) {
 	w.mu.Lock()
@@ -406,18 +403,13 @@ func (w *world) Items(_ context.Context, _ int64, keys [][]byte) (list []store.I
 	return list, nil
 }
 
-// CountItems implements Store.
-func (w *world) CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error) {
-	list, err := w.Items(ctx, batch, keys)
-	return len(list), err
-}
-
 // PlaceItems implements Store.
-func (w *world) PlaceItems(_ context.Context, _ int64, items []store.Item) (changed, gone int, err error) {
+func (w *world) PlaceItems(_ context.Context, _ int64, items []store.Item) (known, changed, gone int, err error) {
 	placed := map[Key]bool{}
 	for _, item := range items {
 		placed[Key(item.Key)] = true
 		if i, ok := w.items[Key(item.Key)]; ok {
+			known++
 			i.Line = item.Line
 			if !bytes.Equal(i.Content, item.Content) {
 				changed++
@@ -425,12 +417,12 @@ func (w *world) PlaceItems(_ context.Context, _ int64, items []store.Item) (chan
 		}
 	}
 	for key, i := range w.items {
-		if !placed[key] && i.Line != store.GoneLine {
+		if known > 0 && !placed[key] && i.Line != store.GoneLine {
 			i.Line = store.GoneLine
 			gone++
 		}
 	}
-	return changed, gone, nil
+	return known, changed, gone, nil
 }
 
 // SetSchemaErrors implements Store.

@@ -9,7 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// TaskDocument is a task as programs read it. What is not known is null.
+// TaskDocument is the JSON document of a task. Unknown values are null.
 type TaskDocument struct {
 	RequestID    *string       `json:"requestId"`
 	Number       int64         `json:"number"`
@@ -33,7 +33,7 @@ func NewTaskDocument(t store.Task) TaskDocument {
 	}
 }
 
-// known is nil for a zero value.
+// known returns nil for a zero value.
 func known[T comparable](value T) *T {
 	if value == *new(T) {
 		return nil
@@ -41,7 +41,7 @@ func known[T comparable](value T) *T {
 	return &value
 }
 
-// Document is all that is kept of a task, as programs read it.
+// Document is the JSON document of all that is stored of a task.
 type Document struct {
 	TaskDocument
 	Request   json.RawMessage    `json:"request"`
@@ -56,14 +56,14 @@ type CallbackDocument struct {
 	Verdict    string            `json:"verdict"` // Accepted
 	Kind       Kind              `json:"kind"`
 	Headers    http.Header       `json:"headers"`
-	Body       json.RawMessage   `json:"body"` // a secret in it is ***
+	Body       json.RawMessage   `json:"body"` // the secret is masked
 	Forwards   []ForwardDocument `json:"forwards"`
 }
 
-// Accepted is the verdict on a callback that was not refused.
+// Accepted is the verdict on a callback that was accepted.
 const Accepted = "accepted"
 
-// ForwardDocument is how a callback was forwarded to a target.
+// ForwardDocument is the forwarding of a callback to a target.
 type ForwardDocument struct {
 	Target     string     `json:"target"`
 	State      string     `json:"state"`
@@ -82,7 +82,7 @@ type RefusalDocument struct {
 	Headers    http.Header `json:"headers"`
 }
 
-// Document returns the document of what is kept of a task.
+// Document returns the JSON document of the detail.
 func (d Detail) Document() Document {
 	doc := Document{TaskDocument: NewTaskDocument(d.Task), Request: d.Request, Callbacks: []CallbackDocument{}, Refused: []RefusalDocument{}}
 	if d.Result != nil {
@@ -101,14 +101,14 @@ func (d Detail) Document() Document {
 	return doc
 }
 
-// maskedBody is the body of a callback that shows whether it has a secret, and not which.
+// maskedBody returns the body of a callback with its secret masked.
 func maskedBody(body json.RawMessage) json.RawMessage {
 	mask := ""
 	if _, secret, err := narada.ParseCallback(body); err == nil && secret != "" {
 		mask = "***"
 	}
 	masked, err := narada.ReplaceSecret(body, mask)
-	if err != nil { // cannot be: it was read before it was stored
+	if err != nil { // cannot happen: it was parsed before it was stored
 		return nil
 	}
 	return masked

@@ -1,4 +1,4 @@
-// Package history puts together what the ledger has of a task, for those who show it.
+// Package history collects what the ledger has of a task, to show it.
 //
 // The package is private to narada.
 package history
@@ -15,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Reader is what is read of the ledger.
+// Reader reads the ledger. *sqlite.Store implements it.
 type Reader interface {
 	Request(context.Context, store.Task) (json.RawMessage, error)
 	Final(context.Context, store.Task) (*narada.Result, error)
@@ -24,12 +24,12 @@ type Reader interface {
 	Forwards(context.Context, store.Task) ([]store.Forward, error)
 }
 
-// Detail is all that is kept of a task.
+// Detail is all that is stored of a task.
 type Detail struct {
 	Task      store.Task
-	Request   json.RawMessage // masked; nil: it was sent elsewhere
-	Result    *narada.Result  // nil: there is none yet
-	Callbacks []Callback      // the oldest first
+	Request   json.RawMessage // masked; nil: sent elsewhere
+	Result    *narada.Result  // nil: none yet
+	Callbacks []Callback      // oldest first
 	Refusals  []store.Refusal
 }
 
@@ -40,7 +40,7 @@ type Callback struct {
 	Forwards []store.Forward
 }
 
-// Kind is what a callback is to its task.
+// Kind is the kind of a callback.
 type Kind string
 
 // The kinds of callbacks.
@@ -50,7 +50,7 @@ const (
 	Further Kind = "further" // after a final one, with another body
 )
 
-// Read reads all that is kept of the task.
+// Read reads all that is stored of the task.
 func Read(ctx context.Context, r Reader, t store.Task) (d Detail, err error) {
 	d.Task = t
 	if d.Request, err = r.Request(ctx, t); err != nil {
@@ -91,19 +91,19 @@ func callbacksOf(deliveries []store.Delivery, forwards []store.Forward) (list []
 	return list
 }
 
-// Finder is what finds a task in the ledger.
+// Finder finds tasks in the ledger. *sqlite.Store implements it.
 type Finder interface {
 	Task(ctx context.Context, id string) (t store.Task, ok bool, err error)
 	Numbered(ctx context.Context, number int64) (t store.Task, ok bool, err error)
 }
 
-// The errors of Find beside those of the ledger.
+// Errors of Find, besides those of the ledger.
 var (
 	ErrNotFound  = errors.New("not in the ledger")
-	ErrBadNumber = errors.New("not the number of a task")
+	ErrBadNumber = errors.New("invalid task number")
 )
 
-// Name is the request ID of a task, or its number as #12 while it has none.
+// Name returns the request ID of a task, or its number as #12 if it has none.
 func Name(t store.Task) string {
 	if t.RequestID == "" {
 		return fmt.Sprintf("#%d", t.Number)
@@ -111,7 +111,7 @@ func Name(t store.Task) string {
 	return t.RequestID
 }
 
-// Find finds the task of that Name, or with that number.
+// Find finds the task with that Name.
 func Find(ctx context.Context, f Finder, name string) (t store.Task, err error) {
 	ok := false
 	if number, isNumber := strings.CutPrefix(name, "#"); isNumber {

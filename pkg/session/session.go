@@ -1,12 +1,7 @@
-// Package session starts and stops cloud browser sessions so that none is left running
-// by mistake: a session costs until it is stopped or its timeout has passed, and only
-// who knows its ID can stop it. A start that is interrupted is waited for, and the
-// session is stopped; what a task ran in is stopped whatever came of the task.
-//
-// It is a room of its own since a session is not a task: nothing of it is in the
-// store, no callback tells of it, and what must not be lost is its end. What it has in
-// common with a dispatch, retrying and calls that outlive an interrupt, it has from
-// package await.
+// Package session starts and stops cloud browser sessions so that none is left running by
+// mistake: a session costs until it is stopped or times out, and only its ID stops it. An
+// interrupted start is awaited, and its session is stopped. A task's session is stopped
+// whatever the task's outcome.
 //
 // The package is private to narada.
 package session
@@ -20,46 +15,44 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// The time that a session which nobody will use has to come, and then to be stopped.
+// The limits on a start after an interrupt, and on stopping a session.
 const (
 	startGrace = 30 * time.Second
 	stopLimit  = 20 * time.Second
 )
 
-// Client is the API as this package uses it. *narada.Client has it.
+// Client is the API as this package uses it. *narada.Client implements it.
 type Client interface {
 	StartSession(ctx context.Context, r narada.SessionRequest) (*narada.Session, error)
 	StopSession(ctx context.Context, id string, status narada.SessionStatus) error
 }
 
-// Event is what Sessions report: one of the structs below. ID is that of a session.
+// Event is what Sessions report: one of the structs below. ID is a session's.
 type Event interface{ event() }
 
 type (
-	// Retrying is a call that failed, and is made again: to stop the session, or where
-	// there is no ID, to start one.
+	// Retrying is a failed call that is retried: to stop the session, or without an ID, to
+	// start one.
 	Retrying struct {
 		ID  string
 		Err error
 		In  time.Duration
 	}
-	// Awaited is a start that was interrupted: its session is waited for, to stop it.
+	// Awaited is an interrupted start, whose session is awaited to stop it.
 	Awaited struct{ Cause error }
 	// Started is a session that was started for a task.
 	Started struct{ ID string }
-	// Stopping is a session that is being stopped after an interrupt. Another interrupt
-	// may cut that short.
+	// Stopping is a session that is being stopped after an interrupt.
 	Stopping struct {
 		ID    string
 		Cause error
 	}
-	// Stopped is a session that was stopped. Err, if not nil, says that it had ended
-	// already.
+	// Stopped is a session that was stopped. Err is set if it had already ended.
 	Stopped struct {
 		ID  string
 		Err error
 	}
-	// NotStopped is one that could not be stopped, and costs until its own timeout.
+	// NotStopped is a session that could not be stopped, and costs until its timeout.
 	NotStopped struct {
 		ID  string
 		Err error
@@ -79,15 +72,15 @@ type Sessions struct {
 	Report func(Event) // called by one goroutine at a time
 }
 
-// Why there is no session, though one was started: ctx had ended.
+// Errors of a Start whose ctx ended after the session was started.
 var (
-	ErrStopped = errors.New("the session was stopped again")
-	ErrLeft    = errors.New("the session could not be stopped again")
+	ErrStopped = errors.New("the session was stopped")
+	ErrLeft    = errors.New("the session could not be stopped")
 )
 
-// Start starts a session. When ctx ends while it is on its way, it is waited for a
-// while and stopped: nobody would know its ID. Other errors than those of that are
-// *narada.SessionErrors, or ctx's cause.
+// Start starts a session. If ctx ends during the call, it waits for the session and stops
+// it, since its ID would be lost; the error is then ErrStopped or ErrLeft. Other errors are
+// *narada.SessionErrors or ctx's cause.
 func (s *Sessions) Start(ctx context.Context, r narada.SessionRequest) (*narada.Session, error) {
 	var started *narada.Session
 	err := await.Retry(ctx, func(ctx context.Context) error {
@@ -117,8 +110,7 @@ func retryable(err error) bool {
 	return ok && failure.Retryable()
 }
 
-// Use has run use the session, and stops it whatever comes of that. stopped is true
-// when it runs no more.
+// Use calls run and then stops the session. stopped reports whether it has ended.
 func (s *Sessions) Use(ctx context.Context, started *narada.Session, run func() error) (stopped bool, err error) {
 	s.Report(Started{started.ID})
 	err = errPanic
@@ -129,8 +121,8 @@ func (s *Sessions) Use(ctx context.Context, started *narada.Session, run func() 
 
 var errPanic = errors.New("panic")
 
-// End stops a session after what it was for has ended with err: ctx may have ended. It
-// reports whether the session runs no more.
+// End stops a session whose use ended with err, even if ctx has ended. It reports whether
+// the session has ended.
 func (s *Sessions) End(ctx context.Context, id string, err error) bool {
 	status := narada.SessionComplete
 	switch {
@@ -153,8 +145,8 @@ func (s *Sessions) End(ctx context.Context, id string, err error) bool {
 	return true
 }
 
-// Stop stops a session, again where that may help: stopping twice does no harm. One
-// that has ended when it is asked again was stopped by a call whose answer was lost.
+// Stop stops a session, with retries, which do no harm. If a retry finds that it has ended,
+// an earlier call stopped it.
 func (s *Sessions) Stop(ctx context.Context, id string, status narada.SessionStatus) error {
 	calls := 0
 	err := await.Retry(ctx, func(ctx context.Context) error {

@@ -9,42 +9,40 @@ import (
 // Batch is a batch in the ledger.
 type Batch struct {
 	Number  int64
-	Name    string // there is one batch of each name
+	Name    string // unique
 	BegunAt time.Time
 	Input   string // path of its file, or -
 	Cloud   string // address of the API
-	Lines   int    // of its input, when it was run last
+	Lines   int    // of its input at the last run
 }
 
-// Item is a line of a batch, of which a task was sent.
+// Item is a line of a batch whose task was sent.
 type Item struct {
-	Batch int64  // its number
-	Key   []byte // by which the line is known, whatever its place
-	Line  int    // its place, from 1, or GoneLine
-	ID    string // its own, "" when it has none
+	Batch int64  // number of the batch
+	Key   []byte // identifies the line, wherever it is
+	Line  int    // position in the input, from 1, or GoneLine
+	ID    string // "" if it has none
 
-	Content      []byte // digest of what is in it; nil: that is what it is known by
-	SchemaErrors string // how its answer's data differ from what was asked for, "" when they do not
+	Content      []byte // digest of its content; nil: Key is that
+	SchemaErrors string // where its answer's data violate the schema, "" if they do not
 }
 
-// GoneLine is the place of a line that is no longer in the input: after all others.
+// GoneLine is the position of a line that is no longer in the input: after all others.
 const GoneLine = 1 << 30
 
-// ItemTask is a line of a batch with its task. One whose task has been pruned has
-// the task's zero value.
+// ItemTask is a line of a batch with its task, which is zero if it has been pruned.
 type ItemTask struct {
 	Item
 	Task Task // without its prompt
 
-	// Of an open task: where its callback goes, and its browser window; "" is nowhere.
+	// Of an open task; "" if it has none.
 	CallbackURL, Window string
 }
 
-// Tally is how the lines of a batch stand. Statuses are those of the tasks; lines
-// whose task has been pruned have none.
+// Tally counts the lines of a batch by the status of their tasks, "" for a pruned task.
 type Tally map[narada.Status]int
 
-// Sent is how many lines there are.
+// Sent returns the number of lines.
 func (t Tally) Sent() (n int) {
 	for _, count := range t {
 		n += count
@@ -52,6 +50,5 @@ func (t Tally) Sent() (n int) {
 	return n
 }
 
-// StatusSchemaErrors is what a Tally counts a success as whose data are not what was asked
-// for.
+// StatusSchemaErrors is the status in a Tally of a success with schema errors.
 const StatusSchemaErrors narada.Status = "schema-error"

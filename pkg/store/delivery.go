@@ -12,55 +12,53 @@ import (
 
 // Entry is a callback in the ledger.
 type Entry struct {
-	Seq        int64  // grows with every callback that is stored
-	Path       string // of the ticket that it showed
+	Seq        int64  // increases with every stored callback
+	Path       string // of its ticket
 	ReceivedAt time.Time
 	Result     *narada.Result
 
-	// Further says that the ledger had a final callback for the task already, with
-	// another body.
+	// Further is set if the ledger already had a final callback of the task, with another
+	// body.
 	Further bool
 }
 
-// Forwarding says what is done with a callback beside keeping it. Its zero value is
-// nothing.
+// Forwarding says what is done with a callback besides storing it. Zero is nothing.
 type Forwarding struct {
 	Listener string   // that forwards it
-	Targets  []string // to which; none: it is not forwarded
-	Unlisted bool     // Options.Stored is not told of it
+	Targets  []string // none: it is not forwarded
+	Unlisted bool     // Options.Stored is not called with it
 }
 
-// Delivery is a callback as it is kept.
+// Delivery is a callback as stored.
 type Delivery struct {
 	Seq        int64
 	ReceivedAt time.Time
 	Final      bool
 	Header     http.Header     // credentials in it are masked
-	Body       json.RawMessage // as it came; the secret is blanked once the task has finished
+	Body       json.RawMessage // as received; the secret is blanked once the task has finished
 }
 
-// Refusal is a callback that came to a task's path and was not accepted.
+// Refusal is a callback to a task's path that was not accepted.
 type Refusal struct {
 	Path       string
 	ReceivedAt time.Time
-	StatusCode int // that it was answered
+	StatusCode int // of the answer
 	Reason     string
-	Size       int64       // that it declared, in bytes; -1: none
+	Size       int64       // declared, in bytes; -1: none
 	Header     http.Header // credentials in it are masked
 }
 
-// The bounds of what is kept of refused callbacks.
+// Limits of what is kept of refused callbacks.
 const (
 	MaxRefusals      = 20      // of one task, the newest
 	MaxAllRefusals   = 10_000  // of all tasks
-	MaxRefusalBurst  = 100     // noted and not yet written; the rest is not kept
-	maxRefusalHeader = 4 << 10 // bytes; a longer one is left out
+	MaxRefusalBurst  = 100     // not stored yet; the rest is dropped
+	maxRefusalHeader = 4 << 10 // bytes; a longer one is dropped
 	maxRefusalReason = 200     // bytes; a longer one is cut
 )
 
-// Bounded returns the refusal as it may be kept, whoever has sent the callback: its
-// header left out where it is long, without the values of what the ticket of the path
-// is shown by, its reason cut.
+// Bounded returns the refusal as it may be stored, whoever sent it: with its reason cut, a
+// long header dropped, and credentials masked, with those in the ticket's headers.
 func (r Refusal) Bounded(ticket http.Header) Refusal {
 	r.Header = secret.MaskHeader(r.Header, ticket)
 	var lines strings.Builder
@@ -71,7 +69,7 @@ func (r Refusal) Bounded(ticket http.Header) Refusal {
 	return r
 }
 
-// shorten cuts the text to so many bytes, and to whole characters.
+// shorten cuts the text to size bytes, at a character.
 func shorten(text string, size int) string {
 	if len(text) <= size {
 		return text

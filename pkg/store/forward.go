@@ -2,26 +2,26 @@ package store
 
 import "time"
 
-// ForwardState is how a callback that is forwarded stands.
+// ForwardState is the state of a Forward.
 type ForwardState string
 
 // The states of a Forward.
 const (
 	ForwardWaiting   ForwardState = "waiting"
-	ForwardDelivered ForwardState = "forwarded" // the target took it
-	ForwardFailed    ForwardState = "failed"    // it is not tried again
+	ForwardDelivered ForwardState = "forwarded" // the target accepted it
+	ForwardFailed    ForwardState = "failed"    // not retried
 )
 
-// Forward is a callback that is forwarded to a target, or was.
+// Forward is the forwarding of a callback to a target.
 type Forward struct {
 	Seq       int64 // of the callback
 	RequestID string
 	Target    string
 	State     ForwardState
 
-	// Of one that waits no more:
+	// Set when it has ended.
 	Attempts   int
-	StatusCode int    // of the last answer; 0: there was none
+	StatusCode int    // of the last answer; 0: none
 	Failure    string // why it failed
 	EndedAt    time.Time
 }

@@ -15,22 +15,22 @@ type Intent struct {
 	Source  string          // the command that sends it
 	Cloud   string          // address of the API
 	Machine string          // host name of the machine that sends it
-	Prompt  string          // as it was written
+	Prompt  string          // as written
 	Body    json.RawMessage // the request, its secrets masked
-	Ticket  webhook.Ticket  // zero: no callback comes to this machine
+	Ticket  webhook.Ticket  // zero: no callback to this machine
 	At      time.Time
-	Item    Item // the line of a batch that it is of; zero: none
+	Item    Item // its line in a batch; zero: none
 
-	// What Body says, which IntentOf reads.
+	// From the request, by IntentOf.
 	Agent        string
 	CloudSession string
 	Parent       string
 }
 
-// IntentOf returns the intent with what is to be known of its request: the body, with
-// its secrets masked, and the agent, the cloud session and the parent task in it.
+// IntentOf returns the intent with the fields that come from its request: the masked body,
+// the agent, the cloud session and the parent task.
 func IntentOf(request *narada.Request, i Intent) Intent {
-	if body, err := request.Masked().MarshalJSON(); err == nil { // else it will not be sent either
+	if body, err := request.Masked().MarshalJSON(); err == nil { // otherwise it cannot be sent either
 		i.Body = body
 	}
 	i.Agent = agentOf(request.Prompt)
@@ -39,7 +39,7 @@ func IntentOf(request *narada.Request, i Intent) Intent {
 	return i
 }
 
-// agentOf is the name of the agent that a prompt is for, which starts with its prefix.
+// agentOf returns the name of the agent from the prefix of a prompt.
 func agentOf(prompt string) string {
 	text, prefixed := strings.CutPrefix(prompt, "/")
 	name, _, _ := strings.Cut(text, " ")

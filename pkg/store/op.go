@@ -7,68 +7,62 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Op is one change of the ledger: a pointer to one of the types below. An engine sets
-// the fields that are said to be set.
+// Op is one change of the ledger: a pointer to one of the types below. An engine sets the
+// fields that are marked as set.
 type Op interface{ op() }
 
-// Intend is that a task is about to be sent. It must have been written before it is.
+// Intend adds a task that is about to be sent. It must be durable before that.
 type Intend struct {
 	Intent
 	Number int64 // set: the task's number
 }
 
-// Accept is that the cloud has given a task its request ID. Of a task that has one, it
-// changes nothing.
+// Accept sets the request ID of a task that has none.
 type Accept struct {
 	Task      int64 // number
 	RequestID string
 	At        time.Time
 }
 
-// AcceptTwice is that another task came of the same request, with its own request ID.
-// It has no ticket of its own.
+// AcceptTwice adds the second task of a request that was accepted twice. It has no ticket.
 type AcceptTwice struct {
 	Task      int64 // number of the first
 	RequestID string
 	At        time.Time
 }
 
-// Refuse is that a task was not accepted. Of one that was, it changes nothing.
+// Refuse ends a task that was not accepted. It does not change an accepted one.
 type Refuse struct {
 	Task    int64  // number
-	Failure string // why it never will be; "" when it may be another time
+	Failure string // why it never will be; "" if it may be later
 	At      time.Time
 }
 
-// Poll is what a status call has told of a task. A task that is not in the ledger
-// stays out of it; one that has finished is not changed.
+// Poll is the result of a status call. It does not add a task or change a finished one.
 type Poll struct {
 	Result *narada.Result
 	At     time.Time
 }
 
-// Deliver is a callback. A repeat, which has the same request ID and body, is stored no
-// second time.
+// Deliver stores a callback. A repeat, with the same request ID and body, is not stored.
 type Deliver struct {
 	webhook.Delivery
 	Forwarding Forwarding
-	IsNew      bool // set: it is no repeat
+	IsNew      bool // set: it is not a repeat
 }
 
-// ForwardTried is that a callback was sent to a target, which did not take it, and will
-// be sent again. Only the task's events tell of it.
+// ForwardTried adds an event for a forwarding attempt that failed and will be retried.
 type ForwardTried struct {
 	Seq        int64
 	Target     string
 	Attempts   int // made so far
-	StatusCode int // of the answer; 0: there was none
+	StatusCode int // of the answer; 0: none
 	Failure    string
 	At         time.Time
 }
 
-// ForwardEnded is how the forwarding of a callback has ended, now or in a later attempt.
-// Its Attempts are added to those that were made before. The credentials in
-// it are gone then.
+// ForwardEnded ends the forwarding of a callback, again after a later attempt. Its Attempts
+// are added to the earlier ones. The stored credentials are deleted.
 type ForwardEnded struct{ Forward }
 
 // MoveForward gives a callback another target.
@@ -77,29 +71,28 @@ type MoveForward struct {
 	From, To string // targets
 }
 
-// AdoptForwards gives the callbacks that wait for the target at one listener, which must
-// not run any more, to another.
+// AdoptForwards moves the callbacks that wait for the target from one listener, which must
+// no longer be running, to another.
 type AdoptForwards struct{ Target, From, To string }
 
-// PutBatch is a batch, a new one where its number is 0. Of one that is there, input,
-// cloud and lines change.
+// PutBatch adds a batch if its number is 0. Otherwise it changes input, cloud and lines.
 type PutBatch struct {
 	Batch  Batch
 	Number int64 // set: the batch's number
 }
 
-// PlaceItem is where a line that was sent stands in the input of its batch now.
+// PlaceItem sets the position of a sent line in the input of its batch.
 type PlaceItem struct {
 	Batch int64
 	Key   []byte
 	Line  int // from 1, or GoneLine
 }
 
-// SetSchemaErrors is how the data of a line's answer differ from what was asked for.
+// SetSchemaErrors sets the schema errors of a line's answer.
 type SetSchemaErrors struct {
 	Batch        int64
 	Key          []byte
-	SchemaErrors string // a JSON array of texts; "": they do not
+	SchemaErrors string // a JSON array of strings; "": none
 }
 
 func (*Intend) op()          {}

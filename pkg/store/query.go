@@ -7,23 +7,23 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Query says which tasks are wanted. Its zero value is all of them.
+// Query selects tasks. Its zero value selects all.
 type Query struct {
 	Status narada.Status
 	Agent  string
 	Batch  int64 // number of the batch
 	Open   bool
 	Since  time.Time      // dispatched since
-	Heard  time.Time      // a callback has come since
+	Heard  time.Time      // a callback has arrived since
 	Failed bool           // a callback could not be forwarded
 	Grep   *regexp.Regexp // in prompt or request ID
-	Below  int64          // tasks with a smaller number: the page after the task with this one; 0: the first page
+	Below  int64          // only tasks with a smaller number, to get the next page; 0: all
 	Limit  int            // 0: no limit
 }
 
-// Limits say what Prune keeps.
+// Limits say what Prune deletes.
 type Limits struct {
-	Before time.Time // tasks go that were dispatched before; zero: none for their age
-	Keep   int       // tasks go that are not among so many newest; 0: none for their number
-	Open   bool      // tasks that have not finished go too, and those with a callback that waits to be forwarded
+	Before time.Time // tasks dispatched before; zero: none for their age
+	Keep   int       // all but the newest Keep tasks; 0: none for their number
+	Open   bool      // unfinished tasks too, and those with a callback that waits to be forwarded
 }

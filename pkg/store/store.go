@@ -1,10 +1,10 @@
-// Package store has the types of the ledger: what was dispatched and what came
-// back. An engine keeps them; store/sqlite is the one on this machine, and
-// store/storetest has the tests that every engine must pass.
+// Package store has the types of the ledger: tasks, callbacks and batches. An engine stores
+// them: store/sqlite is the one on this machine. store/storetest has the tests that every
+// engine must pass.
 //
-// Everything that changes a ledger is an Op, of which Write takes as many as belong
-// together. Writes has a method for each that is often needed alone. Who needs
-// something of an engine declares an interface with the few methods that it uses.
+// Every change of a ledger is an Op; Write applies several atomically. Writes has methods
+// for ops that are often needed alone. A user of an engine declares an interface with the
+// few methods that it needs.
 //
-// Times are kept to the millisecond, in UTC. The package is private to narada.
+// Times have a precision of milliseconds, in UTC. The package is private to narada.
 package store

@@ -4,24 +4,22 @@ import (
 	"context"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Writer is an engine's way to change its ledger. Write returns when all ops are
-// durable; with an error, none of them has been written. They are written in their order,
-// and seen by others together.
+// Writer changes a ledger. Write applies the ops in order and atomically, and returns when
+// they are durable; with an error, none is applied.
 type Writer interface {
 	Write(ctx context.Context, ops ...Op) error
 }
 
-// Writes has a call for each Op that is often needed alone. An engine embeds it.
+// Writes has a method for each Op that is often needed alone. An engine embeds it.
 type Writes struct{ writer Writer }
 
-// WritesOf returns the calls that write by w.
+// WritesOf returns the methods that write with w.
 func WritesOf(w Writer) Writes { return Writes{w} }
 
-// Intend writes down tasks that are about to be sent, and returns their numbers.
+// Intend adds tasks that are about to be sent and returns their numbers.
 func (w Writes) Intend(ctx context.Context, intents []Intent) ([]int64, error) {
 	ops, list := make([]Op, len(intents)), make([]Intend, len(intents))
 	for i, intent := range intents {
@@ -43,19 +41,9 @@ func (w Writes) Accepted(ctx context.Context, number int64, id string) error {
 	return w.writer.Write(ctx, &Accept{Task: number, RequestID: id, At: time.Now()})
 }
 
-// AcceptedTwice writes an AcceptTwice.
-func (w Writes) AcceptedTwice(ctx context.Context, number int64, id string) error {
-	return w.writer.Write(ctx, &AcceptTwice{Task: number, RequestID: id, At: time.Now()})
-}
-
 // Refused writes a Refuse.
 func (w Writes) Refused(ctx context.Context, number int64, failure string, at time.Time) error {
 	return w.writer.Write(ctx, &Refuse{Task: number, Failure: failure, At: at})
-}
-
-// Polled writes a Poll.
-func (w Writes) Polled(ctx context.Context, r *narada.Result, at time.Time) error {
-	return w.writer.Write(ctx, &Poll{Result: r, At: at})
 }
 
 // Deliver implements webhook.Sink: it returns nil once the callback is durable.
@@ -63,8 +51,7 @@ func (w Writes) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return w.writer.Write(ctx, &Deliver{Delivery: d})
 }
 
-// Store is Deliver for a callback that is to be forwarded, or not to be listed, and
-// reports whether it is no repeat.
+// Store is Deliver with a Forwarding. It reports whether the callback is not a repeat.
 func (w Writes) Store(ctx context.Context, d webhook.Delivery, f Forwarding) (isNew bool, err error) {
 	op := &Deliver{Delivery: d, Forwarding: f}
 	err = w.writer.Write(ctx, op)
@@ -86,7 +73,7 @@ func (w Writes) AdoptForwards(ctx context.Context, target, from, to string) erro
 	return w.writer.Write(ctx, &AdoptForwards{Target: target, From: from, To: to})
 }
 
-// PutBatch writes a PutBatch, and returns the batch's number.
+// PutBatch writes a PutBatch and returns the batch's number.
 func (w Writes) PutBatch(ctx context.Context, b Batch) (number int64, err error) {
 	op := &PutBatch{Batch: b}
 	err = w.writer.Write(ctx, op)

@@ -14,12 +14,11 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// maxName is how many bytes a name may have; file systems take 255.
+// maxName limits the bytes of a name; file systems allow 255.
 const maxName = 200
 
-// Name makes a name that is safe as that of a file on any system: what is before
-// the last slash, of either kind, is cut, and characters that a system refuses are
-// replaced by _, and so is a dot at its start. A name of which nothing is left is "download".
+// Name returns a file name that is safe on any system: it removes folders, and replaces a
+// leading dot and characters that a system refuses by _. An empty name becomes "download".
 func Name(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
@@ -35,13 +34,13 @@ func Name(name string) string {
 	if stem, _, _ := strings.Cut(strings.ToUpper(name), "."); isDevice(strings.TrimSpace(stem)) {
 		name = "_" + name
 	}
-	if name[0] == '.' { // a file that programs read unasked, and nobody sees
+	if name[0] == '.' { // a hidden file, which programs may read unasked
 		name = "_" + name[1:]
 	}
 	return name
 }
 
-// isDevice reports whether Windows takes the name for a device.
+// isDevice reports whether the name is that of a device on Windows.
 func isDevice(stem string) bool {
 	switch stem {
 	case "CON", "PRN", "AUX", "NUL":
@@ -50,7 +49,7 @@ func isDevice(stem string) bool {
 	return len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '0' && stem[3] <= '9'
 }
 
-// shorten cuts a name that is too long, and keeps its ending.
+// shorten shortens a long name and keeps its extension.
 func shorten(name string) string {
 	if len(name) <= maxName {
 		return name
@@ -66,8 +65,8 @@ func shorten(name string) string {
 	return stem + ending
 }
 
-// Names makes a safe name of each file's, different ones also for systems that do
-// not tell upper from lower case: "a.txt", "a (2).txt".
+// Names returns safe names for files, unique also on case-insensitive file systems:
+// "a.txt", "a (2).txt".
 func Names(files []narada.Download) []string {
 	taken := map[string]bool{}
 	names := make([]string, len(files))
@@ -84,10 +83,10 @@ func Names(files []narada.Download) []string {
 	return names
 }
 
-// Folder is where files are saved. It must be closed.
+// Folder is a folder to save files in. It must be closed.
 type Folder struct{ root *os.Root }
 
-// OpenFolder opens the folder, and makes it where it is not there.
+// OpenFolder opens the folder, creating it if missing.
 func OpenFolder(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -102,12 +101,11 @@ func OpenFolder(dir string) (*Folder, error) {
 // Close closes the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// ErrFolder says that a folder has the name of a file that is to be saved.
-var ErrFolder = errors.New("a folder has that name")
+// ErrFolder is a folder with the name of the file to save.
+var ErrFolder = errors.New("a folder has this name")
 
-// Check reports why a file called name cannot be saved: an error that wraps
-// fs.ErrExist where there is something of that name, which force overwrites, and
-// ErrFolder where that is a folder.
+// Check returns an error if a file called name cannot be saved: one that wraps fs.ErrExist
+// if it exists and force is not set, or ErrFolder if it is a folder.
 func (f *Folder) Check(name string, force bool) error {
 	info, err := f.root.Lstat(name)
 	switch {
@@ -123,7 +121,7 @@ func (f *Folder) Check(name string, force bool) error {
 	return nil
 }
 
-// ReadError is a file that could not be read from where it comes from.
+// ReadError is a failure to read the source of a file.
 type ReadError struct{ Err error }
 
 func (e *ReadError) Error() string { return e.Err.Error() }
@@ -131,19 +129,18 @@ func (e *ReadError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *ReadError) Unwrap() error { return e.Err }
 
-// Save writes r to a file called name and returns its bytes. Until it is whole
-// the file has another name, and when that fails it is removed. With force it
-// takes the place of a file of that name, which is an error that wraps
-// fs.ErrExist otherwise. An error of r is a *ReadError.
+// Save writes r to a file called name and returns its size. The file has a temporary name
+// until it is complete, and is removed on failure. An existing file is replaced with force,
+// otherwise it is an error that wraps fs.ErrExist. An error of r is a *ReadError.
 func (f *Folder) Save(name string, r io.Reader, force bool) (n int64, err error) {
-	if err := f.Check(name, force); err != nil { // before anything is read; publish looks again
+	if err := f.Check(name, force); err != nil { // before reading; publish checks again
 		return 0, err
 	}
 	part, temporary, err := f.create()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = f.root.Remove(temporary) }() // it has been moved, if all went well
+	defer func() { _ = f.root.Remove(temporary) }() // fails if it was renamed
 	n, err = io.Copy(part, &source{r})
 	if err == nil {
 		err = part.Sync()
@@ -165,7 +162,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// create makes a file for what is not whole yet.
+// create creates a temporary file.
 func (f *Folder) create() (part *os.File, name string, err error) {
 	for n := 0; ; n++ {
 		name = fmt.Sprintf(".narada-%d-%d.part", os.Getpid(), n)
@@ -176,12 +173,12 @@ func (f *Folder) create() (part *os.File, name string, err error) {
 	}
 }
 
-// publish gives the file its name.
+// publish renames the temporary file.
 func (f *Folder) publish(part, name string, force bool) error {
 	if force {
 		return f.root.Rename(part, name)
 	}
-	// A link, unlike a renaming, fails where there is a file already.
+	// A link, unlike a rename, fails if the file exists.
 	switch err := f.root.Link(part, name); {
 	case err == nil:
 		return nil

@@ -1,9 +1,8 @@
-// Package transfer sends a task's files to the cloud and fetches what was downloaded in
-// a cloud browser session, each as a whole again where that may help.
+// Package transfer uploads the files of tasks and downloads those of cloud browser sessions,
+// with retries of the whole file.
 //
-// What is fetched comes from elsewhere, under names that come from elsewhere: no name
-// leads out of the folder that it is saved in, nothing is overwritten unasked, and a
-// file is there whole or not at all.
+// Names of downloads are not trusted: no file is saved outside its folder or overwrites
+// another unless asked to. A file is saved completely or not at all.
 //
 // The package is private to narada.
 package transfer
@@ -19,20 +18,20 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// Client is the API as this package uses it. *narada.Client has it.
+// Client is the API as this package uses it. *narada.Client implements it.
 type Client interface {
 	Upload(ctx context.Context, f narada.File) (*narada.Uploaded, error)
 	OpenDownload(ctx context.Context, sessionID, key string) (io.ReadCloser, error)
 }
 
-// Meter shows how much of a file has gone.
+// Meter shows the progress of a transfer.
 type Meter interface {
 	Restart()
 	Add(n int)
-	Failed(err error, in time.Duration) // it begins anew after that time
+	Failed(err error, in time.Duration) // it restarts after that time
 }
 
-// Upload sends the file to the cloud and puts its key into the request that it is for.
+// Upload uploads the file and puts its key into its request.
 func Upload(ctx context.Context, c Client, f *task.Upload, m Meter) error {
 	var uploaded *narada.Uploaded
 	err := await.Retry(ctx, func(ctx context.Context) error {
@@ -51,8 +50,7 @@ func Upload(ctx context.Context, c Client, f *task.Upload, m Meter) error {
 	return err
 }
 
-// Download saves a file of a session in the folder, under that name, and returns its
-// bytes.
+// Download saves a file of a session in the folder under that name and returns its size.
 func Download(ctx context.Context, c Client, sessionID, key string, folder *Folder, name string, force bool, m Meter) (size int64, err error) {
 	err = await.Retry(ctx, func(ctx context.Context) error {
 		body, err := c.OpenDownload(ctx, sessionID, key)
@@ -70,7 +68,7 @@ func Download(ctx context.Context, c Client, sessionID, key string, folder *Fold
 	return size, err
 }
 
-// metered tells the meter how much was read.
+// metered reports the bytes read to a meter.
 type metered struct {
 	io.Reader
 	meter Meter

@@ -1,10 +1,10 @@
-// Acknowledging compares how many callbacks the endpoint of narada takes, each safe
-// on the disk before it is acknowledged, with a bare net/http server that decodes
-// the same body, keeps nothing, and answers.
+// Acknowledging compares the rate of callbacks at narada's endpoint, which stores each
+// durably before it is acknowledged, with a bare net/http server that decodes the same
+// body and stores nothing.
 //
 //	acknowledging [-rounds N] [-seconds N] [-connections N] [-limit R] [-p99 D] [-starved R] [-over D]
 //
-// Both servers, and those who send, are in this one process.
+// Both servers and the senders are in this process.
 package main
 
 import (
@@ -39,21 +39,21 @@ type options struct {
 	rounds      int
 	seconds     int
 	connections int
-	limit       float64 // least ratio of the rates
+	limit       float64 // minimum ratio of the rates
 	p99         time.Duration
-	starved     float64       // least share of the mean that a connection may have
-	over        time.Duration // most over a plain sync, for one connection
+	starved     float64       // minimum rate of a connection, as a share of the mean
+	over        time.Duration // maximum time over a plain sync, for one connection
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 5, "times that each server is measured")
-	flag.IntVar(&o.seconds, "seconds", 3, "seconds that one measurement takes")
-	flag.IntVar(&o.connections, "connections", 64, "connections that send at the same time")
-	flag.Float64Var(&o.limit, "limit", 0, "least ratio of the rates, narada : bare; below it the exit code is 1")
-	flag.DurationVar(&o.p99, "p99", 100*time.Millisecond, "most that narada's 99th percentile may be")
-	flag.Float64Var(&o.starved, "starved", 0.5, "least that a connection may have of the mean of all")
-	flag.DurationVar(&o.over, "over", time.Millisecond, "most that an acknowledgement may take over a plain sync, with one connection")
+	flag.IntVar(&o.rounds, "rounds", 5, "number `N` of measurements of each server")
+	flag.IntVar(&o.seconds, "seconds", 3, "length `N` of a measurement in seconds")
+	flag.IntVar(&o.connections, "connections", 64, "number `N` of concurrent connections")
+	flag.Float64Var(&o.limit, "limit", 0, "minimum `RATIO` of the rates, narada : bare; below it the exit code is 1")
+	flag.DurationVar(&o.p99, "p99", 100*time.Millisecond, "maximum `DURATION` of narada's 99th percentile")
+	flag.Float64Var(&o.starved, "starved", 0.5, "minimum `SHARE` of the mean for each connection")
+	flag.DurationVar(&o.over, "over", time.Millisecond, "maximum `DURATION` of an acknowledgement over a plain sync, with one connection")
 	flag.Parse()
 	if flag.NArg() != 0 || o.rounds < 1 || o.seconds < 1 || o.connections < 1 {
 		fmt.Fprintln(os.Stderr, "usage: acknowledging [-rounds N] [-seconds N] [-connections N] [-limit R]")
@@ -68,20 +68,20 @@ func main() {
 	}
 }
 
-// server is one of those that are compared.
+// server is a server that is compared.
 type server struct {
 	name   string
 	url    string
 	ticket webhook.Ticket
 	stop   func() error
 
-	// after does what is left to do when no more callbacks come, nil: nothing.
+	// after does the remaining work after the callbacks; nil: none.
 	after func(context.Context) error
 
-	rates     []float64 // callbacks a second
+	rates     []float64 // callbacks per second
 	latencies []time.Duration
-	fewest    float64 // callbacks of the connection that had fewest, of the mean
-	count     int     // callbacks in all
+	fewest    float64 // callbacks of the slowest connection, as a share of the mean
+	count     int     // total callbacks
 	rest      time.Duration
 }
 
@@ -102,7 +102,7 @@ func compare(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, bare.stop()) }()
 	servers := []*server{listen, bare}
-	for round := range o.rounds + 1 { // the first is not counted
+	for round := range o.rounds + 1 { // the first is a warm-up
 		for _, s := range servers {
 			if err := s.measure(ctx, o, round); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
@@ -123,10 +123,10 @@ func compare(ctx context.Context, o options) (err error) {
 	}
 	for _, s := range servers {
 		slices.Sort(s.latencies)
-		fmt.Printf("%-7s %8.0f callbacks/s, p50 %v, p99 %v, slowest %v; the connection with fewest had %.2f of the mean\n", s.name, median(s.rates),
+		fmt.Printf("%-7s %8.0f callbacks/s, p50 %v, p99 %v, slowest %v; the slowest connection had %.2f of the mean\n", s.name, median(s.rates),
 			s.percentile(50).Round(10*time.Microsecond), s.percentile(99).Round(10*time.Microsecond), s.percentile(100).Round(10*time.Microsecond), s.fewest)
 	}
-	fmt.Printf("narada  indexing them after each round took %.1f µs each, which is not in its rate\n", float64(listen.rest.Microseconds())/float64(listen.count))
+	fmt.Printf("narada  indexing after each round took %.1f µs per callback, not included in the rate\n", float64(listen.rest.Microseconds())/float64(listen.count))
 	ratio := median(listen.rates) / median(bare.rates)
 	fmt.Printf("narada : bare = %.2f (median of %d rounds, %d connections, GOMAXPROCS=%d)\n", ratio, o.rounds, o.connections, runtime.GOMAXPROCS(0))
 	switch {
@@ -161,7 +161,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 	}
 	in := receive.Open(endpoint, receive.Options{Sink: kept, Tickets: kept, Random: rand.Reader})
 	s := &server{name: "narada", fewest: 1}
-	s.after = func(ctx context.Context) error { // opening indexes what is not indexed yet
+	s.after = func(ctx context.Context) error { // opening indexes the rest
 		again, err := sqlite.Open(ctx, dir, sqlite.Options{})
 		if err != nil {
 			return err
@@ -177,8 +177,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 	return s, nil
 }
 
-// plainSync is the median time of writing 700 bytes at the end of a file and
-// waiting until they are on the disk.
+// plainSync returns the median time to append 700 bytes to a file and sync it.
 func plainSync(dir string) (time.Duration, error) {
 	f, err := os.Create(filepath.Join(dir, "plain"))
 	if err != nil {
@@ -200,7 +199,7 @@ func plainSync(dir string) (time.Duration, error) {
 	return s.percentile(50), nil
 }
 
-// startBare starts the server to compare with.
+// startBare starts the bare server.
 func startBare() (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -230,7 +229,7 @@ func decode(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"received":true}`)
 }
 
-// measure sends callbacks on all connections at once for some seconds.
+// measure sends callbacks on all connections concurrently for some seconds.
 func (s *server) measure(ctx context.Context, o options, round int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.seconds)*time.Second)
 	defer cancel()

@@ -1,14 +1,14 @@
 //go:build linux
 
-// Batching compares narada batch run with programs that only send: how many tasks
-// a second each sends to the same server, and how much processor time that takes.
+// Batching compares narada batch run with programs that only send: the tasks per second
+// that each sends to the same server, and the CPU time.
 //
 //	batching compare [-tasks N] [-rounds N] [-in-flight N] NARADA [SCRIPT.py]
 //	batching memory [-tasks N,N] [-in-flight N] NARADA
 //	batching latency [-tasks N] [-in-flight N] NARADA
 //
-// The server is a process of its own on the same machine. It accepts every task, and
-// sends a callback to those that want one.
+// The server is another process on the same machine. It accepts every task, and sends a
+// callback if one is requested.
 package main
 
 import (
@@ -56,18 +56,18 @@ func usage() {
 	os.Exit(2)
 }
 
-// server is the cloud, as far as it is needed.
+// server is a minimal cloud.
 type server struct {
 	delay  time.Duration
 	client *http.Client
 	number atomic.Int64
-	times  sync.Map // request ID → when its task ended
+	times  sync.Map // end of each task, by request ID
 }
 
-// serve runs the server until its stdin is closed, and prints its address first.
+// serve prints its address and runs the server until stdin is closed.
 func serve(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
-	delay := flags.Duration("delay", 0, "time that a task takes")
+	delay := flags.Duration("delay", 0, "`DURATION` of a task")
 	_ = flags.Parse(args)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,16 +137,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// result is a finished task, which says when it ended.
+// result returns the result of a finished task.
 func result(id string, at time.Time, secret string) string {
 	return fmt.Sprintf(`{"requestId":%q,"status":"success","response":{"text":"%d"},"createdAt":"2026-01-01T00:00:00Z","completedAt":"2026-01-01T00:00:01Z","usage":{"actions":2,"credits":0.5},"secret":%s}`,
 		id, at.UnixNano(), secret)
 }
 
-// bare sends tasks and reads their IDs, and no more.
+// bare only sends tasks and reads their IDs.
 func bare(args []string) error {
 	flags := flag.NewFlagSet("bare", flag.ExitOnError)
-	inFlight := flags.Int("in-flight", 64, "calls at once")
+	inFlight := flags.Int("in-flight", 64, "maximum `N` of calls at once")
 	_ = flags.Parse(args)
 	url, input := flags.Arg(0), flags.Arg(1)
 	f, err := os.Open(input)
@@ -244,7 +244,7 @@ func newWorld(tasks int, serveArgs ...string) (*world, error) {
 	}}, err
 }
 
-// narada is a batch run command, with an empty ledger.
+// narada returns a batch run command with an empty ledger.
 func (w *world) narada(program string, inFlight int, args ...string) (*exec.Cmd, error) {
 	state, err := os.MkdirTemp(w.dir, "state-")
 	if err != nil {
@@ -256,7 +256,7 @@ func (w *world) narada(program string, inFlight int, args ...string) (*exec.Cmd,
 	return c, nil
 }
 
-// cost is what a program took.
+// cost is the time that a program took.
 type cost struct{ wall, cpu time.Duration }
 
 func timed(c *exec.Cmd) (cost, error) {
@@ -274,9 +274,9 @@ func timed(c *exec.Cmd) (cost, error) {
 
 func compare(args []string) error {
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
-	tasks := flags.Int("tasks", 20_000, "tasks that each sends")
-	rounds := flags.Int("rounds", 5, "times that each is measured")
-	inFlight := flags.Int("in-flight", 64, "tasks in flight")
+	tasks := flags.Int("tasks", 20_000, "number `N` of tasks that each program sends")
+	rounds := flags.Int("rounds", 5, "number `N` of measurements of each")
+	inFlight := flags.Int("in-flight", 64, "maximum `N` of tasks in flight")
 	_ = flags.Parse(args)
 	if flags.NArg() < 1 {
 		usage()
@@ -323,7 +323,7 @@ func compare(args []string) error {
 		fmt.Printf("%-8s %8.0f tasks/s, %6.1f ms of processor time for 1,000 tasks (medians of %d)\n", name, median(all[name], rate), median(all[name], cpu), *rounds)
 	}
 	for _, name := range names[1:] {
-		fmt.Printf("narada : %s = %.2f in tasks a second, %.2f in processor time\n", name,
+		fmt.Printf("narada : %s = %.2f in tasks per second, %.2f in CPU time\n", name,
 			median(all["narada"], rate)/median(all[name], rate), median(all["narada"], cpu)/median(all[name], cpu))
 	}
 	return nil
@@ -338,15 +338,15 @@ func median(list []cost, of func(cost) float64) float64 {
 	return values[len(values)/2]
 }
 
-// memory tells the most memory that batches of several sizes take.
+// memory prints the peak memory of batches of several sizes.
 func memory(args []string) error {
 	flags := flag.NewFlagSet("memory", flag.ExitOnError)
 	sizes := flags.String("tasks", "1000,10000,100000", "sizes of the batches")
-	inFlight := flags.Int("in-flight", 10_000, "tasks in flight")
-	delay := flags.Duration("delay", 10*time.Second, "time that a task takes")
+	inFlight := flags.Int("in-flight", 10_000, "maximum `N` of tasks in flight")
+	delay := flags.Duration("delay", 10*time.Second, "`DURATION` of a task")
 	_ = flags.Parse(args)
 	if runtime.GOOS != "linux" {
-		return errors.New("it needs Linux")
+		return errors.New("this benchmark needs Linux")
 	}
 	for _, text := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(text)
@@ -371,12 +371,12 @@ func memory(args []string) error {
 	return nil
 }
 
-// latency tells how long after the end of a task its result is in the output.
+// latency prints the time from the end of a task to its result in the output.
 func latency(args []string) error {
 	flags := flag.NewFlagSet("latency", flag.ExitOnError)
 	tasks := flags.Int("tasks", 10_000, "tasks")
-	inFlight := flags.Int("in-flight", 1000, "tasks in flight")
-	delay := flags.Duration("delay", time.Second, "time that a task takes")
+	inFlight := flags.Int("in-flight", 1000, "maximum `N` of tasks in flight")
+	delay := flags.Duration("delay", time.Second, "`DURATION` of a task")
 	_ = flags.Parse(args)
 	w, err := newWorld(*tasks, "-delay", delay.String())
 	if err != nil {

@@ -1,4 +1,4 @@
-// Filling fills a ledger with tasks and their callbacks, as run and listen do.
+// Filling fills a ledger with tasks and callbacks, as run and listen do.
 //
 //	filling [-tasks N] FOLDER
 package main
@@ -24,7 +24,7 @@ const (
 )
 
 func main() {
-	tasks := flag.Int("tasks", 1_000_000, "how many")
+	tasks := flag.Int("tasks", 1_000_000, "number `N` of tasks")
 	flag.Parse()
 	if flag.NArg() != 1 || *tasks < 1 {
 		fmt.Fprintln(os.Stderr, "usage: filling [-tasks N] FOLDER")

@@ -28,14 +28,14 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	return err
 }
 
-// PlaceItems writes down where the lines of a batch stand in its input now, as far as
-// they were sent; those that are not among them are gone. changed is how many have
-// something else in them than what was sent, gone how many were there when they were
-// placed last.
-func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error) {
+// PlaceItems updates the positions of the sent lines of a batch in its input; sent lines
+// that are not among items are gone. known counts the items that were sent, changed those
+// whose content differs from what was sent, gone the lines that have newly disappeared. If
+// no item is known, nothing is updated.
+func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error) {
 	placed, err := l.placedItems(ctx, batch)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	var moved []store.Op
 	for _, i := range items {
@@ -43,6 +43,7 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 		if !ok {
 			continue
 		}
+		known++
 		delete(placed, string(i.Key))
 		if len(was.Content) > 0 && !bytes.Equal(was.Content, i.Content) {
 			changed++
@@ -51,16 +52,19 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 			moved = append(moved, &store.PlaceItem{Batch: batch, Key: i.Key, Line: i.Line})
 		}
 	}
+	if known == 0 {
+		return 0, 0, 0, nil
+	}
 	for _, was := range placed {
 		if was.Line != store.GoneLine {
 			gone++
 			moved = append(moved, &store.PlaceItem{Batch: batch, Key: was.Key, Line: store.GoneLine})
 		}
 	}
-	return changed, gone, l.Write(ctx, moved...)
+	return known, changed, gone, l.Write(ctx, moved...)
 }
 
-// placedItems are place and content of all lines of a batch that were sent, by key.
+// placedItems returns position and content of the sent lines of a batch, by key.
 func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.Item, error) {
 	list, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
 		err = row.Scan(&i.Key, &i.Line, &i.Content)
@@ -76,9 +80,7 @@ func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.
 const batchColumns = "number, name, begun_at, input, cloud, lines"
 
 func scanBatch(row scanner) (b store.Batch, err error) {
-	var begun int64
-	err = row.Scan(&b.Number, &b.Name, &begun, &b.Input, &b.Cloud, &b.Lines)
-	b.BegunAt = fromMilliseconds(begun)
+	err = row.Scan(&b.Number, &b.Name, timeColumn{&b.BegunAt}, &b.Input, &b.Cloud, &b.Lines)
 	return b, err
 }
 
@@ -102,7 +104,7 @@ func (l *Store) Batches(ctx context.Context, yield func(store.Batch, store.Tally
 	return err
 }
 
-// Tally counts the lines of a batch, but for those that are gone from its input.
+// Tally counts the lines of a batch by status, except those gone from its input.
 func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 	tally := store.Tally{}
 	_, err := readAll(ctx, l, func(row scanner) (count int, err error) {
@@ -127,35 +129,20 @@ func scanItem(row scanner) (i store.ItemTask, err error) {
 	return i, err
 }
 
-// Items returns those of the lines of a batch that were sent, in no order, without
-// their prompts.
+// Items returns the sent lines among keys, unordered and without prompts.
 func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []store.ItemTask, err error) {
-	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
-}
-
-// CountItems returns how many of the lines were sent.
-func (l *Store) CountItems(ctx context.Context, batch int64, keys [][]byte) (count int, err error) {
-	count, _, err = readOne(ctx, l, plain[int], "SELECT count(*) FROM batch_lines i WHERE i.batch = ? AND i.key IN "+amongKeys, batch, hexKeys(keys))
-	return count, err
-}
-
-// amongKeys is a table of the keys that hexKeys has made one argument.
-const amongKeys = "(SELECT unhex(value) FROM json_each(?))"
-
-func hexKeys(keys [][]byte) string {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
 		texts[i] = hex.EncodeToString(key)
 	}
-	doc, _ := json.Marshal(texts) // it is text throughout
-	return string(doc)
+	doc, _ := json.Marshal(texts) // strings only: it cannot fail
+	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN (SELECT unhex(value) FROM json_each(?))", batch, string(doc))
 }
 
-// itemPage is how many lines are read at once.
+// itemPage is the number of lines read at once.
 const itemPage = 256
 
-// EachItem calls yield for the lines of a batch that were sent, in their order,
-// without their prompts.
+// EachItem calls yield for the sent lines of a batch in input order, without prompts.
 func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
@@ -177,15 +164,10 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 	}
 }
 
-// pruneBatches takes out the batches of which no task is left.
+// pruneBatches deletes the batches that have no task left.
 func pruneBatches(tx transaction) error {
-	for _, statement := range []string{
+	return tx.runAll([]string{
 		"DELETE FROM batches WHERE EXISTS (SELECT 1 FROM batch_lines i WHERE i.batch = batches.number) AND NOT EXISTS (SELECT 1 FROM batch_lines i JOIN tasks t ON t.number = i.task WHERE i.batch = batches.number)",
 		"DELETE FROM batch_lines WHERE batch NOT IN (SELECT number FROM batches)",
-	} {
-		if err := tx.run(statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

@@ -15,16 +15,16 @@ import (
 	"modernc.org/sqlite"
 )
 
-// The files of a ledger in its folder. SQLite adds some with fileName in front.
+// The files of a ledger in its folder. SQLite adds files with the prefix fileName.
 const (
 	fileName = "ledger.db"
 	lockName = "ledger.lock"
 )
 
-// The time limits of waiting for other processes.
+// The limits on waiting for other processes.
 const (
-	openLimit = 15 * time.Second // to be the one that opens or migrates
-	busyLimit = 10 * time.Second // to be the one that writes
+	openLimit = 15 * time.Second // to open or migrate
+	busyLimit = 10 * time.Second // to write
 )
 
 func (l *Store) open(ctx context.Context, dir string) error {
@@ -32,7 +32,7 @@ func (l *Store) open(ctx context.Context, dir string) error {
 		return err
 	}
 	if name := networkFileSystem(dir); name != "" {
-		return &networkError{name}
+		return networkError(name)
 	}
 	unlock, err := lock(ctx, filepath.Join(dir, lockName))
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *Store) open(ctx context.Context, dir string) error {
 	if err := create(l.path); err != nil {
 		return err
 	}
-	// On Linux a commit waits for its data, and not for the file's timestamp too.
+	// On Linux a commit need not wait for the file's timestamp.
 	_, _ = sqlite.Fdatasync(true)
 	l.write, err = sql.Open("sqlite", dsn(l.path, "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "secure_delete(1)"))
 	if err != nil {
@@ -55,19 +55,18 @@ func (l *Store) open(ctx context.Context, dir string) error {
 	if l.conn, err = l.write.Conn(ctx); err != nil {
 		return err
 	}
-	if err := (transaction{l}).pragma("busy_timeout = 0"); err != nil { // begin waits
+	if err := (transaction{l}).pragma("busy_timeout = 0"); err != nil { // begin retries
 		return err
 	}
 	if l.maintenance, err = sql.Open("sqlite", dsn(l.path, "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
-	l.maintenance.SetMaxOpenConns(1) // which notices what others have written
+	l.maintenance.SetMaxOpenConns(1) // data_version reports changes by other connections
 	l.read, err = sql.Open("sqlite", dsn(l.path, "query_only(1)"))
 	return err
 }
 
-// lock waits for its turn to open the ledger: the change to a write-ahead log and
-// a migration want to be alone.
+// lock waits for exclusive access: a migration and the switch to a write-ahead log need it.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
@@ -84,9 +83,8 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
-// create makes an empty file that nobody else can read. One that is there is
-// not opened: closing it would drop the locks that SQLite has on it in this
-// process.
+// create creates an empty file with mode 0600. It does not open an existing one: closing
+// it would drop SQLite's locks on it in this process.
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -98,8 +96,8 @@ func create(path string) error {
 	return f.Close()
 }
 
-// dsn is how the driver is told to open the database. Every transaction begins
-// as a writing one: one that becomes so later does not wait for its turn.
+// dsn returns the data source name. Every transaction begins as a write transaction: an
+// upgraded one does not wait for the lock.
 func dsn(path string, pragmas ...string) string {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyLimit.Milliseconds())}}
 	for _, p := range pragmas {
@@ -120,7 +118,7 @@ func (l *Store) closeDatabase() error {
 	if l.conn != nil {
 		errs = append(errs, l.conn.Close())
 	}
-	for _, db := range []*sql.DB{l.read, l.maintenance, l.write} { // the last one that closes clears the log away
+	for _, db := range []*sql.DB{l.read, l.maintenance, l.write} { // the last one to close removes the log
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -12,22 +12,22 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// delivery is a callback on its way into the database.
+// delivery is a callback to be stored.
 type delivery struct {
 	op     *store.Deliver
 	id     string            // request ID
-	digest [sha256.Size]byte // of the body as it came
+	digest [sha256.Size]byte // of the body as received
 	header string            // masked
-	body   []byte            // as it is kept
+	body   []byte            // as stored
 
 	// Set by the writer.
 	seq            int64
-	earlier, ended bool // its task has an earlier callback, a final one
+	earlier, ended bool // the task has an earlier callback, an earlier final one
 }
 
 func newDelivery(op *store.Deliver) (*delivery, error) {
 	d := &delivery{op: op, id: op.Result.RequestID, digest: sha256.Sum256(op.Body), body: op.Body}
-	if op.Result.Final() { // it ends its task, and with it the need for the secret
+	if op.Result.Final() { // the secret is no longer needed
 		var err error
 		if d.body, err = op.Result.BodyWithSecret(""); err != nil {
 			return nil, err
@@ -41,10 +41,10 @@ func (d *delivery) entry() store.Entry {
 	return store.Entry{Seq: d.seq, Path: d.op.Ticket.Path, ReceivedAt: d.op.ReceivedAt, Result: d.op.Result, Further: d.ended}
 }
 
-// encodeHeader writes a header as HTTP/1.1 does.
+// encodeHeader returns the header in HTTP/1.1 format.
 func encodeHeader(header http.Header) string {
 	var b strings.Builder
-	_ = header.Write(&b) // it takes everything
+	_ = header.Write(&b) // a Builder does not fail
 	return b.String()
 }
 
@@ -53,8 +53,8 @@ func decodeHeader(text string) (http.Header, error) {
 	return http.Header(header), err
 }
 
-// insertDeliveries stores the deliveries that are no repeats, with what they tell
-// of their tasks, and returns them in their order.
+// insertDeliveries stores the deliveries that are not repeats, updates their tasks, and
+// returns them in order.
 func (l *Store) insertDeliveries(tx transaction, deliveries []*delivery) ([]*delivery, error) {
 	if len(deliveries) == 0 {
 		return nil, nil
@@ -82,7 +82,7 @@ func (l *Store) insertDeliveries(tx transaction, deliveries []*delivery) ([]*del
 	return fresh, nil
 }
 
-// pickNew returns the deliveries that are no repeats, each with its number.
+// pickNew numbers and returns the deliveries that are not repeats.
 func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, error) {
 	if err := l.unindexed.refresh(tx); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, er
 	return fresh, nil
 }
 
-// insertAll stores the deliveries in groups of a few sizes, for few prepared statements.
+// insertAll stores deliveries in groups of fixed sizes, to need few prepared statements.
 func insertAll(tx transaction, deliveries []*delivery) error {
 	const row = "(?,?,?,?,?,?,?,?,?,?)"
 	for _, size := range []int{64, 16, 4, 1} {
@@ -116,8 +116,7 @@ func insertAll(tx transaction, deliveries []*delivery) error {
 				args = append(args, d.seq, milliseconds(d.op.ReceivedAt), d.id, d.digest[:], d.op.Ticket.Path,
 					string(r.Status), r.Final(), r.Duration().Milliseconds(), d.header, d.body)
 			}
-			// OR IGNORE ignores nothing, as there is nothing to violate: it spares SQLite
-			// the copies with which it could undo half a statement.
+			// There is no constraint to violate. OR IGNORE spares SQLite a statement journal.
 			if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body) VALUES "+
 				row+strings.Repeat(","+row, size-1), args...); err != nil {
 				return err
@@ -127,21 +126,20 @@ func insertAll(tx transaction, deliveries []*delivery) error {
 	return nil
 }
 
-// blankPhases blanks the secrets of the phases of the callback's task if it has
-// finished.
+// blankPhases blanks the secrets in the callback's task's phases if it has finished.
 func (t transaction) blankPhases(d *delivery) error {
 	final := d.op.Result.Final()
 	switch {
 	case final && !d.earlier:
-		return nil // there are none
+		return nil // no phases
 	case final || d.ended:
 		return t.blank("", d.id)
 	}
-	// A poll may have told the end.
+	// A poll may have reported the end.
 	return t.blank("AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished_at IS NOT NULL)", d.id)
 }
 
-// blank blanks the secret in the phases of the task, if the condition holds.
+// blank blanks the secret in the task's phases that meet the condition.
 func (t transaction) blank(condition, id string) error {
 	rows, err := t.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
 	if err != nil {

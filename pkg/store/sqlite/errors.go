@@ -11,7 +11,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Error says why a ledger cannot be used, in one line.
+// Error is why a ledger cannot be used, in one line.
 type Error struct {
 	Path string
 	Err  error
@@ -28,18 +28,16 @@ func newError(path string, err error) error {
 	return &Error{path, err}
 }
 
-// The troubles that a ledger has itself.
+// Errors that are not SQLite's.
 var (
-	errForeign = errors.New("it is a database of another program")
-	errBusy    = errors.New("another process has kept it busy for too long")
+	errForeign = errors.New("it belongs to another program")
+	errBusy    = errors.New("another process has locked it for too long")
 	errClosed  = errors.New("it is closed")
+	errNetwork = errors.New("processes cannot share a database there safely")
 )
 
-// networkError says on what kind of file system the ledger would be.
-type networkError struct{ name string }
-
-func (e *networkError) Error() string {
-	return "the folder is on a network file system (" + e.name + "), where processes cannot share it safely"
+func networkError(kind string) error {
+	return fmt.Errorf("the folder is on a network file system (%s): %w", kind, errNetwork)
 }
 
 // Error implements error.
@@ -48,33 +46,32 @@ func (e *Error) Error() string { return "the ledger " + e.Path + ": " + e.reason
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint says what to do.
+// Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
-	_, network := errors.AsType[*networkError](e.Err)
 	switch code := resultCode(e.Err); {
 	case errors.Is(e.Err, errNewer):
-		return "update narada, or give this version a folder of its own: NARADA_STATE_DIR"
+		return "update narada, or set NARADA_STATE_DIR to another folder"
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign):
-		return "move it away, and a new one is begun; sqlite3 FILE .recover may save what is in it"
+		return "move it away to start a new one; sqlite3 FILE .recover may save its content"
 	case code == sqlite3.SQLITE_FULL, errors.Is(e.Err, syscall.ENOSPC):
-		return "make room on the disk"
-	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, network, errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
-		return "NARADA_STATE_DIR, or narada config set state-dir, names a folder on a local disk that can be written"
+		return "free space on the disk"
+	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
+		return "set a writable folder on a local disk: narada config set state-dir DIR"
 	}
 	return ""
 }
 
-// reason words the cause.
+// reason returns the cause as text.
 func (e *Error) reason() string {
 	switch resultCode(e.Err) {
 	case sqlite3.SQLITE_READONLY:
-		return "it cannot be written"
+		return "it is read-only"
 	case sqlite3.SQLITE_FULL:
 		return "the disk is full"
 	case sqlite3.SQLITE_CORRUPT:
 		return "the file is damaged"
 	case sqlite3.SQLITE_NOTADB:
-		return "the file is damaged, or not a ledger"
+		return "the file is damaged or not a ledger"
 	case sqlite3.SQLITE_CANTOPEN:
 		return "it cannot be opened"
 	case sqlite3.SQLITE_BUSY:
@@ -86,8 +83,7 @@ func (e *Error) reason() string {
 	return strings.Join(strings.Fields(e.Err.Error()), " ")
 }
 
-// cannotWrite reports whether err is that nothing can be written, though it may be
-// read.
+// cannotWrite reports whether the ledger can be read but not written.
 func cannotWrite(err error) bool {
 	switch resultCode(err) {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY:
@@ -96,7 +92,7 @@ func cannotWrite(err error) bool {
 	return false
 }
 
-// resultCode is SQLite's primary result code, 0 for an error that is not its.
+// resultCode returns SQLite's primary result code, 0 for another error.
 func resultCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff

@@ -9,7 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// addEvent adds an event to those of the task with that number.
+// addEvent adds an event to a task.
 func (t transaction) addEvent(task int64, at time.Time, kind store.EventKind, detail store.EventDetail) error {
 	text, err := json.Marshal(detail.Bounded())
 	if err != nil {
@@ -18,17 +18,12 @@ func (t transaction) addEvent(task int64, at time.Time, kind store.EventKind, de
 	return t.run("INSERT INTO events (task, at, kind, detail) VALUES (?,?,?,?)", task, milliseconds(at), kind, string(text))
 }
 
-// personAsked adds that a person is asked, where the result says so and it is not known
-// already.
+// personAsked adds an event if a poll reports a new question to a person.
 func (t transaction) personAsked(task int64, at time.Time, r *narada.Result) error {
-	if r.Final() || r.Status != narada.StatusInputRequired {
+	detail, asked := store.QuestionOf(r)
+	if !asked {
 		return nil
 	}
-	var detail store.EventDetail
-	if r.HumanInput != nil {
-		detail.InputID = r.HumanInput.InputID
-	}
-	detail = detail.Bounded()
 	known, err := t.exists("SELECT 1 FROM events WHERE task = ? AND kind = ? AND coalesce(detail ->> 'inputId', '') = ?", task, store.EventPersonAsked, detail.InputID)
 	if known || err != nil {
 		return err
@@ -36,11 +31,11 @@ func (t transaction) personAsked(task int64, at time.Time, r *narada.Result) err
 	return t.addEvent(task, at, store.EventPersonAsked, detail)
 }
 
-// forwardEvent adds an attempt to forward a callback to the events of its task.
+// forwardEvent adds a forwarding attempt to the events of the task of callback seq.
 func (t transaction) forwardEvent(seq int64, at time.Time, detail store.EventDetail) error {
 	const query = "SELECT t.number FROM tasks t JOIN deliveries d ON d.request_id = t.request_id WHERE d.seq = ?"
 	task, err := t.number(query, seq)
-	for more := true; more && task == 0 && err == nil; { // it was sent elsewhere, and has no row yet
+	for more := true; more && task == 0 && err == nil; { // sent elsewhere and not indexed yet
 		if more, err = indexSome(t); err == nil {
 			task, err = t.number(query, seq)
 		}
@@ -52,22 +47,25 @@ func (t transaction) forwardEvent(seq int64, at time.Time, detail store.EventDet
 	return t.addEvent(task, at, store.EventForwardAttempted, detail)
 }
 
-// Events returns what has happened to the task, the oldest first.
+// Events returns the events of the task, oldest first. Those of its callbacks are derived
+// from them: storing them too would slow each callback.
 func (l *Store) Events(ctx context.Context, t store.Task) ([]store.Event, error) {
-	if err := l.catchUp(ctx); err != nil {
+	deliveries, err := l.Deliveries(ctx, t)
+	if err != nil {
 		return nil, err
 	}
-	// A callback's event is written when it is indexed, and those of its forwarding may be
-	// there before.
-	return readAll(ctx, l, scanEvent, "SELECT number, task, at, kind, detail FROM events WHERE task = ? ORDER BY at, kind = ?, number", t.Number, store.EventForwardAttempted)
+	list, err := readAll(ctx, l, scanEvent, "SELECT number, task, at, kind, detail FROM events WHERE task = ? ORDER BY number", t.Number)
+	if err != nil {
+		return nil, err
+	}
+	list, err = store.Timeline(t, list, deliveries)
+	return list, newError(l.path, err)
 }
 
 func scanEvent(row scanner) (e store.Event, err error) {
-	var at int64
 	var detail []byte
-	if err := row.Scan(&e.Number, &e.Task, &at, &e.Kind, &detail); err != nil {
+	if err := row.Scan(&e.Number, &e.Task, timeColumn{&e.At}, &e.Kind, &detail); err != nil {
 		return e, err
 	}
-	e.At = fromMilliseconds(at)
 	return e, json.Unmarshal(detail, &e.EventDetail)
 }

@@ -12,24 +12,23 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// followInterval is how often a follower looks whether anybody has written.
+// followInterval is how often a follower checks for new data.
 const followInterval = 50 * time.Millisecond
 
-// Last returns the number of the newest callback, 0 when there is none.
+// Last returns the number of the newest callback, 0 if there is none.
 func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 	seq, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(seq), 0) FROM deliveries")
 	return seq, err
 }
 
-// Follow yields the callbacks after the one with that number, those that this
-// process stores and those of others, in the order in which they were stored, each
-// within a moment of its being durable, until ctx ends. An error is the last.
+// Follow yields the callbacks after that number, of all processes and in commit order,
+// shortly after each is durable, until ctx ends. An error is the last item.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
 	return l.followed(ctx, after, func(int64) bool { return false })
 }
 
-// FollowOthers is Follow without the callbacks that this Store stores once it has begun.
-// One at a time may follow so.
+// FollowOthers is Follow without the callbacks that this Store stores after the start. Only
+// one may run at a time.
 func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		l.own.collect(true)
@@ -47,8 +46,7 @@ func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) 
 	}
 }
 
-// follow asks for the version of the data, which changes when another connection
-// has committed, and reads only then.
+// follow reads only when data_version shows that another connection has committed.
 func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
 	conn, err := l.read.Conn(ctx)
 	if err != nil {
@@ -68,7 +66,9 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return err
 		}
 		for more := now != version; more; {
-			list, err := seqsAfter(ctx, conn, after)
+			// Bodies are read one by one, to bound memory and to skip some unread.
+			rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
+			list, err := scanAll(rows, err, plain[int64])
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 				}
 				e, err := scanEntry(entries.QueryRowContext(ctx, after))
 				switch {
-				case errors.Is(err, sql.ErrNoRows): // pruned meanwhile
+				case errors.Is(err, sql.ErrNoRows): // pruned in the meantime
 				case err != nil:
 					return err
 				case !yield(e):
@@ -96,34 +96,17 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 	}
 }
 
-// seqsAfter are the next callbacks, some only. Their bodies are read one by one, so that
-// memory is bounded and those to skip are not read.
-func seqsAfter(ctx context.Context, conn *sql.Conn, after int64) (list []int64, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
-	if err != nil {
-		return nil, err
-	}
-	err = eachRow(rows, func() error {
-		seq, err := plain[int64](rows)
-		list = append(list, seq)
-		return err
-	})
-	return list, err
-}
-
 func scanEntry(row scanner) (e store.Entry, err error) {
-	var received int64
 	var body []byte
-	if err := row.Scan(&e.Seq, &received, &e.Path, &body); err != nil {
+	if err := row.Scan(&e.Seq, timeColumn{&e.ReceivedAt}, &e.Path, &body); err != nil {
 		return e, err
 	}
-	e.ReceivedAt = fromMilliseconds(received)
 	e.Result, _, err = narada.ParseCallback(body)
 	return e, err
 }
 
-// ownStored are the numbers of the callbacks that this Store has stored, for
-// somebody who follows those of others; nil: nobody does.
+// ownStored has the numbers of the callbacks that this Store has stored, for FollowOthers;
+// nil while it does not run.
 type ownStored struct {
 	mu   sync.Mutex
 	seqs map[int64]bool
@@ -137,7 +120,7 @@ func (o *ownStored) collect(on bool) {
 	}
 }
 
-// note takes note of callbacks that are about to be seen, or could not be stored.
+// note records callbacks that are about to be visible, or could not be stored.
 func (o *ownStored) note(deliveries []*delivery, stored bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -148,7 +131,7 @@ func (o *ownStored) note(deliveries []*delivery, stored bool) {
 	}
 }
 
-// take reports whether the callback is one of them, and forgets it.
+// take reports whether the callback is one of them, and removes it.
 func (o *ownStored) take(seq int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -52,7 +52,7 @@ func TestTheFormatIsWrittenDown(t *testing.T) {
 		if table == nil {
 			continue
 		}
-		_, columns, _ := strings.Cut(text, "| column | what it is |\n|---|---|\n")
+		_, columns, _ := strings.Cut(text, "| column | meaning |\n|---|---|\n")
 		columns, _, _ = strings.Cut(columns, "\n\n")
 		for _, row := range strings.Split(strings.TrimSpace(columns), "\n") {
 			for _, column := range name.FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {

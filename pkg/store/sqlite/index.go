@@ -3,47 +3,38 @@ package sqlite
 import (
 	"context"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// indexStep is how many callbacks are indexed in one transaction: others want to
-// write.
+// indexStep limits the callbacks indexed in one transaction, so that others can write.
 const indexStep = 5000
 
-// index puts the callbacks that have come into the index and into the events of their
-// tasks, and gives tasks that were sent elsewhere their rows. That is not done when a
-// callback comes: it costs more than to store it, and can wait for a quiet moment.
+// index indexes new callbacks, and adds rows for tasks that were sent elsewhere. This costs
+// more than storing a callback, so it is done later, when the ledger is idle.
 func (l *Store) index(ctx context.Context) error {
-	for {
-		more, err := l.hasUnindexed(ctx)
-		if err != nil || !more {
-			return err
-		}
-		err = l.writer.put(ctx, &write{do: func(tx transaction) error {
-			_, err := indexSome(tx)
+	more, err := l.hasUnindexed(ctx)
+	for more && err == nil {
+		err = l.writer.put(ctx, &write{do: func(tx transaction) (err error) {
+			more, err = indexSome(tx)
 			return err
 		}})
-		if err != nil {
-			return err
-		}
 	}
+	return err
 }
 
 const unindexedQuery = "SELECT i.seq < (SELECT coalesce(max(seq), 0) FROM deliveries) FROM indexed i"
 
 func (l *Store) hasUnindexed(ctx context.Context) (some bool, err error) {
-	err = l.read.QueryRowContext(ctx, unindexedQuery).Scan(&some)
-	return some, newError(l.path, err)
+	some, _, err = readOne(ctx, l, plain[bool], unindexedQuery)
+	return some, err
 }
 
-// indexSome indexes the next callbacks, and reports whether there are more. A task that
-// has a ticket of its own is not told of by a callback that showed another; one that
-// shows a task's ticket and names another ID is of a second task, since its request was
-// accepted twice.
+// indexSome indexes the next callbacks, and reports whether there are more. A callback
+// cannot update a task that has another ticket. One that shows a task's ticket with
+// another request ID is of a second task: the request was accepted twice.
 func indexSome(tx transaction) (more bool, err error) {
 	const some = "d.seq > indexed.seq AND d.seq <= indexed.seq + ?1"
-	for _, statement := range []string{
+	err = tx.runAll([]string{
 		"INSERT OR IGNORE INTO delivery_index SELECT request_id, digest, d.seq, final FROM deliveries d JOIN indexed WHERE " + some + " ORDER BY request_id",
 		`INSERT INTO tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, prompt, request)
 			SELECT coalesce(o.dispatched_at, received_at), d.request_id, '` + store.SourceCallback + `', coalesce(o.cloud, ''), coalesce(o.machine, ''), o.agent,
@@ -54,47 +45,12 @@ func indexSome(tx transaction) (more bool, err error) {
 			ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
 				status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms
 			WHERE finished_at IS NULL AND ticket_path IS NULL`,
-		`INSERT INTO events (task, at, kind, detail)
-			SELECT t.number, d.received_at, '` + string(store.EventDelivered) + `', json_object('seq', d.seq, 'status', d.status, 'final', json(iif(d.final, 'true', 'false')))
-			FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE ` + some + " ORDER BY d.seq",
-	} {
-		if err := tx.run(statement, indexStep); err != nil {
-			return false, err
-		}
-	}
-	if err := indexQuestions(tx, some); err != nil {
-		return false, err
-	}
-	// Never back: another process may have indexed and pruned meanwhile.
-	if err := tx.run("UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))", indexStep); err != nil {
+		// Never back: another process may have indexed and pruned.
+		"UPDATE indexed SET seq = max(seq, min(seq + ?1, (SELECT coalesce(max(d.seq), indexed.seq) FROM deliveries d)))",
+	}, indexStep)
+	if err != nil {
 		return false, err
 	}
 	n, err := tx.number(unindexedQuery)
 	return n != 0, err
-}
-
-// indexQuestions writes down which of some callbacks tell that a person is asked.
-func indexQuestions(tx transaction, some string) error {
-	rows, err := tx.query("SELECT t.number, d.received_at, d.body FROM deliveries d JOIN indexed JOIN tasks t ON t.request_id = d.request_id WHERE "+some+" AND NOT d.final AND d.status = ?2 ORDER BY d.seq",
-		indexStep, string(narada.StatusInputRequired))
-	if err != nil {
-		return err
-	}
-	var add []func() error // when the rows are closed
-	err = eachRow(rows, func() error {
-		var task, received int64
-		var body []byte
-		if err := rows.Scan(&task, &received, &body); err != nil {
-			return err
-		}
-		result, _, err := narada.ParseCallback(body)
-		add = append(add, func() error { return tx.personAsked(task, fromMilliseconds(received), result) })
-		return err
-	})
-	for _, add := range add {
-		if err == nil {
-			err = add()
-		}
-	}
-	return err
 }

@@ -8,16 +8,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// How often maintain looks, from which size on the write-ahead log is moved into the
-// database, and from which it is begun anew.
 const (
 	maintainInterval = 250 * time.Millisecond
-	maxLog           = 4 << 20
-	maxLogFile       = 32 << 20
-	pageSize         = 4096 // SQLite's
+	maxLog           = 4 << 20  // size from which the write-ahead log is moved into the database
+	maxLogFile       = 32 << 20 // and from which its file is restarted
+	pageSize         = 4096     // SQLite's
 )
 
-// maintain does beside the writer, at each tick, what would hold it up.
+// maintain does, at each tick, the work that would delay the writer.
 func (l *Store) maintain(tick <-chan time.Time) {
 	var log logCleaner
 	for {
@@ -29,10 +27,10 @@ func (l *Store) maintain(tick <-chan time.Time) {
 		if l.logSize() > maxLog {
 			l.moveLog()
 		}
-		_ = l.writeRefusals(context.Background()) // they are of little use, and none to wait for
+		_ = l.writeRefusals(context.Background()) // not worth an error
 		quiet := !l.busy.Swap(false)
 		if (quiet || l.unindexed.count.Load() > maxUnindexed) && l.toIndex.Swap(false) {
-			_ = l.index(context.Background()) // whoever opens the ledger next does it again
+			_ = l.index(context.Background()) // the next Open repeats it
 		}
 		if quiet {
 			log.look(l)
@@ -40,15 +38,15 @@ func (l *Store) maintain(tick <-chan time.Time) {
 	}
 }
 
-// logCleaner empties the log in quiet moments, whichever process has written to it:
-// secrets that have been blanked in the database are still in the log.
+// logCleaner empties the log when the ledger is idle, whichever process wrote it: the log
+// still has secrets that are blanked in the database.
 type logCleaner struct {
-	version int64 // of the data, when it looked last
-	pending bool  // somebody has written since the log was emptied
+	version int64 // of the data at the last look
+	pending bool  // the log has data
 }
 
-// look empties the log if nobody has written since it looked last. Somebody may be
-// reading; then it tries again the next time.
+// look empties the log if nothing was written since the last look. If a reader blocks it,
+// the next look tries again.
 func (c *logCleaner) look(l *Store) {
 	if l.logSize() == 0 {
 		return
@@ -67,10 +65,9 @@ func (c *logCleaner) look(l *Store) {
 	}
 }
 
-// moveLog does what it can without waiting for anybody; the rest is for the next
-// time. Where the log has become long all the same, since the writer always adds
-// to it, the writer begins it anew: its file does not become smaller, but no larger
-// either. Only the writer can, since while it writes there is always more.
+// moveLog moves as much of the log as it can without waiting. If the log is too long all
+// the same, since the writer keeps adding to it, the writer restarts it: the file stops
+// growing.
 func (l *Store) moveLog() {
 	var busy, pages, moved int64
 	err := l.maintenance.QueryRow("PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
@@ -79,14 +76,14 @@ func (l *Store) moveLog() {
 	}
 }
 
-// What checkpoint does with the log's file: it is begun anew, or left with nothing in it.
+// The modes of checkpoint: the log's file is restarted, or emptied.
 const (
 	restartLog = "RESTART"
 	emptyLog   = "TRUNCATE"
 )
 
-// checkpoint has the writer move the log into the database; blocked is that somebody
-// reads or writes, for whom it does not wait.
+// checkpoint has the writer move the log into the database, without waiting. blocked
+// reports that a reader or writer prevented it.
 func (l *Store) checkpoint(ctx context.Context, mode string) (blocked bool, err error) {
 	err = l.writer.put(ctx, &write{after: func(tx transaction) error {
 		rows, err := tx.query("PRAGMA wal_checkpoint(" + mode + ")")
@@ -99,8 +96,10 @@ func (l *Store) checkpoint(ctx context.Context, mode string) (blocked bool, err 
 	return blocked, err
 }
 
-func (l *Store) logSize() int64 {
-	info, err := os.Stat(l.path + "-wal")
+func (l *Store) logSize() int64 { return fileSize(l.path + "-wal") }
+
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
 	if err != nil {
 		return 0
 	}

@@ -105,7 +105,7 @@ func TestSecretsGoThatAnotherProcessHasBlanked(t *testing.T) {
 	must(t, err)
 	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","completedAt":"2026-01-02T03:04:05Z"}`))
 	must(t, err)
-	must(t, other.Polled(ctx, r, start))
+	must(t, other.Write(ctx, &store.Poll{Result: r, At: start}))
 	must(t, other.Close())
 	wantSecret(t, dir, true)
 	maintain(enough)

@@ -2,8 +2,7 @@ package sqlite
 
 import "golang.org/x/sys/unix"
 
-// networkFileSystem names the kind of network file system that dir is on, "" when
-// it is on a local one.
+// networkFileSystem returns the type of dir's network file system, "" for a local one.
 func networkFileSystem(dir string) string {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil || s.Flags&unix.MNT_LOCAL != 0 {

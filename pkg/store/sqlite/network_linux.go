@@ -2,9 +2,8 @@ package sqlite
 
 import "golang.org/x/sys/unix"
 
-// Numbers of statfs(2) and of the kernel's linux/magic.h. 9P is not among them:
-// sandboxes have it for their local disk too, and SQLite fails by itself where it
-// does not do.
+// Numbers from statfs(2) and linux/magic.h. 9P is left out: sandboxes use it for local
+// disks, and SQLite reports an error where it does not work.
 var networkTypes = map[uint32]string{
 	unix.NFS_SUPER_MAGIC:  "NFS",
 	unix.SMB_SUPER_MAGIC:  "SMB",
@@ -18,8 +17,7 @@ var networkTypes = map[uint32]string{
 	0x19830326:            "BeeGFS",
 }
 
-// networkFileSystem names the kind of network file system that dir is on, "" when
-// it is on none that is known.
+// networkFileSystem returns the type of dir's network file system, "" for any other.
 func networkFileSystem(dir string) string {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// networkFileSystem cannot tell here.
+// networkFileSystem is not implemented on this system.
 func networkFileSystem(string) string { return "" }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// networkFileSystem says that dir is on a network drive, or "".
+// networkFileSystem returns the type of dir's network file system, "" for a local one.
 func networkFileSystem(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

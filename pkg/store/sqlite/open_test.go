@@ -21,13 +21,13 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 		"a newer version": {func(t *testing.T, dir string) {
 			makeVersion(t, dir, len(migrations))
 			execute(t, dir, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)+1))
-		}, "a newer version of narada has written it", "update narada"},
+		}, "a newer version of narada wrote it", "update narada"},
 		"another program's": {func(t *testing.T, dir string) {
 			execute(t, dir, "CREATE TABLE t (a)")
-		}, "a database of another program", "move it away"},
+		}, "it belongs to another program", "move it away"},
 		"no database": {func(t *testing.T, dir string) {
 			must(t, os.WriteFile(Path(dir), []byte(strings.Repeat("no database ", 1000)), 0o600))
-		}, "damaged, or not a ledger", "move it away"},
+		}, "damaged or not a ledger", "move it away"},
 		"a damaged one": {func(t *testing.T, dir string) {
 			makeVersion(t, dir, len(migrations))
 			execute(t, dir, "PRAGMA journal_mode = DELETE")
@@ -40,7 +40,7 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 		"a file in the place of the folder": {func(t *testing.T, dir string) {
 			must(t, os.Remove(dir))
 			must(t, os.WriteFile(dir, nil, 0o600))
-		}, "not a directory", "NARADA_STATE_DIR"},
+		}, "not a directory", "narada config set state-dir"},
 		"a folder in the place of the file": {func(t *testing.T, dir string) {
 			must(t, os.Mkdir(Path(dir), 0o700))
 		}, "", ""},
@@ -76,7 +76,7 @@ func TestAReadOnlyFolderSaysSo(t *testing.T) {
 }
 
 func TestANetworkFileSystemIsRefused(t *testing.T) {
-	e := &Error{"/state/ledger.db", &networkError{"NFS"}}
+	e := &Error{"/state/ledger.db", networkError("NFS")}
 	if !strings.Contains(e.Error(), "on a network file system (NFS)") || !strings.Contains(e.Hint(), "a local disk") {
 		t.Errorf("got %q, hint %q", e.Error(), e.Hint())
 	}
@@ -105,7 +105,7 @@ func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	large := final("req_2", tk, strings.Repeat("x", 1<<20))
 	err := l.Deliver(ctx, callback(t, tk, large))
 	e, ok := errors.AsType[*Error](err)
-	if !ok || !strings.Contains(e.Error(), "the disk is full") || !strings.Contains(e.Hint(), "make room") {
+	if !ok || !strings.Contains(e.Error(), "the disk is full") || !strings.Contains(e.Hint(), "free space") {
 		t.Fatalf("got %v", err)
 	}
 	limit(1 << 30)

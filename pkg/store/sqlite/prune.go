@@ -9,19 +9,18 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// The pace of Prune: so many tasks or pages go in one transaction, and after each
-// the others have time for theirs, since SQLite does not queue those who wait.
+// The pace of Prune: SQLite does not queue waiting writers, so it pauses after each
+// transaction.
 const (
-	pruneStep     = 500
-	vacuumPages   = 500
-	prunePause    = 1 // pauses so many times as long as a step has taken
+	pruneStep     = 500 // tasks in a transaction
+	vacuumPages   = 500 // pages in a transaction
+	prunePause    = 1   // times the duration of the transaction
 	minPrunePause = 5 * time.Millisecond
 )
 
-// Prune takes old tasks out, with their callbacks, gives the room on the disk
-// back, and returns how many there were. Tasks that have not finished, and those with
-// a callback that waits to be forwarded, stay, unless the limits say otherwise. What is
-// taken out before an error or ctx's end is gone.
+// Prune deletes old tasks with their callbacks, frees the disk space, and returns the
+// number of tasks. Unfinished tasks, and tasks with a callback that waits to be forwarded,
+// are kept unless limits.Open is set. An error does not undo earlier deletions.
 func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
 	if err := l.index(ctx); err != nil {
 		return 0, err
@@ -49,11 +48,11 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	return count, l.vacuum(ctx)
 }
 
-// cutOff is Limits as the tasks' columns have it.
+// cutOff is Limits in terms of the tasks' columns.
 type cutOff struct {
-	last   int64 // number of the newest task that may go
-	number int64 // tasks up to it go whenever they were dispatched
-	before int64 // others if they were dispatched before
+	last   int64 // number of the newest task that may be deleted
+	number int64 // tasks up to it are deleted
+	before int64 // and others dispatched before it
 	open   bool
 }
 
@@ -70,7 +69,7 @@ func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err 
 	return c, err
 }
 
-// paced does a step and leaves the others as much time.
+// paced runs a step, then pauses for other writers.
 func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 	began := time.Now()
 	if err := l.writer.put(ctx, &write{do: step}); err != nil {
@@ -84,8 +83,7 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 	}
 }
 
-// pruneSome takes those out that are to go among the next tasks after from, and
-// returns the number that it has come to.
+// pruneSome deletes tasks among the next ones after from; to is the last it looked at.
 func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
 	to, err = tx.number("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
 	if err != nil {
@@ -101,25 +99,21 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + which + "))",
 		"DELETE FROM tasks WHERE number IN (" + which + ")",
 	} {
-		r, err := tx.exec(statement, from, to, c.open, c.number, c.before)
-		if err != nil {
-			return 0, from, err
-		}
-		if count, err = r.RowsAffected(); err != nil { // of the last one
+		if count, err = tx.change(statement, from, to, c.open, c.number, c.before); err != nil { // of the last one counts
 			return 0, from, err
 		}
 	}
 	return count, to, nil
 }
 
-// vacuum gives the room on the disk back that pruning has left.
+// vacuum frees the disk space that pruning has left.
 func (l *Store) vacuum(ctx context.Context) error {
 	for before := int64(math.MaxInt64); ; {
 		free, _, err := readOne(ctx, l, plain[int64], "SELECT freelist_count FROM pragma_freelist_count")
 		if err != nil {
 			return err
 		}
-		if free == 0 || free >= before { // or the database gives none back
+		if free == 0 || free >= before { // the database frees no more
 			break
 		}
 		before = free
@@ -129,6 +123,6 @@ func (l *Store) vacuum(ctx context.Context) error {
 		}
 		l.moveLog()
 	}
-	_, err := l.checkpoint(ctx, emptyLog) // where somebody reads, maintain does it later
+	_, err := l.checkpoint(ctx, emptyLog) // if blocked, maintain does it later
 	return err
 }

@@ -4,25 +4,34 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/http"
+	"time"
 )
 
-// scanner is a row that was read.
+// scanner is a row.
 type scanner interface{ Scan(...any) error }
 
 // readAll reads all rows of a query.
-func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := l.read.QueryContext(ctx, query, args...)
-	if err == nil {
-		err = eachRow(rows, func() error {
-			one, err := scan(rows)
-			list = append(list, one)
-			return err
-		})
-	}
+	list, err := scanAll(rows, err, scan)
 	return list, newError(l.path, err)
 }
 
-// readOne reads the first row of a query, if it has one.
+// scanAll scans the rows of a query.
+func scanAll[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error)) (list []T, err error) {
+	if failed != nil {
+		return nil, failed
+	}
+	err = eachRow(rows, func() error {
+		one, err := scan(rows)
+		list = append(list, one)
+		return err
+	})
+	return list, err
+}
+
+// readOne reads the first row of a query; ok is false if there is none.
 func readOne[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (one T, ok bool, err error) {
 	one, err = scan(l.read.QueryRowContext(ctx, query, args...))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -35,6 +44,27 @@ func readOne[T any](ctx context.Context, l *Store, scan func(scanner) (T, error)
 func plain[T any](row scanner) (value T, err error) {
 	err = row.Scan(&value)
 	return value, err
+}
+
+// timeColumn scans a time from its milliseconds; 0 and NULL are the zero time.
+type timeColumn struct{ *time.Time }
+
+// Scan implements sql.Scanner.
+func (c timeColumn) Scan(value any) error {
+	if n, _ := value.(int64); n != 0 {
+		*c.Time = time.UnixMilli(n).UTC()
+	}
+	return nil
+}
+
+// headerColumn scans a header from its text.
+type headerColumn struct{ *http.Header }
+
+// Scan implements sql.Scanner.
+func (c headerColumn) Scan(value any) (err error) {
+	text, _ := value.(string)
+	*c.Header, err = decodeHeader(text)
+	return err
 }
 
 // eachRow calls f, which scans, for each row, and closes the rows.

@@ -6,12 +6,12 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Refuse notes a refused callback, which is written down a moment later if it came
-// to a task's path: whoever is refused must not take the time of others. The newest
-// store.MaxRefusals of a task are kept, and store.MaxAllRefusals in all, without their
-// bodies; when more than store.MaxRefusalBurst come in a moment, the rest is not.
+// Refuse notes a refused callback, which is stored later if its path is a task's: an
+// unauthenticated request must not delay others. The newest store.MaxRefusals of a task
+// and store.MaxAllRefusals in total are kept, without bodies; of a burst at most
+// store.MaxRefusalBurst.
 func (l *Store) Refuse(path string, r store.Refusal) {
-	ticket, _, _ := l.Ticket(context.Background(), path) // its headers may be called anything
+	ticket, _, _ := l.Ticket(context.Background(), path) // for the names of its headers
 	r = r.Bounded(ticket.Header)
 	r.Path = path
 	l.mu.Lock()
@@ -21,7 +21,7 @@ func (l *Store) Refuse(path string, r store.Refusal) {
 	}
 }
 
-// writeRefusals writes down what was noted.
+// writeRefusals stores the noted refusals.
 func (l *Store) writeRefusals(ctx context.Context) error {
 	l.mu.Lock()
 	list := l.refused
@@ -49,8 +49,7 @@ func (t transaction) insertRefusal(r store.Refusal) error {
 	return t.run("DELETE FROM refusals WHERE ticket_path = ?1 AND seq <= (SELECT seq FROM refusals WHERE ticket_path = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)", r.Path, store.MaxRefusals)
 }
 
-// Refusals returns the refused callbacks that came to the task's path, the oldest
-// first.
+// Refusals returns the refused callbacks to the task's path, oldest first.
 func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, error) {
 	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
 		return nil, err
@@ -59,12 +58,6 @@ func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, er
 }
 
 func scanRefusal(row scanner) (r store.Refusal, err error) {
-	var received int64
-	var header string
-	if err := row.Scan(&received, &r.Path, &r.StatusCode, &r.Reason, &r.Size, &header); err != nil {
-		return r, err
-	}
-	r.ReceivedAt = fromMilliseconds(received)
-	r.Header, err = decodeHeader(header)
+	err = row.Scan(timeColumn{&r.ReceivedAt}, &r.Path, &r.StatusCode, &r.Reason, &r.Size, headerColumn{&r.Header})
 	return r, err
 }

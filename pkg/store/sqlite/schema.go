@@ -14,14 +14,13 @@ const applicationID = 0x4e726461
 //go:embed migrations/1.sql
 var version1 string
 
-// migrations bring the database from each version to the next. The version of a
-// ledger is how many of them it has had. What has been released is not changed.
+// migrations bring the database from each version to the next. A ledger's version is the
+// number of migrations applied. A released migration never changes.
 var migrations = []string{version1}
 
-var errNewer = errors.New("a newer version of narada has written it")
+var errNewer = errors.New("a newer version of narada wrote it")
 
-// migrate brings the database to the newest version, each step whole or not at
-// all.
+// migrate brings the database to the newest version, one transaction a step.
 func migrate(ctx context.Context, db *sql.DB) error {
 	for {
 		version, err := schemaVersion(ctx, db)

@@ -1,12 +1,11 @@
-// Package sqlite keeps on this machine what was dispatched and what came back,
-// in an SQLite database that many narada processes use at the same time.
+// Package sqlite is the ledger of tasks and callbacks on this machine: an SQLite database
+// that many narada processes use at the same time.
 //
-// A task is written down, with the ticket that its callback must show, before it
-// is sent (Intend); a callback before it is acknowledged (Deliver). What another
-// process has stored is seen within a moment (Follow). Of the tickets it has the
-// digests alone, by which callbacks can be checked; the secrets in the bodies of
-// callbacks are blanked when their task has finished, but for a callback that waits to
-// be forwarded (Forward), which is kept as it came until that has ended.
+// A task and its ticket are stored before it is sent (Intend), a callback before it is
+// acknowledged (Deliver). Other processes see both shortly after (Follow). Of tickets only
+// digests are stored, which suffice to verify callbacks. The secrets in callbacks are
+// blanked when the task has finished; a callback that waits to be forwarded (Forward) is
+// kept as received until its forwarding has ended.
 //
 // The package is private to narada.
 package sqlite
@@ -18,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,18 +26,17 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Options are what a Store may be told.
+// Options configure a Store.
 type Options struct {
-	// Stored is told of each delivery that was stored by this Store and is no
-	// repeat, in their order, once it is durable and before it is acknowledged.
-	// It is called by one goroutine at a time; while it blocks nothing is stored.
+	// Stored is called with each new callback that this Store has stored, in order, after
+	// it is durable and before it is acknowledged. It is called by one goroutine at a time;
+	// while it blocks, nothing is stored.
 	Stored func(store.Entry)
 
-	tick <-chan time.Time // when to maintain the database; nil: four times a second
+	tick <-chan time.Time // when to maintain the database; nil: every maintainInterval
 }
 
-// Store is an open ledger. It is safe for use by several goroutines at once. Its errors
-// are *Errors.
+// Store is an open ledger. It is safe for concurrent use. Its errors are *Errors.
 type Store struct {
 	store.Writes
 
@@ -46,11 +45,11 @@ type Store struct {
 	read   *sql.DB
 	writer *writer
 
-	// The writer's connection, and its statements by their text.
+	// The writer's connection and prepared statements.
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 
-	// What moves the log into the database beside the writer.
+	// For maintain, which runs beside the writer.
 	maintenance *sql.DB
 	maintaining sync.WaitGroup
 	quit        chan struct{}
@@ -58,21 +57,19 @@ type Store struct {
 	unindexed unindexed // the writer's
 	own       ownStored
 
-	// For maintain: whether callbacks have come since it looked, and whether some are to
-	// be indexed.
+	// For maintain: callbacks have arrived since its last look, some are not indexed.
 	busy, toIndex atomic.Bool
 
 	mu      sync.Mutex
-	tickets map[string]webhook.Ticket // of tasks, by path; a cache
+	tickets map[string]webhook.Ticket // by path; a cache
 	shared  map[string]bool           // paths
-	refused []store.Refusal           // to be written down
+	refused []store.Refusal           // not stored yet
 }
 
-// Path is where the database of the ledger in the folder dir is.
+// Path returns the path of the database of the ledger in the folder dir.
 func Path(dir string) string { return filepath.Join(dir, fileName) }
 
-// Exists reports whether there is a ledger in the folder dir. The error, an *Error,
-// is that it cannot be told.
+// Exists reports whether there is a ledger in the folder dir. The error is an *Error.
 func Exists(dir string) (bool, error) {
 	_, err := os.Stat(Path(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,9 +78,8 @@ func Exists(dir string) (bool, error) {
 	return err == nil, newError(Path(dir), err)
 }
 
-// Open opens the ledger in the folder dir, which it makes with mode 0700 where
-// there is none. It brings a ledger that an earlier version has made up to date.
-// The error is an *Error.
+// Open opens the ledger in the folder dir, creating both if missing, the folder with mode
+// 0700, and migrates the ledger of an earlier version. The error is an *Error.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	path := Path(dir)
 	l := &Store{path: path, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, shared: map[string]bool{}, quit: make(chan struct{})}
@@ -108,7 +104,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	return l, nil
 }
 
-// Close waits for what is being stored and closes the ledger.
+// Close waits for pending writes and closes the ledger.
 func (l *Store) Close() error {
 	close(l.quit)
 	l.maintaining.Wait()
@@ -117,23 +113,14 @@ func (l *Store) Close() error {
 	return newError(l.path, l.closeDatabase())
 }
 
-// Size returns the bytes that the ledger takes on the disk.
+// Size returns the size of the ledger on disk in bytes.
 func (l *Store) Size() int64 {
-	var size int64
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if info, err := os.Stat(l.path + suffix); err == nil {
-			size += info.Size()
-		}
-	}
-	return size
+	return fileSize(l.path) + l.logSize() + fileSize(l.path+"-shm")
 }
 
-// Check looks whether the database is whole, and returns what is wrong with it, ""
-// when nothing is. It reads all of it, which ctx bounds.
+// Check checks the integrity of the database and returns the damage, "" if there is none.
+// It reads the whole database, until ctx ends.
 func (l *Store) Check(ctx context.Context) (damage string, err error) {
-	err = l.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&damage)
-	if damage == "ok" {
-		damage = ""
-	}
-	return damage, newError(l.path, err)
+	damage, _, err = readOne(ctx, l, plain[string], "PRAGMA quick_check(1)")
+	return strings.TrimPrefix(damage, "ok"), err
 }

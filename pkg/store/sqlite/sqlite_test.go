@@ -154,7 +154,7 @@ func TestOneOfAGroupFails(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{Stored: func(e store.Entry) { told = append(told, e.Result.RequestID) }})
 	number := intend(t, l, ticket("a"), "p")
 	wrong := errors.New("wrong")
-	lost := newTestWrite(t, l, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_lost", ticket("b"), "42"))}, &store.Refuse{Task: number, At: start})
+	lost := newTestWrite(t, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_lost", ticket("b"), "42"))}, &store.Refuse{Task: number, At: start})
 	whole := lost.do
 	lost.do = func(tx transaction) error {
 		if err := whole(tx); err != nil {
@@ -164,11 +164,11 @@ func TestOneOfAGroupFails(t *testing.T) {
 	}
 	batch := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: start}}
 	errs := group(l,
-		newTestWrite(t, l, batch),
-		newTestWrite(t, l, &store.Accept{Task: number, RequestID: "req_1", At: start}),
+		newTestWrite(t, batch),
+		newTestWrite(t, &store.Accept{Task: number, RequestID: "req_1", At: start}),
 		&write{do: func(tx transaction) error { return errors.Join(tx.run("DELETE FROM tasks"), wrong) }},
 		lost,
-		newTestWrite(t, l, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_2", ticket("b"), "42"))}),
+		newTestWrite(t, &store.Deliver{Delivery: callback(t, ticket("b"), final("req_2", ticket("b"), "42"))}),
 	)
 	for i, want := range []error{nil, nil, wrong, wrong, nil} {
 		if !errors.Is(errs[i], want) {
@@ -190,9 +190,9 @@ func TestOneOfAGroupFails(t *testing.T) {
 }
 
 // newTestWrite is what Write gives to the writer.
-func newTestWrite(t *testing.T, l *Store, ops ...store.Op) *write {
+func newTestWrite(t *testing.T, ops ...store.Op) *write {
 	t.Helper()
-	one, err := l.newWrite(ops)
+	one, err := newWrite(ops)
 	must(t, err)
 	return one
 }
@@ -262,10 +262,10 @@ func TestIndexingGoesInSteps(t *testing.T) {
 	}
 	tasks := 0
 	must(t, l.Tasks(ctx, store.Query{}, func(store.Task) error { tasks++; return nil }))
-	events, _, err := readOne(ctx, l, plain[int], "SELECT count(DISTINCT task) FROM events")
+	indexed, _, err := readOne(ctx, l, plain[int], "SELECT count(DISTINCT seq) FROM delivery_index")
 	must(t, err)
-	if tasks != count || events != count {
-		t.Errorf("%d tasks, %d with events, want %d", tasks, events, count)
+	if tasks != count || indexed != count {
+		t.Errorf("%d tasks, %d callbacks indexed, want %d", tasks, indexed, count)
 	}
 }
 

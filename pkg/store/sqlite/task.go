@@ -27,7 +27,7 @@ func (t transaction) intend(op *store.Intend) error {
 }
 
 func (t transaction) accept(op *store.Accept) error {
-	// A callback may have come first, at an address that is not this task's own.
+	// A callback may have arrived first, at a shared address.
 	other, err := t.number(`SELECT number FROM tasks WHERE request_id = ?1 AND source = ?2 AND number <> ?3
 		AND EXISTS (SELECT 1 FROM tasks WHERE number = ?3 AND request_id IS NULL)`, op.RequestID, store.SourceCallback, op.Task)
 	if err != nil {
@@ -50,19 +50,14 @@ func (t transaction) accept(op *store.Accept) error {
 	return t.addEvent(op.Task, op.At, store.EventAccepted, store.EventDetail{RequestID: op.RequestID})
 }
 
-// join makes one task of two: what is known of the other is that of the task.
+// join merges the other task into task.
 func (t transaction) join(task, other int64) error {
-	for _, statement := range []string{
+	return t.runAll([]string{
 		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
 			FROM tasks o WHERE tasks.number = ?1 AND o.number = ?2 AND tasks.finished_at IS NULL`,
 		"UPDATE events SET task = ?1 WHERE task = ?2",
 		"DELETE FROM tasks WHERE number = ?2 AND number <> ?1",
-	} {
-		if err := t.run(statement, task, other); err != nil {
-			return err
-		}
-	}
-	return nil
+	}, task, other)
 }
 
 func (t transaction) acceptTwice(op *store.AcceptTwice) error {
@@ -72,7 +67,7 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 	}
 	second, err := t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
 		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ?`, store.StatusUnknown, op.Task)
-	if second == 0 || err != nil { // the first has been pruned
+	if second == 0 || err != nil { // the first was pruned
 		return err
 	}
 	if err := t.addEvent(op.Task, op.At, store.EventAcceptedTwice, store.EventDetail{RequestID: op.RequestID}); err != nil {
@@ -82,9 +77,9 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 }
 
 func (t transaction) refuse(op *store.Refuse) error {
-	changed, err := t.changes("UPDATE tasks SET status = ?, finished_at = ?, failure = ? WHERE number = ? AND finished_at IS NULL AND request_id IS NULL",
+	changed, err := t.change("UPDATE tasks SET status = ?, finished_at = ?, failure = ? WHERE number = ? AND finished_at IS NULL AND request_id IS NULL",
 		store.StatusRefused, milliseconds(op.At), op.Failure, op.Task)
-	if !changed || err != nil {
+	if changed == 0 || err != nil {
 		return err
 	}
 	return t.addEvent(op.Task, op.At, store.EventRefused, store.EventDetail{Failure: op.Failure})
@@ -96,7 +91,7 @@ func (t transaction) poll(op *store.Poll) error {
 	if err != nil {
 		return err
 	}
-	changed := task != 0
+	changed := task
 	switch {
 	case r.Final():
 		if err := t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, result = ? WHERE number = ?",
@@ -104,10 +99,10 @@ func (t transaction) poll(op *store.Poll) error {
 			return err
 		}
 		err = t.blank("", r.RequestID)
-	case changed:
-		changed, err = t.changes("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
+	case task != 0:
+		changed, err = t.change("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
 	}
-	if changed && err == nil {
+	if changed != 0 && err == nil {
 		err = t.addEvent(task, op.At, store.EventPolled, store.EventDetail{Status: r.Status, Final: r.Final()})
 	}
 	if task == 0 || err != nil {
@@ -116,9 +111,8 @@ func (t transaction) poll(op *store.Poll) error {
 	return t.personAsked(task, op.At, r)
 }
 
-// noteTask writes down what a callback tells of the task whose ticket it showed.
-// What it tells of another is written down when it is indexed: of one that was sent
-// elsewhere, or that came of the same request, which was accepted twice.
+// noteTask updates the task whose ticket the callback showed. Other tasks are updated by
+// indexing: those sent elsewhere, or of a request that was accepted twice.
 func (l *Store) noteTask(tx transaction, d *delivery) error {
 	r := d.op.Result
 	if l.isShared(d.op.Ticket.Path) {

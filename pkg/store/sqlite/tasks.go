@@ -11,41 +11,37 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// taskColumns are those of the task t but for its prompt, which comes behind them, or "".
-// In a query of something else t may be missing.
+// taskColumns are those of the task t, which may be NULL in a join, except the prompt. A
+// query adds the prompt, or ”, after them.
 const taskColumns = `coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), coalesce(t.machine, ''), coalesce(t.agent, ''),
 	coalesce(t.cloud_session, ''), coalesce(t.parent, ''), coalesce(t.batch, 0), coalesce(t.ticket_path, ''), coalesce(t.status, ''), coalesce(t.reported_by, ''),
-	coalesce(t.dispatched_at, 0), coalesce(t.finished_at, 0), coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
+	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
 
 // taskQuery reads tasks.
 const taskQuery = "SELECT " + taskColumns + `, t.prompt,
 	coalesce((SELECT state FROM forwards f WHERE f.request_id = t.request_id ORDER BY state = 'failed' DESC, state = 'waiting' DESC LIMIT 1), '') FROM tasks t `
 
-func scanTask(row scanner) (store.Task, error) {
+func scanTask(row scanner) (t store.Task, err error) {
 	var forwarded store.ForwardState
-	t, err := scanTaskAnd(row, &forwarded)
+	t, err = scanTaskAnd(row, &forwarded)
 	t.Forwarded = forwarded
 	return t, err
 }
 
-// scanTaskAnd scans a task, and what comes behind it.
+// scanTaskAnd scans a task and the columns after it.
 func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
-	var dispatched, finished, took int64
+	var took int64
 	err = row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Machine, &t.Agent, &t.CloudSession, &t.Parent, &t.Batch, &t.TicketPath,
-		&t.Status, &t.Way, &dispatched, &finished, &took, &t.Failure, &t.Prompt}, more...)...)
-	t.DispatchedAt, t.Took = fromMilliseconds(dispatched), time.Duration(took)*time.Millisecond
-	if finished != 0 {
-		t.FinishedAt = fromMilliseconds(finished)
-	}
+		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Failure, &t.Prompt}, more...)...)
+	t.Took = time.Duration(took) * time.Millisecond
 	return t, err
 }
 
-// taskPage is how many tasks are read at once.
+// taskPage is the number of tasks read at once.
 const taskPage = 100
 
-// Tasks calls yield for the tasks that are wanted, the newest first, until it
-// returns an error, which Tasks returns. Another error is an *Error. Nothing is
-// being read while yield runs, which may take its time.
+// Tasks calls yield for the tasks that match, newest first, until it returns an error,
+// which Tasks returns. Another error is an *Error. No read is open while yield runs.
 func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
@@ -85,8 +81,7 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	}
 }
 
-// firstSince is the smallest number of the tasks that were dispatched since: what is
-// below it need not be looked at.
+// firstSince returns the smallest number of the tasks dispatched since then.
 func (l *Store) firstSince(ctx context.Context, since time.Time) (int64, error) {
 	if since.IsZero() {
 		return 0, nil
@@ -95,11 +90,10 @@ func (l *Store) firstSince(ctx context.Context, since time.Time) (int64, error) 
 	return number, err
 }
 
-// firstSinceQuery has a + for SQLite to read the index on the time alone, and not the
-// tasks from the oldest on.
+// firstSinceQuery has a + so that SQLite reads the index on the time, not the tasks.
 const firstSinceQuery = "SELECT coalesce(min(+number), ?) FROM tasks WHERE dispatched_at >= ?"
 
-// taskPage reads the next tasks below that number; fewer than size are the last.
+// taskPage reads the next tasks below that number; fewer than size are the last ones.
 func (l *Store) taskPage(ctx context.Context, q store.Query, from, below int64, size int) ([]store.Task, error) {
 	where, args := taskConditions(q)
 	return readAll(ctx, l, scanTask, pageQuery(where), append(args, from, below, size)...)
@@ -109,29 +103,29 @@ func pageQuery(where []string) string {
 	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + " ORDER BY t.number DESC LIMIT ?"
 }
 
-// taskConditions are the conditions of a query but for the tasks' numbers, and their
+// taskConditions returns the conditions of a query, except those on the number, and their
 // arguments.
 func taskConditions(q store.Query) (where []string, args []any) {
-	want := func(set bool, condition string, arg ...any) {
+	add := func(set bool, condition string, arg ...any) {
 		if set {
 			where, args = append(where, condition), append(args, arg...)
 		}
 	}
-	want(q.Status != "", "t.status = ?", q.Status)
-	want(q.Agent != "", "t.agent = ?", q.Agent)
-	want(q.Batch != 0, "t.batch = ?", q.Batch)
-	want(q.Open, "t.finished_at IS NULL")
-	want(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
-	want(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))
-	want(!q.Heard.IsZero(), heardSince, milliseconds(q.Heard))
+	add(q.Status != "", "t.status = ?", q.Status)
+	add(q.Agent != "", "t.agent = ?", q.Agent)
+	add(q.Batch != 0, "t.batch = ?", q.Batch)
+	add(q.Open, "t.finished_at IS NULL")
+	add(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
+	add(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))
+	add(!q.Heard.IsZero(), heardSince, milliseconds(q.Heard))
 	return where, args
 }
 
-// heardSince is that a callback of the task has come since.
+// heardSince is true for tasks with a callback since then.
 const heardSince = "EXISTS (SELECT 1 FROM delivery_index i JOIN deliveries d ON d.seq = i.seq WHERE i.request_id = t.request_id AND d.received_at >= ?)"
 
-// catchUp indexes what others have stored meanwhile, so that it is found. Where
-// nothing can be written, what was indexed before is.
+// catchUp indexes what others have stored, so that it is found. If the ledger cannot be
+// written, only what was indexed before is found.
 func (l *Store) catchUp(ctx context.Context) error {
 	if err := l.index(ctx); err != nil && !cannotWrite(err) {
 		return err
@@ -161,15 +155,14 @@ func (l *Store) task(ctx context.Context, where string, args ...any) (store.Task
 	return readOne(ctx, l, scanTask, taskQuery+where, args...)
 }
 
-// Request returns the request that was sent, secrets masked; nil for a task that
-// was sent elsewhere.
+// Request returns the request as sent, secrets masked; nil for a task sent elsewhere.
 func (l *Store) Request(ctx context.Context, t store.Task) (json.RawMessage, error) {
 	body, _, err := readOne(ctx, l, plain[[]byte], "SELECT request FROM tasks WHERE number = ?", t.Number)
 	return body, err
 }
 
-// Final returns the task's result: of the newest final callback, or what a poll
-// has told. nil: there is none.
+// Final returns the result of the task with t's number, from the newest final callback or
+// from a poll; nil if there is none.
 func (l *Store) Final(ctx context.Context, t store.Task) (*narada.Result, error) {
 	if err := l.catchUp(ctx); err != nil {
 		return nil, err
@@ -191,7 +184,7 @@ func scanResult(row scanner) (r *narada.Result, err error) {
 	return r, err
 }
 
-// Deliveries returns the task's callbacks, the oldest first.
+// Deliveries returns the task's callbacks, oldest first.
 func (l *Store) Deliveries(ctx context.Context, t store.Task) ([]store.Delivery, error) {
 	if err := l.catchUp(ctx); err != nil {
 		return nil, err
@@ -202,12 +195,6 @@ func (l *Store) Deliveries(ctx context.Context, t store.Task) ([]store.Delivery,
 const deliveryColumns = "d.seq, d.received_at, d.final, d.header, d.body"
 
 func scanDelivery(row scanner) (d store.Delivery, err error) {
-	var received int64
-	var header string
-	if err := row.Scan(&d.Seq, &received, &d.Final, &header, (*[]byte)(&d.Body)); err != nil {
-		return d, err
-	}
-	d.ReceivedAt = fromMilliseconds(received)
-	d.Header, err = decodeHeader(header)
+	err = row.Scan(&d.Seq, timeColumn{&d.ReceivedAt}, &d.Final, headerColumn{&d.Header}, (*[]byte)(&d.Body))
 	return d, err
 }

@@ -2,13 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// maxTickets is how many tickets are remembered.
+// maxTickets limits the cache.
 const maxTickets = 10_000
 
 func (l *Store) remember(t webhook.Ticket) {
@@ -20,8 +18,8 @@ func (l *Store) remember(t webhook.Ticket) {
 	l.tickets[t.Path] = t
 }
 
-// Share says that path is not one task's alone: whoever knows what to show there
-// may send callbacks for tasks that were dispatched elsewhere.
+// Share marks path as shared: its callbacks may be for tasks that were dispatched
+// elsewhere.
 func (l *Store) Share(path string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -34,9 +32,8 @@ func (l *Store) isShared(path string) bool {
 	return l.shared[path]
 }
 
-// Ticket implements webhook.Book: the tickets of all tasks in the ledger,
-// whichever process has dispatched them. Those of tasks that have finished are
-// good for what comes again.
+// Ticket implements webhook.TicketStore for all tasks in the ledger. The tickets of
+// finished tasks remain valid, for repeats.
 func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
 	l.mu.Lock()
 	t, ok := l.tickets[path]
@@ -44,15 +41,11 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 	if ok {
 		return t, true, nil
 	}
-	var digest string
-	err := l.read.QueryRowContext(ctx, "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path).Scan(&digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return webhook.Ticket{}, false, nil
+	digest, ok, err := readOne(ctx, l, plain[string], "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
+	if !ok || err != nil {
+		return webhook.Ticket{}, false, err
 	}
-	if err == nil {
-		t, err = webhook.ParseDigest(path, digest)
-	}
-	if err != nil {
+	if t, err = webhook.ParseDigest(path, digest); err != nil {
 		return webhook.Ticket{}, false, newError(l.path, err)
 	}
 	l.remember(t)

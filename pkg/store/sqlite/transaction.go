@@ -9,34 +9,25 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// transaction is one of the writer's. Its statements are kept prepared, which
-// database/sql's own transactions do not do.
-//
-// It takes no context: whoever waits for one of its writes may leave, and the
-// others' go on.
+// transaction is one of the writer's. It keeps its statements prepared, which those of
+// database/sql do not. It takes no context: it has the writes of several callers.
 type transaction struct{ ledger *Store }
 
-// beginPause is how long a writer waits before it tries again to have its turn.
-// SQLite's own waiting sleeps up to 100 ms at a time, and with another process that
-// writes without a pause it never wakes at the right moment.
+// beginPause is the pause between attempts to lock the database. SQLite's own busy handler
+// sleeps up to 100 ms, and starves beside a process that writes without a pause.
 const beginPause = 500 * time.Microsecond
 
 func (l *Store) begin() (transaction, error) {
-	for waited := time.Now(); ; time.Sleep(beginPause) {
+	for began := time.Now(); ; time.Sleep(beginPause) {
 		_, err := l.conn.ExecContext(context.Background(), "BEGIN IMMEDIATE")
-		if resultCode(err) != sqlite3.SQLITE_BUSY || time.Since(waited) > busyLimit {
+		if resultCode(err) != sqlite3.SQLITE_BUSY || time.Since(began) > busyLimit {
 			return transaction{l}, err
 		}
 	}
 }
 
-func (t transaction) commit() error { return t.run("COMMIT") }
-
-func (t transaction) rollback() error { return t.run("ROLLBACK") }
-
-// isolated does what is done whole or not at all, whatever becomes of the others: failed
-// is its own error. err is that the transaction as a whole is lost, as it is where
-// SQLite has taken it back, on a full disk.
+// isolated runs do in a savepoint, and returns its error as failed. err means that the
+// whole transaction is lost, as when SQLite rolls it back on a full disk.
 func (t transaction) isolated(do func(transaction) error) (failed, err error) {
 	if err := t.run("SAVEPOINT one"); err != nil {
 		return nil, err
@@ -65,13 +56,23 @@ func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
 	return prepared.Query(args...)
 }
 
-// run executes a statement of which only the error matters.
+// run executes a statement.
 func (t transaction) run(statement string, args ...any) error {
 	_, err := t.exec(statement, args...)
 	return err
 }
 
-// insert executes an INSERT and returns the number of the new row, 0 when there is none.
+// runAll executes statements with the same arguments.
+func (t transaction) runAll(statements []string, args ...any) error {
+	for _, statement := range statements {
+		if err := t.run(statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert executes an INSERT and returns the number of the new row, 0 if there is none.
 func (t transaction) insert(statement string, args ...any) (number int64, err error) {
 	r, err := t.exec(statement, args...)
 	if err != nil {
@@ -83,17 +84,16 @@ func (t transaction) insert(statement string, args ...any) (number int64, err er
 	return r.LastInsertId()
 }
 
-// changes executes a statement and reports whether it has changed a row.
-func (t transaction) changes(statement string, args ...any) (bool, error) {
+// change executes a statement and returns how many rows it has changed.
+func (t transaction) change(statement string, args ...any) (rows int64, err error) {
 	r, err := t.exec(statement, args...)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	rows, err := r.RowsAffected()
-	return rows > 0, err
+	return r.RowsAffected()
 }
 
-// number is what the query has in its first row, 0 when it has none.
+// number returns the number in the first row of the query, 0 if there is none.
 func (t transaction) number(query string, args ...any) (n int64, err error) {
 	rows, err := t.query(query, args...)
 	if err != nil {
@@ -109,7 +109,7 @@ func (t transaction) exists(query string, args ...any) (bool, error) {
 	return n != 0, err
 }
 
-// pragma runs a pragma and does not look at what it answers.
+// pragma runs a pragma and ignores its result.
 func (t transaction) pragma(text string) error {
 	rows, err := t.query("PRAGMA " + text)
 	if err != nil {
@@ -131,5 +131,3 @@ func (t transaction) prepare(statement string) (*sql.Stmt, error) {
 }
 
 func milliseconds(t time.Time) int64 { return t.UnixMilli() }
-
-func fromMilliseconds(n int64) time.Time { return time.UnixMilli(n).UTC() }

@@ -7,21 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// maxUnindexed is how many callbacks are kept in mind; some 200 bytes each.
+// maxUnindexed limits the callbacks kept in memory, some 200 bytes each.
 const maxUnindexed = 50_000
 
-// unindexed is what the writer has in mind of the newest callbacks, which no index
-// has yet: to put each into one as it comes would cost more than to store it.
+// unindexed is the writer's memory of the newest callbacks, which are not indexed yet:
+// indexing each as it arrives would cost more than storing it.
 type unindexed struct {
 	last  int64 // the newest callback
 	byID  callbacksByID
 	count atomic.Int64
 }
 
-// callbacksByID are those of each task, by its request ID.
+// callbacksByID has the callbacks of tasks by request ID.
 type callbacksByID map[string]*callbacks
 
-// callbacks are those of one task; nil is none.
+// callbacks are those of one task; nil means none.
 type callbacks struct {
 	final   bool // one of them is
 	digests [][sha256.Size]byte
@@ -44,7 +44,7 @@ func (m callbacksByID) add(id string, digest [sha256.Size]byte, final bool) {
 	c.final = c.final || final
 }
 
-// refresh learns what others have stored, and forgets what has been indexed.
+// refresh adds what others have stored, and drops what has been indexed.
 func (u *unindexed) refresh(tx transaction) error {
 	indexed, err := tx.number("SELECT seq FROM indexed")
 	if err != nil {
@@ -62,8 +62,7 @@ func (u *unindexed) add(seq int64, id string, digest [sha256.Size]byte, final bo
 	u.count.Add(1)
 }
 
-// forget has nothing in mind of the callbacks, of which those up to last are
-// taken as known.
+// forget drops all callbacks, and takes those up to last as indexed.
 func (u *unindexed) forget(last int64) {
 	u.last = last
 	if u.count.Swap(0) > 0 || u.byID == nil {
@@ -71,11 +70,11 @@ func (u *unindexed) forget(last int64) {
 	}
 }
 
-// indexedCallbacks looks up those of the deliveries' tasks that have been indexed.
+// indexedCallbacks looks up the indexed callbacks of the deliveries' tasks.
 func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, error) {
 	indexed := callbacksByID{}
 	for some := range slices.Chunk(deliveries, maxGroup) {
-		size := 1 // of the query, for few prepared statements: the last ID is in it several times
+		size := 1 // of the query, to need few prepared statements; the last ID is repeated
 		for size < len(some) {
 			size *= 4
 		}

@@ -12,7 +12,7 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	one, err := l.newWrite(ops)
+	one, err := newWrite(ops)
 	if err != nil {
 		return newError(l.path, err)
 	}
@@ -27,45 +27,48 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	return nil
 }
 
-// newWrite does what need not be done by the writer.
-func (l *Store) newWrite(ops []store.Op) (*write, error) {
-	var deliveries []*delivery
-	for _, op := range ops {
-		if deliver, ok := op.(*store.Deliver); ok {
-			d, err := newDelivery(deliver)
-			if err != nil {
-				return nil, err
-			}
-			deliveries = append(deliveries, d)
-		}
-	}
-	if len(deliveries) == len(ops) {
-		return &write{deliveries: deliveries}, nil
-	}
+// newWrite does the work that need not be done by the writer. Callbacks alone are stored
+// together with those of other writes.
+func newWrite(ops []store.Op) (*write, error) {
 	one := &write{}
-	one.do = func(tx transaction) error {
-		rest := deliveries
-		for _, op := range ops {
-			if _, ok := op.(*store.Deliver); !ok {
-				if err := tx.apply(op); err != nil {
-					return err
-				}
-				continue
-			}
-			stored, err := l.insertDeliveries(tx, rest[:1])
-			if err != nil {
-				return err
-			}
-			one.stored, rest = append(one.stored, stored...), rest[1:]
+	for _, op := range ops {
+		deliver, ok := op.(*store.Deliver)
+		if !ok {
+			return mixedWrite(ops), nil
 		}
-		return nil
+		d, err := newDelivery(deliver)
+		if err != nil {
+			return nil, err
+		}
+		one.deliveries = append(one.deliveries, d)
 	}
 	return one, nil
 }
 
-// apply does an op that is no callback.
-func (t transaction) apply(op store.Op) error {
+// mixedWrite applies the ops one by one.
+func mixedWrite(ops []store.Op) *write {
+	one := &write{}
+	one.do = func(tx transaction) error {
+		for _, op := range ops {
+			if err := one.apply(tx, op); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return one
+}
+
+func (w *write) apply(t transaction, op store.Op) error {
 	switch op := op.(type) {
+	case *store.Deliver:
+		d, err := newDelivery(op)
+		if err != nil {
+			return err
+		}
+		stored, err := t.ledger.insertDeliveries(t, []*delivery{d})
+		w.stored = append(w.stored, stored...)
+		return err
 	case *store.Intend:
 		return t.intend(op)
 	case *store.Accept:
@@ -91,5 +94,5 @@ func (t transaction) apply(op store.Op) error {
 	case *store.SetSchemaErrors:
 		return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
 	}
-	return fmt.Errorf("sqlite: %T is no op", op)
+	return fmt.Errorf("sqlite: unknown op %T", op)
 }

@@ -8,25 +8,25 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// The limits of a group: so many writes have one transaction and one sync.
+// The limits of a group of writes, which have one transaction and one sync.
 const (
 	maxGroup     = 256
-	maxGroupWait = 5 * time.Millisecond // for others to come
+	maxGroupWait = 5 * time.Millisecond // for more writes
 )
 
-// write is what somebody wants to be in the ledger.
+// write is a change of the ledger: deliveries, do or after.
 type write struct {
-	deliveries []*delivery             // callbacks, which those of others are stored together with; or
-	do         func(transaction) error // what is done whole or not at all, or
-	after      func(transaction) error // what is done between two transactions
-	done       chan error              // has room for one
+	deliveries []*delivery             // callbacks, stored together with those of other writes
+	do         func(transaction) error // applied whole or not at all
+	after      func(transaction) error // run after the transaction
+	done       chan error              // buffered
 
 	err    error       // of do or after
 	stored []*delivery // by do
 }
 
-// writer is the one goroutine that writes. What comes while it waits for the
-// disk it writes together.
+// writer is the one goroutine that writes. It commits together what arrives while it waits
+// for the disk.
 type writer struct {
 	ledger  *Store
 	stored  func(store.Entry)
@@ -50,9 +50,8 @@ func (w *writer) close() {
 	<-w.ended
 }
 
-// put returns when the write is durable, or has failed. Once it is queued ctx does
-// not end the wait, which the disk bounds and the time limit for other processes:
-// somebody who has left must not be told otherwise than what is.
+// put returns when the write is durable or has failed. Once it is queued, the end of ctx
+// is ignored, so that the result is known; the disk and busyLimit bound the wait.
 func (w *writer) put(ctx context.Context, one *write) error {
 	one.done = make(chan error, 1)
 	select {
@@ -65,7 +64,7 @@ func (w *writer) put(ctx context.Context, one *write) error {
 	select {
 	case err := <-one.done:
 		return err
-	case <-w.ended: // unless it was among the last
+	case <-w.ended: // it may have been among the last
 		select {
 		case err := <-one.done:
 			return err
@@ -98,7 +97,7 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes what has come, and waits a moment for those who should.
+// gather takes the writes that have arrived, and waits a moment for expected ones.
 func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
 	timer.Reset(maxGroupWait)
 	defer timer.Stop()
@@ -109,7 +108,7 @@ func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
 	return group
 }
 
-// next is the next write of a group of that size; nil: it has no more.
+// next returns the next write for a group of that size, nil if the group is complete.
 func (w *writer) next(size int, timer *time.Timer) *write {
 	if size == maxGroup {
 		return nil
@@ -130,8 +129,8 @@ func (w *writer) next(size int, timer *time.Timer) *write {
 	}
 }
 
-// commit writes the group in one transaction, and tells everybody. Where one of
-// them fails it is done anew, each isolated from the others, which takes longer.
+// commit commits the group in one transaction and reports to its callers. If one of the
+// writes fails, it starts again with each in a savepoint, which takes longer.
 func (w *writer) commit(group []*write) {
 	stored, err := w.transact(group, false)
 	if _, ok := errors.AsType[*groupError](err); ok {
@@ -151,10 +150,10 @@ func (w *writer) commit(group []*write) {
 	}
 }
 
-// groupError is that a write has failed which was not isolated from the others.
+// groupError is the error of a write that was not isolated from others.
 type groupError struct{ error }
 
-// transact returns the deliveries that were stored, in their order.
+// transact returns the stored deliveries in order.
 func (w *writer) transact(group []*write, isolated bool) (stored []*delivery, err error) {
 	tx, err := w.ledger.begin()
 	if err != nil {
@@ -176,16 +175,16 @@ func (w *writer) transact(group []*write, isolated bool) (stored []*delivery, er
 		}
 		stored = append(stored, one.stored...)
 	}
-	// Whoever follows the callbacks of others may see these before commit has returned.
+	// A follower may see these before COMMIT returns.
 	w.ledger.own.note(stored, true)
-	if err := tx.commit(); err != nil {
+	if err := tx.run("COMMIT"); err != nil {
 		w.ledger.own.note(stored, false)
 		return nil, w.undo(tx, err)
 	}
 	return stored, nil
 }
 
-// do does one write of a group. Its error is that the transaction as a whole is lost.
+// do applies one write of a group. An error means that the whole transaction is lost.
 func (w *writer) do(tx transaction, one *write, isolated, grouped bool) error {
 	one.stored = nil
 	if !isolated {
@@ -203,8 +202,8 @@ func (w *writer) do(tx transaction, one *write, isolated, grouped bool) error {
 	return err
 }
 
-// undo takes the transaction back, and what the writer has in mind of it.
+// undo rolls the transaction back, and drops the memory of its callbacks.
 func (w *writer) undo(tx transaction, err error) error {
 	w.ledger.unindexed.forget(0)
-	return errors.Join(err, tx.rollback())
+	return errors.Join(err, tx.run("ROLLBACK"))
 }

@@ -57,6 +57,10 @@ func repeats(l ledger) {
 		}
 		h.tasks(store.Query{}) // all the same when it has been looked up
 	}
+	one, again := &store.Deliver{Delivery: callback("a", final("req_3", "a", "42"))}, &store.Deliver{Delivery: callback("a", final("req_2", "a", "42"))}
+	if h.write(one, again); !one.IsNew || again.IsNew {
+		l.Errorf("together: new are %v and %v", one.IsNew, again.IsNew)
+	}
 	if got := h.answer("req_1"); got != "43" {
 		l.Errorf("the answer is %q, and not the newest", got)
 	}
@@ -179,6 +183,7 @@ func secretGoesWithTheEnd(l ledger) {
 		}
 	}
 	h.deliver("shared", phase("req_elsewhere", "shared"))
+	h.tasks(store.Query{}) // they are known by more than the memory of who has stored them
 	h.deliver("req_callback", final("req_callback", "req_callback", "42"))
 	h.deliver("shared", final("req_elsewhere", "shared", "42"))
 	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may have no row yet

@@ -31,7 +31,7 @@ import (
 // written the others read at once.
 type Store interface {
 	store.Writer
-	PlaceItems(ctx context.Context, batch int64, items []store.Item) (changed, gone int, err error)
+	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 
 	// Share says that a path is not one task's alone. It is of this Store, and not kept.
 	Share(path string)
@@ -67,7 +67,6 @@ type Store interface {
 	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
-	CountItems(ctx context.Context, batch int64, keys [][]byte) (int, error)
 	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error
 
 	Prune(ctx context.Context, limits store.Limits) (count int64, err error)

@@ -227,8 +227,8 @@ func elsewhereIsOurs(l ledger) {
 	h.Share(ticket("shared").Path)
 	d := callback("shared", final("req_1", "shared", "42"))
 	d.ReceivedAt = start.Add(time.Second)
-	h.write(&store.Deliver{Delivery: d})
-	h.tasks(store.Query{})
+	h.write(&store.Deliver{Delivery: d, Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, Attempts: 1, EndedAt: start.Add(time.Second)}})
 	ours := &store.Intend{Intent: store.Intent{Source: "dispatch", Prompt: "ours", At: start}}
 	h.write(ours)
 	h.write(&store.Accept{Task: ours.Number, RequestID: "req_1", At: start.Add(2 * time.Second)})
@@ -239,7 +239,7 @@ func elsewhereIsOurs(l ledger) {
 	if got := h.ids(store.Query{}); len(got) != 1 {
 		l.Errorf("got %v", got)
 	}
-	l.same("events", []string{"dispatched", "callback-delivered req_1 success", "accepted req_1"}, h.eventsOf("req_1"))
+	l.same("events", []string{"dispatched", "callback-delivered req_1 success", "forward-attempted req_1 " + target + " forwarded 1", "accepted req_1"}, h.eventsOf("req_1"))
 }
 
 func newestTask(l ledger) {
@@ -278,8 +278,8 @@ func numbersAreNotUsedAgain(l ledger) {
 	}
 	more, err := h.Events(l.ctx(), h.task("req_2"))
 	l.must(err)
-	if more[0].Number <= events[len(events)-1].Number {
-		l.Errorf("the event has number %d, after %d", more[0].Number, events[len(events)-1].Number)
+	if more[0].Number <= events[1].Number || events[1].Number <= events[0].Number || events[0].Number <= 0 { // dispatched and accepted
+		l.Errorf("the events have numbers %+v, after %+v", more, events)
 	}
 }
 
