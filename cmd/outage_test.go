@@ -193,7 +193,7 @@ func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
 		t.Fatalf("%v: %s", err, l.stderr.String())
 	}
 	l.end(syscall.SIGINT)
-	startOutageListen(t, dir, address).end(syscall.SIGINT) // has nothing left to pass on
+	startOutageListen(t, dir, address).end(syscall.SIGINT) // has nothing left to forward
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	if diff := cmp.Diff(sent, to.taken); diff != "" {
@@ -222,6 +222,6 @@ func TestEndingWaitsForTheAnswerOfASlowTarget(t *testing.T) {
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	if to.count != 1 {
-		t.Errorf("it was passed on %d times", to.count)
+		t.Errorf("it was forwarded %d times", to.count)
 	}
 }

@@ -111,7 +111,7 @@ func TestTaskSchemaKnowsTaskFiles(t *testing.T) {
 		"executionMode: moon": "/executionMode",
 		"reasoningMode: deep": "/reasoningMode",
 		"chatHistory: [{role: system, content: x}]":     "/chatHistory/0/role",
-		"mcpServers: [{url: x, lable: y}]":              "/mcpServers/0/lable",
+		"mcpServers: [{url: x, lable: y}]":              "/mcpServers/0",
 		"mcpServers: [{authentication: {type: basic}}]": "/mcpServers/0",
 		"criticContext: [1]":                            "/criticContext",
 		"additionalContext: {a: 1}":                     "/additionalContext/a",
