@@ -182,22 +182,28 @@ func secretGoesWithTheEnd(l ledger) {
 			l.Errorf("a callback of an open task is kept as %s", list[0].Body)
 		}
 	}
+	blanked := func(ids ...string) {
+		l.Helper()
+		for _, id := range ids {
+			for _, d := range h.deliveries(id) {
+				if strings.Contains(string(d.Body), "secret-of") {
+					l.Errorf("%s: %s", id, d.Body)
+				}
+			}
+		}
+	}
 	h.deliver("shared", phase("req_elsewhere", "shared"))
 	h.tasks(store.Query{}) // they are known by more than the memory of who has stored them
 	h.deliver("req_callback", final("req_callback", "req_callback", "42"))
+	blanked("req_callback")
 	h.deliver("shared", final("req_elsewhere", "shared", "42"))
 	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may have no row yet
 	h.write(&store.Poll{Result: polledFinal("req_poll", "no"), At: start})
 	l.open().write(&store.Poll{Result: polledFinal("req_other", "no"), At: start})
+	blanked("req_elsewhere", "req_poll", "req_other")
 	h.deliver("req_poll", question("req_poll", "req_poll", "late")) // not blanked yet when it comes
 	h.deliver("req_callback", question("req_callback", "req_callback", "late"))
-	for _, id := range []string{"req_callback", "req_poll", "req_other", "req_elsewhere"} {
-		for _, d := range h.deliveries(id) {
-			if strings.Contains(string(d.Body), "secret-of") {
-				l.Errorf("%s: %s", id, d.Body)
-			}
-		}
-	}
+	blanked("req_poll", "req_callback")
 	want := strings.Replace(final("req_callback", "req_callback", "42"), `"secret-of-req_callback"`, "null", 1)
 	if got := h.deliveries("req_callback")[1].Body; string(got) != want {
 		l.Errorf("kept as %s, want %s", got, want)
