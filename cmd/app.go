@@ -32,6 +32,7 @@ type App struct {
 	Lookup  func(name string) (string, bool) // environment
 	Environ func() []string
 	Dir     string           // working directory
+	Machine string           // this machine's name, "" if unknown
 	Now     func() time.Time // nil: the machine's clock
 	Random  io.Reader        // cryptographic
 	Build   Build
@@ -44,13 +45,14 @@ type App struct {
 // the program dies of that signal, so that a shell's loop around it stops.
 func Main(build Build) int {
 	dir, _ := os.Getwd() // a removed folder has no project file
+	machine, _ := os.Hostname()
 	app := &App{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout,
 		Stderr:         colorable.NewColorableStderr(),
 		StdinTerminal:  term.IsTerminal(os.Stdin),
 		StdoutTerminal: term.IsTerminal(os.Stdout),
 		StderrTerminal: term.IsTerminal(os.Stderr),
-		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Random: rand.Reader, Build: build,
+		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Machine: machine, Random: rand.Reader, Build: build,
 	}
 	ctx, stop := context.Background(), func() {}
 	if commandsFor(app.Args) != nil { // else the program ends before a signal could arrive

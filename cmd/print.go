@@ -53,11 +53,3 @@ func plural(many bool) string {
 	}
 	return ""
 }
-
-// verb returns one if n is 1, and many otherwise.
-func verb(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}

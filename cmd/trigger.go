@@ -91,7 +91,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 		return err
 	}
 	t := trigger.Options{
-		Event: event, Text: o.text, Random: inv.app.Random,
+		Event: event, Text: o.text, Random: inv.app.Random, Machine: inv.app.Machine,
 		URL: o.to, Credentials: given, Sender: sender, Report: reportTrigger(inv),
 	}
 	if o.data != "" {

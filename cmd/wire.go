@@ -30,7 +30,7 @@ import (
 // is nil for a command without a ledger.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
 	o := await.Options{
-		Client: &maskedClient{c.client, inv.log}, Source: source, Cloud: c.baseURL.String(),
+		Client: &maskedClient{c.client, inv.log}, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
 		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { logAwaitEvent(inv, e) },
 	}
 	if kept != nil {

@@ -42,6 +42,7 @@ type Options struct {
 	Client       Client
 	Store        Store  // nil: nothing is stored
 	Source       string // the command that sends tasks, for the store
+	Machine      string // name of this machine, as the store has it
 	Cloud        string // address of the API, for the store
 	PollInterval time.Duration
 

@@ -18,7 +18,7 @@ func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error)
 	err = errNoStore
 	if e.o.Store != nil {
 		op := &store.Intend{Intent: store.IntentOf(j.Request, store.Intent{
-			Source: e.o.Source, Cloud: e.o.Cloud, Prompt: j.Prompt, Ticket: t, At: time.Now(), Item: j.Item,
+			Source: e.o.Source, Machine: e.o.Machine, Cloud: e.o.Cloud, Prompt: j.Prompt, Ticket: t, At: time.Now(), Item: j.Item,
 		})}
 		err = e.o.Store.Write(context.Background(), op)
 		number = op.Number

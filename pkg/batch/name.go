@@ -19,7 +19,7 @@ var nameForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}
 // CheckName returns an error if name is not valid for a batch.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("invalid name %q: use up to %d letters, digits, -, _ and .", name, maxName)
+		return fmt.Errorf("invalid name %q: use at most %d letters, digits, dots, hyphens and underscores", name, maxName)
 	}
 	return nil
 }

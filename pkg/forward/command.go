@@ -52,7 +52,7 @@ func (c *Command) Concurrency() int { return 1 }
 func (c *Command) GracePeriod() time.Duration { return closeLimit }
 
 // Forward implements Target.
-func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Header, body []byte) (Result, error) {
+func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Header, body []byte, _ func(Result)) (Result, error) {
 	r, _, err := narada.ParseCallback(body)
 	if err != nil {
 		return Result{}, err

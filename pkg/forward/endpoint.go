@@ -43,7 +43,7 @@ func (e *Endpoint) Concurrency() int { return endpointConcurrency }
 func (e *Endpoint) GracePeriod() time.Duration { return e.Sender.Timeout + closeLimit }
 
 // Forward implements Target.
-func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error) {
+func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error) {
 	header = deliver.EndToEnd(header)
 	e.Added.Apply(header.Set)
 	sender := e.Sender
@@ -52,17 +52,23 @@ func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header htt
 		if event := e.observe(ctx, a); event != nil {
 			e.Report(event)
 		}
+		if a.Temporary() && a.Number < e.Sender.Attempts {
+			retrying(e.result(a))
+		}
 	}
 	attempts, failure := sender.Send(ctx, deliver.Callback{URL: e.URL, Header: header, Body: body})
 	if errors.Is(failure, deliver.ErrStopped) || failure != nil && ctx.Err() != nil {
 		return Result{}, deliver.ErrStopped
 	}
-	last := attempts[len(attempts)-1]
-	r := Result{Attempts: len(attempts), StatusCode: last.StatusCode, Took: last.Duration}
-	if failure != nil {
-		r.Failure = e.Explain(last)
+	return e.result(attempts[len(attempts)-1]), nil
+}
+
+func (e *Endpoint) result(a deliver.Attempt) Result {
+	r := Result{Attempts: a.Number, StatusCode: a.StatusCode, Took: a.Duration}
+	if !a.Accepted() {
+		r.Failure = e.Explain(a)
 	}
-	return r, nil
+	return r
 }
 
 // observe returns an event when the endpoint goes down, and when it is up again.

@@ -43,8 +43,9 @@ type Target interface {
 	GracePeriod() time.Duration
 	// Forward forwards a callback. Once stop is closed it starts no attempt; when ctx ends
 	// it stops the one in progress. deliver.ErrStopped means that the callback still waits;
-	// any other error ends the forwarding to the target.
-	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte) (Result, error)
+	// any other error ends the forwarding to the target. retrying is called with each
+	// failed attempt that is followed by another.
+	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error)
 }
 
 // Store has the callbacks that wait.
@@ -53,6 +54,7 @@ type Store interface {
 	CountForwards(ctx context.Context, state store.ForwardState, target, listener string) (int, error)
 	ForwardContent(context.Context, store.Forward) (header http.Header, body []byte, ok bool, err error)
 	ForwardEnded(context.Context, store.Forward) error
+	Write(context.Context, ...store.Op) error
 	ForwardListeners(ctx context.Context, target string) ([]string, error)
 	AdoptForwards(ctx context.Context, target, from, to string) error
 }
@@ -200,8 +202,13 @@ func (q *queue) forward(f store.Forward) error {
 	if err != nil || !ok { // pruned
 		return err
 	}
-	r, err := q.target.Forward(q.running, q.starting.Done(), header, body)
-	if err != nil {
+	var failed error
+	r, err := q.target.Forward(q.running, q.starting.Done(), header, body, func(r Result) {
+		failed = errors.Join(failed, q.Store.Write(ctx, &store.ForwardTried{
+			Seq: f.Seq, Target: f.Target, Attempts: r.Attempts, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
+		}))
+	})
+	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
 	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()

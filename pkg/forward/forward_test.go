@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -23,6 +24,8 @@ type memoryStore struct {
 	mu   sync.Mutex
 	rows []*row
 	err  error // of WaitingForwards
+
+	written []store.Op
 }
 
 type row struct {
@@ -70,6 +73,13 @@ func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.H
 	defer m.mu.Unlock()
 	body := fmt.Sprintf(`{"requestId":%q,"secret":"s3cret","status":"success"}`, f.RequestID)
 	return http.Header{"X-Seq": {fmt.Sprint(f.Seq)}}, []byte(body), f.RequestID != "pruned", nil
+}
+
+func (m *memoryStore) Write(_ context.Context, ops ...store.Op) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.written = append(m.written, ops...)
+	return nil
 }
 
 func (m *memoryStore) ForwardEnded(_ context.Context, f store.Forward) error {
@@ -123,7 +133,7 @@ func (s *slowTarget) Name() string               { return "target" }
 func (s *slowTarget) Concurrency() int           { return 2 }
 func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
 
-func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte) (Result, error) {
+func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte, _ func(Result)) (Result, error) {
 	timer := time.NewTimer(s.takes)
 	defer timer.Stop()
 	select {
@@ -274,5 +284,30 @@ func TestAnErrorOfTheStoreIsReported(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		f.Close(t.Context(), true)
+	})
+}
+
+// retryTarget fails once for each callback.
+type retryTarget struct{ slowTarget }
+
+func (r *retryTarget) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error) {
+	retrying(Result{Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"})
+	result, err := r.slowTarget.Forward(ctx, stop, header, body, retrying)
+	result.Attempts = 2
+	return result, err
+}
+
+func TestFailedAttemptsAreStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memoryStore{}
+		m.add("listener", "target", "req_1")
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{&retryTarget{}}})
+		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 0 || waiting != 0 {
+			t.Errorf("%d not forwarded, %d waiting", notForwarded, waiting)
+		}
+		want := []store.Op{&store.ForwardTried{Seq: 1, Target: "target", Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"}}
+		if diff := cmp.Diff(want, m.written, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
+			t.Error(diff)
+		}
 	})
 }

@@ -38,7 +38,7 @@ func TestStringNeverPrintsItsValue(t *testing.T) {
 	if strings.Contains(log.String(), "hunter2") {
 		t.Errorf("slog shows the value: %s", &log)
 	}
-	if b, err := json.Marshal(c); err != nil || strings.Contains(string(b), "hunter2") {
+	if b, err := json.Marshal([]any{c}); err != nil || strings.Contains(string(b), "hunter2") {
 		t.Errorf("json.Marshal = %s, %v", b, err)
 	}
 	if !s.Equal(New("hunter2-hunter2")) || s.Equal(New("hunter2")) || s.Equal(String{}) || !(String{}).Equal(New("")) {

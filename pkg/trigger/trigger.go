@@ -35,9 +35,10 @@ type Options struct {
 	// Credentials are those of the callbacks. For a listener they replace the ticket's.
 	Credentials secret.Credentials
 
-	Store  Store          // the ledger of a listener; nil: URL is an endpoint
-	Sender deliver.Sender // makes one attempt each
-	Report func(Event)    // must be safe for concurrent use; nil: none
+	Store   Store          // the ledger of a listener; nil: URL is an endpoint
+	Machine string         // name of this machine, as the store has it
+	Sender  deliver.Sender // makes one attempt each
+	Report  func(Event)    // must be safe for concurrent use; nil: none
 }
 
 // Store has the methods of a ledger that are used here.
@@ -116,7 +117,7 @@ func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, e
 	if o.Store == nil {
 		return 0, nil
 	}
-	numbers, err := o.Store.Intend(ctx, []store.Intent{{Source: "trigger", Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}})
+	numbers, err := o.Store.Intend(ctx, []store.Intent{{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}})
 	if err != nil {
 		return 0, err
 	}
