@@ -35,6 +35,12 @@ func (r *batchRun) report(event batch.Event) {
 		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
 	case batch.Stopping:
 		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
+	case batch.ResultsIncomplete:
+		err := r.explain(e.Err)
+		log.Warn("results", err.Error())
+		if hint := hintOf(err); hint != "" {
+			log.Hint(hint)
+		}
 	case batch.Ended:
 		if r.hide != nil {
 			r.hide()

@@ -139,8 +139,8 @@ func (r *results) printed(id string, err error) error {
 // print prints a finished task: the answer on stdout, how it ended on stderr.
 func (r *results) print(result *narada.Result) error {
 	errs, err := schemaErrors(r.schema, result)
-	if err != nil {
-		return err
+	if err != nil { // the answer is printed all the same
+		errs, err = []schema.Violation{{Message: err.Error()}}, nil
 	}
 	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
 	switch {
@@ -165,7 +165,7 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation) error 
 	switch {
 	case result.Status == narada.StatusInputRequired:
 		return &exitError{code: codeInput, text: line,
-			next: "continue the conversation: narada run --previous " + output.ShellWord(result.RequestID) + " PROMPT"}
+			next: "continue the conversation: " + strings.Join(commandLine(r.inv, "run", "--previous", output.ShellWord(result.RequestID)), " ") + " PROMPT"}
 	case result.Status != narada.StatusSuccess:
 		return &exitError{code: codeFailed, text: line}
 	case len(errs) > 0:

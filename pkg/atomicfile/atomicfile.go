@@ -1,5 +1,5 @@
 // Package atomicfile writes files atomically: a reader sees the old or the new content,
-// never a part, even after a crash.
+// never a part. After a crash either may be there.
 //
 // The package is private to narada.
 package atomicfile
@@ -48,17 +48,21 @@ func (f *File) Publish() error {
 	if f.published {
 		return nil
 	}
-	err := os.Rename(f.Name(), f.path)
+	err := f.Sync()
+	if err == nil {
+		err = os.Rename(f.Name(), f.path)
+	}
 	f.published = err == nil
 	return err
 }
 
 // Close syncs the file to the disk and publishes it. On an error it removes the file.
 func (f *File) Close() error {
-	err := errors.Join(f.Sync(), f.File.Close())
+	err := f.Publish()
 	if err == nil {
-		err = f.Publish()
+		err = f.Sync() // what was written since
 	}
+	err = errors.Join(err, f.File.Close())
 	if err != nil && !f.published {
 		_ = os.Remove(f.Name()) // the first error counts
 	}

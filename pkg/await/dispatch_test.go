@@ -228,3 +228,35 @@ func TestADispatchCallThatHangsIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// The attempt that the cloud had refused is the one that answers.
+func TestTheOtherTaskIsReportedWhicheverAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withEndpoint, every(time.Hour))
+		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
+			if n == 1 {
+				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503}}
+			}
+			return "req_2", nil
+		}
+		w.callbackAfter(time.Minute, success(t, "x"))
+		answer, err := w.run(t.Context())
+		if err != nil || answer.RequestID != "req_1" {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		want(t, "events", w.noted(), []string{"resending", "accepted req_2 by poll", "accepted twice req_2"})
+	})
+}
+
+func TestAnAnswerThatHasArrivedCountsBehindALostDispatch(t *testing.T) {
+	w := newWorld(t, withEndpoint)
+	waiter := newWaiter()
+	waiter.sent, waiter.over = &dispatching{err: &narada.DispatchError{Maybe: true, Err: errors.New("cut")}}, errors.New("interrupted")
+	waiter.sent.stopResending = func() {}
+	waiter.put(callbacksClosed{})
+	waiter.put(dispatchEnded{})
+	waiter.put(heard{Answer{Result: success(t, "x"), By: ByCallback}})
+	if ended, err := w.engine.hear(waiter); !ended || err != nil || waiter.answer.Result == nil {
+		t.Errorf("ended %v, %v, answer %+v", ended, err, waiter.answer)
+	}
+}

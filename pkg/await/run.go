@@ -1,7 +1,9 @@
 package await
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -39,7 +41,10 @@ func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
 
 // hear handles what the waiter was told. ended reports the end of the wait.
 func (e *Engine) hear(w *waiter) (ended bool, err error) {
-	for _, n := range w.take() {
+	list := w.take()
+	// An answer that has arrived counts, whatever else would end the wait.
+	slices.SortStableFunc(list, func(a, b news) int { return cmp.Compare(w.rank(a), w.rank(b)) })
+	for _, n := range list {
 		if ended, err = e.handle(w, n); ended {
 			return true, err
 		}
@@ -48,6 +53,19 @@ func (e *Engine) hear(w *waiter) (ended bool, err error) {
 		return true, w.unfinished(cause)
 	}
 	return false, nil
+}
+
+// rank is 1 for news that may end the wait without an answer.
+func (w *waiter) rank(n news) int {
+	switch n.(type) {
+	case callbacksClosed:
+		return 1
+	case dispatchEnded:
+		if w.sent.err != nil {
+			return 1
+		}
+	}
+	return 0
 }
 
 func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
@@ -100,6 +118,10 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 			e.o.Report(PersonAsked{w.item, w.id, input})
 		}
 		return false
+	}
+	if w.sent != nil && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
+		w.twice = true
+		e.o.Report(AcceptedTwice{w.item, w.id})
 	}
 	e.concludeTwice(w)
 	w.answer.RequestID, w.answer.Result, w.answer.By = r.RequestID, r, a.By

@@ -10,6 +10,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"iter"
@@ -155,10 +156,14 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	stopWatching := b.watch(w.Interrupt())
 	recovered, err := b.recoverAndSend(ctx, earlier)
 	stopWatching()
-	closing := b.results.close(recovered)
+	failed := cmp.Or(b.results.close(recovered), b.results.failed)
 	v := verdict(ctx, b.Progress(), err)
-	if closing != nil && (v.Ending == AllSucceeded || v.Ending == SomeFailed) {
-		v.Ending, v.Err = Broken, closing
+	switch {
+	case failed == nil || v.Ending == Broken:
+	case v.Ending == AllSucceeded || v.Ending == SomeFailed:
+		v.Ending, v.Err = Broken, failed
+	default:
+		b.o.Report(ResultsIncomplete{failed})
 	}
 	b.o.Report(Ended{v.Tally})
 	return v, nil

@@ -32,15 +32,19 @@ type (
 	Sending struct{}
 	// Ended is the end of a run, after the results are written, with the state of the batch.
 	Ended struct{ Tally Tally }
+	// ResultsIncomplete is results that could not be written, of a run that was stopped for
+	// another reason.
+	ResultsIncomplete struct{ Err error }
 	// Stopping is an interrupt: no more tasks are sent, those in flight are awaited.
 	Stopping struct{ InFlight int }
 )
 
-func (LineRejected) event() {}
-func (LineWarned) event()   {}
-func (MoreWarnings) event() {}
-func (InputChanged) event() {}
-func (Resumed) event()      {}
-func (Sending) event()      {}
-func (Ended) event()        {}
-func (Stopping) event()     {}
+func (LineRejected) event()      {}
+func (LineWarned) event()        {}
+func (MoreWarnings) event()      {}
+func (InputChanged) event()      {}
+func (Resumed) event()           {}
+func (Sending) event()           {}
+func (Ended) event()             {}
+func (ResultsIncomplete) event() {}
+func (Stopping) event()          {}

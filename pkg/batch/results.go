@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -36,6 +37,7 @@ type results struct {
 	printer *output.Printer
 	file    *atomicfile.File // nil: stdout or a device
 	device  *os.File         // a pipe or a device
+	failed  error            // first error of put
 }
 
 // newResults checks the path before anything is sent. input is the input file, if it is one.
@@ -111,7 +113,9 @@ func (r *results) put(o Outcome) error {
 	if writing, ok := errors.AsType[*output.WritingError](err); ok {
 		err = writing.Err
 	}
-	return r.error(err)
+	err = r.error(err)
+	r.failed = cmp.Or(r.failed, err)
+	return err
 }
 
 func (r *results) error(err error) error {

@@ -167,8 +167,10 @@ func (r *run) send(ctx context.Context) error {
 	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
+	reached := 0
 	for l, err := range r.checked() {
 		if err == nil {
+			reached = l.Index + 1
 			err = r.start(ctx, l)
 		}
 		if err != nil {
@@ -176,6 +178,11 @@ func (r *run) send(ctx context.Context) error {
 		}
 		if err != nil || ctx.Err() != nil {
 			break
+		}
+	}
+	for _, a := range r.actions[reached:] {
+		if a == actionReport { // it may be running
+			r.addUnfinished(1)
 		}
 	}
 	r.tasks.Wait()
@@ -211,6 +218,7 @@ type inFlight struct {
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
+			r.addUnfinished(1)
 			return
 		}
 	}
@@ -269,6 +277,12 @@ func (r *run) finish(one *inFlight) {
 	if one.slot {
 		r.slots.Release(1)
 	}
+}
+
+func (r *run) addUnfinished(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tally.Unfinished += n
 }
 
 func (r *run) addInFlight(n int) {

@@ -52,7 +52,7 @@ func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header htt
 		if event := e.observe(ctx, a); event != nil {
 			e.Report(event)
 		}
-		if a.Temporary() && a.Number < e.Sender.Attempts {
+		if a.Temporary() && a.Number < e.Sender.Attempts && ctx.Err() == nil && !isClosed(stop) {
 			retrying(e.result(a))
 		}
 	}

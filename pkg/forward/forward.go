@@ -9,6 +9,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -208,8 +209,8 @@ func (q *queue) forward(f store.Forward) error {
 			Seq: f.Seq, Target: f.Target, Attempts: r.Attempts, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
-	if err = errors.Join(err, failed); err != nil {
-		return err
+	if err != nil {
+		return cmp.Or(failed, err)
 	}
 	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()
 	if r.Failure == "" {
@@ -219,7 +220,7 @@ func (q *queue) forward(f store.Forward) error {
 		q.failed.Add(1)
 		q.Report(NotForwarded{f.RequestID, f.Target, r.Failure})
 	}
-	return q.Store.ForwardEnded(ctx, f)
+	return errors.Join(failed, q.Store.ForwardEnded(ctx, f))
 }
 
 // close is Close for one target.

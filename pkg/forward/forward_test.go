@@ -25,7 +25,8 @@ type memoryStore struct {
 	rows []*row
 	err  error // of WaitingForwards
 
-	written []store.Op
+	written  []store.Op
+	writeErr error
 }
 
 type row struct {
@@ -79,7 +80,7 @@ func (m *memoryStore) Write(_ context.Context, ops ...store.Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.written = append(m.written, ops...)
-	return nil
+	return m.writeErr
 }
 
 func (m *memoryStore) ForwardEnded(_ context.Context, f store.Forward) error {
@@ -308,6 +309,22 @@ func TestFailedAttemptsAreStored(t *testing.T) {
 		want := []store.Op{&store.ForwardTried{Seq: 1, Target: "target", Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"}}
 		if diff := cmp.Diff(want, m.written, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// What a target has accepted is not forwarded again, whatever else could not be stored.
+func TestAnAttemptThatCannotBeStoredDoesNotRepeatTheCallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memoryStore{writeErr: errors.New("disk full")}
+		m.add("listener", "target", "req_1")
+		var failed error
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{&retryTarget{}}, Failed: func(err error) { failed = err }})
+		if _, waiting := f.Close(t.Context(), true); waiting != 0 {
+			t.Errorf("%d callbacks wait to be forwarded again", waiting)
+		}
+		if !errors.Is(failed, m.writeErr) {
+			t.Errorf("failed with %v", failed)
 		}
 	})
 }
