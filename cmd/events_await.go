@@ -101,15 +101,15 @@ func linePrefix(i store.Item) string {
 	return batch.Line{Number: i.Line, ID: i.ID}.Name() + ": "
 }
 
-// lossText says what is not kept after the ledger failed.
+// lossText says what is not stored after the ledger failed.
 func lossText(loss await.Loss) string {
 	switch loss {
 	case await.LossTask:
-		return "this task is not kept"
+		return "this task is not stored"
 	case await.LossProgress:
-		return "the task's progress is not kept"
+		return "the task's progress is not stored"
 	case await.LossAnswer:
-		return "the answer is not kept"
+		return "the answer is not stored"
 	}
 	return "callbacks that another narada receives are missed"
 }

@@ -34,7 +34,7 @@ func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlit
 func openLedgerIfPossible(ctx context.Context, inv *invocation) *sqlite.Store {
 	l, err := inv.openLedger(ctx, sqlite.Options{})
 	if err != nil {
-		inv.warnOfLedger(err, "this task is not kept")
+		inv.warnOfLedger(err, "this task is not stored")
 		return nil
 	}
 	return l

@@ -145,7 +145,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlite.Store, error) {
 	kept, err := inv.existingLedger(ctx)
 	if err != nil && !o.last && !o.open {
-		inv.warnOfLedger(err, "the task's progress is not kept")
+		inv.warnOfLedger(err, "the task's progress is not stored")
 		return nil, nil
 	}
 	return kept, err
