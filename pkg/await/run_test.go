@@ -370,7 +370,7 @@ func TestPollsThatFailGoOnUntilTheTimeLimit(t *testing.T) {
 	})
 }
 
-func TestManyTasksSayOnceWhatTheyHaveInCommon(t *testing.T) {
+func TestManyTasksReportASharedFailureOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withMany, withEndpoint)
 		w.cloud.status = func(n int, id string) (*narada.Result, error) {

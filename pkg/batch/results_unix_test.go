@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -56,4 +58,22 @@ func TestResultsOnAFullDevice(t *testing.T) {
 	if v.Ending != Broken || !ok || failure.Usage || failure.Error() != full+": no space left on device" {
 		t.Errorf("%+v", v)
 	}
+}
+
+// Results that are lost are reported, also when the run was stopped for another reason.
+func TestResultsThatFailAfterAnInterrupt(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("there is no " + full)
+	}
+	inWorld(t, func(w *world) {
+		o := w.options("good 1m\ngood 1m\n")
+		o.Results, o.Concurrency = full, 1
+		time.AfterFunc(time.Second, func() { close(w.interrupt) })
+		v := w.run(o)
+		wantEnding(w.t, v, Interrupted, ErrInterrupted)
+		if !slices.ContainsFunc(w.events, func(e Event) bool { _, ok := e.(ResultsIncomplete); return ok }) {
+			t.Errorf("reported %+v", w.events)
+		}
+	})
 }

@@ -433,6 +433,30 @@ func TestTheEndOfTheContextEndsTheRun(t *testing.T) {
 	})
 }
 
+// Tasks that were sent are unfinished, also those whose turn to be waited for did not come.
+func TestRunningTasksAreUnfinishedAtTheEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		earlier store.Task
+		want    int
+	}{"running": {running, 3}, "unknown": {unknown, 1 + 3}} { // the new task that was sent, too
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "new 1h\nnew 1h\ngood 1h\ngood 1h\ngood 1h\n"
+				w.earlier(text, map[string]store.Task{"good": test.earlier})
+				w.receives = "https://elsewhere/" // an unknown task's callback does not come here
+				o := w.options(text)
+				o.Concurrency = 1
+				ctx, cancel := context.WithCancelCause(w.t.Context())
+				time.AfterFunc(time.Minute, func() { cancel(errors.New("terminated")) })
+				v, err := w.open(o).Run(ctx, w.backend())
+				if err != nil || v.Tally.Ended != 0 || v.Tally.Unfinished != test.want {
+					t.Errorf("%+v, %v", v.Tally, err)
+				}
+			})
+		})
+	}
+}
+
 // slowStore does not answer before its context ends.
 type slowStore struct{ *world }
 
