@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -48,10 +47,8 @@ func ParseRules(doc []byte) (*Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(doc))
-	dec.KnownFields(true)
-	var d document
-	if err := dec.Decode(&d); err != nil && !errors.Is(err, io.EOF) {
+	d, err := decodeRules(doc, root)
+	if err != nil {
 		return nil, yamlError(err)
 	}
 	for i := range d.Rules {
@@ -72,6 +69,20 @@ func ParseRules(doc []byte) (*Rules, error) {
 		}
 	}
 	return rules, nil
+}
+
+// decodeRules decodes a document and its root. The library finds unknown fields only in a
+// document, and has the values of the core schema only from the root.
+func decodeRules(doc []byte, root *yaml.Node) (d document, err error) {
+	if root == nil {
+		return d, nil
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(doc))
+	dec.KnownFields(true)
+	if err := dec.Decode(new(document)); err != nil {
+		return d, err
+	}
+	return d, root.Decode(&d)
 }
 
 // storageCode returns S3's error code for a status.

@@ -76,6 +76,9 @@ func TestInvalidRules(t *testing.T) {
 		"retry in the past":       {"rules:\n  - faults: {dispatch: {status: 429, retryAfter: -1}}", "rules: rule 1 (line 2): faults.dispatch: retryAfter: -1 is not a number of seconds"},
 		"repeated too often":      {"rules:\n  - faults: {callback: {repeated: 1001}}", "rules: rule 1 (line 2): faults.callback.repeated: 1001 is not between 0 and 1000"},
 		"not a number in JSON":    {"rules:\n  - structuredOutput: [.nan]", "rules: rule 1 (line 2): structuredOutput: line 2: .nan cannot be written as JSON"},
+		"a number of YAML 1.1":    {"rules:\n  - faults: {dispatch: {status: 500, times: 1_000}}", "rules: line 2: cannot unmarshal !!str `1_000` into int"},
+		"an octal of YAML 1.1":    {"rules:\n  - faults: {dispatch: {status: 500, times: 010}}", "rules: line 2: cannot unmarshal !!str `010` into int"},
+		"a leading zero":          {"rules:\n  - structuredOutput: {zip: 02134}", `rules: rule 1 (line 2): structuredOutput: line 2: 02134 is a number with a leading zero: quote it ("02134") to send it as it is`},
 		"name twice in the data":  {"rules:\n  - structuredOutput:\n      a: 1\n      a: 2", `rules: line 4: duplicate name "a"`},
 		"an anchor":               {"rules:\n  - text: &a x", "rules: line 2: aliases and anchors are not supported"},
 		"an alias":                {"x: &a [1]\nrules: *a", "rules: line 1: aliases and anchors are not supported"},
@@ -93,6 +96,18 @@ func TestInvalidRules(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestATextInRulesIsAsWritten(t *testing.T) {
+	rules, err := ParseRules([]byte("rules:\n  - {match: 02134, text: 1_000}\n  - {match: 0x10, text: yes}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prompt, want := range map[string]string{"02134": "1_000", "0x10": "yes"} {
+		if r, _ := rules.find(prompt); r.Text == nil || *r.Text != want {
+			t.Errorf("%s: %v, want %s", prompt, r.Text, want)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ type written struct {
 }
 
 // readDocument reads the YAML or JSON file at path, or standard input for -, whose folder
-// is the working directory.
+// is the working directory. A file called .json must be JSON.
 func readDocument(path string, source *secret.Source) (json.RawMessage, folder, error) {
 	from := folder{"."}
 	if path != "-" {
@@ -32,6 +32,11 @@ func readDocument(path string, source *secret.Source) (json.RawMessage, folder, 
 	text, err := readInput(path, maxJSON, source)
 	if err != nil {
 		return nil, from, err
+	}
+	if strings.EqualFold(filepath.Ext(path), ".json") {
+		if err := checkJSON(text); err != nil {
+			return nil, from, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	doc, err := yamljson.Read([]byte(text))
 	switch {

@@ -1,9 +1,12 @@
 // Package yamljson reads YAML and JSON files as JSON, and sets single values in YAML
 // files.
 //
-// Members keep their order and numbers their digits. Not supported are anchors and
-// aliases, with which a small file can be a huge value, merge keys, duplicate names, and
-// more than one document in a file.
+// Values are those of the core schema of YAML 1.2: yes, 1_000, 12:30:00 and dates are strings.
+// Members keep their order and decimal numbers their digits; hexadecimal and octal numbers
+// (0x1f, 0o17) become decimal ones. A number that JSON cannot have as it is written, such as
+// 02134 and +49, must be quoted. Not supported are anchors and aliases, with which a small
+// file can be a huge value, merge keys, duplicate names, other tags than those of the core
+// schema, and more than one document in a file.
 //
 // The package is private to narada.
 package yamljson
@@ -14,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -37,14 +41,16 @@ func Read(text []byte) (json.RawMessage, error) {
 	return Encode(root)
 }
 
-// Parse returns the root of a YAML document, nil if it is empty. It refuses anchors,
-// aliases, merge keys, duplicate names and a second document.
+// Parse returns the root of a YAML document, nil if it is empty. Its scalars have the tags of
+// the core schema. It refuses anchors, aliases, merge keys, other tags, duplicate names and a
+// second document.
 func Parse(text []byte) (*yaml.Node, error) {
 	doc, err := document(text)
 	if doc == nil || err != nil {
 		return nil, err
 	}
-	return doc.Content[0], nil
+	root := doc.Content[0]
+	return root, resolve(root)
 }
 
 // document is Parse with the comments around the root.
@@ -82,10 +88,16 @@ func syntaxError(err error) error {
 	return e
 }
 
+// tags are those that a document may have.
+var tags = []string{tagNull, tagBool, tagInt, tagFloat, tagString, "!!map", "!!seq"}
+
 // check refuses the parts of YAML that are not supported.
 func check(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		return fmt.Errorf("line %d: aliases and anchors are not supported", n.Line)
+	}
+	if n.Style&yaml.TaggedStyle != 0 && !slices.Contains(tags, n.ShortTag()) {
+		return fmt.Errorf("line %d: the tag %s is not supported", n.Line, n.Tag)
 	}
 	seen := make(map[string]bool)
 	for i, child := range n.Content {
@@ -131,29 +143,9 @@ func write(b *bytes.Buffer, n *yaml.Node) error {
 		b.WriteByte(']')
 		return nil
 	}
-	var value any
-	switch n.ShortTag() {
-	case "!!int", "!!float":
-		if json.Valid([]byte(n.Value)) {
-			b.WriteString(n.Value)
-			return nil
-		}
-		if err := n.Decode(&value); err != nil {
-			return syntaxError(err)
-		}
-	case "!!bool", "!!null":
-		if err := n.Decode(&value); err != nil {
-			return syntaxError(err)
-		}
-	default: // including dates
-		value = n.Value
-	}
-	text, err := output.EncodeJSON(value)
-	if err != nil {
-		return fmt.Errorf("line %d: %s cannot be written as JSON", n.Line, n.Value)
-	}
+	text, err := encodeScalar(n)
 	b.Write(text)
-	return nil
+	return err
 }
 
 func writeObject(b *bytes.Buffer, n *yaml.Node) error {
