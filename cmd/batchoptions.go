@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -55,10 +56,10 @@ func (o *batchRunOptions) input() (err error) {
 	case b.Path == "-" && o.prompt != "":
 		b.Format = batch.CSV
 	default:
-		b.Format = batch.FormatOf(b.Path)
+		b.Format, b.ByName = batch.FormatOf(b.Path), true
 	}
 	switch b.Format {
-	case batch.Text, batch.JSONL:
+	case batch.Text, batch.JSONL, batch.JSON, batch.YAML:
 		if o.prompt != "" {
 			return usageError("for a table, add --format csv", "--prompt requires a table, and the format is %s", b.Format)
 		}
@@ -69,7 +70,7 @@ func (o *batchRunOptions) input() (err error) {
 			}
 		}
 	default:
-		return usageError("", "--format: %q is not one of text, jsonl, csv, tsv", o.format)
+		return usageError("", "--format: %q is not one of %s", o.format, strings.Join(batch.Formats, ", "))
 	}
 	return nil
 }

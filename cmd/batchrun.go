@@ -35,8 +35,9 @@ func newBatchRun(inv *invocation) *cobra.Command {
 object as each task finishes. With - as FILE it reads stdin.
 
 The file is text (a prompt per line), JSONL (a string, or an object with a task's
-fields, per line), or a table (CSV or TSV, whose columns --prompt puts into prompts).
-Its name or --format selects the format. The task flags apply to all lines; the fields
+fields, per line), a JSON array or YAML list of these, or a table (CSV or TSV, whose
+columns --prompt puts into prompts). Its name or --format selects the format; a file whose
+content contradicts its name is refused. The task flags apply to all lines; the fields
 of a line override them.
 
 The whole file is checked before anything is sent. To resume a batch, run it again:
@@ -64,7 +65,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
-	f.StringVar(&o.format, "format", "", "read the file as `FORMAT`: text, jsonl, csv or tsv (default: by its name)")
+	f.StringVar(&o.format, "format", "", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
 	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
@@ -80,7 +81,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
 	o.answer.add(cmd)
-	fixed(cmd, "format", "text", "jsonl", "csv", "tsv")
+	fixed(cmd, "format", batch.Formats...)
 	return cmd
 }
 

@@ -143,6 +143,9 @@ func (r *batchRun) explain(err error) error {
 		if errors.Is(e, batch.ErrInputChanged) {
 			hint = "run it again"
 		}
+		if wrong, ok := errors.AsType[*batch.FormatError](err); ok {
+			hint = formatHint(wrong)
+		}
 		return usageError(hint, "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
@@ -162,6 +165,19 @@ func (r *batchRun) explain(err error) error {
 		return usageError("--name runs it as a separate batch, which sends its tasks again", "%v", e)
 	}
 	return err
+}
+
+// formatHint says how to read an input whose name says another format.
+func formatHint(e *batch.FormatError) string {
+	switch {
+	case e.Is == batch.OneObject:
+		return "one task: narada run --task FILE; many: put them in an array, or one on each line and add --format jsonl"
+	case e.Is == batch.Archive:
+		return "save it as CSV or JSONL"
+	case e.ByName == batch.Text:
+		return fmt.Sprintf("add --format %s; or --format text, to send each line as a prompt", e.Is)
+	}
+	return "add --format " + string(e.Is)
 }
 
 // explainOther words that another batch has the name.

@@ -34,6 +34,7 @@ type Options struct {
 	Stdin     io.Reader
 	StdinFile os.FileInfo // the file that Stdin is redirected from; nil: none
 	Format    Format
+	ByName    bool // the format is that of the file's name, which its content must not contradict
 	Prompt    *Prompt
 	Start     time.Time // of the command
 
@@ -100,7 +101,13 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.source, err = openSource(Input{o.Format, o.Prompt}, o.Path, o.Stdin); err != nil {
 		return nil, err
 	}
-	if err := b.check(ctx); err != nil {
+	if o.ByName {
+		err = b.source.sniff()
+	}
+	if err == nil {
+		err = b.check(ctx)
+	}
+	if err != nil {
 		b.Close()
 		return nil, err
 	}

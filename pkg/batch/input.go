@@ -28,7 +28,12 @@ const (
 	JSONL Format = "jsonl" // per line a JSON string, which is a prompt, or an object, which is a task
 	CSV   Format = "csv"   // RFC 4180, with a header
 	TSV   Format = "tsv"   // CSV with tabs
+	JSON  Format = "json"  // an array of strings and objects, as in JSONL
+	YAML  Format = "yaml"  // a list of strings and objects
 )
+
+// Formats are the names of the formats.
+var Formats = []string{string(Text), string(JSONL), string(JSON), string(YAML), string(CSV), string(TSV)}
 
 // FormatOf returns the format for a file name.
 func FormatOf(name string) Format {
@@ -39,6 +44,10 @@ func FormatOf(name string) Format {
 		return CSV
 	case ".tsv":
 		return TSV
+	case ".json":
+		return JSON
+	case ".yaml", ".yml":
+		return YAML
 	}
 	return Text
 }
@@ -57,7 +66,7 @@ type Key [16]byte
 
 // Line is one task of an input.
 type Line struct {
-	Number int    // of its first line, from 1
+	Number int    // of its first line, from 1; in a list, the place of its item
 	Index  int    // among the tasks, from 0
 	ID     string // "" if it has none
 	Key    Key
@@ -84,13 +93,20 @@ func (l Line) Name() string {
 	return name
 }
 
-// LineError is the error of a line.
+// LineError is the error of a line, or of an item of a list.
 type LineError struct {
 	Number int
+	List   bool
 	Err    error
 }
 
-func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Number, e.Err) }
+func (e *LineError) Error() string {
+	what := "line"
+	if e.List {
+		what = "item"
+	}
+	return fmt.Sprintf("%s %d: %v", what, e.Number, e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *LineError) Unwrap() error { return e.Err }
@@ -111,7 +127,7 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 				err = c.count(&l, content)
 			}
 			if err != nil {
-				return yield(Line{}, &LineError{l.Number, err})
+				return yield(Line{}, in.error(l, err))
 			}
 			return yield(l, nil)
 		}
@@ -123,6 +139,10 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 		switch in.Format {
 		case CSV, TSV:
 			err = in.records(b, each)
+		case JSON:
+			err = in.array(b, each)
+		case YAML:
+			err = in.list(b, each)
 		default:
 			err = in.lines(b, each)
 		}
@@ -130,6 +150,11 @@ func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 			yield(Line{}, err)
 		}
 	}
+}
+
+// error returns the error of a line.
+func (in Input) error(l Line, err error) *LineError {
+	return &LineError{l.Number, in.Format == JSON || in.Format == YAML, err}
 }
 
 // counter assigns indexes and keys.
@@ -211,7 +236,7 @@ func readLine(r *bufio.Reader) (line []byte, err error) {
 	return line, nil
 }
 
-// parse parses a line of JSONL and returns the content that identifies it.
+// parse parses a JSON string or object and returns the content that identifies it.
 func (l *Line) parse(text []byte) (content []byte, err error) {
 	l.Prompt = ""
 	text = bytes.TrimSpace(text)

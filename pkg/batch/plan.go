@@ -45,7 +45,7 @@ func (b *Batch) check(ctx context.Context) error {
 		var plan *task.Plan
 		if err == nil {
 			if plan, err = b.plan(l); err != nil {
-				err = &LineError{l.Number, err}
+				err = b.source.error(l, err)
 			}
 		}
 		if failure, ok := errors.AsType[*LineError](err); ok {
@@ -91,7 +91,7 @@ func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
 		}
 		plan, err := b.plan(l)
 		if err != nil {
-			return &LineError{l.Number, err}
+			return b.source.error(l, err)
 		}
 		body, err := plan.Request.Masked().MarshalJSON()
 		if err == nil {

@@ -263,7 +263,7 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 		return false, nil
 	}
 	if one.plan, err = r.plan(one.Line); err != nil {
-		return false, &LineError{one.Number, err}
+		return false, r.source.error(one.Line, err)
 	}
 	return r.pace.wait(r.sending) == nil, nil
 }

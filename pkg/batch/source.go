@@ -101,6 +101,18 @@ func (s *source) rewind() error {
 	return err
 }
 
+// sniff returns an error if the content contradicts the format that the name says.
+func (s *source) sniff() error {
+	err := s.rewind()
+	if err == nil {
+		err = sniff(s.f, s.Format)
+	}
+	if err != nil {
+		return &InputError{s.title, err}
+	}
+	return nil
+}
+
 // lines reads the input from its beginning. An error is a *LineError, or an *InputError as
 // the last item.
 func (s *source) lines() iter.Seq2[Line, error] {

@@ -48,12 +48,17 @@ func (t *Template) Text(prompt string) (*Plan, error) {
 	return p, spec.modes(p, t.source)
 }
 
-// Object returns the plan of a task with its own fields, which override the flags.
+// Object returns the plan of a task with its own fields, which override the flags. Its prompt
+// gets the agent's prefix, as that of Text does.
 func (t *Template) Object(f *File) (*Plan, error) {
 	if f.Prompt == "" {
 		return nil, inputError("", "no prompt")
 	}
-	own := Spec{File: f, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true,
+	prompt, err := checkPrompt(f.Prompt)
+	if err != nil {
+		return nil, err
+	}
+	own := Spec{File: f, Prompt: prompt, Agent: t.spec.Agent, AgentFlag: t.spec.AgentFlag, Raw: t.spec.Raw, AnyWindow: true, OwnCallback: true,
 		NoValidate: t.spec.NoValidate}
 	p, err := own.Plan(t.source)
 	if err != nil {

@@ -45,14 +45,51 @@ func TestLinesHaveTheTemplatesFlagsUnderTheirOwn(t *testing.T) {
 	const rest = `"executionMode":"client","saveScreenshots":true,"additionalContext":{"k":"v"}`
 	for object, want := range map[string]string{
 		"one": `{"prompt":"/Operator one","timeZone":"Etc/UTC","browserWindowId":"w",` + rest + `,"inputVariables":{"a":"1","b":"2"}}`,
-		`{"prompt":"two","timeZone":"Europe/Berlin","inputVariables":{"b":3},"additionalContext":{"k":"own"}}`: `{"prompt":"two","timeZone":"Europe/Berlin","browserWindowId":"w","executionMode":"client","saveScreenshots":true,"additionalContext":{"k":"own"},"inputVariables":{"a":"1","b":3}}`,
-		`{"prompt":"three","saveScreenshots":false,"executionMode":"cloud"}`:                                   `{"prompt":"three","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"cloud","saveScreenshots":false,"additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"}}`,
-		`{"prompt":"four","cloudBrowserSessionId":"s"}`:                                                        `{"prompt":"four","timeZone":"Etc/UTC","cloudBrowserSessionId":"s",` + rest + `,"inputVariables":{"a":"1","b":"2"}}`,
-		`{"prompt":"five","generateGif":false}`:                                                                `{"prompt":"five","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"client","additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"},"generateGif":false}`,
+		`{"prompt":"two","timeZone":"Europe/Berlin","inputVariables":{"b":3},"additionalContext":{"k":"own"}}`: `{"prompt":"/Operator two","timeZone":"Europe/Berlin","browserWindowId":"w","executionMode":"client","saveScreenshots":true,"additionalContext":{"k":"own"},"inputVariables":{"a":"1","b":3}}`,
+		`{"prompt":"three","saveScreenshots":false,"executionMode":"cloud"}`:                                   `{"prompt":"/Operator three","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"cloud","saveScreenshots":false,"additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"}}`,
+		`{"prompt":"four","cloudBrowserSessionId":"s"}`:                                                        `{"prompt":"/Operator four","timeZone":"Etc/UTC","cloudBrowserSessionId":"s",` + rest + `,"inputVariables":{"a":"1","b":"2"}}`,
+		`{"prompt":"five","generateGif":false}`:                                                                `{"prompt":"/Operator five","timeZone":"Etc/UTC","browserWindowId":"w","executionMode":"client","additionalContext":{"k":"v"},"inputVariables":{"a":"1","b":"2"},"generateGif":false}`,
 	} {
 		got, err := line(t, tm, object)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", object, err, diff)
+		}
+	}
+}
+
+// A prompt gets the agent's prefix whether it is a line of its own or a field of a task.
+func TestAPromptOfALineGetsTheAgentsPrefix(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec   Spec
+		prompt string
+		want   string // "": refused
+	}{
+		"the setting's agent": {Spec{Agent: "core"}, "count", "/coreAgent count"},
+		"the flag's agent":    {Spec{Agent: "core", AgentFlag: true}, "count", "/coreAgent count"},
+		"a known prefix":      {Spec{Agent: "core"}, "/Operator count", "/Operator count"},
+		"another agent":       {Spec{Agent: "core", AgentFlag: true}, "/Operator count", ""},
+		"raw":                 {Spec{Agent: "core", Raw: true}, "/mine count", "/mine count"},
+		"no prefix":           {Spec{Agent: "generalist"}, "count", "count"},
+		"only a prefix":       {Spec{Agent: "core"}, "/Operator", ""},
+	} {
+		test.spec.OwnCallback, test.spec.AnyWindow = true, true
+		tm, err := test.spec.Template(&secret.Source{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := json.Marshal(map[string]string{"prompt": test.prompt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{test.prompt, string(object)} {
+			var got struct{ Prompt string }
+			body, err := line(t, tm, text)
+			if err == nil {
+				err = json.Unmarshal([]byte(body), &got)
+			}
+			if got.Prompt != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("%s: %s: %q, %v; want %q", name, text, got.Prompt, err, test.want)
+			}
 		}
 	}
 }
