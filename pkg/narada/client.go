@@ -21,7 +21,7 @@ import (
 const DefaultBaseURL = "https://api.narada.ai/fast/v2"
 
 const (
-	maxAnswer     = 32 << 20 // bytes
+	maxAnswer     = 32 << 20 // bytes, by default
 	maxErrorBody  = 64 << 10 // bytes
 	maxRetryAfter = 24 * time.Hour
 )
@@ -33,6 +33,7 @@ type Client struct {
 	http      *http.Client
 	storage   *http.Client // for presigned URLs: without the API key
 	userAgent string
+	maxAnswer int64
 }
 
 // Option configures a Client.
@@ -58,12 +59,25 @@ func WithUserAgent(name string) Option {
 	return func(c *Client) error { c.userAgent = name; return nil }
 }
 
+// WithMaxAnswer sets the maximum size of an answer in bytes. The default is 32 MiB. A larger
+// one is a *TooLargeError.
+func WithMaxAnswer(size int64) Option {
+	return func(c *Client) error {
+		if size < 1 {
+			return errors.New("the maximum size of an answer must be at least 1 byte")
+		}
+		c.maxAnswer = size
+		return nil
+	}
+}
+
 // NewClient returns a client that authenticates with the API key. It makes no request.
 // The key must be printable ASCII without spaces.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
 	c := &Client{
 		key:       apiKey,
 		userAgent: "narada-go",
+		maxAnswer: maxAnswer,
 		// The key is sent with every request and must not follow a redirect to
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -136,13 +150,28 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 	if err != nil {
 		return "", &DispatchError{Maybe: maybe, Err: err}
 	}
+	if id, err = acceptedID(answer); err != nil {
+		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, err.Error()}}
+	}
+	return id, nil
+}
+
+// acceptedID returns the request ID in the answer of a dispatch.
+func acceptedID(answer []byte) (id string, err error) {
 	var accepted struct {
-		RequestID string `json:"requestId"`
+		RequestID json.RawMessage `json:"requestId"`
 	}
-	if json.Unmarshal(answer, &accepted) != nil || accepted.RequestID == "" {
-		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "the answer has no requestId"}}
+	switch err := json.Unmarshal(answer, &accepted); {
+	case err != nil || !present(accepted.RequestID):
+		return "", errors.New("the answer has no requestId")
+	case accepted.RequestID[0] != '"':
+		return "", fmt.Errorf("the answer's requestId, %.60s, is not a string", accepted.RequestID)
 	}
-	return accepted.RequestID, nil
+	id = unquote(accepted.RequestID)
+	if err := CheckRequestID(id); err != nil {
+		return "", fmt.Errorf("the answer's requestId cannot be one: %w", err)
+	}
+	return id, nil
 }
 
 // callOnce is call for a POST that must not take effect twice. On an error, maybe
@@ -174,8 +203,8 @@ func maybeAccepted(err error, wrote bool) bool {
 }
 
 // Status asks once for the state of a task. The result is not final while the task is
-// running; see Result.Final. Errors are an *APIError, an *AnswerError or a network
-// error.
+// running; see Result.Final. Errors are an *APIError, an *AnswerError (also for an answer
+// about another task) or a network error.
 func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	if err := CheckRequestID(id); err != nil {
 		return nil, err
@@ -187,7 +216,12 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	}
 	r, err := ParseResult(answer)
 	if err != nil {
-		return nil, &AnswerError{http.MethodGet, path, http.StatusOK, "the answer is not a result: " + err.Error()}
+		err = fmt.Errorf("the answer is not a result: %w", err)
+	} else if r.RequestID != "" && r.RequestID != id {
+		err = fmt.Errorf("the answer is about another task, %.60q", r.RequestID)
+	}
+	if err != nil {
+		return nil, &AnswerError{http.MethodGet, path, http.StatusOK, err.Error()}
 	}
 	r.withID(id)
 	return r, nil
@@ -207,7 +241,7 @@ func CheckRequestID(id string) error {
 func checkID(id, kind, forbidden string) error {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(forbidden, r) }
 	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
-		return fmt.Errorf("%q is not %s", id, kind)
+		return fmt.Errorf("%.60q is not %s", id, kind)
 	}
 	return nil
 }
@@ -253,10 +287,10 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 	}
 	defer resp.Body.Close()
 	bare, _, _ := strings.Cut(path, "?")
-	return readAnswer(resp, method, bare)
+	return c.readAnswer(resp, method, bare)
 }
 
-func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
+func (c *Client) readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 	odd := func(reason string) error { return &AnswerError{method, path, resp.StatusCode, reason} }
 	switch {
 	case resp.StatusCode >= 400:
@@ -271,12 +305,12 @@ func readAnswer(resp *http.Response, method, path string) ([]byte, error) {
 		}
 		return nil, odd("it redirects " + to + ", where the API key is not sent")
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, odd("the answer is incomplete: " + err.Error())
-	case len(body) > maxAnswer:
-		return nil, odd(fmt.Sprintf("the answer is larger than %d MiB", maxAnswer>>20))
+	case int64(len(body)) > c.maxAnswer:
+		return nil, &TooLargeError{method, path, c.maxAnswer}
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}

@@ -175,8 +175,59 @@ func TestAnswersAreBounded(t *testing.T) {
 		}
 	})
 	_, err := c.Status(t.Context(), "req_1")
-	if err == nil || !strings.Contains(err.Error(), "larger than 32 MiB") {
+	if err == nil || !strings.Contains(err.Error(), "larger than 32 MiB") || Temporary(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheMaximumSizeOfAnAnswerCanBeSet(t *testing.T) {
+	body := `{"status":"success","completedAt":"2026-01-01T00:00:00Z"}`
+	server := httptest.NewServer(answerWith(200, nil, body))
+	defer server.Close()
+	for size, ok := range map[int]bool{len(body): true, len(body) - 1: false} {
+		c, err := NewClient("k", WithBaseURL(server.URL), WithMaxAnswer(int64(size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Status(t.Context(), "req_1")
+		if _, tooLarge := errors.AsType[*TooLargeError](err); tooLarge == ok || (err == nil) != ok {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	if _, err := NewClient("k", WithMaxAnswer(0)); err == nil {
+		t.Error("a maximum of 0 bytes is accepted")
+	}
+}
+
+// The answer to a dispatch that is not a request ID does not say that nothing was accepted.
+func TestAnImpossibleRequestIDIsAnError(t *testing.T) {
+	for id, want := range map[string]string{
+		`"../../x"`:                            `the answer's requestId cannot be one: "../../x" is not a request ID`,
+		`".."`:                                 `cannot be one: ".." is not`,
+		`"req_1\nreq_2"`:                       `cannot be one: "req_1\nreq_2" is not`,
+		`"req 1"`:                              `cannot be one: "req 1" is not`,
+		`"req_\u0000"`:                         `cannot be one: `,
+		`"réq"`:                                `cannot be one: "réq" is not`,
+		`""`:                                   `cannot be one: "" is not`,
+		`17`:                                   "the answer's requestId, 17, is not a string",
+		`["req_1"]`:                            `the answer's requestId, ["req_1"], is not a string`,
+		`null`:                                 "the answer has no requestId",
+		`"` + strings.Repeat("x", 1<<20) + `"`: "cannot be one: ",
+	} {
+		c := newTestClient(t, answerWith(202, nil, `{"requestId":`+id+`}`))
+		got, err := c.Dispatch(t.Context(), &Request{Prompt: "x"})
+		failure, ok := errors.AsType[*DispatchError](err)
+		if got != "" || !ok || !failure.Maybe || !strings.Contains(err.Error(), want) || len(err.Error()) > 500 {
+			t.Errorf("%.40s: %q, %v", id, got, err)
+		}
+	}
+}
+
+func TestAnAnswerAboutAnotherTaskIsAnError(t *testing.T) {
+	c := newTestClient(t, answerWith(200, nil, `{"requestId":"req_2","status":"success","completedAt":"2026-01-01T00:00:00Z"}`))
+	r, err := c.Status(t.Context(), "req_1")
+	if r != nil || err == nil || !strings.Contains(err.Error(), `the answer is about another task, "req_2"`) || !Temporary(err) {
+		t.Errorf("got %v, %v", r, err)
 	}
 }
 
@@ -330,7 +381,7 @@ func TestTemporary(t *testing.T) {
 	}{
 		{&APIError{StatusCode: 500}, true}, {&APIError{StatusCode: 429}, true}, {&APIError{StatusCode: 408}, true},
 		{&APIError{StatusCode: 401}, false}, {&APIError{StatusCode: 404}, false},
-		{&AnswerError{StatusCode: 200}, true}, {&AnswerError{StatusCode: 302}, false},
+		{&AnswerError{StatusCode: 200}, true}, {&AnswerError{StatusCode: 302}, false}, {&TooLargeError{}, false},
 		{errors.New("other"), false}, {context.Canceled, false},
 	}
 	for _, tt := range tests {

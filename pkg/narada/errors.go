@@ -40,8 +40,8 @@ func temporaryStatus(code int) bool {
 	return code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500
 }
 
-// AnswerError is an answer that the API does not document: not the expected JSON, a
-// redirect, or a body over 32 MiB.
+// AnswerError is an answer that the API does not document: not the expected JSON,
+// a redirect, or an answer about another task.
 type AnswerError struct {
 	Method, Path string
 	StatusCode   int
@@ -50,6 +50,21 @@ type AnswerError struct {
 
 func (e *AnswerError) Error() string {
 	return fmt.Sprintf("%s %s: %d, but %s", e.Method, e.Path, e.StatusCode, e.Reason)
+}
+
+// TooLargeError is an answer that is larger than the client reads; see WithMaxAnswer. The
+// same call would fail again.
+type TooLargeError struct {
+	Method, Path string
+	Limit        int64 // bytes
+}
+
+func (e *TooLargeError) Error() string {
+	limit := fmt.Sprintf("%d bytes", e.Limit)
+	if e.Limit%(1<<20) == 0 {
+		limit = fmt.Sprintf("%d MiB", e.Limit>>20)
+	}
+	return fmt.Sprintf("%s %s: the answer is larger than %s", e.Method, e.Path, limit)
 }
 
 // DispatchError is a dispatch that returned no request ID.
@@ -94,10 +109,9 @@ func retryable(maybe bool, err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Temporary()
 	}
-	if _, ok := errors.AsType[*AnswerError](err); ok {
-		return false
-	}
-	return true
+	_, odd := errors.AsType[*AnswerError](err)
+	_, tooLarge := errors.AsType[*TooLargeError](err)
+	return !odd && !tooLarge
 }
 
 // detail returns the detail of an error body on one line: {"detail": string | object |

@@ -231,7 +231,7 @@ func (r *Result) decodeRest(list []member) {
 			r.CreatedAt = parseTime(m.value)
 		case "completedAt":
 			r.CompletedAt = parseTime(m.value)
-			r.final = present(m.value) && !bytes.Equal(m.value, []byte(`""`))
+			r.final = isTime(m.value)
 		}
 	}
 }
@@ -275,6 +275,17 @@ func parseTime(value json.RawMessage) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// isTime reports whether completedAt is set: to any text, since an unknown notation of the
+// time must not lose an answer, or to a number of seconds. false, 0, "", [] and {} are not.
+func isTime(value json.RawMessage) bool {
+	if value[0] == '"' {
+		return unquote(value) != ""
+	}
+	seconds := 0.0
+	decodeLenient(value, &seconds)
+	return seconds > 0
 }
 
 // Final reports whether the task has finished: completedAt is set. Until then the task is

@@ -227,3 +227,40 @@ func TestWithoutMembers(t *testing.T) {
 		t.Error("a list is taken for an object")
 	}
 }
+
+func TestATaskHasFinishedOnceCompletedAtIsSet(t *testing.T) {
+	for value, want := range map[string]bool{
+		`"2026-01-01T00:00:00Z"`: true, `"soon"`: true, `1767225600`: true, `1767225600.5`: true,
+		`null`: false, `""`: false, `false`: false, `true`: false, `0`: false, `-1`: false, `[]`: false, `{}`: false, `["2026-01-01"]`: false,
+	} {
+		r, err := ParseResult([]byte(`{"status":"success","completedAt":` + value + `}`))
+		if err != nil || r.Final() != want {
+			t.Errorf("%s: final %v, %v; want %v", value, r.Final(), err, want)
+		}
+	}
+}
+
+// Whatever a status call answers, it is not taken for the answer of another task, and has
+// finished only if it says so.
+func FuzzParseResult(f *testing.F) {
+	for _, text := range []string{`{"requestId":"req_1","status":"success","completedAt":"x"}`, `{"status":"pending"}`, `{"status":"success","completedAt":false}`,
+		`{"STATUS":"x","status":"y"}`, `[]`, `{"requestId":1,"status":"x"}`, `{"status":"success","response":{"text":1},"usage":[],"completedAt":0}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := ParseResult(body)
+		if err != nil {
+			return
+		}
+		var object map[string]any
+		if err := json.Unmarshal(body, &object); err != nil {
+			t.Fatalf("%q: %v", body, err)
+		}
+		if _, isText := object["completedAt"].(string); r.Final() && object["completedAt"] == nil || isText && r.Final() != (object["completedAt"] != "") {
+			t.Errorf("%q: final %v", body, r.Final())
+		}
+		if r.withID("req_1"); r.RequestID == "" || !json.Valid(r.Raw()) {
+			t.Errorf("%q: %q, %s", body, r.RequestID, r.Raw())
+		}
+	})
+}
