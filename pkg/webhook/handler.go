@@ -63,7 +63,7 @@ func (f SinkFunc) Deliver(ctx context.Context, d Delivery) error { return f(ctx,
 //	404 unknown path
 //	405 not POST
 //	401 wrong or missing header
-//	415 content type not JSON
+//	415 content type not JSON, or body compressed
 //	413 body over the limit
 //	503 bodies in flight over the budget
 //	408 body not read before the server's deadline
@@ -173,31 +173,52 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 // read reads the body under the limits. Its size counts against the budget until release
 // is called.
 func (h *Handler) read(r *http.Request) (body []byte, release func(), status int, err error) {
-	// A body of unknown length may grow to the limit.
-	size := r.ContentLength
-	if size < 0 {
-		size = h.maxBody
-	}
-	if size > h.maxBody {
+	if r.ContentLength > h.maxBody {
 		return nil, nil, http.StatusRequestEntityTooLarge, errTooLarge
 	}
-	if !h.budget.TryAcquire(size) {
-		return nil, nil, http.StatusServiceUnavailable, errBusy
+	reserved := int64(0)
+	free := func() { h.budget.Release(reserved) }
+	defer func() {
+		if err != nil {
+			free()
+		}
+	}()
+	for {
+		if len(body) == cap(body) { // also at the end of a body of known length, to see that it is one
+			more := min(h.nextSize(len(body), r.ContentLength), h.maxBody) - reserved
+			if !h.budget.TryAcquire(more) {
+				return nil, nil, http.StatusServiceUnavailable, errBusy
+			}
+			reserved += more
+			body = append(make([]byte, 0, reserved+1), body...) // one more, to see the end
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > h.maxBody:
+			return nil, nil, http.StatusRequestEntityTooLarge, errTooLarge
+		case err == io.EOF:
+			return body, free, 0, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, nil, http.StatusRequestTimeout, errors.Join(errBody, err)
+		case err != nil:
+			return nil, nil, http.StatusBadRequest, errors.Join(errBody, err)
+		}
 	}
-	release = func() { h.budget.Release(size) }
-	body, err = io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		release()
-		return nil, nil, http.StatusRequestTimeout, errors.Join(errBody, err)
-	case err != nil:
-		release()
-		return nil, nil, http.StatusBadRequest, errors.Join(errBody, err)
-	case int64(len(body)) > h.maxBody:
-		release()
-		return nil, nil, http.StatusRequestEntityTooLarge, errTooLarge
+}
+
+// firstSize is what a body reserves at first, in bytes. It reserves more only as it arrives:
+// else a few slow clients could reserve the whole budget.
+const firstSize = 16 << 10
+
+// nextSize returns the size to reserve for a body of which size bytes have arrived, and that
+// has length bytes, -1 if that is not known.
+func (h *Handler) nextSize(size int, length int64) int64 {
+	next := max(firstSize, 2*int64(size))
+	if length >= int64(size) {
+		next = min(next, max(length, 1))
 	}
-	return body, release, 0, nil
+	return next
 }
 
 // refuse answers with an error. The texts of a Sink's and a connection's errors stay

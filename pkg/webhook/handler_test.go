@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,8 @@ func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
 		{"wrong header", request("POST", "/cb/1", good, map[string]string{"Authorization": "Bearer other"}), 401, `{"error":"wrong or missing header"}`},
 		{"not JSON", request("POST", "/cb/1", "x", map[string]string{"Content-Type": "text/plain"}), 415, `{"error":"the content type is not JSON"}`},
 		{"no type", request("POST", "/cb/1", good, map[string]string{"Content-Type": ""}), 415, `{"error":"the content type is not JSON"}`},
+		{"compressed", request("POST", "/cb/1", good, map[string]string{"Content-Encoding": "gzip"}), 415, `{"error":"the body has a Content-Encoding; expected application/json without one"}`},
+		{"not encoded", request("POST", "/cb/1", good, map[string]string{"Content-Encoding": "identity"}), 200, `{"received":true}`},
 		{"too large", request("POST", "/cb/1", strings.Repeat("x", 1001), nil), 413, `{"error":"the body is too large"}`},
 		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: the JSON is incomplete"}`},
 		{"no secret", request("POST", "/cb/1", `{"requestId":"r","status":"success"}`, nil), 400, `{"error":"malformed callback: no secret"}`},
@@ -171,6 +174,77 @@ func TestBodyOfUnknownLengthIsBoundedToo(t *testing.T) {
 	}
 }
 
+// Clients that say nothing about the size of their bodies, or send large ones slowly, do not
+// shut out others.
+func TestABodyReservesMemoryOnlyAsItArrives(t *testing.T) {
+	const clients = 100
+	var inside sync.WaitGroup
+	inside.Add(clients)
+	release := make(chan struct{})
+	h := NewHandler(testTicket(), SinkFunc(func(context.Context, Delivery) error {
+		inside.Done()
+		<-release
+		return nil
+	}))
+	slow := make(chan struct{})
+	defer close(slow)
+	for range 50 {
+		r := request("POST", "/cb/1", "", nil)
+		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader(`{"requestId":`), blocked(slow))), DefaultMaxBody
+		go h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	codes := make(chan int)
+	for range clients {
+		go func() {
+			r := request("POST", "/cb/1", "", nil)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(callback(`"s3cret"`))), -1
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != 200 {
+				inside.Done()
+			}
+			codes <- w.Code
+		}()
+	}
+	inside.Wait() // all are in flight at once
+	close(release)
+	for range clients {
+		if code := <-codes; code != 200 {
+			t.Errorf("a chunked callback was answered %d", code)
+		}
+	}
+}
+
+// blocked is a body that does not arrive until the channel is closed.
+type blocked chan struct{}
+
+func (b blocked) Read([]byte) (int, error) {
+	<-b
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestBodiesAreReadWholeAtEachSize(t *testing.T) {
+	for _, size := range []int{len(callback(`"s3cret"`)), firstSize - 1, firstSize, firstSize + 1, 2 * firstSize, 2*firstSize + 1, 5*firstSize + 3, 1 << 20} {
+		for _, known := range []bool{true, false} {
+			sink := &sinkOf{}
+			body := callback(`"s3cret"`)
+			body += strings.Repeat(" ", size-len(body))
+			r := request("POST", "/cb/1", body, nil)
+			if !known {
+				r.ContentLength = -1
+			}
+			h := NewHandler(testTicket(), sink, WithMaxBody(1<<20), WithBudget(1<<20))
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != 200 || len(sink.got) != 1 || string(sink.got[0].Body) != body {
+				t.Errorf("%d bytes, length known %v: %d", size, known, w.Code)
+			}
+			if !h.budget.TryAcquire(1 << 20) {
+				t.Errorf("%d bytes, length known %v: its memory is still reserved", size, known)
+			}
+		}
+	}
+}
+
 func TestBodiesInFlightShareABudget(t *testing.T) {
 	inSink, release := make(chan struct{}), make(chan struct{})
 	h := NewHandler(testTicket(), SinkFunc(func(context.Context, Delivery) error {
@@ -250,6 +324,7 @@ func TestVerify(t *testing.T) {
 		{"header", testTicket(), http.Header{"Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
 		{"header twice", testTicket(), http.Header{"Authorization": {"Bearer t0ken", "Bearer t0ken"}, "Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
 		{"media type", testTicket(), http.Header{"Authorization": {"Bearer t0ken"}}, callback(`"s3cret"`), ErrMediaType},
+		{"encoding", testTicket(), http.Header{"Authorization": {"Bearer t0ken"}, "Content-Type": {"application/json"}, "Content-Encoding": {"br"}}, callback(`"s3cret"`), ErrEncoding},
 		{"malformed", testTicket(), header, `[]`, ErrMalformed},
 		{"secret", testTicket(), header, callback(`"S3cret"`), ErrSecret},
 		{"a ticket that proves nothing fits nothing", Ticket{Path: "/"}, header, callback(`null`), ErrSecret},

@@ -16,6 +16,7 @@ import (
 var (
 	ErrHeader    = errors.New("wrong or missing header")
 	ErrMediaType = errors.New("the content type is not JSON")
+	ErrEncoding  = errors.New("the body has a Content-Encoding; expected application/json without one")
 	ErrMalformed = errors.New("malformed callback")
 	ErrSecret    = errors.New("wrong secret")
 )
@@ -23,7 +24,7 @@ var (
 // Verify checks a callback's header and body against the ticket and returns its result,
 // without the secret. Headers and secret are compared in constant time. The caller checks
 // method and path and limits the size of the body. The errors wrap ErrHeader,
-// ErrMediaType, ErrMalformed or ErrSecret.
+// ErrMediaType, ErrEncoding, ErrMalformed or ErrSecret.
 func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 	if err := verifyHeader(t, header); err != nil {
 		return nil, err
@@ -49,6 +50,9 @@ func verifyMediaType(header http.Header) error {
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
 		return ErrMediaType
+	}
+	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return ErrEncoding
 	}
 	return nil
 }
