@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -82,16 +83,40 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-func TestEndlessQueryEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	q, err := ParseQuery(ctx, "[range(infinite)]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(json.RawMessage(`{}`)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
+func TestAnEndlessQueryEndsAfterItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		q, err := ParseQuery(ctx, "[range(infinite)]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		time.Sleep(queryGrace)
+		synctest.Wait()
+		err = NewPrinter(&bytes.Buffer{}, false, q).JSON(json.RawMessage(`{}`))
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "did not end") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// What was accepted before the end is still filtered and printed.
+func TestAQueryWorksForAMomentAfterItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		q, err := ParseQuery(ctx, ".a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		time.Sleep(queryGrace - time.Millisecond)
+		if yes, err := q.True(json.RawMessage(`{"a": true}`)); !yes || err != nil {
+			t.Errorf("got %v, %v", yes, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+	})
 }
 
 type brokenPipe struct{}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/itchyny/gojq"
 )
@@ -17,8 +18,13 @@ type Query struct {
 	ctx  context.Context
 }
 
+// queryGrace is how long evaluations continue after the end of their context: what was
+// accepted until then is still filtered and printed.
+const queryGrace = time.Second
+
 // ParseQuery compiles a jq expression. It has no access to the environment, to files or to
-// further input. ctx ends an evaluation that does not terminate.
+// further input. A second after ctx has ended, evaluations fail with context.Canceled, so that
+// one that does not terminate does not keep the program from ending.
 func ParseQuery(ctx context.Context, text string) (*Query, error) {
 	parsed, err := gojq.Parse(text)
 	if err != nil {
@@ -28,7 +34,9 @@ func ParseQuery(ctx context.Context, text string) (*Query, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
 	}
-	return &Query{text: text, code: code, ctx: ctx}, nil
+	evaluating, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(queryGrace, end) })
+	return &Query{text: text, code: code, ctx: evaluating}, nil
 }
 
 // each calls f with every value of the expression for doc: a string raw, any other value as
@@ -46,6 +54,9 @@ func (q *Query) each(doc json.RawMessage, f func(value []byte, raw bool) error) 
 			return nil
 		}
 		if err, failed := value.(error); failed {
+			if q.ctx.Err() != nil {
+				return fmt.Errorf("the jq expression %q did not end: %w", q.text, context.Canceled)
+			}
 			if halt, ok := errors.AsType[*gojq.HaltError](err); ok && halt.Value() == nil {
 				return nil
 			}

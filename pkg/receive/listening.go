@@ -54,8 +54,10 @@ type ListeningOptions struct {
 	Count   int            // of callbacks after which it ends; 0: no limit
 	Until   time.Time      // when it ends; zero: no limit
 
-	Filter func(*narada.Result) (bool, error) // which callbacks are printed, forwarded and counted; nil: all
-	Print  func(*narada.Result) error         // nil: nothing is printed
+	// Filter says which callbacks are printed, forwarded and counted; nil: all. If it fails with
+	// context.Canceled, the callback is not acknowledged.
+	Filter func(*narada.Result) (bool, error)
+	Print  func(*narada.Result) error // nil: nothing is printed
 
 	Random    io.Reader         // a cryptographic source
 	Transport http.RoundTripper // for testing the address
@@ -186,7 +188,11 @@ func (l *Listening) fail(err error) { l.machine.apply(failed, err) }
 
 // Deliver implements webhook.Sink: a callback is stored, acknowledged, and then printed.
 func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
-	if !l.matches(d.Result) {
+	matches, err := l.matches(d.Result)
+	if err != nil {
+		return l.notStored(err)
+	}
+	if !matches {
 		_, err := l.store.Store(ctx, d, store.Forwarding{Unlisted: true})
 		return l.notStored(err)
 	}
@@ -202,16 +208,21 @@ func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return l.notStored(err)
 }
 
-func (l *Listening) matches(r *narada.Result) bool {
+// matches applies the filter. An error says that it was ended before it could tell: the
+// callback is not acknowledged, and left for the next listener.
+func (l *Listening) matches(r *narada.Result) (bool, error) {
 	if l.o.Filter == nil {
-		return true
+		return true, nil
 	}
 	yes, err := l.o.Filter(r)
-	if yes && err == nil {
-		return true
+	switch {
+	case errors.Is(err, context.Canceled):
+		return false, err
+	case yes && err == nil:
+		return true, nil
 	}
 	l.o.Report(FilteredOut{r.RequestID, err})
-	return false
+	return false, nil
 }
 
 func (l *Listening) notStored(err error) error {

@@ -259,6 +259,22 @@ func TestAFilterThatFailsKeepsTheCallback(t *testing.T) {
 	})
 }
 
+func TestACallbackWhoseFilterWasEndedIsNotAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := listen(t, func(_ *command, o *ListeningOptions) {
+			o.Filter = func(*narada.Result) (bool, error) { return false, fmt.Errorf("--filter: %w", context.Canceled) }
+		})
+		if diff := cmp.Diff([]int{503}, c.send("a")); diff != "" {
+			t.Error(diff)
+		}
+		c.interrupt(errInterrupted)
+		c.end(Summary{Reason: errInterrupted, Waiting: 1}, nil)
+		if diff := cmp.Diff([]string{"Ready", "NotStored", "Refused"}, c.eventKinds()); diff != "" || len(c.kept.bodies) != 0 {
+			t.Errorf("%d are kept, %s", len(c.kept.bodies), diff)
+		}
+	})
+}
+
 // A stalled reader prevents neither acknowledgements nor the end of the command.
 func TestAReaderThatStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
