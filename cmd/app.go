@@ -44,6 +44,7 @@ type App struct {
 // Main runs the program and returns its exit code. After a signal it does not return:
 // the program dies of that signal, so that a shell's loop around it stops.
 func Main(build Build) int {
+	signals.AbortOnCrash()
 	dir, _ := os.Getwd() // a removed folder has no project file
 	machine, _ := os.Hostname()
 	app := &App{
