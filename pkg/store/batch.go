@@ -14,6 +14,10 @@ type Batch struct {
 	Input   string // path of its file, or -
 	Cloud   string // address of the API
 	Lines   int    // of its input at the last run
+
+	// Settings is a JSON object with what is common to its tasks, secrets as digests; "":
+	// unknown.
+	Settings string
 }
 
 // Item is a line of a batch whose task was sent.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -17,11 +18,22 @@ type Intend struct {
 	Number int64 // set: the task's number
 }
 
-// Accept sets the request ID of a task that has none.
+// Accept sets the request ID of a task that has none. The error is a *ReusedIDError if
+// another task has it.
 type Accept struct {
 	Task      int64 // number
 	RequestID string
 	At        time.Time
+}
+
+// ReusedIDError is a request ID that the API has given to two tasks.
+type ReusedIDError struct {
+	RequestID string
+	Task      int64 // number of the task that had it first
+}
+
+func (e *ReusedIDError) Error() string {
+	return fmt.Sprintf("the API has given the request ID %s to another task, #%d, before", e.RequestID, e.Task)
 }
 
 // AcceptTwice adds the second task of a request that was accepted twice. It has no ticket.
@@ -75,11 +87,22 @@ type MoveForward struct {
 // no longer be running, to another.
 type AdoptForwards struct{ Target, From, To string }
 
-// PutBatch adds a batch if its number is 0. Otherwise it changes input, cloud and lines.
+// PutBatch adds a batch if its number is 0. Otherwise it changes input, cloud, settings and
+// lines.
 type PutBatch struct {
 	Batch  Batch
 	Number int64 // set: the batch's number
 }
+
+// RestartBatch forgets the lines of a batch, so that all are new, and when it began. Their
+// tasks remain.
+type RestartBatch struct {
+	Batch int64
+	At    time.Time
+}
+
+// DeleteBatch deletes a batch and its lines. Their tasks remain.
+type DeleteBatch struct{ Batch int64 }
 
 // PlaceItem sets the position of a sent line in the input of its batch.
 type PlaceItem struct {
@@ -106,5 +129,7 @@ func (*ForwardEnded) op()    {}
 func (*MoveForward) op()     {}
 func (*AdoptForwards) op()   {}
 func (*PutBatch) op()        {}
+func (*RestartBatch) op()    {}
+func (*DeleteBatch) op()     {}
 func (*PlaceItem) op()       {}
 func (*SetSchemaErrors) op() {}

@@ -21,9 +21,19 @@ type Query struct {
 	Limit  int            // 0: no limit
 }
 
-// Limits say what Prune deletes.
+// Limits say which tasks Prune deletes: those that are both old enough and not among the
+// newest. Zero Limits are none.
 type Limits struct {
-	Before time.Time // tasks dispatched before; zero: none for their age
-	Keep   int       // all but the newest Keep tasks; 0: none for their number
+	Before time.Time // tasks dispatched before; zero: of any age
+	Keep   int       // all but the newest Keep tasks; 0: any
 	Open   bool      // unfinished tasks too, and those with a callback that waits to be forwarded
+}
+
+// Prunable is what a Prune would delete, and what depends on it.
+type Prunable struct {
+	Tasks   int64
+	Open    int64    // of them, those that have not finished
+	Waiting int64    // callbacks of theirs that wait to be forwarded
+	Kept    int64    // tasks that are kept only because they are open, or a callback waits
+	Batches []string // names of the batches with lines among them
 }

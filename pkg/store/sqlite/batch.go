@@ -22,10 +22,21 @@ func (t transaction) insertItem(i store.Item, number int64) error {
 func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	b := op.Batch
 	if op.Number = b.Number; b.Number != 0 {
-		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Number)
+		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ?, settings = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Settings, b.Number)
 	}
-	op.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
+	op.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines, settings) VALUES (?,?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines, b.Settings)
 	return err
+}
+
+func (t transaction) restartBatch(op *store.RestartBatch) error {
+	if err := t.run("DELETE FROM batch_lines WHERE batch = ?", op.Batch); err != nil {
+		return err
+	}
+	return t.run("UPDATE batches SET begun_at = ? WHERE number = ?", milliseconds(op.At), op.Batch)
+}
+
+func (t transaction) deleteBatch(op *store.DeleteBatch) error {
+	return t.runAll([]string{"DELETE FROM batch_lines WHERE batch = ?1", "DELETE FROM batches WHERE number = ?1"}, op.Batch)
 }
 
 // PlaceItems updates the positions of the sent lines of a batch in its input; sent lines
@@ -77,10 +88,10 @@ func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.
 	return placed, err
 }
 
-const batchColumns = "number, name, begun_at, input, cloud, lines"
+const batchColumns = "number, name, begun_at, input, cloud, lines, settings"
 
 func scanBatch(row scanner) (b store.Batch, err error) {
-	err = row.Scan(&b.Number, &b.Name, timeColumn{&b.BegunAt}, &b.Input, &b.Cloud, &b.Lines)
+	err = row.Scan(&b.Number, &b.Name, timeColumn{&b.BegunAt}, &b.Input, &b.Cloud, &b.Lines, &b.Settings)
 	return b, err
 }
 
@@ -162,12 +173,4 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 		}
 		line, key = page[len(page)-1].Line, page[len(page)-1].Key
 	}
-}
-
-// pruneBatches deletes the batches that have no task left.
-func pruneBatches(tx transaction) error {
-	return tx.runAll([]string{
-		"DELETE FROM batches WHERE EXISTS (SELECT 1 FROM batch_lines i WHERE i.batch = batches.number) AND NOT EXISTS (SELECT 1 FROM batch_lines i JOIN tasks t ON t.number = i.task WHERE i.batch = batches.number)",
-		"DELETE FROM batch_lines WHERE batch NOT IN (SELECT number FROM batches)",
-	})
 }

@@ -62,7 +62,10 @@ func (l *Store) open(ctx context.Context, dir string) error {
 		return err
 	}
 	l.maintenance.SetMaxOpenConns(1) // data_version reports changes by other connections
-	l.read, err = sql.Open("sqlite", dsn(l.path, "query_only(1)"))
+	if l.read, err = sql.Open("sqlite", dsn(l.path, "query_only(1)")); err != nil {
+		return err
+	}
+	l.file, err = os.Stat(l.path)
 	return err
 }
 

@@ -33,6 +33,8 @@ var (
 	errForeign = errors.New("it belongs to another program")
 	errBusy    = errors.New("another process has locked it for too long")
 	errClosed  = errors.New("it is closed")
+	errDamaged = errors.New("the file is damaged")
+	errMoved   = errors.New("the file was deleted, moved or replaced while it was in use")
 	errNetwork = errors.New("processes cannot share a database there safely")
 )
 
@@ -51,7 +53,9 @@ func (e *Error) Hint() string {
 	switch code := resultCode(e.Err); {
 	case errors.Is(e.Err, errNewer):
 		return "update narada, or set NARADA_STATE_DIR to another folder"
-	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign):
+	case errors.Is(e.Err, errMoved):
+		return "put it back, or start the command again, with a new ledger"
+	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
 		return "move it away to start a new one; sqlite3 FILE .recover may save its content"
 	case code == sqlite3.SQLITE_FULL, errors.Is(e.Err, syscall.ENOSPC):
 		return "free space on the disk"
@@ -69,7 +73,7 @@ func (e *Error) reason() string {
 	case sqlite3.SQLITE_FULL:
 		return "the disk is full"
 	case sqlite3.SQLITE_CORRUPT:
-		return "the file is damaged"
+		return errDamaged.Error()
 	case sqlite3.SQLITE_NOTADB:
 		return "the file is damaged or not a ledger"
 	case sqlite3.SQLITE_CANTOPEN:

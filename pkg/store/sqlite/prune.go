@@ -20,7 +20,8 @@ const (
 
 // Prune deletes old tasks with their callbacks, frees the disk space, and returns the
 // number of tasks. Unfinished tasks, and tasks with a callback that waits to be forwarded,
-// are kept unless limits.Open is set. An error does not undo earlier deletions.
+// are kept unless limits.Open is set. The lines of a batch stay known without their tasks, so
+// that they are not sent again. An error does not undo earlier deletions.
 func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
 	if err := l.index(ctx); err != nil {
 		return 0, err
@@ -42,30 +43,57 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if count == 0 {
 		return 0, nil
 	}
-	if err := l.paced(ctx, pruneBatches); err != nil {
-		return count, err
-	}
 	return count, l.vacuum(ctx)
 }
+
+// Prunable returns what Prune would delete at this moment.
+func (l *Store) Prunable(ctx context.Context, limits store.Limits) (p store.Prunable, err error) {
+	if err := l.index(ctx); err != nil {
+		return p, err
+	}
+	c, err := l.cutOff(ctx, limits)
+	if err != nil {
+		return p, err
+	}
+	args := []any{0, c.last, c.open, c.before}
+	for query, count := range map[string]*int64{
+		"SELECT count(*) FROM tasks WHERE number IN (" + prunable + ")":                                                                            &p.Tasks,
+		"SELECT count(*) FROM tasks WHERE finished_at IS NULL AND number IN (" + prunable + ")":                                                    &p.Open,
+		"SELECT count(*) FROM forwards f JOIN tasks t ON t.request_id = f.request_id WHERE f.state = 'waiting' AND t.number IN (" + prunable + ")": &p.Waiting,
+		"SELECT count(*) FROM tasks WHERE " + inLimits + " AND number NOT IN (" + prunable + ")":                                                   &p.Kept,
+	} {
+		if *count, _, err = readOne(ctx, l, plain[int64], query, args...); err != nil {
+			return p, err
+		}
+	}
+	p.Batches, err = readAll(ctx, l, plain[string], "SELECT DISTINCT b.name FROM batches b JOIN batch_lines i ON i.batch = b.number WHERE i.task IN ("+prunable+") ORDER BY 1", args...)
+	return p, err
+}
+
+// Which tasks may be deleted: ?1 and ?2 are the limits of their numbers, the first not
+// included, ?3 is Limits.Open, and ?4 the time before which they were dispatched.
+const (
+	inLimits = "number > ?1 AND number <= ?2 AND dispatched_at < ?4"
+	prunable = "SELECT number FROM tasks WHERE " + inLimits + ` AND (?3 OR finished_at IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
+)
 
 // cutOff is Limits in terms of the tasks' columns.
 type cutOff struct {
 	last   int64 // number of the newest task that may be deleted
-	number int64 // tasks up to it are deleted
-	before int64 // and others dispatched before it
+	before int64 // they were dispatched before
 	open   bool
 }
 
 func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
-	c.open = limits.Open
-	if limits.Keep > 0 {
-		c.number, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", limits.Keep)
-		c.last = c.number
-	}
-	if err == nil && !limits.Before.IsZero() {
+	c.open, c.before = limits.Open, math.MaxInt64
+	if !limits.Before.IsZero() {
 		c.before = milliseconds(limits.Before)
-		c.last, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(number), 0) FROM tasks")
 	}
+	if limits.Before.IsZero() && limits.Keep <= 0 {
+		return c, nil
+	}
+	c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", max(limits.Keep, 0))
 	return c, err
 }
 
@@ -89,17 +117,15 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 	if err != nil {
 		return 0, from, err
 	}
-	const which = `SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 AND (number <= ?4 OR dispatched_at < ?5)
-		AND (?3 OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
 	for _, statement := range []string{
-		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivery_index i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + which + "))",
-		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM delivery_index WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM events WHERE task IN (" + which + ")",
-		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + which + "))",
-		"DELETE FROM tasks WHERE number IN (" + which + ")",
+		"DELETE FROM deliveries WHERE seq IN (SELECT i.seq FROM delivery_index i JOIN tasks t ON t.request_id = i.request_id WHERE t.number IN (" + prunable + "))",
+		"DELETE FROM forwards WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + prunable + "))",
+		"DELETE FROM delivery_index WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + prunable + "))",
+		"DELETE FROM events WHERE task IN (" + prunable + ")",
+		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + prunable + "))",
+		"DELETE FROM tasks WHERE number IN (" + prunable + ")",
 	} {
-		if count, err = tx.change(statement, from, to, c.open, c.number, c.before); err != nil { // of the last one counts
+		if count, err = tx.change(statement, from, to, c.open, c.before); err != nil { // of the last one counts
 			return 0, from, err
 		}
 	}

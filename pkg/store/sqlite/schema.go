@@ -14,9 +14,12 @@ const applicationID = 0x4e726461
 //go:embed migrations/1.sql
 var version1 string
 
+//go:embed migrations/2.sql
+var version2 string
+
 // migrations bring the database from each version to the next. A ledger's version is the
 // number of migrations applied. A released migration never changes.
-var migrations = []string{version1}
+var migrations = []string{version1, version2}
 
 var errNewer = errors.New("a newer version of narada wrote it")
 
@@ -54,6 +57,9 @@ func schemaVersion(ctx context.Context, db *sql.DB) (version int, err error) {
 	}
 	if id != applicationID && tables > 0 {
 		return 0, errForeign
+	}
+	if version < 0 {
+		return 0, errDamaged
 	}
 	return version, nil
 }

@@ -41,7 +41,8 @@ type Store struct {
 	store.Writes
 
 	path   string
-	write  *sql.DB // one connection
+	file   os.FileInfo // of the open database
+	write  *sql.DB     // one connection
 	read   *sql.DB
 	writer *writer
 

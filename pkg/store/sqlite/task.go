@@ -38,6 +38,14 @@ func (t transaction) accept(op *store.Accept) error {
 			return err
 		}
 	}
+	reused, err := t.number(`SELECT number FROM tasks WHERE request_id = ?1 AND number <> ?2
+		AND EXISTS (SELECT 1 FROM tasks WHERE number = ?2 AND request_id IS NULL)`, op.RequestID, op.Task)
+	if err == nil && reused != 0 {
+		err = &store.ReusedIDError{RequestID: op.RequestID, Task: reused}
+	}
+	if err != nil {
+		return err
+	}
 	if err := t.run("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
 		op.Task, op.RequestID, store.StatusUnknown, narada.StatusPending); err != nil {
 		return err

@@ -89,6 +89,10 @@ func (w *write) apply(t transaction, op store.Op) error {
 		return t.run("UPDATE forwards SET listener = ? WHERE target = ? AND listener = ? AND state = 'waiting'", op.To, op.Target, op.From)
 	case *store.PutBatch:
 		return t.putBatch(op)
+	case *store.RestartBatch:
+		return t.restartBatch(op)
+	case *store.DeleteBatch:
+		return t.deleteBatch(op)
 	case *store.PlaceItem:
 		return t.run("UPDATE batch_lines SET line = ? WHERE batch = ? AND key = ?", op.Line, op.Batch, op.Key)
 	case *store.SetSchemaErrors:

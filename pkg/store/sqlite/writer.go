@@ -136,7 +136,12 @@ func (w *writer) commit(group []*write) {
 	if _, ok := errors.AsType[*groupError](err); ok {
 		stored, err = w.transact(group, true)
 	}
-	err = newError(w.ledger.path, err)
+	if err == nil {
+		err = w.ledger.checkIdentity()
+	}
+	if err = newError(w.ledger.path, err); err != nil {
+		stored = nil
+	}
 	for _, d := range stored {
 		if !d.op.Forwarding.Unlisted {
 			w.stored(d.entry())

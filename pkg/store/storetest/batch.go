@@ -16,6 +16,8 @@ var batchTests = []test{
 	{"Another task for a line takes the place of the one before", anotherTaskForALine},
 	{"Lines have their places in the input as it is now", placesOfLines},
 	{"The tasks of a batch are found by it", tasksOfABatch},
+	{"A batch that is restarted has no lines", restartBatch},
+	{"A batch that is deleted leaves its tasks", deleteBatch},
 }
 
 // batch is one of that many lines, of which every third has ended. Their keys are not in
@@ -206,4 +208,48 @@ func tasksOfABatch(l ledger) {
 	l.same("of the first, open", []string{"req_first_1"}, h.ids(store.Query{Batch: first, Open: true}))
 	h.write(&store.AcceptTwice{Task: h.task("req_second_0").Number, RequestID: "req_twice", At: start.Add(time.Second)})
 	l.same("with the second task of a line", []string{"req_twice", "req_second_0"}, h.ids(store.Query{Batch: second}))
+}
+
+func restartBatch(l ledger) {
+	h := l.open()
+	number, keys := h.batch("jobs", 3)
+	other, otherKeys := h.batch("other", 1)
+	before := len(h.tasks(store.Query{}))
+	h.write(&store.RestartBatch{Batch: number, At: start.Add(time.Hour)})
+	if items := h.items(number, keys...); len(items) != 0 {
+		l.Errorf("lines: %+v", items)
+	}
+	if items := h.items(other, otherKeys...); len(items) != 1 {
+		l.Errorf("lines of another batch: %+v", items)
+	}
+	b, ok, err := h.Batch(l.ctx(), "jobs")
+	if !ok || err != nil || b.Number != number || !b.BegunAt.Equal(start.Add(time.Hour)) {
+		l.Errorf("got %+v, %v", b, err)
+	}
+	if after := len(h.tasks(store.Query{})); after != before {
+		l.Errorf("%d tasks, before %d", after, before)
+	}
+}
+
+func deleteBatch(l ledger) {
+	h := l.open()
+	number, keys := h.batch("jobs", 3)
+	h.batch("other", 1)
+	before := len(h.tasks(store.Query{}))
+	h.write(&store.DeleteBatch{Batch: number})
+	if _, ok, err := h.Batch(l.ctx(), "jobs"); ok || err != nil {
+		l.Errorf("it is there: %v", err)
+	}
+	if items := h.items(number, keys...); len(items) != 0 {
+		l.Errorf("lines: %+v", items)
+	}
+	if _, ok, err := h.Batch(l.ctx(), "other"); !ok || err != nil {
+		l.Errorf("the other is not there: %v", err)
+	}
+	if after := len(h.tasks(store.Query{})); after != before {
+		l.Errorf("%d tasks, before %d", after, before)
+	}
+	if again, _ := h.batch("later", 1); again <= number {
+		l.Errorf("its number is used again: %d after %d", again, number)
+	}
 }

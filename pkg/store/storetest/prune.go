@@ -12,7 +12,8 @@ var pruneTests = []test{
 	{"Old tasks go, within limits", pruneLimits},
 	{"All of a task goes with it", pruneAllOfATask},
 	{"A callback that waits to be forwarded stays, unless all go", pruneWaiting},
-	{"The lines of a batch stay known while it has a task", pruneBatch},
+	{"The lines of a batch stay known without their tasks", pruneBatch},
+	{"What would be pruned is known before", prunable},
 	{"What is pruned is not known by another process", pruneElsewhere},
 }
 
@@ -32,7 +33,9 @@ func pruneLimits(l ledger) {
 	}{
 		"by age":           {store.Limits{Before: start.Add(90 * time.Minute)}, []string{"req_4", "req_3", "req_2", "req_0"}},
 		"by number":        {store.Limits{Keep: 2}, []string{"req_4", "req_3", "req_0"}},
-		"both":             {store.Limits{Keep: 1, Before: start.Add(150 * time.Minute)}, []string{"req_4", "req_0"}},
+		"both, age":        {store.Limits{Keep: 1, Before: start.Add(150 * time.Minute)}, []string{"req_4", "req_3", "req_0"}},
+		"both, number":     {store.Limits{Keep: 3, Before: start.Add(1000 * time.Hour)}, []string{"req_4", "req_3", "req_2", "req_0"}},
+		"both, all recent": {store.Limits{Keep: 1, Before: start}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
 		"nothing":          {store.Limits{}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
 		"open ones too":    {store.Limits{Keep: 1, Open: true}, []string{"req_4"}},
 		"more than are":    {store.Limits{Keep: 10}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
@@ -115,22 +118,54 @@ func pruneWaiting(l ledger) {
 	l.same("counts", [3]int{0, 0, 0}, h.counts("", ""))
 }
 
-// A line whose task has been pruned is known all the same, so that it is not sent
-// again, as long as its batch has others.
+// A line whose task has been pruned is known all the same, so that it is not sent again.
 func pruneBatch(l ledger) {
 	h := l.open()
 	number, keys := h.batch("jobs", 3) // the first has ended
-	h.prune(store.Limits{Before: start.Add(time.Hour)})
-	h.intend("of another batch")
-	if items := h.items(number, keys[0]); len(items) != 1 || items[0].Task.Number != 0 {
-		l.Errorf("got %+v", items)
+	for _, open := range []bool{false, true} {
+		h.prune(store.Limits{Before: start.Add(time.Hour), Open: open})
+		h.intend(fmt.Sprint("of another batch", open))
 	}
-	h.prune(store.Limits{Before: start.Add(time.Hour), Open: true})
-	if _, ok, err := h.Batch(l.ctx(), "jobs"); ok || err != nil {
-		l.Errorf("a batch of which nothing is left is there: %v, %v", ok, err)
+	if _, ok, err := h.Batch(l.ctx(), "jobs"); !ok || err != nil {
+		l.Errorf("the batch is there: %v, %v", ok, err)
 	}
-	if items := h.items(number, keys...); len(items) != 0 {
-		l.Errorf("%d lines are left", len(items))
+	items := h.items(number, keys...)
+	for _, i := range items {
+		if i.Task.Number != 0 {
+			l.Errorf("got %+v", i)
+		}
+	}
+	if len(items) != 3 {
+		l.Errorf("%d lines are known", len(items))
+	}
+	tally, err := h.Tally(l.ctx(), number)
+	l.must(err)
+	l.same("tally", store.Tally{"": 3}, tally)
+}
+
+func prunable(l ledger) {
+	h := l.open()
+	h.batch("jobs", 4) // the first and the last have ended
+	h.batch("later", 1)
+	h.Share(ticket("shared").Path)
+	h.deliverTo("req_1", "a") // waits to be forwarded
+	h.tasks(store.Query{})
+	for name, test := range map[string]struct {
+		limits store.Limits
+		want   store.Prunable
+	}{
+		"none":     {store.Limits{}, store.Prunable{}},
+		"old ones": {store.Limits{Before: start.Add(time.Hour)}, store.Prunable{Tasks: 3, Kept: 3, Batches: []string{"jobs", "later"}}},
+		"all":      {store.Limits{Before: start.Add(time.Hour), Open: true}, store.Prunable{Tasks: 6, Open: 2, Waiting: 1, Batches: []string{"jobs", "later"}}},
+		"not new":  {store.Limits{Keep: 2}, store.Prunable{Tasks: 2, Kept: 2, Batches: []string{"jobs"}}},
+		"both":     {store.Limits{Keep: 2, Before: start}, store.Prunable{}},
+	} {
+		got, err := h.Prunable(l.ctx(), test.limits)
+		l.must(err)
+		l.same(name, test.want, got)
+	}
+	if n := h.prune(store.Limits{Keep: 2}); n != 2 {
+		l.Errorf("%d went", n)
 	}
 }
 

@@ -69,6 +69,7 @@ type Store interface {
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error
 
+	Prunable(ctx context.Context, limits store.Limits) (store.Prunable, error)
 	Prune(ctx context.Context, limits store.Limits) (count int64, err error)
 
 	Check(context.Context) (damage string, err error)

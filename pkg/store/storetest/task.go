@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ var taskTests = []test{
 	{"A task that was accepted is not refused", acceptedTaskIsNotRefused},
 	{"Each task of a request that was accepted twice has its own callbacks", acceptedTwice},
 	{"The second task of a request does not change the first", secondTaskOfARequest},
+	{"A request ID belongs to one task", reusedID},
 	{"A task of elsewhere is known by its callbacks", taskOfElsewhere},
 	{"A task of elsewhere that was dispatched here after all is one task", elsewhereIsOurs},
 	{"The newest task has an ID", newestTask},
@@ -198,6 +200,20 @@ func secondTaskOfARequest(l ledger) {
 	if t := h.task("req_second"); t.Open() || t.Source != "run" || t.Prompt != "prompt of a" || t.Machine != "here" || t.TicketPath != "" {
 		l.Errorf("the second is %+v", t)
 	}
+}
+
+func reusedID(l ledger) {
+	h := l.open()
+	first := h.accepted("a", "req_1")
+	second := h.intend("b")
+	err := h.Write(l.ctx(), &store.Accept{Task: second, RequestID: "req_1", At: start})
+	if reused, ok := errors.AsType[*store.ReusedIDError](err); !ok || reused.Task != first || reused.RequestID != "req_1" {
+		l.Errorf("got %v", err)
+	}
+	if t := h.task("req_1"); t.Number != first {
+		l.Errorf("it is the ID of %+v", t)
+	}
+	h.write(&store.Accept{Task: first, RequestID: "req_1", At: start}) // the same again is no error
 }
 
 func taskOfElsewhere(l ledger) {
