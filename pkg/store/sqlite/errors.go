@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -61,21 +62,20 @@ func (e *Error) Hint() string {
 	return ""
 }
 
+// reasons are SQLite's errors in words.
+var reasons = map[int]string{
+	sqlite3.SQLITE_READONLY: "it is read-only",
+	sqlite3.SQLITE_FULL:     "the disk is full",
+	sqlite3.SQLITE_CORRUPT:  "the file is damaged",
+	sqlite3.SQLITE_NOTADB:   "the file is damaged or not a ledger",
+	sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+	sqlite3.SQLITE_BUSY:     errBusy.Error(),
+}
+
 // reason returns the cause as text.
 func (e *Error) reason() string {
-	switch resultCode(e.Err) {
-	case sqlite3.SQLITE_READONLY:
-		return "it is read-only"
-	case sqlite3.SQLITE_FULL:
-		return "the disk is full"
-	case sqlite3.SQLITE_CORRUPT:
-		return "the file is damaged"
-	case sqlite3.SQLITE_NOTADB:
-		return "the file is damaged or not a ledger"
-	case sqlite3.SQLITE_CANTOPEN:
-		return "it cannot be opened"
-	case sqlite3.SQLITE_BUSY:
-		return errBusy.Error()
+	if text := reasons[resultCode(e.Err)]; text != "" {
+		return text
 	}
 	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
 		return fmt.Sprintf("%s: %v", path.Path, path.Err)
@@ -85,11 +85,7 @@ func (e *Error) reason() string {
 
 // cannotWrite reports whether the ledger can be read but not written.
 func cannotWrite(err error) bool {
-	switch resultCode(err) {
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY:
-		return true
-	}
-	return false
+	return slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY}, resultCode(err))
 }
 
 // resultCode returns SQLite's primary result code, 0 for another error.
