@@ -24,7 +24,7 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	if op.Number = b.Number; b.Number != 0 {
 		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Number)
 	}
-	op.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
+	op.Number, err = t.number("INSERT INTO batches (name, begun_at, input, cloud, lines) VALUES (?,?,?,?,?) RETURNING number", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines)
 	return err
 }
 

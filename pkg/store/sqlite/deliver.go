@@ -141,20 +141,16 @@ func (t transaction) blankPhases(d *delivery) error {
 
 // blank blanks the secret in the task's phases that meet the condition.
 func (t transaction) blank(condition, id string) error {
-	rows, err := t.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
-	if err != nil {
-		return err
-	}
 	bodies := map[int64][]byte{}
-	err = eachRow(rows, func() (err error) {
+	err := t.each(func(row scanner) error {
 		var seq int64
 		var body []byte
-		if err := rows.Scan(&seq, &body); err != nil {
-			return err
+		err := row.Scan(&seq, &body)
+		if err == nil {
+			bodies[seq], err = narada.ReplaceSecret(body, "")
 		}
-		bodies[seq], err = narada.ReplaceSecret(body, "")
 		return err
-	})
+	}, "SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
 	if err != nil {
 		return err
 	}

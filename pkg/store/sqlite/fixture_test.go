@@ -104,11 +104,8 @@ func schemaOf(t *testing.T, dir string) string {
 	withDatabase(t, dir, func(db *sql.DB) error {
 		rows, err := db.Query(`SELECT 'version ' || user_version FROM pragma_user_version UNION ALL SELECT 'auto_vacuum ' || auto_vacuum FROM pragma_auto_vacuum
 			UNION ALL SELECT * FROM (SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name)`)
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func() error {
-			line, err := plain[string](rows)
+		return eachRow(rows, err, func(row scanner) error {
+			line, err := plain[string](row)
 			text.WriteString(line + "\n")
 			return err
 		})

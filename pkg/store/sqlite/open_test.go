@@ -99,7 +99,7 @@ func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	tk := ticket("a")
 	deliver(t, l, tk, final("req_1", tk, "42"))
 	limit := func(pages int) {
-		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.pragma(fmt.Sprintf("max_page_count = %d", pages)) }}))
+		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.run(fmt.Sprintf("PRAGMA max_page_count = %d", pages)) }}))
 	}
 	limit(1)
 	large := final("req_2", tk, strings.Repeat("x", 1<<20))

@@ -95,9 +95,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	l.maintaining.Go(func() {
 		tick := o.tick
 		if tick == nil {
-			ticker := time.NewTicker(maintainInterval)
-			defer ticker.Stop()
-			tick = ticker.C
+			tick = time.Tick(maintainInterval)
 		}
 		l.maintain(tick)
 	})

@@ -87,20 +87,13 @@ func TestTheWriterIsFullySynchronous(t *testing.T) {
 	const full = 2
 	for name, want := range map[string]any{"synchronous": int64(full), "journal_mode": "wal", "wal_autocheckpoint": int64(0), "secure_delete": int64(1)} {
 		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-			rows, err := tx.query("PRAGMA " + name)
-			if err != nil {
-				return err
-			}
-			return eachRow(rows, func() error {
-				var got any
-				if err := rows.Scan(&got); err != nil {
-					return err
-				}
+			return tx.each(func(row scanner) error {
+				got, err := plain[any](row)
 				if got != want {
 					t.Errorf("%s is %v, want %v", name, got, want)
 				}
-				return nil
-			})
+				return err
+			}, "PRAGMA "+name)
 		}}))
 	}
 }

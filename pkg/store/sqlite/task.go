@@ -14,8 +14,8 @@ func (t transaction) intend(op *store.Intend) error {
 		digest.String = op.Ticket.Digest()
 	}
 	var err error
-	op.Number, err = t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
-		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),?,?,?,?,?)`,
+	op.Number, err = t.number(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
+		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),?,?,?,?,?) RETURNING number`,
 		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
 	if err != nil {
 		return err
@@ -65,8 +65,8 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 	if known || err != nil {
 		return err
 	}
-	second, err := t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
-		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ?`, store.StatusUnknown, op.Task)
+	second, err := t.number(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
+		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ? RETURNING number`, store.StatusUnknown, op.Task)
 	if second == 0 || err != nil { // the first was pruned
 		return err
 	}

@@ -93,19 +93,15 @@ func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, er
 
 // eachCallback calls f for each row of the query.
 func (t transaction) eachCallback(f func(seq int64, id string, digest [sha256.Size]byte, final bool), query string, args ...any) error {
-	rows, err := t.query(query, args...)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, func() error {
+	return t.each(func(row scanner) error {
 		var seq int64
 		var id string
 		var digest []byte
 		var final bool
-		if err := rows.Scan(&seq, &id, &digest, &final); err != nil {
+		if err := row.Scan(&seq, &id, &digest, &final); err != nil {
 			return err
 		}
 		f(seq, id, [sha256.Size]byte(digest), final)
 		return nil
-	})
+	}, query, args...)
 }
