@@ -42,7 +42,7 @@ func (n *Ngrok) check() error {
 	if strings.TrimSpace(n.Authtoken.Reveal()) == "" {
 		return &UsageError{
 			message: "no ngrok authtoken",
-			hint:    "get one at https://dashboard.ngrok.com/get-started/your-authtoken and set NGROK_AUTHTOKEN",
+			hint:    "get one at " + tokens + " and set NGROK_AUTHTOKEN",
 		}
 	}
 	if n.Domain != "" {
