@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/url"
@@ -83,7 +82,7 @@ func newSession(n Ngrok, log *slog.Logger) *session {
 	return &session{
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
 		mask:    mask,
-		log:     log,
+		log:     cmp.Or(log, slog.New(slog.DiscardHandler)),
 		dialer:  &dialer{proxy: n.Proxy},
 		events:  newEvents(),
 		refused: make(chan *Error, 1),
@@ -348,20 +347,6 @@ func domainURL(domain string) string {
 // trafficPolicy returns the document that makes ngrok answer 404 to every request
 // but a POST under prefix (https://ngrok.com/docs/traffic-policy/actions/deny).
 func trafficPolicy(prefix string) string {
-	type action struct {
-		Type   string         `json:"type"`
-		Config map[string]int `json:"config"`
-	}
-	type rule struct {
-		Expressions []string `json:"expressions"`
-		Actions     []action `json:"actions"`
-	}
-	doc, err := json.Marshal(map[string][]rule{"on_http_request": {{
-		Expressions: []string{"req.method != 'POST' || !req.url.path.startsWith('" + prefix + "')"},
-		Actions:     []action{{Type: "deny", Config: map[string]int{"status_code": 404}}},
-	}}})
-	if err != nil {
-		panic(err) // strings and numbers always marshal
-	}
-	return string(doc)
+	return `{"on_http_request":[{"expressions":["req.method != 'POST' || !req.url.path.startsWith('` + prefix + `')"],` +
+		`"actions":[{"type":"deny","config":{"status_code":404}}]}]}`
 }

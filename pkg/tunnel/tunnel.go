@@ -58,9 +58,6 @@ func Open(ctx context.Context, c Config) (*Endpoint, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	switch {
 	case c.Ngrok != nil:
 		return openNgrok(ctx, c)
