@@ -131,20 +131,12 @@ func parseUsage(n *yaml.Node) (*webhook.Usage, error) {
 		return nil, fmt.Errorf("line %d: must be null, or an object with actions and credits", n.Line)
 	}
 	var u webhook.Usage
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name, value := n.Content[i], n.Content[i+1]
-		var err error
-		switch name.Value {
-		case "actions":
-			err = value.Decode(&u.Actions)
-		case "credits":
-			err = value.Decode(&u.Credits)
-		default:
-			err = fmt.Errorf("unknown field %q", name.Value)
-		}
-		if err != nil || u.Actions < 0 || !(u.Credits >= 0) || math.IsInf(u.Credits, 0) {
-			return nil, fmt.Errorf("line %d: actions and credits must be numbers from 0 up, and nothing else", name.Line)
-		}
+	var unknown map[string]any
+	err := errors.Join(n.Decode(&u), n.Decode(&unknown))
+	delete(unknown, "actions")
+	delete(unknown, "credits")
+	if err != nil || len(unknown) > 0 || u.Actions < 0 || !(u.Credits >= 0) || math.IsInf(u.Credits, 0) {
+		return nil, fmt.Errorf("line %d: actions and credits must be numbers from 0 up, and nothing else", n.Line)
 	}
 	return &u, nil
 }
