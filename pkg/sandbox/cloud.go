@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,7 +12,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -142,15 +142,9 @@ const noRule = -2
 
 // New returns a sandbox without a listener.
 func New(o Options) *Cloud {
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = maxUpload
-	}
-	if o.MaxStored == 0 {
-		o.MaxStored = maxStored
-	}
+	o.Random = cmp.Or(o.Random, rand.Reader)
+	o.MaxUpload = cmp.Or(o.MaxUpload, maxUpload)
+	o.MaxStored = cmp.Or(o.MaxStored, maxStored)
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
@@ -198,8 +192,7 @@ func (c *Cloud) Stats() Stats {
 func (c *Cloud) Tasks() []Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := slices.Collect(maps.Values(c.byID))
-	sort.Slice(known, func(i, j int) bool { return known[i].number < known[j].number })
+	known := slices.SortedFunc(maps.Values(c.byID), func(a, b *task) int { return a.number - b.number })
 	list := make([]Task, len(known))
 	for i, t := range known {
 		list[i] = Task{ID: t.id, Prompt: t.prompt, Body: t.body, Status: t.status, CreatedAt: t.created, CompletedAt: t.completed}
