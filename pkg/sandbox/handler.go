@@ -109,10 +109,7 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 		return invalid([]problem{{"model_attributes_type", []any{"body"},
 			"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}})
 	}
-	d, problems := parseDispatch(body)
-	if len(problems) == 0 {
-		problems = c.checkUploads(d)
-	}
+	d, problems := c.parseDispatch(body)
 	if len(problems) > 0 {
 		return invalid(problems)
 	}
