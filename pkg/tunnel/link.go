@@ -17,8 +17,9 @@ type dialer struct {
 	proxy func(*url.URL) (*url.URL, error) // nil: none
 	links stream.Group[*link]
 
+	gate sync.RWMutex // while it is locked, what the service sends is delayed
+
 	mu    sync.Mutex
-	held  chan struct{} // closed by release; nil: nothing is delayed
 	wrote chan struct{} // closed by the next write; nil: nothing waits
 }
 
@@ -28,15 +29,11 @@ type link struct {
 	owner *dialer
 }
 
-// Read reads what the service sends. Between hold and release it waits.
+// Read reads what the service sends. While the gate is locked it waits.
 func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	l.owner.mu.Lock()
-	held := l.owner.held
-	l.owner.mu.Unlock()
-	if held != nil {
-		<-held
-	}
+	l.owner.gate.RLock()
+	defer l.owner.gate.RUnlock()
 	return n, err
 }
 
@@ -76,24 +73,6 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 		return nil, net.ErrClosed
 	}
 	return l, nil
-}
-
-// hold delays what the service sends until release.
-func (d *dialer) hold() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.held == nil {
-		d.held = make(chan struct{})
-	}
-}
-
-func (d *dialer) release() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.held != nil {
-		close(d.held)
-		d.held = nil
-	}
 }
 
 // nextWrite returns a channel that the next write to the service closes.

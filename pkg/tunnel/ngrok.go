@@ -178,11 +178,9 @@ func (s *session) abandon(connected <-chan struct{}) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.dialer.close(now) // what waits for the other side ends with the connection
-	limit := time.NewTimer(closeLimit)
-	defer limit.Stop()
 	select {
 	case <-connected:
-	case <-limit.C:
+	case <-time.After(closeLimit):
 	}
 	close(s.events)
 }
@@ -313,21 +311,21 @@ func (s *session) unbind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, unbindLimit)
 	defer cancel()
 
-	s.dialer.hold()
-	defer s.dialer.release()
+	s.dialer.gate.Lock()
+	release := sync.OnceFunc(s.dialer.gate.Unlock)
+	defer release()
 	s.pump.settle(ctx, settleTime)
 	wrote := s.dialer.nextWrite()
 	closed := make(chan error, 1)
 	go func() { closed <- s.ln.Close() }()
-	unsent := time.NewTimer(10 * settleTime) // offline nothing is sent
-	defer unsent.Stop()
+	unsent := time.After(10 * settleTime) // offline nothing is sent
 	for {
 		select {
 		case <-wrote:
 			wrote = nil
-			s.dialer.release()
-		case <-unsent.C:
-			s.dialer.release()
+			release()
+		case <-unsent:
+			release()
 		case err := <-closed:
 			if err != nil {
 				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.Mask(err.Error()))
