@@ -169,16 +169,10 @@ func loadCertificate(i Ingress) (tls.Certificate, error) {
 // publicURL returns the configured URL, or one derived from the address.
 func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, error) {
 	if i.PublicURL != "" {
-		u, err := url.Parse(i.PublicURL)
-		if err != nil {
-			return nil, err
-		}
+		u, _ := url.Parse(i.PublicURL) // check has parsed it
 		return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
 	}
-	host, _, err := net.SplitHostPort(i.Addr)
-	if err != nil {
-		return nil, err
-	}
+	host, _, _ := net.SplitHostPort(i.Addr) // check has split it
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		isPattern := func(name string) bool { return strings.Contains(name, "*") }
 		names := slices.DeleteFunc(slices.Clone(cert.Leaf.DNSNames), isPattern)
@@ -190,12 +184,8 @@ func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, err
 		}
 		host = names[0]
 	}
-	_, port, err := net.SplitHostPort(bound.String())
-	if err != nil {
-		return nil, err
-	}
-	address := strings.TrimSuffix(net.JoinHostPort(host, port), ":443")
-	return &url.URL{Scheme: "https", Host: address}, nil
+	address := net.JoinHostPort(host, strconv.Itoa(bound.(*net.TCPAddr).Port))
+	return &url.URL{Scheme: "https", Host: strings.TrimSuffix(address, ":443")}, nil
 }
 
 // local returns an endpoint without a service behind it.
