@@ -8,15 +8,14 @@ import (
 )
 
 func (t transaction) intend(op *store.Intend) error {
-	path := sql.NullString{String: op.Ticket.Path, Valid: op.Ticket.Path != ""}
-	digest := sql.NullString{Valid: path.Valid}
-	if path.Valid {
-		digest.String = op.Ticket.Digest()
+	digest := ""
+	if op.Ticket.Path != "" {
+		digest = op.Ticket.Digest()
 	}
 	var err error
 	op.Number, err = t.number(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
-		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),?,?,?,?,?) RETURNING number`,
-		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
+		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),nullif(?, ''),nullif(?, ''),?,?,?) RETURNING number`,
+		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, op.Ticket.Path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
 	if err != nil {
 		return err
 	}

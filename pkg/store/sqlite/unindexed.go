@@ -19,29 +19,17 @@ type unindexed struct {
 }
 
 // callbacksByID has the callbacks of tasks by request ID.
-type callbacksByID map[string]*callbacks
+type callbacksByID map[string]callbacks
 
-// callbacks are those of one task; nil means none.
+// callbacks are those of one task.
 type callbacks struct {
 	final   bool // one of them is
 	digests [][sha256.Size]byte
 }
 
-// ended reports whether one of them is final.
-func (c *callbacks) ended() bool { return c != nil && c.final }
-
-func (c *callbacks) has(digest [sha256.Size]byte) bool {
-	return c != nil && slices.Contains(c.digests, digest)
-}
-
 func (m callbacksByID) add(id string, digest [sha256.Size]byte, final bool) {
 	c := m[id]
-	if c == nil {
-		c = &callbacks{}
-		m[id] = c
-	}
-	c.digests = append(c.digests, digest)
-	c.final = c.final || final
+	m[id] = callbacks{final: c.final || final, digests: append(c.digests, digest)}
 }
 
 // refresh adds what others have stored, and drops what has been indexed.
