@@ -51,8 +51,7 @@ func (c *Cloud) sendForged(t *task, body webhook.Callback) {
 		wrongHeader.Set(name, forgedSecret)
 	}
 	right := encode(body)
-	secret := forgedSecret
-	body.Secret = &secret
+	body.Secret = new(forgedSecret)
 	c.sendOnce(t, "forged: wrong secret", t.callbackHeader, encode(body))
 	c.sendOnce(t, "forged: wrong header", wrongHeader, right)
 }
@@ -78,17 +77,14 @@ func (c *Cloud) deliver(t *task, body webhook.Callback) {
 }
 
 func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
-	host := ""
-	if u, err := url.Parse(t.callbackURL); err == nil {
-		host = u.Host
-	}
+	to, _ := url.Parse(t.callbackURL) // it was parsed before
 	return &deliver.Sender{
 		Transport:  c.transport,
 		FirstPause: callbackFirst, MaxPause: callbackMax, Timeout: callbackTimeout,
 		Observe: func(a deliver.Attempt) {
 			c.count(func(s *Stats) { s.CallbackAttempts++ })
 			c.options.Observe(Event{
-				Kind: EventCallback, RequestID: t.id, Host: host, Attempt: a.Number,
+				Kind: EventCallback, RequestID: t.id, Host: to.Host, Attempt: a.Number,
 				StatusCode: a.StatusCode, Err: a.Err, Duration: a.Duration, Fault: fault,
 			})
 		},

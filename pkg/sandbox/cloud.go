@@ -142,6 +142,7 @@ const noRule = -2
 
 // New returns a sandbox without a listener.
 func New(o Options) *Cloud {
+	o.Rules = cmp.Or(o.Rules, &Rules{})
 	o.Random = cmp.Or(o.Random, rand.Reader)
 	o.MaxUpload = cmp.Or(o.MaxUpload, maxUpload)
 	o.MaxStored = cmp.Or(o.MaxStored, maxStored)
@@ -243,7 +244,7 @@ func (c *Cloud) delay(r *rule) time.Duration {
 		return time.Duration(*r.Delay)
 	case c.options.Delay != 0:
 		return max(c.options.Delay, 0)
-	case c.options.Rules != nil && c.options.Rules.delay != nil:
+	case c.options.Rules.delay != nil:
 		return time.Duration(*c.options.Rules.delay)
 	}
 	return DefaultDelay

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -43,9 +44,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	if header.Get("Content-Type") == "" && len(a.body) > 0 {
 		header.Set("Content-Type", "application/json")
 	}
@@ -75,7 +74,7 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 	if !call.open && !c.authorized(r.Header.Get("x-api-key")) {
 		return detail(http.StatusUnauthorized, "Invalid API key")
 	}
-	if f := c.options.Rules.fault(call.fault); c.take(noRule, call.fault, "", f) {
+	if f := c.options.Rules.faults[call.fault]; c.take(noRule, call.fault, "", f) {
 		return f.answer(call.fault + " failed")
 	}
 	return call.serve(w, r)

@@ -35,7 +35,7 @@ func TestDocumentedRulesParse(t *testing.T) {
 	if r, _ := rules.find("a report"); len(r.Downloads) != 1 || r.Downloads[0] != (downloadRule{"report.csv", "a,b"}) {
 		t.Errorf("downloads %+v", r.Downloads)
 	}
-	if f := rules.fault(faultUpload); f == nil || f.Status != 403 || !strings.Contains(*f.Body, "<Code>AccessDenied</Code>") {
+	if f := rules.faults[faultUpload]; f == nil || f.Status != 403 || !strings.Contains(*f.Body, "<Code>AccessDenied</Code>") {
 		t.Errorf("fault %+v", f)
 	}
 	if _, number := rules.find("nothing of that"); number != -1 {

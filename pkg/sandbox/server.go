@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,7 @@ type Server struct {
 // loopback are an error: the sandbox accepts any API key and sends requests to the
 // callback URLs that it gets.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	addr := o.Addr
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
+	addr := cmp.Or(o.Addr, "127.0.0.1:0")
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, &AddressError{fmt.Sprintf("sandbox: %q is not an address with a port", addr)}

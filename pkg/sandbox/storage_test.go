@@ -125,11 +125,11 @@ func TestOldestFormsAreRemoved(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.add(&upload{key: "first", path: path, size: 1})
+	s.add(&upload{Upload: Upload{Key: "first", Path: path, Size: 1}})
 	s.stored = 1
-	s.add(&upload{key: "busy", busy: true})
+	s.add(&upload{Upload: Upload{Key: "busy"}, busy: true})
 	for range maxForms {
-		s.add(&upload{key: "more"})
+		s.add(&upload{Upload: Upload{Key: "more"}})
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || s.byKey["first"] != nil || s.byKey["busy"] == nil || s.stored != 0 || len(s.forms) != maxForms {
 		t.Errorf("%v, %d bytes, %d forms", err, s.stored, len(s.forms))
@@ -192,7 +192,7 @@ func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
 	c := New(Options{MaxStored: 100})
 	defer c.Close(t.Context())
 	for _, key := range []string{"a", "b"} {
-		c.storage.add(&upload{key: key, policy: "p"})
+		c.storage.add(&upload{Upload: Upload{Key: key}, policy: "p"})
 	}
 	fields := func(key string) map[string]string { return map[string]string{"key": key, "policy": "p"} }
 	u, _ := c.reserve(fields("a"), 60)
@@ -202,7 +202,7 @@ func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
 	if again, refused := c.reserve(fields("a"), 10); again != nil || refused.status != 409 {
 		t.Errorf("%+v", refused)
 	}
-	c.storage.add(&upload{key: "kept", path: filepath.Join(t.TempDir(), "kept"), size: 40})
+	c.storage.add(&upload{Upload: Upload{Key: "kept", Path: filepath.Join(t.TempDir(), "kept"), Size: 40}})
 	c.storage.stored += 40
 	if second, refused := c.reserve(fields("b"), 60); second != nil || refused.status != 503 {
 		t.Errorf("%+v", refused)

@@ -160,8 +160,7 @@ func (t *task) statusAnswer() statusAnswer {
 	if t.completed.IsZero() {
 		return a
 	}
-	completed := webhook.Timestamp(t.completed)
-	a.CompletedAt, a.Usage = &completed, t.rule.usage
+	a.CompletedAt, a.Usage = new(webhook.Timestamp(t.completed)), t.rule.usage
 	a.Response = &response{Text: t.text(), Output: typed{Type: "text", Content: t.text()}}
 	if t.structured != nil {
 		a.Response.Output = typed{Type: "structured", Content: t.structured}
@@ -182,8 +181,7 @@ func (t *task) callbackBody() webhook.Callback {
 		b.Response.Text = t.asking.Action.Message
 		return b
 	}
-	completed := webhook.Timestamp(t.completed)
-	b.CompletedAt, b.Usage = &completed, t.rule.usage
+	b.CompletedAt, b.Usage = new(webhook.Timestamp(t.completed)), t.rule.usage
 	b.Response = webhook.Response{Text: t.text(), StructuredOutput: t.structured}
 	return b
 }
