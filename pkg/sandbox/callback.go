@@ -22,7 +22,7 @@ const (
 const forgedSecret = "forged-by-the-sandbox"
 
 // sendCallbacks sends the callback of a finished task, with the faults of its rule.
-func (c *Cloud) sendCallbacks(t *task) {
+func (c *Server) sendCallbacks(t *task) {
 	faults := t.rule.Faults.Callback
 	if faults.Lost || !c.sleep(time.Duration(faults.Late)) {
 		return
@@ -44,7 +44,7 @@ func (c *Cloud) sendCallbacks(t *task) {
 
 // sendForged sends callbacks without the right credentials. Their text tells a
 // receiver that accepted one.
-func (c *Cloud) sendForged(t *task, body webhook.Callback) {
+func (c *Server) sendForged(t *task, body webhook.Callback) {
 	body.Response = webhook.Response{Text: "This callback is forged. If you read this as an answer, it was not verified."}
 	wrongHeader := http.Header{"Authorization": {"Bearer " + forgedSecret}}
 	for name := range t.callbackHeader {
@@ -57,13 +57,13 @@ func (c *Cloud) sendForged(t *task, body webhook.Callback) {
 }
 
 // sendOnce sends a callback that is not genuine, and ignores the outcome.
-func (c *Cloud) sendOnce(t *task, fault string, header http.Header, body []byte) {
+func (c *Server) sendOnce(t *task, fault string, header http.Header, body []byte) {
 	s := c.sender(t, fault)
 	_, _ = s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
 }
 
 // deliver sends a genuine callback until it is accepted or the attempts are used up.
-func (c *Cloud) deliver(t *task, body webhook.Callback) {
+func (c *Server) deliver(t *task, body webhook.Callback) {
 	s := c.sender(t, "")
 	s.Attempts, s.RetryRefused = callbackAttempts, true
 	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: encode(body)})
@@ -76,7 +76,7 @@ func (c *Cloud) deliver(t *task, body webhook.Callback) {
 	})
 }
 
-func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
+func (c *Server) sender(t *task, fault string) *deliver.Sender {
 	to, _ := url.Parse(t.callbackURL) // it was parsed before
 	return &deliver.Sender{
 		Transport:  c.transport,

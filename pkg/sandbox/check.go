@@ -34,7 +34,7 @@ type problem struct {
 
 // parseDispatch validates a body as the cloud does. Optional members may be null,
 // unknown ones are ignored.
-func (c *Cloud) parseDispatch(body []byte) (*dispatch, []problem) {
+func (c *Server) parseDispatch(body []byte) (*dispatch, []problem) {
 	at := []any{"body"}
 	value, problems := decodeBody(body)
 	if len(problems) == 0 {
@@ -102,7 +102,7 @@ func fill(doc []byte, into any) {
 
 // checkUploads finds references, in attachment and file variables, to files that were
 // never uploaded.
-func (c *Cloud) checkUploads(at []any, value any) (list []problem) {
+func (c *Server) checkUploads(at []any, value any) (list []problem) {
 	switch v := value.(type) {
 	case map[string]any:
 		if key, ok := v["id"].(string); ok && v["source"] == "remoteDispatchUpload" {
@@ -122,7 +122,7 @@ func (c *Cloud) checkUploads(at []any, value any) (list []problem) {
 	return list
 }
 
-func (c *Cloud) checkUpload(at []any, key string) []problem {
+func (c *Server) checkUpload(at []any, key string) []problem {
 	if c.unused(key) {
 		return []problem{{"value_error", at, "Value error, the file was not uploaded"}}
 	}

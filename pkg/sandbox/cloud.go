@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -31,7 +32,7 @@ const (
 // Options configure a sandbox. The zero value is ready to use.
 type Options struct {
 	// Addr is the loopback address to listen on. The default is 127.0.0.1:0, a free
-	// port. New ignores it.
+	// port.
 	Addr string
 
 	// Delay is how long a task is pending. 0: the delay of the rules, or DefaultDelay.
@@ -105,15 +106,19 @@ type Task struct {
 	CompletedAt time.Time // zero if it has not finished
 }
 
-// Cloud is a sandbox without a listener. It is an http.Handler, safe for concurrent
-// use. It must be closed.
-type Cloud struct {
+// Server is a running sandbox. It is safe for concurrent use.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	served   chan struct{} // closed when http has stopped
+	err      error         // why, once served is closed
+
 	options   Options
 	transport http.RoundTripper
 	idle      func() // closes the idle connections of the default transport
 
-	stop  context.CancelFunc // ends the waits of tasks
-	ctx   context.Context
+	end   context.CancelFunc // of ctx
+	ctx   context.Context    // of the waits of tasks
 	tasks sync.WaitGroup
 
 	randomness sync.Mutex // held while Options.Random is read
@@ -140,8 +145,8 @@ type faultUse struct {
 // noRule is the index for faults of calls without a prompt.
 const noRule = -2
 
-// New returns a sandbox without a listener.
-func New(o Options) *Cloud {
+// newServer returns a sandbox that does not listen yet.
+func newServer(o Options) *Server {
 	o.Rules = cmp.Or(o.Rules, &Rules{})
 	o.Random = cmp.Or(o.Random, rand.Reader)
 	o.MaxUpload = cmp.Or(o.MaxUpload, maxUpload)
@@ -149,23 +154,23 @@ func New(o Options) *Cloud {
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
-	c := &Cloud{options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
+	c := &Server{served: make(chan struct{}), options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
 	if c.transport == nil {
 		own := narada.NewTransport()
 		own.MaxConnsPerHost = 128
 		c.transport, c.idle = own, own.CloseIdleConnections
 	}
-	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.ctx, c.end = context.WithCancel(context.Background())
 	return c
 }
 
-// Close refuses further dispatches, drops pending tasks and callbacks, and waits for
-// all goroutines until ctx ends.
-func (c *Cloud) Close(ctx context.Context) error {
+// stop refuses further dispatches, drops pending tasks and callbacks, and waits for
+// their goroutines until ctx ends.
+func (c *Server) stop(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.stop()
+	c.end()
 	ended := make(chan struct{})
 	go func() {
 		c.tasks.Wait()
@@ -182,7 +187,7 @@ func (c *Cloud) Close(ctx context.Context) error {
 }
 
 // Stats returns the counts so far.
-func (c *Cloud) Stats() Stats {
+func (c *Server) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stats
@@ -190,7 +195,7 @@ func (c *Cloud) Stats() Stats {
 
 // Tasks lists the tasks in the order of their dispatches: all unfinished ones, and the
 // last 100,000 finished ones (fewer if they need more than 256 MiB).
-func (c *Cloud) Tasks() []Task {
+func (c *Server) Tasks() []Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := slices.SortedFunc(maps.Values(c.byID), func(a, b *task) int { return a.number - b.number })
@@ -202,7 +207,7 @@ func (c *Cloud) Tasks() []Task {
 }
 
 // random returns n random bytes in hexadecimal.
-func (c *Cloud) random(n int) (string, error) {
+func (c *Server) random(n int) (string, error) {
 	c.randomness.Lock()
 	defer c.randomness.Unlock()
 	b := make([]byte, n)
@@ -213,7 +218,7 @@ func (c *Cloud) random(n int) (string, error) {
 }
 
 // take reports whether a fault applies now, and counts it.
-func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
+func (c *Server) take(number int, name, prompt string, f *fault) bool {
 	if f == nil {
 		return false
 	}
@@ -231,14 +236,14 @@ func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 }
 
 // count changes the counts.
-func (c *Cloud) count(change func(*Stats)) {
+func (c *Server) count(change func(*Stats)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.stats)
 }
 
 // delay returns how long a task of the rule is pending.
-func (c *Cloud) delay(r *rule) time.Duration {
+func (c *Server) delay(r *rule) time.Duration {
 	switch {
 	case r.Delay != nil:
 		return time.Duration(*r.Delay)

@@ -30,7 +30,7 @@ type answer struct {
 
 // ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler to cut a
 // connection.
-func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	a := c.answer(w, r)
 	if a.cut {
@@ -55,7 +55,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer routes a request.
-func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) answer(w http.ResponseWriter, r *http.Request) answer {
 	if host := (&url.URL{Host: r.Host}).Hostname(); !narada.IsLoopback(host) {
 		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox accepts loopback hosts only, not %.100q", host))
 	}
@@ -81,14 +81,14 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 }
 
 // config answers GET /sdk/config.
-func (c *Cloud) config(http.ResponseWriter, *http.Request) answer {
+func (c *Server) config(http.ResponseWriter, *http.Request) answer {
 	return success(map[string]any{"packages": map[string]any{
 		"narada":         map[string]string{"min_required_version": "0.0.1"},
 		"narada-pyodide": map[string]string{"min_required_version": "0.0.1"},
 	}})
 }
 
-func (c *Cloud) authorized(key string) bool {
+func (c *Server) authorized(key string) bool {
 	if c.options.APIKey == "" {
 		return key != ""
 	}
@@ -96,7 +96,7 @@ func (c *Cloud) authorized(key string) bool {
 }
 
 // dispatch answers POST /remote-dispatch.
-func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return detail(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d MiB", maxBody>>20))
@@ -148,7 +148,7 @@ func sample(doc []byte) (json.RawMessage, error) {
 }
 
 // status answers GET /remote-dispatch/responses/{id}.
-func (c *Cloud) status(id string) answer {
+func (c *Server) status(id string) answer {
 	c.mu.Lock()
 	t := c.byID[id]
 	c.mu.Unlock()

@@ -199,7 +199,8 @@ func newWorld(t *testing.T, rules string, change func(*Options)) *world {
 		change(&o)
 	}
 	listener := newMemory()
-	w.Server = serve(listener, New(o))
+	w.Server = newServer(o)
+	w.serve(listener)
 	inbound := listener.transport()
 	w.http = &http.Client{Transport: inbound}
 	if w.client, err = narada.NewClient("key", narada.WithBaseURL("http://localhost"+basePath), narada.WithTransport(inbound)); err != nil {

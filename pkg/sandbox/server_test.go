@@ -148,8 +148,8 @@ func TestCloseDropsPendingTasks(t *testing.T) {
 }
 
 func TestClosedCloudRefusesDispatches(t *testing.T) {
-	c := New(Options{})
-	if err := c.Close(t.Context()); err != nil {
+	c := newServer(Options{})
+	if err := c.stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/remote-dispatch", strings.NewReader(`{"prompt":"x"}`))
@@ -177,7 +177,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := w.Cloud.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := w.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		close(transport.until)

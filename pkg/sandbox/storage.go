@@ -41,7 +41,7 @@ type upload struct {
 	busy   bool // the upload is running
 }
 
-// storage has the uploads. The cloud's lock guards it.
+// storage has the uploads. The server's lock guards it.
 type storage struct {
 	dir     string // "": nothing is stored yet
 	byKey   map[string]*upload
@@ -51,7 +51,7 @@ type storage struct {
 }
 
 // Uploads lists the stored files, oldest first.
-func (c *Cloud) Uploads() []Upload {
+func (c *Server) Uploads() []Upload {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []Upload
@@ -64,7 +64,7 @@ func (c *Cloud) Uploads() []Upload {
 }
 
 // presign answers POST /remote-dispatch/generate-file-upload-presigned-post.
-func (c *Cloud) presign(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) presign(w http.ResponseWriter, r *http.Request) answer {
 	var asked struct {
 		Filename string `json:"filename"`
 	}
@@ -117,7 +117,7 @@ func (s *storage) forget(i int) {
 }
 
 // storeUpload answers the POST of a presigned form. The storage's errors are XML.
-func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	switch {
 	case r.Header.Get("x-api-key") != "":
 		return storageAnswer(http.StatusBadRequest, "InvalidArgument", "The API key is not for the storage")
@@ -149,7 +149,7 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 
 // reserve finds the form of an upload and frees space for its bytes. If it cannot, it
 // returns the answer.
-func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
+func (c *Server) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u = c.storage.byKey[fields["key"]]
@@ -214,7 +214,7 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 }
 
 // keep stores a file in the temporary folder.
-func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
+func (c *Server) keep(file io.Reader) (path string, size int64, err error) {
 	dir, err := c.folder()
 	if err != nil {
 		return "", 0, err
@@ -232,7 +232,7 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 }
 
 // folder returns the temporary folder.
-func (c *Cloud) folder() (string, error) {
+func (c *Server) folder() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -249,7 +249,7 @@ func (c *Cloud) folder() (string, error) {
 }
 
 // stored records the end of an upload, and reports whether the file is stored.
-func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
+func (c *Server) stored(u *upload, path string, size int64, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.storage.stored -= u.Size // the reservation
@@ -269,7 +269,7 @@ func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 
 // unused reports whether the key is that of a form without a file. An unknown key is
 // not.
-func (c *Cloud) unused(key string) bool {
+func (c *Server) unused(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.storage.byKey[key]
@@ -277,7 +277,7 @@ func (c *Cloud) unused(key string) bool {
 }
 
 // removeFolder deletes all files.
-func (c *Cloud) removeFolder() {
+func (c *Server) removeFolder() {
 	c.mu.Lock()
 	dir := c.storage.dir
 	c.storage = storage{}

@@ -189,8 +189,8 @@ func TestStorageIsLimited(t *testing.T) {
 
 // What is under way has its room too, and a second upload by the same form none.
 func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
-	c := New(Options{MaxStored: 100})
-	defer c.Close(t.Context())
+	c := newServer(Options{MaxStored: 100})
+	defer c.stop(t.Context())
 	for _, key := range []string{"a", "b"} {
 		c.storage.add(&upload{Upload: Upload{Key: key}, policy: "p"})
 	}
