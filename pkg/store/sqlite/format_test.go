@@ -12,9 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The page for those who read the file has each table and column, and none that there is
-// not.
-func TestTheFormatIsWrittenDown(t *testing.T) {
+// docs/ledger-format.md has each table, column and index, and no others.
+func TestTheDocumentedFormatMatchesTheSchema(t *testing.T) {
 	dir := t.TempDir()
 	makeVersion(t, dir, len(migrations))
 	want, indexes := map[string][]string{}, []string{}
