@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -191,13 +190,12 @@ func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, err
 // local returns an endpoint without a service behind it.
 func local(u *url.URL, ln net.Listener) *Endpoint {
 	ev := newEvents()
-	closeOnce := sync.OnceValue(func() error {
+	return &Endpoint{url: u, ln: ln, events: ev, shut: func(context.Context) error {
 		err := ln.Close()
 		close(ev)
 		if errors.Is(err, net.ErrClosed) {
 			return nil // closed by the server
 		}
 		return err
-	})
-	return &Endpoint{url: u, ln: ln, events: ev, shut: func(context.Context) error { return closeOnce() }}
+	}}
 }

@@ -65,9 +65,6 @@ type session struct {
 	ln      ngrok.EndpointListener
 	pump    *pump
 
-	once sync.Once
-	err  error // of closing
-
 	mu       sync.Mutex
 	opened   bool
 	up       bool  // connected, and bound if opened
@@ -260,13 +257,8 @@ func (s *session) stopped(err error) error {
 	return e
 }
 
-// close unbinds the endpoint and ends the session, once.
+// close unbinds the endpoint and ends the session.
 func (s *session) close(ctx context.Context) error {
-	s.once.Do(func() { s.err = s.shut(ctx) })
-	return s.err
-}
-
-func (s *session) shut(ctx context.Context) error {
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
