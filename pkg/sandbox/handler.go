@@ -117,7 +117,7 @@ func (c *Server) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	}
 	rule, number := c.options.Rules.find(d.prompt)
 	structured := rule.structured
-	if structured == nil && d.schema != nil && rule.succeeds() {
+	if structured == nil && d.schema != nil && rule.Status == narada.StatusSuccess {
 		if structured, err = sample(d.schema); err != nil {
 			return invalid([]problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"},
 				"Value error, " + err.Error() + "; give structuredOutput in a rule"}})

@@ -130,9 +130,6 @@ func (c *Server) sleep(d time.Duration) bool {
 	return c.ctx.Err() == nil
 }
 
-// succeeds reports whether tasks of the rule succeed.
-func (r *rule) succeeds() bool { return r.Status == narada.StatusSuccess }
-
 // text returns the text of a finished task.
 func (t *task) text() string {
 	switch {
