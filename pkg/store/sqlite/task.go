@@ -114,7 +114,7 @@ func (t transaction) poll(op *store.Poll) error {
 // indexing: those sent elsewhere, or of a request that was accepted twice.
 func (l *Store) noteTask(tx transaction, d *delivery) error {
 	r := d.op.Result
-	if l.isShared(d.op.Ticket.Path) {
+	if _, shared := l.shared.Load(d.op.Ticket.Path); shared {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: milliseconds(d.op.ReceivedAt), Valid: r.Final()}
