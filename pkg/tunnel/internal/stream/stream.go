@@ -19,6 +19,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -37,7 +38,8 @@ type Set struct{ group Group[*Conn] }
 // instead of inner. In a closed set the Conn is closed.
 func (s *Set) Wrap(inner net.Conn) *Conn {
 	in, out := net.Pipe()
-	c := &Conn{Conn: inner, set: s, in: in, closed: make(chan struct{})}
+	c := &Conn{Conn: inner, set: s, in: in}
+	c.open, c.shut = context.WithCancel(context.Background())
 	open := s.group.Add(c)
 	go c.run(out)
 	if !open {
@@ -65,9 +67,10 @@ type Conn struct {
 	net.Conn // the stream
 
 	set    *Set
-	in     net.Conn      // to run: what is written
-	closed chan struct{} // closed by Close
-	failed error         // of the stream's writing half; set before run closes its end of in
+	in     net.Conn        // to run: what is written
+	open   context.Context // until Close
+	shut   context.CancelFunc
+	failed error // of the stream's writing half; set before run closes its end of in
 
 	writing sync.Mutex // held by Write
 	broken  error      // what later Writes return; guarded by writing
@@ -88,14 +91,14 @@ func (c *Conn) run(out net.Conn) {
 	// a dying session may still be sending.
 	c.failed = err
 	_ = out.Close()
-	<-c.closed
+	<-c.open.Done()
 }
 
 // Read reads from the stream. It returns os.ErrDeadlineExceeded after the read
 // deadline and net.ErrClosed after Close.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil && c.isClosed() {
+	if err != nil && c.open.Err() != nil {
 		return n, net.ErrClosed
 	}
 	return n, err
@@ -116,7 +119,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case c.isClosed():
+	case c.open.Err() != nil:
 		err = net.ErrClosed
 	case errors.Is(err, io.ErrClosedPipe):
 		err = c.failed
@@ -130,38 +133,26 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.isClosed() {
+	if c.open.Err() != nil {
 		return nil
 	}
-	close(c.closed)
+	c.shut()
 	_ = c.in.Close() // of a pipe: it does not fail
 	// The stream's own Close may have to wait behind a stuck write; a deadline
 	// in the past ends a pending Read at once.
 	return c.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-func (c *Conn) isClosed() bool {
-	select {
-	case <-c.closed:
-		return true
-	default:
-		return false
-	}
-}
-
 // SetDeadline sets the read and the write deadline.
 func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
+	return cmp.Or(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // SetReadDeadline sets the time after which reads fail; zero means never.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.isClosed() {
+	if c.open.Err() != nil {
 		return net.ErrClosed
 	}
 	return c.Conn.SetReadDeadline(t)
