@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,9 +42,6 @@ func networkError(kind string) error {
 	return fmt.Errorf("the folder is on a network file system (%s): %w", kind, errNetwork)
 }
 
-// Error implements error.
-func (e *Error) Error() string { return "the ledger " + e.Path + ": " + e.reason() }
-
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -72,15 +70,13 @@ var reasons = map[int]string{
 	sqlite3.SQLITE_BUSY:     errBusy.Error(),
 }
 
-// reason returns the cause as text.
-func (e *Error) reason() string {
-	if text := reasons[resultCode(e.Err)]; text != "" {
-		return text
-	}
+// Error implements error.
+func (e *Error) Error() string {
+	text := strings.Join(strings.Fields(e.Err.Error()), " ")
 	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
-		return fmt.Sprintf("%s: %v", path.Path, path.Err)
+		text = fmt.Sprintf("%s: %v", path.Path, path.Err)
 	}
-	return strings.Join(strings.Fields(e.Err.Error()), " ")
+	return "the ledger " + e.Path + ": " + cmp.Or(reasons[resultCode(e.Err)], text)
 }
 
 // cannotWrite reports whether the ledger can be read but not written.
