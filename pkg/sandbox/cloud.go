@@ -210,11 +210,22 @@ func (c *Server) Tasks() []Task {
 func (c *Server) random(n int) (string, error) {
 	c.randomness.Lock()
 	defer c.randomness.Unlock()
+	return randomHex(c.options.Random, n)
+}
+
+func randomHex(source io.Reader, n int) (string, error) {
 	b := make([]byte, n)
-	if _, err := io.ReadFull(c.options.Random, b); err != nil {
-		return "", err
+	_, err := io.ReadFull(source, b)
+	return hex.EncodeToString(b), err
+}
+
+// NewKey makes a random API key for Options.APIKey.
+func NewKey(random io.Reader) (string, error) {
+	key, err := randomHex(random, 16)
+	if err != nil {
+		return "", fmt.Errorf("sandbox: %w", err)
 	}
-	return hex.EncodeToString(b), nil
+	return "sandbox-" + key, nil
 }
 
 // take reports whether a fault applies now, and counts it.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -38,6 +40,21 @@ type document struct {
 	} `yaml:"faults"`
 }
 
+// LoadRules reads the rules in a file. Its errors name the file.
+func LoadRules(path string) (*Rules, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		var rules *Rules
+		if rules, err = ParseRules(text); err == nil {
+			return rules, nil
+		}
+	}
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failure.Err
+	}
+	return nil, fmt.Errorf("%s: %w", path, err)
+}
+
 // ParseRules parses rules of up to 1 MiB. An empty document has no rules. Unknown
 // fields, YAML aliases and anchors are errors that name the line.
 func ParseRules(doc []byte) (*Rules, error) {
@@ -56,7 +73,7 @@ func ParseRules(doc []byte) (*Rules, error) {
 	}
 	for i := range d.Rules {
 		if err := d.Rules[i].check(); err != nil {
-			return nil, fmt.Errorf("rules: rule %d%s: %w", i+1, lineOfRule(root, i), err)
+			return nil, fmt.Errorf("rules: rule %d (line %d): %w", i+1, lineOfRule(root, i), err)
 		}
 	}
 	rules := &Rules{delay: d.Delay, list: d.Rules, faults: map[string]*fault{
@@ -87,18 +104,11 @@ func storageCode(status int) string {
 	return "SandboxFault"
 }
 
-// lineOfRule says on which line a rule starts, "" if it is not known.
-func lineOfRule(root *yaml.Node, i int) string {
-	if root == nil {
-		return ""
-	}
-	top := root.Content
-	for k := 0; k+1 < len(top); k += 2 {
-		if top[k].Value == "rules" && i < len(top[k+1].Content) {
-			return fmt.Sprintf(" (line %d)", top[k+1].Content[i].Line)
-		}
-	}
-	return ""
+// lineOfRule returns the line on which a rule starts.
+func lineOfRule(root *yaml.Node, i int) int {
+	var nodes struct{ Rules []yaml.Node }
+	_ = root.Decode(&nodes) // the rules were decoded before
+	return nodes.Rules[i].Line
 }
 
 // yamlError removes the names of Go types from the decoder's messages.
