@@ -158,9 +158,9 @@ func (t *task) statusAnswer() statusAnswer {
 		return a
 	}
 	a.CompletedAt, a.Usage = new(webhook.Timestamp(t.completed)), t.rule.usage
-	a.Response = &response{Text: t.text(), Output: typed{Type: "text", Content: t.text()}}
+	a.Response = &response{Text: t.text(), Output: narada.Output{Type: "text", Content: encode(t.text())}}
 	if t.structured != nil {
-		a.Response.Output = typed{Type: "structured", Content: t.structured}
+		a.Response.Output = narada.Output{Type: "structured", Content: t.structured}
 	}
 	return a
 }
