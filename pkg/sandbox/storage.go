@@ -82,16 +82,9 @@ func (c *Server) presign(w http.ResponseWriter, r *http.Request) answer {
 	u := &upload{Upload: Upload{Key: fmt.Sprintf("sandbox/%d-%s", c.storage.counter, name), Filename: asked.Filename}, policy: token}
 	c.storage.add(u)
 	return success(struct {
-		URL    string     `json:"url"`
-		Fields formFields `json:"fields"`
-	}{"http://" + r.Host + storeUploadPath, formFields{u.Key, u.policy, "AWS4-HMAC-SHA256"}})
-}
-
-// formFields are the fields of a presigned form.
-type formFields struct {
-	Key       string `json:"key"`
-	Policy    string `json:"policy"`
-	Algorithm string `json:"x-amz-algorithm"`
+		URL    string            `json:"url"`
+		Fields map[string]string `json:"fields"`
+	}{"http://" + r.Host + storeUploadPath, map[string]string{"key": u.Key, "policy": u.policy, "x-amz-algorithm": "AWS4-HMAC-SHA256"}})
 }
 
 func (s *storage) add(u *upload) {
