@@ -33,9 +33,16 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 // whose content differs from what was sent, gone the lines that have newly disappeared. If
 // no item is known, nothing is updated.
 func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error) {
-	placed, err := l.placedItems(ctx, batch)
+	sent, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
+		err = row.Scan(&i.Key, &i.Line, &i.Content)
+		return i, err
+	}, "SELECT key, line, content FROM batch_lines WHERE batch = ?", batch)
 	if err != nil {
 		return 0, 0, 0, err
+	}
+	placed := make(map[string]store.Item, len(sent))
+	for _, i := range sent {
+		placed[string(i.Key)] = i
 	}
 	var moved []store.Op
 	for _, i := range items {
@@ -62,19 +69,6 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 		}
 	}
 	return known, changed, gone, l.Write(ctx, moved...)
-}
-
-// placedItems returns position and content of the sent lines of a batch, by key.
-func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.Item, error) {
-	list, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
-		err = row.Scan(&i.Key, &i.Line, &i.Content)
-		return i, err
-	}, "SELECT key, line, content FROM batch_lines WHERE batch = ?", batch)
-	placed := make(map[string]store.Item, len(list))
-	for _, i := range list {
-		placed[string(i.Key)] = i
-	}
-	return placed, err
 }
 
 const batchColumns = "number, name, begun_at, input, cloud, lines"
