@@ -17,10 +17,8 @@ type dialer struct {
 	proxy func(*url.URL) (*url.URL, error) // nil: none
 	links stream.Group[*link]
 
-	gate sync.RWMutex // while it is locked, what the service sends is delayed
-
-	mu    sync.Mutex
-	wrote chan struct{} // closed by the next write; nil: nothing waits
+	gate  sync.RWMutex  // while it is locked, what the service sends is delayed
+	wrote chan struct{} // has an item after a write; buffered
 }
 
 // A link is one connection under an ngrok session.
@@ -39,12 +37,9 @@ func (l *link) Read(p []byte) (int, error) {
 
 func (l *link) Write(p []byte) (int, error) {
 	n, err := l.Conn.Write(p)
-	d := l.owner
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.wrote != nil {
-		close(d.wrote)
-		d.wrote = nil
+	select {
+	case l.owner.wrote <- struct{}{}:
+	default:
 	}
 	return n, err
 }
@@ -75,12 +70,11 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	return l, nil
 }
 
-// nextWrite returns a channel that the next write to the service closes.
+// nextWrite returns a channel that gets an item from the next write to the service.
 func (d *dialer) nextWrite() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.wrote == nil {
-		d.wrote = make(chan struct{})
+	select {
+	case <-d.wrote: // an earlier one
+	default:
 	}
 	return d.wrote
 }

@@ -80,7 +80,7 @@ func newSession(n Ngrok, log *slog.Logger) *session {
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
 		mask:    mask,
 		log:     cmp.Or(log, slog.New(slog.DiscardHandler)),
-		dialer:  &dialer{proxy: n.Proxy},
+		dialer:  &dialer{proxy: n.Proxy, wrote: make(chan struct{}, 1)},
 		events:  newEvents(),
 		refused: make(chan *Error, 1),
 	}

@@ -31,8 +31,9 @@ import (
 // buffer is how many bytes are copied to the stream at most at once.
 const buffer = 32 << 10
 
-// A Set is the connections of one session. Its zero value is empty and ready.
-type Set struct{ group Group[*Conn] }
+// A Set is the connections of one session, with their streams and goroutines. Its zero
+// value is empty and ready.
+type Set struct{ Group[*Conn] }
 
 // Wrap returns inner as a member of the set. The caller closes the Conn
 // instead of inner. In a closed set the Conn is closed.
@@ -40,7 +41,7 @@ func (s *Set) Wrap(inner net.Conn) *Conn {
 	in, out := net.Pipe()
 	c := &Conn{Conn: inner, set: s, in: in}
 	c.open, c.shut = context.WithCancel(context.Background())
-	open := s.group.Add(c)
+	open := s.Add(c)
 	go c.run(out)
 	if !open {
 		_ = c.Close()
@@ -51,14 +52,10 @@ func (s *Set) Wrap(inner net.Conn) *Conn {
 // Close closes every connection of the set, and every later one. It does not
 // wait: see Wait.
 func (s *Set) Close() {
-	for _, c := range s.group.Close() {
+	for _, c := range s.Group.Close() {
 		_ = c.Close()
 	}
 }
-
-// Wait returns nil when no connection of the set is left, streams below closed
-// and goroutines ended, or else ctx's error.
-func (s *Set) Wait(ctx context.Context) error { return s.group.Wait(ctx) }
 
 // A Conn is a connection over a muxado stream. Its Close never blocks, and its
 // deadlines hold. A Write that its deadline or Close interrupts may have sent a part
@@ -80,7 +77,7 @@ type Conn struct {
 
 // run owns the stream's writing half and its Close, the two calls that block.
 func (c *Conn) run(out net.Conn) {
-	defer c.set.group.Remove(c)
+	defer c.set.Remove(c)
 	_, err := io.CopyBuffer(c.Conn, out, make([]byte, buffer))
 	if err == nil { // by Close
 		_ = c.Conn.Close()
