@@ -45,9 +45,10 @@ func (n *Ngrok) check() error {
 			hint:    "get one at " + tokens + " and set NGROK_AUTHTOKEN",
 		}
 	}
-	if n.Domain != "" {
-		if err := checkDomain(n.Domain); err != nil {
-			return err
+	if n.Domain != "" && !isDomain(n.Domain) {
+		return &UsageError{
+			message: "invalid ngrok domain " + strconv.Quote(n.Domain),
+			hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
 		}
 	}
 	if n.ConnectURL != "" && !isHostPort(n.ConnectURL) {
@@ -59,19 +60,14 @@ func (n *Ngrok) check() error {
 	return nil
 }
 
-func checkDomain(domain string) error {
+// isDomain reports whether domain is a host, possibly with a port or https:// before it.
+func isDomain(domain string) bool {
 	u, err := url.Parse(domainURL(domain))
-	if err == nil && (!strings.Contains(u.Host, ":") || isHostPort(u.Host)) {
-		host := u.Hostname()
-		plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
-		if host != "" && plain && !strings.ContainsAny(host, "* '\"") {
-			return nil
-		}
+	if err != nil || strings.Contains(u.Host, ":") && !isHostPort(u.Host) {
+		return false
 	}
-	return &UsageError{
-		message: "invalid ngrok domain " + strconv.Quote(domain),
-		hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
-	}
+	plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
+	return plain && u.Hostname() != "" && !strings.ContainsAny(u.Hostname(), "* '\"")
 }
 
 // isHostPort reports whether s is "host:port", with a port to connect to.
