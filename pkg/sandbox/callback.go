@@ -58,8 +58,7 @@ func (c *Server) sendForged(t *task, body webhook.Callback) {
 
 // sendOnce sends a callback that is not genuine, and ignores the outcome.
 func (c *Server) sendOnce(t *task, fault string, header http.Header, body []byte) {
-	s := c.sender(t, fault)
-	_, _ = s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
+	_, _ = c.sender(t, fault).Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
 }
 
 // deliver sends a genuine callback until it is accepted or the attempts are used up.
