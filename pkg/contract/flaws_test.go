@@ -26,8 +26,8 @@ type flaw struct {
 	test    string
 	verdict Verdict
 	name    string
-	put     func(*endpoint)
-	skipped []string // the tests that are skipped
+	add     func(*endpoint) // adds it
+	skipped []string        // the tests that are skipped
 }
 
 // inFront wraps the handler that meets the contract.
@@ -39,7 +39,7 @@ func showing(certificate func() tls.Certificate) func(*endpoint) {
 	return func(e *endpoint) { e.tls.Certificates = []tls.Certificate{certificate()} }
 }
 
-// after are the tests after one.
+// after returns the names of the tests after one.
 func after(name string) []string { return from(name)[1:] }
 
 // needingSuccess lists the tests that require the sample success to be accepted.
@@ -53,8 +53,8 @@ func needingSuccess() []string {
 	return list
 }
 
-// validBetween are certificates with a leaf that is valid from and until so many days
-// from now.
+// validBetween returns certificates with a leaf that is valid from and until that many
+// days from now.
 func validBetween(from, until int) func() tls.Certificate {
 	return func() tls.Certificate {
 		template := leaf()
@@ -106,33 +106,33 @@ func addressFlaws() []flaw {
 }
 
 func tlsFlaws() []flaw {
-	unvouched := func(others ...string) []string { return append(others, from("proof")...) }
+	unverified := func(others ...string) []string { return append(others, from("proof")...) }
 	return []flaw{
 		{"tls-version", Fail, "TLS 1.1", func(e *endpoint) {
 			e.tls.MinVersion, e.tls.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 		}, after("tls-version")},
-		{"tls-version", Fail, "no TLS at its port", func(e *endpoint) { e.tls = nil }, after("tls-version")},
-		{"certificate-host", Fail, "of another host", showing(func() tls.Certificate {
+		{"tls-version", Fail, "no TLS on the port", func(e *endpoint) { e.tls = nil }, after("tls-version")},
+		{"certificate-host", Fail, "for another host", showing(func() tls.Certificate {
 			template := leaf()
 			template.DNSNames = []string{"other.narada-check.com", "*." + host}
 			return issued(template)
-		}), unvouched()},
-		{"certificate-dates", Fail, "at its end", showing(validBetween(-90, -1)), unvouched()},
-		{"certificate-dates", Fail, "before its beginning", showing(validBetween(1, 90)), unvouched()},
-		{"certificate-dates", Warn, "near its end", showing(validBetween(-80, 13)), nil},
+		}), unverified()},
+		{"certificate-dates", Fail, "expired", showing(validBetween(-90, -1)), unverified()},
+		{"certificate-dates", Fail, "not valid yet", showing(validBetween(1, 90)), unverified()},
+		{"certificate-dates", Warn, "expires soon", showing(validBetween(-80, 13)), nil},
 		{"certificate-chain", Fail, "without its intermediate", showing(func() tls.Certificate {
 			a := known()
 			return shown(sign(leaf(), &a.intermediate))
-		}), unvouched("certificate-trusted")},
-		{"certificate-chain", Fail, "with an intermediate of another", showing(func() tls.Certificate {
+		}), unverified("certificate-trusted")},
+		{"certificate-chain", Fail, "with the intermediate of another authority", showing(func() tls.Certificate {
 			a := known()
-			return shown(sign(leaf(), &a.intermediate), a.strangeIntermediate)
-		}), unvouched("certificate-trusted")},
-		{"certificate-trusted", Fail, "signed by itself", showing(func() tls.Certificate { return shown(sign(leaf(), nil)) }), unvouched()},
+			return shown(sign(leaf(), &a.intermediate), a.untrustedIntermediate)
+		}), unverified("certificate-trusted")},
+		{"certificate-trusted", Fail, "self-signed", showing(func() tls.Certificate { return shown(sign(leaf(), nil)) }), unverified()},
 		{"certificate-trusted", Fail, "by a private authority", showing(func() tls.Certificate {
 			a := known()
-			return shown(sign(leaf(), &a.strangeIntermediate), a.strangeIntermediate, a.strangeRoot)
-		}), unvouched()},
+			return shown(sign(leaf(), &a.untrustedIntermediate), a.untrustedIntermediate, a.untrustedRoot)
+		}), unverified()},
 	}
 }
 
@@ -148,10 +148,10 @@ func acceptanceFlaws() []flaw {
 			})
 		}), nil},
 		{"error", Fail, "refused", inFront(refusing(422, isSample("error"))), nil},
-		{"error", Fail, "sent elsewhere", inFront(refusing(302, isSample("error"))), nil},
+		{"error", Fail, "redirected", inFront(refusing(302, isSample("error"))), nil},
 		{"error", Warn, "another status", inFront(refusing(202, isSample("error"))), nil},
 		{"input-required", Fail, "refused", inFront(refusing(400, isSample("input-required"))), nil},
-		{"input-required", Fail, "breaks", inFront(func(next http.Handler) http.Handler {
+		{"input-required", Fail, "connection lost", inFront(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if isSample("input-required")(r) {
 					panic(http.ErrAbortHandler)
@@ -160,8 +160,8 @@ func acceptanceFlaws() []flaw {
 			})
 		}), nil},
 		{"structured", Fail, "refused", inFront(refusing(500, isSample("structured"))), nil},
-		{"speed", Fail, "six seconds for each", slow(6 * time.Second), nil},
-		{"speed", Warn, "two seconds for each", slow(2 * time.Second), nil},
+		{"speed", Fail, "six seconds for each answer", slow(6 * time.Second), nil},
+		{"speed", Warn, "two seconds for each answer", slow(2 * time.Second), nil},
 	}
 }
 
@@ -192,41 +192,41 @@ func proofFlaws() []flaw {
 		{"proof", Fail, "never answered", inFront(func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		}), after("proof")},
-		{"wrong-secret", Fail, "any will do", inFront(changing(setSecret)), []string{"missing-secret"}},
+		{"wrong-secret", Fail, "any is accepted", inFront(changing(setSecret)), []string{"missing-secret"}},
 		{"wrong-secret", Fail, "an error of the server", inFront(refusing(500, func(r *http.Request) bool {
 			given, ok := callback(r)["secret"].(string)
 			return ok && given != hookSecret
 		})), []string{"missing-secret"}},
-		{"missing-secret", Fail, "null will do", inFront(changing(func(r *http.Request) {
+		{"missing-secret", Fail, "null is accepted", inFront(changing(func(r *http.Request) {
 			if value, ok := callback(r)["secret"]; ok && value == nil {
 				setSecret(r)
 			}
 		})), nil},
-		{"missing-secret", Fail, "none will do", inFront(changing(func(r *http.Request) {
+		{"missing-secret", Fail, "a missing one is accepted", inFront(changing(func(r *http.Request) {
 			if members := callback(r); members != nil && members["secret"] == nil {
 				members["secret"] = hookSecret
 				doc, _ := json.Marshal(members)
 				setBody(r, doc)
 			}
 		})), nil},
-		{"missing-secret", Fail, "none is an error of the server", inFront(refusing(500, func(r *http.Request) bool {
+		{"missing-secret", Fail, "a missing one is an error of the server", inFront(refusing(500, func(r *http.Request) bool {
 			members := callback(r)
 			_, ok := members["secret"]
 			return members != nil && !ok
 		})), nil},
-		{"missing-secret", Warn, "null is called a bad request", inFront(refusing(400, func(r *http.Request) bool {
+		{"missing-secret", Warn, "null is a bad request", inFront(refusing(400, func(r *http.Request) bool {
 			value, ok := callback(r)["secret"]
 			return ok && value == nil
 		})), nil},
-		{"wrong-header", Fail, "any will do", inFront(changing(func(r *http.Request) {
+		{"wrong-header", Fail, "any is accepted", inFront(changing(func(r *http.Request) {
 			r.Header["Authorization"] = right
 		})), []string{"missing-header"}},
-		{"wrong-header", Fail, "any bearer will do", inFront(changing(func(r *http.Request) {
+		{"wrong-header", Fail, "any bearer token is accepted", inFront(changing(func(r *http.Request) {
 			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
 				r.Header["Authorization"] = right
 			}
 		})), []string{"missing-header"}},
-		{"missing-header", Fail, "none will do", inFront(changing(func(r *http.Request) {
+		{"missing-header", Fail, "a missing one is accepted", inFront(changing(func(r *http.Request) {
 			if r.Header.Get("Authorization") == "" {
 				r.Header["Authorization"] = right
 			}
@@ -234,7 +234,7 @@ func proofFlaws() []flaw {
 		{"missing-header", Warn, "not found", inFront(refusing(404, func(r *http.Request) bool {
 			return r.Header.Get("Authorization") == ""
 		})), nil},
-		{"missing-header", Warn, "sent to log in", inFront(refusing(302, func(r *http.Request) bool {
+		{"missing-header", Warn, "redirected to a login", inFront(refusing(302, func(r *http.Request) bool {
 			return r.Header.Get("Authorization") == ""
 		})), nil},
 	}
@@ -250,27 +250,27 @@ func formFlaws() []flaw {
 		}
 	}
 	return []flaw{
-		{"get", Fail, "has a page", inFront(refusing(200, isGet)), nil},
+		{"get", Fail, "shows a page", inFront(refusing(200, isGet)), nil},
 		{"get", Fail, "an error of the server", inFront(refusing(500, isGet)), nil},
-		{"get", Warn, "sent elsewhere", inFront(refusing(302, isGet)), nil},
+		{"get", Warn, "redirected", inFront(refusing(302, isGet)), nil},
 		{"broken-json", Fail, "an error of the server", inFront(refusing(500, isBroken)), nil},
 		{"broken-json", Fail, "accepted", inFront(refusing(200, isBroken)), nil},
-		{"null-window", Fail, "must be text", inFront(refusing(400, isNull("browserWindowId"))), nil},
-		{"null-usage", Fail, "must be an object", inFront(refusing(500, isNull("usage"))), nil},
+		{"null-window", Fail, "text required", inFront(refusing(400, isNull("browserWindowId"))), nil},
+		{"null-usage", Fail, "object required", inFront(refusing(500, isNull("usage"))), nil},
 		{"unknown-fields", Fail, "at the top", inFront(refusing(400, func(r *http.Request) bool { return hasUnknown(body(r), "") })), nil},
 		{"unknown-fields", Fail, "in response", inFront(refusing(400, func(r *http.Request) bool { return hasUnknown(body(r), "response") })), nil},
 		{"unknown-fields", Fail, "in usage", inFront(refusing(400, func(r *http.Request) bool { return hasUnknown(body(r), "usage") })), nil},
-		{"unicode", Fail, "of four bytes", inFront(refusing(500, func(r *http.Request) bool {
+		{"unicode", Fail, "characters of four bytes", inFront(refusing(500, func(r *http.Request) bool {
 			return strings.ContainsFunc(string(body(r)), func(r rune) bool { return r > 0xFFFF })
 		})), nil},
-		{"unicode", Fail, "as pairs of escapes", inFront(refusing(500, func(r *http.Request) bool {
+		{"unicode", Fail, "escaped surrogate pairs", inFront(refusing(500, func(r *http.Request) bool {
 			return bytes.Contains(body(r), []byte(`\ud83c`))
 		})), nil},
-		{"text-1mib", Fail, "half a MiB at most", func(e *endpoint) { e.handler = genuine(webhook.WithMaxBody(512 << 10)) }, []string{"text-8mib"}},
-		{"text-8mib", Fail, "4 MiB at most", func(e *endpoint) { e.handler = genuine(webhook.WithMaxBody(4 << 20)) }, nil},
-		{"repeated", Fail, "called a conflict", inFront(refusing(409, knownAlready())), nil},
-		{"parallel", Fail, "one at a time", inFront(oneAtATime), nil},
-		{"keep-alive", Warn, "a connection for each", inFront(func(next http.Handler) http.Handler {
+		{"text-1mib", Fail, "limit of half a MiB", func(e *endpoint) { e.handler = genuine(webhook.WithMaxBody(512 << 10)) }, []string{"text-8mib"}},
+		{"text-8mib", Fail, "limit of 4 MiB", func(e *endpoint) { e.handler = genuine(webhook.WithMaxBody(4 << 20)) }, nil},
+		{"repeated", Fail, "refused as a conflict", inFront(refusing(409, knownAlready())), nil},
+		{"parallel", Fail, "concurrent ones are refused", inFront(oneAtATime), nil},
+		{"keep-alive", Warn, "a new connection for each request", inFront(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Connection", "close")
 				next.ServeHTTP(w, r)
@@ -303,7 +303,7 @@ func hasUnknown(doc []byte, object string) bool {
 	return decoder.Decode(into) != nil
 }
 
-// knownAlready reports whether a genuine callback is a repetition.
+// knownAlready reports whether a callback is a repetition.
 func knownAlready() func(*http.Request) bool {
 	var mu sync.Mutex
 	known := map[any]bool{}
@@ -335,7 +335,7 @@ func TestEachFlawFailsOneTest(t *testing.T) {
 	for _, f := range flaws() {
 		t.Run(f.test+": "+f.name, func(t *testing.T) {
 			e := newEndpoint()
-			f.put(e)
+			f.add(e)
 			e.skimming = !strings.HasPrefix(f.test, "text-")
 			findings := e.check(t)
 			want := map[string]Verdict{}
@@ -368,7 +368,7 @@ func TestThereIsAFlawForEachTest(t *testing.T) {
 	}
 	for _, name := range names() {
 		if !flawed[name] {
-			t.Errorf("no endpoint fails %s", name)
+			t.Errorf("no flaw fails %s", name)
 		}
 	}
 }

@@ -57,8 +57,7 @@ func (c *Check) wrongSecret(ctx context.Context, t test) Finding {
 		return Skipped("no secret given", giveCredentials)
 	}
 	callback := c.sample("success")
-	wrong := c.wrong()
-	callback.Secret = &wrong
+	callback.Secret = new(c.wrong())
 	return c.judgeRefusal(c.post(ctx, t, written(callback)), "a callback with a wrong secret", t)
 }
 
@@ -84,38 +83,36 @@ func (c *Check) missingSecret(ctx context.Context, t test) Finding {
 	return null
 }
 
-func (c *Check) wrongHeader(ctx context.Context, t test) Finding {
-	return c.withHeader(ctx, t, "a callback with a wrong header", func(value string) []string {
-		// Keep the scheme, as in "Bearer ...".
-		scheme, _, ok := strings.Cut(value, " ")
-		if !ok {
-			return []string{c.wrong()}
+// changedHeader sends a callback with other values in its headers, or without them if
+// change is nil. It should be refused.
+func changedHeader(what string, change func(c *Check, value string) string) func(*Check, context.Context, test) Finding {
+	return func(c *Check, ctx context.Context, t test) Finding {
+		if !c.hasHeader() {
+			return Skipped("no header given", giveCredentials)
 		}
-		return []string{scheme + " " + c.wrong()}
-	})
+		header := c.Credentials.Header()
+		for name, values := range c.Credentials.Header() {
+			if !isProof(name) {
+				continue
+			}
+			header[name] = nil
+			for _, value := range values {
+				if change != nil {
+					header[name] = append(header[name], change(c, value))
+				}
+			}
+		}
+		a := c.send(ctx, c.transport, t, deliver.Callback{Header: header, Body: c.success()})
+		return c.judgeRefusal(a, what, t)
+	}
 }
 
-func (c *Check) missingHeader(ctx context.Context, t test) Finding {
-	return c.withHeader(ctx, t, "a callback without the header", func(string) []string { return nil })
-}
-
-// withHeader sends a callback with changed headers, which should be refused.
-func (c *Check) withHeader(ctx context.Context, t test, what string, change func(value string) []string) Finding {
-	if !c.hasHeader() {
-		return Skipped("no header given", giveCredentials)
+// wrongValue returns a wrong value with the same scheme, as in "Bearer ...".
+func (c *Check) wrongValue(value string) string {
+	if scheme, _, ok := strings.Cut(value, " "); ok {
+		return scheme + " " + c.wrong()
 	}
-	header := c.Credentials.Header()
-	for name, values := range c.Credentials.Header() {
-		if !isProof(name) {
-			continue
-		}
-		header[name] = nil
-		for _, value := range values {
-			header[name] = append(header[name], change(value)...)
-		}
-	}
-	a := c.send(ctx, c.transport, t, deliver.Callback{Header: header, Body: c.success()})
-	return c.judgeRefusal(a, what, t)
+	return c.wrong()
 }
 
 func (c *Check) wrong() string {

@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The endpoint of the tests, and what its callbacks show.
+// The endpoint of the tests, and the credentials of its callbacks.
 const (
 	host       = "hook.narada-check.com"
 	path       = "/hooks/unguessable-path"
@@ -46,21 +46,21 @@ type signer struct {
 	key         *ecdsa.PrivateKey
 }
 
-// authorities are a root that is trusted, one that is not, and an intermediate of each.
+// authorities are a trusted root, an untrusted root, and an intermediate of each.
 type authorities struct {
-	root, intermediate, strangeRoot, strangeIntermediate signer
+	root, intermediate, untrustedRoot, untrustedIntermediate signer
 }
 
 var known = sync.OnceValue(func() authorities {
 	ca := func(name string) *x509.Certificate {
 		return &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	}
-	root, strange := sign(ca("Root"), nil), sign(ca("Strange Root"), nil)
-	return authorities{root, sign(ca("Intermediate"), &root), strange, sign(ca("Strange Intermediate"), &strange)}
+	root, untrusted := sign(ca("Root"), nil), sign(ca("Untrusted Root"), nil)
+	return authorities{root, sign(ca("Intermediate"), &root), untrusted, sign(ca("Untrusted Intermediate"), &untrusted)}
 })
 
-// sign makes a certificate of the template, valid for ten years around now unless it
-// says otherwise, signed by the issuer or, without one, by itself.
+// sign makes a certificate from the template, signed by the issuer or, without one,
+// self-signed. By default it is valid for ten years around now.
 func sign(template *x509.Certificate, issuer *signer) signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -87,7 +87,7 @@ func sign(template *x509.Certificate, issuer *signer) signer {
 	return signer{certificate, key}
 }
 
-// leaf is the template of a good certificate of the endpoint.
+// leaf returns the template of a valid certificate of the endpoint.
 func leaf() *x509.Certificate {
 	return &x509.Certificate{
 		Subject: pkix.Name{CommonName: "Leaf"}, DNSNames: []string{host},
@@ -95,7 +95,7 @@ func leaf() *x509.Certificate {
 	}
 }
 
-// shown is a leaf as a server shows it, with other certificates.
+// shown returns what a server sends: a leaf and other certificates.
 func shown(leaf signer, others ...signer) tls.Certificate {
 	c := tls.Certificate{PrivateKey: leaf.key, Certificate: [][]byte{leaf.certificate.Raw}}
 	for _, other := range others {
@@ -104,14 +104,14 @@ func shown(leaf signer, others ...signer) tls.Certificate {
 	return c
 }
 
-// issued is a leaf of the template by the known intermediate, with all that is to be
-// sent.
+// issued returns a leaf from the template, issued by the known intermediate, with the
+// certificates that a server should send.
 func issued(template *x509.Certificate) tls.Certificate {
 	intermediate := known().intermediate
 	return shown(sign(template, &intermediate), intermediate)
 }
 
-// clock only changes when it is advanced.
+// clock is a clock that changes only when it is advanced.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -129,8 +129,8 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// endpoint is a server with what is to be checked about it. It is perfect unless a
-// flaw is put into it before start.
+// endpoint is a server and the options of its check. It meets the contract unless a flaw
+// is added before start.
 type endpoint struct {
 	handler http.Handler
 	tls     *tls.Config // nil: plain http
@@ -138,7 +138,7 @@ type endpoint struct {
 	options Options
 	server  *httptest.Server
 
-	skimming bool // large bodies are accepted unread, which saves half the time
+	skimming bool // large bodies are accepted unread, which halves the time
 
 	mu   sync.Mutex
 	seen []*http.Request
@@ -176,7 +176,7 @@ func resolving(addresses ...string) func(context.Context, string) ([]netip.Addr,
 	}
 }
 
-// genuine is the handler of package webhook, which keeps the contract.
+// genuine returns the handler of package webhook, which meets the contract.
 func genuine(options ...webhook.Option) http.Handler {
 	ticket := webhook.Ticket{Path: path, Header: http.Header{"Authorization": {"Bearer " + token}}, Secret: hookSecret}
 	sink := webhook.SinkFunc(func(context.Context, webhook.Delivery) error { return nil })
@@ -195,7 +195,7 @@ func (e *endpoint) start(t *testing.T) {
 		}
 		e.handler.ServeHTTP(w, r)
 	}))
-	e.server.Config.ErrorLog = log.New(io.Discard, "", 0) // it is full of bad handshakes
+	e.server.Config.ErrorLog = log.New(io.Discard, "", 0) // failed handshakes are expected
 	if e.tls == nil {
 		e.server.Start()
 	} else {
@@ -205,7 +205,7 @@ func (e *endpoint) start(t *testing.T) {
 	t.Cleanup(e.server.Close)
 }
 
-// requests are how many requests of each test have come.
+// requests returns the number of requests of each test.
 func (e *endpoint) requests() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -249,10 +249,10 @@ func names() []string {
 	return list
 }
 
-// from are the names of the tests from one to the last.
+// from returns the names of the tests from one to the last.
 func from(name string) []string { return names()[slices.Index(names(), name):] }
 
-// body reads the body of a request, and leaves it there.
+// body returns the body of a request, which can be read again.
 func body(r *http.Request) []byte {
 	doc, _ := io.ReadAll(r.Body)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
@@ -264,8 +264,8 @@ func setBody(r *http.Request, doc []byte) {
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
 }
 
-// callback reads the callback in a request, and leaves it there; nil if there is
-// none. Those of a large text have nothing else about them, and take long to read.
+// callback returns the callback in a request, nil if there is none. Large bodies are not
+// decoded, which would take long.
 func callback(r *http.Request) map[string]any {
 	var members map[string]any
 	if doc := body(r); len(doc) < 1<<20 {
@@ -274,12 +274,12 @@ func callback(r *http.Request) map[string]any {
 	return members
 }
 
-// refusing answers requests of a kind with the status, and passes the rest on.
+// refusing answers requests of a kind with the status; next gets the others.
 func refusing(status int, kind func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if kind(r) {
-				http.Error(w, "this I do not like", status)
+				http.Error(w, "refused", status)
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -287,7 +287,7 @@ func refusing(status int, kind func(*http.Request) bool) func(http.Handler) http
 	}
 }
 
-// changing passes requests on that were changed.
+// changing changes each request before next gets it.
 func changing(change func(*http.Request)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

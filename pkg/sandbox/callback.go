@@ -22,7 +22,7 @@ const (
 const forgedSecret = "forged-by-the-sandbox"
 
 // sendCallbacks sends the callback of a finished task, with the faults of its rule.
-func (c *Cloud) sendCallbacks(t *task) {
+func (c *Server) sendCallbacks(t *task) {
 	faults := t.rule.Faults.Callback
 	if faults.Lost || !c.sleep(time.Duration(faults.Late)) {
 		return
@@ -44,27 +44,25 @@ func (c *Cloud) sendCallbacks(t *task) {
 
 // sendForged sends callbacks without the right credentials. Their text tells a
 // receiver that accepted one.
-func (c *Cloud) sendForged(t *task, body webhook.Callback) {
+func (c *Server) sendForged(t *task, body webhook.Callback) {
 	body.Response = webhook.Response{Text: "This callback is forged. If you read this as an answer, it was not verified."}
 	wrongHeader := http.Header{"Authorization": {"Bearer " + forgedSecret}}
 	for name := range t.callbackHeader {
 		wrongHeader.Set(name, forgedSecret)
 	}
 	right := encode(body)
-	secret := forgedSecret
-	body.Secret = &secret
+	body.Secret = new(forgedSecret)
 	c.sendOnce(t, "forged: wrong secret", t.callbackHeader, encode(body))
 	c.sendOnce(t, "forged: wrong header", wrongHeader, right)
 }
 
 // sendOnce sends a callback that is not genuine, and ignores the outcome.
-func (c *Cloud) sendOnce(t *task, fault string, header http.Header, body []byte) {
-	s := c.sender(t, fault)
-	_, _ = s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
+func (c *Server) sendOnce(t *task, fault string, header http.Header, body []byte) {
+	_, _ = c.sender(t, fault).Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
 }
 
 // deliver sends a genuine callback until it is accepted or the attempts are used up.
-func (c *Cloud) deliver(t *task, body webhook.Callback) {
+func (c *Server) deliver(t *task, body webhook.Callback) {
 	s := c.sender(t, "")
 	s.Attempts, s.RetryRefused = callbackAttempts, true
 	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: encode(body)})
@@ -77,18 +75,15 @@ func (c *Cloud) deliver(t *task, body webhook.Callback) {
 	})
 }
 
-func (c *Cloud) sender(t *task, fault string) *deliver.Sender {
-	host := ""
-	if u, err := url.Parse(t.callbackURL); err == nil {
-		host = u.Host
-	}
+func (c *Server) sender(t *task, fault string) *deliver.Sender {
+	to, _ := url.Parse(t.callbackURL) // it was parsed before
 	return &deliver.Sender{
 		Transport:  c.transport,
 		FirstPause: callbackFirst, MaxPause: callbackMax, Timeout: callbackTimeout,
 		Observe: func(a deliver.Attempt) {
 			c.count(func(s *Stats) { s.CallbackAttempts++ })
 			c.options.Observe(Event{
-				Kind: EventCallback, RequestID: t.id, Host: host, Attempt: a.Number,
+				Kind: EventCallback, RequestID: t.id, Host: to.Host, Attempt: a.Number,
 				StatusCode: a.StatusCode, Err: a.Err, Duration: a.Duration, Fault: fault,
 			})
 		},

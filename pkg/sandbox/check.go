@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 )
 
 // dispatch has the fields of a dispatch that the sandbox needs.
@@ -17,7 +19,6 @@ type dispatch struct {
 	prompt          string
 	browserWindowID *string
 	sessionID       string          // "": none
-	uploads         []uploadUse     // references to uploaded files
 	schema          json.RawMessage // nil: no structured output
 	callbackURL     string          // "": none
 	callbackHeader  http.Header
@@ -33,17 +34,19 @@ type problem struct {
 
 // parseDispatch validates a body as the cloud does. Optional members may be null,
 // unknown ones are ignored.
-func parseDispatch(body []byte) (*dispatch, []problem) {
+func (c *Server) parseDispatch(body []byte) (*dispatch, []problem) {
+	at := []any{"body"}
 	value, problems := decodeBody(body)
 	if len(problems) == 0 {
-		problems = dispatchFields([]any{"body"}, value)
+		problems = dispatchFields(at, value)
+	}
+	if len(problems) == 0 {
+		problems = c.checkUploads(at, value)
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	d := readDispatch(body)
-	d.uploads = findUploads([]any{"body"}, value, nil)
-	return d, nil
+	return readDispatch(body), nil
 }
 
 // decodeBody decodes a body with the errors of FastAPI. Numbers keep their digits.
@@ -97,42 +100,33 @@ func fill(doc []byte, into any) {
 	}
 }
 
-// uploadUse is a reference to an uploaded file in a dispatch.
-type uploadUse struct {
-	at  []any
-	key string
-}
-
-// findUploads lists the references in attachment and file variables.
-func findUploads(at []any, value any, list []uploadUse) []uploadUse {
+// checkUploads finds references, in attachment and file variables, to files that were
+// never uploaded.
+func (c *Server) checkUploads(at []any, value any) (list []problem) {
 	switch v := value.(type) {
 	case map[string]any:
 		if key, ok := v["id"].(string); ok && v["source"] == "remoteDispatchUpload" {
-			return append(list, uploadUse{below(at, "id"), key})
+			return c.checkUpload(below(at, "id"), key)
 		}
 		if key, ok := v["key"].(string); ok && len(at) == 2 && at[1] == "attachment" {
-			return append(list, uploadUse{below(at, "key"), key})
+			return c.checkUpload(below(at, "key"), key)
 		}
 		for _, name := range sortedNames(v) {
-			list = findUploads(below(at, name), v[name], list)
+			list = append(list, c.checkUploads(below(at, name), v[name])...)
 		}
 	case []any:
 		for i, item := range v {
-			list = findUploads(below(at, i), item, list)
+			list = append(list, c.checkUploads(below(at, i), item)...)
 		}
 	}
 	return list
 }
 
-// checkUploads finds references to files that were never uploaded.
-func (c *Cloud) checkUploads(d *dispatch) []problem {
-	var list []problem
-	for _, use := range d.uploads {
-		if c.unused(use.key) {
-			list = append(list, problem{"value_error", use.at, "Value error, the file was not uploaded"})
-		}
+func (c *Server) checkUpload(at []any, key string) []problem {
+	if c.unused(key) {
+		return []problem{{"value_error", at, "Value error, the file was not uploaded"}}
 	}
-	return list
+	return nil
 }
 
 // check lists the problems of a value.
@@ -186,10 +180,10 @@ func dispatchFields(at []any, value any) []problem {
 
 func object(fields ...field) check {
 	return func(at []any, value any) []problem {
-		members, ok := value.(map[string]any)
-		if !ok {
-			return []problem{{"model_attributes_type", at, "Input should be a valid dictionary or object to extract fields from"}}
+		if list := isModel(at, value); list != nil {
+			return list
 		}
+		members := value.(map[string]any)
 		var list []problem
 		for _, f := range fields {
 			v, there := members[f.name]
@@ -206,12 +200,11 @@ func object(fields ...field) check {
 
 func listOf(item check) check {
 	return func(at []any, value any) []problem {
-		items, ok := value.([]any)
-		if !ok {
-			return []problem{{"list_type", at, "Input should be a valid list"}}
+		if list := isList(at, value); list != nil {
+			return list
 		}
 		var list []problem
-		for i, v := range items {
+		for i, v := range value.([]any) {
 			list = append(list, item(below(at, i), v)...)
 		}
 		return list
@@ -234,28 +227,33 @@ func mapOf(item check) check {
 
 func oneOf(values ...string) check {
 	return func(at []any, value any) []problem {
-		for _, v := range values {
-			if value == v {
-				return nil
-			}
+		if text, ok := value.(string); ok && slices.Contains(values, text) {
+			return nil
 		}
-		quoted := make([]string, len(values))
-		for i, v := range values {
-			quoted[i] = "'" + v + "'"
-		}
-		text := quoted[len(quoted)-1]
-		if n := len(quoted) - 1; n > 0 {
-			text = strings.Join(quoted[:n], ", ") + " or " + text
+		text := "'" + strings.Join(values, "', '") + "'"
+		if i := strings.LastIndex(text, ", "); i >= 0 {
+			text = text[:i] + " or " + text[i+2:]
 		}
 		return []problem{{"literal_error", at, "Input should be " + text}}
 	}
 }
 
-func isText(at []any, value any) []problem {
-	if _, ok := value.(string); !ok {
-		return []problem{{"string_type", at, "Input should be a valid string"}}
+// The checks of JSON types.
+var (
+	isText   = ofType[string]("string_type", "string")
+	isBool   = ofType[bool]("bool_type", "boolean")
+	isList   = ofType[[]any]("list_type", "list")
+	isObject = ofType[map[string]any]("dict_type", "dictionary")
+	isModel  = ofType[map[string]any]("model_attributes_type", "dictionary or object to extract fields from")
+)
+
+func ofType[T any](kind, name string) check {
+	return func(at []any, value any) []problem {
+		if _, ok := value.(T); !ok {
+			return []problem{{kind, at, "Input should be a valid " + name}}
+		}
+		return nil
 	}
-	return nil
 }
 
 func isPrompt(at []any, value any) []problem {
@@ -263,20 +261,6 @@ func isPrompt(at []any, value any) []problem {
 		return []problem{{"string_too_short", at, "String should have at least 1 character"}}
 	}
 	return isText(at, value)
-}
-
-func isBool(at []any, value any) []problem {
-	if _, ok := value.(bool); !ok {
-		return []problem{{"bool_type", at, "Input should be a valid boolean"}}
-	}
-	return nil
-}
-
-func isObject(at []any, value any) []problem {
-	if _, ok := value.(map[string]any); !ok {
-		return []problem{{"dict_type", at, "Input should be a valid dictionary"}}
-	}
-	return nil
 }
 
 func isCallbackURL(at []any, value any) []problem {
@@ -302,11 +286,7 @@ func isHeaders(at []any, value any) []problem {
 	}
 	members := value.(map[string]any)
 	for _, name := range sortedNames(members) {
-		badName := name == "" || strings.ContainsFunc(name, func(r rune) bool {
-			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-		})
-		badValue := strings.ContainsFunc(members[name].(string), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
-		if badName || badValue {
+		if secret.CheckHeader(name, members[name].(string)) != nil {
 			return []problem{{"value_error", below(at, name), fmt.Sprintf("Value error, %q cannot be sent as a header", name)}}
 		}
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,9 +10,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
@@ -31,7 +32,7 @@ const (
 // Options configure a sandbox. The zero value is ready to use.
 type Options struct {
 	// Addr is the loopback address to listen on. The default is 127.0.0.1:0, a free
-	// port. New ignores it.
+	// port.
 	Addr string
 
 	// Delay is how long a task is pending. 0: the delay of the rules, or DefaultDelay.
@@ -105,15 +106,19 @@ type Task struct {
 	CompletedAt time.Time // zero if it has not finished
 }
 
-// Cloud is a sandbox without a listener. It is an http.Handler, safe for concurrent
-// use. It must be closed.
-type Cloud struct {
+// Server is a running sandbox. It is safe for concurrent use.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	served   chan struct{} // closed when http has stopped
+	err      error         // why, once served is closed
+
 	options   Options
 	transport http.RoundTripper
 	idle      func() // closes the idle connections of the default transport
 
-	stop  context.CancelFunc // ends the waits of tasks
-	ctx   context.Context
+	end   context.CancelFunc // of ctx
+	ctx   context.Context    // of the waits of tasks
 	tasks sync.WaitGroup
 
 	randomness sync.Mutex // held while Options.Random is read
@@ -140,37 +145,32 @@ type faultUse struct {
 // noRule is the index for faults of calls without a prompt.
 const noRule = -2
 
-// New returns a sandbox without a listener.
-func New(o Options) *Cloud {
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = maxUpload
-	}
-	if o.MaxStored == 0 {
-		o.MaxStored = maxStored
-	}
+// newServer returns a sandbox that does not listen yet.
+func newServer(o Options) *Server {
+	o.Rules = cmp.Or(o.Rules, &Rules{})
+	o.Random = cmp.Or(o.Random, rand.Reader)
+	o.MaxUpload = cmp.Or(o.MaxUpload, maxUpload)
+	o.MaxStored = cmp.Or(o.MaxStored, maxStored)
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
-	c := &Cloud{options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
+	c := &Server{served: make(chan struct{}), options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
 	if c.transport == nil {
 		own := narada.NewTransport()
 		own.MaxConnsPerHost = 128
 		c.transport, c.idle = own, own.CloseIdleConnections
 	}
-	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.ctx, c.end = context.WithCancel(context.Background())
 	return c
 }
 
-// Close refuses further dispatches, drops pending tasks and callbacks, and waits for
-// all goroutines until ctx ends.
-func (c *Cloud) Close(ctx context.Context) error {
+// stop refuses further dispatches, drops pending tasks and callbacks, and waits for
+// their goroutines until ctx ends.
+func (c *Server) stop(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.stop()
+	c.end()
 	ended := make(chan struct{})
 	go func() {
 		c.tasks.Wait()
@@ -187,7 +187,7 @@ func (c *Cloud) Close(ctx context.Context) error {
 }
 
 // Stats returns the counts so far.
-func (c *Cloud) Stats() Stats {
+func (c *Server) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stats
@@ -195,11 +195,10 @@ func (c *Cloud) Stats() Stats {
 
 // Tasks lists the tasks in the order of their dispatches: all unfinished ones, and the
 // last 100,000 finished ones (fewer if they need more than 256 MiB).
-func (c *Cloud) Tasks() []Task {
+func (c *Server) Tasks() []Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := slices.Collect(maps.Values(c.byID))
-	sort.Slice(known, func(i, j int) bool { return known[i].number < known[j].number })
+	known := slices.SortedFunc(maps.Values(c.byID), func(a, b *task) int { return a.number - b.number })
 	list := make([]Task, len(known))
 	for i, t := range known {
 		list[i] = Task{ID: t.id, Prompt: t.prompt, Body: t.body, Status: t.status, CreatedAt: t.created, CompletedAt: t.completed}
@@ -208,18 +207,29 @@ func (c *Cloud) Tasks() []Task {
 }
 
 // random returns n random bytes in hexadecimal.
-func (c *Cloud) random(n int) (string, error) {
+func (c *Server) random(n int) (string, error) {
 	c.randomness.Lock()
 	defer c.randomness.Unlock()
+	return randomHex(c.options.Random, n)
+}
+
+func randomHex(source io.Reader, n int) (string, error) {
 	b := make([]byte, n)
-	if _, err := io.ReadFull(c.options.Random, b); err != nil {
-		return "", err
+	_, err := io.ReadFull(source, b)
+	return hex.EncodeToString(b), err
+}
+
+// NewKey makes a random API key for Options.APIKey.
+func NewKey(random io.Reader) (string, error) {
+	key, err := randomHex(random, 16)
+	if err != nil {
+		return "", fmt.Errorf("sandbox: %w", err)
 	}
-	return hex.EncodeToString(b), nil
+	return "sandbox-" + key, nil
 }
 
 // take reports whether a fault applies now, and counts it.
-func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
+func (c *Server) take(number int, name, prompt string, f *fault) bool {
 	if f == nil {
 		return false
 	}
@@ -237,20 +247,20 @@ func (c *Cloud) take(number int, name, prompt string, f *fault) bool {
 }
 
 // count changes the counts.
-func (c *Cloud) count(change func(*Stats)) {
+func (c *Server) count(change func(*Stats)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.stats)
 }
 
 // delay returns how long a task of the rule is pending.
-func (c *Cloud) delay(r *rule) time.Duration {
+func (c *Server) delay(r *rule) time.Duration {
 	switch {
 	case r.Delay != nil:
 		return time.Duration(*r.Delay)
 	case c.options.Delay != 0:
 		return max(c.options.Delay, 0)
-	case c.options.Rules != nil && c.options.Rules.delay != nil:
+	case c.options.Rules.delay != nil:
 		return time.Duration(*c.options.Rules.delay)
 	}
 	return DefaultDelay

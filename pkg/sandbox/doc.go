@@ -23,9 +23,6 @@
 // to the callbackUrl, with up to six attempts in about 15 s. Rules make tasks end in
 // other ways and make calls fail.
 //
-// Start listens on a loopback address. New returns the same cloud without a listener,
-// as an http.Handler.
-//
 // It differs from the cloud: a callbackUrl may be plain http on loopback, client mode
 // needs no browser window, unknown sessions and uploads are accepted, and nothing is
 // stored after it ends. Requests must have a loopback host, so that a web page cannot

@@ -13,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestDispatchFaultAppliesTimes(t *testing.T) {
+func TestADispatchFaultAppliesTheGivenNumberOfTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{match: busy, faults: {dispatch: {status: 503, times: 2, retryAfter: 1}}}]`, nil)
 		for range 2 {
@@ -50,7 +50,7 @@ rules:
 	})
 }
 
-func TestAnswerLostKeepsTheTask(t *testing.T) {
+func TestATaskWhoseAnswerIsLostIsAccepted(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  string
 		status int
@@ -76,13 +76,13 @@ func TestAnswerLostKeepsTheTask(t *testing.T) {
 				if r := w.status(t, firstID); !r.Final() {
 					t.Error("not final")
 				}
-				w.dispatch(t, request("x")) // once only
+				w.dispatch(t, request("x")) // accepted once
 			})
 		})
 	}
 }
 
-func TestCutConnectionAcceptsNothing(t *testing.T) {
+func TestADispatchWhoseConnectionIsCutIsNotAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {dispatch: {cut: true}, statusCalls: {cut: true}}}]`, nil)
 		if _, err := w.client.Dispatch(t.Context(), request("x")); err == nil {
@@ -92,8 +92,8 @@ func TestCutConnectionAcceptsNothing(t *testing.T) {
 			t.Errorf("%d tasks", n)
 		}
 		id := w.dispatch(t, request("x"))
-		// net/http asks once more by itself where a GET breaks off on a
-		// connection that has been used; on a new one it does not.
+		// net/http retries a GET when a reused connection breaks, but not on a
+		// new one.
 		w.http.CloseIdleConnections()
 		if _, err := w.client.Status(t.Context(), id); err == nil || !narada.Temporary(err) {
 			t.Errorf("got %v", err)
@@ -102,7 +102,7 @@ func TestCutConnectionAcceptsNothing(t *testing.T) {
 	})
 }
 
-func TestStatusCallFaultAppliesTimes(t *testing.T) {
+func TestAStatusCallFaultAppliesTheGivenNumberOfTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {statusCalls: {status: 500, times: 3}}}]`, nil)
 		id := w.dispatch(t, request("x"))
@@ -118,7 +118,7 @@ func TestStatusCallFaultAppliesTimes(t *testing.T) {
 	})
 }
 
-func TestFaultForEachPrompt(t *testing.T) {
+func TestAFaultCanBeCountedForEachPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{faults: {dispatch: {status: 503, times: 2, each: true}}}]`, nil)
 		for _, prompt := range []string{"a", "b"} {
@@ -132,9 +132,9 @@ func TestFaultForEachPrompt(t *testing.T) {
 	})
 }
 
-func TestCallbackFaults(t *testing.T) {
+func TestARuleDefinesTheFaultsOfCallbacks(t *testing.T) {
 	type seen struct {
-		Status int // that the receiver answered
+		Status int // of the receiver's answer
 		Second int // after the start
 	}
 	for name, test := range map[string]struct {
@@ -178,7 +178,7 @@ func TestCallbackFaults(t *testing.T) {
 	}
 }
 
-func TestRefusedCallbackIsRetried(t *testing.T) {
+func TestARefusedCallbackIsRetried(t *testing.T) {
 	for name, test := range map[string]struct {
 		answers  []int
 		accepted int
@@ -213,7 +213,7 @@ func TestRefusedCallbackIsRetried(t *testing.T) {
 func TestHumanInputCallbackPrecedesTheFinalCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `rules: [{humanInput: {for: 1s, callback: true}}]`, nil)
-		w.hook.answers = []int{503, 503, 503} // the phase's, for longer than it lasts
+		w.hook.answers = []int{503, 503, 503} // to the phase's callback, for longer than the phase
 		id := w.dispatch(t, request("x"))
 		time.Sleep(2*time.Second + time.Millisecond)
 		if !w.status(t, id).Final() {
@@ -230,19 +230,19 @@ func TestHumanInputCallbackPrecedesTheFinalCallback(t *testing.T) {
 	})
 }
 
-func TestDelays(t *testing.T) {
+func TestTheDelayOfARuleHasPrecedence(t *testing.T) {
 	for name, test := range map[string]struct {
 		option time.Duration
 		rules  string
 		want   time.Duration
 	}{
-		"a second by default":       {0, "", time.Second},
-		"the document's":            {0, "delay: 3s", 3 * time.Second},
-		"the option before that":    {2 * time.Second, "delay: 3s", 2 * time.Second},
-		"the rule's before both":    {2 * time.Second, "{delay: 3s, rules: [{delay: 4s}]}", 4 * time.Second},
-		"none":                      {-1, "", time.Microsecond},
-		"none, in a rule":           {0, "rules: [{delay: 0s}]", time.Microsecond},
-		"another prompt's does not": {0, "rules: [{match: '^y', delay: 4s}]", time.Second},
+		"the default":              {0, "", time.Second},
+		"of the document":          {0, "delay: 3s", 3 * time.Second},
+		"the option over that":     {2 * time.Second, "delay: 3s", 2 * time.Second},
+		"the rule over both":       {2 * time.Second, "{delay: 3s, rules: [{delay: 4s}]}", 4 * time.Second},
+		"no delay":                 {-1, "", time.Microsecond},
+		"no delay in a rule":       {0, "rules: [{delay: 0s}]", time.Microsecond},
+		"a rule for other prompts": {0, "rules: [{match: '^y', delay: 4s}]", time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -29,7 +30,7 @@ type answer struct {
 
 // ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler to cut a
 // connection.
-func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	a := c.answer(w, r)
 	if a.cut {
@@ -43,9 +44,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	if header.Get("Content-Type") == "" && len(a.body) > 0 {
 		header.Set("Content-Type", "application/json")
 	}
@@ -56,7 +55,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer routes a request.
-func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) answer(w http.ResponseWriter, r *http.Request) answer {
 	if host := (&url.URL{Host: r.Host}).Hostname(); !narada.IsLoopback(host) {
 		return detail(http.StatusMisdirectedRequest, fmt.Sprintf("The sandbox accepts loopback hosts only, not %.100q", host))
 	}
@@ -75,21 +74,21 @@ func (c *Cloud) answer(w http.ResponseWriter, r *http.Request) answer {
 	if !call.open && !c.authorized(r.Header.Get("x-api-key")) {
 		return detail(http.StatusUnauthorized, "Invalid API key")
 	}
-	if f := c.options.Rules.fault(call.fault); c.take(noRule, call.fault, "", f) {
+	if f := c.options.Rules.faults[call.fault]; c.take(noRule, call.fault, "", f) {
 		return f.answer(call.fault + " failed")
 	}
 	return call.serve(w, r)
 }
 
 // config answers GET /sdk/config.
-func (c *Cloud) config(http.ResponseWriter, *http.Request) answer {
+func (c *Server) config(http.ResponseWriter, *http.Request) answer {
 	return success(map[string]any{"packages": map[string]any{
 		"narada":         map[string]string{"min_required_version": "0.0.1"},
 		"narada-pyodide": map[string]string{"min_required_version": "0.0.1"},
 	}})
 }
 
-func (c *Cloud) authorized(key string) bool {
+func (c *Server) authorized(key string) bool {
 	if c.options.APIKey == "" {
 		return key != ""
 	}
@@ -97,7 +96,7 @@ func (c *Cloud) authorized(key string) bool {
 }
 
 // dispatch answers POST /remote-dispatch.
-func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return detail(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d MiB", maxBody>>20))
@@ -109,10 +108,7 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 		return invalid([]problem{{"model_attributes_type", []any{"body"},
 			"Input should be a valid dictionary or object to extract fields from: the Content-Type is not application/json"}})
 	}
-	d, problems := parseDispatch(body)
-	if len(problems) == 0 {
-		problems = c.checkUploads(d)
-	}
+	d, problems := c.parseDispatch(body)
 	if len(problems) > 0 {
 		return invalid(problems)
 	}
@@ -121,7 +117,7 @@ func (c *Cloud) dispatch(w http.ResponseWriter, r *http.Request) answer {
 	}
 	rule, number := c.options.Rules.find(d.prompt)
 	structured := rule.structured
-	if structured == nil && d.schema != nil && rule.succeeds() {
+	if structured == nil && d.schema != nil && rule.Status == narada.StatusSuccess {
 		if structured, err = sample(d.schema); err != nil {
 			return invalid([]problem{{"value_error", []any{"body", "responseFormat", "jsonSchema"},
 				"Value error, " + err.Error() + "; give structuredOutput in a rule"}})
@@ -152,7 +148,7 @@ func sample(doc []byte) (json.RawMessage, error) {
 }
 
 // status answers GET /remote-dispatch/responses/{id}.
-func (c *Cloud) status(id string) answer {
+func (c *Server) status(id string) answer {
 	c.mu.Lock()
 	t := c.byID[id]
 	c.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRefusedCalls(t *testing.T) {
+func TestInvalidCallsAreRefused(t *testing.T) {
 	tests := map[string]struct {
 		method, path, body string
 		header             http.Header
@@ -72,7 +72,7 @@ func TestSDKVersionIsSupported(t *testing.T) {
 	})
 }
 
-func TestInvalidDispatches(t *testing.T) {
+func TestInvalidDispatchesAreRefused(t *testing.T) {
 	with := func(member string) string { return `{"prompt":"x",` + member + `}` }
 	tests := map[string]struct{ body, kind, at string }{
 		"nothing":                 {"", "missing", `["body"]`},

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a listener whose connections are pipes, for time that synctest
-// makes up.
+// memory is a listener whose connections are pipes, so that synctest controls the
+// time.
 type memory struct {
 	conns chan net.Conn
 	once  sync.Once
@@ -40,7 +40,7 @@ func (m *memory) Accept() (net.Conn, error) {
 func (m *memory) Close() error   { m.once.Do(func() { close(m.done) }); return nil }
 func (m *memory) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9} }
 
-// transport makes every connection to the listener, whatever the address.
+// transport connects to the listener, whatever the address.
 func (m *memory) transport() *http.Transport {
 	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		here, there := net.Pipe()
@@ -55,7 +55,7 @@ func (m *memory) transport() *http.Transport {
 	}}
 }
 
-// countingReader gives the bytes 0, 1, 2, ... for request IDs that are known
+// countingReader returns the bytes 0, 1, 2, ..., so that request IDs are known
 // beforehand.
 type countingReader struct{ next byte }
 
@@ -73,21 +73,21 @@ const (
 	hookURL  = "http://127.0.0.1:9" + hookPath
 )
 
-// hook is a receiver of callbacks that notes each POST and each delivery.
+// hook is a receiver of callbacks that records each POST and each delivery.
 type hook struct {
 	ticket webhook.Ticket
 
 	mu         sync.Mutex
 	posts      []post
 	deliveries []webhook.Delivery
-	answers    []int // statuses to give instead, one after the other
+	answers    []int // statuses of the next answers
 }
 
 type post struct {
 	at     time.Duration
 	header http.Header
 	body   string
-	status int // that it was answered
+	status int // of the answer
 }
 
 func (h *hook) Deliver(_ context.Context, d webhook.Delivery) error {
@@ -152,7 +152,7 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// world is a sandbox on connections in memory, a client of it and a receiver of
+// world is a sandbox with connections in memory, a client of it and a receiver of
 // its callbacks. It is made inside a synctest bubble.
 type world struct {
 	*Server
@@ -199,7 +199,8 @@ func newWorld(t *testing.T, rules string, change func(*Options)) *world {
 		change(&o)
 	}
 	listener := newMemory()
-	w.Server = serve(listener, New(o))
+	w.Server = newServer(o)
+	w.serve(listener)
 	inbound := listener.transport()
 	w.http = &http.Client{Transport: inbound}
 	if w.client, err = narada.NewClient("key", narada.WithBaseURL("http://localhost"+basePath), narada.WithTransport(inbound)); err != nil {
@@ -217,7 +218,7 @@ func newWorld(t *testing.T, rules string, change func(*Options)) *world {
 	return w
 }
 
-// request is a dispatch whose callback the hook takes.
+// request returns a dispatch whose callback the hook accepts.
 func request(prompt string) *narada.Request {
 	return &narada.Request{
 		Prompt: prompt, CallbackURL: hookURL,
@@ -243,7 +244,7 @@ func (w *world) status(t *testing.T, id string) *narada.Result {
 	return r
 }
 
-// get returns what a GET is answered, as text.
+// get returns the body of the answer to a GET.
 func (w *world) get(t *testing.T, path string) string {
 	t.Helper()
 	status, body := w.do(t, http.MethodGet, path, "", nil)

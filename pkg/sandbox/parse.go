@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -37,6 +39,21 @@ type document struct {
 	} `yaml:"faults"`
 }
 
+// LoadRules reads the rules in a file. Its errors name the file.
+func LoadRules(path string) (*Rules, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		var rules *Rules
+		if rules, err = ParseRules(text); err == nil {
+			return rules, nil
+		}
+	}
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failure.Err
+	}
+	return nil, fmt.Errorf("%s: %w", path, err)
+}
+
 // ParseRules parses rules of up to 1 MiB. An empty document has no rules. Unknown
 // fields, YAML aliases and anchors are errors that name the line.
 func ParseRules(doc []byte) (*Rules, error) {
@@ -53,7 +70,7 @@ func ParseRules(doc []byte) (*Rules, error) {
 	}
 	for i := range d.Rules {
 		if err := d.Rules[i].check(); err != nil {
-			return nil, fmt.Errorf("rules: rule %d%s: %w", i+1, lineOfRule(root, i), err)
+			return nil, fmt.Errorf("rules: rule %d (line %d): %w", i+1, lineOfRule(root, i), err)
 		}
 	}
 	rules := &Rules{delay: d.Delay, list: d.Rules, faults: map[string]*fault{
@@ -98,18 +115,11 @@ func storageCode(status int) string {
 	return "SandboxFault"
 }
 
-// lineOfRule says on which line a rule starts, "" if it is not known.
-func lineOfRule(root *yaml.Node, i int) string {
-	if root == nil {
-		return ""
-	}
-	top := root.Content
-	for k := 0; k+1 < len(top); k += 2 {
-		if top[k].Value == "rules" && i < len(top[k+1].Content) {
-			return fmt.Sprintf(" (line %d)", top[k+1].Content[i].Line)
-		}
-	}
-	return ""
+// lineOfRule returns the line on which a rule starts.
+func lineOfRule(root *yaml.Node, i int) int {
+	var nodes struct{ Rules []yaml.Node }
+	_ = root.Decode(&nodes) // the rules were decoded before
+	return nodes.Rules[i].Line
 }
 
 // yamlError removes the names of Go types from the decoder's messages.
@@ -142,20 +152,12 @@ func parseUsage(n *yaml.Node) (*webhook.Usage, error) {
 		return nil, fmt.Errorf("line %d: must be null, or an object with actions and credits", n.Line)
 	}
 	var u webhook.Usage
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name, value := n.Content[i], n.Content[i+1]
-		var err error
-		switch name.Value {
-		case "actions":
-			err = value.Decode(&u.Actions)
-		case "credits":
-			err = value.Decode(&u.Credits)
-		default:
-			err = fmt.Errorf("unknown field %q", name.Value)
-		}
-		if err != nil || u.Actions < 0 || !(u.Credits >= 0) || math.IsInf(u.Credits, 0) {
-			return nil, fmt.Errorf("line %d: actions and credits must be numbers from 0 up, and nothing else", name.Line)
-		}
+	var unknown map[string]any
+	err := errors.Join(n.Decode(&u), n.Decode(&unknown))
+	delete(unknown, "actions")
+	delete(unknown, "credits")
+	if err != nil || len(unknown) > 0 || u.Actions < 0 || !(u.Credits >= 0) || math.IsInf(u.Credits, 0) {
+		return nil, fmt.Errorf("line %d: actions and credits must be numbers from 0 up, and nothing else", n.Line)
 	}
 	return &u, nil
 }

@@ -20,7 +20,7 @@ func documented(t testing.TB) string {
 	return example
 }
 
-func TestDocumentedRulesParse(t *testing.T) {
+func TestTheDocumentedRulesAreValid(t *testing.T) {
 	rules, err := ParseRules([]byte(documented(t)))
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestDocumentedRulesParse(t *testing.T) {
 	if r, _ := rules.find("a report"); len(r.Downloads) != 1 || r.Downloads[0] != (downloadRule{"report.csv", "a,b"}) {
 		t.Errorf("downloads %+v", r.Downloads)
 	}
-	if f := rules.fault(faultUpload); f == nil || f.Status != 403 || !strings.Contains(*f.Body, "<Code>AccessDenied</Code>") {
+	if f := rules.faults[faultUpload]; f == nil || f.Status != 403 || !strings.Contains(*f.Body, "<Code>AccessDenied</Code>") {
 		t.Errorf("fault %+v", f)
 	}
 	if _, number := rules.find("nothing of that"); number != -1 {
@@ -51,28 +51,28 @@ func TestRulesMayBeEmpty(t *testing.T) {
 	}
 }
 
-func TestInvalidRules(t *testing.T) {
+func TestInvalidRulesAreErrors(t *testing.T) {
 	tests := map[string]struct{ doc, want string }{
 		"unknown field":           {"delay: 1s\nrulez: []", `rules: line 2: unknown field "rulez"`},
 		"unknown field in a rule": {"rules:\n  - match: a\n    txt: b", `rules: line 3: unknown field "txt"`},
 		"unknown fault":           {"rules:\n  - faults:\n      callback: {torn: true}", `rules: line 3: unknown field "torn"`},
 		"unknown usage":           {"rules:\n  - usage: {cents: 3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"negative usage":          {"rules:\n  - usage: {actions: -3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
-		"endless usage":           {"rules:\n  - usage: {credits: .inf}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
+		"infinite usage":          {"rules:\n  - usage: {credits: .inf}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"field twice":             {"delay: 1s\ndelay: 2s", `rules: line 2: duplicate name "delay"`},
 		"text for a list":         {"rules: x", "rules: line 1: cannot unmarshal !!str `x` into []rule"},
 		"bad duration":            {"delay: soon", `rules: line 1: "soon" is not a duration between 0s and 24h, such as 1.5s`},
 		"number for a duration":   {"delay: 5", `rules: line 1: "5" is not a duration between 0s and 24h, such as 1.5s`},
 		"negative duration":       {"delay: -1s", `rules: line 1: "-1s" is not a duration between 0s and 24h, such as 1.5s`},
-		"endless duration":        {"delay: 25h", `rules: line 1: "25h" is not a duration between 0s and 24h, such as 1.5s`},
+		"long duration":           {"delay: 25h", `rules: line 1: "25h" is not a duration between 0s and 24h, such as 1.5s`},
 		"bad expression":          {"rules:\n  - match: '('", "rules: rule 1 (line 2): match: error parsing regexp: missing closing ): `(`"},
 		"unknown status":          {"rules:\n  - match: a\n  - status: pending", `rules: rule 2 (line 3): status: "pending" is not one of success, error, input-required`},
 		"unknown action":          {"rules:\n  - humanInput: {for: 1s, action: shout}", `rules: rule 1 (line 2): humanInput: action: "shout" is not one of prompt_for_user_input, user_approval`},
-		"a person for no time":    {"rules:\n  - humanInput: {message: hi}", "rules: rule 1 (line 2): humanInput: for: must be more than 0s"},
+		"human input for no time": {"rules:\n  - humanInput: {message: hi}", "rules: rule 1 (line 2): humanInput: for: must be more than 0s"},
 		"fault without a status":  {"rules:\n  - faults: {dispatch: {times: 2}}", "rules: rule 1 (line 2): faults.dispatch: status: 0 is not between 200 and 599"},
-		"fault never":             {"rules:\n  - faults: {statusCalls: {status: 500, times: 0}}", "rules: rule 1 (line 2): faults.statusCalls: times: 0 is not between 1 and 1000000000"},
+		"fault 0 times":           {"rules:\n  - faults: {statusCalls: {status: 500, times: 0}}", "rules: rule 1 (line 2): faults.statusCalls: times: 0 is not between 1 and 1000000000"},
 		"cut with a body":         {"rules:\n  - faults: {dispatch: {cut: true, body: x}}", "rules: rule 1 (line 2): faults.dispatch: a cut connection has no status, retryAfter or body"},
-		"lost with a body":        {"rules:\n  - faults: {answerLost: {body: x}}", "rules: rule 1 (line 2): faults.answerLost: a cut connection has no status, retryAfter or body"},
+		"answer lost with a body": {"rules:\n  - faults: {answerLost: {body: x}}", "rules: rule 1 (line 2): faults.answerLost: a cut connection has no status, retryAfter or body"},
 		"retry in the past":       {"rules:\n  - faults: {dispatch: {status: 429, retryAfter: -1}}", "rules: rule 1 (line 2): faults.dispatch: retryAfter: -1 is not a number of seconds"},
 		"repeated too often":      {"rules:\n  - faults: {callback: {repeated: 1001}}", "rules: rule 1 (line 2): faults.callback.repeated: 1001 is not between 0 and 1000"},
 		"not a number in JSON":    {"rules:\n  - structuredOutput: [.nan]", "rules: rule 1 (line 2): structuredOutput: line 2: .nan cannot be written as JSON"},
@@ -124,7 +124,7 @@ func FuzzParseRules(f *testing.F) {
 		for i := range rules.list {
 			r := &rules.list[i]
 			task := &task{dispatch: &dispatch{prompt: "x"}, rule: r, structured: r.structured}
-			_ = encode(task.statusAnswer()) // panics if it cannot be written
+			_ = encode(task.statusAnswer()) // panics if it cannot be encoded
 			_ = encode(map[string]any{"structured": r.structured, "usage": r.usage})
 		}
 	})

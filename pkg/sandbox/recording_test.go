@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// recorded is one call of the official Python SDK (0.2.x) to a stand-in for the
-// cloud, as testdata/sdk-wire.jsonl has it.
+// recorded is a call of the official Python SDK (0.2.x) to a stand-in for the
+// cloud, a line of testdata/sdk-wire.jsonl.
 type recorded struct {
 	Flow      string            `json:"flow"`
 	Method    string            `json:"method"`
@@ -36,7 +36,7 @@ type recorded struct {
 	Answer json.RawMessage   `json:"response_json"`
 }
 
-// How tasks of the recording go.
+// How the tasks of the recording end.
 const recordedRules = `
 delay: 3s
 rules:
@@ -46,9 +46,8 @@ rules:
   - {match: '\[SLOW\]', delay: 1h}
 `
 
-// TestAnswersMatchTheSDKRecording sends what the SDK sent, flow by
-// flow, and compares the answers with the recorded ones by their shape: the same
-// status, every member there with a value of the same kind.
+// The requests of the SDK are sent again, flow by flow. The answers must have the
+// status of the recorded ones and all their members, with values of the same kind.
 func TestAnswersMatchTheSDKRecording(t *testing.T) {
 	f, err := os.Open("testdata/sdk-wire.jsonl")
 	if err != nil {
@@ -83,8 +82,8 @@ func TestAnswersMatchTheSDKRecording(t *testing.T) {
 	}
 }
 
-// player plays a flow. IDs and keys are the sandbox's own, and so what the
-// recorded answers named is renamed in what is sent after.
+// player plays a flow. The sandbox makes its own IDs and keys, which replace the
+// recorded ones in later requests.
 type player struct {
 	*world
 	names map[string]string
@@ -92,7 +91,7 @@ type player struct {
 
 func (p *player) rename(text string) string {
 	names := slices.SortedFunc(maps.Keys(p.names), func(a, b string) int { return len(b) - len(a) })
-	for _, name := range names { // a key has its session's ID in it
+	for _, name := range names { // a key contains the ID of its session
 		text = strings.ReplaceAll(text, name, p.names[name])
 	}
 	return text
@@ -132,16 +131,16 @@ func (p *player) play(t *testing.T, i int, call recorded) {
 	}
 }
 
-// standing is the status in an answer to a status call.
+// standing returns the status in an answer to a status call.
 func standing(answer []byte) string {
 	var said struct {
 		Status string `json:"status"`
 	}
-	_ = json.Unmarshal(answer, &said) // another answer has none
+	_ = json.Unmarshal(answer, &said) // other answers have none
 	return said.Status
 }
 
-// form makes the recorded multipart body anew, with the sandbox's own fields.
+// form returns the recorded multipart body with the fields of the sandbox.
 func (p *player) form(t *testing.T, call recorded) (body string, contentType []string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -165,7 +164,7 @@ func (p *player) form(t *testing.T, call recorded) (body string, contentType []s
 	return b.String(), []string{w.FormDataContentType()}
 }
 
-// renamed are the members whose texts are names that the cloud gives.
+// renamed has the members whose values the cloud makes up.
 func renamed(member string) bool {
 	switch member {
 	case ".requestId", ".fields.key", ".fields.policy", ".session_id", ".browser_window_id", ".downloaded_files.0.key":
@@ -174,8 +173,8 @@ func renamed(member string) bool {
 	return false
 }
 
-// compare lists where got lacks what want has, or has another kind of value. The
-// traces of a browser are the one thing that a sandbox without one leaves out.
+// compare lists the members of want that got lacks or has with another kind of value.
+// Only the traces of a browser may be missing, since the sandbox has none.
 func (p *player) compare(at string, want, got json.RawMessage) []string {
 	var wantAny, gotAny any
 	if json.Unmarshal(want, &wantAny) != nil || json.Unmarshal(got, &gotAny) != nil {
@@ -197,7 +196,7 @@ func (p *player) compareValues(at string, want, got any) []string {
 			there, ok := g[name]
 			switch {
 			case name == "actionTrace":
-			case at == ".hitlInputMetadata.action" && !ok && g["name"] != w["name"]: // another kind of question, which the SDK takes as well
+			case at == ".hitlInputMetadata.action" && !ok && g["name"] != w["name"]: // another kind of question, which the SDK accepts too
 			case name == "content" && at == ".response.output": // any JSON
 			case !ok:
 				list = append(list, member+" is missing")
@@ -245,8 +244,8 @@ func (p *player) compareValues(at string, want, got any) []string {
 	return nil
 }
 
-// compareNull: what was null in the recording may have a value here where the SDK
-// takes one.
+// compareNull compares with a recorded null, in place of which the SDK may accept a
+// value.
 func (p *player) compareNull(at string, got any) []string {
 	if got != nil && at != ".response" {
 		return []string{fmt.Sprintf("%s is %v, and not null", at, got)}

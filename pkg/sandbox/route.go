@@ -33,7 +33,7 @@ type route struct {
 }
 
 // route returns the call for a path without the base path.
-func (c *Cloud) route(path string) (route, bool) {
+func (c *Server) route(path string) (route, bool) {
 	if id, ok := strings.CutPrefix(path, statusPath); ok && isSegment(id) {
 		return route{
 			method: http.MethodGet, count: func(s *Stats) { s.StatusCalls++ },

@@ -19,10 +19,10 @@ import (
 type Rules struct {
 	delay  *duration
 	list   []rule
-	faults map[string]*fault // by the names below
+	faults map[string]*fault // of calls that are for no prompt, by the names below
 }
 
-// The faults of calls that are for no prompt.
+// The names of these faults.
 const (
 	faultPresign  = "presign"
 	faultUpload   = "upload"
@@ -90,22 +90,12 @@ func defaultUsage() *webhook.Usage { return &webhook.Usage{Actions: 2, Credits: 
 
 // find returns the rule for a prompt and its index, or the default rule and -1.
 func (r *Rules) find(prompt string) (*rule, int) {
-	if r != nil {
-		for i := range r.list {
-			if m := r.list[i].match; m == nil || m.MatchString(prompt) {
-				return &r.list[i], i
-			}
+	for i := range r.list {
+		if m := r.list[i].match; m == nil || m.MatchString(prompt) {
+			return &r.list[i], i
 		}
 	}
 	return &rule{Status: narada.StatusSuccess, usage: defaultUsage()}, -1
-}
-
-// fault returns the fault of a call that is for no prompt, nil if it has none.
-func (r *Rules) fault(name string) *fault {
-	if r == nil {
-		return nil
-	}
-	return r.faults[name]
 }
 
 // check validates the rule and sets the defaults.

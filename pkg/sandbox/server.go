@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,23 +14,11 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Server is a Cloud with a listener.
-type Server struct {
-	*Cloud
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{} // closed when the server has stopped
-	err      error         // why, once done is closed
-}
-
 // Start listens and serves until Close. ctx limits only the start. Other addresses than
 // loopback are an error: the sandbox accepts any API key and sends requests to the
 // callback URLs that it gets.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	addr := o.Addr
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
+	addr := cmp.Or(o.Addr, "127.0.0.1:0")
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, &AddressError{fmt.Sprintf("sandbox: %q is not an address with a port", addr)}
@@ -47,7 +36,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		_ = listener.Close()
 		return nil, notLoopback(addr)
 	}
-	return serve(listener, New(o)), nil
+	c := newServer(o)
+	c.serve(listener)
+	return c, nil
 }
 
 // AddressError is an address that a sandbox cannot listen on.
@@ -64,45 +55,42 @@ func notLoopback(addr string) error {
 	return &AddressError{fmt.Sprintf("sandbox: %q is not a loopback address", addr)}
 }
 
-func serve(listener net.Listener, cloud *Cloud) *Server {
-	s := &Server{
-		Cloud: cloud, listener: listener, done: make(chan struct{}),
-		http: &http.Server{
-			Handler:           cloud,
-			ReadHeaderTimeout: 10 * time.Second,
-			ReadTimeout:       60 * time.Second,
-			WriteTimeout:      60 * time.Second,
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    64 << 10,
-			// The client sees connection errors.
-			ErrorLog: log.New(io.Discard, "", 0),
-		},
+func (c *Server) serve(listener net.Listener) {
+	c.listener = listener
+	c.http = &http.Server{
+		Handler:           c,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// The client sees connection errors.
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	go func() {
-		defer close(s.done)
-		s.err = s.http.Serve(listener)
+		defer close(c.served)
+		c.err = c.http.Serve(listener)
 	}()
-	return s
 }
 
 // URL returns the base URL for NARADA_API_BASE_URL.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + basePath }
+func (c *Server) URL() string { return "http://" + c.listener.Addr().String() + basePath }
 
 // grace is the grace period of running calls.
 const grace = time.Second
 
 // Close stops accepting requests, drops pending tasks and callbacks, and waits for all
 // goroutines until ctx ends.
-func (s *Server) Close(ctx context.Context) error {
+func (c *Server) Close(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	if s.http.Shutdown(short) != nil {
-		_ = s.http.Close() // a connection that was never used
+	if c.http.Shutdown(short) != nil {
+		_ = c.http.Close() // a connection that was never used
 	}
-	err := s.Cloud.Close(ctx)
-	<-s.done
-	if !errors.Is(s.err, http.ErrServerClosed) {
-		err = errors.Join(err, fmt.Errorf("sandbox: %w", s.err))
+	err := c.stop(ctx)
+	<-c.served
+	if !errors.Is(c.err, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("sandbox: %w", c.err))
 	}
 	return err
 }

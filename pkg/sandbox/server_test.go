@@ -25,7 +25,7 @@ func TestStartRefusesOtherAddressesThanLoopback(t *testing.T) {
 		s, err := Start(t.Context(), Options{Addr: addr})
 		if err == nil {
 			_ = s.Close(t.Context())
-			t.Errorf("%q was taken", addr)
+			t.Errorf("%q was accepted", addr)
 		} else if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", addr, err)
 		}
@@ -79,7 +79,7 @@ func TestARealServerSendsACallbackOverHTTPS(t *testing.T) {
 		}
 		r, err := client.Status(t.Context(), id)
 		if err != nil || !r.Final() {
-			t.Errorf("the task is not final when its callback is there: %v %v", r, err)
+			t.Errorf("the task is not final when its callback has arrived: %v %v", r, err)
 		}
 	}
 	if err := s.Close(t.Context()); err != nil {
@@ -147,9 +147,9 @@ func TestCloseDropsPendingTasks(t *testing.T) {
 	}
 }
 
-func TestClosedCloudRefusesDispatches(t *testing.T) {
-	c := New(Options{})
-	if err := c.Close(t.Context()); err != nil {
+func TestAClosedSandboxRefusesDispatches(t *testing.T) {
+	c := newServer(Options{})
+	if err := c.stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/remote-dispatch", strings.NewReader(`{"prompt":"x"}`))
@@ -177,14 +177,14 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := w.Cloud.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := w.stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		close(transport.until)
 	})
 }
 
-func TestManyTasksAtOnce(t *testing.T) {
+func TestManyTasksRunConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", func(o *Options) { o.Random = nil })
 		const n = 200
@@ -224,7 +224,7 @@ func TestOldestFinishedTasksAreRemovedFirst(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		w.mu.Lock()
 		full := w.kept
-		w.kept = maxKept - 10 // as if the tasks were large
+		w.kept = maxKept - 10 // as with large tasks
 		w.mu.Unlock()
 		third := w.dispatch(t, request("x"))
 		if _, err := w.client.Status(t.Context(), first); err == nil {
@@ -234,7 +234,7 @@ func TestOldestFinishedTasksAreRemovedFirst(t *testing.T) {
 			w.status(t, id)
 		}
 		w.mu.Lock()
-		w.kept = maxKept + full // nothing that can be forgotten makes enough room
+		w.kept = maxKept + full // removing finished tasks does not free enough
 		w.mu.Unlock()
 		_, err := w.client.Dispatch(t.Context(), request("x"))
 		if api, ok := errors.AsType[*narada.APIError](err); !ok || api.StatusCode != http.StatusTooManyRequests {

@@ -30,7 +30,7 @@ type download struct {
 	token              string // in its presigned URL, "" before the first request for it
 }
 
-// sessions are the started sessions. The cloud's lock guards them.
+// sessions are the started sessions. The server's lock guards them.
 type sessions struct {
 	byID    map[string]*session
 	list    []*session           // oldest first
@@ -43,7 +43,7 @@ func (s *session) runs() bool {
 }
 
 // startSession answers both calls that start a session.
-func (c *Cloud) startSession(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) startSession(w http.ResponseWriter, r *http.Request) answer {
 	var asked struct {
 		Name    *string  `json:"session_name"`
 		Timeout *float64 `json:"session_timeout"` // seconds
@@ -93,7 +93,7 @@ func (s *sessions) add(one *session) {
 }
 
 // stopSession answers POST /cloud-browser/stop-cloud-browser-session.
-func (c *Cloud) stopSession(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) stopSession(w http.ResponseWriter, r *http.Request) answer {
 	var asked struct {
 		ID string `json:"session_id"`
 	}
@@ -114,16 +114,16 @@ func (c *Cloud) stopSession(w http.ResponseWriter, r *http.Request) answer {
 }
 
 // gone reports whether the session has ended. Unknown sessions have not.
-func (c *Cloud) gone(id string) bool {
+func (c *Server) gone(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sessions.byID[id]
 	return s != nil && !s.runs()
 }
 
-// addDownloads adds the files of a finished task to its session. The cloud's lock must
+// addDownloads adds the files of a finished task to its session. The server's lock must
 // be held.
-func (c *Cloud) addDownloads(t *task) {
+func (c *Server) addDownloads(t *task) {
 	s := c.sessions.byID[t.sessionID]
 	if s == nil {
 		return
@@ -142,7 +142,7 @@ func (c *Cloud) addDownloads(t *task) {
 }
 
 // downloads answers GET /cloud-browser/replay/downloads.
-func (c *Cloud) downloads(_ http.ResponseWriter, r *http.Request) answer {
+func (c *Server) downloads(_ http.ResponseWriter, r *http.Request) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sessions.byID[r.URL.Query().Get("session_id")]
@@ -159,7 +159,7 @@ func (c *Cloud) downloads(_ http.ResponseWriter, r *http.Request) answer {
 }
 
 // downloadURL answers GET /cloud-browser/replay/download-url.
-func (c *Cloud) downloadURL(_ http.ResponseWriter, r *http.Request) answer {
+func (c *Server) downloadURL(_ http.ResponseWriter, r *http.Request) answer {
 	token, err := c.random(16)
 	if err != nil {
 		return detail(http.StatusInternalServerError, "No randomness for a signature")
@@ -183,7 +183,7 @@ func (c *Cloud) downloadURL(_ http.ResponseWriter, r *http.Request) answer {
 }
 
 // storedDownload answers a presigned URL. The storage's errors are XML.
-func (c *Cloud) storedDownload(token string) answer {
+func (c *Server) storedDownload(token string) answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.sessions.byToken[token]
@@ -195,7 +195,7 @@ func (c *Cloud) storedDownload(token string) answer {
 }
 
 // uuid returns a random UUID.
-func (c *Cloud) uuid() (string, error) {
+func (c *Server) uuid() (string, error) {
 	h, err := c.random(16)
 	if err != nil {
 		return "", err

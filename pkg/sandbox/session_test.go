@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestSessionKeepsDownloads(t *testing.T) {
+func TestASessionHasTheDownloadsOfItsTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "delay: 1s\nrules:\n  - {match: two, downloads: [{name: ../../x, text: one}, {name: b, text: ''}]}\n  - {match: none, downloads: []}\n", nil)
 		s, err := w.client.StartSession(t.Context(), narada.SessionRequest{Name: "n"})
@@ -55,7 +55,7 @@ func TestSessionKeepsDownloads(t *testing.T) {
 	})
 }
 
-func TestEndedSessionIsNotFound(t *testing.T) {
+func TestAnEndedSessionIsNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		stopped, err := w.client.StartSession(t.Context(), narada.SessionRequest{})
@@ -83,10 +83,10 @@ func TestEndedSessionIsNotFound(t *testing.T) {
 			}
 		}
 		if _, err := w.client.Downloads(t.Context(), "never-there"); err == nil {
-			t.Error("downloads of no session")
+			t.Error("no error for an unknown session")
 		}
 		if _, err := w.client.OpenDownload(t.Context(), over.ID, "no-key"); err == nil {
-			t.Error("a download of no key")
+			t.Error("no error for an unknown key")
 		}
 		if status, text := w.do(t, "GET", storeDownloadPath+"guess", "", http.Header{"X-Api-Key": {""}}); status != 403 || !strings.Contains(text, "<Code>AccessDenied</Code>") {
 			t.Errorf("%d %s", status, text)
@@ -94,7 +94,7 @@ func TestEndedSessionIsNotFound(t *testing.T) {
 	})
 }
 
-func TestInvalidSessions(t *testing.T) {
+func TestInvalidSessionRequestsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		for _, tt := range []struct{ path, body, want string }{

@@ -19,12 +19,8 @@ type (
 		BrowserWindowID *string            `json:"browserWindowId"`
 	}
 	response struct {
-		Text   string `json:"text"`
-		Output typed  `json:"output"`
-	}
-	typed struct {
-		Type    string `json:"type"` // "text" or "structured"
-		Content any    `json:"content"`
+		Text   string        `json:"text"`
+		Output narada.Output `json:"output"`
 	}
 
 	// startedSession answers the call that starts a session with a window, bareSession

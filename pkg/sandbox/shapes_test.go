@@ -16,8 +16,8 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// The members that the official SDK reads, and those of the documented
-// callback, by their names.
+// The names of the members that the official SDK reads, and of those of the
+// documented callback.
 var (
 	statusKeys   = []string{"completedAt", "createdAt", "hitlInputMetadata", "response", "status", "usage"}
 	callbackKeys = []string{"browserWindowId", "completedAt", "createdAt", "requestId", "response", "secret", "status", "usage"}
@@ -32,7 +32,7 @@ func keys(t *testing.T, doc string) []string {
 	return slices.Sorted(maps.Keys(members))
 }
 
-func TestTaskBodies(t *testing.T) {
+func TestStatusCallsAndCallbacksHaveTheDocumentedBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		status, body := w.do(t, "POST", "/fast/v2/remote-dispatch",
@@ -146,7 +146,7 @@ func TestStructuredOutputMatchesTheSchema(t *testing.T) {
 	})
 }
 
-func TestHumanInput(t *testing.T) {
+func TestATaskCanAskForHumanInput(t *testing.T) {
 	for name, test := range map[string]struct{ rules, action string }{
 		"for input":    {`rules: [{humanInput: {for: 5s, message: "Email?"}}]`, `{"name":"prompt_for_user_input","step_id":"step_1","prompt_message":"Email?","variables":[{"name":"answer","type":"string","required":true}]}`},
 		"for approval": {`rules: [{humanInput: {for: 5s, action: user_approval, message: "OK?", callback: true}}]`, `{"name":"user_approval","step_id":"step_1","prompt_message":"OK?","approve_label":"Approve","reject_label":"Reject"}`},

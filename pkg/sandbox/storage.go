@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -34,15 +33,15 @@ type Upload struct {
 	Path     string // valid until the sandbox is closed
 }
 
-// upload is a presigned form and its file.
+// upload is a presigned form and its file. Without a file, it has no path; during the
+// upload, its size is reserved.
 type upload struct {
-	key, filename, policy string
-	path                  string // "": no file yet
-	size                  int64  // bytes, reserved ones during the upload
-	busy                  bool   // the upload is running
+	Upload
+	policy string
+	busy   bool // the upload is running
 }
 
-// storage has the uploads. The cloud's lock guards it.
+// storage has the uploads. The server's lock guards it.
 type storage struct {
 	dir     string // "": nothing is stored yet
 	byKey   map[string]*upload
@@ -52,20 +51,20 @@ type storage struct {
 }
 
 // Uploads lists the stored files, oldest first.
-func (c *Cloud) Uploads() []Upload {
+func (c *Server) Uploads() []Upload {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []Upload
 	for _, u := range c.storage.forms {
-		if u.path != "" {
-			list = append(list, Upload{Key: u.key, Filename: u.filename, Size: u.size, Path: u.path})
+		if u.Path != "" {
+			list = append(list, u.Upload)
 		}
 	}
 	return list
 }
 
 // presign answers POST /remote-dispatch/generate-file-upload-presigned-post.
-func (c *Cloud) presign(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) presign(w http.ResponseWriter, r *http.Request) answer {
 	var asked struct {
 		Filename string `json:"filename"`
 	}
@@ -80,19 +79,12 @@ func (c *Cloud) presign(w http.ResponseWriter, r *http.Request) answer {
 	defer c.mu.Unlock()
 	c.storage.counter++
 	name := asked.Filename[strings.LastIndexAny(asked.Filename, `/\`)+1:]
-	u := &upload{key: fmt.Sprintf("sandbox/%d-%s", c.storage.counter, name), filename: asked.Filename, policy: token}
+	u := &upload{Upload: Upload{Key: fmt.Sprintf("sandbox/%d-%s", c.storage.counter, name), Filename: asked.Filename}, policy: token}
 	c.storage.add(u)
 	return success(struct {
-		URL    string     `json:"url"`
-		Fields formFields `json:"fields"`
-	}{"http://" + r.Host + storeUploadPath, formFields{u.key, u.policy, "AWS4-HMAC-SHA256"}})
-}
-
-// formFields are the fields of a presigned form.
-type formFields struct {
-	Key       string `json:"key"`
-	Policy    string `json:"policy"`
-	Algorithm string `json:"x-amz-algorithm"`
+		URL    string            `json:"url"`
+		Fields map[string]string `json:"fields"`
+	}{"http://" + r.Host + storeUploadPath, map[string]string{"key": u.Key, "policy": u.policy, "x-amz-algorithm": "AWS4-HMAC-SHA256"}})
 }
 
 func (s *storage) add(u *upload) {
@@ -102,7 +94,7 @@ func (s *storage) add(u *upload) {
 	if i := slices.IndexFunc(s.forms, func(u *upload) bool { return !u.busy }); len(s.forms) >= maxForms && i >= 0 {
 		s.forget(i)
 	}
-	s.byKey[u.key] = u
+	s.byKey[u.Key] = u
 	s.forms = append(s.forms, u)
 }
 
@@ -110,15 +102,15 @@ func (s *storage) add(u *upload) {
 func (s *storage) forget(i int) {
 	u := s.forms[i]
 	s.forms = slices.Delete(s.forms, i, i+1)
-	delete(s.byKey, u.key)
-	if u.path != "" {
-		s.stored -= u.size
-		_ = os.Remove(u.path) // it may be gone already
+	delete(s.byKey, u.Key)
+	if u.Path != "" {
+		s.stored -= u.Size
+		_ = os.Remove(u.Path) // it may be gone already
 	}
 }
 
 // storeUpload answers the POST of a presigned form. The storage's errors are XML.
-func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
+func (c *Server) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 	switch {
 	case r.Header.Get("x-api-key") != "":
 		return storageAnswer(http.StatusBadRequest, "InvalidArgument", "The API key is not for the storage")
@@ -150,21 +142,21 @@ func (c *Cloud) storeUpload(w http.ResponseWriter, r *http.Request) answer {
 
 // reserve finds the form of an upload and frees space for its bytes. If it cannot, it
 // returns the answer.
-func (c *Cloud) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
+func (c *Server) reserve(fields map[string]string, bytes int64) (u *upload, refused answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u = c.storage.byKey[fields["key"]]
 	switch {
 	case u == nil || u.policy != fields["policy"]:
 		return nil, storageAnswer(http.StatusForbidden, "AccessDenied", "Invalid according to Policy")
-	case u.busy || u.path != "":
+	case u.busy || u.Path != "":
 		return nil, storageAnswer(http.StatusConflict, "OperationAborted", "The form has been used already")
 	case bytes > c.options.MaxUpload:
 		return nil, storageAnswer(http.StatusBadRequest, "EntityTooLarge", fmt.Sprintf("The sandbox accepts uploads of up to %d bytes", c.options.MaxUpload))
 	case !c.storage.room(bytes, c.options.MaxStored):
 		return nil, storageAnswer(http.StatusServiceUnavailable, "SlowDown", "Too much is being uploaded at once")
 	}
-	u.busy, u.size = true, bytes
+	u.busy, u.Size = true, bytes
 	c.storage.stored += bytes
 	return u, answer{}
 }
@@ -174,14 +166,14 @@ func (s *storage) room(bytes, limit int64) bool {
 	reserved := bytes // with the running uploads
 	for _, u := range s.forms {
 		if u.busy {
-			reserved += u.size
+			reserved += u.Size
 		}
 	}
 	if reserved > limit {
 		return false
 	}
 	for s.stored+bytes > limit {
-		s.forget(slices.IndexFunc(s.forms, func(u *upload) bool { return u.path != "" }))
+		s.forget(slices.IndexFunc(s.forms, func(u *upload) bool { return u.Path != "" }))
 	}
 	return true
 }
@@ -215,7 +207,7 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 }
 
 // keep stores a file in the temporary folder.
-func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
+func (c *Server) keep(file io.Reader) (path string, size int64, err error) {
 	dir, err := c.folder()
 	if err != nil {
 		return "", 0, err
@@ -233,7 +225,7 @@ func (c *Cloud) keep(file io.Reader) (path string, size int64, err error) {
 }
 
 // folder returns the temporary folder.
-func (c *Cloud) folder() (string, error) {
+func (c *Server) folder() (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -250,11 +242,11 @@ func (c *Cloud) folder() (string, error) {
 }
 
 // stored records the end of an upload, and reports whether the file is stored.
-func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
+func (c *Server) stored(u *upload, path string, size int64, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.storage.stored -= u.size // the reservation
-	u.busy, u.size = false, 0
+	c.storage.stored -= u.Size // the reservation
+	u.busy, u.Size = false, 0
 	if err != nil {
 		return false
 	}
@@ -262,7 +254,7 @@ func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 		_ = os.Remove(path)
 		return false
 	}
-	u.path, u.size = path, size
+	u.Path, u.Size = path, size
 	c.storage.stored += size
 	c.stats.Uploads++
 	return true
@@ -270,15 +262,15 @@ func (c *Cloud) stored(u *upload, path string, size int64, err error) bool {
 
 // unused reports whether the key is that of a form without a file. An unknown key is
 // not.
-func (c *Cloud) unused(key string) bool {
+func (c *Server) unused(key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.storage.byKey[key]
-	return u != nil && u.path == ""
+	return u != nil && u.Path == ""
 }
 
 // removeFolder deletes all files.
-func (c *Cloud) removeFolder() {
+func (c *Server) removeFolder() {
 	c.mu.Lock()
 	dir := c.storage.dir
 	c.storage = storage{}
@@ -290,12 +282,10 @@ func (c *Cloud) removeFolder() {
 
 // storageAnswer returns an error in the format of S3.
 func storageAnswer(status int, code, message string) answer {
-	var b bytes.Buffer
-	b.WriteString(xml.Header)
-	_ = xml.NewEncoder(&b).Encode(struct { // a buffer never fails
+	body, _ := xml.Marshal(struct { // texts only: it cannot fail
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 	}{Code: code, Message: message})
-	return answer{status: status, body: b.Bytes(), header: http.Header{"Content-Type": {"application/xml"}}}
+	return answer{status: status, body: slices.Concat([]byte(xml.Header), body), header: http.Header{"Content-Type": {"application/xml"}}}
 }

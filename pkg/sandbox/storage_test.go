@@ -118,25 +118,25 @@ func TestDispatchRefusesAFileThatWasNotUploaded(t *testing.T) {
 	})
 }
 
-// Room is made by deleting the oldest.
+// The oldest form that is not in use is removed with its file.
 func TestOldestFormsAreRemoved(t *testing.T) {
 	var s storage
 	path := filepath.Join(t.TempDir(), "first")
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.add(&upload{key: "first", path: path, size: 1})
+	s.add(&upload{Upload: Upload{Key: "first", Path: path, Size: 1}})
 	s.stored = 1
-	s.add(&upload{key: "busy", busy: true})
+	s.add(&upload{Upload: Upload{Key: "busy"}, busy: true})
 	for range maxForms {
-		s.add(&upload{key: "more"})
+		s.add(&upload{Upload: Upload{Key: "more"}})
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || s.byKey["first"] != nil || s.byKey["busy"] == nil || s.stored != 0 || len(s.forms) != maxForms {
 		t.Errorf("%v, %d bytes, %d forms", err, s.stored, len(s.forms))
 	}
 }
 
-func TestFaultsOfTheOtherCalls(t *testing.T) {
+func TestEveryCallCanHaveAFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, `faults: {presign: {status: 500}, upload: {status: 403}, startSession: {status: 503, retryAfter: 1}, stopSession: {cut: true}}`, nil)
 		file := func() narada.File { return narada.File{Name: "a", Size: 1, Body: strings.NewReader("a")} }
@@ -180,43 +180,43 @@ func TestStorageIsLimited(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The oldest files have made room.
+		// The oldest files were deleted.
 		if list := w.Uploads(); len(list) != 3 || list[0].Key != "sandbox/4-a" {
 			t.Errorf("%+v", list)
 		}
 	})
 }
 
-// What is under way has its room too, and a second upload by the same form none.
+// A running upload counts with its declared size, and its form cannot be used again.
 func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
-	c := New(Options{MaxStored: 100})
-	defer c.Close(t.Context())
+	c := newServer(Options{MaxStored: 100})
+	defer c.stop(t.Context())
 	for _, key := range []string{"a", "b"} {
-		c.storage.add(&upload{key: key, policy: "p"})
+		c.storage.add(&upload{Upload: Upload{Key: key}, policy: "p"})
 	}
 	fields := func(key string) map[string]string { return map[string]string{"key": key, "policy": "p"} }
 	u, _ := c.reserve(fields("a"), 60)
 	if u == nil {
-		t.Fatal("no room")
+		t.Fatal("the upload was refused")
 	}
 	if again, refused := c.reserve(fields("a"), 10); again != nil || refused.status != 409 {
 		t.Errorf("%+v", refused)
 	}
-	c.storage.add(&upload{key: "kept", path: filepath.Join(t.TempDir(), "kept"), size: 40})
+	c.storage.add(&upload{Upload: Upload{Key: "kept", Path: filepath.Join(t.TempDir(), "kept"), Size: 40}})
 	c.storage.stored += 40
 	if second, refused := c.reserve(fields("b"), 60); second != nil || refused.status != 503 {
 		t.Errorf("%+v", refused)
 	}
 	if c.storage.byKey["kept"] == nil {
-		t.Error("a file was deleted for nothing")
+		t.Error("a file was deleted for an upload that was refused")
 	}
-	c.stored(u, "", 0, errors.New("it broke off"))
+	c.stored(u, "", 0, errors.New("connection lost"))
 	if second, refused := c.reserve(fields("b"), 60); second == nil {
 		t.Errorf("%+v", refused)
 	}
 }
 
-// A disk that is full is not the caller's fault.
+// A full disk is an error of the server.
 func TestFileThatCannotBeStoredIsAServerError(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
 	synctest.Test(t, func(t *testing.T) {

@@ -23,7 +23,7 @@ type task struct {
 	ruleNumber int
 	structured json.RawMessage // nil: text only
 
-	// Under the cloud's lock:
+	// Under the server's lock:
 	status    narada.Status
 	created   time.Time
 	completed time.Time // zero: not finished
@@ -31,7 +31,7 @@ type task struct {
 }
 
 // start assigns an ID to a task and runs it. If it cannot, it returns the answer.
-func (c *Cloud) start(t *task) (refused answer, ok bool) {
+func (c *Server) start(t *task) (refused answer, ok bool) {
 	token, err := c.random(16)
 	if err != nil {
 		return detail(http.StatusInternalServerError, "No randomness for a request ID"), false
@@ -61,7 +61,7 @@ func (c *Cloud) start(t *task) (refused answer, ok bool) {
 }
 
 // forget removes the oldest finished tasks until the bytes fit.
-func (c *Cloud) forget(bytes int) {
+func (c *Server) forget(bytes int) {
 	for len(c.finished) > 0 && (len(c.finished) > maxFinished || c.kept+bytes > maxKept) {
 		oldest := c.finished[0]
 		c.finished[0] = nil // free it before the array
@@ -72,7 +72,7 @@ func (c *Cloud) forget(bytes int) {
 }
 
 // run runs a task to its end.
-func (c *Cloud) run(t *task) {
+func (c *Server) run(t *task) {
 	if !c.sleep(c.delay(t.rule)) {
 		return
 	}
@@ -108,7 +108,7 @@ func (c *Cloud) run(t *task) {
 }
 
 // finish sets the final status before any callback reports it.
-func (c *Cloud) finish(t *task) {
+func (c *Server) finish(t *task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.status, t.asking = t.rule.Status, nil
@@ -123,15 +123,12 @@ func (c *Cloud) finish(t *task) {
 }
 
 // sleep returns false if the cloud was closed.
-func (c *Cloud) sleep(d time.Duration) bool {
+func (c *Server) sleep(d time.Duration) bool {
 	ctx, cancel := context.WithTimeout(c.ctx, d)
 	defer cancel()
 	<-ctx.Done()
 	return c.ctx.Err() == nil
 }
-
-// succeeds reports whether tasks of the rule succeed.
-func (r *rule) succeeds() bool { return r.Status == narada.StatusSuccess }
 
 // text returns the text of a finished task.
 func (t *task) text() string {
@@ -154,22 +151,21 @@ func withoutAgent(prompt string) string {
 	return prompt
 }
 
-// statusAnswer returns the body of a status call. The cloud's lock must be held.
+// statusAnswer returns the body of a status call. The server's lock must be held.
 func (t *task) statusAnswer() statusAnswer {
 	a := statusAnswer{Status: t.status, CreatedAt: webhook.Timestamp(t.created), HumanInput: t.asking, BrowserWindowID: t.browserWindowID}
 	if t.completed.IsZero() {
 		return a
 	}
-	completed := webhook.Timestamp(t.completed)
-	a.CompletedAt, a.Usage = &completed, t.rule.usage
-	a.Response = &response{Text: t.text(), Output: typed{Type: "text", Content: t.text()}}
+	a.CompletedAt, a.Usage = new(webhook.Timestamp(t.completed)), t.rule.usage
+	a.Response = &response{Text: t.text(), Output: narada.Output{Type: "text", Content: encode(t.text())}}
 	if t.structured != nil {
-		a.Response.Output = typed{Type: "structured", Content: t.structured}
+		a.Response.Output = narada.Output{Type: "structured", Content: t.structured}
 	}
 	return a
 }
 
-// callbackBody returns the body of a callback. The cloud's lock must be held.
+// callbackBody returns the body of a callback. The server's lock must be held.
 func (t *task) callbackBody() webhook.Callback {
 	b := webhook.Callback{
 		RequestID: t.id, Secret: t.callbackSecret, Status: t.status, BrowserWindowID: t.browserWindowID,
@@ -182,8 +178,7 @@ func (t *task) callbackBody() webhook.Callback {
 		b.Response.Text = t.asking.Action.Message
 		return b
 	}
-	completed := webhook.Timestamp(t.completed)
-	b.CompletedAt, b.Usage = &completed, t.rule.usage
+	b.CompletedAt, b.Usage = new(webhook.Timestamp(t.completed)), t.rule.usage
 	b.Response = webhook.Response{Text: t.text(), StructuredOutput: t.structured}
 	return b
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestATimelineIsInTheOrderOfTime(t *testing.T) {
+func TestATimelineIsSortedByTime(t *testing.T) {
 	at := func(seconds int) time.Time { return time.Date(2026, 1, 2, 3, 4, seconds, 0, time.UTC) }
 	asks := func(seconds int, input string) Delivery {
 		return Delivery{Seq: 7, ReceivedAt: at(seconds), Body: []byte(`{"requestId":"r","status":"input-required","hitlInputMetadata":{"inputId":"` + input + `"},"secret":null}`)}

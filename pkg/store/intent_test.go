@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-func TestAnIntentHasWhatItsRequestSays(t *testing.T) {
+func TestAnIntentTakesFieldsFromItsRequest(t *testing.T) {
 	for prompt, agent := range map[string]string{
 		"/Operator count": "operator", "/OperatorMini count": "operator-mini", "/coreAgent count": "core", "/CoreAgentMini count": "core-mini",
 		"/my-agent count": "my-agent", "count": "generalist", "/ count": "generalist", "": "generalist", "/my\tcount": "generalist", "/my-agent": "my-agent",

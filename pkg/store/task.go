@@ -31,10 +31,6 @@ type Task struct {
 	TicketPath string // of its own ticket, "" if it has none on this machine
 }
 
-// Takes reports whether a callback with the ticket of that path can be the task's: the
-// ticket is the task's own, or the task has none on this machine.
-func (t Task) Takes(path string) bool { return t.TicketPath == "" || t.TicketPath == path }
-
 // Open reports whether the task is not known to have finished.
 func (t Task) Open() bool { return t.FinishedAt.IsZero() }
 

@@ -88,35 +88,21 @@ func agentConfigToken(path string) (secret.String, error) {
 	if len(b) > maxAgentConfig {
 		return secret.String{}, fmt.Errorf("%s is larger than %d bytes", path, maxAgentConfig)
 	}
-	// A tree of nodes, not a struct: it does not expand aliases, and its errors do
-	// not quote values.
+	// Values are nodes: these do not expand aliases, and errors do not quote them.
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		return secret.String{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(doc.Content) == 0 {
-		return secret.String{}, nil
+	var config struct {
+		Agent     struct{ Authtoken yaml.Node }
+		Authtoken yaml.Node
 	}
-	root := doc.Content[0]
-	token := cmp.Or(scalar(member(member(root, "agent"), "authtoken")), scalar(member(root, "authtoken")))
-	return secret.New(token), nil
+	_ = doc.Decode(&config) // what has another type has no token
+	return secret.New(cmp.Or(scalar(config.Agent.Authtoken), scalar(config.Authtoken))), nil
 }
 
-// member returns the value of key in the mapping n, or nil.
-func member(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
-func scalar(n *yaml.Node) string {
-	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+func scalar(n yaml.Node) string {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return ""
 	}
 	return strings.TrimSpace(n.Value)

@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -43,12 +42,13 @@ func (n *Ngrok) check() error {
 	if strings.TrimSpace(n.Authtoken.Reveal()) == "" {
 		return &UsageError{
 			message: "no ngrok authtoken",
-			hint:    "get one at https://dashboard.ngrok.com/get-started/your-authtoken and set NGROK_AUTHTOKEN",
+			hint:    "get one at " + tokens + " and set NGROK_AUTHTOKEN",
 		}
 	}
-	if n.Domain != "" {
-		if err := checkDomain(n.Domain); err != nil {
-			return err
+	if n.Domain != "" && !isDomain(n.Domain) {
+		return &UsageError{
+			message: "invalid ngrok domain " + strconv.Quote(n.Domain),
+			hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
 		}
 	}
 	if n.ConnectURL != "" && !isHostPort(n.ConnectURL) {
@@ -60,19 +60,14 @@ func (n *Ngrok) check() error {
 	return nil
 }
 
-func checkDomain(domain string) error {
+// isDomain reports whether domain is a host, possibly with a port or https:// before it.
+func isDomain(domain string) bool {
 	u, err := url.Parse(domainURL(domain))
-	if err == nil && (!strings.Contains(u.Host, ":") || isHostPort(u.Host)) {
-		host := u.Hostname()
-		plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
-		if host != "" && plain && !strings.ContainsAny(host, "* '\"") {
-			return nil
-		}
+	if err != nil || strings.Contains(u.Host, ":") && !isHostPort(u.Host) {
+		return false
 	}
-	return &UsageError{
-		message: "invalid ngrok domain " + strconv.Quote(domain),
-		hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
-	}
+	plain := u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery
+	return plain && u.Hostname() != "" && !strings.ContainsAny(u.Hostname(), "* '\"")
 }
 
 // isHostPort reports whether s is "host:port", with a port to connect to.
@@ -83,13 +78,4 @@ func isHostPort(s string) bool {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n > 0
-}
-
-// isLoopback reports whether host, a name or an address, is this machine.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -73,7 +73,7 @@ func TestClosingUnderLoadNeverHangs(t *testing.T) {
 	}
 }
 
-func TestClosingTwiceAndOfflineIsNoError(t *testing.T) {
+func TestClosingTwiceOrOfflineIsNoError(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	edge.Pause()

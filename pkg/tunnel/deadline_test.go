@@ -74,7 +74,7 @@ func TestACallerThatStopsReadingIsCutOff(t *testing.T) {
 	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("writing failed with %v", err)
 	}
-	// It does not delay the end either.
+	// It does not delay closing either.
 	if err := srv.Shutdown(soon(t)); err != nil {
 		t.Error(err)
 	}

@@ -19,9 +19,6 @@ type Diagnosis struct {
 // Diagnose connects to ngrok's service, does the TLS handshake and makes a request that
 // needs no authtoken. ctx bounds it. The error is an *Error.
 func (n Ngrok) Diagnose(ctx context.Context, log *slog.Logger) (Diagnosis, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	s := newSession(n, log)
 	d := Diagnosis{Addr: s.addr}
 	agent, err := ngrok.NewAgent(s.agentOptions(n)...)

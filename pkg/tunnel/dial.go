@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -57,10 +58,7 @@ func dialVia(ctx context.Context, via *url.URL, addr string) (net.Conn, error) {
 // dialConnect connects to addr through an HTTP proxy, by CONNECT (RFC 9110,
 // section 9.3.6).
 func dialConnect(ctx context.Context, via *url.URL, addr string) (net.Conn, error) {
-	port := via.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[via.Scheme]
-	}
+	port := cmp.Or(via.Port(), map[string]string{"http": "80", "https": "443"}[via.Scheme])
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(via.Hostname(), port))
 	if err != nil {
 		return nil, err

@@ -54,34 +54,33 @@ func codeOf(err error) string {
 	return strings.ToUpper(regexp.MustCompile(`(?i)ERR_NGROK_\d+`).FindString(err.Error()))
 }
 
+// explanation says what is wrong, and what to do.
+type explanation struct{ message, hint string }
+
+// refusals explains ngrok's codes.
+var refusals = map[string]explanation{
+	"ERR_NGROK_105":  {"ngrok refused the authtoken: it is malformed", "copy it again from " + tokens},
+	"ERR_NGROK_107":  {"ngrok refused the authtoken: it is revoked or was reset", "copy the current one from " + tokens},
+	"ERR_NGROK_108":  {"ngrok refused the connection: the plan's limit of agent sessions is reached", "stop one (https://dashboard.ngrok.com/agents), or use another account or plan"},
+	"ERR_NGROK_334":  {"ngrok refused the endpoint: its URL is already online", "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has only one"},
+	"ERR_NGROK_4018": {"ngrok refused the connection: it needs a verified account and an authtoken", "get a token at " + tokens + " and set NGROK_AUTHTOKEN"},
+	"ERR_NGROK_725":  planLimit,
+	"ERR_NGROK_727":  planLimit,
+	"ERR_NGROK_734":  planLimit,
+}
+
+var planLimit = explanation{"ngrok refused the endpoint: a limit of the account's plan is reached", "see https://dashboard.ngrok.com/usage"}
+
+// tokens is the page of ngrok's dashboard that has the authtoken.
+const tokens = "https://dashboard.ngrok.com/get-started/your-authtoken"
+
 // refusal explains an error that has a code of ngrok's.
 func (s *session) refusal(err error, code string) *Error {
-	e := &Error{code: code, cause: s.masked(err), hint: "see " + docs + strings.ToLower(code)}
-	const tokens = "https://dashboard.ngrok.com/get-started/your-authtoken"
-	switch code {
-	case "ERR_NGROK_105":
-		e.message = "ngrok refused the authtoken: it is malformed"
-		e.hint = "copy it again from " + tokens
-	case "ERR_NGROK_107":
-		e.message = "ngrok refused the authtoken: it is revoked or was reset"
-		e.hint = "copy the current one from " + tokens
-	case "ERR_NGROK_108":
-		e.message = "ngrok refused the connection: the plan's limit of agent sessions is reached"
-		e.hint = "stop one (https://dashboard.ngrok.com/agents), or use another account or plan"
-	case "ERR_NGROK_334":
-		e.message = "ngrok refused the endpoint: its URL is already online"
-		e.hint = "stop the other endpoint (https://dashboard.ngrok.com/endpoints), or choose another domain; the free plan has only one"
-	case "ERR_NGROK_4018":
-		e.message = "ngrok refused the connection: it needs a verified account and an authtoken"
-		e.hint = "get a token at " + tokens + " and set NGROK_AUTHTOKEN"
-	case "ERR_NGROK_725", "ERR_NGROK_727", "ERR_NGROK_734":
-		e.message = "ngrok refused the endpoint: a limit of the account's plan is reached"
-		e.hint = "see https://dashboard.ngrok.com/usage"
-	default:
-		e.message = "ngrok refused: " + s.oneLine(err)
+	known, ok := refusals[code]
+	if !ok {
+		known.message, known.hint = "ngrok refused: "+s.oneLine(err), "see "+docs+strings.ToLower(code)
 	}
-	e.message += " (" + code + ")"
-	return e
+	return &Error{code: code, cause: s.masked(err), message: known.message + " (" + code + ")", hint: known.hint}
 }
 
 // docs has a page for each of ngrok's codes.

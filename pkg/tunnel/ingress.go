@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // Ingress describes an endpoint at the user's own public address. There are two
@@ -57,7 +58,7 @@ func (i *Ingress) check() error {
 	if i.tls() {
 		return nil
 	}
-	if !isLoopback(host) {
+	if !narada.IsLoopback(host) {
 		return &UsageError{
 			message: fmt.Sprintf("plain http is allowed on loopback only, not on %q: callbacks carry secrets", i.Addr),
 			hint:    "listen on 127.0.0.1 behind a TLS proxy, or specify a certificate and its key",
@@ -85,7 +86,7 @@ func checkPublicURL(text string) error {
 		e.message = "a public URL cannot have a user name or password" // which is not repeated
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		e.message = "a public URL cannot have a query or fragment: " + strconv.Quote(text)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !narada.IsLoopback(u.Hostname())):
 		e.message = "a public URL must be https: " + strconv.Quote(text)
 		e.hint = "Narada sends callbacks over https only; http is for addresses on this machine"
 	default:
@@ -167,16 +168,10 @@ func loadCertificate(i Ingress) (tls.Certificate, error) {
 // publicURL returns the configured URL, or one derived from the address.
 func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, error) {
 	if i.PublicURL != "" {
-		u, err := url.Parse(i.PublicURL)
-		if err != nil {
-			return nil, err
-		}
+		u, _ := url.Parse(i.PublicURL) // check has parsed it
 		return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
 	}
-	host, _, err := net.SplitHostPort(i.Addr)
-	if err != nil {
-		return nil, err
-	}
+	host, _, _ := net.SplitHostPort(i.Addr) // check has split it
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		isPattern := func(name string) bool { return strings.Contains(name, "*") }
 		names := slices.DeleteFunc(slices.Clone(cert.Leaf.DNSNames), isPattern)
@@ -188,24 +183,19 @@ func (i *Ingress) publicURL(bound net.Addr, cert tls.Certificate) (*url.URL, err
 		}
 		host = names[0]
 	}
-	_, port, err := net.SplitHostPort(bound.String())
-	if err != nil {
-		return nil, err
-	}
-	address := strings.TrimSuffix(net.JoinHostPort(host, port), ":443")
-	return &url.URL{Scheme: "https", Host: address}, nil
+	address := net.JoinHostPort(host, strconv.Itoa(bound.(*net.TCPAddr).Port))
+	return &url.URL{Scheme: "https", Host: strings.TrimSuffix(address, ":443")}, nil
 }
 
 // local returns an endpoint without a service behind it.
 func local(u *url.URL, ln net.Listener) *Endpoint {
 	ev := newEvents()
-	closeOnce := sync.OnceValue(func() error {
+	return &Endpoint{url: u, ln: ln, events: ev, shut: func(context.Context) error {
 		err := ln.Close()
 		close(ev)
 		if errors.Is(err, net.ErrClosed) {
 			return nil // closed by the server
 		}
 		return err
-	})
-	return &Endpoint{url: u, ln: ln, events: ev, shut: func(context.Context) error { return closeOnce() }}
+	}}
 }

@@ -58,7 +58,7 @@ func certificate(t *testing.T, until time.Time, names ...string) (cert, key stri
 	return cert, key, pool
 }
 
-func TestAnIngressServesTLSWithTheCertificateGiven(t *testing.T) {
+func TestAnIngressServesTLSWithItsCertificate(t *testing.T) {
 	cert, key, pool := certificate(t, time.Now().Add(time.Hour), "*.example.com", "hooks.example.com")
 	for _, tc := range []struct {
 		name    string

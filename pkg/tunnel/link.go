@@ -17,9 +17,8 @@ type dialer struct {
 	proxy func(*url.URL) (*url.URL, error) // nil: none
 	links stream.Group[*link]
 
-	mu    sync.Mutex
-	held  chan struct{} // closed by release; nil: nothing is delayed
-	wrote chan struct{} // closed by the next write; nil: nothing waits
+	gate  sync.RWMutex  // while it is locked, what the service sends is delayed
+	wrote chan struct{} // has an item after a write; buffered
 }
 
 // A link is one connection under an ngrok session.
@@ -28,26 +27,19 @@ type link struct {
 	owner *dialer
 }
 
-// Read reads what the service sends. Between hold and release it waits.
+// Read reads what the service sends. While the gate is locked it waits.
 func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
-	l.owner.mu.Lock()
-	held := l.owner.held
-	l.owner.mu.Unlock()
-	if held != nil {
-		<-held
-	}
+	l.owner.gate.RLock()
+	defer l.owner.gate.RUnlock()
 	return n, err
 }
 
 func (l *link) Write(p []byte) (int, error) {
 	n, err := l.Conn.Write(p)
-	d := l.owner
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.wrote != nil {
-		close(d.wrote)
-		d.wrote = nil
+	select {
+	case l.owner.wrote <- struct{}{}:
+	default:
 	}
 	return n, err
 }
@@ -78,30 +70,11 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	return l, nil
 }
 
-// hold delays what the service sends until release.
-func (d *dialer) hold() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.held == nil {
-		d.held = make(chan struct{})
-	}
-}
-
-func (d *dialer) release() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.held != nil {
-		close(d.held)
-		d.held = nil
-	}
-}
-
-// nextWrite returns a channel that the next write to the service closes.
+// nextWrite returns a channel that gets an item from the next write to the service.
 func (d *dialer) nextWrite() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.wrote == nil {
-		d.wrote = make(chan struct{})
+	select {
+	case <-d.wrote: // an earlier one
+	default:
 	}
 	return d.wrote
 }

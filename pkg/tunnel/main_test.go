@@ -20,7 +20,7 @@ import (
 
 const token = "2abcDEFghi_secretAuthtoken123"
 
-// theirs are goroutines that the ngrok library ends late: at the next heartbeat (10
+// theirs lists goroutines that the ngrok library ends late: at the next heartbeat (10
 // seconds), when a lost connection's heartbeat is overdue (25 seconds), and after a
 // pause between two attempts.
 func theirs() []goleak.Option {
@@ -56,7 +56,7 @@ func config(edge *ngroktest.Edge) tunnel.Config {
 	}
 }
 
-// soon is a context for operations that take milliseconds unless they hang.
+// soon returns a context for operations that take milliseconds unless they hang.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -125,8 +125,8 @@ func next(t *testing.T, ep *tunnel.Endpoint) tunnel.Event {
 	}
 }
 
-// asError returns err as the *tunnel.Error that it has to be, after checking
-// that it says what it says in one line and without the authtoken.
+// asError returns err as a *tunnel.Error, after checking that its text is one line
+// without the authtoken.
 func asError(t *testing.T, err error) *tunnel.Error {
 	t.Helper()
 	var e *tunnel.Error

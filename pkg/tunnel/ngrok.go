@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/url"
@@ -66,9 +65,6 @@ type session struct {
 	ln      ngrok.EndpointListener
 	pump    *pump
 
-	once sync.Once
-	err  error // of closing
-
 	mu       sync.Mutex
 	opened   bool
 	up       bool  // connected, and bound if opened
@@ -83,8 +79,8 @@ func newSession(n Ngrok, log *slog.Logger) *session {
 	return &session{
 		addr:    cmp.Or(n.ConnectURL, connectAddr),
 		mask:    mask,
-		log:     log,
-		dialer:  &dialer{proxy: n.Proxy},
+		log:     cmp.Or(log, slog.New(slog.DiscardHandler)),
+		dialer:  &dialer{proxy: n.Proxy, wrote: make(chan struct{}, 1)},
 		events:  newEvents(),
 		refused: make(chan *Error, 1),
 	}
@@ -179,11 +175,9 @@ func (s *session) abandon(connected <-chan struct{}) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.dialer.close(now) // what waits for the other side ends with the connection
-	limit := time.NewTimer(closeLimit)
-	defer limit.Stop()
 	select {
 	case <-connected:
-	case <-limit.C:
+	case <-time.After(closeLimit):
 	}
 	close(s.events)
 }
@@ -263,13 +257,8 @@ func (s *session) stopped(err error) error {
 	return e
 }
 
-// close unbinds the endpoint and ends the session, once.
+// close unbinds the endpoint and ends the session.
 func (s *session) close(ctx context.Context) error {
-	s.once.Do(func() { s.err = s.shut(ctx) })
-	return s.err
-}
-
-func (s *session) shut(ctx context.Context) error {
 	s.mu.Lock()
 	s.over = true
 	s.mu.Unlock()
@@ -314,21 +303,21 @@ func (s *session) unbind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, unbindLimit)
 	defer cancel()
 
-	s.dialer.hold()
-	defer s.dialer.release()
+	s.dialer.gate.Lock()
+	release := sync.OnceFunc(s.dialer.gate.Unlock)
+	defer release()
 	s.pump.settle(ctx, settleTime)
 	wrote := s.dialer.nextWrite()
 	closed := make(chan error, 1)
 	go func() { closed <- s.ln.Close() }()
-	unsent := time.NewTimer(10 * settleTime) // offline nothing is sent
-	defer unsent.Stop()
+	unsent := time.After(10 * settleTime) // offline nothing is sent
 	for {
 		select {
 		case <-wrote:
 			wrote = nil
-			s.dialer.release()
-		case <-unsent.C:
-			s.dialer.release()
+			release()
+		case <-unsent:
+			release()
 		case err := <-closed:
 			if err != nil {
 				s.log.Debug("ngrok endpoint was not unbound", "reason", s.mask.Mask(err.Error()))
@@ -348,20 +337,6 @@ func domainURL(domain string) string {
 // trafficPolicy returns the document that makes ngrok answer 404 to every request
 // but a POST under prefix (https://ngrok.com/docs/traffic-policy/actions/deny).
 func trafficPolicy(prefix string) string {
-	type action struct {
-		Type   string         `json:"type"`
-		Config map[string]int `json:"config"`
-	}
-	type rule struct {
-		Expressions []string `json:"expressions"`
-		Actions     []action `json:"actions"`
-	}
-	doc, err := json.Marshal(map[string][]rule{"on_http_request": {{
-		Expressions: []string{"req.method != 'POST' || !req.url.path.startsWith('" + prefix + "')"},
-		Actions:     []action{{Type: "deny", Config: map[string]int{"status_code": 404}}},
-	}}})
-	if err != nil {
-		panic(err) // strings and numbers always marshal
-	}
-	return string(doc)
+	return `{"on_http_request":[{"expressions":["req.method != 'POST' || !req.url.path.startsWith('` + prefix + `')"],` +
+		`"actions":[{"type":"deny","config":{"status_code":404}}]}]}`
 }

@@ -86,7 +86,7 @@ func TestSeveralEndpointsAreOnlineAtOnceEachAtItsOwnAddress(t *testing.T) {
 	}
 }
 
-func TestTheEdgeRefusesWhatIsNotAPostUnderThePrefix(t *testing.T) {
+func TestTheEdgeRefusesAllButPostRequestsUnderThePrefix(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	serve(t, ep)
@@ -135,7 +135,7 @@ func TestTheEndpointOutlivesTheContextOfItsOpening(t *testing.T) {
 	}
 }
 
-func TestALostSessionComesBackAtTheSameURL(t *testing.T) {
+func TestALostSessionReconnectsAtTheSameURL(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	serve(t, ep)
@@ -182,7 +182,7 @@ func TestCallersSeeAnOfflineEndpointWhileTheSessionIsLost(t *testing.T) {
 	}
 }
 
-func TestAStoppedEndpointSaysWhyAndServesNoMore(t *testing.T) {
+func TestAStoppedEndpointReportsWhyAndAcceptsNoConnections(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	ep := open(t, config(edge))
 	accepted := make(chan error, 1)

@@ -13,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-func TestARefusalEndsTheOpeningWithOneClearLine(t *testing.T) {
+func TestARefusalEndsTheOpeningWithAOneLineError(t *testing.T) {
 	for _, tc := range []struct {
 		name, code, message string
 		bind                bool
@@ -101,7 +101,7 @@ func TestOpeningReportsTheLastErrorWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestOpeningCancelledSaysSo(t *testing.T) {
+func TestACancelledOpeningIsReportedAsCancelled(t *testing.T) {
 	edge := newEdge(t, ngroktest.Options{})
 	edge.Silence()
 	ctx, cancel := context.WithCancel(t.Context())

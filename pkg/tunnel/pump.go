@@ -85,12 +85,10 @@ func (p *pump) Close() error {
 
 // settle returns when no connection has arrived for d, or when ctx ends.
 func (p *pump) settle(ctx context.Context, d time.Duration) {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
 	for before := int64(-1); before != p.accepted.Load(); {
 		before = p.accepted.Load()
 		select {
-		case <-tick.C:
+		case <-time.After(d):
 		case <-ctx.Done():
 			return
 		}

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"sync"
 )
 
 // Config says which endpoint to open. Exactly one of Ngrok, Ingress and
@@ -48,7 +49,10 @@ type Endpoint struct {
 	url    *url.URL
 	ln     net.Listener
 	events events
-	shut   func(context.Context) error
+	shut   func(context.Context) error // called once
+
+	closing sync.Once
+	err     error // of shut
 }
 
 // Open opens the endpoint that c describes. ctx bounds the opening, not the life of
@@ -57,9 +61,6 @@ type Endpoint struct {
 func Open(ctx context.Context, c Config) (*Endpoint, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	switch {
 	case c.Ngrok != nil:
@@ -92,4 +93,7 @@ func (e *Endpoint) Events() <-chan Event { return e.events }
 // Close releases the address and ends the remaining connections. It takes no longer
 // than ctx allows, and at most three seconds. Closing again does nothing. An error
 // means that the service did not confirm; the endpoint is closed nevertheless.
-func (e *Endpoint) Close(ctx context.Context) error { return e.shut(ctx) }
+func (e *Endpoint) Close(ctx context.Context) error {
+	e.closing.Do(func() { e.err = e.shut(ctx) })
+	return e.err
+}

@@ -24,7 +24,7 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	if op.Number = b.Number; b.Number != 0 {
 		return t.run("UPDATE batches SET input = ?, cloud = ?, lines = ?, settings = ? WHERE number = ?", b.Input, b.Cloud, b.Lines, b.Settings, b.Number)
 	}
-	op.Number, err = t.insert("INSERT INTO batches (name, begun_at, input, cloud, lines, settings) VALUES (?,?,?,?,?,?)", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines, b.Settings)
+	op.Number, err = t.number("INSERT INTO batches (name, begun_at, input, cloud, lines, settings) VALUES (?,?,?,?,?,?) RETURNING number", b.Name, milliseconds(b.BegunAt), b.Input, b.Cloud, b.Lines, b.Settings)
 	return err
 }
 
@@ -44,9 +44,16 @@ func (t transaction) deleteBatch(op *store.DeleteBatch) error {
 // whose content differs from what was sent, gone the lines that have newly disappeared. If
 // no item is known, nothing is updated.
 func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error) {
-	placed, err := l.placedItems(ctx, batch)
+	sent, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
+		err = row.Scan(&i.Key, &i.Line, &i.Content)
+		return i, err
+	}, "SELECT key, line, content FROM batch_lines WHERE batch = ?", batch)
 	if err != nil {
 		return 0, 0, 0, err
+	}
+	placed := make(map[string]store.Item, len(sent))
+	for _, i := range sent {
+		placed[string(i.Key)] = i
 	}
 	var moved []store.Op
 	for _, i := range items {
@@ -73,19 +80,6 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 		}
 	}
 	return known, changed, gone, l.Write(ctx, moved...)
-}
-
-// placedItems returns position and content of the sent lines of a batch, by key.
-func (l *Store) placedItems(ctx context.Context, batch int64) (map[string]store.Item, error) {
-	list, err := readAll(ctx, l, func(row scanner) (i store.Item, err error) {
-		err = row.Scan(&i.Key, &i.Line, &i.Content)
-		return i, err
-	}, "SELECT key, line, content FROM batch_lines WHERE batch = ?", batch)
-	placed := make(map[string]store.Item, len(list))
-	for _, i := range list {
-		placed[string(i.Key)] = i
-	}
-	return placed, err
 }
 
 const batchColumns = "number, name, begun_at, input, cloud, lines, settings"

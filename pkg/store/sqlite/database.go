@@ -55,7 +55,7 @@ func (l *Store) open(ctx context.Context, dir string) error {
 	if l.conn, err = l.write.Conn(ctx); err != nil {
 		return err
 	}
-	if err := (transaction{l}).pragma("busy_timeout = 0"); err != nil { // begin retries
+	if err := (transaction{l}).run("PRAGMA busy_timeout = 0"); err != nil { // begin retries
 		return err
 	}
 	if l.maintenance, err = sql.Open("sqlite", dsn(l.path, "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {

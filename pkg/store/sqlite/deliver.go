@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -94,11 +95,12 @@ func (l *Store) pickNew(tx transaction, deliveries []*delivery) ([]*delivery, er
 	var fresh []*delivery
 	for _, d := range deliveries {
 		before, newest := indexed[d.id], l.unindexed.byID[d.id]
-		d.op.IsNew = !before.has(d.digest) && !newest.has(d.digest)
+		digests := slices.Concat(before.digests, newest.digests)
+		d.op.IsNew = !slices.Contains(digests, d.digest)
 		if !d.op.IsNew {
 			continue
 		}
-		d.seq, d.earlier, d.ended = l.unindexed.last+1, before != nil || newest != nil, before.ended() || newest.ended()
+		d.seq, d.earlier, d.ended = l.unindexed.last+1, len(digests) > 0, before.final || newest.final
 		l.unindexed.add(d.seq, d.id, d.digest, d.op.Result.Final())
 		fresh = append(fresh, d)
 	}
@@ -141,20 +143,16 @@ func (t transaction) blankPhases(d *delivery) error {
 
 // blank blanks the secret in the task's phases that meet the condition.
 func (t transaction) blank(condition, id string) error {
-	rows, err := t.query("SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
-	if err != nil {
-		return err
-	}
 	bodies := map[int64][]byte{}
-	err = eachRow(rows, func() (err error) {
+	err := t.each(func(row scanner) error {
 		var seq int64
 		var body []byte
-		if err := rows.Scan(&seq, &body); err != nil {
-			return err
+		err := row.Scan(&seq, &body)
+		if err == nil {
+			bodies[seq], err = narada.ReplaceSecret(body, "")
 		}
-		bodies[seq], err = narada.ReplaceSecret(body, "")
 		return err
-	})
+	}, "SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
 	if err != nil {
 		return err
 	}

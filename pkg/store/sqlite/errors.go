@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -42,9 +44,6 @@ func networkError(kind string) error {
 	return fmt.Errorf("the folder is on a network file system (%s): %w", kind, errNetwork)
 }
 
-// Error implements error.
-func (e *Error) Error() string { return "the ledger " + e.Path + ": " + e.reason() }
-
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -65,35 +64,28 @@ func (e *Error) Hint() string {
 	return ""
 }
 
-// reason returns the cause as text.
-func (e *Error) reason() string {
-	switch resultCode(e.Err) {
-	case sqlite3.SQLITE_READONLY:
-		return "it is read-only"
-	case sqlite3.SQLITE_FULL:
-		return "the disk is full"
-	case sqlite3.SQLITE_CORRUPT:
-		return errDamaged.Error()
-	case sqlite3.SQLITE_NOTADB:
-		return "the file is damaged or not a ledger"
-	case sqlite3.SQLITE_CANTOPEN:
-		return "it cannot be opened"
-	case sqlite3.SQLITE_BUSY:
-		return errBusy.Error()
-	}
+// reasons are SQLite's errors in words.
+var reasons = map[int]string{
+	sqlite3.SQLITE_READONLY: "it is read-only",
+	sqlite3.SQLITE_FULL:     "the disk is full",
+	sqlite3.SQLITE_CORRUPT:  errDamaged.Error(),
+	sqlite3.SQLITE_NOTADB:   "the file is damaged or not a ledger",
+	sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+	sqlite3.SQLITE_BUSY:     errBusy.Error(),
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := strings.Join(strings.Fields(e.Err.Error()), " ")
 	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
-		return fmt.Sprintf("%s: %v", path.Path, path.Err)
+		text = fmt.Sprintf("%s: %v", path.Path, path.Err)
 	}
-	return strings.Join(strings.Fields(e.Err.Error()), " ")
+	return "the ledger " + e.Path + ": " + cmp.Or(reasons[resultCode(e.Err)], text)
 }
 
 // cannotWrite reports whether the ledger can be read but not written.
 func cannotWrite(err error) bool {
-	switch resultCode(err) {
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY:
-		return true
-	}
-	return false
+	return slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY}, resultCode(err))
 }
 
 // resultCode returns SQLite's primary result code, 0 for another error.

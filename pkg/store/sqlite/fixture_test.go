@@ -20,8 +20,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store/storetest"
 )
 
-// testdata/version1.db is a ledger as the first version has left it, and version1.json
-// what is read from it. They are not written again once that version is released.
+// testdata/version1.db is a ledger that the first version wrote, and version1.json its
+// listing. They are not rewritten once that version is released.
 var writeFixture = flag.Bool("write-fixture", false, "write the ledger of testdata and its listing")
 
 const fixture = "testdata/version1"
@@ -34,7 +34,7 @@ func fixtureIn(t *testing.T, dir string) {
 	must(t, os.WriteFile(Path(dir), content, 0o600))
 }
 
-func TestALedgerOfTheFirstVersionIsReadAsItWas(t *testing.T) {
+func TestALedgerOfTheFirstVersionIsReadUnchanged(t *testing.T) {
 	if *writeFixture {
 		makeFixture(t)
 	}
@@ -48,7 +48,7 @@ func TestALedgerOfTheFirstVersionIsReadAsItWas(t *testing.T) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Error(diff)
 	}
-	// It goes on.
+	// It can be written.
 	must(t, l.Accepted(ctx, intend(t, l, ticket("new"), "p"), "req_new"))
 	deliver(t, l, ticket("new"), final("req_new", ticket("new"), "42"))
 	if task := theTask(t, l, "req_new"); task.Open() {
@@ -56,9 +56,9 @@ func TestALedgerOfTheFirstVersionIsReadAsItWas(t *testing.T) {
 	}
 }
 
-// What has been released is not changed, and every way to the newest version ends at the
-// same schema.
-func TestEveryLedgerHasTheSameSchema(t *testing.T) {
+// Released migrations are not changed, and each earlier version is migrated to the same
+// schema.
+func TestEveryMigrationPathEndsAtTheSameSchema(t *testing.T) {
 	first, migrated, fresh := t.TempDir(), t.TempDir(), t.TempDir()
 	makeVersion(t, first, 1)
 	fixtureIn(t, migrated)
@@ -75,7 +75,7 @@ func TestEveryLedgerHasTheSameSchema(t *testing.T) {
 	}
 }
 
-// makeVersion makes an empty database as the migrations up to that version do.
+// makeVersion makes an empty database with the migrations up to that version.
 func makeVersion(t *testing.T, dir string, version int) {
 	t.Helper()
 	must(t, create(Path(dir)))
@@ -89,7 +89,7 @@ func makeVersion(t *testing.T, dir string, version int) {
 	})
 }
 
-// withDatabase calls f with the database, as SQLite has it.
+// withDatabase calls f with the database.
 func withDatabase(t *testing.T, dir string, f func(*sql.DB) error) {
 	t.Helper()
 	db, err := sql.Open("sqlite", dsn(Path(dir), "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)"))
@@ -97,18 +97,15 @@ func withDatabase(t *testing.T, dir string, f func(*sql.DB) error) {
 	must(t, errors.Join(f(db), db.Close()))
 }
 
-// schemaOf is the schema of a database, with its version.
+// schemaOf returns the schema of a database and its version.
 func schemaOf(t *testing.T, dir string) string {
 	t.Helper()
 	var text strings.Builder
 	withDatabase(t, dir, func(db *sql.DB) error {
 		rows, err := db.Query(`SELECT 'version ' || user_version FROM pragma_user_version UNION ALL SELECT 'auto_vacuum ' || auto_vacuum FROM pragma_auto_vacuum
 			UNION ALL SELECT * FROM (SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name)`)
-		if err != nil {
-			return err
-		}
-		return eachRow(rows, func() error {
-			line, err := plain[string](rows)
+		return eachRow(rows, err, func(row scanner) error {
+			line, err := plain[string](row)
 			text.WriteString(line + "\n")
 			return err
 		})
@@ -131,7 +128,7 @@ func makeFixture(t *testing.T) {
 	must(t, os.WriteFile(fixture+".json", []byte(listing), 0o644))
 }
 
-// fill writes something of everything.
+// fill writes some of each kind of data.
 func fill(ctx context.Context, l *Store) error {
 	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
 	callback := func(name, body string, minutes int, targets ...string) *store.Deliver {

@@ -58,8 +58,7 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 		return err
 	}
 	defer entries.Close()
-	ticker := time.NewTicker(followInterval)
-	defer ticker.Stop()
+	tick := time.Tick(followInterval)
 	for version := int64(-1); ; {
 		var now int64
 		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&now); err != nil {
@@ -89,7 +88,7 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 		}
 		version = now
 		select {
-		case <-ticker.C:
+		case <-tick:
 		case <-ctx.Done():
 			return nil
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"os"
 	"time"
-
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -83,15 +81,11 @@ const (
 )
 
 // checkpoint has the writer move the log into the database, without waiting. blocked
-// reports that a reader or writer prevented it.
+// reports that a reader prevented it.
 func (l *Store) checkpoint(ctx context.Context, mode string) (blocked bool, err error) {
 	err = l.writer.put(ctx, &write{after: func(tx transaction) error {
-		rows, err := tx.query("PRAGMA wal_checkpoint(" + mode + ")")
-		if blocked = resultCode(err) == sqlite3.SQLITE_BUSY; err != nil {
-			return err
-		}
 		var pages, moved int64
-		return eachRow(rows, func() error { return rows.Scan(&blocked, &pages, &moved) })
+		return tx.each(func(row scanner) error { return row.Scan(&blocked, &pages, &moved) }, "PRAGMA wal_checkpoint("+mode+")")
 	}})
 	return blocked, err
 }

@@ -12,23 +12,22 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// openTicking opens a ledger that is maintained as often as the function is told, and not
-// by itself.
+// openTicking opens a ledger that is maintained only by the function, that many times.
 func openTicking(t *testing.T, dir string) (l *Store, maintain func(times int)) {
 	t.Helper()
 	tick := make(chan time.Time)
 	return openWith(t, dir, Options{tick: tick}), func(times int) {
-		for range times + 1 { // the last one is taken when the others are done
+		for range times + 1 { // the last one is received when the others are done
 			tick <- start
 		}
 	}
 }
 
-// enough is how often a quiet ledger is maintained until its log is empty: callbacks have
-// come, they are indexed, nobody has written since.
+// enough is how often an idle ledger is maintained until its log is empty: the callbacks
+// have arrived, they are indexed, nothing was written since.
 const enough = 3
 
-// findSecret names a file of the ledger that has the text in it.
+// findSecret returns the name of a file of the ledger that contains the text.
 func findSecret(t *testing.T, dir, text string) (name string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -47,15 +46,15 @@ func wantSecret(t *testing.T, dir string, there bool) {
 	t.Helper()
 	for _, text := range []string{"secret-of", "header-of"} {
 		if file := findSecret(t, dir, text); file != "" && !there {
-			t.Errorf("%s has %q in it", file, text)
+			t.Errorf("%s contains %q", file, text)
 		}
 	}
 	if there && findSecret(t, dir, "secret-of") == "" {
-		t.Error("no file has the secret in it: the test shows nothing")
+		t.Error("no file contains the secret: the test proves nothing")
 	}
 }
 
-func TestSecretsGoFromTheFiles(t *testing.T) {
+func TestCloseErasesSecretsFromTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)
@@ -66,8 +65,8 @@ func TestSecretsGoFromTheFiles(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// What a target is shown is on the disk no longer than it waits.
-func TestCredentialsGoFromTheFiles(t *testing.T) {
+// The credentials for a target are on the disk only while the callback waits.
+func TestCredentialsAreErasedWhenForwardingHasEnded(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)
@@ -82,8 +81,8 @@ func TestCredentialsGoFromTheFiles(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// The log of a process that goes on has no secrets for longer than a moment.
-func TestSecretsGoFromTheLogToo(t *testing.T) {
+// The log is emptied soon after the task has finished.
+func TestSecretsAreErasedFromTheLogOfARunningProcess(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
 	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
@@ -93,8 +92,8 @@ func TestSecretsGoFromTheLogToo(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// A process that goes on empties the log for one that has left.
-func TestSecretsGoThatAnotherProcessHasBlanked(t *testing.T) {
+// A running process empties the log after another one has closed the ledger.
+func TestSecretsThatAnotherProcessBlankedAreErasedFromTheLog(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
 	number := intend(t, l, ticket("a"), "p")
@@ -112,8 +111,8 @@ func TestSecretsGoThatAnotherProcessHasBlanked(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// Nobody need tell it.
-func TestALedgerIsMaintainedByItself(t *testing.T) {
+// The default interval applies.
+func TestALedgerIsMaintainedAutomatically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		l := open(t, dir)
@@ -125,8 +124,8 @@ func TestALedgerIsMaintainedByItself(t *testing.T) {
 	})
 }
 
-// While somebody reads the log cannot be emptied; after it, it is.
-func TestSecretsGoOnceNobodyReads(t *testing.T) {
+// A reader prevents the emptying; it is done after the read.
+func TestTheLogIsEmptiedWhenNoReaderBlocksIt(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
 	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
@@ -144,8 +143,8 @@ func TestSecretsGoOnceNobodyReads(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// Callbacks are indexed in a quiet moment, or when too many are not.
-func TestCallbacksAreIndexedInQuietMoments(t *testing.T) {
+// Callbacks are indexed when none has arrived since the last tick.
+func TestCallbacksAreIndexedWhenTheLedgerIsIdle(t *testing.T) {
 	l, maintain := openTicking(t, t.TempDir())
 	unindexed := func() bool {
 		some, err := l.hasUnindexed(ctx)
@@ -154,16 +153,16 @@ func TestCallbacksAreIndexedInQuietMoments(t *testing.T) {
 	}
 	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
 	l.busy.Store(true)
-	if maintain(0); !unindexed() { // it is waiting for its turn, or sees that others are busy
-		t.Error("a callback was indexed while others come")
+	if maintain(0); !unindexed() { // it waits for the tick, or callbacks have arrived
+		t.Error("a callback was indexed while others arrived")
 	}
 	if maintain(2); unindexed() {
-		t.Error("a callback was not indexed in a quiet moment")
+		t.Error("a callback was not indexed while the ledger was idle")
 	}
 }
 
-// A writer that has no pause would have the log grow for ever.
-func TestTheLogIsBegunAnew(t *testing.T) {
+// Without a restart, the log grows as long as the writer has no pause.
+func TestALogThatIsTooLongIsRestarted(t *testing.T) {
 	l, _ := openTicking(t, t.TempDir())
 	grow := func() {
 		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
+func TestOpenReportsWhyALedgerCannotBeOpened(t *testing.T) {
 	tests := map[string]struct {
 		prepare    func(t *testing.T, dir string)
 		text, hint string
@@ -22,13 +22,13 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 			makeVersion(t, dir, len(migrations))
 			execute(t, dir, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)+1))
 		}, "a newer version of narada wrote it", "update narada"},
-		"another program's": {func(t *testing.T, dir string) {
+		"a database of another program": {func(t *testing.T, dir string) {
 			execute(t, dir, "CREATE TABLE t (a)")
 		}, "it belongs to another program", "move it away"},
-		"no database": {func(t *testing.T, dir string) {
+		"a file that is no database": {func(t *testing.T, dir string) {
 			must(t, os.WriteFile(Path(dir), []byte(strings.Repeat("no database ", 1000)), 0o600))
 		}, "damaged or not a ledger", "move it away"},
-		"a damaged one": {func(t *testing.T, dir string) {
+		"a damaged ledger": {func(t *testing.T, dir string) {
 			makeVersion(t, dir, len(migrations))
 			execute(t, dir, "PRAGMA journal_mode = DELETE")
 			f, err := os.OpenFile(Path(dir), os.O_WRONLY, 0)
@@ -37,11 +37,11 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 			must(t, err)
 			must(t, f.Close())
 		}, "the file is damaged", "move it away"},
-		"a file in the place of the folder": {func(t *testing.T, dir string) {
+		"a file instead of the folder": {func(t *testing.T, dir string) {
 			must(t, os.Remove(dir))
 			must(t, os.WriteFile(dir, nil, 0o600))
 		}, "not a directory", "narada config set state-dir"},
-		"a folder in the place of the file": {func(t *testing.T, dir string) {
+		"a folder instead of the file": {func(t *testing.T, dir string) {
 			must(t, os.Mkdir(Path(dir), 0o700))
 		}, "", ""},
 	}
@@ -62,7 +62,7 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAReadOnlyFolderSaysSo(t *testing.T) {
+func TestOpenReportsAReadOnlyFolder(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write everywhere")
 	}
@@ -94,12 +94,12 @@ func execute(t *testing.T, dir, statement string) {
 	})
 }
 
-func TestAFullDiskIsSaidAndPasses(t *testing.T) {
+func TestAWriteFailsOnlyWhileTheDiskIsFull(t *testing.T) {
 	l := open(t, t.TempDir())
 	tk := ticket("a")
 	deliver(t, l, tk, final("req_1", tk, "42"))
 	limit := func(pages int) {
-		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.pragma(fmt.Sprintf("max_page_count = %d", pages)) }}))
+		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error { return tx.run(fmt.Sprintf("PRAGMA max_page_count = %d", pages)) }}))
 	}
 	limit(1)
 	large := final("req_2", tk, strings.Repeat("x", 1<<20))
@@ -110,11 +110,11 @@ func TestAFullDiskIsSaidAndPasses(t *testing.T) {
 	}
 	limit(1 << 30)
 	if !deliver(t, l, tk, large) {
-		t.Error("what could not be stored is taken for stored")
+		t.Error("a callback that was not stored is taken for a repeat")
 	}
 }
 
-func TestOpeningWaitsForItsTurn(t *testing.T) {
+func TestOpenWaitsForTheLockUpToALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		unlock, err := lock(ctx, filepath.Join(dir, lockName))

@@ -143,7 +143,7 @@ func (l *Store) vacuum(ctx context.Context) error {
 			break
 		}
 		before = free
-		err = l.paced(ctx, func(tx transaction) error { return tx.pragma(fmt.Sprintf("incremental_vacuum(%d)", vacuumPages)) })
+		err = l.paced(ctx, func(tx transaction) error { return tx.run(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages)) })
 		if err != nil {
 			return err
 		}

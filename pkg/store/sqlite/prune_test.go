@@ -10,8 +10,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// A callback of another process finds its moment after each step.
-func TestPruningLeavesOthersTheirTurn(t *testing.T) {
+// Another process can store a callback after each step.
+func TestPrunePausesForOtherWriters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		l, other := open(t, dir), open(t, dir)
@@ -27,17 +27,17 @@ func TestPruningLeavesOthersTheirTurn(t *testing.T) {
 			return nil
 		}))
 		if took, pause := time.Since(begun), time.Since(begun)-<-stored; took != (1+prunePause)*time.Second || pause <= 0 || pause > prunePause*time.Second {
-			t.Errorf("it was stored %v before the end of %v", pause, took)
+			t.Errorf("it was stored %v before the end of a step of %v", pause, took)
 		}
 		begun = time.Now()
 		must(t, l.paced(ctx, func(transaction) error { return nil }))
 		if took := time.Since(begun); took != minPrunePause {
-			t.Errorf("after a short step it pauses %v", took)
+			t.Errorf("the pause after a short step is %v", took)
 		}
 	})
 }
 
-func TestPruneGivesTheRoomBack(t *testing.T) {
+func TestPruneFreesDiskSpace(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
 	text := strings.Repeat("x", 100_000)
 	for i := range 20 {

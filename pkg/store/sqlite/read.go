@@ -18,13 +18,10 @@ func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error)
 	return list, newError(l.path, err)
 }
 
-// scanAll scans the rows of a query.
+// scanAll scans the rows of a query, which may have failed.
 func scanAll[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error)) (list []T, err error) {
-	if failed != nil {
-		return nil, failed
-	}
-	err = eachRow(rows, func() error {
-		one, err := scan(rows)
+	err = eachRow(rows, failed, func(row scanner) error {
+		one, err := scan(row)
 		list = append(list, one)
 		return err
 	})
@@ -67,11 +64,14 @@ func (c headerColumn) Scan(value any) (err error) {
 	return err
 }
 
-// eachRow calls f, which scans, for each row, and closes the rows.
-func eachRow(rows *sql.Rows, f func() error) error {
+// eachRow calls scan for each row of a query, which may have failed, and closes the rows.
+func eachRow(rows *sql.Rows, failed error, scan func(scanner) error) error {
+	if failed != nil {
+		return failed
+	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := f(); err != nil {
+		if err := scan(rows); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestSenders(t *testing.T) {
+func TestAnsweredSendersAreExpectedToSendAgain(t *testing.T) {
 	var c senders
 	one := &write{deliveries: []*delivery{{}}}
 	some := func(n int) []*write { return slices.Repeat([]*write{one}, n) }
@@ -14,10 +14,10 @@ func TestSenders(t *testing.T) {
 	expect := func(want int, what string) {
 		t.Helper()
 		if got := c.expected(now); got != want {
-			t.Errorf("%s: %d are expected, want %d", what, got, want)
+			t.Errorf("%s: %d senders are expected, want %d", what, got, want)
 		}
 	}
-	for range 100 { // one that comes again and again has nobody to wait for
+	for range 100 { // a single sender waits for no other
 		c.arrived(one)
 		expect(0, "alone")
 		c.answered(some(1), now)
@@ -25,16 +25,16 @@ func TestSenders(t *testing.T) {
 	}
 	c.arrived(one)
 	c.answered(some(64), now)
-	c.arrived(&write{}) // of another kind
+	c.arrived(&write{}) // without callbacks
 	expect(64, "after a group")
 	for range 24 {
 		c.arrived(one)
 	}
-	expect(40, "when some are back")
+	expect(40, "after some have sent again")
 	now = now.Add(2 * maxAway)
-	expect(0, "when they stay away")
+	expect(0, "after maxAway")
 	for range 1000 {
 		c.answered(some(10), now)
 	}
-	expect(maxGroup, "at the most")
+	expect(maxGroup, "at most")
 }

@@ -61,9 +61,10 @@ type Store struct {
 	// For maintain: callbacks have arrived since its last look, some are not indexed.
 	busy, toIndex atomic.Bool
 
+	shared sync.Map // paths
+
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // by path; a cache
-	shared  map[string]bool           // paths
 	refused []store.Refusal           // not stored yet
 }
 
@@ -83,7 +84,7 @@ func Exists(dir string) (bool, error) {
 // 0700, and migrates the ledger of an earlier version. The error is an *Error.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	path := Path(dir)
-	l := &Store{path: path, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, shared: map[string]bool{}, quit: make(chan struct{})}
+	l := &Store{path: path, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
 	l.Writes = store.WritesOf(l)
 	if err := l.open(ctx, dir); err != nil {
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
@@ -96,9 +97,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	l.maintaining.Go(func() {
 		tick := o.tick
 		if tick == nil {
-			ticker := time.NewTicker(maintainInterval)
-			defer ticker.Stop()
-			tick = ticker.C
+			tick = time.Tick(maintainInterval)
 		}
 		l.maintain(tick)
 	})

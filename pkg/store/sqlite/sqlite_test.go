@@ -56,12 +56,12 @@ func openWith(t testing.TB, dir string, o Options) *Store {
 	return l
 }
 
-// ticket is the one that is called name.
+// ticket returns the ticket of that name.
 func ticket(name string) webhook.Ticket {
 	return webhook.Ticket{Path: "/narada/" + name, Header: http.Header{"Authorization": {"Bearer header-of-" + name}}, Secret: "secret-of-" + name}
 }
 
-// callback is what the cloud sends for the ticket.
+// callback returns a callback as the cloud sends it for the ticket.
 func callback(t testing.TB, tk webhook.Ticket, body string) webhook.Delivery {
 	t.Helper()
 	header := http.Header{"Content-Type": {"application/json"}, "Authorization": tk.Header["Authorization"]}
@@ -72,7 +72,7 @@ func callback(t testing.TB, tk webhook.Ticket, body string) webhook.Delivery {
 	return webhook.Delivery{Ticket: tk, Result: r, Body: []byte(body), ReceivedAt: start, Header: header}
 }
 
-// final and phase are bodies of callbacks.
+// final and phase return bodies of callbacks.
 func final(id string, tk webhook.Ticket, text string) string {
 	return fmt.Sprintf(`{"requestId":%q, "status":"success","response":{"text":%q},"createdAt":"2026-01-02T03:04:00Z","completedAt":"2026-01-02T03:04:04.5Z","secret":%q}`, id, text, tk.Secret)
 }
@@ -90,7 +90,7 @@ func deliver(t testing.TB, l *Store, tk webhook.Ticket, body string) (isNew bool
 	return isNew
 }
 
-// intend is a task that is about to be sent, with the ticket.
+// intend adds a task with the ticket that is about to be sent.
 func intend(t testing.TB, l *Store, tk webhook.Ticket, prompt string) (number int64) {
 	t.Helper()
 	numbers, err := l.Intend(ctx, []store.Intent{{Source: "run", Cloud: "https://api.example.com", Prompt: prompt, Body: json.RawMessage(`{"prompt":"` + prompt + `"}`), Ticket: tk, At: start}})
@@ -116,7 +116,7 @@ func theTask(t testing.TB, l *Store, id string) store.Task {
 	return task
 }
 
-func TestTheFilesAreTheUsersAlone(t *testing.T) {
+func TestOnlyTheUserCanReadTheFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "narada")
 	l := open(t, dir)
 	intend(t, l, ticket("a"), "p")
@@ -136,7 +136,7 @@ func TestTheFilesAreTheUsersAlone(t *testing.T) {
 	}
 }
 
-// group has the writer do the writes in one transaction, and returns their errors.
+// group commits the writes in one transaction, and returns their errors.
 func group(l *Store, writes ...*write) (errs []error) {
 	for _, one := range writes {
 		one.done = make(chan error, 1)
@@ -148,8 +148,8 @@ func group(l *Store, writes ...*write) (errs []error) {
 	return errs
 }
 
-// What one of a group cannot do, the others can all the same.
-func TestOneOfAGroupFails(t *testing.T) {
+// The other writes of its transaction are applied and reported.
+func TestAFailedWriteDoesNotAffectTheOthersOfItsGroup(t *testing.T) {
 	var told []string
 	l := openWith(t, t.TempDir(), Options{Stored: func(e store.Entry) { told = append(told, e.Result.RequestID) }})
 	number := intend(t, l, ticket("a"), "p")
@@ -182,14 +182,14 @@ func TestOneOfAGroupFails(t *testing.T) {
 		t.Errorf("got %+v, %v, %v", got, ok, err)
 	}
 	if strings.Join(told, " ") != "req_2" {
-		t.Errorf("told of %v", told)
+		t.Errorf("Stored was called with %v", told)
 	}
 	if !deliver(t, l, ticket("b"), final("req_lost", ticket("b"), "42")) {
-		t.Error("what could not be stored is taken for stored")
+		t.Error("a callback that was not stored is taken for a repeat")
 	}
 }
 
-// newTestWrite is what Write gives to the writer.
+// newTestWrite returns the write that Write makes of the ops.
 func newTestWrite(t *testing.T, ops ...store.Op) *write {
 	t.Helper()
 	one, err := newWrite(ops)
@@ -197,8 +197,8 @@ func newTestWrite(t *testing.T, ops ...store.Op) *write {
 	return one
 }
 
-// Whoever prints slowly holds nobody up.
-func TestNothingIsReadWhileATaskIsPrinted(t *testing.T) {
+// A slow yield does not block other processes.
+func TestNoReadIsOpenWhileTasksCallsYield(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
 	_, err := l.Intend(ctx, make([]store.Intent, taskPage+5))
 	must(t, err)
@@ -215,8 +215,8 @@ func TestNothingIsReadWhileATaskIsPrinted(t *testing.T) {
 	}
 }
 
-// Another process indexes and prunes: what was indexed stays so.
-func TestWhatIsIndexedStaysSo(t *testing.T) {
+// Another process may have indexed the callbacks and pruned them.
+func TestTheIndexNeverMovesBack(t *testing.T) {
 	l := open(t, t.TempDir())
 	for i := range 3 {
 		deliver(t, l, ticket("a"), final(fmt.Sprint("req_", i), ticket("a"), "42"))
@@ -232,16 +232,16 @@ func TestWhatIsIndexedStaysSo(t *testing.T) {
 	indexed, _, err := readOne(ctx, l, plain[int64], "SELECT seq FROM indexed")
 	must(t, err)
 	if indexed != 3 {
-		t.Errorf("indexed up to %d, and it was 3", indexed)
+		t.Errorf("indexed up to %d, want 3", indexed)
 	}
 	deliver(t, l, ticket("a"), final("req_4", ticket("a"), "42"))
 	if last, err := l.Last(ctx); err != nil || last != 4 {
-		t.Errorf("the next has the number %d, %v", last, err)
+		t.Errorf("the next callback has the number %d, %v", last, err)
 	}
 }
 
-// What is indexed in several steps, with others that write between, is there once.
-func TestIndexingGoesInSteps(t *testing.T) {
+// Each callback is indexed once, although others write between the steps.
+func TestCallbacksAreIndexedInSeveralTransactions(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
 	const count = indexStep + 10
 	ops := make([]store.Op, count)
@@ -255,7 +255,7 @@ func TestIndexingGoesInSteps(t *testing.T) {
 		return err
 	}}))
 	if !more {
-		t.Error("one step has indexed all")
+		t.Error("one step indexed all callbacks")
 	}
 	if deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42")) || deliver(t, l, ticket("a"), final(fmt.Sprint("req_", count-1), ticket("a"), "42")) {
 		t.Error("a repeat is new")
@@ -269,7 +269,7 @@ func TestIndexingGoesInSteps(t *testing.T) {
 	}
 }
 
-// A ledger of a million tasks is not read to find a page of some.
+// A page of tasks is found without reading a whole table.
 func TestQueriesUseTheirIndexes(t *testing.T) {
 	l := open(t, t.TempDir())
 	for name, test := range map[string]struct {
@@ -285,7 +285,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	} {
 		where, args := taskConditions(test.query)
 		plan := explain(t, l, pageQuery(where), append(args, 0, 10, 5)...)
-		outer, _, _ := strings.Cut(plan, "CORRELATED SCALAR SUBQUERY") // of the state of forwards
+		outer, _, _ := strings.Cut(plan, "CORRELATED SCALAR SUBQUERY") // which is that of the forwards
 		if !strings.HasPrefix(outer, "SEARCH t USING "+test.index) || strings.Contains(outer, "TEMP B-TREE") {
 			t.Errorf("%s:\n%s", name, plan)
 		}

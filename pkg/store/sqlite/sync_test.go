@@ -10,12 +10,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// syncs counts the calls of xSync, SQLite's way to the disk, while a test has put
-// a counting one in its place.
+// syncs counts the calls of xSync, by which SQLite syncs a file, while countSyncs is in
+// effect.
 var syncs atomic.Int64
 
-// The functions of the counting file system. SQLite holds them as bare addresses,
-// so that they must be variables of the package.
+// The functions of the counting file system. SQLite stores their bare addresses, so they
+// must be variables of the package.
 var (
 	plainVFS     *sqlite3.Tsqlite3_vfs
 	plainMethods *sqlite3.Tsqlite3_io_methods
@@ -64,7 +64,7 @@ func countSyncs(t *testing.T) {
 	})
 }
 
-func TestEveryAcknowledgementComesAfterASync(t *testing.T) {
+func TestEveryAcknowledgementFollowsASync(t *testing.T) {
 	countSyncs(t)
 	l := open(t, t.TempDir())
 	tk := ticket("a")
@@ -72,13 +72,13 @@ func TestEveryAcknowledgementComesAfterASync(t *testing.T) {
 		before := syncs.Load()
 		deliver(t, l, tk, final(fmt.Sprint("req_", i), tk, "42"))
 		if syncs.Load() == before {
-			t.Fatalf("callback %d was acknowledged, and nothing was synced", i)
+			t.Fatalf("callback %d was acknowledged without a sync", i)
 		}
 	}
 	before := syncs.Load()
 	intend(t, l, ticket("b"), "p")
 	if syncs.Load() == before {
-		t.Error("an intent was taken for durable, and nothing was synced")
+		t.Error("an intent was reported as durable without a sync")
 	}
 }
 
@@ -87,20 +87,13 @@ func TestTheWriterIsFullySynchronous(t *testing.T) {
 	const full = 2
 	for name, want := range map[string]any{"synchronous": int64(full), "journal_mode": "wal", "wal_autocheckpoint": int64(0), "secure_delete": int64(1)} {
 		must(t, l.writer.put(ctx, &write{do: func(tx transaction) error {
-			rows, err := tx.query("PRAGMA " + name)
-			if err != nil {
-				return err
-			}
-			return eachRow(rows, func() error {
-				var got any
-				if err := rows.Scan(&got); err != nil {
-					return err
-				}
+			return tx.each(func(row scanner) error {
+				got, err := plain[any](row)
 				if got != want {
 					t.Errorf("%s is %v, want %v", name, got, want)
 				}
-				return nil
-			})
+				return err
+			}, "PRAGMA "+name)
 		}}))
 	}
 }

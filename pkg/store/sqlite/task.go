@@ -8,15 +8,14 @@ import (
 )
 
 func (t transaction) intend(op *store.Intend) error {
-	path := sql.NullString{String: op.Ticket.Path, Valid: op.Ticket.Path != ""}
-	digest := sql.NullString{Valid: path.Valid}
-	if path.Valid {
-		digest.String = op.Ticket.Digest()
+	digest := ""
+	if op.Ticket.Path != "" {
+		digest = op.Ticket.Digest()
 	}
 	var err error
-	op.Number, err = t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
-		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),?,?,?,?,?)`,
-		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
+	op.Number, err = t.number(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ticket_path, ticket_digest, status, prompt, request)
+		VALUES (?,?,?,?,nullif(?, ''),?,?,nullif(?, 0),nullif(?, ''),nullif(?, ''),?,?,?) RETURNING number`,
+		milliseconds(op.At), op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Item.Batch, op.Ticket.Path, digest, store.StatusUnknown, op.Prompt, []byte(op.Body))
 	if err != nil {
 		return err
 	}
@@ -73,8 +72,8 @@ func (t transaction) acceptTwice(op *store.AcceptTwice) error {
 	if known || err != nil {
 		return err
 	}
-	second, err := t.insert(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
-		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ?`, store.StatusUnknown, op.Task)
+	second, err := t.number(`INSERT INTO tasks (dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, status, prompt, request)
+		SELECT dispatched_at, source, cloud, machine, agent, cloud_session, parent, batch, ?, prompt, request FROM tasks WHERE number = ? RETURNING number`, store.StatusUnknown, op.Task)
 	if second == 0 || err != nil { // the first was pruned
 		return err
 	}
@@ -123,7 +122,7 @@ func (t transaction) poll(op *store.Poll) error {
 // indexing: those sent elsewhere, or of a request that was accepted twice.
 func (l *Store) noteTask(tx transaction, d *delivery) error {
 	r := d.op.Result
-	if l.isShared(d.op.Ticket.Path) {
+	if _, shared := l.shared.Load(d.op.Ticket.Path); shared {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: milliseconds(d.op.ReceivedAt), Valid: r.Final()}

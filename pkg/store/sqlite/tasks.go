@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -50,10 +51,7 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	if err != nil {
 		return err
 	}
-	count, below := 0, q.Below
-	if below == 0 {
-		below = math.MaxInt64
-	}
+	count, below := 0, cmp.Or(q.Below, math.MaxInt64)
 	for {
 		size := taskPage
 		if q.Grep == nil && q.Limit > 0 {

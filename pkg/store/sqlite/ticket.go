@@ -20,17 +20,7 @@ func (l *Store) remember(t webhook.Ticket) {
 
 // Share marks path as shared: its callbacks may be for tasks that were dispatched
 // elsewhere.
-func (l *Store) Share(path string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.shared[path] = true
-}
-
-func (l *Store) isShared(path string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.shared[path]
-}
+func (l *Store) Share(path string) { l.shared.Store(path, true) }
 
 // Ticket implements webhook.TicketStore for all tasks in the ledger. The tickets of
 // finished tasks remain valid, for repeats.

@@ -40,25 +40,32 @@ func (t transaction) isolated(do func(transaction) error) (failed, err error) {
 	return failed, t.run("RELEASE one")
 }
 
-func (t transaction) exec(statement string, args ...any) (sql.Result, error) {
-	prepared, err := t.prepare(statement)
+// each calls scan for each row of the query.
+func (t transaction) each(scan func(scanner) error, query string, args ...any) error {
+	prepared, err := t.prepare(query)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return prepared.Exec(args...)
+	rows, err := prepared.Query(args...)
+	return eachRow(rows, err, scan)
 }
 
-func (t transaction) query(statement string, args ...any) (*sql.Rows, error) {
+// change executes a statement and returns how many rows it has changed.
+func (t transaction) change(statement string, args ...any) (rows int64, err error) {
 	prepared, err := t.prepare(statement)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return prepared.Query(args...)
+	r, err := prepared.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
 }
 
-// run executes a statement.
+// run executes a statement or a pragma.
 func (t transaction) run(statement string, args ...any) error {
-	_, err := t.exec(statement, args...)
+	_, err := t.change(statement, args...)
 	return err
 }
 
@@ -72,34 +79,9 @@ func (t transaction) runAll(statements []string, args ...any) error {
 	return nil
 }
 
-// insert executes an INSERT and returns the number of the new row, 0 if there is none.
-func (t transaction) insert(statement string, args ...any) (number int64, err error) {
-	r, err := t.exec(statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	if rows, err := r.RowsAffected(); rows == 0 || err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
-}
-
-// change executes a statement and returns how many rows it has changed.
-func (t transaction) change(statement string, args ...any) (rows int64, err error) {
-	r, err := t.exec(statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// number returns the number in the first row of the query, 0 if there is none.
+// number returns the number in the only row of the query, 0 if there is none.
 func (t transaction) number(query string, args ...any) (n int64, err error) {
-	rows, err := t.query(query, args...)
-	if err != nil {
-		return 0, err
-	}
-	err = eachRow(rows, func() error { return rows.Scan(&n) })
+	err = t.each(func(row scanner) error { return row.Scan(&n) }, query, args...)
 	return n, err
 }
 
@@ -107,15 +89,6 @@ func (t transaction) number(query string, args ...any) (n int64, err error) {
 func (t transaction) exists(query string, args ...any) (bool, error) {
 	n, err := t.number(query, args...)
 	return n != 0, err
-}
-
-// pragma runs a pragma and ignores its result.
-func (t transaction) pragma(text string) error {
-	rows, err := t.query("PRAGMA " + text)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, func() error { return nil })
 }
 
 func (t transaction) prepare(statement string) (*sql.Stmt, error) {

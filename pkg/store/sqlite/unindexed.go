@@ -19,29 +19,17 @@ type unindexed struct {
 }
 
 // callbacksByID has the callbacks of tasks by request ID.
-type callbacksByID map[string]*callbacks
+type callbacksByID map[string]callbacks
 
-// callbacks are those of one task; nil means none.
+// callbacks are those of one task.
 type callbacks struct {
 	final   bool // one of them is
 	digests [][sha256.Size]byte
 }
 
-// ended reports whether one of them is final.
-func (c *callbacks) ended() bool { return c != nil && c.final }
-
-func (c *callbacks) has(digest [sha256.Size]byte) bool {
-	return c != nil && slices.Contains(c.digests, digest)
-}
-
 func (m callbacksByID) add(id string, digest [sha256.Size]byte, final bool) {
 	c := m[id]
-	if c == nil {
-		c = &callbacks{}
-		m[id] = c
-	}
-	c.digests = append(c.digests, digest)
-	c.final = c.final || final
+	m[id] = callbacks{final: c.final || final, digests: append(c.digests, digest)}
 }
 
 // refresh adds what others have stored, and drops what has been indexed.
@@ -93,19 +81,15 @@ func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, er
 
 // eachCallback calls f for each row of the query.
 func (t transaction) eachCallback(f func(seq int64, id string, digest [sha256.Size]byte, final bool), query string, args ...any) error {
-	rows, err := t.query(query, args...)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, func() error {
+	return t.each(func(row scanner) error {
 		var seq int64
 		var id string
 		var digest []byte
 		var final bool
-		if err := rows.Scan(&seq, &id, &digest, &final); err != nil {
+		if err := row.Scan(&seq, &id, &digest, &final); err != nil {
 			return err
 		}
 		f(seq, id, [sha256.Size]byte(digest), final)
 		return nil
-	})
+	}, query, args...)
 }

@@ -76,12 +76,10 @@ func (w *writer) put(ctx context.Context, one *write) error {
 
 func (w *writer) run() {
 	defer close(w.ended)
-	timer := time.NewTimer(0)
-	<-timer.C
 	for {
 		select {
 		case first := <-w.writes:
-			group := w.gather(first, timer)
+			group := w.gather(first)
 			w.commit(group)
 			w.senders.answered(group, time.Now())
 		case <-w.quit:
@@ -98,10 +96,9 @@ func (w *writer) run() {
 }
 
 // gather takes the writes that have arrived, and waits a moment for expected ones.
-func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
-	timer.Reset(maxGroupWait)
-	defer timer.Stop()
-	for next := first; next != nil; next = w.next(len(group), timer) {
+func (w *writer) gather(first *write) (group []*write) {
+	limit := time.After(maxGroupWait)
+	for next := first; next != nil; next = w.next(len(group), limit) {
 		group = append(group, next)
 		w.senders.arrived(next)
 	}
@@ -109,7 +106,7 @@ func (w *writer) gather(first *write, timer *time.Timer) (group []*write) {
 }
 
 // next returns the next write for a group of that size, nil if the group is complete.
-func (w *writer) next(size int, timer *time.Timer) *write {
+func (w *writer) next(size int, limit <-chan time.Time) *write {
 	if size == maxGroup {
 		return nil
 	}
@@ -124,7 +121,7 @@ func (w *writer) next(size int, timer *time.Timer) *write {
 	select {
 	case one := <-w.writes:
 		return one
-	case <-timer.C:
+	case <-limit:
 		return nil
 	}
 }

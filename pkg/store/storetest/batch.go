@@ -10,18 +10,18 @@ import (
 )
 
 var batchTests = []test{
-	{"A batch is kept by its name", batchByName},
-	{"A batch is kept by its lines", batchLines},
+	{"A batch is found by its name", batchByName},
+	{"The lines of a batch are stored and read in order", batchLines},
 	{"The lines of a batch are counted by the status of their tasks", batchTally},
-	{"Another task for a line takes the place of the one before", anotherTaskForALine},
-	{"Lines have their places in the input as it is now", placesOfLines},
-	{"The tasks of a batch are found by it", tasksOfABatch},
-	{"A batch that is restarted has no lines", restartBatch},
-	{"A batch that is deleted leaves its tasks", deleteBatch},
+	{"A new task for a line replaces the previous one", anotherTaskForALine},
+	{"Lines have their positions in the current input", placesOfLines},
+	{"Tasks are found by their batch", tasksOfABatch},
+	{"A restarted batch has no lines", restartBatch},
+	{"Deleting a batch keeps its tasks", deleteBatch},
 }
 
-// batch is one of that many lines, of which every third has ended. Their keys are not in
-// the order of the lines.
+// batch adds a batch with that many lines; every third task has finished. The order of
+// the keys is not that of the lines.
 func (h handle) batch(name string, lines int) (number int64, keys [][]byte) {
 	h.t.Helper()
 	put := &store.PutBatch{Batch: store.Batch{Name: name, BegunAt: start, Input: name + ".txt", Cloud: "https://api.example.com", Lines: lines}}
@@ -72,7 +72,7 @@ func (h handle) tally(batch int64) store.Tally {
 	return tally
 }
 
-// place is PlaceItems.
+// place calls PlaceItems.
 func (h handle) place(batch int64, items ...store.Item) (known, changed, gone int) {
 	h.t.Helper()
 	known, changed, gone, err := h.PlaceItems(h.ctx(), batch, items)
@@ -104,7 +104,7 @@ func batchByName(l ledger) {
 func batchLines(l ledger) {
 	h := l.open()
 	h.batch("other", 2)
-	const lines = 300 // more than an engine may read at once
+	const lines = 300 // more than an engine reads at once
 	number, keys := h.batch("jobs", lines)
 	if items := h.items(number, append(keys, []byte("none"))...); len(items) != lines {
 		l.Errorf("%d lines", len(items))
@@ -168,7 +168,8 @@ func anotherTaskForALine(l ledger) {
 	}
 }
 
-// Lines move, change and go; those that have gone come last, and are not counted.
+// Lines move, change and disappear; lines that have disappeared come last, and are not
+// counted.
 func placesOfLines(l ledger) {
 	h := l.open()
 	number, keys := h.batch("jobs", 3)
@@ -177,10 +178,10 @@ func placesOfLines(l ledger) {
 	h.write(sent)
 	item := sent.Item
 	item.Content, item.Line = []byte("second"), 1
-	for _, want := range []int{2, 0} { // the second time none has gone since
+	for _, want := range []int{2, 0} { // the second time none has newly disappeared
 		known, changed, gone := h.place(number, item, store.Item{Key: keys[0], Line: 3}, store.Item{Key: []byte("new"), Line: 2})
 		if known != 2 || changed != 1 || gone != want {
-			l.Errorf("%d are known, %d have changed, %d are gone", known, changed, gone)
+			l.Errorf("%d are known, %d have changed, %d have disappeared", known, changed, gone)
 		}
 	}
 	if known, changed, gone := h.place(number, store.Item{Key: []byte("new"), Line: 1}); known != 0 || changed != 0 || gone != 0 {

@@ -13,15 +13,15 @@ import (
 )
 
 var callbackTests = []test{
-	{"A repeat is stored once, and a callback after the end is a further one", repeats},
+	{"A repeat is not stored, and a callback after the final one is marked as further", repeats},
 	{"A request ID may be any text", anyRequestID},
-	{"Many of the same callback at once are stored once", manyOfTheSame},
-	{"Many callbacks at once are all stored and told of in their order", manyAtOnce},
-	{"A callback that is not to be listed is stored and not told of", unlisted},
-	{"Credentials are masked", credentialsAreMasked},
-	{"The secret is blanked with the end, whoever tells it", secretGoesWithTheEnd},
-	{"Refused callbacks are bounded and masked", refusalsAreBounded},
-	{"Refused callbacks are kept of a task's own path alone", refusalsOfKnownPaths},
+	{"Concurrent copies of a callback are stored once", manyOfTheSame},
+	{"Concurrent callbacks are all stored and reported in order", manyAtOnce},
+	{"An unlisted callback is stored and not reported", unlisted},
+	{"Credentials in stored headers are masked", credentialsAreMasked},
+	{"The secret is blanked when a callback or a poll finishes the task", secretGoesWithTheEnd},
+	{"Refused callbacks are limited and masked", refusalsAreBounded},
+	{"Refused callbacks are kept only for the paths of tasks", refusalsOfKnownPaths},
 }
 
 func repeats(l ledger) {
@@ -44,18 +44,18 @@ func repeats(l ledger) {
 			l.Errorf("step %d: new is %v", i, isNew)
 		}
 		if n := len(told) - before; (n == 1) != step.isNew {
-			l.Errorf("step %d: told of %d", i, n)
+			l.Errorf("step %d: %d were reported", i, n)
 		}
 		if e := told[len(told)-1]; step.isNew && (e.Further != step.further || e.Path != "/narada/a" || !e.ReceivedAt.Equal(start)) {
-			l.Errorf("step %d: told of %+v", i, e)
+			l.Errorf("step %d: reported %+v", i, e)
 		}
 	}
 	// Another process, and this one after a start, know it too.
 	for _, by := range []handle{l.open(), h} {
 		if by.deliver("a", final("req_1", "a", "42")) {
-			l.Error("another process took a repeat for new")
+			l.Error("another process reports a repeat as new")
 		}
-		h.tasks(store.Query{}) // all the same when it has been looked up
+		h.tasks(store.Query{}) // the same after it has been indexed
 	}
 	one, again := &store.Deliver{Delivery: callback("a", final("req_3", "a", "42"))}, &store.Deliver{Delivery: callback("a", final("req_2", "a", "42"))}
 	if h.write(one, again); !one.IsNew || again.IsNew {
@@ -66,7 +66,7 @@ func repeats(l ledger) {
 	}
 	h.deliver("a", final("req_1", "a", "44"))
 	if e := told[len(told)-1]; !e.Further || e.Result.Text() != "44" {
-		l.Errorf("told of %+v", e)
+		l.Errorf("reported %+v", e)
 	}
 }
 
@@ -102,7 +102,7 @@ func manyOfTheSame(l ledger) {
 	}
 	storing.Wait()
 	if list := handles[0].deliveries("req_1"); fresh.Load() != 1 || len(list) != 1 {
-		l.Errorf("%d were new, %d are there", fresh.Load(), len(list))
+		l.Errorf("%d were new, %d are stored", fresh.Load(), len(list))
 	}
 }
 
@@ -123,7 +123,7 @@ func manyAtOnce(l ledger) {
 	}
 	storing.Wait()
 	if len(told) != senders*each {
-		l.Fatalf("told of %d", len(told))
+		l.Fatalf("%d were reported", len(told))
 	}
 	follow, stop := context.WithCancel(l.ctx())
 	defer stop()
@@ -131,7 +131,7 @@ func manyAtOnce(l ledger) {
 	for e, err := range h.Follow(follow, 0) {
 		l.must(err)
 		if e.Seq != told[i].Seq || e.Result.RequestID != told[i].Result.RequestID {
-			l.Fatalf("%d is %s, and was told of as %s", e.Seq, e.Result.RequestID, told[i].Result.RequestID)
+			l.Fatalf("%d is %s, and was reported as %s", e.Seq, e.Result.RequestID, told[i].Result.RequestID)
 		}
 		if i++; i == len(told) {
 			break
@@ -179,7 +179,7 @@ func secretGoesWithTheEnd(l ledger) {
 		h.accepted(id, id)
 		h.deliver(id, phase(id, id))
 		if list := h.deliveries(id); string(list[0].Body) != phase(id, id) {
-			l.Errorf("a callback of an open task is kept as %s", list[0].Body)
+			l.Errorf("a callback of an open task is stored as %s", list[0].Body)
 		}
 	}
 	blanked := func(ids ...string) {
@@ -193,20 +193,20 @@ func secretGoesWithTheEnd(l ledger) {
 		}
 	}
 	h.deliver("shared", phase("req_elsewhere", "shared"))
-	h.tasks(store.Query{}) // they are known by more than the memory of who has stored them
+	h.tasks(store.Query{}) // which indexes the callbacks
 	h.deliver("req_callback", final("req_callback", "req_callback", "42"))
 	blanked("req_callback")
 	h.deliver("shared", final("req_elsewhere", "shared", "42"))
-	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may have no row yet
+	h.deliver("shared", question("req_elsewhere", "shared", "late")) // its task may not be indexed yet
 	h.write(&store.Poll{Result: polledFinal("req_poll", "no"), At: start})
 	l.open().write(&store.Poll{Result: polledFinal("req_other", "no"), At: start})
 	blanked("req_elsewhere", "req_poll", "req_other")
-	h.deliver("req_poll", question("req_poll", "req_poll", "late")) // not blanked yet when it comes
+	h.deliver("req_poll", question("req_poll", "req_poll", "late")) // it arrives before the blanking
 	h.deliver("req_callback", question("req_callback", "req_callback", "late"))
 	blanked("req_poll", "req_callback")
 	want := strings.Replace(final("req_callback", "req_callback", "42"), `"secret-of-req_callback"`, "null", 1)
 	if got := h.deliveries("req_callback")[1].Body; string(got) != want {
-		l.Errorf("kept as %s, want %s", got, want)
+		l.Errorf("stored as %s, want %s", got, want)
 	}
 }
 
@@ -225,7 +225,7 @@ func refusalsAreBounded(l ledger) {
 	}
 	list := refusals(h)
 	if len(list) != store.MaxRefusals {
-		l.Fatalf("%d are kept", len(list))
+		l.Fatalf("%d are stored", len(list))
 	}
 	last := list[len(list)-1]
 	if len(last.Reason) > 200 || !strings.HasPrefix(last.Reason, "éé") || strings.ContainsRune(last.Reason, '\ufffd') {
@@ -239,12 +239,12 @@ func refusalsAreBounded(l ledger) {
 	if list = refusals(h); len(list[len(list)-1].Header) > 0 {
 		l.Error("a header of that size is kept")
 	}
-	for range store.MaxRefusalBurst + 1 { // in a moment
+	for range store.MaxRefusalBurst + 1 { // in one burst
 		h.Refuse(ticket("a").Path, r)
 	}
 	h.close()
 	if list = refusals(l.open()); len(list) != store.MaxRefusals {
-		l.Errorf("%d are kept after a start", len(list))
+		l.Errorf("%d are stored after a restart", len(list))
 	}
 }
 

@@ -9,16 +9,16 @@ import (
 )
 
 var eventTests = []test{
-	{"A task's events are all that has happened to it, in the order of time", eventsOfATask},
-	{"A poll that tells nothing new is no event", pollWithoutNews},
-	{"A person is asked once, however often it is told", personIsAskedOnce},
+	{"The events of a task are complete and sorted by time", eventsOfATask},
+	{"A poll without a change is no event", pollWithoutNews},
+	{"A repeated question to a person is one event", personIsAskedOnce},
 	{"Each attempt to forward a callback is an event", forwardEvents},
-	{"The attempts of a callback of elsewhere are events of its task", forwardEventsOfElsewhere},
+	{"Attempts to forward a callback of a task sent elsewhere are events of that task", forwardEventsOfElsewhere},
 	{"A refusal and a second acceptance are events", refusedAndAcceptedTwice},
-	{"What an event says is bounded", eventsAreBounded},
+	{"The texts of events are cut", eventsAreBounded},
 }
 
-// eventsOf are the events of the task in words.
+// eventsOf returns the events of the task as text.
 func (h handle) eventsOf(id string) (list []string) {
 	h.t.Helper()
 	return h.words(h.task(id))
@@ -125,7 +125,7 @@ func forwardEvents(l ledger) {
 		&store.ForwardTried{Seq: 1, Target: target, Attempts: 1, Failure: "connection refused", At: start},
 		&store.ForwardTried{Seq: 1, Target: target, Attempts: 2, StatusCode: 503, Failure: "answered 503", At: start},
 		&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, Attempts: 3, StatusCode: 200, EndedAt: start}},
-		&store.ForwardTried{Seq: 99, Target: target, At: start}, // of no callback
+		&store.ForwardTried{Seq: 99, Target: target, At: start}, // there is no such callback
 		&store.ForwardEnded{Forward: store.Forward{Seq: 99, Target: target, State: store.ForwardFailed, EndedAt: start}},
 	)
 	l.same("events", []string{"dispatched", "accepted req_1", "callback-delivered req_1 success",
@@ -134,7 +134,7 @@ func forwardEvents(l ledger) {
 		"forward-attempted req_1 " + target + " forwarded 3 200"}, h.eventsOf("req_1"))
 }
 
-// Its task has no row when the callback comes.
+// The task is not in the ledger when the callback arrives.
 func forwardEventsOfElsewhere(l ledger) {
 	h := l.open()
 	h.Share(ticket("shared").Path)

@@ -11,13 +11,13 @@ import (
 )
 
 var followTests = []test{
-	{"Who follows sees what any process stores, from a number on", followSeesAll},
-	{"Who follows the callbacks of others does not see those of its own", followOthers},
-	{"Who follows sees no callback twice, and none that was stored before another after it", followInOrder},
-	{"Following ends with its context", followEnds},
+	{"Follow yields the callbacks of all processes after a number", followSeesAll},
+	{"FollowOthers does not yield the callbacks of its own Store", followOthers},
+	{"Follow yields each callback once and in order", followInOrder},
+	{"Follow ends with its context", followEnds},
 }
 
-// take reads the next callbacks, so many, and ends.
+// take returns the next count callbacks.
 func take(l ledger, entries iter.Seq2[store.Entry, error], count int) (list []store.Entry) {
 	l.Helper()
 	for e, err := range entries {
@@ -72,7 +72,7 @@ func followOthers(l ledger) {
 		}
 	})
 	other.deliver("a", final("other_first", "a", ""))
-	if got := <-seen; got != "other_first" { // then it has begun
+	if got := <-seen; got != "other_first" { // following has started
 		l.Fatalf("saw %s", got)
 	}
 	var want, got []string
@@ -92,7 +92,7 @@ func followOthers(l ledger) {
 	// Who follows all sees them.
 	all := take(l, h.Follow(l.ctx(), 0), 111)
 	if own := strings.Count(fmt.Sprint(idsOf(all)), "own_"); own != 100 {
-		l.Errorf("%d of its own", own)
+		l.Errorf("%d of its own callbacks", own)
 	}
 }
 
@@ -127,7 +127,7 @@ func followInOrder(l ledger) {
 			l.Errorf("%d comes after %d", e.Seq, live[i-1].Seq)
 		}
 		if seen[e.Result.RequestID] {
-			l.Errorf("%s is seen twice", e.Result.RequestID)
+			l.Errorf("%s was yielded twice", e.Result.RequestID)
 		}
 		seen[e.Result.RequestID] = true
 	}

@@ -8,16 +8,16 @@ import (
 )
 
 var forwardTests = []test{
-	{"A callback waits for its target as it came", waitsAsItCame},
-	{"Waiting callbacks are read in their order and in pieces", waitingInPieces},
-	{"What a listener has left is adopted by another", adoptedForwards},
-	{"Credentials go when nothing waits", credentialsGoWithTheForward},
-	{"A failed forward can be tried again, and end well", failedForward},
+	{"A waiting callback is stored as received", waitsAsItCame},
+	{"Waiting callbacks are read in order, a page at a time", waitingInPieces},
+	{"A listener adopts the waiting callbacks of another", adoptedForwards},
+	{"Credentials are deleted when forwarding has ended", credentialsGoWithTheForward},
+	{"A failed forward can succeed in a later attempt", failedForward},
 	{"A callback can be given another target", movedForward},
-	{"A task tells the worst of its forwards", worstForward},
+	{"A task has the worst state of its forwards", worstForward},
 }
 
-// deliverTo stores a callback that is to be forwarded to the target by the listener.
+// deliverTo stores a callback that the listener forwards to the target.
 func (h handle) deliverTo(id, listener string) (isNew bool) {
 	h.t.Helper()
 	op := &store.Deliver{Delivery: callback("shared", final(id, "shared", "42")), Forwarding: store.Forwarding{Listener: listener, Targets: []string{target}}}
@@ -25,7 +25,7 @@ func (h handle) deliverTo(id, listener string) (isNew bool) {
 	return op.IsNew
 }
 
-// waiting are the request IDs of the callbacks that wait for the target.
+// waiting returns the request IDs of the callbacks that wait for the target.
 func (h handle) waiting(listener string, after int64, limit int) (ids []string) {
 	h.t.Helper()
 	list, err := h.WaitingForwards(h.ctx(), target, listener, after, limit)
@@ -38,7 +38,7 @@ func (h handle) waiting(listener string, after int64, limit int) (ids []string) 
 	return ids
 }
 
-// counts are the numbers of waiting, forwarded and failed callbacks of the listener.
+// counts returns how many callbacks of the listener wait, were forwarded and have failed.
 func (h handle) counts(target, listener string) (counts [3]int) {
 	h.t.Helper()
 	for i, state := range []store.ForwardState{store.ForwardWaiting, store.ForwardDelivered, store.ForwardFailed} {
@@ -102,11 +102,11 @@ func credentialsGoWithTheForward(l ledger) {
 		h.deliverTo([]string{"req_1", "req_2"}[i], "a")
 		f := store.Forward{Seq: int64(i + 1), Target: target, State: state, Attempts: 1, EndedAt: start}
 		if _, _, ok, err := h.ForwardContent(l.ctx(), f); !ok || err != nil {
-			l.Fatalf("%s: its content is not there: %v", state, err)
+			l.Fatalf("%s: its content was not found: %v", state, err)
 		}
 		h.write(&store.ForwardEnded{Forward: f})
 		if _, _, ok, err := h.ForwardContent(l.ctx(), f); ok || err != nil {
-			l.Errorf("%s: its content is there: %v", state, err)
+			l.Errorf("%s: its content was found: %v", state, err)
 		}
 	}
 	if _, _, ok, err := h.ForwardContent(l.ctx(), store.Forward{Seq: 99, Target: target}); ok || err != nil {
@@ -135,7 +135,7 @@ func failedForward(l ledger) {
 
 	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 1, 204, "", start.Add(time.Minute)
 	h.write(&store.ForwardEnded{Forward: f})
-	f.Attempts = 3 // in all
+	f.Attempts = 3 // in total
 	again, err := h.Forwards(l.ctx(), h.task("req_2"))
 	l.must(err)
 	l.same("sent again", []store.Forward{f}, again)

@@ -16,16 +16,16 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// start is when everything begins.
+// start is the time of the first event.
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// ledger is the one of a test.
+// ledger is the ledger of a test.
 type ledger struct {
 	*testing.T
 	opener Opener
 }
 
-// open opens it as another process would, until the test ends.
+// open opens the ledger as another process would, until the test ends.
 func (l ledger) open() handle { return l.openTelling(nil) }
 
 func (l ledger) openTelling(stored func(store.Entry)) handle {
@@ -55,8 +55,7 @@ func (l ledger) same(what string, want, got any) {
 	}
 }
 
-// handle is an open ledger. Its helpers fail the test where they cannot do what they
-// should.
+// handle is an open ledger. Its helpers fail the test on an error.
 type handle struct {
 	Store
 	t      *testing.T
@@ -83,7 +82,7 @@ func (h handle) write(ops ...store.Op) {
 	}
 }
 
-// intent is a task with the ticket of that name.
+// intent returns the intent of a task with the ticket of that name.
 func intent(name string) store.Intent {
 	tk := ticket(name)
 	return store.Intent{
@@ -92,7 +91,7 @@ func intent(name string) store.Intent {
 	}
 }
 
-// intend writes a task with the ticket of that name, and returns its number.
+// intend adds a task with the ticket of that name, and returns its number.
 func (h handle) intend(name string) int64 {
 	h.t.Helper()
 	op := &store.Intend{Intent: intent(name)}
@@ -100,7 +99,7 @@ func (h handle) intend(name string) int64 {
 	return op.Number
 }
 
-// accepted is intend, and that the cloud gave it an ID.
+// accepted adds a task that the cloud has accepted with the ID.
 func (h handle) accepted(name, id string) int64 {
 	h.t.Helper()
 	number := h.intend(name)
@@ -116,7 +115,7 @@ func (h handle) deliver(name, body string) bool {
 	return op.IsNew
 }
 
-// task is the one with that request ID.
+// task returns the task with that request ID.
 func (h handle) task(id string) store.Task {
 	h.t.Helper()
 	t, ok, err := h.Task(h.ctx(), id)
@@ -126,7 +125,7 @@ func (h handle) task(id string) store.Task {
 	return t
 }
 
-// tasks are those of the query.
+// tasks returns the tasks that match the query.
 func (h handle) tasks(q store.Query) (list []store.Task) {
 	h.t.Helper()
 	err := h.Tasks(h.ctx(), q, func(t store.Task) error {
@@ -139,7 +138,7 @@ func (h handle) tasks(q store.Query) (list []store.Task) {
 	return list
 }
 
-// ids are the request IDs of tasks.
+// ids returns the request IDs of tasks.
 func (h handle) ids(q store.Query) (list []string) {
 	h.t.Helper()
 	for _, t := range h.tasks(q) {
@@ -148,7 +147,7 @@ func (h handle) ids(q store.Query) (list []string) {
 	return list
 }
 
-// deliveries are the callbacks of a task.
+// deliveries returns the callbacks of a task.
 func (h handle) deliveries(id string) []store.Delivery {
 	h.t.Helper()
 	list, err := h.Deliveries(h.ctx(), h.task(id))
@@ -158,7 +157,7 @@ func (h handle) deliveries(id string) []store.Delivery {
 	return list
 }
 
-// answer is the text of the task's result, "" when there is none.
+// answer returns the text of the task's result, "" if there is none.
 func (h handle) answer(id string) string {
 	h.t.Helper()
 	r, err := h.Final(h.ctx(), h.task(id))
@@ -171,7 +170,7 @@ func (h handle) answer(id string) string {
 	return r.Text()
 }
 
-// listing is all that the ledger has.
+// listing returns the content of the ledger.
 func (h handle) listing() string {
 	h.t.Helper()
 	text, err := Listing(h.ctx(), h.Store)
@@ -181,12 +180,12 @@ func (h handle) listing() string {
 	return text
 }
 
-// ticket is the one of that name.
+// ticket returns the ticket of that name.
 func ticket(name string) webhook.Ticket {
 	return webhook.Ticket{Path: "/narada/" + name, Header: http.Header{"Authorization": {"Bearer header-of-" + name}}, Secret: "secret-of-" + name}
 }
 
-// callback is what the cloud sends for the ticket of that name.
+// callback returns a callback as the cloud sends it for the ticket of that name.
 func callback(name, body string) webhook.Delivery {
 	tk := ticket(name)
 	header := http.Header{"Content-Type": {"application/json"}, "Authorization": tk.Header["Authorization"]}
@@ -197,8 +196,8 @@ func callback(name, body string) webhook.Delivery {
 	return webhook.Delivery{Ticket: tk, Result: r, Body: []byte(body), ReceivedAt: start, Header: header}
 }
 
-// final and phase are bodies of callbacks that show the ticket of that name; a phase is
-// that a person is asked.
+// final and phase return bodies of callbacks with the secret of that ticket. In a phase,
+// a person is asked.
 func final(id, name, text string) string {
 	return fmt.Sprintf(`{"requestId":%q, "status":"success","response":{"text":%q},"createdAt":"2026-01-02T03:04:00Z","completedAt":"2026-01-02T03:04:04.5Z","secret":%q}`, id, text, ticket(name).Secret)
 }
@@ -209,7 +208,7 @@ func question(id, name, inputID string) string {
 	return fmt.Sprintf(`{"requestId":%q,"status":"input-required","hitlInputMetadata":{"inputId":%q},"completedAt":null,"secret":%q}`, id, inputID, ticket(name).Secret)
 }
 
-// polled is what a status call has told.
+// polled returns the result of a status call.
 func polled(body string) *narada.Result {
 	r, err := narada.ParseResult([]byte(body))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Listing is all that can be read from a ledger, as indented JSON: two ledgers with the
-// same listing have the same in them.
+// Listing returns all that can be read from a ledger, as indented JSON. Ledgers with the
+// same listing have the same content.
 func Listing(ctx context.Context, s Store) (string, error) {
 	var l listing
 	err := s.Tasks(ctx, store.Query{}, func(t store.Task) error {

@@ -15,15 +15,15 @@ import (
 )
 
 var processTests = []test{
-	{"Many processes can open a new ledger at once, and all write", manyProcesses},
-	{"What was told to be stored outlives the process's being killed", killedProcess},
+	{"Many processes can create a ledger at once and write to it", manyProcesses},
+	{"What was acknowledged survives when the process is killed", killedProcess},
 }
 
-// childVariable has the job of a child process.
+// childVariable is the environment variable with the job of a child process.
 const childVariable = "NARADA_STORETEST_CHILD"
 
-// job is what a child process does when it is released, and says a line of when it is
-// done: with the ledger of that name, so many times, 0 being without an end.
+// job is what a child process does with the ledger of that name once it is released. It
+// prints a line for each time that it is done.
 type job struct {
 	Name   string
 	Do     string // deliver: callbacks; run: tasks from their intent to their end
@@ -31,8 +31,8 @@ type job struct {
 	Count  int
 }
 
-// Child does what a process of the suite is told to do, and exits, if this is one. Else
-// it returns at once. TestMain calls it first.
+// Child runs the job of a child process of the suite and exits. In another process it
+// returns at once. TestMain calls it first.
 func Child(open OpenFunc) {
 	text, is := os.LookupEnv(childVariable)
 	if !is {
@@ -50,7 +50,7 @@ func Child(open OpenFunc) {
 	os.Exit(0)
 }
 
-// workers is how many of a child's goroutines write at once.
+// workers is the number of goroutines of a child that write.
 const workers = 4
 
 func (j job) do(open OpenFunc) error {
@@ -119,7 +119,7 @@ type child struct {
 	lines *bufio.Scanner
 }
 
-// start starts a process for the job on the ledger.
+// start starts a process that runs the job on the ledger.
 func (l ledger) start(j job) *child {
 	l.Helper()
 	j.Name = l.opener.Name
@@ -136,7 +136,7 @@ func (l ledger) start(j job) *child {
 	l.must(err)
 	c.lines = bufio.NewScanner(stdout)
 	l.must(c.cmd.Start())
-	l.Cleanup(func() { _ = c.cmd.Process.Kill() }) // where the test has failed
+	l.Cleanup(func() { _ = c.cmd.Process.Kill() }) // if the test has failed
 	return c
 }
 
@@ -145,7 +145,7 @@ func (c *child) release() {
 	c.l.must(c.stdin.Close())
 }
 
-// wait waits until the child has done its job, and returns what it has said.
+// wait waits until the child has done its job, and returns what it printed.
 func (c *child) wait() (lines []string) {
 	c.l.Helper()
 	for c.lines.Scan() {
@@ -197,7 +197,7 @@ func killedProcess(l ledger) {
 			told[c.lines.Text()] = true
 		}
 		l.must(c.cmd.Process.Kill())
-		for c.lines.Scan() { // what it has said until then
+		for c.lines.Scan() { // what it printed until then
 			told[c.lines.Text()] = true
 		}
 		if err := c.cmd.Wait(); err == nil {
@@ -208,16 +208,16 @@ func killedProcess(l ledger) {
 	stored := map[string]bool{}
 	for _, t := range h.tasks(store.Query{}) {
 		if list := h.deliveries(t.RequestID); len(list) != 1 || !strings.Contains(string(list[0].Body), t.RequestID) {
-			l.Errorf("%s is there as %+v", t.RequestID, list)
+			l.Errorf("%s was found as %+v", t.RequestID, list)
 		}
 		stored[t.RequestID] = true
 	}
 	for id := range told {
 		if !stored[id] {
-			l.Errorf("%s was told to be stored, and is not there", id)
+			l.Errorf("%s was acknowledged, and is not stored", id)
 		}
 	}
 	if extra := len(stored) - len(told); extra > 3*workers {
-		l.Errorf("%d more are stored than were sent", extra)
+		l.Errorf("%d more were stored than sent", extra)
 	}
 }

@@ -9,12 +9,12 @@ import (
 )
 
 var pruneTests = []test{
-	{"Old tasks go, within limits", pruneLimits},
-	{"All of a task goes with it", pruneAllOfATask},
-	{"A callback that waits to be forwarded stays, unless all go", pruneWaiting},
-	{"The lines of a batch stay known without their tasks", pruneBatch},
-	{"What would be pruned is known before", prunable},
-	{"What is pruned is not known by another process", pruneElsewhere},
+	{"Prune deletes old tasks within the limits", pruneLimits},
+	{"Prune deletes all that belongs to a task", pruneAllOfATask},
+	{"Prune keeps waiting callbacks unless open tasks are deleted too", pruneWaiting},
+	{"Prune keeps the lines of a batch", pruneBatch},
+	{"What Prune would delete is known before", prunable},
+	{"Another process does not find a pruned task", pruneElsewhere},
 }
 
 func (h handle) prune(limits store.Limits) int64 {
@@ -42,14 +42,14 @@ func pruneLimits(l ledger) {
 		"before the first": {store.Limits{Before: start}, []string{"req_4", "req_3", "req_2", "req_1", "req_0"}},
 	} {
 		h := l.open()
-		h.prune(store.Limits{Before: start.Add(1000 * time.Hour), Open: true}) // those of the last one
+		h.prune(store.Limits{Before: start.Add(1000 * time.Hour), Open: true}) // the tasks of the previous test
 		for i := range 5 {
 			op := &store.Intend{Intent: intent(fmt.Sprint(i))}
 			op.At = start.Add(time.Duration(i) * time.Hour)
 			h.write(op)
 			id := fmt.Sprintf("req_%d", i)
 			h.write(&store.Accept{Task: op.Number, RequestID: id, At: start})
-			if i > 0 { // the first is still running
+			if i > 0 { // the first is unfinished
 				h.deliver(fmt.Sprint(i), final(id, fmt.Sprint(i), "42"))
 			}
 		}
@@ -82,7 +82,7 @@ func pruneAllOfATask(l ledger) {
 		l.Errorf("the task is there: %v", err)
 	}
 	if _, ok, err := h.Callback(l.ctx(), 2); ok || err != nil {
-		l.Errorf("its callback is there: %v", err)
+		l.Errorf("its callback was found: %v", err)
 	}
 	callbacks, err := h.Deliveries(l.ctx(), gone)
 	l.must(err)
@@ -93,7 +93,7 @@ func pruneAllOfATask(l ledger) {
 	events, err := h.Events(l.ctx(), gone)
 	l.must(err)
 	if len(callbacks)+len(forwards)+len(refusals)+len(events) > 0 {
-		l.Errorf("left are %+v, %+v, %+v, %+v", callbacks, forwards, refusals, events)
+		l.Errorf("found %+v, %+v, %+v, %+v", callbacks, forwards, refusals, events)
 	}
 	if got := h.answer("req_2"); got != "43" || len(h.eventsOf("req_2")) != 3 {
 		l.Errorf("the other's answer is %q, its events %v", got, h.eventsOf("req_2"))
@@ -175,7 +175,7 @@ func pruneElsewhere(l ledger) {
 	h.deliver("a", final("req_1", "a", "42"))
 	h.prune(store.Limits{Before: start.Add(time.Hour)})
 	if _, ok, err := other.Ticket(l.ctx(), ticket("a").Path); ok || err != nil {
-		l.Errorf("its ticket is good: %v", err)
+		l.Errorf("its ticket is valid: %v", err)
 	}
 	if !other.deliver("a", final("req_1", "a", "42")) {
 		l.Error("its callback is a repeat")

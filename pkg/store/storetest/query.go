@@ -12,9 +12,9 @@ import (
 )
 
 var queryTests = []test{
-	{"Tasks are found by what is known of them", tasksAreFound},
-	{"Tasks are read in pages, by their number", pages},
-	{"A limit is kept, and what reads can end", limits},
+	{"Tasks are found by their properties", tasksAreFound},
+	{"Tasks are read in pages by number", pages},
+	{"Tasks stops at the limit and when yield returns an error", limits},
 }
 
 func tasksAreFound(l ledger) {
@@ -103,7 +103,7 @@ func limits(l ledger) {
 	}
 	stop, count := errors.New("stop"), 0
 	err := h.Tasks(l.ctx(), store.Query{}, func(store.Task) error {
-		if count%50 == 0 { // nothing is being read
+		if count%50 == 0 { // no read is open
 			h.write(&store.Intend{Intent: store.Intent{Source: "run", At: start}})
 		}
 		if count++; count == 150 {

@@ -11,7 +11,7 @@
 //		})
 //	}
 //
-// It waits for what happens, and never for time to pass.
+// It waits for events, never for time to pass.
 package storetest
 
 import (
@@ -26,18 +26,18 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Store is what an engine must be able to do. Several of them, in as many processes, have
-// the same ledger open at the same time; each is used by many goroutines. What one has
-// written the others read at once.
+// Store has the methods of an engine. Several processes have the same ledger open at the
+// same time, each with a Store that many goroutines use. What one has written the others
+// read at once.
 type Store interface {
 	store.Writer
 	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 
-	// Share says that a path is not one task's alone. It is of this Store, and not kept.
+	// Share marks a path as shared by several tasks, for this Store only.
 	Share(path string)
-	webhook.TicketStore // of all tasks, those that have finished too
+	webhook.TicketStore // of all tasks, finished ones too
 
-	// Refuse notes a callback that was not accepted, and writes it down later.
+	// Refuse notes a callback that was not accepted, and stores it later.
 	Refuse(path string, r store.Refusal)
 
 	Last(context.Context) (seq int64, err error)
@@ -77,18 +77,18 @@ type Store interface {
 	Close() error
 }
 
-// Opener opens a ledger, which is new and empty, as often as the suite asks.
+// Opener opens a ledger, which is empty at first, any number of times.
 type Opener struct {
-	Name string // by which another process finds the same ledger
+	Name string // identifies the ledger to other processes
 	Open OpenFunc
 }
 
-// OpenFunc opens the ledger of that name. stored, which may be nil, is told of each
-// callback that this Store has stored and that is not Unlisted, in their order, before
-// it is acknowledged.
+// OpenFunc opens the ledger of that name. stored, which may be nil, is called with each
+// callback that this Store has stored and that is not Unlisted, in order, before it is
+// acknowledged.
 type OpenFunc func(ctx context.Context, name string, stored func(store.Entry)) (Store, error)
 
-// Run runs the suite, each test on a ledger that newLedger makes.
+// Run runs the suite. Each test has a ledger of its own, which newLedger makes.
 func Run(t *testing.T, newLedger func(*testing.T) Opener) {
 	for _, group := range []struct {
 		name  string

@@ -11,20 +11,20 @@ import (
 )
 
 var taskTests = []test{
-	{"A task is kept from its intent to its end", fromIntentToEnd},
-	{"A callback proves what the dispatch did not tell", callbackProvesAcceptance},
-	{"A callback names a task that is known already", callbackOfAKnownTask},
-	{"A poll ends a task, and changes none that has ended or is not there", pollEndsATask},
-	{"Why a task was refused is kept", refusedTask},
-	{"A task that was accepted is not refused", acceptedTaskIsNotRefused},
+	{"A task is stored from its intent to its end", fromIntentToEnd},
+	{"A callback proves that a task was accepted", callbackProvesAcceptance},
+	{"A callback with a known request ID belongs to that task", callbackOfAKnownTask},
+	{"A poll changes only an unfinished task", pollEndsATask},
+	{"A refused task has the reason", refusedTask},
+	{"An accepted task cannot be refused", acceptedTaskIsNotRefused},
 	{"Each task of a request that was accepted twice has its own callbacks", acceptedTwice},
 	{"The second task of a request does not change the first", secondTaskOfARequest},
 	{"A request ID belongs to one task", reusedID},
-	{"A task of elsewhere is known by its callbacks", taskOfElsewhere},
-	{"A task of elsewhere that was dispatched here after all is one task", elsewhereIsOurs},
-	{"The newest task has an ID", newestTask},
-	{"A number is not used again", numbersAreNotUsedAgain},
-	{"Any process knows the tickets", anyProcessKnowsTheTickets},
+	{"Callbacks add a task that was sent elsewhere", taskOfElsewhere},
+	{"A task whose callback arrives before its acceptance is one task", elsewhereIsOurs},
+	{"Newest returns the newest task that has an ID", newestTask},
+	{"A task's number is never reused", numbersAreNotUsedAgain},
+	{"Every process knows the tickets", anyProcessKnowsTheTickets},
 }
 
 func fromIntentToEnd(l ledger) {
@@ -41,7 +41,7 @@ func fromIntentToEnd(l ledger) {
 		got, ok, err := h.Numbered(l.ctx(), number)
 		l.must(err)
 		if l.same(when+", by its number", want, got); !ok {
-			l.Errorf("%s: it is not found by its number", when)
+			l.Errorf("%s: not found by its number", when)
 		}
 	}
 	check("intended")
@@ -77,13 +77,13 @@ func callbackProvesAcceptance(l ledger) {
 	if t := h.task("req_1"); t.Number != number || t.Open() || t.Source != "run" {
 		l.Errorf("got %+v", t)
 	}
-	h.write(&store.Accept{Task: number, RequestID: "req_1", At: start}) // the answer comes late
+	h.write(&store.Accept{Task: number, RequestID: "req_1", At: start}) // the answer arrives late
 	if t := h.task("req_1"); t.Number != number || t.Status != narada.StatusSuccess {
 		l.Errorf("got %+v", t)
 	}
 }
 
-// It may have come at another address before.
+// A callback may have arrived at another address before.
 func callbackOfAKnownTask(l ledger) {
 	h := l.open()
 	h.Share(ticket("shared").Path)
@@ -118,7 +118,7 @@ func pollEndsATask(l ledger) {
 	h.write(&store.Poll{Result: polledFinal("req_1", "late"), At: start.Add(time.Hour)}, &store.Poll{Result: polledFinal("req_none", "x"), At: start},
 		&store.Poll{Result: polled(`{"requestId":"req_1","status":"pending"}`), At: start})
 	l.same("after a late poll", before, h.listing())
-	h.deliver("a", final("req_1", "a", "the callback's")) // which has more in it
+	h.deliver("a", final("req_1", "a", "the callback's")) // which has more fields
 	if got := h.answer("req_1"); got != "the callback's" {
 		l.Errorf("the answer is %q", got)
 	}
@@ -147,7 +147,7 @@ func acceptedTaskIsNotRefused(l ledger) {
 	}
 }
 
-// The dispatch's answer, the callbacks, and what reads the ledger may come in any order.
+// The answer to the dispatch, the callbacks and reads of the ledger may come in any order.
 func acceptedTwice(l ledger) {
 	h := l.open()
 	accept := func(number int64, name string) {
@@ -181,7 +181,7 @@ func acceptedTwice(l ledger) {
 	}
 	for seq := range int64(12) {
 		if _, ok, err := h.Callback(l.ctx(), seq+1); ok || err != nil {
-			l.Errorf("callback %d is left, %v", seq+1, err)
+			l.Errorf("callback %d was found, %v", seq+1, err)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func taskOfElsewhere(l ledger) {
 	l.same("after a late callback", got[1], h.task("req_1"))
 }
 
-// The dispatch's answer comes after the callback, at an address that is not its own.
+// The answer to the dispatch arrives after a callback at a shared address.
 func elsewhereIsOurs(l ledger) {
 	h := l.open()
 	h.Share(ticket("shared").Path)
@@ -271,7 +271,7 @@ func newestTask(l ledger) {
 	}
 }
 
-// The line of a batch whose task was pruned must not have another's task.
+// A line whose task was pruned must not get the task of another line.
 func numbersAreNotUsedAgain(l ledger) {
 	h := l.open()
 	last := h.accepted("a", "req_1")
@@ -311,11 +311,11 @@ func anyProcessKnowsTheTickets(l ledger) {
 		}
 		d := callback("a", final("req_1", "a", "42"))
 		if _, err := webhook.Verify(got, d.Header, d.Body); err != nil {
-			l.Errorf("%s: what shows it is refused: %v", when, err)
+			l.Errorf("%s: with its credentials: %v", when, err)
 		}
 		d.Header.Set("Authorization", "Bearer guess")
 		if _, err := webhook.Verify(got, d.Header, d.Body); err != webhook.ErrHeader {
-			l.Errorf("%s: what does not show it: %v", when, err)
+			l.Errorf("%s: without its credentials: %v", when, err)
 		}
 	}
 	check(h, "in its process")
@@ -323,6 +323,6 @@ func anyProcessKnowsTheTickets(l ledger) {
 	other.deliver("a", final("req_1", "a", "42"))
 	check(l.open(), "after the end")
 	if _, ok, err := h.Ticket(l.ctx(), "/narada/other"); ok || err != nil {
-		l.Errorf("a ticket that nobody has issued is good: %v", err)
+		l.Errorf("a ticket that was never issued is valid: %v", err)
 	}
 }

@@ -7,18 +7,18 @@ import (
 )
 
 var writeTests = []test{
-	{"Each change is durable, and the second time it changes nothing", eachChangeIsDurable},
-	{"What is written together is there in its order", togetherInOrder},
-	{"What is written together is there whole or not at all", wholeOrNotAtAll},
-	{"Nothing is no change", nothingToWrite},
-	{"A closed ledger takes nothing", closedTakesNothing},
-	{"An intent with a ticket that is there already is an error", intentWithTheSameTicket},
+	{"Each change is durable, and repeating it changes nothing", eachChangeIsDurable},
+	{"Changes of one call are applied in order", togetherInOrder},
+	{"Changes of one call are applied atomically", wholeOrNotAtAll},
+	{"A call without changes does nothing", nothingToWrite},
+	{"A closed ledger returns errors", closedTakesNothing},
+	{"A second intent with the same ticket is an error", intentWithTheSameTicket},
 }
 
 const target = "http://localhost:3000/hook"
 
-// writeSomeOfEach writes something of everything, and returns the number of its batch and of its
-// task without an ID.
+// writeSomeOfEach writes one change of each kind, and returns the numbers of its batch and
+// of its task without an ID.
 func writeSomeOfEach(h handle) (batch, open int64) {
 	h.accepted("done", "req_done")
 	h.write(&store.Deliver{Delivery: callback("done", final("req_done", "done", "42")), Forwarding: store.Forwarding{Listener: "a", Targets: []string{target, "gone"}}})
@@ -71,7 +71,7 @@ func eachChangeIsDurable(l ledger) {
 	}
 }
 
-// everything is the listing, and which listener's callbacks wait.
+// everything returns the listing and the listeners with waiting callbacks.
 func everything(h handle) string {
 	h.t.Helper()
 	text := h.listing()
@@ -115,14 +115,14 @@ func wholeOrNotAtAll(l ledger) {
 		&store.Deliver{Delivery: callback("b", final("req_2", "b", "42"))},
 		&store.Refuse{Task: h.intend("c"), At: start},
 		&store.Intend{Intent: intent("d")},
-		&store.Intend{Intent: intent("a")}, // its ticket is there
+		&store.Intend{Intent: intent("a")}, // its ticket exists already
 	)
 	if err == nil {
 		l.Fatal("no error")
 	}
-	h.write(&store.Refuse{Task: number + 1000, At: start}) // of no task
+	h.write(&store.Refuse{Task: number + 1000, At: start}) // there is no such task
 	if _, ok, err := h.Ticket(h.ctx(), ticket("d").Path); ok || err != nil {
-		l.Errorf("the ticket of what was not written is good: %v, %v", ok, err)
+		l.Errorf("the ticket of a task that was not written is valid: %v, %v", ok, err)
 	}
 	l.same("told of", []string(nil), told)
 	for _, t := range h.tasks(store.Query{}) {
@@ -131,10 +131,10 @@ func wholeOrNotAtAll(l ledger) {
 		}
 	}
 	if !h.deliver("b", final("req_2", "b", "42")) {
-		l.Error("what could not be stored is taken for stored")
+		l.Error("a callback that was not stored is taken for a repeat")
 	}
 	if after := h.listing(); after == before {
-		l.Error("nothing can be written any more")
+		l.Error("later changes fail")
 	}
 }
 
@@ -163,7 +163,7 @@ func intentWithTheSameTicket(l ledger) {
 		l.Error("no error")
 	}
 	none := store.Intent{Source: "run", At: start}
-	h.write(&store.Intend{Intent: none}, &store.Intend{Intent: none}) // of those without one there may be many
+	h.write(&store.Intend{Intent: none}, &store.Intend{Intent: none}) // many may have no ticket
 	if got := len(h.tasks(store.Query{})); got != 3 {
 		l.Errorf("%d tasks", got)
 	}

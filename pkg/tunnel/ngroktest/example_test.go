@@ -12,8 +12,8 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// The real ngrok library serves behind the stand-in, and an HTTP client that trusts it
-// calls.
+// The real ngrok library connects to the stand-in, and an HTTP client that trusts it
+// calls the endpoint.
 func ExampleEdge() {
 	edge, err := ngroktest.New(ngroktest.Options{})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 type Group[T comparable] struct {
 	mu      sync.Mutex
 	members map[T]struct{}
-	idle    chan struct{} // closed and reset when the group becomes empty; nil: nothing waits
+	idle    chan struct{} // closed when the group becomes empty; nil: it is empty
 	closed  bool
 }
 
@@ -20,8 +20,8 @@ type Group[T comparable] struct {
 func (g *Group[T]) Add(member T) (open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.members == nil {
-		g.members = make(map[T]struct{})
+	if len(g.members) == 0 {
+		g.members, g.idle = make(map[T]struct{}), make(chan struct{})
 	}
 	g.members[member] = struct{}{}
 	return !g.closed
@@ -49,15 +49,11 @@ func (g *Group[T]) Close() []T {
 // Wait returns nil when the group is empty, or ctx's error.
 func (g *Group[T]) Wait(ctx context.Context) error {
 	g.mu.Lock()
-	if len(g.members) == 0 {
-		g.mu.Unlock()
-		return nil
-	}
-	if g.idle == nil {
-		g.idle = make(chan struct{})
-	}
 	idle := g.idle
 	g.mu.Unlock()
+	if idle == nil {
+		return nil
+	}
 	select {
 	case <-idle:
 		return nil
