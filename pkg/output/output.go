@@ -7,13 +7,12 @@ package output
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Format is the value of -o.
@@ -133,13 +132,10 @@ func (w *Writer) Err() error { return w.err }
 
 // WriteError returns the error of a write to stdout as a *WritingError, nil for nil.
 func WriteError(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err // WritingError names the stream
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return &WritingError{err}
-	}
-	return nil
+	return &WritingError{textfile.Cause(err)}
 }
 
 // WritingError is a failed write to stdout.

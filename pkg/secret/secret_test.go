@@ -74,7 +74,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 		{name: "byte order mark", ref: file("bom", "\ufefffrom-file"), want: "from-file"},
 		{name: "invalid UTF-8", ref: file("latin1", "caf\xe9"), err: "not UTF-8 text"},
 		{name: "empty file", ref: file("empty", "\n"), err: "is empty"},
-		{name: "huge file", ref: file("huge", strings.Repeat("x", MaxSize+1)), err: "larger than"},
+		{name: "huge file", ref: file("huge", strings.Repeat("x", maxSize+1)), err: "larger than"},
 		{name: "missing file", ref: "file:" + filepath.Join(dir, "none"), err: "no such file"},
 		{name: "standard input", ref: "-", stdin: "from-stdin\n", want: "from-stdin"},
 		{name: "empty standard input", ref: "-", err: "is empty"},

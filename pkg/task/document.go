@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -69,7 +70,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", err
 		}
 		if err != nil {
-			return "", plainError(name, err)
+			return "", textfile.Named(name, err)
 		}
 		defer f.Close()
 		if value, err = secret.Read(f, name); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // maxPrompt is the maximum size of a prompt in bytes.
@@ -60,8 +61,8 @@ func checkPrompt(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", inputError("", "the prompt is empty")
 	}
-	if !validText([]byte(text)) {
-		return "", inputError("", "the prompt is not UTF-8 text")
+	if err := textfile.Check(text); err != nil {
+		return "", inputError("", "the prompt is %v", err)
 	}
 	return text, nil
 }

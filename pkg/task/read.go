@@ -1,18 +1,15 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -77,8 +74,8 @@ func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 
 // checkJSON returns an error with line and column if text is not one JSON value.
 func checkJSON(text string) error {
-	if !utf8.ValidString(text) {
-		return errNotText
+	if err := textfile.Check(text); err != nil {
+		return err
 	}
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
@@ -90,49 +87,21 @@ func checkJSON(text string) error {
 	return err
 }
 
-// readInput reads a UTF-8 file, or standard input for -, of at most limit bytes. It
-// removes a byte order mark.
-func readInput(path string, limit int64, source *secret.Source) (string, error) {
+// readInput reads the text of the file at path, or of standard input for -, of at most
+// limit bytes.
+func readInput(path string, limit int64, source *secret.Source) (text string, err error) {
 	if path == "-" {
-		r, err := source.TakeStdin()
-		if err != nil {
+		path = "standard input"
+		var stdin io.Reader
+		if stdin, err = source.TakeStdin(); err != nil {
 			return "", err
 		}
-		return readText(r, "standard input", limit)
+		text, err = textfile.Read(stdin, limit)
+	} else {
+		text, err = textfile.ReadFile(path, limit)
 	}
-	f, err := os.Open(path)
 	if err != nil {
-		return "", plainError(path, err)
+		return "", textfile.Named(path, err)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return "", fmt.Errorf("%s is a folder", path)
-	}
-	return readText(f, path, limit)
-}
-
-func readText(r io.Reader, name string, limit int64) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	switch {
-	case err != nil:
-		return "", plainError(name, err)
-	case int64(len(b)) > limit:
-		return "", fmt.Errorf("%s is larger than %d MiB", name, limit>>20)
-	case !validText(b):
-		return "", fmt.Errorf("%s is %w", name, errNotText)
-	}
-	return string(b), nil
-}
-
-var errNotText = errors.New("not UTF-8 text")
-
-func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
-
-// plainError returns a file system error as "PATH: no such file or directory".
-func plainError(path string, err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", path, pathError.Err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return text, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Upload is a file to upload before the task is dispatched.
@@ -32,7 +33,7 @@ func (u *Upload) Key() string { return u.key }
 func (u *Upload) Open() (*os.File, error) {
 	f, err := u.open()
 	if err != nil {
-		return nil, inputError("", "%v", plainError(u.Path, err))
+		return nil, inputError("", "%v", textfile.Named(u.Path, err))
 	}
 	info, err := f.Stat()
 	if err == nil && (info.Size() != u.Size || !info.Mode().IsRegular()) {
@@ -115,7 +116,7 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 		return err
 	}
 	if err != nil {
-		return plainError(path, err)
+		return textfile.Named(path, err)
 	}
 	name := filepath.Base(path)
 	switch {
@@ -130,7 +131,7 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	if u == nil {
 		f, err := d.open(path) // is it readable?
 		if err != nil {
-			return plainError(path, err)
+			return textfile.Named(path, err)
 		}
 		_ = f.Close()
 		u = &Upload{
