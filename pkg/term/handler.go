@@ -26,8 +26,10 @@ const (
 	Verbose = slog.LevelDebug
 )
 
-// HintKey is the attribute with the hint of an error.
-const HintKey = "hint"
+const (
+	HintKey    = "hint"    // the attribute with the hint of an error
+	messageKey = "message" // the member with a record's text
+)
 
 // HandlerOptions configure a handler.
 type HandlerOptions struct {
@@ -110,64 +112,43 @@ func paint(text string, attribute color.Attribute, on bool) string {
 }
 
 // NewJSONHandler returns a handler that writes each record as a JSON object with time,
-// level, message and the attributes, sorted by name. Each record is one Write.
+// level, message and the attributes. Each record is one Write.
 func NewJSONHandler(w io.Writer, o HandlerOptions) slog.Handler {
-	return &objects{HandlerOptions: o, w: w}
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: o.member})
 }
 
-type objects struct {
-	HandlerOptions
-	w     io.Writer
-	attrs []slog.Attr
-}
-
-func (h *objects) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &objects{h.HandlerOptions, h.w, slices.Concat(h.attrs, attrs)}
-}
-
-// WithGroup implements slog.Handler. It ignores the name.
-func (h *objects) WithGroup(string) slog.Handler { return h }
-
-func (h *objects) Handle(_ context.Context, r slog.Record) error {
-	attrs := slices.Clone(h.attrs)
-	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
-		return true
-	})
-	members := h.members(attrs)
-	members["time"] = r.Time.UTC().Format(time.RFC3339Nano)
-	members["level"], members["message"] = kindOf(r.Level).name, h.Mask(r.Message)
-	line, err := json.Marshal(members)
-	if err == nil {
-		_, err = h.w.Write(append(line, '\n'))
+// member returns a member of the object: time, level and message as they are named here, an
+// attribute with its secrets masked. An attribute with one of these names is left out.
+func (o *HandlerOptions) member(groups []string, a slog.Attr) slog.Attr {
+	top := len(groups) == 0
+	switch value := a.Value.Any().(type) {
+	case time.Time:
+		if top && a.Key == slog.TimeKey {
+			return slog.Time(a.Key, value.UTC())
+		}
+	case slog.Level:
+		return slog.String(a.Key, kindOf(value).name)
 	}
-	return err
-}
-
-func (h *objects) members(attrs []slog.Attr) map[string]any {
-	members := map[string]any{}
-	for _, a := range attrs {
-		members[a.Key] = h.member(a.Value)
+	switch {
+	case top && slices.Contains([]string{slog.TimeKey, slog.LevelKey, messageKey}, a.Key):
+		return slog.Attr{}
+	case top && a.Key == slog.MessageKey:
+		a.Key = messageKey
 	}
-	return members
+	return slog.Any(a.Key, o.maskedValue(a.Value))
 }
 
-// member returns a value for the object. A value that is not JSON, or contains a secret,
-// becomes text.
-func (h *objects) member(v slog.Value) any {
-	v = v.Resolve()
-	switch v.Kind() {
-	case slog.KindString:
-		return h.Mask(v.String())
-	case slog.KindGroup:
-		return h.members(v.Group())
+// maskedValue returns a value that is not JSON, or contains a secret, as text.
+func (o *HandlerOptions) maskedValue(v slog.Value) any {
+	if v.Kind() == slog.KindString {
+		return o.Mask(v.String())
 	}
 	if err, ok := v.Any().(error); ok {
-		return h.Mask(err.Error())
+		return o.Mask(err.Error())
 	}
 	doc, err := json.Marshal(v.Any())
-	if err != nil || h.Mask(string(doc)) != string(doc) {
-		return h.Mask(fmt.Sprint(v.Any()))
+	if err != nil || o.Mask(string(doc)) != string(doc) {
+		return o.Mask(fmt.Sprint(v.Any()))
 	}
 	return json.RawMessage(doc)
 }

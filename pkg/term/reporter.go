@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -112,40 +110,25 @@ func (r *Reporter) Logger(event string) *slog.Logger {
 	if !r.Verbose() {
 		return nil
 	}
-	return slog.New(&libraryHandler{next: r.log.Handler(), event: event})
+	return slog.New(slog.NewTextHandler(library{r, event}, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
 }
 
-// libraryHandler makes one text of a library's record and its attributes.
-type libraryHandler struct {
-	next  slog.Handler
-	event string
-	attrs []slog.Attr
+// library logs the lines of a library.
+type library struct {
+	reporter *Reporter
+	event    string
 }
 
-// Enabled implements slog.Handler.
-func (h *libraryHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-// Handle implements slog.Handler.
-func (h *libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	var b strings.Builder
-	b.WriteString(h.event + ": " + r.Message)
-	write := func(a slog.Attr) bool {
-		b.WriteString(" " + a.Key + "=" + a.Value.String())
-		return true
-	}
-	for _, a := range h.attrs {
-		write(a)
-	}
-	r.Attrs(write)
-	worded := slog.NewRecord(r.Time, slog.LevelDebug, OneLine(b.String()), r.PC)
-	worded.AddAttrs(slog.String("event", h.event))
-	return h.next.Handle(ctx, worded)
+// Write implements io.Writer.
+func (l library) Write(line []byte) (int, error) {
+	l.reporter.Detail(l.event, l.event+": "+OneLine(string(line)))
+	return len(line), nil
 }
-
-// WithAttrs implements slog.Handler.
-func (h *libraryHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &libraryHandler{next: h.next, event: h.event, attrs: slices.Concat(h.attrs, attrs)}
-}
-
-// WithGroup implements slog.Handler. The names of groups are left out.
-func (h *libraryHandler) WithGroup(string) slog.Handler { return h }
