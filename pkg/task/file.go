@@ -219,7 +219,7 @@ func (f *File) variables(overridden []string, p *Plan, w *written) error {
 		if slices.Contains(overridden, name) {
 			continue
 		}
-		value, err := w.variable(f.InputVariables[name], 0)
+		value, err := w.variable(f.InputVariables[name])
 		if err != nil {
 			return f.error("inputVariables: "+name, err)
 		}

@@ -103,6 +103,34 @@ inputVariables:
 	}
 }
 
+func TestAnInputVariableIsUnchangedExceptForFiles(t *testing.T) {
+	deep := func(inner string) string {
+		return strings.Repeat(`[{"b":1,"a":`, 500) + inner + strings.Repeat(`}]`, 500)
+	}
+	for given, want := range map[string]string{
+		`{"file":"a.txt"}`:               `FILE`,
+		`[{"file":"a.txt"},{"z":1}]`:     `[FILE,{"z":1}]`,
+		`{"file":{"file":"a.txt"}}`:      `{"file":FILE}`,
+		`{"file":["a.txt"]}`:             `{"file":["a.txt"]}`,
+		`{"a":"file","b":"a.txt"}`:       `{"a":"file","b":"a.txt"}`,
+		`{"file":"a.txt","z":2,"a":1e2}`: `{"file":"a.txt","z":2,"a":1e2}`,
+		`"file"`:                         `"file"`,
+		deep(`{"file":"a.txt"}`):         deep(`FILE`),
+	} {
+		p, err := planOf(t, `{"prompt":"x","inputVariables":{"v":`+given+`}}`, nil, "a.txt")
+		if err != nil {
+			t.Errorf("%.100s: %v", given, err)
+			continue
+		}
+		got, err := p.Request.MarshalJSON()
+		file := `{"source":"remoteDispatchUpload","id":"UPLOAD_KEY_1","filename":"a.txt","mimeType":"text/plain"}`
+		want = `{"prompt":"x","browserWindowId":"w","inputVariables":{"v":` + strings.ReplaceAll(want, "FILE", file) + `}}`
+		if err != nil || string(got) != want {
+			t.Errorf("got  %.200s, %v\nwant %.200s", got, err, want)
+		}
+	}
+}
+
 func TestAFileThatChangesBeforeItsUploadIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.txt")
 	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
