@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -136,12 +137,11 @@ func single(list []member, name string) (json.RawMessage, error) {
 // cut returns a copy of doc without its member called name, in any case. Every other
 // byte is unchanged.
 func cut(doc []byte, list []member, name string) []byte {
-	for i, m := range list {
-		if strings.EqualFold(m.name, name) {
-			return cutAt(doc, list, i)
-		}
+	i := slices.IndexFunc(list, func(m member) bool { return strings.EqualFold(m.name, name) })
+	if i < 0 {
+		return bytes.Clone(doc)
 	}
-	return append([]byte(nil), doc...)
+	return cutAt(doc, list, i)
 }
 
 // cutAt returns doc without its i-th member.
@@ -153,5 +153,5 @@ func cutAt(doc []byte, list []member, i int) []byte {
 	case i > 0: // with the comma before it
 		from = list[i-1].end
 	}
-	return append(append([]byte(nil), doc[:from]...), doc[to:]...)
+	return slices.Concat(doc[:from], doc[to:])
 }

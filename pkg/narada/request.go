@@ -121,29 +121,23 @@ func (r *Request) MarshalJSON() ([]byte, error) {
 	if err != nil || len(r.Extra) == 0 {
 		return body, err
 	}
-	known, err := members(body)
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, err
+	}
+	for name, value := range r.Extra {
+		switch {
+		case set[name] != nil:
+			return nil, fmt.Errorf("request: field %q is set twice", name)
+		case !json.Valid(value):
+			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
+		}
+	}
+	extra, err := encode(r.Extra)
 	if err != nil {
 		return nil, err
 	}
-	set := make(map[string]bool, len(known))
-	for _, m := range known {
-		set[m.name] = true
-	}
-	body = body[:len(body)-1]
-	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
-		if set[name] {
-			return nil, fmt.Errorf("request: field %q is set twice", name)
-		}
-		key, err := encode(name)
-		if err != nil {
-			return nil, err
-		}
-		if !json.Valid(r.Extra[name]) {
-			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
-		}
-		body = append(append(append(append(body, ','), key...), ':'), r.Extra[name]...)
-	}
-	return append(body, '}'), nil
+	return slices.Concat(body[:len(body)-1], []byte(","), extra[1:]), nil
 }
 
 // encode is json.Marshal without escapes for HTML.

@@ -28,7 +28,7 @@ func storageCloud(t *testing.T, fields string, store http.HandlerFunc) *Client {
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
-		if r.URL.Path != "/fast/v2"+presignPath || r.Header.Get("x-api-key") != "key-1" {
+		if r.URL.Path != "/fast/v2"+presign.path || r.Header.Get("x-api-key") != "key-1" {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
 		_, _ = fmt.Fprintf(w, `{"url":"http://%s/s3","fields":%s,"asked":%q}`, r.Host, fields, body)
