@@ -247,7 +247,7 @@ func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body an
 	}
 	req.URL.RawQuery = query.Encode()
 	if body != nil {
-		doc, err := encode(body)
+		doc, err := EncodeJSON(body)
 		if err != nil {
 			return nil, err
 		}

@@ -117,7 +117,7 @@ type MCPHeader struct {
 // the order of the names, without escapes for HTML.
 func (r *Request) MarshalJSON() ([]byte, error) {
 	type plain Request // without this method
-	body, err := encode((*plain)(r))
+	body, err := EncodeJSON((*plain)(r))
 	if err != nil || len(r.Extra) == 0 {
 		return body, err
 	}
@@ -133,15 +133,15 @@ func (r *Request) MarshalJSON() ([]byte, error) {
 			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
 		}
 	}
-	extra, err := encode(r.Extra)
+	extra, err := EncodeJSON(r.Extra)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(body[:len(body)-1], []byte(","), extra[1:]), nil
 }
 
-// encode is json.Marshal without escapes for HTML.
-func encode(v any) ([]byte, error) {
+// EncodeJSON is json.Marshal without escapes for HTML, as the bodies of the API are written.
+func EncodeJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -227,7 +227,7 @@ func replaceExtra(name string, value json.RawMessage, replace func(place, value 
 	if dec.Decode(&v) != nil { // MarshalJSON refuses it
 		return value
 	}
-	text, err := encode(replaceTexts(name, v, replace))
+	text, err := EncodeJSON(replaceTexts(name, v, replace))
 	if err != nil { // cannot be: it has been decoded
 		return nil
 	}

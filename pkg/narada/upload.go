@@ -50,7 +50,7 @@ type FileVariable struct {
 
 // MarshalJSON implements json.Marshaler, in the form that the API expects.
 func (v FileVariable) MarshalJSON() ([]byte, error) {
-	return encode(struct {
+	return EncodeJSON(struct {
 		Source   string `json:"source"`
 		ID       string `json:"id"`
 		Filename string `json:"filename"`

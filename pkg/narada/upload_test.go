@@ -70,7 +70,7 @@ func TestUploadPostsTheFieldsAndThenTheFile(t *testing.T) {
 	if diff := cmp.Diff(&Uploaded{Key: "user-1/a.csv", Filename: `a "b".csv`, MIMEType: "text/csv"}, u); diff != "" {
 		t.Error(diff)
 	}
-	doc, err := encode(map[string]any{"f": u.Variable(), "a": u.Attachment()})
+	doc, err := EncodeJSON(map[string]any{"f": u.Variable(), "a": u.Attachment()})
 	if err != nil || string(doc) != `{"a":{"key":"user-1/a.csv"},"f":{"source":"remoteDispatchUpload","id":"user-1/a.csv","filename":"a \"b\".csv","mimeType":"text/csv"}}` {
 		t.Errorf("%s, %v", doc, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
@@ -78,7 +79,7 @@ func (p *Printer) JSON(doc json.RawMessage) error {
 
 // Value prints v as JSON.
 func (p *Printer) Value(v any) error {
-	doc, err := EncodeJSON(v)
+	doc, err := narada.EncodeJSON(v)
 	if err != nil {
 		return err
 	}

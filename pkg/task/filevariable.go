@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // variable plans the uploads in an input variable, valid JSON, and returns its value,
@@ -44,7 +44,7 @@ func (p pieces) MarshalJSON() ([]byte, error) {
 		text, isText := piece.(json.RawMessage)
 		if !isText {
 			var err error
-			if text, err = output.EncodeJSON(piece); err != nil {
+			if text, err = narada.EncodeJSON(piece); err != nil {
 				return nil, err
 			}
 		}

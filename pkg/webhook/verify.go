@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -56,7 +57,7 @@ func verifyMediaType(header http.Header) error {
 func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
 	r, secret, err := narada.ParseCallback(body)
 	if err != nil {
-		return nil, &malformedError{err}
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	want := t.secretDigest()
 	if equal(digest(secret), want) == 0 || want == digest("") && len(t.Header) == 0 {
@@ -92,10 +93,3 @@ func digest(text string) string {
 
 // equal compares two digests in constant time.
 func equal(a, b string) int { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) }
-
-// malformedError is ErrMalformed with its reason.
-type malformedError struct{ reason error }
-
-func (e *malformedError) Error() string        { return ErrMalformed.Error() + ": " + e.reason.Error() }
-func (e *malformedError) Is(target error) bool { return target == ErrMalformed }
-func (e *malformedError) Unwrap() error        { return e.reason }

@@ -18,7 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // Read returns the JSON value of a YAML or JSON document, nil if it is empty. Errors have
@@ -148,7 +148,7 @@ func write(b *bytes.Buffer, n *yaml.Node) error {
 	default: // including dates
 		value = n.Value
 	}
-	text, err := output.EncodeJSON(value)
+	text, err := narada.EncodeJSON(value)
 	if err != nil {
 		return fmt.Errorf("line %d: %s cannot be written as JSON", n.Line, n.Value)
 	}
@@ -162,7 +162,7 @@ func writeObject(b *bytes.Buffer, n *yaml.Node) error {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := output.EncodeJSON(n.Content[i].Value)
+		name, err := narada.EncodeJSON(n.Content[i].Value)
 		if err != nil {
 			return err
 		}
