@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // Ingress describes an endpoint at the user's own public address. There are two
@@ -57,7 +59,7 @@ func (i *Ingress) check() error {
 	if i.tls() {
 		return nil
 	}
-	if !isLoopback(host) {
+	if !narada.IsLoopback(host) {
 		return &UsageError{
 			message: fmt.Sprintf("plain http is allowed on loopback only, not on %q: callbacks carry secrets", i.Addr),
 			hint:    "listen on 127.0.0.1 behind a TLS proxy, or specify a certificate and its key",
@@ -85,7 +87,7 @@ func checkPublicURL(text string) error {
 		e.message = "a public URL cannot have a user name or password" // which is not repeated
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		e.message = "a public URL cannot have a query or fragment: " + strconv.Quote(text)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !narada.IsLoopback(u.Hostname())):
 		e.message = "a public URL must be https: " + strconv.Quote(text)
 		e.hint = "Narada sends callbacks over https only; http is for addresses on this machine"
 	default:
