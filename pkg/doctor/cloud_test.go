@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -57,24 +56,25 @@ func TestAPI(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const advice = "Synchronize the clock: certificates and task times depend on it."
 	for date, want := range map[string]contract.Finding{
 		"":                              contract.Skipped("the API sent no date", ""),
 		"yesterday":                     contract.Skipped("the API sent no date", ""),
-		"Fri, 02 Jan 2026 03:04:05 GMT": contract.Passed("within 1s of the API's"),
-		"Fri, 02 Jan 2026 03:05:05 GMT": contract.Passed("within 1m0s of the API's"),
-		"Fri, 02 Jan 2026 03:05:06 GMT": contract.Warned("off by 1m1s", advice),
-		"Fri, 02 Jan 2026 02:59:05 GMT": contract.Warned("off by 5m0s", advice),
-		"Fri, 02 Jan 2026 02:59:04 GMT": contract.Failed("off by 5m1s", advice),
-		"Fri, 02 Jan 2026 04:04:05 GMT": contract.Failed("off by 1h0m0s", advice),
+		"Sat, 01 Jan 2000 00:00:00 GMT": contract.Passed("within 1s of the API's"),
+		"Sat, 01 Jan 2000 00:01:00 GMT": contract.Passed("within 1m0s of the API's"),
+		"Sat, 01 Jan 2000 00:01:01 GMT": contract.Warned("off by 1m1s", advice),
+		"Fri, 31 Dec 1999 23:55:00 GMT": contract.Warned("off by 5m0s", advice),
+		"Fri, 31 Dec 1999 23:54:59 GMT": contract.Failed("off by 5m1s", advice),
+		"Sat, 01 Jan 2000 01:00:00 GMT": contract.Failed("off by 1h0m0s", advice),
 	} {
 		t.Run(date, func(t *testing.T) {
-			d := New(Options{BaseURL: "https://api.example/", API: answering(200, http.Header{"Date": {date}}), Now: func() time.Time { return now }})
-			if f := d.api(t.Context()); f.Verdict != contract.Pass {
-				t.Fatalf("%+v", f)
-			}
-			judge(t, d.clock(t.Context()), want)
+			synctest.Test(t, func(t *testing.T) { // which begins at midnight of 1 January 2000, UTC
+				d := New(Options{BaseURL: "https://api.example/", API: answering(200, http.Header{"Date": {date}})})
+				if f := d.api(t.Context()); f.Verdict != contract.Pass {
+					t.Fatalf("%+v", f)
+				}
+				judge(t, d.clock(t.Context()), want)
+			})
 		})
 	}
 }
