@@ -7,7 +7,7 @@ import (
 
 func TestACountMeterShowsWhatIsDone(t *testing.T) {
 	c := Count{Done: 1, Total: 4, Note: "2 failed"}
-	m := NewCountMeter(func() Count { return c })
+	m := CountMeter(func() Count { return c })
 	if text := m.Text(); text != "1 of 4 done, 2 failed" {
 		t.Errorf("got %q", text)
 	}

@@ -83,7 +83,7 @@ func logRecord(log *slog.Logger, level slog.Level, event, text string, attrs []s
 }
 
 // Wait shows that the program waits, until stop is called.
-func (r *Reporter) Wait(event, label string) (stop func()) { return r.Show(event, label, nil) }
+func (r *Reporter) Wait(event, label string) (stop func()) { return r.Show(event, label, Meter{}) }
 
 // Show is Wait with a meter that shows progress.
 func (r *Reporter) Show(event, label string, m Meter) (stop func()) {

@@ -24,7 +24,7 @@ func TestSignOfLifeOffATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
 		screen := &Screen{W: &b}
-		stop := screen.Show("waiting for req_1", nil, lives(screen))
+		stop := screen.Show("waiting for req_1", Meter{}, lives(screen))
 		time.Sleep(65 * time.Second)
 		_, _ = screen.Write([]byte("a message\n"))
 		stop()
@@ -39,7 +39,7 @@ func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
-		stop := screen.Show("waiting for req_1", nil, nil)
+		stop := screen.Show("waiting for req_1", Meter{}, nil)
 		time.Sleep(2500 * time.Millisecond)
 		slog.New(NewHandler(screen, HandlerOptions{Mask: plain})).Info("a message")
 		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
@@ -66,7 +66,7 @@ func TestSpinnerIsCutToTheTerminalAndColoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		screen := &Screen{W: &b, Spinner: true, Width: columns(20)}
-		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", nil, nil)
+		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", Meter{}, nil)
 		time.Sleep(time.Second)
 		stop()
 		for _, line := range strings.Split(b.String(), clearLine) {
@@ -75,7 +75,7 @@ func TestSpinnerIsCutToTheTerminalAndColoured(t *testing.T) {
 			}
 		}
 		b.Reset()
-		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", nil, nil)()
+		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", Meter{}, nil)()
 		if want := clearLine + "\x1b[36m⠋\x1b[0m x 0s" + clearLine; b.String() != want {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
@@ -102,7 +102,7 @@ func TestManyWriteBesideASpinner(t *testing.T) {
 	var b bytes.Buffer
 	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
 	log := slog.New(NewHandler(screen, HandlerOptions{Mask: plain}))
-	stop := screen.Show("waiting", nil, nil)
+	stop := screen.Show("waiting", Meter{}, nil)
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() { log.Info("a message") })
