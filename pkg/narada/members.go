@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,7 +23,8 @@ type member struct {
 // masking a secret must not depend on that.
 func members(doc []byte) ([]member, error) {
 	if !json.Valid(doc) {
-		return nil, whyInvalid(doc)
+		var value json.RawMessage
+		return nil, fmt.Errorf("not valid JSON: %w", json.Unmarshal(doc, &value))
 	}
 	return validMembers(doc)
 }
@@ -99,19 +99,6 @@ func unquote(quoted []byte) string {
 	var text string
 	_ = json.Unmarshal(quoted, &text) // it is valid
 	return text
-}
-
-// whyInvalid returns why a text is not one JSON value.
-func whyInvalid(doc []byte) error {
-	var value json.RawMessage
-	switch err := json.NewDecoder(bytes.NewReader(doc)).Decode(&value); {
-	case err == nil:
-		return errors.New("unexpected text after the JSON object")
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON is incomplete")
-	default:
-		return fmt.Errorf("not valid JSON: %w", err)
-	}
 }
 
 // single returns the value of the member called name, nil if there is none. A second

@@ -72,11 +72,11 @@ func TestSecretIsCutWhereverItStands(t *testing.T) {
 
 func TestMalformedCallbacksAreRefused(t *testing.T) {
 	tests := []struct{ name, body, err string }{
-		{"empty", ``, "is incomplete"},
+		{"empty", ``, "unexpected end of JSON input"},
 		{"not an object", `[]`, "not a JSON object"},
-		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "is incomplete"},
+		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "unexpected end of JSON input"},
 		{"broken", `{"requestId":"r",}`, "not valid JSON"},
-		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "unexpected text"},
+		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "after top-level value"},
 		{"no requestId", `{"secret":"s","status":"success"}`, "no requestId"},
 		{"null requestId", `{"requestId":null,"secret":"s","status":"success"}`, "no requestId"},
 		{"no status", `{"requestId":"r","secret":"s"}`, "no status"},

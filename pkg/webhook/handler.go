@@ -80,7 +80,6 @@ type Handler struct {
 	budgetSize int64
 	budget     *semaphore.Weighted
 	refused    func(*http.Request, int, error)
-	now        func() time.Time
 }
 
 // Option configures a Handler.
@@ -103,7 +102,7 @@ func WithRefused(f func(r *http.Request, status int, reason error)) Option {
 // callbacks to sink. A Ticket is a TicketStore of one ticket.
 func NewHandler(tickets TicketStore, sink Sink, options ...Option) *Handler {
 	h := &Handler{
-		tickets: tickets, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
+		tickets: tickets, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget,
 		refused: func(*http.Request, int, error) {},
 	}
 	for _, option := range options {
@@ -151,11 +150,32 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	if err := verifyMediaType(r.Header); err != nil {
 		return http.StatusUnsupportedMediaType, err
 	}
-	body, release, status, err := h.read(r)
-	if err != nil {
-		return status, err
+	return h.acceptBody(r, ticket)
+}
+
+// acceptBody reads the body under the limits, and delivers it if it is genuine.
+func (h *Handler) acceptBody(r *http.Request, ticket Ticket) (status int, err error) {
+	// A body of unknown length may grow to the limit.
+	size := r.ContentLength
+	if size < 0 {
+		size = h.maxBody
 	}
-	defer release()
+	if size > h.maxBody {
+		return http.StatusRequestEntityTooLarge, errTooLarge
+	}
+	if !h.budget.TryAcquire(size) {
+		return http.StatusServiceUnavailable, errBusy
+	}
+	defer h.budget.Release(size)
+	body, err := io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, errors.Join(errBody, err)
+	case err != nil:
+		return http.StatusBadRequest, errors.Join(errBody, err)
+	case int64(len(body)) > h.maxBody:
+		return http.StatusRequestEntityTooLarge, errTooLarge
+	}
 	result, err := verifyBody(ticket, body)
 	switch {
 	case errors.Is(err, ErrSecret):
@@ -163,41 +183,11 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	case err != nil:
 		return http.StatusBadRequest, err
 	}
-	d := Delivery{Ticket: ticket, Result: result, Header: r.Header, Body: body, ReceivedAt: h.now()}
+	d := Delivery{Ticket: ticket, Result: result, Header: r.Header, Body: body, ReceivedAt: time.Now()}
 	if err := h.sink.Deliver(r.Context(), d); err != nil {
 		return http.StatusServiceUnavailable, errors.Join(errStore, err)
 	}
 	return http.StatusOK, nil
-}
-
-// read reads the body under the limits. Its size counts against the budget until release
-// is called.
-func (h *Handler) read(r *http.Request) (body []byte, release func(), status int, err error) {
-	// A body of unknown length may grow to the limit.
-	size := r.ContentLength
-	if size < 0 {
-		size = h.maxBody
-	}
-	if size > h.maxBody {
-		return nil, nil, http.StatusRequestEntityTooLarge, errTooLarge
-	}
-	if !h.budget.TryAcquire(size) {
-		return nil, nil, http.StatusServiceUnavailable, errBusy
-	}
-	release = func() { h.budget.Release(size) }
-	body, err = io.ReadAll(io.LimitReader(r.Body, h.maxBody+1))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		release()
-		return nil, nil, http.StatusRequestTimeout, errors.Join(errBody, err)
-	case err != nil:
-		release()
-		return nil, nil, http.StatusBadRequest, errors.Join(errBody, err)
-	case int64(len(body)) > h.maxBody:
-		release()
-		return nil, nil, http.StatusRequestEntityTooLarge, errTooLarge
-	}
-	return body, release, 0, nil
 }
 
 // refuse answers with an error. The texts of a Sink's and a connection's errors stay

@@ -72,7 +72,7 @@ func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
 		{"not JSON", request("POST", "/cb/1", "x", map[string]string{"Content-Type": "text/plain"}), 415, `{"error":"the content type is not JSON"}`},
 		{"no type", request("POST", "/cb/1", good, map[string]string{"Content-Type": ""}), 415, `{"error":"the content type is not JSON"}`},
 		{"too large", request("POST", "/cb/1", strings.Repeat("x", 1001), nil), 413, `{"error":"the body is too large"}`},
-		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: the JSON is incomplete"}`},
+		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: not valid JSON: unexpected end of JSON input"}`},
 		{"no secret", request("POST", "/cb/1", `{"requestId":"r","status":"success"}`, nil), 400, `{"error":"malformed callback: no secret"}`},
 		{"secret twice", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","SECRET":"x"}`, nil), 400, `{"error":"malformed callback: duplicate \"secret\""}`},
 		{"wrong secret", request("POST", "/cb/1", callback(`"other"`), nil), 401, `{"error":"wrong secret"}`},
