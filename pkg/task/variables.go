@@ -83,7 +83,11 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		}
 		given[name] = true
 		if err := each(name, value); err != nil {
-			return inputError(pairHint(flag), "%s %s: %v", flag, name, err)
+			hint := ""
+			if flag == "--var-json" {
+				hint = "text needs no quotes with --var NAME=TEXT"
+			}
+			return inputError(hint, "%s %s: %v", flag, name, err)
 		}
 	}
 	return nil
@@ -95,11 +99,4 @@ func put[V any](values *map[string]V, name string, value V) {
 		*values = map[string]V{}
 	}
 	(*values)[name] = value
-}
-
-func pairHint(flag string) string {
-	if flag == "--var-json" {
-		return "text needs no quotes with --var NAME=TEXT"
-	}
-	return ""
 }
