@@ -180,11 +180,9 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	if r.CallbackSecret != "" {
 		m.CallbackSecret = replace("callbackSecret", r.CallbackSecret)
 	}
-	if r.Credentials != nil {
-		m.Credentials = make(map[string]map[string]string, len(r.Credentials))
-		for _, service := range slices.Sorted(maps.Keys(r.Credentials)) {
-			m.Credentials[service] = replaceValues("userResourceCredentials."+service, r.Credentials[service], replace)
-		}
+	m.Credentials = maps.Clone(r.Credentials)
+	for _, service := range slices.Sorted(maps.Keys(m.Credentials)) {
+		m.Credentials[service] = replaceValues("userResourceCredentials."+service, m.Credentials[service], replace)
 	}
 	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
@@ -202,11 +200,9 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 			header.Value = replace(place+".customHeaders."+header.Key, header.Value)
 		}
 	}
-	if r.Extra != nil {
-		m.Extra = make(map[string]json.RawMessage, len(r.Extra))
-		for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
-			m.Extra[name] = replaceExtra(name, r.Extra[name], replace)
-		}
+	m.Extra = maps.Clone(r.Extra)
+	for _, name := range slices.Sorted(maps.Keys(m.Extra)) {
+		m.Extra[name] = replaceExtra(name, m.Extra[name], replace)
 	}
 	return &m
 }
@@ -252,12 +248,9 @@ func replaceTexts(place string, value any, replace func(place, value string) str
 }
 
 func replaceValues(place string, values map[string]string, replace func(place, value string) string) map[string]string {
-	if values == nil {
-		return nil
-	}
-	m := make(map[string]string, len(values))
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		m[name] = replace(place+"."+name, values[name])
+	m := maps.Clone(values)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		m[name] = replace(place+"."+name, m[name])
 	}
 	return m
 }
