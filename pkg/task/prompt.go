@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,11 +49,11 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 
 func promptFromStdin(source *secret.Source) (string, error) {
 	text, err := readInput("-", maxPrompt, source)
+	if err == nil && strings.TrimSpace(text) == "" {
+		err = errors.New("standard input is empty")
+	}
 	if err != nil {
 		return "", inputError("pass the prompt as an argument or with --prompt-file", "no prompt: %v", err)
-	}
-	if strings.TrimSpace(text) == "" {
-		return "", inputError("pass the prompt as an argument or on standard input", "no prompt: standard input is empty")
 	}
 	return checkPrompt(text)
 }
@@ -93,9 +94,10 @@ func (s Spec) prompt() (string, error) {
 		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
 	}
 	want, _ := narada.AgentPrefix(s.Agent)
-	has := builtInPrefix(prompt)
+	agent, isBuiltIn := narada.PromptAgent(prompt)
+	has, _, _ := strings.Cut(prompt, " ")
 	switch {
-	case has == "":
+	case !isBuiltIn || agent == "generalist": // whose prompts have no prefix
 		return want + prompt, nil
 	case strings.TrimSpace(strings.TrimPrefix(prompt, has)) == "":
 		return "", inputError("", "the prompt is empty after %s", has)
@@ -104,17 +106,6 @@ func (s Spec) prompt() (string, error) {
 			"the prompt starts with %s, but --agent is %s", has, s.Agent)
 	}
 	return prompt, nil
-}
-
-// builtInPrefix returns the prefix of a built-in agent that the prompt starts with, without
-// the space, "" for none.
-func builtInPrefix(prompt string) string {
-	agent, isBuiltIn := narada.PromptAgent(prompt)
-	if !isBuiltIn {
-		return ""
-	}
-	prefix, _ := narada.AgentPrefix(agent)
-	return strings.TrimSpace(prefix)
 }
 
 // named returns the Agent Studio agent of the prompt, "" if the agent is built in or
