@@ -19,9 +19,9 @@ const maxJSON = 4 << 20
 // LoadSchema reads the JSON Schema at path, or standard input for -. With check it
 // compiles the schema; without, any JSON is accepted.
 func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
-	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
+	doc, err := loadJSON(path, schema.MaxSize, source)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, inputError("", "--schema: %v", err)
 	}
 	if name, line, ok := yamljson.Repeated(doc); ok {
 		return nil, nil, inputError("", "--schema: %s: line %d: duplicate member %q", path, line, name)
@@ -42,16 +42,20 @@ const sendUnchecked = "use --no-validate to send the schema unchecked and not ch
 // LoadJSON reads the JSON value in the file at path, or standard input for -, of at most
 // 4 MiB. Errors name the flag.
 func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error) {
-	return loadJSON(flag, path, maxJSON, source)
-}
-
-func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMessage, error) {
-	text, err := readInput(path, limit, source)
+	doc, err := loadJSON(path, maxJSON, source)
 	if err != nil {
 		return nil, inputError("", "%s: %v", flag, err)
 	}
+	return doc, nil
+}
+
+func loadJSON(path string, limit int64, source *secret.Source) (json.RawMessage, error) {
+	text, err := readInput(path, limit, source)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkJSON(text); err != nil {
-		return nil, inputError("", "%s: %s: %v", flag, path, err)
+		return nil, textfile.Named(path, err)
 	}
 	return json.RawMessage(text), nil
 }
@@ -59,17 +63,10 @@ func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMe
 // readJSON returns the JSON value text, or that of the file for file:PATH, or of standard
 // input for -.
 func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
-	path, isFile := strings.CutPrefix(text, "file:")
-	if isFile || text == "-" {
-		var err error
-		if text, err = readInput(path, maxJSON, source); err != nil {
-			return nil, err
-		}
+	if path, isFile := strings.CutPrefix(text, "file:"); isFile || text == "-" {
+		return loadJSON(path, maxJSON, source)
 	}
-	if err := checkJSON(text); err != nil {
-		return nil, err
-	}
-	return json.RawMessage(text), nil
+	return json.RawMessage(text), checkJSON(text)
 }
 
 // checkJSON returns an error with line and column if text is not one JSON value.

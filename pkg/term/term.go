@@ -108,7 +108,7 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 	switch {
 	case err == term.ErrPasteIndicator:
 		err = nil
-	case err == errInterrupt && interruptSelf() == nil:
+	case err == errInterrupt && signals.Raise(os.Interrupt) == nil:
 		<-ctx.Done()
 		err = context.Cause(ctx)
 	}
@@ -132,11 +132,3 @@ func (k keys) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (keys) Write(p []byte) (int, error) { return len(p), nil }
-
-func interruptSelf() error {
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return self.Signal(os.Interrupt)
-}

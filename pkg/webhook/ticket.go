@@ -83,12 +83,10 @@ func ParseDigest(path, digest string) (Ticket, error) {
 // IsTicketPath reports whether path has the form of one of NewTicket with the prefix. Any
 // other path need not be looked up.
 func IsTicketPath(path, prefix string) bool {
-	token, ok := strings.CutPrefix(path, prefix)
-	return ok && len(token) == base64.RawURLEncoding.EncodedLen(tokenSize) &&
-		!strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenAlphabet, r) })
+	text, ok := strings.CutPrefix(path, prefix)
+	token, err := base64.RawURLEncoding.DecodeString(text)
+	return ok && err == nil && len(token) == tokenSize && len(text) == base64.RawURLEncoding.EncodedLen(tokenSize)
 }
-
-const tokenAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // Ticket implements TicketStore, for an endpoint with one path.
 func (t Ticket) Ticket(_ context.Context, path string) (Ticket, bool, error) {
