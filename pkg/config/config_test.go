@@ -37,7 +37,7 @@ func place(t *testing.T, env map[string]string) Place {
 func TestFirstLayerThatSetsAValueWins(t *testing.T) {
 	p := place(t, map[string]string{"NARADA_TIMEOUT": "4m"})
 	write(t, UserFile(p), "timeout: 1m\nagent: user\npoll-interval: 1s\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
-	write(t, filepath.Join(p.Dir, ProjectFileName), "timeout: 3m\nagent: project\n")
+	write(t, filepath.Join(p.Dir, projectFileName), "timeout: 3m\nagent: project\n")
 	p.Profile = "p"
 	s, err := Load(p, flags(t, "--limit=5m"))
 	if err != nil {
@@ -66,7 +66,7 @@ func TestProfileOfThisCallWinsOverTheEnvironment(t *testing.T) {
 	} {
 		p := place(t, map[string]string{"NARADA_TIMEOUT": "4m", "NARADA_PROFILE": "P"})
 		write(t, UserFile(p), "timeout: 1m\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
-		project := filepath.Join(p.Dir, ProjectFileName)
+		project := filepath.Join(p.Dir, projectFileName)
 		write(t, project, "agent: project\n")
 		p.Profile = explicit
 		s, err := Load(p, nil)
@@ -287,12 +287,12 @@ func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
 func TestWhatIsNoSettingIsWarnedOf(t *testing.T) {
 	p := place(t, nil)
 	write(t, UserFile(p), "API-kye: x\nngrok:\n  Domian: y\nprofiles:\n  p:\n    agnet: z\n")
-	write(t, filepath.Join(p.Dir, ProjectFileName), "agent: core\nstate-dir: x\nAPI-Key: y\nprofiles: {p: {agent: core}}\n")
+	write(t, filepath.Join(p.Dir, projectFileName), "agent: core\nstate-dir: x\nAPI-Key: y\nprofiles: {p: {agent: core}}\n")
 	s, err := Load(p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, project := UserFile(p)+": ", filepath.Join(p.Dir, ProjectFileName)+": "
+	user, project := UserFile(p)+": ", filepath.Join(p.Dir, projectFileName)+": "
 	want := []string{
 		user + `unknown setting "API-kye"; did you mean api-key?`,
 		user + `unknown setting "ngrok.Domian"; did you mean ngrok.domain?`,

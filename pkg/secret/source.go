@@ -24,8 +24,8 @@ type Source struct {
 	stdinTaken bool
 }
 
-// IsReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
-func IsReference(text string) bool {
+// isReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
+func isReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
@@ -35,7 +35,7 @@ func IsReference(text string) bool {
 func (s *Source) Resolve(ref string) (String, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
-	case !IsReference(ref):
+	case !isReference(ref):
 		return String{}, ErrLiteral
 	case kind == "env":
 		return s.fromEnv(rest)

@@ -47,8 +47,8 @@ func (s *Soft) Wait() <-chan struct{} {
 	return requested
 }
 
-// Take reports whether the signal is the soft interrupt that a command waits for.
-func (s *Soft) Take(sig os.Signal) bool {
+// take reports whether the signal is the soft interrupt that a command waits for.
+func (s *Soft) take(sig os.Signal) bool {
 	if sig != os.Interrupt {
 		return false
 	}
@@ -78,7 +78,7 @@ func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()
 		for {
 			select {
 			case s := <-caught:
-				if soft.Take(s) {
+				if soft.take(s) {
 					continue
 				}
 				if ctx.Err() != nil {

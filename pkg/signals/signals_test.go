@@ -8,11 +8,11 @@ import (
 
 func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 	var soft Soft
-	if soft.Take(os.Interrupt) {
+	if soft.take(os.Interrupt) {
 		t.Error("no command waits for it")
 	}
 	requested := soft.Wait()
-	if soft.Take(syscall.SIGTERM) {
+	if soft.take(syscall.SIGTERM) {
 		t.Error("SIGTERM is not soft")
 	}
 	select {
@@ -20,11 +20,11 @@ func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 		t.Error("it was not interrupted yet")
 	default:
 	}
-	if !soft.Take(os.Interrupt) {
+	if !soft.take(os.Interrupt) {
 		t.Error("the first is soft")
 	}
 	<-requested
-	if soft.Take(os.Interrupt) {
+	if soft.take(os.Interrupt) {
 		t.Error("the second is not")
 	}
 }

@@ -15,24 +15,24 @@ import (
 // The levels of records in addition to those of slog. Requests and answers are
 // slog.LevelDebug.
 const (
-	LevelHint = slog.LevelInfo + 1 // what to do next
-	LevelText = slog.LevelWarn + 1 // text of an answer that goes to stderr, such as an agent's error
+	levelHint = slog.LevelInfo + 1 // what to do next
+	levelText = slog.LevelWarn + 1 // text of an answer that goes to stderr, such as an agent's error
 )
 
 // The minimum levels: with --quiet, by default, and with --verbose.
 const (
-	Quiet   = LevelText
+	Quiet   = levelText
 	Normal  = slog.LevelInfo
 	Verbose = slog.LevelDebug
 )
 
 const (
-	HintKey    = "hint"    // the attribute with the hint of an error
+	hintKey    = "hint"    // the attribute with the hint of an error
 	messageKey = "message" // the member with a record's text
 )
 
-// HandlerOptions configure a handler.
-type HandlerOptions struct {
+// handlerOptions configure a handler.
+type handlerOptions struct {
 	Level    slog.Level          // minimum
 	Mask     func(string) string // masks secrets in text
 	Color    bool
@@ -40,7 +40,7 @@ type HandlerOptions struct {
 }
 
 // Enabled implements slog.Handler.
-func (o *HandlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
+func (o *handlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
 
 // kind is how the lines of a level look.
 type kind struct {
@@ -53,11 +53,11 @@ func kindOf(level slog.Level) kind {
 	switch {
 	case level >= slog.LevelError:
 		return kind{"error", color.FgRed, true}
-	case level >= LevelText:
+	case level >= levelText:
 		return kind{"text", 0, false}
 	case level >= slog.LevelWarn:
 		return kind{"warning", color.FgYellow, true}
-	case level >= LevelHint:
+	case level >= levelHint:
 		return kind{"hint", color.FgCyan, true}
 	case level >= slog.LevelInfo:
 		return kind{"info", 0, false}
@@ -65,13 +65,13 @@ func kindOf(level slog.Level) kind {
 	return kind{"debug", color.Faint, false}
 }
 
-// NewHandler returns a handler that writes lines for people: a record's message after its
+// newHandler returns a handler that writes lines for people: a record's message after its
 // kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
 // record is one Write.
-func NewHandler(w io.Writer, o HandlerOptions) slog.Handler { return &people{o, w} }
+func newHandler(w io.Writer, o handlerOptions) slog.Handler { return &people{o, w} }
 
 type people struct {
-	HandlerOptions
+	handlerOptions
 	w io.Writer
 }
 
@@ -81,8 +81,8 @@ func (h *people) WithGroup(string) slog.Handler      { return h }
 func (h *people) Handle(_ context.Context, r slog.Record) error {
 	text := h.line(r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == HintKey {
-			text += h.line(LevelHint, a.Value.String())
+		if a.Key == hintKey {
+			text += h.line(levelHint, a.Value.String())
 		}
 		return true
 	})
@@ -111,15 +111,15 @@ func paint(text string, attribute color.Attribute, on bool) string {
 	return c.Sprint(text)
 }
 
-// NewJSONHandler returns a handler that writes each record as a JSON object with time,
+// newJSONHandler returns a handler that writes each record as a JSON object with time,
 // level, message and the attributes. Each record is one Write.
-func NewJSONHandler(w io.Writer, o HandlerOptions) slog.Handler {
+func newJSONHandler(w io.Writer, o handlerOptions) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: o.member})
 }
 
 // member returns a member of the object: time, level and message as they are named here, an
 // attribute with its secrets masked. An attribute with one of these names is left out.
-func (o *HandlerOptions) member(groups []string, a slog.Attr) slog.Attr {
+func (o *handlerOptions) member(groups []string, a slog.Attr) slog.Attr {
 	top := len(groups) == 0
 	switch value := a.Value.Any().(type) {
 	case time.Time:
@@ -139,7 +139,7 @@ func (o *HandlerOptions) member(groups []string, a slog.Attr) slog.Attr {
 }
 
 // maskedValue returns a value that is not JSON, or contains a secret, as text.
-func (o *HandlerOptions) maskedValue(v slog.Value) any {
+func (o *handlerOptions) maskedValue(v slog.Value) any {
 	if v.Kind() == slog.KindString {
 		return o.Mask(v.String())
 	}

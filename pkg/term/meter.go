@@ -60,8 +60,8 @@ type Progress struct {
 	Stop func()
 }
 
-// NewProgress returns the progress of a transfer of total bytes, and shows it with show.
-func NewProgress(total int64, show func(Meter) (stop func())) *Progress {
+// newProgress returns the progress of a transfer of total bytes, and shows it with show.
+func newProgress(total int64, show func(Meter) (stop func())) *Progress {
 	p := &Progress{}
 	bar := newBar(total, progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true), progressbar.OptionUseIECUnits(true))
 	p.Stop = show(Meter{

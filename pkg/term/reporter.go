@@ -27,11 +27,11 @@ type Reporter struct {
 // NewReporter returns a reporter.
 func NewReporter(o ReporterOptions) *Reporter {
 	logger := func(mask func(string) string) *slog.Logger {
-		h := HandlerOptions{Level: o.Level, Mask: mask, Color: o.Screen.Color, Terminal: o.Terminal}
+		h := handlerOptions{Level: o.Level, Mask: mask, Color: o.Screen.Color, Terminal: o.Terminal}
 		if o.JSON {
-			return slog.New(NewJSONHandler(o.Screen, h))
+			return slog.New(newJSONHandler(o.Screen, h))
 		}
-		return slog.New(NewHandler(o.Screen, h))
+		return slog.New(newHandler(o.Screen, h))
 	}
 	return &Reporter{log: logger(o.Mask), revealed: logger(func(text string) string { return text }), o: o}
 }
@@ -60,17 +60,17 @@ func (r *Reporter) Warn(event, text string, attrs ...slog.Attr) {
 // Error logs what failed, and a hint that says what to do next. The hint may be "".
 func (r *Reporter) Error(event, text, hint string, attrs ...slog.Attr) {
 	if hint != "" {
-		attrs = append(attrs, slog.String(HintKey, hint))
+		attrs = append(attrs, slog.String(hintKey, hint))
 	}
 	logRecord(r.log, slog.LevelError, event, text, attrs)
 }
 
 // Hint logs what to do next where nothing failed.
-func (r *Reporter) Hint(text string) { logRecord(r.log, LevelHint, "hint", text, nil) }
+func (r *Reporter) Hint(text string) { logRecord(r.log, levelHint, "hint", text, nil) }
 
 // Text logs text that belongs to the answer, as an agent's error.
 func (r *Reporter) Text(event, text string, attrs ...slog.Attr) {
-	logRecord(r.log, LevelText, event, text, attrs)
+	logRecord(r.log, levelText, event, text, attrs)
 }
 
 // Reveal is Info without masking, for a secret that the user asked to see.
@@ -97,7 +97,7 @@ func (r *Reporter) Show(event, label string, m Meter) (stop func()) {
 
 // Progress is Show for a transfer of total bytes. The caller adds the bytes to it.
 func (r *Reporter) Progress(event, label string, total int64) *Progress {
-	return NewProgress(total, func(m Meter) func() { return r.Show(event, label, m) })
+	return newProgress(total, func(m Meter) func() { return r.Show(event, label, m) })
 }
 
 // Over returns a writer to w, which may be the same terminal. It hides the spinner

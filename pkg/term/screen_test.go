@@ -41,7 +41,7 @@ func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
 		stop := screen.Show("waiting for req_1", Meter{}, nil)
 		time.Sleep(2500 * time.Millisecond)
-		slog.New(NewHandler(screen, HandlerOptions{Mask: plain})).Info("a message")
+		slog.New(newHandler(screen, handlerOptions{Mask: plain})).Info("a message")
 		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
 		time.Sleep(time.Second)
 		stop()
@@ -101,7 +101,7 @@ func TestStalledStdoutDoesNotHoldStderr(t *testing.T) {
 func TestManyWriteBesideASpinner(t *testing.T) {
 	var b bytes.Buffer
 	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
-	log := slog.New(NewHandler(screen, HandlerOptions{Mask: plain}))
+	log := slog.New(newHandler(screen, handlerOptions{Mask: plain}))
 	stop := screen.Show("waiting", Meter{}, nil)
 	var group sync.WaitGroup
 	for range 20 {
@@ -130,7 +130,7 @@ func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var b strings.Builder
 				screen := &Screen{W: &b, Spinner: tt.spinner, Width: columns(tt.wide)}
-				p := NewProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
+				p := newProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
 				time.Sleep(time.Second)
 				p.Add(3 << 20)
 				p.Restart()
