@@ -99,7 +99,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 		})
 	}
 	if _, err := (&Source{}).Resolve("literal"); !errors.Is(err, ErrLiteral) {
-		t.Errorf("a literal gives %v", err)
+		t.Errorf("a literal: %v", err)
 	}
 }
 
@@ -109,6 +109,6 @@ func TestStandardInputIsReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := source.Resolve("-"); err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("the second - gives %v", err)
+		t.Errorf("the second -: %v", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 	var soft Soft
 	if soft.take(os.Interrupt) {
-		t.Error("no command waits for it")
+		t.Error("taken although no command waits")
 	}
 	requested := soft.Wait()
 	if soft.take(syscall.SIGTERM) {
@@ -17,14 +17,14 @@ func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 	}
 	select {
 	case <-requested:
-		t.Error("it was not interrupted yet")
+		t.Error("interrupted too early")
 	default:
 	}
 	if !soft.take(os.Interrupt) {
-		t.Error("the first is soft")
+		t.Error("the first SIGINT was not taken")
 	}
 	<-requested
 	if soft.take(os.Interrupt) {
-		t.Error("the second is not")
+		t.Error("the second SIGINT was taken")
 	}
 }

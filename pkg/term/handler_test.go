@@ -17,14 +17,14 @@ func plain(text string) string { return text }
 
 func masked(text string) string { return strings.ReplaceAll(text, "s3cret", "***") }
 
-// record is one of 2026-01-02, in a zone of its own.
+// record returns a record of 2 January 2026, in a time zone other than UTC.
 func record(level slog.Level, text string, attrs ...slog.Attr) slog.Record {
 	r := slog.NewRecord(time.Date(2026, 1, 2, 5, 4, 5, 6000, time.FixedZone("", 2*3600)), level, text, 0)
 	r.AddAttrs(attrs...)
 	return r
 }
 
-// each is a record of every level.
+// each returns a record of every level.
 func each() []slog.Record {
 	return []slog.Record{
 		record(slog.LevelDebug, "detail", slog.String("event", "d")),
@@ -62,12 +62,12 @@ func written(t *testing.T, h slog.Handler, w *writes, records ...slog.Record) st
 		}
 	}
 	if w.count != said {
-		t.Errorf("%d records are %d writes", said, w.count)
+		t.Errorf("%d records in %d writes", said, w.count)
 	}
 	return w.String()
 }
 
-func TestLinesForPeople(t *testing.T) {
+func TestTextHandlerWritesLines(t *testing.T) {
 	tests := []struct {
 		name string
 		o    handlerOptions
@@ -90,7 +90,7 @@ func TestLinesForPeople(t *testing.T) {
 	}
 }
 
-func TestObjects(t *testing.T) {
+func TestJSONHandlerWritesOneObjectPerRecord(t *testing.T) {
 	const at = `{"time":"2026-01-02T03:04:05.000006Z","level":`
 	lines := []string{
 		at + `"debug","message":"detail","event":"d"}` + "\n",
@@ -113,7 +113,7 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-func TestMembersOfAnObject(t *testing.T) {
+func TestJSONHandlerWritesAttributesAsMembers(t *testing.T) {
 	type status string
 	for _, tt := range []struct {
 		name string
@@ -122,17 +122,17 @@ func TestMembersOfAnObject(t *testing.T) {
 	}{
 		{"text", slog.String("a", "<x> s3cret"), `"a":"<x> ***"`},
 		{"a number", slog.Any("a", 1.5), `"a":1.5`},
-		{"a whole one", slog.Any("a", int64(1)<<53+1), `"a":9007199254740993`},
-		{"a truth", slog.Bool("a", true), `"a":true`},
-		{"nothing", slog.Any("a", nil), `"a":null`},
-		{"a kind of text", slog.Any("a", status("success")), `"a":"success"`},
-		{"a kind of text with a secret", slog.Any("a", status("s3cret")), `"a":"***"`},
+		{"an integer", slog.Any("a", int64(1)<<53+1), `"a":9007199254740993`},
+		{"a boolean", slog.Bool("a", true), `"a":true`},
+		{"null", slog.Any("a", nil), `"a":null`},
+		{"a string type", slog.Any("a", status("success")), `"a":"success"`},
+		{"a string type with a secret", slog.Any("a", status("s3cret")), `"a":"***"`},
 		{"a map", slog.Any("a", map[string]int{"b": 1}), `"a":{"b":1}`},
 		{"a list with a secret", slog.Any("a", []string{"x", "s3cret"}), `"a":"[x ***]"`},
 		{"an error", slog.Any("a", errors.New("it is s3cret")), `"a":"it is ***"`},
 		{"a group", slog.Group("a", slog.String("b", "s3cret"), slog.Int("c", 1)), `"a":{"b":"***","c":1}`},
-		{"what hides itself", slog.Any("a", ownText{}), `"a":"hidden"`},
-		{"what is no JSON", slog.Any("a", chan int(nil)), `"a":"<nil>"`},
+		{"a LogValuer", slog.Any("a", ownText{}), `"a":"hidden"`},
+		{"not JSON", slog.Any("a", chan int(nil)), `"a":"<nil>"`},
 	} {
 		var w writes
 		got := written(t, newJSONHandler(&w, handlerOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
@@ -146,7 +146,7 @@ type ownText struct{}
 
 func (ownText) LogValue() slog.Value { return slog.StringValue("hidden") }
 
-func TestLoggersWithAttributes(t *testing.T) {
+func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 	var people, objects writes
 	for _, h := range []slog.Handler{newHandler(&people, handlerOptions{Mask: masked}), newJSONHandler(&objects, handlerOptions{Mask: masked})} {
 		log := slog.New(h)
@@ -155,7 +155,7 @@ func TestLoggersWithAttributes(t *testing.T) {
 		log.Info("two")
 	}
 	if got := people.String(); got != "one\ntwo\n" {
-		t.Errorf("people read %q", got)
+		t.Errorf("text: %q", got)
 	}
 	lines := strings.Split(objects.String(), "\n")
 	for i, want := range []map[string]any{{"a": "***", "g": map[string]any{"b": 1., "c": 2.}, "level": "info", "message": "one"}, {"level": "info", "message": "two"}} {
