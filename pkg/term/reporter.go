@@ -110,7 +110,11 @@ func (r *Reporter) Logger(event string) *slog.Logger {
 	if !r.Verbose() {
 		return nil
 	}
-	return slog.New(slog.NewTextHandler(library{r, event}, &slog.HandlerOptions{
+	write := func(line []byte) (int, error) {
+		r.Detail(event, event+": "+OneLine(string(line)))
+		return len(line), nil
+	}
+	return slog.New(slog.NewTextHandler(writerFunc(write), &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
@@ -119,16 +123,4 @@ func (r *Reporter) Logger(event string) *slog.Logger {
 			return a
 		},
 	}))
-}
-
-// library logs the lines of a library.
-type library struct {
-	reporter *Reporter
-	event    string
-}
-
-// Write implements io.Writer.
-func (l library) Write(line []byte) (int, error) {
-	l.reporter.Detail(l.event, l.event+": "+OneLine(string(line)))
-	return len(line), nil
 }

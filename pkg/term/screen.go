@@ -48,23 +48,23 @@ func (s *Screen) write(w io.Writer, p []byte) (int, error) {
 
 // Over returns a writer of whole lines to w, which may be the same terminal. The status line
 // is hidden while it writes.
-func (s *Screen) Over(w io.Writer) io.Writer { return &over{s, w} }
-
-type over struct {
-	screen *Screen
-	w      io.Writer
+func (s *Screen) Over(w io.Writer) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		s.mu.Lock()
+		if s.wait == nil { // a stalled w must not block writes to stderr
+			s.mu.Unlock()
+			return w.Write(p)
+		}
+		defer s.mu.Unlock()
+		return s.write(w, p)
+	})
 }
+
+// writerFunc is a function that is an io.Writer.
+type writerFunc func([]byte) (int, error)
 
 // Write implements io.Writer.
-func (o *over) Write(p []byte) (int, error) {
-	o.screen.mu.Lock()
-	if o.screen.wait == nil { // a stalled w must not block writes to stderr
-		o.screen.mu.Unlock()
-		return o.w.Write(p)
-	}
-	defer o.screen.mu.Unlock()
-	return o.screen.write(o.w, p)
-}
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // Show shows a status line with the label and the progress of m until stop is called. Without a spinner it calls alive every 30 s. A Screen has one status line at a
 // time.

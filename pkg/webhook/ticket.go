@@ -55,15 +55,20 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 // secret. ParseDigest returns a ticket that verifies the same callbacks. The values cannot
 // be recovered from the digest if they are random, as those of NewTicket are.
 func (t Ticket) Digest() string {
-	d := t.digests
-	if d == nil {
-		d = &digests{Header: map[string]string{}, Secret: t.secretDigest()}
-		for name := range t.Header {
-			d.Header[name] = t.headerDigest(name)
-		}
-	}
-	doc, _ := json.Marshal(d) // strings only
+	doc, _ := json.Marshal(t.expected()) // strings only
 	return string(doc)
+}
+
+// expected returns the digests of the headers and the secret.
+func (t Ticket) expected() *digests {
+	if t.digests != nil {
+		return t.digests
+	}
+	d := &digests{Header: map[string]string{}, Secret: digest(t.Secret)}
+	for name := range t.Header {
+		d.Header[name] = digest(headerText(t.Header, name))
+	}
+	return d
 }
 
 // ParseDigest returns a ticket with the path that verifies the same callbacks as the

@@ -37,8 +37,8 @@ func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 
 func verifyHeader(t Ticket, header http.Header) error {
 	fits := 1
-	for name := range t.Header {
-		fits &= equal(digest(headerText(header, name)), t.headerDigest(name))
+	for name, want := range t.expected().Header {
+		fits &= equal(digest(headerText(header, name)), want)
 	}
 	if fits == 0 {
 		return ErrHeader
@@ -59,25 +59,11 @@ func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	want := t.secretDigest()
+	want := t.expected().Secret
 	if equal(digest(secret), want) == 0 || want == digest("") && len(t.Header) == 0 {
 		return nil, ErrSecret
 	}
 	return r, nil
-}
-
-func (t Ticket) headerDigest(name string) string {
-	if t.digests != nil {
-		return t.digests.Header[name]
-	}
-	return digest(headerText(t.Header, name))
-}
-
-func (t Ticket) secretDigest() string {
-	if t.digests != nil {
-		return t.digests.Secret
-	}
-	return digest(t.Secret)
 }
 
 func headerText(header http.Header, name string) string {
