@@ -31,17 +31,6 @@ const (
 	messageKey = "message" // the member with a record's text
 )
 
-// handlerOptions configure a handler.
-type handlerOptions struct {
-	Level    slog.Level          // minimum
-	Mask     func(string) string // masks secrets in text
-	Color    bool
-	Terminal bool // make control characters visible
-}
-
-// Enabled implements slog.Handler.
-func (o *handlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
-
 // kind is how the lines of a level look.
 type kind struct {
 	name  string
@@ -68,15 +57,16 @@ func kindOf(level slog.Level) kind {
 // newHandler returns a handler that writes lines for people: a record's message after its
 // kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
 // record is one Write.
-func newHandler(w io.Writer, o handlerOptions) slog.Handler { return &people{o, w} }
+func newHandler(w io.Writer, o ReporterOptions) slog.Handler { return &people{o, w} }
 
 type people struct {
-	handlerOptions
+	ReporterOptions
 	w io.Writer
 }
 
-func (h *people) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h *people) WithGroup(string) slog.Handler      { return h }
+func (h *people) Enabled(_ context.Context, level slog.Level) bool { return level >= h.Level }
+func (h *people) WithAttrs([]slog.Attr) slog.Handler               { return h }
+func (h *people) WithGroup(string) slog.Handler                    { return h }
 
 func (h *people) Handle(_ context.Context, r slog.Record) error {
 	text := h.line(r.Level, r.Message)
@@ -96,9 +86,9 @@ func (h *people) line(level slog.Level, text string) string {
 	}
 	k := kindOf(level)
 	if k.lead {
-		return paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
+		return paint(k.name+":", k.paint, h.color) + " " + text + "\n"
 	}
-	return paint(text, k.paint, h.Color) + "\n"
+	return paint(text, k.paint, h.color) + "\n"
 }
 
 // paint colours text if on; the attribute 0 is none.
@@ -113,13 +103,13 @@ func paint(text string, attribute color.Attribute, on bool) string {
 
 // newJSONHandler returns a handler that writes each record as a JSON object with time,
 // level, message and the attributes. Each record is one Write.
-func newJSONHandler(w io.Writer, o handlerOptions) slog.Handler {
+func newJSONHandler(w io.Writer, o ReporterOptions) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: o.member})
 }
 
 // member returns a member of the object: time, level and message as they are named here, an
 // attribute with its secrets masked. An attribute with one of these names is left out.
-func (o *handlerOptions) member(groups []string, a slog.Attr) slog.Attr {
+func (o *ReporterOptions) member(groups []string, a slog.Attr) slog.Attr {
 	top := len(groups) == 0
 	switch value := a.Value.Any().(type) {
 	case time.Time:
@@ -139,7 +129,7 @@ func (o *handlerOptions) member(groups []string, a slog.Attr) slog.Attr {
 }
 
 // maskedValue returns a value that is not JSON, or contains a secret, as text.
-func (o *handlerOptions) maskedValue(v slog.Value) any {
+func (o *ReporterOptions) maskedValue(v slog.Value) any {
 	if v.Kind() == slog.KindString {
 		return o.Mask(v.String())
 	}

@@ -70,14 +70,14 @@ func written(t *testing.T, h slog.Handler, w *writes, records ...slog.Record) st
 func TestTextHandlerWritesLines(t *testing.T) {
 	tests := []struct {
 		name string
-		o    handlerOptions
+		o    ReporterOptions
 		want string
 	}{
-		{"normal", handlerOptions{Level: Normal}, "info\nhint: do that\nwarning: warn \x1b\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
-		{"quiet", handlerOptions{Level: Quiet}, "the agent's\nwords\nerror: failed\nhint: do this\n"},
-		{"verbose, in colour", handlerOptions{Level: Verbose, Color: true},
+		{"normal", ReporterOptions{Level: Normal}, "info\nhint: do that\nwarning: warn \x1b\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"quiet", ReporterOptions{Level: Quiet}, "the agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"verbose, in colour", ReporterOptions{Level: Verbose, color: true},
 			"\x1b[2mdetail\x1b[22m\ninfo\n\x1b[36mhint:\x1b[0m do that\n\x1b[33mwarning:\x1b[0m warn \x1b\nthe agent's\nwords\n\x1b[31merror:\x1b[0m failed\n\x1b[36mhint:\x1b[0m do this\n"},
-		{"on a terminal", handlerOptions{Level: Normal, Terminal: true}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"on a terminal", ReporterOptions{Level: Normal, Terminal: true}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestJSONHandlerWritesOneObjectPerRecord(t *testing.T) {
 		want  []string
 	}{{"verbose", Verbose, lines}, {"normal", Normal, lines[1:]}, {"quiet", Quiet, lines[4:]}} {
 		var w writes
-		got := written(t, newJSONHandler(&w, handlerOptions{Level: tt.level, Mask: plain, Color: true, Terminal: true}), &w, each()...)
+		got := written(t, newJSONHandler(&w, ReporterOptions{Level: tt.level, Mask: plain, color: true, Terminal: true}), &w, each()...)
 		if diff := cmp.Diff(strings.Join(tt.want, ""), got); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
@@ -135,7 +135,7 @@ func TestJSONHandlerWritesAttributesAsMembers(t *testing.T) {
 		{"not JSON", slog.Any("a", chan int(nil)), `"a":"<nil>"`},
 	} {
 		var w writes
-		got := written(t, newJSONHandler(&w, handlerOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
+		got := written(t, newJSONHandler(&w, ReporterOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
 		if want := `{"time":"2026-01-02T03:04:05.000006Z","level":"info","message":"***",` + tt.want + "}\n"; got != want {
 			t.Errorf("%s:\ngot  %swant %s", tt.name, got, want)
 		}
@@ -148,7 +148,7 @@ func (ownText) LogValue() slog.Value { return slog.StringValue("hidden") }
 
 func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 	var people, objects writes
-	for _, h := range []slog.Handler{newHandler(&people, handlerOptions{Mask: masked}), newJSONHandler(&objects, handlerOptions{Mask: masked})} {
+	for _, h := range []slog.Handler{newHandler(&people, ReporterOptions{Mask: masked}), newJSONHandler(&objects, ReporterOptions{Mask: masked})} {
 		log := slog.New(h)
 		with := log.With("a", "s3cret", "time", "never").WithGroup("g").With("b", 1)
 		with.Info("one", "c", 2)
@@ -175,7 +175,7 @@ func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 
 func TestHintsAreMaskedAndMadeVisible(t *testing.T) {
 	var w writes
-	h := newHandler(&w, handlerOptions{Mask: masked, Terminal: true})
+	h := newHandler(&w, ReporterOptions{Mask: masked, Terminal: true})
 	if got := written(t, h, &w, record(slog.LevelError, "s3cret\r", slog.String(hintKey, "not s3cret\r"))); got != "error: ***^M\nhint: not ***^M\n" {
 		t.Errorf("got %q", got)
 	}

@@ -10,10 +10,12 @@ import (
 // ReporterOptions say how a Reporter writes.
 type ReporterOptions struct {
 	Screen   *Screen
-	Level    slog.Level // Quiet, Normal or Verbose
-	JSON     bool       // an object a line
-	Mask     func(string) string
-	Terminal bool // the screen is a terminal
+	Level    slog.Level          // Quiet, Normal or Verbose
+	JSON     bool                // an object a line
+	Mask     func(string) string // masks secrets in text
+	Terminal bool                // the screen is a terminal: make control characters visible
+
+	color bool // of the Screen
 }
 
 // Reporter writes log records to stderr, and shows the spinner and the bar there, which
@@ -26,14 +28,16 @@ type Reporter struct {
 
 // NewReporter returns a reporter.
 func NewReporter(o ReporterOptions) *Reporter {
-	logger := func(mask func(string) string) *slog.Logger {
-		h := handlerOptions{Level: o.Level, Mask: mask, Color: o.Screen.Color, Terminal: o.Terminal}
+	logger := func(o ReporterOptions) *slog.Logger {
 		if o.JSON {
-			return slog.New(newJSONHandler(o.Screen, h))
+			return slog.New(newJSONHandler(o.Screen, o))
 		}
-		return slog.New(newHandler(o.Screen, h))
+		return slog.New(newHandler(o.Screen, o))
 	}
-	return &Reporter{log: logger(o.Mask), revealed: logger(func(text string) string { return text }), o: o}
+	o.color = o.Screen.Color
+	unmasked := o
+	unmasked.Mask = func(text string) string { return text }
+	return &Reporter{log: logger(o), revealed: logger(unmasked), o: o}
 }
 
 // Verbose reports whether details are logged.

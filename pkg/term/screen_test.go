@@ -41,7 +41,7 @@ func TestSpinnerDoesNotBreakMessages(t *testing.T) {
 		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
 		stop := screen.Show("waiting for req_1", Meter{}, nil)
 		time.Sleep(2500 * time.Millisecond)
-		slog.New(newHandler(screen, handlerOptions{Mask: plain})).Info("a message")
+		slog.New(newHandler(screen, ReporterOptions{Mask: plain})).Info("a message")
 		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
 		time.Sleep(time.Second)
 		stop()
@@ -101,7 +101,7 @@ func TestStalledStdoutDoesNotBlockStderr(t *testing.T) {
 func TestConcurrentWritesDoNotMixWithTheSpinner(t *testing.T) {
 	var b bytes.Buffer
 	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
-	log := slog.New(newHandler(screen, handlerOptions{Mask: plain}))
+	log := slog.New(newHandler(screen, ReporterOptions{Mask: plain}))
 	stop := screen.Show("waiting", Meter{}, nil)
 	var group sync.WaitGroup
 	for range 20 {
