@@ -160,12 +160,10 @@ func (r *Request) Validate() error {
 	return nil
 }
 
-const masked = "***"
-
 // Masked returns a copy of r that is safe to show: every secret value is "***". See
 // WithSecrets.
 func (r *Request) Masked() *Request {
-	return r.WithSecrets(func(_, _ string) string { return masked })
+	return r.WithSecrets(func(_, _ string) string { return "***" })
 }
 
 // WithSecrets returns a copy of r with every secret value replaced: those of secret

@@ -31,13 +31,10 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 	}
 	compiled, err := schema.Compile(doc)
 	if err != nil {
-		return nil, nil, inputError(sendUnchecked, "--schema: %s: %v", path, err)
+		return nil, nil, inputError("use --no-validate to send the schema unchecked and not check the answer", "--schema: %s: %v", path, err)
 	}
 	return doc, compiled, nil
 }
-
-// sendUnchecked is the hint for a schema that does not compile.
-const sendUnchecked = "use --no-validate to send the schema unchecked and not check the answer"
 
 // LoadJSON reads the JSON value in the file at path, or standard input for -, of at most
 // 4 MiB. Errors name the flag.
