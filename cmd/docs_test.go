@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/sandbox"
 )
 
 // writtenPages are the pages that people write.
@@ -115,21 +114,6 @@ func parseCommand(line string) error {
 		return unknownCommand(root, c.Flags().Args())
 	}
 	return nil
-}
-
-func TestRulesInTheDocsAreRules(t *testing.T) {
-	text, err := os.ReadFile("../docs/sandbox.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "```yaml\n")
-	rules, _, found := strings.Cut(rest, "```")
-	if !found {
-		t.Fatal("there are no rules in the page")
-	}
-	if _, err := sandbox.ParseRules([]byte(rules)); err != nil {
-		t.Error(err)
-	}
 }
 
 // tableRows are the rows of the Markdown table whose head is given, without it.

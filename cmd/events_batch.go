@@ -32,7 +32,7 @@ func (r *batchRun) report(event batch.Event) {
 	case batch.Resumed:
 		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
 	case batch.Sending:
-		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
+		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
 	case batch.Stopping:
 		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
 	case batch.ResultsIncomplete:

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// folder is what files there are, and what they have.
+// folder returns the contents of the files by name.
 func folder(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -37,7 +37,7 @@ func wantFolder(t *testing.T, dir, want string) {
 	}
 }
 
-func TestWrite(t *testing.T) {
+func TestWriteReplacesTheFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	for _, content := range []string{"first", "second"} {
@@ -59,15 +59,15 @@ func TestWriteThatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Write(path, []byte("x")); err == nil {
-		t.Error("a folder was written over")
+		t.Error("a folder was replaced")
 	}
 	wantFolder(t, dir, "a=folder")
 	if err := Write(filepath.Join(dir, "no", "folder"), nil); err == nil {
-		t.Error("no error without a folder")
+		t.Error("no error for a missing folder")
 	}
 }
 
-func TestFileIsNotThereBeforeItIsPublished(t *testing.T) {
+func TestFileExistsOnlyAfterItIsPublished(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	if err := Write(path, []byte("old")); err != nil {
@@ -87,7 +87,7 @@ func TestFileIsNotThereBeforeItIsPublished(t *testing.T) {
 	wantFolder(t, dir, "a=new")
 }
 
-func TestFileGrowsWhereItIsPublished(t *testing.T) {
+func TestPublishedFileCanGrow(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Create(filepath.Join(dir, "a"), 0o600)
 	if err != nil {
@@ -98,7 +98,7 @@ func TestFileGrowsWhereItIsPublished(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := f.Publish(); err != nil {
-			t.Skip(err) // where an open file cannot be renamed
+			t.Skip(err) // an open file cannot be renamed here
 		}
 	}
 	wantFolder(t, dir, "a=12")
@@ -108,7 +108,7 @@ func TestFileGrowsWhereItIsPublished(t *testing.T) {
 	wantFolder(t, dir, "a=12")
 }
 
-func TestDiscardedFileLeavesWhatWasThere(t *testing.T) {
+func TestDiscardKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	if err := Write(path, []byte("old")); err != nil {
@@ -127,7 +127,7 @@ func TestDiscardedFileLeavesWhatWasThere(t *testing.T) {
 	}
 	wantFolder(t, dir, "a=old")
 	if _, err := Create(filepath.Join(dir, "no", "folder"), 0o600); err == nil {
-		t.Error("no error without a folder")
+		t.Error("no error for a missing folder")
 	}
 }
 
@@ -138,6 +138,6 @@ func TestCheckFolderLeavesNothing(t *testing.T) {
 	}
 	wantFolder(t, dir, "")
 	if err := CheckFolder(filepath.Join(dir, "none")); err == nil {
-		t.Error("a folder that is not there is all right")
+		t.Error("no error for a missing folder")
 	}
 }

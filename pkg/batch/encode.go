@@ -32,7 +32,7 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	if o.Result == nil {
 		head.RequestID, head.Status, head.Error = o.RequestID, o.StatusName(), whyNoResult(o)
 	}
-	doc, err := output.EncodeJSON(head)
+	doc, err := narada.EncodeJSON(head)
 	if err != nil || o.Result == nil {
 		return doc, err
 	}

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -61,7 +60,7 @@ func (r *run) emit(o Outcome) error {
 	text := []byte{}
 	if len(o.SchemaErrors) > 0 {
 		var err error
-		if text, err = output.EncodeJSON(o.SchemaErrors); err != nil {
+		if text, err = narada.EncodeJSON(o.SchemaErrors); err != nil {
 			return err
 		}
 	}

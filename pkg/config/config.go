@@ -2,7 +2,7 @@
 // layer with a value wins: flag, environment, project file, profile, user file, default.
 // A profile that is named by a flag comes directly after the flags.
 //
-// Each layer is a separate viper, so that the origin of each value is known and a layer
+// Each file is a separate viper, so that the origin of each value is known and a layer
 // can be refused a key: a project file, which comes with a cloned repository, may set only
 // what cannot redirect a key or an answer. An API key is sent only to the address that it
 // is for: see apiKey.

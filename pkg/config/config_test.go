@@ -22,7 +22,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// place is a machine with these environment variables and a home of its own.
+// place returns a place with these environment variables and an empty home folder.
 func place(t *testing.T, env map[string]string) Place {
 	t.Helper()
 	home := t.TempDir()
@@ -37,7 +37,7 @@ func place(t *testing.T, env map[string]string) Place {
 func TestFirstLayerThatSetsAValueWins(t *testing.T) {
 	p := place(t, map[string]string{"NARADA_TIMEOUT": "4m"})
 	write(t, UserFile(p), "timeout: 1m\nagent: user\npoll-interval: 1s\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
-	write(t, filepath.Join(p.Dir, ProjectFileName), "timeout: 3m\nagent: project\n")
+	write(t, filepath.Join(p.Dir, projectFileName), "timeout: 3m\nagent: project\n")
 	p.Profile = "p"
 	s, err := Load(p, flags(t, "--limit=5m"))
 	if err != nil {
@@ -57,16 +57,16 @@ func TestFirstLayerThatSetsAValueWins(t *testing.T) {
 	}
 }
 
-// A profile that stands in the environment comes after it and the project file, one
-// that was asked for in this call before them.
-func TestProfileOfThisCallWinsOverTheEnvironment(t *testing.T) {
+// A profile named by the environment comes after the environment and the project file, one
+// named by a flag before them.
+func TestProfileFlagOverridesTheEnvironment(t *testing.T) {
 	for explicit, want := range map[string]string{
 		"":  "4m environment NARADA_TIMEOUT, project project file PROJECT, 2s profile p in USER, Asia/Tokyo user file USER",
 		"p": "2m profile p in USER, profile profile p in USER, 2s profile p in USER, Asia/Tokyo user file USER",
 	} {
 		p := place(t, map[string]string{"NARADA_TIMEOUT": "4m", "NARADA_PROFILE": "P"})
 		write(t, UserFile(p), "timeout: 1m\ntime-zone: Asia/Tokyo\nprofiles:\n  p:\n    timeout: 2m\n    agent: profile\n    poll-interval: 2s\n")
-		project := filepath.Join(p.Dir, ProjectFileName)
+		project := filepath.Join(p.Dir, projectFileName)
 		write(t, project, "agent: project\n")
 		p.Profile = explicit
 		s, err := Load(p, nil)
@@ -84,7 +84,7 @@ func TestProfileOfThisCallWinsOverTheEnvironment(t *testing.T) {
 	}
 }
 
-// flags are those of a command: --limit sets a setting, --timeout none.
+// flags returns flags of a command: --limit sets a setting, --timeout does not.
 func flags(t *testing.T, args ...string) *pflag.FlagSet {
 	t.Helper()
 	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
@@ -101,7 +101,7 @@ func flags(t *testing.T, args ...string) *pflag.FlagSet {
 	return f
 }
 
-func TestFlagsAreBoundAndNotNamed(t *testing.T) {
+func TestFlagSetsTheSettingThatItIsBoundTo(t *testing.T) {
 	s, err := Load(place(t, nil), flags(t, "--timeout=0s", "--many=7"))
 	if err != nil || s.Get(Timeout).Text != "20m" || s.Get(Timeout).Duration() != 20*time.Minute || s.Get(Agent).Text != "7" {
 		t.Errorf("%v, %v", s, err)
@@ -117,7 +117,7 @@ func TestFlagsAreBoundAndNotNamed(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Error("a flag was bound to nothing")
+					t.Error("a flag was bound to an unknown setting")
 				}
 			}()
 			bind(flags(t))
@@ -125,38 +125,38 @@ func TestFlagsAreBoundAndNotNamed(t *testing.T) {
 	}
 }
 
-// Which key goes to which base URL. Each place that has a base URL or a key says so.
-func TestKeyGoesOnlyWhereItIsMeantToGo(t *testing.T) {
+// Each case lists the layers that have a base URL and those that have a key.
+func TestAPIKeyIsUsedOnlyForItsBaseURL(t *testing.T) {
 	const userFile = "user"
 	tests := []struct {
 		name           string
-		baseURL, keys  string // the places that have one: flag, env, profile, user
+		baseURL, keys  string // layers that have one: flag, env, profile, user
 		explicit       bool   // --profile, else NARADA_PROFILE
-		base, key, not string // where the base URL and the key are from, and the key that is withheld
+		base, key, not string // the layers of the base URL, the key, and the key that is withheld
 	}{
 		{"nothing", "", "", false, "default", "", ""},
-		{"default takes any: env", "", "env profile user", false, "default", "environment", ""},
-		{"default takes any: profile", "", "profile user", false, "default", "profile", ""},
-		{"default takes any: user", "", userFile, false, "default", "user", ""},
-		{"default, profile of this call", "", "env profile user", true, "default", "profile", ""},
-		{"environment takes its own", "env", "env profile user", false, "environment", "environment", ""},
-		{"environment takes no profile's", "env", "profile user", false, "environment", "", "profile"},
-		{"environment takes no user's", "env", userFile, false, "environment", "", "user"},
+		{"default: key of env", "", "env profile user", false, "default", "environment", ""},
+		{"default: key of profile", "", "profile user", false, "default", "profile", ""},
+		{"default: key of user", "", userFile, false, "default", "user", ""},
+		{"default, profile by flag", "", "env profile user", true, "default", "profile", ""},
+		{"environment: its own key", "env", "env profile user", false, "environment", "environment", ""},
+		{"environment: not the key of the profile", "env", "profile user", false, "environment", "", "profile"},
+		{"environment: not the key of the user file", "env", userFile, false, "environment", "", "user"},
 		{"environment takes its own, though the profile of this call has one", "env", "env profile user", true, "environment", "environment", ""},
-		{"environment takes not that of the profile of this call", "env", "profile", true, "environment", "", "profile"},
-		{"profile takes its own", "profile", "env profile user", false, "profile", "profile", ""},
-		{"profile takes no environment's", "profile", "env user", false, "profile", "", "environment"},
-		{"profile takes no user's", "profile", userFile, true, "profile", "", "user"},
-		{"profile of this call wins over the environment", "env profile", "env profile", true, "profile", "profile", ""},
-		{"profile of this call has no key", "env profile", "env", true, "profile", "", "environment"},
-		{"environment wins over its profile", "env profile", "env profile", false, "environment", "environment", ""},
-		{"flag takes the key in force: env", "flag env profile", "env profile user", false, "flag", "environment", ""},
-		{"flag takes the key in force: profile", "flag env profile", "env profile user", true, "flag", "profile", ""},
-		{"flag takes the key in force: user", "flag profile", userFile, false, "flag", "user", ""},
-		{"user takes the key in force: env", userFile, "env user", false, "user", "environment", ""},
-		{"user takes the key in force: profile", userFile, "profile", true, "user", "profile", ""},
-		{"user takes its own", userFile, userFile, false, "user", "user", ""},
-		{"nobody has a key", "env profile", "", true, "profile", "", ""},
+		{"environment: not the key of a profile by flag", "env", "profile", true, "environment", "", "profile"},
+		{"profile: its own key", "profile", "env profile user", false, "profile", "profile", ""},
+		{"profile: not the key of the environment", "profile", "env user", false, "profile", "", "environment"},
+		{"profile: not the key of the user file", "profile", userFile, true, "profile", "", "user"},
+		{"profile by flag before the environment", "env profile", "env profile", true, "profile", "profile", ""},
+		{"profile by flag without a key", "env profile", "env", true, "profile", "", "environment"},
+		{"environment before the profile it names", "env profile", "env profile", false, "environment", "environment", ""},
+		{"flag: key of env", "flag env profile", "env profile user", false, "flag", "environment", ""},
+		{"flag: key of profile", "flag env profile", "env profile user", true, "flag", "profile", ""},
+		{"flag: key of user", "flag profile", userFile, false, "flag", "user", ""},
+		{"user file: key of env", userFile, "env user", false, "user", "environment", ""},
+		{"user file: key of profile", userFile, "profile", true, "user", "profile", ""},
+		{"user file: its own key", userFile, userFile, false, "user", "user", ""},
+		{"no layer has a key", "env profile", "", true, "profile", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,26 +219,26 @@ func TestUserFileFollowsXDG(t *testing.T) {
 	}
 }
 
-func TestFilesThatCannotBeUsed(t *testing.T) {
+func TestInvalidFilesAreRefused(t *testing.T) {
 	tests := []struct{ name, content, err string }{
 		{"not YAML", "secret-value", "not valid YAML"},
 		{"broken", "a: b\n  c: secret-value", "not valid YAML (line 2)"},
 		{"a list", "timeout: [secret-value]", "line 1: timeout must be a single value"},
-		{"a list of all", "- secret-value", "not valid YAML"},
-		{"a name twice", "timeout: 5m\ntimeout: 6m\n", `line 2: duplicate name "timeout"`},
-		{"a name twice in other letters", "timeout: 5m\nTimeout: 6m\n", "line 2: duplicate setting timeout"},
-		{"a name twice, once with its dot", "ngrok:\n  domain: x\nngrok.domain: y\n", "line 3: duplicate setting ngrok.domain"},
-		{"a profile twice", "profiles:\n  p: {agent: a}\n  P: {agent: b}\n", "line 3: duplicate profile P"},
+		{"the document is a list", "- secret-value", "not valid YAML"},
+		{"duplicate name", "timeout: 5m\ntimeout: 6m\n", `line 2: duplicate name "timeout"`},
+		{"duplicate name in another case", "timeout: 5m\nTimeout: 6m\n", "line 2: duplicate setting timeout"},
+		{"duplicate name, once with a dot", "ngrok:\n  domain: x\nngrok.domain: y\n", "line 3: duplicate setting ngrok.domain"},
+		{"duplicate profile", "profiles:\n  p: {agent: a}\n  P: {agent: b}\n", "line 3: duplicate profile P"},
 		{"an alias", "agent: &a x\ntime-zone: *a\n", "line 1: aliases and anchors are not supported"},
-		{"an alias of nothing", "api-key: *secret-value\n", "not valid YAML"},
-		{"a merge", "<<: {agent: a}\n", "line 1: a name in an object must be a string"},
+		{"undefined alias", "api-key: *secret-value\n", "not valid YAML"},
+		{"merge key", "<<: {agent: a}\n", "line 1: a name in an object must be a string"},
 		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: expected one document"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
-		{"a number is no duration", "timeout: 30", `"30" is not a duration: the unit is missing`},
+		{"duration without a unit", "timeout: 30", `"30" is not a duration: the unit is missing`},
 		{"too short", "poll-interval: 99ms", `must be at least 100ms`},
-		{"no time", "timeout: 0s", "must be more than 0"},
+		{"invalid duration", "timeout: 0s", "must be more than 0"},
 		{"too long", "timeout: 53w", `must be at most 8760h0m0s`},
-		{"no colour", "color: pink", `"pink" is not auto, always or never`},
+		{"invalid color", "color: pink", `"pink" is not auto, always or never`},
 		{"huge", "# " + strings.Repeat("x", maxFile), "larger than"},
 	}
 	for _, tt := range tests {
@@ -250,13 +250,13 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if strings.HasPrefix(tt.err, "not valid") && strings.Contains(err.Error(), "secret") {
-				t.Errorf("the error shows what stands there: %v", err)
+				t.Errorf("the error contains a value: %v", err)
 			}
 		})
 	}
 }
 
-func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
+func TestValuesAreReadAsText(t *testing.T) {
 	p := place(t, nil)
 	write(t, UserFile(p), "browser-window-id: 0123\napi-key: 1234567890123456789012\nAgent: yes\nngrok:\n  domain: 1e3\npublic-url:\ncallback-secret: 2026-01-02\nstate-dir: 'null'\n"+
 		"profiles:\n  Eu.Prod:\n    time-zone: 0x10\n  empty: {}\n  none:\n")
@@ -284,15 +284,15 @@ func TestValuesAreTakenAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSettingIsWarnedOf(t *testing.T) {
+func TestUnknownSettingsCauseAWarning(t *testing.T) {
 	p := place(t, nil)
 	write(t, UserFile(p), "API-kye: x\nngrok:\n  Domian: y\nprofiles:\n  p:\n    agnet: z\n")
-	write(t, filepath.Join(p.Dir, ProjectFileName), "agent: core\nstate-dir: x\nAPI-Key: y\nprofiles: {p: {agent: core}}\n")
+	write(t, filepath.Join(p.Dir, projectFileName), "agent: core\nstate-dir: x\nAPI-Key: y\nprofiles: {p: {agent: core}}\n")
 	s, err := Load(p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, project := UserFile(p)+": ", filepath.Join(p.Dir, ProjectFileName)+": "
+	user, project := UserFile(p)+": ", filepath.Join(p.Dir, projectFileName)+": "
 	want := []string{
 		user + `unknown setting "API-kye"; did you mean api-key?`,
 		user + `unknown setting "ngrok.Domian"; did you mean ngrok.domain?`,
@@ -309,7 +309,7 @@ func TestWhatIsNoSettingIsWarnedOf(t *testing.T) {
 	}
 }
 
-func TestByteOrderMarkIsUnderstood(t *testing.T) {
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	p := place(t, nil)
 	write(t, UserFile(p), "\ufeffagent: core\n")
 	s, err := Load(p, nil)
@@ -318,7 +318,7 @@ func TestByteOrderMarkIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestWriteSetsWhatLoadReads(t *testing.T) {
+func TestWriteSetsValuesThatLoadReads(t *testing.T) {
 	p := place(t, nil)
 	value := func(s string) *string { return &s }
 	for _, step := range []struct {
@@ -343,7 +343,7 @@ func TestWriteSetsWhatLoadReads(t *testing.T) {
 			t.Error(diff)
 		}
 		if left, _ := os.ReadDir(filepath.Dir(UserFile(p))); len(left) != 1 {
-			t.Errorf("left behind: %v", left)
+			t.Errorf("files left: %v", left)
 		}
 		p.Profile = step.profile
 		if s, err := Load(p, nil); err != nil || step.value != nil && s.Get(step.key).Text != *step.value || len(s.Warnings) > 0 {
@@ -352,7 +352,7 @@ func TestWriteSetsWhatLoadReads(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesWhatLoadRefuses(t *testing.T) {
+func TestWriteRefusesInvalidFiles(t *testing.T) {
 	for _, text := range []string{"agent: a\n---\nagent: b\n", "agent: a\nagent: b\n", "agent: &x a\n", "secret-value", "a: b\n  c: secret-value", "# " + strings.Repeat("x", maxFile)} {
 		p := place(t, nil)
 		write(t, UserFile(p), text)
@@ -366,7 +366,7 @@ func TestWriteRefusesWhatLoadRefuses(t *testing.T) {
 	}
 }
 
-func TestUnsetTakesOutSingleValuesOnly(t *testing.T) {
+func TestUnsetRemovesSingleValuesOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	before := "profiles:\n  p:\n    api-key: x\n"
 	write(t, path, before)

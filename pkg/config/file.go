@@ -1,10 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -22,14 +21,14 @@ const maxFile = 1 << 20
 
 // readFile reads a YAML file into a viper, and warns about unknown settings.
 func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
-	text, err := readText(path)
+	text, err := textfile.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fileError(path, err)
 	}
 	d := &decoder{profiles: map[string]map[string]any{}}
 	v := newViper(viper.WithDecoderRegistry(d))
 	v.SetConfigType("yaml")
-	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
+	if err := v.ReadConfig(strings.NewReader(text)); err != nil {
 		return nil, nil, fileError(path, err)
 	}
 	for _, name := range d.unknown {
@@ -37,22 +36,6 @@ func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
 		s.warn("%s: %v; %s", path, unknown, unknown.Hint())
 	}
 	return v, d, nil
-}
-
-func readText(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fileError(path, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	if err != nil {
-		return nil, fileError(path, err)
-	}
-	return text, nil
 }
 
 // decoder decodes a config file for viper as strictly as a task file. A value is the text
@@ -131,15 +114,16 @@ func Write(path, profile, name string, value *string) error {
 	if path == "" {
 		return errors.New("no folder for the config file: HOME is not set")
 	}
-	text, err := readText(path)
+	old, err := textfile.ReadFile(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return fileError(path, err)
 	}
 	steps := strings.Split(name, ".")
 	if profile != "" {
 		steps = append([]string{"profiles", profile}, steps...)
 	}
-	if text, err = yamljson.Set(text, steps, value); err != nil {
+	text, err := yamljson.Set([]byte(old), steps, value)
+	if err != nil {
 		return fileError(path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -167,8 +151,5 @@ func fileError(path string, err error) error {
 			err = fmt.Errorf("not valid YAML (line %d)", syntax.Line)
 		}
 	}
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err
-	}
-	return &InvalidError{What: "config file " + path, Err: err}
+	return &InvalidError{What: "config file " + path, Err: textfile.Cause(err)}
 }

@@ -15,13 +15,8 @@ import (
 // layer is one source of values.
 type layer struct {
 	name   Layer
-	viper  *viper.Viper
+	text   func(Key) string // of a setting; "": not set
 	origin func(Key) string
-}
-
-// newViper returns the viper of a layer. A setting's name is one key, dots included.
-func newViper(options ...viper.Option) *viper.Viper {
-	return viper.NewWithOptions(append(options, viper.KeyDelimiter("\x00"))...)
 }
 
 // values returns the values of a setting in all layers, the one in force first.
@@ -30,11 +25,16 @@ func values(layers []layer, key Key) (found []Value) {
 		if l.name == LayerProject && !key.Project {
 			continue
 		}
-		if text := l.viper.GetString(key.Name); text != "" {
+		if text := l.text(key); text != "" {
 			found = append(found, Value{Key: key, Text: text, Layer: l.name, Origin: l.origin(key)})
 		}
 	}
 	return found
+}
+
+// newViper returns the viper of a file. A setting's name is one key, dots included.
+func newViper(options ...viper.Option) *viper.Viper {
+	return viper.NewWithOptions(append(options, viper.KeyDelimiter("\x00"))...)
 }
 
 // layers reads all layers, in order of precedence.
@@ -54,29 +54,21 @@ func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := func(text string) func(Key) string { return func(Key) string { return text } }
+	file := func(name Layer, v *viper.Viper, origin string) layer {
+		return layer{name, func(key Key) string { return v.GetString(key.Name) }, func(Key) string { return origin }}
+	}
 	list := []layer{
 		flagLayer(flags),
-		{LayerEnvironment, filled(func(key Key) string { return p.Getenv(key.Env) }), func(key Key) string { return "environment " + key.Env }},
-		{LayerProject, project, from("project file " + projectPath)},
-		{LayerProfile, profile, from("profile " + s.Profile + " in " + s.UserFile)},
-		{LayerUser, user, from("user file " + s.UserFile)},
-		{LayerDefault, filled(func(key Key) string { return key.Default }), from("default")},
+		{LayerEnvironment, func(key Key) string { return p.Getenv(key.Env) }, func(key Key) string { return "environment " + key.Env }},
+		file(LayerProject, project, "project file "+projectPath),
+		file(LayerProfile, profile, "profile "+s.Profile+" in "+s.UserFile),
+		file(LayerUser, user, "user file "+s.UserFile),
+		{LayerDefault, func(key Key) string { return key.Default }, func(Key) string { return "default" }},
 	}
 	if p.Profile != "" {
 		list[1], list[2], list[3] = list[3], list[1], list[2]
 	}
 	return list, nil
-}
-
-// filled returns the viper of a layer that is not a file. (Viper can read only the
-// environment of the process.)
-func filled(get func(Key) string) *viper.Viper {
-	v := newViper()
-	for _, key := range Keys() {
-		v.Set(key.Name, get(key))
-	}
-	return v
 }
 
 // boundTo is the annotation of a flag that sets a setting.
@@ -93,16 +85,21 @@ func Bind(flags *pflag.FlagSet, name, key string) {
 }
 
 func flagLayer(flags *pflag.FlagSet) layer {
-	v, names := newViper(), map[string]string{}
+	set := map[string]*pflag.Flag{}
 	if flags != nil {
 		flags.Visit(func(f *pflag.Flag) {
 			for _, key := range f.Annotations[boundTo] {
-				_ = v.BindPFlag(key, f) // fails only without a flag
-				names[key] = f.Name
+				set[key] = f
 			}
 		})
 	}
-	return layer{LayerFlag, v, func(key Key) string { return "flag --" + names[key.Name] }}
+	text := func(key Key) string {
+		if f := set[key.Name]; f != nil {
+			return f.Value.String()
+		}
+		return ""
+	}
+	return layer{LayerFlag, text, func(key Key) string { return "flag --" + set[key.Name].Name }}
 }
 
 // userFile reads the user file, which may be missing, and its profiles.

@@ -33,15 +33,15 @@ func (p Place) own(variable, windows, home, file string) string {
 	return filepath.Join(dir, "narada", file)
 }
 
-// ProjectFileName is the name of a project file.
-const ProjectFileName = ".narada.yaml"
+// projectFileName is the name of a project file.
+const projectFileName = ".narada.yaml"
 
 // findProjectFile finds the nearest project file from the working directory up to the
 // repository's root; outside of a repository only in the working directory.
 func findProjectFile(dir string) string {
 	nearest := ""
 	for at := dir; ; at = filepath.Dir(at) {
-		path := filepath.Join(at, ProjectFileName)
+		path := filepath.Join(at, projectFileName)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && nearest == "" {
 			nearest = path
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -24,7 +23,7 @@ func answering(status int, header http.Header) transport {
 	}
 }
 
-// silent answers nothing.
+// silent does not answer before the context ends.
 func silent(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
@@ -32,20 +31,20 @@ func silent(r *http.Request) (*http.Response, error) {
 
 func unreachable(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }
 
-func TestAPI(t *testing.T) {
+func TestAPICheckReportsWhetherTheAPIAnswers(t *testing.T) {
 	const where = "https://api.example/v2"
 	for name, test := range map[string]struct {
 		base string
 		api  transport
 		want contract.Finding
 	}{
-		"answers":        {where, answering(200, nil), contract.Passed(where + " answers in 1ms")},
-		"knows it not":   {where, answering(404, nil), contract.Passed(where + " answers in 1ms")},
-		"requires a key": {where, answering(401, nil), contract.Passed(where + " answers in 1ms")},
-		"has a fault":    {where, answering(502, nil), contract.Failed(where+" answers 502", "The API has a problem: try again later.")},
-		"is silent":      {where, silent, contract.Failed(where+" does not answer within 10s", "Check the network. The proxy is read from HTTPS_PROXY.")},
-		"is not there":   {where, unreachable, contract.Failed(where+`: Get "https://api.example/v2/sdk/config": no route`, "Check the network and base-url. The proxy is read from HTTPS_PROXY.")},
-		"has no address": {"ftp://x", nil, contract.Failed(`"ftp://x" is not an https URL`, "Correct base-url (flag --base-url).")},
+		"answers":          {where, answering(200, nil), contract.Passed(where + " answers in 1ms")},
+		"not found":        {where, answering(404, nil), contract.Passed(where + " answers in 1ms")},
+		"requires a key":   {where, answering(401, nil), contract.Passed(where + " answers in 1ms")},
+		"server error":     {where, answering(502, nil), contract.Failed(where+" answers 502", "The API has a problem: try again later.")},
+		"no answer":        {where, silent, contract.Failed(where+" does not answer within 10s", "Check the network. The proxy is read from HTTPS_PROXY.")},
+		"unreachable":      {where, unreachable, contract.Failed(where+`: Get "https://api.example/v2/sdk/config": no route`, "Check the network and base-url. The proxy is read from HTTPS_PROXY.")},
+		"invalid base URL": {"ftp://x", nil, contract.Failed(`"ftp://x" is not an https URL`, "Correct base-url (flag --base-url).")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -56,37 +55,38 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+func TestClockCheckReportsTheDifference(t *testing.T) {
 	const advice = "Synchronize the clock: certificates and task times depend on it."
 	for date, want := range map[string]contract.Finding{
 		"":                              contract.Skipped("the API sent no date", ""),
 		"yesterday":                     contract.Skipped("the API sent no date", ""),
-		"Fri, 02 Jan 2026 03:04:05 GMT": contract.Passed("within 1s of the API's"),
-		"Fri, 02 Jan 2026 03:05:05 GMT": contract.Passed("within 1m0s of the API's"),
-		"Fri, 02 Jan 2026 03:05:06 GMT": contract.Warned("off by 1m1s", advice),
-		"Fri, 02 Jan 2026 02:59:05 GMT": contract.Warned("off by 5m0s", advice),
-		"Fri, 02 Jan 2026 02:59:04 GMT": contract.Failed("off by 5m1s", advice),
-		"Fri, 02 Jan 2026 04:04:05 GMT": contract.Failed("off by 1h0m0s", advice),
+		"Sat, 01 Jan 2000 00:00:00 GMT": contract.Passed("within 1s of the API's"),
+		"Sat, 01 Jan 2000 00:01:00 GMT": contract.Passed("within 1m0s of the API's"),
+		"Sat, 01 Jan 2000 00:01:01 GMT": contract.Warned("off by 1m1s", advice),
+		"Fri, 31 Dec 1999 23:55:00 GMT": contract.Warned("off by 5m0s", advice),
+		"Fri, 31 Dec 1999 23:54:59 GMT": contract.Failed("off by 5m1s", advice),
+		"Sat, 01 Jan 2000 01:00:00 GMT": contract.Failed("off by 1h0m0s", advice),
 	} {
 		t.Run(date, func(t *testing.T) {
-			d := New(Options{BaseURL: "https://api.example/", API: answering(200, http.Header{"Date": {date}}), Now: func() time.Time { return now }})
-			if f := d.api(t.Context()); f.Verdict != contract.Pass {
-				t.Fatalf("%+v", f)
-			}
-			judge(t, d.clock(t.Context()), want)
+			synctest.Test(t, func(t *testing.T) { // starts at midnight UTC on 1 January 2000
+				d := New(Options{BaseURL: "https://api.example/", API: answering(200, http.Header{"Date": {date}})})
+				if f := d.api(t.Context()); f.Verdict != contract.Pass {
+					t.Fatalf("%+v", f)
+				}
+				judge(t, d.clock(t.Context()), want)
+			})
 		})
 	}
 }
 
-func TestAPIKey(t *testing.T) {
+func TestAPIKeyCheckReportsWhetherTheKeyIsAccepted(t *testing.T) {
 	const where = "environment NARADA_API_KEY"
 	for name, test := range map[string]struct {
 		key, base string
 		api       transport
 		want      contract.Finding
 	}{
-		"there is none": {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
+		"not set":       {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
 		"no such task":  {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
 		"refused":       {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "Set a new one: narada config set api-key -")},
 		"forbidden":     {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "Set a new one: narada config set api-key -")},
@@ -104,8 +104,8 @@ func TestAPIKey(t *testing.T) {
 	}
 }
 
-// The API is asked with the key, and with none before there is one.
-func TestRequestsToTheAPI(t *testing.T) {
+// Without a key, the API is called with "none".
+func TestRequestsToTheAPIHaveTheKey(t *testing.T) {
 	for key, want := range map[string]string{"the-key": "the-key", "": "none"} {
 		seen := map[string]string{}
 		api := transport(func(r *http.Request) (*http.Response, error) {

@@ -23,6 +23,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // Options configure the checks.
@@ -51,7 +52,6 @@ type Options struct {
 	Proxy   func(*url.URL) (*url.URL, error)
 	Explain func(error) (text, advice string)
 	Quote   func(string) string // quotes a word for a shell
-	Now     func() time.Time    // nil: time.Now
 }
 
 // Setting is a setting's name and the origin of its value.
@@ -76,21 +76,17 @@ type Doctor struct {
 	Options
 	current atomic.Pointer[string] // name of the check in progress
 
-	client     *narada.Client   // of the API
-	noClient   error            // why there is none: the base URL is invalid
-	serverTime time.Time        // by the API's clock; zero: unknown
-	localTime  time.Time        // at the same moment, by this machine's clock
-	catching   tunnel.Config    // how to open an endpoint
-	canOpen    bool             // catching can be opened
-	endpoint   *tunnel.Endpoint // nil: none is open
-	close      func() error     // closes it and its server
+	client   *narada.Client   // of the API
+	noClient error            // why there is none: the base URL is invalid
+	clockOff *time.Duration   // between the API's clock and this machine's; nil: unknown
+	catching tunnel.Config    // how to open an endpoint
+	canOpen  bool             // catching can be opened
+	endpoint *tunnel.Endpoint // nil: none is open
+	close    func() error     // closes it and its server
 }
 
 // New returns a run of the checks.
 func New(o Options) *Doctor {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	d := &Doctor{Options: o}
 	d.client, d.noClient = narada.NewClient(cmp.Or(o.APIKey.Reveal(), "none"),
 		narada.WithBaseURL(o.BaseURL), narada.WithUserAgent(o.UserAgent), narada.WithTransport(dated{d}))
@@ -160,12 +156,4 @@ func (d *Doctor) explained(err error) string {
 }
 
 // rounded formats a duration for a person.
-func rounded(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return max(d.Round(time.Millisecond), time.Millisecond).String()
-	case d < 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
+func rounded(d time.Duration) string { return units.Round(max(d, time.Millisecond)).String() }

@@ -19,20 +19,20 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// The ngrok library ends these goroutines in its own time: at the next heartbeat, and
-// when a lost connection's heartbeat is overdue.
+// The ngrok library ends these goroutines later: at the next heartbeat, and when the
+// heartbeat of a lost connection is overdue.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).check"),
 		goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).requester"))
 }
 
-// hinted is an error with what to do about it.
+// hinted is an error with a hint.
 type hinted struct{ text, hint string }
 
 func (e hinted) Error() string { return e.text }
 func (e hinted) Hint() string  { return e.hint }
 
-// explain gives an error its hint as the advice.
+// explain returns the hint of an error as the advice.
 func explain(err error) (text, advice string) {
 	if h, ok := errors.AsType[interface {
 		error
@@ -43,7 +43,7 @@ func explain(err error) (text, advice string) {
 	return err.Error(), "report it"
 }
 
-// wellOptions are those of a machine on which all is well, with a loopback address.
+// wellOptions returns options with which every check passes, with a loopback address.
 func wellOptions(t *testing.T) Options {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -62,7 +62,7 @@ func wellOptions(t *testing.T) Options {
 	}
 }
 
-// judge compares a finding's verdict, detail and advice with what is wanted.
+// judge compares verdict, detail and advice of a finding.
 func judge(t *testing.T, got, want contract.Finding) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(contract.Finding{}, "Test", "Duration")); diff != "" {
@@ -124,7 +124,7 @@ func TestTheUsersEndpointIsCheckedLast(t *testing.T) {
 	}
 }
 
-// What the check in progress has found when ctx ends may be that alone.
+// The end of ctx may be the reason for the finding of the check in progress.
 func TestTheEndOfTheContextEndsTheChecks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := wellOptions(t)

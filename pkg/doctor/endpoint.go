@@ -5,11 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -92,12 +93,18 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	if err := server.Ready(ready, &http.Client{Transport: d.Transport}, nil); err != nil {
 		return contract.Failed(d.explained(err), advice)
 	}
-	sample, err := d.sample(server)
+	ticket, err := server.Issue()
 	if err != nil {
 		return d.failedWith(err)
 	}
-	sender := deliver.Sender{Transport: d.Transport, Timeout: callLimit}
-	attempts, err := sender.Send(ctx, sample)
+	sent, err := trigger.Send(ctx, trigger.Options{
+		Event: "success", Random: d.Random, URL: server.URL(ticket),
+		Credentials: secret.NewCredentials(secret.New(ticket.Secret), ticket.Header),
+		Sender:      deliver.Sender{Transport: d.Transport, Timeout: callLimit},
+	})
+	if err == nil && !sent.Attempt.Accepted() {
+		err = sent.Attempt.Failure()
+	}
 	if err != nil {
 		return contract.Failed(d.explained(err), advice)
 	}
@@ -106,20 +113,5 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	default: // another server has answered
 		return contract.Failed("it was accepted, but not received here", advice)
 	}
-	return contract.Passed("a sample was sent and received in " + rounded(attempts[0].Duration))
-}
-
-// sample returns a callback that the server accepts.
-func (d *Doctor) sample(server *receive.Server) (c deliver.Callback, err error) {
-	ticket, err := server.Issue()
-	if err != nil {
-		return c, err
-	}
-	sample, err := webhook.Sample("success", d.Random, time.Now())
-	if err != nil {
-		return c, err
-	}
-	sample.Secret = &ticket.Secret
-	body, err := sample.Body()
-	return deliver.Callback{URL: server.URL(ticket), Header: ticket.Header, Body: body}, err
+	return contract.Passed("a sample was sent and received in " + rounded(sent.Attempt.Duration))
 }

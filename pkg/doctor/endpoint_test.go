@@ -19,7 +19,7 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-func TestNgrokToken(t *testing.T) {
+func TestNgrokTokenCheckNamesTheOriginOfTheToken(t *testing.T) {
 	ngrok := tunnel.Config{Ngrok: &tunnel.Ngrok{Authtoken: secret.New("token")}}
 	for name, test := range map[string]struct {
 		config tunnel.Config
@@ -44,7 +44,7 @@ func TestNgrokToken(t *testing.T) {
 	}
 }
 
-// behind are the options of a machine whose address is ngrok's.
+// behind returns options with a public endpoint of ngrok.
 func behind(t *testing.T, edge *ngroktest.Edge) Options {
 	o := wellOptions(t)
 	o.AuthtokenOrigin = "environment NGROK_AUTHTOKEN"
@@ -57,17 +57,17 @@ func behind(t *testing.T, edge *ngroktest.Edge) Options {
 	return o
 }
 
-func TestNgrok(t *testing.T) {
+func TestNgrokCheckConnectsToTheService(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(*ngroktest.Edge)
-		want  map[string]string // details of findings by their test, as expressions
-		not   []string          // verdicts that are not PASS
+		want  map[string]string // regular expressions for details, by test
+		not   []string          // tests whose verdict is not PASS, with the verdict
 	}{
-		"all is well": {func(*ngroktest.Edge) {}, map[string]string{
+		"everything works": {func(*ngroktest.Edge) {}, map[string]string{
 			"ngrok": `^127\.0\.0\.1:\d+ answers in \d+m?s, region local$`, "public-endpoint": `^https://127\.0\.0\.1:\d+$`,
 			"callback": `^a sample was sent and received in [0-9.]+m?s$`,
 		}, nil},
-		"the token is revoked": {func(e *ngroktest.Edge) { e.RefuseAuth("ERR_NGROK_107", "") }, map[string]string{
+		"token revoked": {func(e *ngroktest.Edge) { e.RefuseAuth("ERR_NGROK_107", "") }, map[string]string{
 			"public-endpoint": `^ngrok refused the authtoken: it is revoked or was reset \(ERR_NGROK_107\)$`, "callback": "^no endpoint is open$",
 		}, []string{"public-endpoint FAIL", "callback SKIP"}},
 		"unreachable": {func(e *ngroktest.Edge) { e.Pause() }, map[string]string{
@@ -103,7 +103,7 @@ func TestNgrok(t *testing.T) {
 	}
 }
 
-func TestCallback(t *testing.T) {
+func TestCallbackCheckSendsASample(t *testing.T) {
 	isProbe := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "probe-") }
 	const advice = "The address cannot be reached from here: check firewall, proxy and DNS. It may still work from the cloud."
 	for name, test := range map[string]struct {
@@ -115,25 +115,25 @@ func TestCallback(t *testing.T) {
 		"unreachable": {50 * time.Millisecond, func(http.RoundTripper, *http.Request) (*http.Response, error) {
 			return nil, errors.New("no route")
 		}, nil, contract.Failed("URL does not answer: no route", advice)},
-		"the sample is lost": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"sample lost": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return nil, errors.New("no route")
 		}, nil, contract.Failed("no route", advice)},
-		"the sample is refused": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"sample refused": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(403, nil)(r)
 		}, nil, contract.Failed("the callback was refused: 403 Forbidden", advice)},
-		"another server accepts it": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"accepted by another server": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			if isProbe(r) {
 				return next.RoundTrip(r)
 			}
 			return answering(200, nil)(r)
 		}, nil, contract.Failed("it was accepted, but not received here", advice)},
-		"no randomness": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		"no random source": {time.Minute, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			return next.RoundTrip(r)
 		}, strings.NewReader(strings.Repeat("x", 72+20)), contract.Failed("ticket: unexpected EOF", "report it")},
 	} {
@@ -159,7 +159,7 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotBeOpened(t *testing.T) {
+func TestFailureToOpenTheEndpointIsReported(t *testing.T) {
 	o := wellOptions(t)
 	o.Endpoint = func() (tunnel.Config, bool, error) {
 		return tunnel.Config{Ingress: &tunnel.Ingress{Addr: "192.0.2.1:1", PublicURL: "https://hook.example/"}}, true, nil

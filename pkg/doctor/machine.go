@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // settings lists the settings and their origins.
@@ -26,13 +28,10 @@ func (d *Doctor) settings(context.Context) contract.Finding {
 	if len(set) == 0 {
 		detail = "none is set: all values are defaults"
 	}
-	switch d.Warnings {
-	case 0:
+	if d.Warnings == 0 {
 		return contract.Passed(detail)
-	case 1:
-		return contract.Warned(detail, "1 warning above: narada config list shows the values in use.")
 	}
-	return contract.Warned(detail, fmt.Sprintf("%d warnings above: narada config list shows the values in use.", d.Warnings))
+	return contract.Warned(detail, english.Plural(d.Warnings, "warning", "")+" above: narada config list shows the values in use.")
 }
 
 // stateDir checks whether the state folder can be written.
@@ -49,7 +48,7 @@ func (d *Doctor) stateDir(context.Context) contract.Finding {
 		return contract.Failed(err.Error(), "Set NARADA_STATE_DIR to another folder.")
 	case !info.IsDir():
 		return contract.Failed(dir+" is not a folder", "Set NARADA_STATE_DIR to another folder.")
-	case !canWrite(dir):
+	case atomicfile.CheckFolder(dir) != nil:
 		return contract.Failed(dir+" is not writable", "Make it writable, or set NARADA_STATE_DIR to another folder.")
 	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
 		return contract.Warned(fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "Other users can read it. To prevent that: chmod 700 "+d.Quote(dir))
@@ -65,15 +64,10 @@ func missingDir(dir string) contract.Finding {
 			break
 		}
 	}
-	if !canWrite(existing) {
+	if atomicfile.CheckFolder(existing) != nil {
 		return contract.Failed(fmt.Sprintf("%s does not exist and cannot be created in %s", dir, existing), "Set NARADA_STATE_DIR to another folder.")
 	}
 	return contract.Passed(dir + ", which the first task creates")
-}
-
-func canWrite(dir string) bool {
-	f, err := os.CreateTemp(dir, ".doctor-*")
-	return err == nil && errors.Join(f.Close(), os.Remove(f.Name())) == nil
 }
 
 // ledger checks whether the ledger can be read.
@@ -88,7 +82,7 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
 	damage, err := l.Check(limited)
-	size := humanize.IBytes(uint64(l.Size()))
+	size := units.Size(l.Size())
 	closed := l.Close()
 	switch {
 	case limited.Err() != nil:

@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 )
 
-func TestSettings(t *testing.T) {
+func TestSettingsCheckListsSettingsAndWarnings(t *testing.T) {
 	two := []Setting{{"agent", "flag --agent"}, {"timeout", "environment NARADA_TIMEOUT"}}
 	for name, test := range map[string]struct {
 		settings []Setting
@@ -32,7 +32,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestStateDir(t *testing.T) {
+func TestStateDirCheckReportsWhetherTheFolderIsWritable(t *testing.T) {
 	root := t.TempDir()
 	mkdir := func(name string, mode os.FileMode) string {
 		dir := filepath.Join(root, name)
@@ -51,19 +51,19 @@ func TestStateDir(t *testing.T) {
 		err  error
 		want contract.Finding
 	}{
-		"there":          {private, nil, contract.Passed(private)},
-		"not there":      {missing, nil, contract.Passed(missing + ", which the first task creates")},
-		"not known":      {"", hinted{"HOME is not set", "set it"}, contract.Failed("HOME is not set", "set it")},
-		"a file":         {file, nil, contract.Failed(file+" is not a folder", "Set NARADA_STATE_DIR to another folder.")},
-		"no name":        {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "Set NARADA_STATE_DIR to another folder.")},
-		"for others":     {open, nil, contract.Warned(open+" has mode 0755", "Other users can read it. To prevent that: chmod 700 '"+open+"'")},
-		"closed to us":   {"/proc", nil, contract.Failed("/proc is not writable", "Make it writable, or set NARADA_STATE_DIR to another folder.")},
-		"not to be made": {"/proc/none/state", nil, contract.Failed("/proc/none/state does not exist and cannot be created in /proc", "Set NARADA_STATE_DIR to another folder.")},
+		"there":              {private, nil, contract.Passed(private)},
+		"missing":            {missing, nil, contract.Passed(missing + ", which the first task creates")},
+		"folder unknown":     {"", hinted{"HOME is not set", "set it"}, contract.Failed("HOME is not set", "set it")},
+		"a file":             {file, nil, contract.Failed(file+" is not a folder", "Set NARADA_STATE_DIR to another folder.")},
+		"invalid name":       {"a\x00b", nil, contract.Failed("stat a\x00b: invalid argument", "Set NARADA_STATE_DIR to another folder.")},
+		"readable by others": {open, nil, contract.Warned(open+" has mode 0755", "Other users can read it. To prevent that: chmod 700 '"+open+"'")},
+		"not writable":       {"/proc", nil, contract.Failed("/proc is not writable", "Make it writable, or set NARADA_STATE_DIR to another folder.")},
+		"cannot be created":  {"/proc/none/state", nil, contract.Failed("/proc/none/state does not exist and cannot be created in /proc", "Set NARADA_STATE_DIR to another folder.")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if runtime.GOOS == "windows" && name != "there" && name != "not there" && name != "a file" || runtime.GOOS != "linux" && strings.HasPrefix(test.dir, "/proc") {
-				t.Skip("on Linux alone")
+			if runtime.GOOS == "windows" && name != "there" && name != "missing" && name != "a file" || runtime.GOOS != "linux" && strings.HasPrefix(test.dir, "/proc") {
+				t.Skip("only on Linux")
 			}
 			d := New(Options{StateDir: func() (string, error) { return test.dir, test.err }, Quote: func(s string) string { return "'" + s + "'" }, Explain: explain})
 			judge(t, d.stateDir(t.Context()), test.want)
@@ -71,14 +71,14 @@ func TestStateDir(t *testing.T) {
 	}
 	left, err := filepath.Glob(filepath.Join(root, "*", ".doctor-*"))
 	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %q, %v", left, err)
+		t.Errorf("files left: %q, %v", left, err)
 	}
 	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
-		t.Error("the folder was made")
+		t.Error("the folder was created")
 	}
 }
 
-// kept is a ledger.
+// kept is a Ledger for tests.
 type kept struct {
 	damage           string
 	err, closeErr    error
@@ -100,7 +100,7 @@ func (k *kept) Close() error {
 	return k.closeErr
 }
 
-func TestLedger(t *testing.T) {
+func TestLedgerCheckReportsDamage(t *testing.T) {
 	broken := hinted{"it is broken", "mend it"}
 	for name, test := range map[string]struct {
 		ledger *kept
@@ -108,10 +108,10 @@ func TestLedger(t *testing.T) {
 		want   contract.Finding
 	}{
 		"none":             {nil, nil, contract.Skipped("no ledger yet", "")},
-		"not to be opened": {nil, broken, contract.Failed("it is broken", "mend it")},
+		"cannot be opened": {nil, broken, contract.Failed("it is broken", "mend it")},
 		"whole":            {&kept{}, nil, contract.Passed("40 KiB, intact")},
-		"not to be read":   {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"not to be closed": {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"cannot be read":   {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
+		"cannot be closed": {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
 		"damaged":          {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away: the next task creates a new one. narada history may still read the old one.")},
 		"too large":        {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to check completely")},
 	} {
@@ -125,14 +125,14 @@ func TestLedger(t *testing.T) {
 				}})
 				judge(t, d.ledger(t.Context()), test.want)
 				if test.ledger != nil && !test.ledger.wasOpen {
-					t.Error("it was not closed")
+					t.Error("the ledger was not closed")
 				}
 			})
 		})
 	}
 }
 
-func TestProxy(t *testing.T) {
+func TestProxyCheckNamesTheProxy(t *testing.T) {
 	for name, test := range map[string]struct {
 		base, proxy string
 		err         error
@@ -140,7 +140,7 @@ func TestProxy(t *testing.T) {
 	}{
 		"none":           {"https://api.example/v2", "", nil, contract.Passed("none")},
 		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, contract.Passed("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
-		"not to be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct or unset HTTPS_PROXY.")},
+		"cannot be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct or unset HTTPS_PROXY.")},
 		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the base URL is invalid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// ledger has one task, which has an ID and the number 12; with fail its reads fail from
-// that one on.
+// ledger has one task, with an ID and the number 12. The read called fail returns an error.
 type ledger struct {
 	Detail
 	forwards []store.Forward
@@ -114,7 +113,7 @@ func TestADetailHasEachCallbackWithItsKindAndForwards(t *testing.T) {
 	}
 }
 
-func TestTheDocumentOfATaskHasNoSecretAndNoHoles(t *testing.T) {
+func TestTaskDocumentHasAllMembersAndNoSecret(t *testing.T) {
 	l := testLedger(t)
 	d, err := Read(t.Context(), l, l.Detail.Task)
 	if err != nil {
@@ -170,9 +169,9 @@ func TestATaskIsFoundByItsNameOrNumber(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if name := Name(l.Detail.Task); name != "req_1" {
-		t.Errorf("its name is %q", name)
+		t.Errorf("name %q", name)
 	}
 	if name := Name(store.Task{Number: 12}); name != "#12" {
-		t.Errorf("its name is %q", name)
+		t.Errorf("name %q", name)
 	}
 }

@@ -141,48 +141,50 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 	if err := r.Validate(); err != nil {
 		return "", &DispatchError{Err: err}
 	}
-	body, err := encode(r)
-	if err != nil {
-		return "", &DispatchError{Err: err}
-	}
-	const path = "/remote-dispatch"
-	answer, maybe, err := c.callOnce(ctx, path, body)
+	dispatch := endpoint{http.MethodPost, "/remote-dispatch"}
+	_, id, maybe, err := c.create(ctx, dispatch, r, "requestId", CheckRequestID)
 	if err != nil {
 		return "", &DispatchError{Maybe: maybe, Err: err}
 	}
-	if id, err = acceptedID(answer); err != nil {
-		return "", &DispatchError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, err.Error()}}
-	}
 	return id, nil
 }
 
-// acceptedID returns the request ID in the answer of a dispatch.
-func acceptedID(answer []byte) (id string, err error) {
-	var accepted struct {
-		RequestID json.RawMessage `json:"requestId"`
-	}
-	switch err := json.Unmarshal(answer, &accepted); {
-	case err != nil || !present(accepted.RequestID):
-		return "", errors.New("the answer has no requestId")
-	case accepted.RequestID[0] != '"':
-		return "", fmt.Errorf("the answer's requestId, %.60s, is not a string", accepted.RequestID)
-	}
-	id = unquote(accepted.RequestID)
-	if err := CheckRequestID(id); err != nil {
-		return "", fmt.Errorf("the answer's requestId cannot be one: %w", err)
-	}
-	return id, nil
-}
-
-// callOnce is call for a POST that must not take effect twice. On an error, maybe
-// says whether it may have taken effect.
-func (c *Client) callOnce(ctx context.Context, path string, body []byte) (answer []byte, maybe bool, err error) {
+// create is call for an endpoint that must not be called twice, since it creates what the
+// ID in the field of its answer names. On an error, maybe says whether it may have been
+// created.
+func (c *Client) create(ctx context.Context, e endpoint, body any, field string, check func(id string) error) (answer []byte, id string, maybe bool, err error) {
 	// A request whose headers were not written was never sent; the error alone does
 	// not tell that from a lost answer.
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-	answer, err = c.call(ctx, http.MethodPost, path, body)
-	return answer, err != nil && maybeAccepted(err, wrote.Load()), err
+	answer, err = c.call(ctx, e, nil, body)
+	if err != nil {
+		return nil, "", maybeAccepted(err, wrote.Load()), err
+	}
+	if id, err = createdID(answer, field, check); err != nil {
+		return nil, "", true, e.odd(err.Error())
+	}
+	return answer, id, false, nil
+}
+
+// createdID returns the ID in the field of an answer.
+func createdID(answer []byte, field string, check func(id string) error) (string, error) {
+	var members map[string]json.RawMessage
+	value := json.RawMessage(nil)
+	if json.Unmarshal(answer, &members) == nil {
+		value = members[field]
+	}
+	switch {
+	case !present(value):
+		return "", errors.New("the answer has no " + field)
+	case value[0] != '"':
+		return "", fmt.Errorf("the answer's %s, %.60s, is not a string", field, value)
+	}
+	id := unquote(value)
+	if err := check(id); err != nil {
+		return "", fmt.Errorf("the answer's %s is invalid: %w", field, err)
+	}
+	return id, nil
 }
 
 // maybeAccepted reports whether a call that failed with err may have taken effect;
@@ -209,8 +211,8 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	if err := CheckRequestID(id); err != nil {
 		return nil, err
 	}
-	path := "/remote-dispatch/responses/" + url.PathEscape(id)
-	answer, err := c.call(ctx, http.MethodGet, path, nil)
+	e := endpoint{http.MethodGet, "/remote-dispatch/responses/" + url.PathEscape(id)}
+	answer, err := c.call(ctx, e, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +223,7 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 		err = fmt.Errorf("the answer is about another task, %.60q", r.RequestID)
 	}
 	if err != nil {
-		return nil, &AnswerError{http.MethodGet, path, http.StatusOK, err.Error()}
+		return nil, e.odd(err.Error())
 	}
 	r.withID(id)
 	return r, nil
@@ -249,8 +251,8 @@ func checkID(id, kind, forbidden string) error {
 // MinSDKVersion returns the minimum version of the official package pkg that the API
 // supports, "" if it names none.
 func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) {
-	const path = "/sdk/config"
-	answer, err := c.call(ctx, http.MethodGet, path, nil)
+	e := endpoint{http.MethodGet, "/sdk/config"}
+	answer, err := c.call(ctx, e, nil, nil)
 	if err != nil {
 		return "", err
 	}
@@ -260,22 +262,35 @@ func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) 
 		} `json:"packages"`
 	}
 	if json.Unmarshal(answer, &config) != nil {
-		return "", &AnswerError{http.MethodGet, path, http.StatusOK, "the answer is not JSON"}
+		return "", e.odd("the answer is not JSON")
 	}
 	return config.Packages[pkg].Min, nil
 }
 
+// endpoint is a method and a path of the API.
+type endpoint struct{ method, path string }
+
+// odd returns the error of a 200 answer of the endpoint that is not as documented.
+func (e endpoint) odd(reason string) error {
+	return &AnswerError{e.method, e.path, http.StatusOK, reason}
+}
+
 // call makes one attempt and returns the body of a 2xx answer, which is valid JSON.
-// Other answers are an *APIError or an *AnswerError.
-func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, nil)
+// Other answers are an *APIError or an *AnswerError. The query and the body may be nil.
+func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body any) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, e.method, c.base.String()+e.path, nil)
 	if err != nil {
 		return nil, err
 	}
+	req.URL.RawQuery = query.Encode()
 	if body != nil {
+		doc, err := EncodeJSON(body)
+		if err != nil {
+			return nil, err
+		}
 		// Without GetBody net/http cannot resend the request, as it would after a
 		// stale connection.
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
@@ -286,18 +301,18 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 		return nil, err
 	}
 	defer resp.Body.Close()
-	bare, _, _ := strings.Cut(path, "?")
-	return c.readAnswer(resp, method, bare)
+	return e.read(resp, c.maxAnswer)
 }
 
-func (c *Client) readAnswer(resp *http.Response, method, path string) ([]byte, error) {
-	odd := func(reason string) error { return &AnswerError{method, path, resp.StatusCode, reason} }
+// read reads the answer of the endpoint, of at most limit bytes.
+func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
+	odd := func(reason string) error { return &AnswerError{e.method, e.path, resp.StatusCode, reason} }
 	switch {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		e := &APIError{Method: method, Path: path, StatusCode: resp.StatusCode, Detail: detail(body)}
-		e.RetryAfter, e.hasRetry = RetryAfter(resp.Header, time.Now())
-		return nil, e
+		refused := &APIError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Detail: detail(body)}
+		refused.RetryAfter, refused.hasRetry = RetryAfter(resp.Header, time.Now())
+		return nil, refused
 	case resp.StatusCode >= 300:
 		to := "elsewhere"
 		if u, err := resp.Location(); err == nil {
@@ -305,12 +320,12 @@ func (c *Client) readAnswer(resp *http.Response, method, path string) ([]byte, e
 		}
 		return nil, odd("it redirects " + to + ", where the API key is not sent")
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:
 		return nil, odd("the answer is incomplete: " + err.Error())
-	case int64(len(body)) > c.maxAnswer:
-		return nil, &TooLargeError{method, path, c.maxAnswer}
+	case int64(len(body)) > limit:
+		return nil, &TooLargeError{e.method, e.path, limit}
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}

@@ -67,10 +67,10 @@ func TestDispatchErrorSaysWhetherTheTaskMayHaveBeenAccepted(t *testing.T) {
 		{"validation", answerWith(422, nil, `{"detail":[{"loc":["body","prompt"],"msg":"Field required","type":"missing"}]}`), false, false, "dispatch: POST /remote-dispatch: 422 Unprocessable Entity: prompt: Field required"},
 		{"unauthorised", answerWith(401, nil, `{"detail":"Invalid API key"}`), false, false, "401 Unauthorized: Invalid API key"},
 		{"too many", answerWith(429, nil, `{}`), false, true, "429 Too Many Requests"},
-		{"unavailable, come back", answerWith(503, map[string]string{"Retry-After": "0"}, ``), false, true, "503"},
+		{"unavailable with Retry-After", answerWith(503, map[string]string{"Retry-After": "0"}, ``), false, true, "503"},
 		{"unavailable", answerWith(503, nil, ``), true, false, "503"},
 		{"bad gateway", answerWith(502, nil, `<html>`), true, false, "502 Bad Gateway"},
-		{"timed out in the cloud", answerWith(504, nil, ``), true, false, "504"},
+		{"request timeout of the API", answerWith(504, nil, ``), true, false, "504"},
 		{"request timeout", answerWith(408, nil, ``), true, false, "408"},
 		{"HTML", answerWith(200, nil, `<html>hello</html>`), true, false, "200, but the answer is not JSON"},
 		{"truncated JSON", answerWith(202, nil, `{"requestId":"req`), true, false, "not JSON"},
@@ -92,7 +92,7 @@ func TestDispatchErrorSaysWhetherTheTaskMayHaveBeenAccepted(t *testing.T) {
 	}
 }
 
-func TestDispatchThatNeverWentOutIsRetryable(t *testing.T) {
+func TestDispatchThatWasNotSentIsRetryable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	c, err := NewClient("k", WithBaseURL(server.URL))
@@ -106,7 +106,7 @@ func TestDispatchThatNeverWentOutIsRetryable(t *testing.T) {
 	}
 	_, err = c.Dispatch(t.Context(), &Request{})
 	if failure, ok := errors.AsType[*DispatchError](err); !ok || failure.Maybe {
-		t.Errorf("an empty prompt gives %v", err)
+		t.Errorf("an empty prompt: %v", err)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestDispatchIsNeverSentTwiceByTheTransport(t *testing.T) {
 			answerWith(202, nil, `{"requestId":"req_1"}`)(w, r)
 			return
 		}
-		panic(http.ErrAbortHandler) // on a connection that was used before
+		panic(http.ErrAbortHandler) // on a reused connection
 	})
 	if _, err := c.Dispatch(t.Context(), &Request{Prompt: "x"}); err != nil {
 		t.Fatal(err)
@@ -158,14 +158,14 @@ func TestStatusReadsResults(t *testing.T) {
 	}
 	_, err = c.Status(t.Context(), "req_2")
 	if api, ok := errors.AsType[*APIError](err); !ok || api.StatusCode != 404 || Temporary(err) {
-		t.Errorf("an unknown ID gives %v", err)
+		t.Errorf("an unknown ID: %v", err)
 	}
 	if _, err = c.Status(t.Context(), "../x"); err == nil || strings.Contains(err.Error(), "404") {
-		t.Errorf("an ID with a slash gives %v", err)
+		t.Errorf("an ID with a slash: %v", err)
 	}
 }
 
-func TestAnswersAreBounded(t *testing.T) {
+func TestAnswersHaveASizeLimit(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		chunk := strings.Repeat("x", 1<<20)
 		for range 100 {
@@ -202,17 +202,17 @@ func TestTheMaximumSizeOfAnAnswerCanBeSet(t *testing.T) {
 // The answer to a dispatch that is not a request ID does not say that nothing was accepted.
 func TestAnImpossibleRequestIDIsAnError(t *testing.T) {
 	for id, want := range map[string]string{
-		`"../../x"`:                            `the answer's requestId cannot be one: "../../x" is not a request ID`,
-		`".."`:                                 `cannot be one: ".." is not`,
-		`"req_1\nreq_2"`:                       `cannot be one: "req_1\nreq_2" is not`,
-		`"req 1"`:                              `cannot be one: "req 1" is not`,
-		`"req_\u0000"`:                         `cannot be one: `,
-		`"réq"`:                                `cannot be one: "réq" is not`,
-		`""`:                                   `cannot be one: "" is not`,
+		`"../../x"`:                            `the answer's requestId is invalid: "../../x" is not a request ID`,
+		`".."`:                                 `is invalid: ".." is not`,
+		`"req_1\nreq_2"`:                       `is invalid: "req_1\nreq_2" is not`,
+		`"req 1"`:                              `is invalid: "req 1" is not`,
+		`"req_\u0000"`:                         `is invalid: `,
+		`"réq"`:                                `is invalid: "réq" is not`,
+		`""`:                                   `is invalid: "" is not`,
 		`17`:                                   "the answer's requestId, 17, is not a string",
 		`["req_1"]`:                            `the answer's requestId, ["req_1"], is not a string`,
 		`null`:                                 "the answer has no requestId",
-		`"` + strings.Repeat("x", 1<<20) + `"`: "cannot be one: ",
+		`"` + strings.Repeat("x", 1<<20) + `"`: "is invalid: ",
 	} {
 		c := newTestClient(t, answerWith(202, nil, `{"requestId":`+id+`}`))
 		got, err := c.Dispatch(t.Context(), &Request{Prompt: "x"})
@@ -287,7 +287,7 @@ func TestBaseURLMustBeHTTPSOffLoopback(t *testing.T) {
 	}
 	for _, bad := range []string{"http://api.example", "ftp://x", "api.example", "", "https://", "https://u:p@x", "https://x?q", "https://x/?", "https://x#f", "http://127.0.0.1.evil.example", "http://localhost.evil.example"} {
 		if _, err := ParseBaseURL(bad); err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		} else if strings.Contains(err.Error(), "u:p@") {
 			t.Errorf("the password is repeated: %v", err)
 		}
@@ -297,15 +297,15 @@ func TestBaseURLMustBeHTTPSOffLoopback(t *testing.T) {
 func TestAPIKeyMustFitAHeader(t *testing.T) {
 	for _, bad := range []string{"", "a\nb", "clé", "a b"} {
 		if _, err := NewClient(bad); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
-			t.Errorf("%q gives %v", bad, err)
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }
 
-func TestRequestIDsHaveNothingThatLeadsElsewhere(t *testing.T) {
+func TestRequestIDCannotChangeTheURL(t *testing.T) {
 	for _, bad := range []string{"", ".", "..", "a/b", `a\b`, "a?b", "a#b", "a%2fb", "a b", "a\n", "é", strings.Repeat("x", 257)} {
 		if CheckRequestID(bad) == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 	if err := CheckRequestID("req_abc123def456"); err != nil {
@@ -313,7 +313,7 @@ func TestRequestIDsHaveNothingThatLeadsElsewhere(t *testing.T) {
 	}
 }
 
-func TestMinSDKVersion(t *testing.T) {
+func TestMinSDKVersionIsThatOfThePackage(t *testing.T) {
 	c := newTestClient(t, answerWith(200, nil, `{"packages":{"narada":{"min_required_version":"0.1.5"}}}`))
 	got, err := c.MinSDKVersion(t.Context(), "narada")
 	if err != nil || got != "0.1.5" {
@@ -339,12 +339,12 @@ func TestRequestMarshalsKnownFieldsThenExtra(t *testing.T) {
 	for name, value := range map[string]string{"prompt": `"x"`, "bad": `{`} {
 		r := &Request{Prompt: "p", Extra: map[string]json.RawMessage{name: json.RawMessage(value)}}
 		if _, err := r.MarshalJSON(); err == nil {
-			t.Errorf("extra %s is taken", name)
+			t.Errorf("extra %s is accepted", name)
 		}
 	}
 }
 
-func TestMaskedShowsNoSecret(t *testing.T) {
+func TestMaskedRequestContainsNoSecret(t *testing.T) {
 	r := &Request{
 		Prompt: "p", CallbackSecret: "needle", CallbackHeaders: map[string]string{"Authorization": "needle"},
 		SecretVariables: map[string]string{"pw": "needle"}, Credentials: map[string]map[string]string{"jira": {"token": "needle"}},
@@ -374,7 +374,7 @@ func TestMaskedShowsNoSecret(t *testing.T) {
 	}
 }
 
-func TestTemporary(t *testing.T) {
+func TestTemporaryErrorsAreRecognized(t *testing.T) {
 	tests := []struct {
 		err  error
 		want bool

@@ -147,15 +147,14 @@ func detail(body []byte) string {
 
 // location returns "chatHistory.0.role: " for ["body", "chatHistory", 0, "role"].
 func location(path []any) string {
-	if len(path) > 0 && path[0] == "body" {
-		path = path[1:]
-	}
-	if len(path) == 0 {
-		return ""
-	}
-	words := make([]string, len(path))
+	var words []string
 	for i, step := range path {
-		words[i] = fmt.Sprint(step)
+		if i > 0 || step != "body" {
+			words = append(words, fmt.Sprint(step))
+		}
+	}
+	if words == nil {
+		return ""
 	}
 	return strings.Join(words, ".") + ": "
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,7 +23,8 @@ type member struct {
 // masking a secret must not depend on that.
 func members(doc []byte) ([]member, error) {
 	if !json.Valid(doc) {
-		return nil, whyInvalid(doc)
+		var value json.RawMessage
+		return nil, fmt.Errorf("not valid JSON: %w", json.Unmarshal(doc, &value))
 	}
 	return validMembers(doc)
 }
@@ -100,19 +101,6 @@ func unquote(quoted []byte) string {
 	return text
 }
 
-// whyInvalid returns why a text is not one JSON value.
-func whyInvalid(doc []byte) error {
-	var value json.RawMessage
-	switch err := json.NewDecoder(bytes.NewReader(doc)).Decode(&value); {
-	case err == nil:
-		return errors.New("unexpected text after the JSON object")
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON is incomplete")
-	default:
-		return fmt.Errorf("not valid JSON: %w", err)
-	}
-}
-
 // single returns the value of the member called name, nil if there is none. A second
 // one, in any case, is an error: programs differ in which of the two they read.
 func single(list []member, name string) (json.RawMessage, error) {
@@ -136,12 +124,11 @@ func single(list []member, name string) (json.RawMessage, error) {
 // cut returns a copy of doc without its member called name, in any case. Every other
 // byte is unchanged.
 func cut(doc []byte, list []member, name string) []byte {
-	for i, m := range list {
-		if strings.EqualFold(m.name, name) {
-			return cutAt(doc, list, i)
-		}
+	i := slices.IndexFunc(list, func(m member) bool { return strings.EqualFold(m.name, name) })
+	if i < 0 {
+		return bytes.Clone(doc)
 	}
-	return append([]byte(nil), doc...)
+	return cutAt(doc, list, i)
 }
 
 // cutAt returns doc without its i-th member.
@@ -153,5 +140,5 @@ func cutAt(doc []byte, list []member, i int) []byte {
 	case i > 0: // with the comma before it
 		from = list[i-1].end
 	}
-	return append(append([]byte(nil), doc[:from]...), doc[to:]...)
+	return slices.Concat(doc[:from], doc[to:])
 }

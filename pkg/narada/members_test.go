@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzMembers compares with what encoding/json reads: the last of equal names.
+// FuzzMembers compares the members with those of encoding/json, which keeps the last of equal names.
 func FuzzMembers(f *testing.F) {
 	for _, doc := range []string{
 		`{}`, ` { "a" : 1 , "b":[1,{"c":"}"}],"a":-1.5e+3,"":null } `, `{"a\u0062":"x\"y","\ud800":true}`, `{"a":{"b":[[],{}]},"c":false}`, "{\"\xff\":1}",
@@ -28,7 +28,7 @@ func FuzzMembers(f *testing.F) {
 		for _, m := range list {
 			got[m.name] = m.value
 			if m.start >= m.end || doc[m.start] != '"' || !bytes.HasSuffix(doc[:m.end], m.value) {
-				t.Errorf("%q is not where it stands: %d to %d", m.name, m.start, m.end)
+				t.Errorf("%q is not at %d to %d", m.name, m.start, m.end)
 			}
 		}
 		for name, value := range want {
@@ -38,7 +38,7 @@ func FuzzMembers(f *testing.F) {
 			delete(got, name)
 		}
 		if len(got) > 0 {
-			t.Errorf("too many: %v", got)
+			t.Errorf("additional members: %v", got)
 		}
 	})
 }

@@ -117,37 +117,31 @@ type MCPHeader struct {
 // the order of the names, without escapes for HTML.
 func (r *Request) MarshalJSON() ([]byte, error) {
 	type plain Request // without this method
-	body, err := encode((*plain)(r))
+	body, err := EncodeJSON((*plain)(r))
 	if err != nil || len(r.Extra) == 0 {
 		return body, err
 	}
-	known, err := members(body)
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, err
+	}
+	for name, value := range r.Extra {
+		switch {
+		case set[name] != nil:
+			return nil, fmt.Errorf("request: field %q is set twice", name)
+		case !json.Valid(value):
+			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
+		}
+	}
+	extra, err := EncodeJSON(r.Extra)
 	if err != nil {
 		return nil, err
 	}
-	set := make(map[string]bool, len(known))
-	for _, m := range known {
-		set[m.name] = true
-	}
-	body = body[:len(body)-1]
-	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
-		if set[name] {
-			return nil, fmt.Errorf("request: field %q is set twice", name)
-		}
-		key, err := encode(name)
-		if err != nil {
-			return nil, err
-		}
-		if !json.Valid(r.Extra[name]) {
-			return nil, fmt.Errorf("request: field %q is not valid JSON", name)
-		}
-		body = append(append(append(append(body, ','), key...), ':'), r.Extra[name]...)
-	}
-	return append(body, '}'), nil
+	return slices.Concat(body[:len(body)-1], []byte(","), extra[1:]), nil
 }
 
-// encode is json.Marshal without escapes for HTML.
-func encode(v any) ([]byte, error) {
+// EncodeJSON is json.Marshal without escapes for HTML, as the bodies of the API are written.
+func EncodeJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -166,12 +160,10 @@ func (r *Request) Validate() error {
 	return nil
 }
 
-const masked = "***"
-
 // Masked returns a copy of r that is safe to show: every secret value is "***". See
 // WithSecrets.
 func (r *Request) Masked() *Request {
-	return r.WithSecrets(func(_, _ string) string { return masked })
+	return r.WithSecrets(func(_, _ string) string { return "***" })
 }
 
 // WithSecrets returns a copy of r with every secret value replaced: those of secret
@@ -186,11 +178,9 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	if r.CallbackSecret != "" {
 		m.CallbackSecret = replace("callbackSecret", r.CallbackSecret)
 	}
-	if r.Credentials != nil {
-		m.Credentials = make(map[string]map[string]string, len(r.Credentials))
-		for _, service := range slices.Sorted(maps.Keys(r.Credentials)) {
-			m.Credentials[service] = replaceValues("userResourceCredentials."+service, r.Credentials[service], replace)
-		}
+	m.Credentials = maps.Clone(r.Credentials)
+	for _, service := range slices.Sorted(maps.Keys(m.Credentials)) {
+		m.Credentials[service] = replaceValues("userResourceCredentials."+service, m.Credentials[service], replace)
 	}
 	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
@@ -208,11 +198,9 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 			header.Value = replace(place+".customHeaders."+header.Key, header.Value)
 		}
 	}
-	if r.Extra != nil {
-		m.Extra = make(map[string]json.RawMessage, len(r.Extra))
-		for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
-			m.Extra[name] = replaceExtra(name, r.Extra[name], replace)
-		}
+	m.Extra = maps.Clone(r.Extra)
+	for _, name := range slices.Sorted(maps.Keys(m.Extra)) {
+		m.Extra[name] = replaceExtra(name, m.Extra[name], replace)
 	}
 	return &m
 }
@@ -233,7 +221,7 @@ func replaceExtra(name string, value json.RawMessage, replace func(place, value 
 	if dec.Decode(&v) != nil { // MarshalJSON refuses it
 		return value
 	}
-	text, err := encode(replaceTexts(name, v, replace))
+	text, err := EncodeJSON(replaceTexts(name, v, replace))
 	if err != nil { // cannot be: it has been decoded
 		return nil
 	}
@@ -258,12 +246,9 @@ func replaceTexts(place string, value any, replace func(place, value string) str
 }
 
 func replaceValues(place string, values map[string]string, replace func(place, value string) string) map[string]string {
-	if values == nil {
-		return nil
-	}
-	m := make(map[string]string, len(values))
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		m[name] = replace(place+"."+name, values[name])
+	m := maps.Clone(values)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		m[name] = replace(place+"."+name, m[name])
 	}
 	return m
 }

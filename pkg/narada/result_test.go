@@ -18,7 +18,7 @@ const callbackBody = `{
   "usage": {"actions": 12.0, "credits": 5.5}, "unknown": 1e400
 }`
 
-func TestCallbackIsReadAndItsSecretTakenOut(t *testing.T) {
+func TestParseCallbackReturnsTheSecretSeparately(t *testing.T) {
 	r, secret, err := ParseCallback([]byte(callbackBody))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestCallbackIsReadAndItsSecretTakenOut(t *testing.T) {
 	}
 }
 
-func TestSecretIsCutWhereverItStands(t *testing.T) {
+func TestSecretIsRemovedFromTheResult(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"first", `{"secret":"s","status":"success"}`, `{"status":"success"}`},
 		{"middle", `{"a":1, "secret" : "s" , "status":"success"}`, `{"a":1, "status":"success"}`},
@@ -55,7 +55,7 @@ func TestSecretIsCutWhereverItStands(t *testing.T) {
 		{"escaped name", `{"status":"success","s\u0065cret":"s"}`, `{"status":"success"}`},
 		{"other case", `{"SECRET":"s","status":"success"}`, `{"status":"success"}`},
 		{"long s", `{"ſecret":"s","status":"success"}`, `{"status":"success"}`},
-		{"nested is not ours", `{"status":"success","response":{"secret":"kept"}}`, `{"status":"success","response":{"secret":"kept"}}`},
+		{"nested secret", `{"status":"success","response":{"secret":"kept"}}`, `{"status":"success","response":{"secret":"kept"}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,20 +72,20 @@ func TestSecretIsCutWhereverItStands(t *testing.T) {
 
 func TestMalformedCallbacksAreRefused(t *testing.T) {
 	tests := []struct{ name, body, err string }{
-		{"empty", ``, "is incomplete"},
+		{"empty", ``, "unexpected end of JSON input"},
 		{"not an object", `[]`, "not a JSON object"},
-		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "is incomplete"},
+		{"cut off", `{"requestId":"r","secret":"s","status":"succ`, "unexpected end of JSON input"},
 		{"broken", `{"requestId":"r",}`, "not valid JSON"},
-		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "unexpected text"},
+		{"two objects", `{"requestId":"r","secret":"s","status":"success"} {}`, "after top-level value"},
 		{"no requestId", `{"secret":"s","status":"success"}`, "no requestId"},
 		{"null requestId", `{"requestId":null,"secret":"s","status":"success"}`, "no requestId"},
 		{"no status", `{"requestId":"r","secret":"s"}`, "no status"},
 		{"no secret", `{"requestId":"r","status":"success"}`, "no secret"},
-		{"secret twice", `{"requestId":"r","secret":"a","secret":"b","status":"success"}`, "duplicate"},
+		{"duplicate secret", `{"requestId":"r","secret":"a","secret":"b","status":"success"}`, "duplicate"},
 		{"secret in another case too", `{"requestId":"r","secret":"a","SECRET":"b","status":"success"}`, "duplicate"},
 		{"secret in another case only", `{"requestId":"r","SECRET":"b","status":"success"}`, "no secret"},
-		{"status twice", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "duplicate"},
-		{"requestId twice", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "duplicate"},
+		{"duplicate status", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "duplicate"},
+		{"duplicate requestId", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "duplicate"},
 		{"status a number", `{"requestId":"r","secret":"a","status":1}`, "status: unexpected number"},
 		{"secret an object", `{"requestId":"r","secret":{},"status":"success"}`, "secret: unexpected object"},
 	}
@@ -99,7 +99,7 @@ func TestMalformedCallbacksAreRefused(t *testing.T) {
 	}
 }
 
-func TestOddTypesDoNotLoseTheAnswer(t *testing.T) {
+func TestMembersOfUnexpectedTypesAreIgnored(t *testing.T) {
 	r, err := ParseResult([]byte(`{"status":"success","completedAt":"soon","createdAt":7,"usage":{"actions":"many"},
 		"browserWindowId":9,"hitlInputMetadata":[],"response":{"text":"kept","output":"odd","structuredOutput":null}}`))
 	if err != nil {
@@ -110,7 +110,7 @@ func TestOddTypesDoNotLoseTheAnswer(t *testing.T) {
 	}
 }
 
-func TestNullsEverywhereAreUnderstood(t *testing.T) {
+func TestNullMembersAreAccepted(t *testing.T) {
 	r, secret, err := ParseCallback([]byte(`{"requestId":"r","secret":null,"status":"error","browserWindowId":null,"response":null,"createdAt":null,"completedAt":null,"usage":null,"hitlInputMetadata":null}`))
 	if err != nil || secret != "" || r.Final() || r.Text() != "" || r.Structured() != nil {
 		t.Errorf("got %+v, %q, %v", r, secret, err)
@@ -121,10 +121,10 @@ func TestStructuredDataHasTwoForms(t *testing.T) {
 	tests := []struct{ name, response, want string }{
 		{"callback", `{"structuredOutput":[1]}`, `[1]`},
 		{"status call", `{"output":{"type":"structured","content":{"a":1}}}`, `{"a":1}`},
-		{"both: the callback's wins", `{"structuredOutput":1,"output":{"type":"structured","content":2}}`, `1`},
-		{"text is none", `{"output":{"type":"text","content":"x"}}`, ``},
-		{"null is none", `{"structuredOutput":null,"output":{"type":"structured","content":null}}`, ``},
-		{"false is some", `{"structuredOutput":false}`, `false`},
+		{"both forms: that of callbacks", `{"structuredOutput":1,"output":{"type":"structured","content":2}}`, `1`},
+		{"text is no data", `{"output":{"type":"text","content":"x"}}`, ``},
+		{"null is no data", `{"structuredOutput":null,"output":{"type":"structured","content":null}}`, ``},
+		{"false is data", `{"structuredOutput":false}`, `false`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestStructuredDataHasTwoForms(t *testing.T) {
 	}
 }
 
-func TestRequestIDIsPutInWhereTheCloudLeftItOut(t *testing.T) {
+func TestMissingRequestIDIsInserted(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{`{"status":"pending"}`, `{"requestId":"req_9","status":"pending"}`},
 		{`{ "status":"pending","requestId":null}`, `{"requestId":"req_9","status":"pending"}`},
@@ -205,11 +205,11 @@ func TestReplaceSecretChangesNothingElse(t *testing.T) {
 		t.Errorf("got %s, %v", got, err)
 	}
 	if _, err := ReplaceSecret([]byte(`[1]`), ""); err == nil {
-		t.Error("no error for what is not an object")
+		t.Error("no error for a value that is not an object")
 	}
 }
 
-func TestWithoutMembers(t *testing.T) {
+func TestWithoutMembersRemovesTheNamedMembers(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"a":1, "b":2,"c":3}`:         `{"a":1, "c":3}`,
 		`{"b":{"a":1},"x":"b"}`:        `{"x":"b"}`,
@@ -224,7 +224,7 @@ func TestWithoutMembers(t *testing.T) {
 		}
 	}
 	if _, err := WithoutMembers([]byte(`[1]`), "b"); err == nil {
-		t.Error("a list is taken for an object")
+		t.Error("no error for a list")
 	}
 }
 

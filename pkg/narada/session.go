@@ -55,23 +55,16 @@ func (c *Client) StartSession(ctx context.Context, r SessionRequest) (*Session, 
 	if r.Timeout > 0 {
 		body.Timeout = new(int64((r.Timeout + time.Second - 1) / time.Second))
 	}
-	doc, err := encode(body)
-	if err != nil {
-		return nil, &SessionError{Err: err}
-	}
-	const path = "/cloud-browser/create-and-initialize-cloud-browser-session"
-	answer, maybe, err := c.callOnce(ctx, path, doc)
+	start := endpoint{http.MethodPost, "/cloud-browser/create-and-initialize-cloud-browser-session"}
+	answer, id, maybe, err := c.create(ctx, start, body, "session_id", CheckSessionID)
 	if err != nil {
 		return nil, &SessionError{Maybe: maybe, Err: err}
 	}
 	var said struct {
-		ID       string `json:"session_id"`
 		WindowID string `json:"browser_window_id"`
 	}
-	if json.Unmarshal(answer, &said) != nil || said.ID == "" {
-		return nil, &SessionError{Maybe: true, Err: &AnswerError{http.MethodPost, path, http.StatusOK, "the answer has no session_id"}}
-	}
-	return &Session{ID: said.ID, BrowserWindowID: said.WindowID, raw: answer}, nil
+	_ = json.Unmarshal(answer, &said) // the session runs, whatever its window is
+	return &Session{ID: id, BrowserWindowID: said.WindowID, raw: answer}, nil
 }
 
 // ErrNotStopped is the error of StopSession if the API refuses: the session does not
@@ -84,15 +77,11 @@ func (c *Client) StopSession(ctx context.Context, id string, status SessionStatu
 	if err := CheckSessionID(id); err != nil {
 		return err
 	}
-	body, err := encode(struct {
+	stop := endpoint{http.MethodPost, "/cloud-browser/stop-cloud-browser-session"}
+	answer, err := c.call(ctx, stop, nil, struct {
 		ID     string        `json:"session_id"`
 		Status SessionStatus `json:"status"`
 	}{id, status})
-	if err != nil {
-		return err
-	}
-	const path = "/cloud-browser/stop-cloud-browser-session"
-	answer, err := c.call(ctx, http.MethodPost, path, body)
 	if err != nil {
 		return err
 	}
@@ -102,7 +91,7 @@ func (c *Client) StopSession(ctx context.Context, id string, status SessionStatu
 	}
 	switch {
 	case json.Unmarshal(answer, &said) != nil || said.Success == nil:
-		return &AnswerError{http.MethodPost, path, http.StatusOK, "it does not say whether the session was stopped"}
+		return stop.odd("it does not say whether the session was stopped")
 	case *said.Success:
 		return nil
 	case said.Message == "":
@@ -127,25 +116,21 @@ type Download struct {
 // Raw returns the file as the API described it.
 func (d *Download) Raw() json.RawMessage { return d.raw }
 
-const downloadsPath = "/cloud-browser/replay/downloads"
-
 // Downloads lists the files that were downloaded in a session, nil if there are none.
 func (c *Client) Downloads(ctx context.Context, sessionID string) ([]Download, error) {
 	if err := CheckSessionID(sessionID); err != nil {
 		return nil, err
 	}
-	answer, err := c.call(ctx, http.MethodGet, downloadsPath+"?"+url.Values{"session_id": {sessionID}}.Encode(), nil)
+	e := endpoint{http.MethodGet, "/cloud-browser/replay/downloads"}
+	answer, err := c.call(ctx, e, url.Values{"session_id": {sessionID}}, nil)
 	if err != nil {
 		return nil, err
 	}
 	var said struct {
 		Files []json.RawMessage `json:"downloaded_files"`
 	}
-	odd := func(reason string) error {
-		return &AnswerError{http.MethodGet, downloadsPath, http.StatusOK, reason}
-	}
 	if json.Unmarshal(answer, &said) != nil {
-		return nil, odd("the answer is not a list of files")
+		return nil, e.odd("the answer is not a list of files")
 	}
 	var list []Download
 	for _, raw := range said.Files {
@@ -155,7 +140,7 @@ func (c *Client) Downloads(ctx context.Context, sessionID string) ([]Download, e
 			Size float64 `json:"size"`
 		}
 		if json.Unmarshal(raw, &file) != nil || file.Key == "" {
-			return nil, odd("a file in the answer has no key")
+			return nil, e.odd("a file in the answer has no key")
 		}
 		list = append(list, Download{Key: file.Key, Name: file.Name, Size: int64(file.Size), raw: raw})
 	}
@@ -168,11 +153,11 @@ func (c *Client) DownloadURL(ctx context.Context, sessionID, key string) (*url.U
 	if err := CheckSessionID(sessionID); err != nil {
 		return nil, err
 	}
-	path := "/cloud-browser/replay/download-url?" + url.Values{"session_id": {sessionID}, "key": {key}}.Encode()
+	e := endpoint{http.MethodGet, "/cloud-browser/replay/download-url"}
 	var said struct {
 		URL string `json:"presigned_url"`
 	}
-	return c.presigned(ctx, http.MethodGet, path, nil, &said, &said.URL)
+	return c.presigned(ctx, e, url.Values{"session_id": {sessionID}, "key": {key}}, nil, &said, &said.URL)
 }
 
 // OpenDownload starts the download of a file of a session. The API key is not sent to

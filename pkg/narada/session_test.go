@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestStartSessionSendsWhatWasAskedFor(t *testing.T) {
+func TestStartSessionSendsNameAndTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		request SessionRequest
 		answer  string
@@ -56,7 +56,7 @@ func TestSessionErrorSaysWhetherASessionMayRun(t *testing.T) {
 	}
 }
 
-func TestStopSessionSaysWhyItDidNot(t *testing.T) {
+func TestStopSessionReturnsTheReasonOfARefusal(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"success":true}`: "",
 		`{"success":false,"message":"no such session"}`: "the cloud did not stop the session: no such session",
@@ -135,7 +135,7 @@ func TestDownloadsAreListedAndFetchedWithoutTheKey(t *testing.T) {
 	}
 }
 
-func TestReplacedSecretsNameTheirPlaces(t *testing.T) {
+func TestWithSecretsNamesThePlaceOfEachSecret(t *testing.T) {
 	r := &Request{
 		SecretVariables: map[string]string{"pw": "1"}, CallbackHeaders: map[string]string{"A": "2"}, CallbackSecret: "3",
 		Credentials: map[string]map[string]string{"jira": {"token": "4"}},
@@ -155,6 +155,6 @@ func TestReplacedSecretsNameTheirPlaces(t *testing.T) {
 		t.Error(got)
 	}
 	if r.SecretVariables["pw"] != "1" || r.MCPServers[1].Authentication.CustomHeaders[0].Value != "6" {
-		t.Error("the request itself has changed")
+		t.Error("the request was changed")
 	}
 }

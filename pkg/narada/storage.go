@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -83,21 +82,19 @@ func storageError(req *http.Request, resp *http.Response) error {
 // presigned decodes an answer of the API into said, and returns the presigned URL in
 // address, a field of said. It must be https, or http on a loopback address if the base
 // URL is http too.
-func (c *Client) presigned(ctx context.Context, method, path string, body []byte, said any, address *string) (*url.URL, error) {
-	answer, err := c.call(ctx, method, path, body)
+func (c *Client) presigned(ctx context.Context, e endpoint, query url.Values, body, said any, address *string) (*url.URL, error) {
+	answer, err := c.call(ctx, e, query, body)
 	if err != nil {
 		return nil, err
 	}
-	bare, _, _ := strings.Cut(path, "?")
-	odd := func(reason string) error { return &AnswerError{method, bare, http.StatusOK, reason} }
 	_ = json.Unmarshal(answer, said) // what is missing is reported below
 	u, err := url.Parse(*address)
 	if err != nil || u.Host == "" {
-		return nil, odd("the answer has no URL")
+		return nil, e.odd("the answer has no URL")
 	}
 	local := u.Scheme == "http" && IsLoopback(u.Hostname()) && c.base.Scheme == "http"
 	if u.Scheme != "https" && !local {
-		return nil, odd("the URL in the answer is not an https URL: " + u.Scheme + "://" + u.Host)
+		return nil, e.odd("the URL in the answer is not an https URL: " + u.Scheme + "://" + u.Host)
 	}
 	return u, nil
 }

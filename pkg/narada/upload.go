@@ -50,7 +50,7 @@ type FileVariable struct {
 
 // MarshalJSON implements json.Marshaler, in the form that the API expects.
 func (v FileVariable) MarshalJSON() ([]byte, error) {
-	return encode(struct {
+	return EncodeJSON(struct {
 		Source   string `json:"source"`
 		ID       string `json:"id"`
 		Filename string `json:"filename"`
@@ -135,18 +135,14 @@ type presignedPost struct {
 	fields []member // in order; the values are JSON strings
 }
 
-const presignPath = "/remote-dispatch/generate-file-upload-presigned-post"
+var presign = endpoint{http.MethodPost, "/remote-dispatch/generate-file-upload-presigned-post"}
 
 func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPost, error) {
-	body, err := encode(map[string]string{"filename": filename})
-	if err != nil {
-		return nil, err
-	}
 	var said struct {
 		URL    string          `json:"url"`
 		Fields json.RawMessage `json:"fields"`
 	}
-	u, err := c.presigned(ctx, http.MethodPost, presignPath, body, &said, &said.URL)
+	u, err := c.presigned(ctx, presign, nil, map[string]string{"filename": filename}, &said, &said.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +155,7 @@ func (p *presignedPost) key() (string, error) {
 	value, _ := single(p.fields, "key")
 	var key string
 	if json.Unmarshal(value, &key) != nil || key == "" {
-		return "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, "the answer has no key"}
+		return "", presign.odd("the answer has no key")
 	}
 	return key, nil
 }
@@ -172,7 +168,7 @@ func (p *presignedPost) around(u *Uploaded) (head, tail []byte, contentType stri
 	for _, m := range p.fields {
 		var value string
 		if json.Unmarshal(m.value, &value) != nil || strings.ContainsFunc(m.name, unicode.IsControl) {
-			return nil, nil, "", &AnswerError{http.MethodPost, presignPath, http.StatusOK, fmt.Sprintf("the form's field %q is not text", m.name)}
+			return nil, nil, "", presign.odd(fmt.Sprintf("the form's field %q is not text", m.name))
 		}
 		if err := w.WriteField(m.name, value); err != nil {
 			return nil, nil, "", err

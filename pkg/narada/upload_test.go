@@ -15,20 +15,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// storageCloud answers presign calls with a form for its own /s3, and posts of it
-// with what store does.
+// storageCloud returns a client of a server that answers presign calls with a form for its
+// path /s3, and requests to that path with store.
 func storageCloud(t *testing.T, fields string, store http.HandlerFunc) *Client {
 	t.Helper()
 	return newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/s3" {
 			if key := r.Header.Get("x-api-key"); key != "" {
-				t.Errorf("the storage was shown the API key %q", key)
+				t.Errorf("the storage got the API key %q", key)
 			}
 			store(w, r)
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
-		if r.URL.Path != "/fast/v2"+presignPath || r.Header.Get("x-api-key") != "key-1" {
+		if r.URL.Path != "/fast/v2"+presign.path || r.Header.Get("x-api-key") != "key-1" {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
 		_, _ = fmt.Fprintf(w, `{"url":"http://%s/s3","fields":%s,"asked":%q}`, r.Host, fields, body)
@@ -57,7 +57,7 @@ func TestUploadPostsTheFieldsAndThenTheFile(t *testing.T) {
 			body, _ := io.ReadAll(part)
 			got = append(got, strings.TrimSpace(fmt.Sprintln(part.FormName(), part.FileName(), part.Header.Get("Content-Type"), string(body))))
 		}
-		w.WriteHeader(http.StatusSeeOther) // any status under 400 will do
+		w.WriteHeader(http.StatusSeeOther) // of S3: the file is stored
 	})
 	u, err := c.Upload(t.Context(), File{Name: `dir\sub/a "b".csv`, Size: 4, Body: strings.NewReader("a,b\n")})
 	if err != nil {
@@ -70,7 +70,7 @@ func TestUploadPostsTheFieldsAndThenTheFile(t *testing.T) {
 	if diff := cmp.Diff(&Uploaded{Key: "user-1/a.csv", Filename: `a "b".csv`, MIMEType: "text/csv"}, u); diff != "" {
 		t.Error(diff)
 	}
-	doc, err := encode(map[string]any{"f": u.Variable(), "a": u.Attachment()})
+	doc, err := EncodeJSON(map[string]any{"f": u.Variable(), "a": u.Attachment()})
 	if err != nil || string(doc) != `{"a":{"key":"user-1/a.csv"},"f":{"source":"remoteDispatchUpload","id":"user-1/a.csv","filename":"a \"b\".csv","mimeType":"text/csv"}}` {
 		t.Errorf("%s, %v", doc, err)
 	}
@@ -94,7 +94,7 @@ type failingReader struct{}
 
 func (*failingReader) Read([]byte) (int, error) { return 0, errors.New("disk on fire") }
 
-func TestUploadSaysWhyTheStorageRefused(t *testing.T) {
+func TestUploadReturnsTheReasonOfTheStorage(t *testing.T) {
 	for _, size := range []int64{1, 3 << 20} {
 		c := storageCloud(t, `{"key":"k"}`, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
@@ -114,8 +114,8 @@ func TestUploadSaysWhyTheStorageRefused(t *testing.T) {
 	}
 }
 
-// A bucket that is elsewhere has not taken the file.
-func TestARedirectedUploadIsNotDone(t *testing.T) {
+// A redirect means that the bucket is elsewhere: the file was not stored.
+func TestRedirectedUploadFails(t *testing.T) {
 	for status, want := range map[int]string{307: "it redirects to https://elsewhere.example", 301: "it redirects to https://elsewhere.example", 303: ""} {
 		c := storageCloud(t, `{"key":"k"}`, answerWith(status, map[string]string{"Location": "https://elsewhere.example/b?sig=x"}, ""))
 		_, err := c.Upload(t.Context(), File{Name: "a", Size: 1, Body: strings.NewReader("a")})
@@ -132,7 +132,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestPresignAnswersThatCannotBe(t *testing.T) {
+func TestInvalidPresignAnswersAreErrors(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"fields":{"key":"k"}}`:                                      "the answer has no URL",
 		`{"url":"https://127.0.0.1:1/x"}`:                             "the answer has no key",
@@ -152,7 +152,7 @@ func TestPresignAnswersThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestUploadFileReadsTheDisk(t *testing.T) {
+func TestUploadFileUploadsARegularFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "note.TXT")
 	if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
@@ -194,7 +194,7 @@ func TestMIMETypeIsTheSameOnEveryMachine(t *testing.T) {
 	}
 }
 
-// What a presigned form is made of comes from outside.
+// The fields of a presigned form are not trusted.
 func FuzzPresignedForm(f *testing.F) {
 	for _, seed := range []string{`{"key":"k"}`, `{"key":"k","key":"l"}`, `{"a":null}`, `[]`, `{"key":"\r\nx"}`} {
 		f.Add(seed, "a.txt")

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// script is a transport that answers one status after the other, and the last
-// one from then on.
+// script is a transport that returns its answers in order, and then always the last one.
 type script struct {
 	answers []string // "STATUS BODY"
 	times   []time.Duration
@@ -47,7 +46,7 @@ func waitWith(t *testing.T, limit time.Duration, answers ...string) (*Result, *s
 	return r, s, err
 }
 
-func TestWaitRidesOutFailures(t *testing.T) {
+func TestWaitRetriesTemporaryFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s, err := waitWith(t, time.Hour, `200 {"status":"pending"}`, "error", `503 {}`, `200 {"status":"success","completedAt":"2026-01-01T00:00:00Z"}`)
 		if err != nil || r.Status != StatusSuccess || len(s.times) != 4 {

@@ -7,13 +7,13 @@ package output
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Format is the value of -o.
@@ -79,7 +79,7 @@ func (p *Printer) JSON(doc json.RawMessage) error {
 
 // Value prints v as JSON.
 func (p *Printer) Value(v any) error {
-	doc, err := EncodeJSON(v)
+	doc, err := narada.EncodeJSON(v)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (p *Printer) document(doc []byte) error {
 // write writes a document with one Write, so that a reader sees whole lines.
 func (p *Printer) write(b []byte) error {
 	_, err := p.w.Write(b)
-	return WriteError(err)
+	return writeError(err)
 }
 
 // Writer writes to stdout for a library and remembers the first error.
@@ -123,7 +123,7 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 func (w *Writer) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	if w.err == nil {
-		w.err = WriteError(err)
+		w.err = writeError(err)
 	}
 	return n, err
 }
@@ -131,15 +131,12 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Err returns the first error of a Write.
 func (w *Writer) Err() error { return w.err }
 
-// WriteError returns the error of a write to stdout as a *WritingError, nil for nil.
-func WriteError(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err // WritingError names the stream
+// writeError returns the error of a write to stdout as a *WritingError, nil for nil.
+func writeError(err error) error {
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return &WritingError{err}
-	}
-	return nil
+	return &WritingError{textfile.Cause(err)}
 }
 
 // WritingError is a failed write to stdout.

@@ -37,16 +37,16 @@ func TestTextEndsWithOneNewline(t *testing.T) {
 	for _, text := range []string{"a", "a\n"} {
 		var b bytes.Buffer
 		if err := NewPrinter(&b, false, nil).Text(text); err != nil || b.String() != "a\n" {
-			t.Errorf("%q gives %q, %v", text, b.String(), err)
+			t.Errorf("%q: %q, %v", text, b.String(), err)
 		}
 	}
 	var b bytes.Buffer
 	if err := NewPrinter(&b, false, nil).Text("a\x1b"); err != nil || b.String() != "a\x1b\n" {
-		t.Errorf("off a terminal text is left alone, and is %q, %v", b.String(), err)
+		t.Errorf("without a terminal: %q, %v", b.String(), err)
 	}
 }
 
-func TestQuery(t *testing.T) {
+func TestQueryPrintsEachResult(t *testing.T) {
 	tests := []struct{ query, want string }{
 		{".s", "raw <text>\n"},
 		{".n", "12345678901234567890\n"},
@@ -77,7 +77,7 @@ func TestQuery(t *testing.T) {
 	for _, bad := range []string{".[", "nosuch(1)", "input"} {
 		if q, err := ParseQuery(t.Context(), bad); err == nil {
 			if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(doc); err == nil {
-				t.Errorf("%s is taken", bad)
+				t.Errorf("%s is accepted", bad)
 			}
 		}
 	}
@@ -154,7 +154,7 @@ func TestWrapKeepsToTheWidth(t *testing.T) {
 	}
 }
 
-func TestTrueIsJQsOwn(t *testing.T) {
+func TestTrueFollowsTheRulesOfJQ(t *testing.T) {
 	doc := json.RawMessage(`{"s":"false","no":false,"zero":0}`)
 	for query, want := range map[string]bool{
 		".s": true, ".zero": true, ".no": false, ".missing": false, "empty": false, ".no, true": false, "true, .no": true, `.s == "false"`: true,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestShellReadsWordsBack(t *testing.T) {
+func TestShellReadsQuotedWordsUnchanged(t *testing.T) {
 	for word, want := range map[string]string{
 		"req_1": "req_1", "": `""`, "two words": `"two words"`, "it's": `"it's"`, "$HOME": "'$HOME'", `a "b" 'c'`: `'a "b" '\''c'\'''`,
 		"back\\slash": `'back\slash'`, "bang!": "'bang!'", "`x`": "'`x`'", "über": `"über"`, "a\nb": "\"a\nb\"", "*": `"*"`,

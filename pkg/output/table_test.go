@@ -13,11 +13,11 @@ func TestATableIsAlignedAndAsWideAsTheTerminal(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := Table(nil, 28); got != "" {
-		t.Errorf("no rows are %q", got)
+		t.Errorf("no rows: %q", got)
 	}
 }
 
-func TestATextIsCutBetweenItsCharacters(t *testing.T) {
+func TestTextIsCutBetweenCharacters(t *testing.T) {
 	for _, test := range []struct {
 		text  string
 		width int
@@ -26,7 +26,7 @@ func TestATextIsCutBetweenItsCharacters(t *testing.T) {
 		{"0123456789", 10, "0123456789"},
 		{"0123456789a", 10, "012345678…"},
 		{"0123456789a", 1, "012345678…"},
-		{"世界世界世界世界", 12, "世界世界世…"}, // each as wide as two
+		{"世界世界世界世界", 12, "世界世界世…"}, // each two columns wide
 		{"👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", 10, "👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧…"},
 		{"", 10, ""},
 	} {

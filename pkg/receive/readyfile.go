@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -79,7 +79,7 @@ func (r *readyFile) write(url string, t webhook.Ticket) error {
 	for name := range t.Header {
 		ready.Headers[name] = t.Header.Get(name)
 	}
-	doc, err := output.EncodeJSON(ready)
+	doc, err := narada.EncodeJSON(ready)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -83,7 +82,7 @@ func newHumanInput(id string, h *human) *humanInput {
 
 // encode returns v as compact JSON.
 func encode(v any) []byte {
-	doc, err := output.EncodeJSON(v)
+	doc, err := narada.EncodeJSON(v)
 	if err != nil {
 		panic(err) // all bodies can be encoded
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // The limits of a sample. No search can tell in general whether any value matches
@@ -51,7 +51,7 @@ func (s *Schema) Sample() (doc json.RawMessage, err error) {
 			g.full, g.turn = attempt < maxTurns, attempt%maxTurns
 			value, _ := g.value(schemas{s.root}, place{name: "value"})
 			if s.root.Validate(value) == nil {
-				doc, _ = output.EncodeJSON(value) // it consists of JSON types
+				doc, _ = narada.EncodeJSON(value) // it consists of JSON types
 			}
 		}
 	})

@@ -95,11 +95,11 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 			return c, nil, ErrNoColon
 		case c.Header()[http.CanonicalHeaderKey(name)] != nil:
 			return c, nil, fmt.Errorf("duplicate header %s", name)
-		case value != "-" && IsReference(value):
+		case value != "-" && isReference(value):
 			if h.value, err = s.Resolve(value); err != nil {
 				return c, nil, fmt.Errorf("%s: %w", name, err)
 			}
-		case Sensitive(name):
+		case sensitive(name):
 			exposed = append(exposed, name)
 		default:
 			h.public = true
@@ -123,8 +123,8 @@ func CheckHeader(name, value string) error {
 	return nil
 }
 
-// Sensitive reports whether a header's name suggests that its value is a secret.
-func Sensitive(name string) bool {
+// sensitive reports whether a header's name suggests that its value is a secret.
+func sensitive(name string) bool {
 	words := []string{"authorization", "cookie", "token", "secret", "key", "password", "signature"}
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(strings.ToLower(name), word) })
 }
@@ -139,7 +139,7 @@ func MaskHeader(header, credentials http.Header) http.Header {
 			token := withoutScheme(header.Get(other))
 			hide = hide || len(token) >= shortest && strings.Contains(strings.Join(values, "\n"), token)
 		}
-		if hide || Sensitive(name) {
+		if hide || sensitive(name) {
 			values = []string{Mask}
 		}
 		masked[name] = values

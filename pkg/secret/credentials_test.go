@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// revealed are the values of secrets.
+// revealed returns the values of secrets.
 func revealed(list []String) (values []string) {
 	for _, s := range list {
 		values = append(values, s.Reveal())
@@ -42,7 +42,7 @@ func TestHeadersAreTextOrReferences(t *testing.T) {
 	header := http.Header{"X-Plain": {"a", "b"}, "Other": {"kept"}}
 	c.Apply(header.Set)
 	if header.Get("X-Plain") != "yes" || len(header.Values("X-Plain")) != 1 || header.Get("Other") != "kept" {
-		t.Errorf("Apply gives %v", header)
+		t.Errorf("Apply: %v", header)
 	}
 	if got := c.Secrets()[1].Variable(); got != "TOKEN" {
 		t.Errorf("the variable of Authorization is %q", got)
@@ -72,7 +72,7 @@ func TestBadHeadersAreRefusedWithoutTheirValues(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatAreMissingComeFromOthers(t *testing.T) {
+func TestMissingCredentialsAreTakenFromOthers(t *testing.T) {
 	random := NewCredentials(New("random"), http.Header{"Authorization": {"Bearer random"}})
 	for _, tt := range []struct {
 		name   string
@@ -91,7 +91,7 @@ func TestCredentialsThatAreMissingComeFromOthers(t *testing.T) {
 	}
 }
 
-func TestStoredHeadersHaveNoSecrets(t *testing.T) {
+func TestMaskHeaderRemovesSecrets(t *testing.T) {
 	header := http.Header{
 		"X-Shop": {"Bearer shop-t0ken"}, "X-Copy": {"was: shop-t0ken"}, "Cookie": {"a=b"}, "X-Hub-Signature": {"c"},
 		"Content-Type": {"application/json"}, "X-Two": {"1", "2"},
@@ -104,6 +104,6 @@ func TestStoredHeadersHaveNoSecrets(t *testing.T) {
 		t.Error(diff)
 	}
 	if header.Get("X-Shop") != "Bearer shop-t0ken" {
-		t.Error("the header itself was changed")
+		t.Error("the header was changed")
 	}
 }

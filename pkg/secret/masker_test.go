@@ -25,7 +25,7 @@ func TestEveryFormOfASecretIsMasked(t *testing.T) {
 		for name, write := range secrettest.Forms() {
 			text := "before " + write(value) + " after"
 			if !secrettest.Reveals(text, value) {
-				t.Fatalf("%q, %s: nobody finds it in %s", value, name, text)
+				t.Fatalf("%q, %s: Reveals does not find it in %s", value, name, text)
 			}
 			got := masking(value).Mask(text)
 			if secrettest.Reveals(got, value) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") || !strings.Contains(got, Mask) {
@@ -35,7 +35,7 @@ func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	}
 }
 
-func TestWhatIsInASecretIsMaskedToo(t *testing.T) {
+func TestPartsOfASecretAreMasked(t *testing.T) {
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("user:pa55word"))
 	for _, tt := range []struct{ secret, text, want string }{
 		{"Bearer t0ken-0123", "Authorization: Bearer t0ken-0123", "Authorization: ***"},
@@ -54,18 +54,18 @@ func TestWhatIsInASecretIsMaskedToo(t *testing.T) {
 	}
 }
 
-func TestSecretsThatOverlap(t *testing.T) {
+func TestOverlappingSecretsAreMasked(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		secrets    []string
 		text, want string
 	}{
-		{"one within another", []string{"token", "token-and-more"}, "token-and-more token", "*** ***"},
+		{"a secret within another", []string{"token", "token-and-more"}, "token-and-more token", "*** ***"},
 		{"the end of one is the start of another", []string{"abcdef", "defghi"}, "xabcdefghix", "x***x"},
 		{"one after the other", []string{"abcd", "efgh"}, "abcdefgh", "***"},
 		{"itself", []string{"aaaa"}, "aaaaaa", "***"},
-		{"one that is left when another is masked", []string{"a***b", "cccc"}, "accccb", "***"},
-		{"one that is the mask", []string{"****"}, "****", "***"},
+		{"one that appears when another is masked", []string{"a***b", "cccc"}, "accccb", "***"},
+		{"a secret that is the mask", []string{"****"}, "****", "***"},
 	} {
 		if got := masking(tt.secrets...).Mask(tt.text); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
@@ -73,7 +73,7 @@ func TestSecretsThatOverlap(t *testing.T) {
 	}
 }
 
-func TestSpellingsOfTheProgramAreForms(t *testing.T) {
+func TestChangedSpellingsOfASecretAreMasked(t *testing.T) {
 	m := NewMasker(func(text string) string { return strings.Join(strings.Fields(text), " ") }, strings.ToUpper)
 	m.Hide(New("two\nlines"))
 	if got := m.Mask("on one: two lines; TWO\nLINES"); got != "on one: ***; ***" {
@@ -81,12 +81,12 @@ func TestSpellingsOfTheProgramAreForms(t *testing.T) {
 	}
 }
 
-func TestStartOfATextIsMaskedWhereASecretWasCutOff(t *testing.T) {
+func TestTruncatedSecretIsMasked(t *testing.T) {
 	m := masking(`s3cr3t/"value"`)
 	for _, tt := range []struct{ text, want string }{
 		{"before s3cr3t", "before ***"},
 		{"before s3cr", "before ***"},
-		{"before s3c", "before s3c"}, // as much as a short secret
+		{"before s3c", "before s3c"}, // shorter than a secret that is masked
 		{`before s3cr3t/\"value\"`, "before ***"},
 		{`before s3cr3t/\"val`, "before ***"},
 		{`before s3cr3t\u002f\u00`, "before ***"},
@@ -101,11 +101,11 @@ func TestStartOfATextIsMaskedWhereASecretWasCutOff(t *testing.T) {
 		}
 	}
 	if got := m.Mask("before s3cr3t"); got != "before s3cr3t" {
-		t.Errorf("Mask takes a part for the whole: %q", got)
+		t.Errorf("Mask masks an incomplete secret: %q", got)
 	}
 }
 
-func TestForgottenSecretsAreMaskedForAWhile(t *testing.T) {
+func TestRecentlyForgottenSecretsAreStillMasked(t *testing.T) {
 	m := masking("secret-0", "twice", "twice", "Bearer same-token", "same-token")
 	m.Forget(New("secret-0"), New("twice"), New("Bearer same-token"), New("never-hidden"))
 	if got := m.Mask("secret-0"); got != Mask {
@@ -130,7 +130,7 @@ func TestForgottenSecretsAreMaskedForAWhile(t *testing.T) {
 	}
 }
 
-func TestMaskerIsForManyGoroutines(t *testing.T) {
+func TestMaskerIsSafeForConcurrentUse(t *testing.T) {
 	m := NewMasker()
 	var group sync.WaitGroup
 	for i := range 8 {
@@ -148,7 +148,7 @@ func TestMaskerIsForManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-// FuzzMask writes a secret in a way, twice over, somewhere in a text.
+// FuzzMask writes a secret into a text in two forms, one applied to the other.
 func FuzzMask(f *testing.F) {
 	var ways []func(string) string
 	for _, name := range []string{"as it is", "JSON of Go", "JSON", "JSON with \\/", "JSON in ASCII", "query", "path", "all of it escaped", "HTML", "base64", "raw base64 for URLs", "Basic"} {
@@ -160,7 +160,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("Bearer abcdefgh", `{"a":"`, `"}`, byte(10), byte(1))
 	f.Fuzz(func(t *testing.T, value, before, after string, first, second byte) {
 		value = strings.ToValidUTF8(value, "?")
-		before = strings.NewReplacer(`\`, "", "%", "", "&", "").Replace(before) // what makes an escape of the secret's start
+		before = strings.NewReplacer(`\`, "", "%", "", "&", "").Replace(before) // would make an escape of the secret's first characters
 		m := masking(value)
 		inner := ways[int(first)%len(ways)](value)
 		text := before + ways[int(second)%len(ways)](inner) + after
@@ -172,9 +172,9 @@ func FuzzMask(f *testing.F) {
 			t.Errorf("%q becomes %q, and that %q", text, got, again)
 		}
 		if start := m.MaskStart(text); len(start) > len(text) || m.Mask(start) != start {
-			t.Errorf("%q starts as %q", text, start)
+			t.Errorf("start of %q: %q", text, start)
 		}
-		// base64 of something is in no other, but as it is.
+		// Base64 together with another form is not found.
 		if len(value) >= shortest && (int(first)%len(ways) < 9 || int(second)%len(ways) == 0) && (int(second)%len(ways) < 9 || int(first)%len(ways) == 0) {
 			if strings.Contains(got, value) || strings.Contains(got, inner) || strings.Contains(got, ways[int(second)%len(ways)](inner)) {
 				t.Errorf("%q is still in %q", value, got)

@@ -74,7 +74,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 		{name: "byte order mark", ref: file("bom", "\ufefffrom-file"), want: "from-file"},
 		{name: "invalid UTF-8", ref: file("latin1", "caf\xe9"), err: "not UTF-8 text"},
 		{name: "empty file", ref: file("empty", "\n"), err: "is empty"},
-		{name: "huge file", ref: file("huge", strings.Repeat("x", MaxSize+1)), err: "larger than"},
+		{name: "huge file", ref: file("huge", strings.Repeat("x", maxSize+1)), err: "larger than"},
 		{name: "missing file", ref: "file:" + filepath.Join(dir, "none"), err: "no such file"},
 		{name: "standard input", ref: "-", stdin: "from-stdin\n", want: "from-stdin"},
 		{name: "empty standard input", ref: "-", err: "is empty"},
@@ -99,7 +99,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 		})
 	}
 	if _, err := (&Source{}).Resolve("literal"); !errors.Is(err, ErrLiteral) {
-		t.Errorf("a literal gives %v", err)
+		t.Errorf("a literal: %v", err)
 	}
 }
 
@@ -109,6 +109,6 @@ func TestStandardInputIsReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := source.Resolve("-"); err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("the second - gives %v", err)
+		t.Errorf("the second -: %v", err)
 	}
 }

@@ -1,18 +1,17 @@
 package secret
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
-// MaxSize is the maximum size in bytes of a secret from a file or standard input.
-const MaxSize = 64 << 10
+// maxSize is the maximum size in bytes of a secret from a file or standard input.
+const maxSize = 64 << 10
 
 // ErrLiteral is the error of a secret in place of a reference.
 var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
@@ -25,8 +24,8 @@ type Source struct {
 	stdinTaken bool
 }
 
-// IsReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
-func IsReference(text string) bool {
+// isReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
+func isReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
@@ -36,7 +35,7 @@ func IsReference(text string) bool {
 func (s *Source) Resolve(ref string) (String, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
-	case !IsReference(ref):
+	case !isReference(ref):
 		return String{}, ErrLiteral
 	case kind == "env":
 		return s.fromEnv(rest)
@@ -84,34 +83,25 @@ func fromFile(path string) (String, error) {
 		return String{}, errors.New("file: expected a path")
 	}
 	f, err := os.Open(path)
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = fmt.Errorf("%s: %w", path, pathError.Err)
-	}
 	if err != nil {
-		return String{}, err
+		return String{}, textfile.Named(path, err)
 	}
 	defer f.Close()
 	return Read(f, path)
 }
 
-// Read reads a secret of up to MaxSize bytes, without one trailing LF or CRLF. Errors
-// contain name.
+// Read reads a secret of up to 64 KiB, without one trailing LF or CRLF. Errors begin with
+// name.
 func Read(r io.Reader, name string) (String, error) {
-	const mark, newline = "\ufeff", "\r\n" // not part of the secret
-	b, err := io.ReadAll(io.LimitReader(r, MaxSize+int64(len(mark+newline))+1))
-	b = bytes.TrimPrefix(b, []byte(mark))
-	if cut, ok := bytes.CutSuffix(b, []byte("\n")); ok {
-		b = bytes.TrimSuffix(cut, []byte("\r"))
+	text, err := textfile.Read(r, maxSize)
+	if cut, ok := strings.CutSuffix(text, "\n"); ok {
+		text = strings.TrimSuffix(cut, "\r")
 	}
-	switch {
-	case err != nil:
-		return String{}, fmt.Errorf("read secret from %s: %w", name, err)
-	case len(b) > MaxSize:
-		return String{}, fmt.Errorf("the secret in %s is larger than %d bytes", name, MaxSize)
-	case len(b) == 0:
-		return String{}, fmt.Errorf("the secret in %s is empty", name)
-	case !utf8.Valid(b):
-		return String{}, fmt.Errorf("the secret in %s is not UTF-8 text", name)
+	if err == nil && text == "" {
+		err = errors.New("the secret is empty")
 	}
-	return New(string(b)), nil
+	if err != nil {
+		return String{}, textfile.Named(name, err)
+	}
+	return New(text), nil
 }

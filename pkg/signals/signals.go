@@ -47,8 +47,8 @@ func (s *Soft) Wait() <-chan struct{} {
 	return requested
 }
 
-// Take reports whether the signal is the soft interrupt that a command waits for.
-func (s *Soft) Take(sig os.Signal) bool {
+// take reports whether the signal is the soft interrupt that a command waits for.
+func (s *Soft) take(sig os.Signal) bool {
 	if sig != os.Interrupt {
 		return false
 	}
@@ -78,7 +78,7 @@ func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()
 		for {
 			select {
 			case s := <-caught:
-				if soft.Take(s) {
+				if soft.take(s) {
 					continue
 				}
 				if ctx.Err() != nil {
@@ -101,11 +101,20 @@ func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()
 // that does not work, it exits with 128 plus the signal's number.
 func Die(s os.Signal) {
 	signal.Reset(s)
-	if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(s) == nil {
+	if Raise(s) == nil {
 		time.Sleep(time.Second) // until the signal arrives
 	}
 	number, _ := s.(syscall.Signal)
 	os.Exit(128 + int(number))
+}
+
+// Raise sends the signal to the program itself.
+func Raise(s os.Signal) error {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return self.Signal(s)
 }
 
 // Reader reads until Context ends, so that a pipe without input does not keep the

@@ -8,23 +8,23 @@ import (
 
 func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 	var soft Soft
-	if soft.Take(os.Interrupt) {
-		t.Error("no command waits for it")
+	if soft.take(os.Interrupt) {
+		t.Error("taken although no command waits")
 	}
 	requested := soft.Wait()
-	if soft.Take(syscall.SIGTERM) {
+	if soft.take(syscall.SIGTERM) {
 		t.Error("SIGTERM is not soft")
 	}
 	select {
 	case <-requested:
-		t.Error("it was not interrupted yet")
+		t.Error("interrupted too early")
 	default:
 	}
-	if !soft.Take(os.Interrupt) {
-		t.Error("the first is soft")
+	if !soft.take(os.Interrupt) {
+		t.Error("the first SIGINT was not taken")
 	}
 	<-requested
-	if soft.Take(os.Interrupt) {
-		t.Error("the second is not")
+	if soft.take(os.Interrupt) {
+		t.Error("the second SIGINT was taken")
 	}
 }

@@ -2,7 +2,7 @@ package spelling
 
 import "testing"
 
-func TestNearestIsTheWordThatWasMeant(t *testing.T) {
+func TestNearestFindsTheIntendedWord(t *testing.T) {
 	names := []string{"status", "run", "listen", "api-key", "browserWindowId"}
 	for word, want := range map[string]string{
 		"stauts": "status", "api_key": "api-key", "listne": "listen", "xyzzyxyz": "", "buy": "", "rn": "run",

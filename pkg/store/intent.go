@@ -1,9 +1,7 @@
 package store
 
 import (
-	"cmp"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -33,19 +31,8 @@ func IntentOf(request *narada.Request, i Intent) Intent {
 	if body, err := request.Masked().MarshalJSON(); err == nil { // otherwise it cannot be sent either
 		i.Body = body
 	}
-	i.Agent = agentOf(request.Prompt)
+	i.Agent, _ = narada.PromptAgent(request.Prompt)
 	i.CloudSession = request.CloudBrowserSessionID
 	i.Parent = request.PreviousRequestID
 	return i
-}
-
-// agentOf returns the name of the agent from the prefix of a prompt.
-func agentOf(prompt string) string {
-	text, prefixed := strings.CutPrefix(prompt, "/")
-	name, _, _ := strings.Cut(text, " ")
-	if !prefixed || name == "" || strings.ContainsAny(name, "\t\r\n") {
-		return "generalist"
-	}
-	builtIn := map[string]string{"Operator": "operator", "OperatorMini": "operator-mini", "coreAgent": "core", "CoreAgentMini": "core-mini"}
-	return cmp.Or(builtIn[name], name)
 }

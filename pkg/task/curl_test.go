@@ -9,7 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-func TestCurlHasVariablesInThePlaceOfSecrets(t *testing.T) {
+func TestCurlUsesVariablesInPlaceOfSecrets(t *testing.T) {
 	p := &Plan{
 		Request: &narada.Request{
 			Prompt:          "it's $HOME `x`",
@@ -35,12 +35,12 @@ func TestCurlHasVariablesInThePlaceOfSecrets(t *testing.T) {
 	}
 	for _, value := range []string{"one", "two", "three"} {
 		if strings.Contains(command, value) {
-			t.Errorf("%s is there", value)
+			t.Errorf("%s exists", value)
 		}
 	}
 }
 
-func TestShellNames(t *testing.T) {
+func TestShellNameIsAValidVariableName(t *testing.T) {
 	for place, want := range map[string]string{
 		"callbackSecret": "CALLBACK_SECRET", "mcpServers.0.authentication.bearerToken": "MCP_SERVERS_0_AUTHENTICATION_BEARER_TOKEN",
 		"callbackHeaders.X-Api-Key": "CALLBACK_HEADERS_X_API_KEY", "secretVariables.é": "SECRET_VARIABLES__",

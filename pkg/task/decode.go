@@ -13,16 +13,10 @@ import (
 
 // refuseNulls returns an error if a value in valid JSON is null.
 func refuseNulls(doc json.RawMessage) error {
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	for {
-		token, err := dec.Token()
-		if err != nil { // the end
-			return nil
-		}
-		if token == nil {
-			return fmt.Errorf("%smust not be null", placeOf(doc, dec.InputOffset()))
-		}
+	if place, found := findPlace(doc, func(token json.Token, _ int64) bool { return token == nil }); found {
+		return fmt.Errorf("%smust not be null", place)
 	}
+	return nil
 }
 
 // decode decodes a JSON value. Unknown members and null are errors.
@@ -34,7 +28,8 @@ func decode(doc json.RawMessage, into any) error {
 	dec.DisallowUnknownFields()
 	err := dec.Decode(into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%sexpected %s, got %s", placeOf(doc, wrong.Offset), typeName(wrong.Type), wrong.Value)
+		place, _ := findPlace(doc, func(_ json.Token, end int64) bool { return end >= wrong.Offset })
+		return fmt.Errorf("%sexpected %s, got %s", place, typeName(wrong.Type), wrong.Value)
 	}
 	if err == nil {
 		return nil
@@ -45,34 +40,34 @@ func decode(doc json.RawMessage, into any) error {
 	return err
 }
 
-// placeOf returns the path of the value at an offset of valid JSON, such as "jira: " or
-// "servers: 1: url: ", with items counted from 1; "" is the whole value.
-func placeOf(doc []byte, offset int64) string {
-	place, _ := findPlace(json.NewDecoder(bytes.NewReader(doc)), offset, "")
-	return place
-}
-
-// findPlace reads the value at place and returns the path of the value at the offset.
-func findPlace(dec *json.Decoder, offset int64, place string) (found string, ok bool) {
-	token, err := dec.Token()
-	if err != nil || dec.InputOffset() >= offset {
-		return place, true
-	}
-	open, _ := token.(json.Delim)
-	if open == 0 {
+// findPlace returns the path of the first value in valid JSON for which is reports true, such
+// as "jira: " or "servers: 1: url: ", with items counted from 1; "" is the whole value. It
+// gets the value's first token and the offset of the token's end.
+func findPlace(doc []byte, is func(token json.Token, end int64) bool) (place string, found bool) {
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	var find func(place string) (string, bool)
+	find = func(place string) (string, bool) {
+		token, _ := dec.Token()
+		if is(token, dec.InputOffset()) {
+			return place, true
+		}
+		open, _ := token.(json.Delim)
+		if open == 0 {
+			return "", false
+		}
+		for i := 1; dec.More(); i++ {
+			name := any(i)
+			if open == '{' {
+				name, _ = dec.Token()
+			}
+			if found, ok := find(fmt.Sprintf("%s%v: ", place, name)); ok {
+				return found, true
+			}
+		}
+		_, _ = dec.Token() // the end of the object or array
 		return "", false
 	}
-	for i := 1; dec.More(); i++ {
-		name := any(i)
-		if open == '{' {
-			name, _ = dec.Token() // the text is valid
-		}
-		if found, ok := findPlace(dec, offset, fmt.Sprintf("%s%v: ", place, name)); ok {
-			return found, true
-		}
-	}
-	_, _ = dec.Token() // the end of the object or array
-	return "", false
+	return find("")
 }
 
 // fieldNames returns the JSON names of a type's fields at any depth.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -74,7 +75,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", err
 		}
 		if err != nil {
-			return "", plainError(name, err)
+			return "", textfile.Named(name, err)
 		}
 		defer f.Close()
 		if value, err = secret.Read(f, name); err != nil {
@@ -86,17 +87,12 @@ func (w *written) secret(text string) (string, error) {
 }
 
 // secrets resolves all values of an object; nil for nil.
-func (w *written) secrets(values map[string]string) (map[string]string, error) {
-	if values == nil {
-		return nil, nil
-	}
-	resolved := make(map[string]string, len(values))
+func (w *written) secrets(values map[string]string) (resolved map[string]string, err error) {
+	resolved = maps.Clone(values)
 	for _, name := range slices.Sorted(maps.Keys(values)) { // deterministic errors
-		value, err := w.secret(values[name])
-		if err != nil {
+		if resolved[name], err = w.secret(values[name]); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		resolved[name] = value
 	}
 	return resolved, nil
 }

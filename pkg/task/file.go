@@ -2,6 +2,7 @@ package task
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -126,24 +127,20 @@ func guarded(name string) string {
 
 // check checks the fields that no other step checks.
 func (f *File) check() error {
-	for _, part := range []struct {
-		name  string
-		value json.RawMessage
-	}{{"criticContext", f.CriticContext}, {"executionTraceContext", f.ExecutionTraceContext}} {
-		if part.value != nil && part.value[0] != '{' {
-			return f.error(part.name, fmt.Errorf("must be an object"))
-		}
+	switch isObject := func(doc json.RawMessage) bool { return doc == nil || doc[0] == '{' }; {
+	case !isObject(f.CriticContext):
+		return f.error("criticContext", errors.New("must be an object"))
+	case !isObject(f.ExecutionTraceContext):
+		return f.error("executionTraceContext", errors.New("must be an object"))
+	case f.Attach != "" && f.Attachment != nil:
+		return f.error("attach", errors.New("cannot be used together with attachment"))
+	case f.Attachment != nil && f.Attachment.Key == "":
+		return f.error("attachment", errors.New("key is missing"))
+	case f.Prompt == "":
+		return nil
 	}
-	if f.Attach != "" && f.Attachment != nil {
-		return f.error("attach", fmt.Errorf("cannot be used together with attachment"))
-	}
-	if f.Attachment != nil && f.Attachment.Key == "" {
-		return f.error("attachment", fmt.Errorf("key is missing"))
-	}
-	if f.Prompt != "" {
-		if _, err := checkPrompt(f.Prompt); err != nil {
-			return f.error("prompt", err)
-		}
+	if _, err := checkPrompt(f.Prompt); err != nil {
+		return f.error("prompt", err)
 	}
 	return nil
 }
@@ -219,7 +216,7 @@ func (f *File) variables(overridden []string, p *Plan, w *written) error {
 		if slices.Contains(overridden, name) {
 			continue
 		}
-		value, err := w.variable(f.InputVariables[name], 0)
+		value, err := w.variable(f.InputVariables[name])
 		if err != nil {
 			return f.error("inputVariables: "+name, err)
 		}

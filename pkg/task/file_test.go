@@ -16,7 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// planOf plans the task file with the text, in a folder with the files.
+// planOf writes a task file and the other files to a folder, and returns its plan.
 func planOf(t *testing.T, text string, change func(*Spec), files ...string) (*Plan, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,8 +45,8 @@ func planOf(t *testing.T, text string, change func(*Spec), files ...string) (*Pl
 	return s.Plan(source)
 }
 
-// The schema of the docs and the reader know the same names.
-func TestFileKnowsEveryFieldOfItsType(t *testing.T) {
+// The JSON Schema in the docs is generated from the type.
+func TestFileReadsEveryFieldOfItsType(t *testing.T) {
 	known := new(File).fields()
 	for i := range reflect.TypeFor[File]().NumField() {
 		field := reflect.TypeFor[File]().Field(i)
@@ -55,7 +55,7 @@ func TestFileKnowsEveryFieldOfItsType(t *testing.T) {
 		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if known[name] == nil {
-			t.Errorf("%s is not read", name)
+			t.Errorf("the field %s is not read", name)
 		}
 		if field.Tag.Get("jsonschema") == "" {
 			t.Errorf("%s has no description", name)
@@ -63,7 +63,7 @@ func TestFileKnowsEveryFieldOfItsType(t *testing.T) {
 		delete(known, name)
 	}
 	for name := range known {
-		t.Errorf("%s is read, and not in the type", name)
+		t.Errorf("the field %s is read but not in the type", name)
 	}
 }
 
@@ -100,6 +100,34 @@ inputVariables:
 		`"list":[1.50,{"z":{"source":"remoteDispatchUpload","id":"key-2","filename":"a.txt","mimeType":"text/plain"},"a":{"file":"a.txt","more":1}},[]]}}`
 	if err != nil || string(body) != want {
 		t.Errorf("got  %s, %v\nwant %s", body, err, want)
+	}
+}
+
+func TestAnInputVariableIsUnchangedExceptForFiles(t *testing.T) {
+	deep := func(inner string) string {
+		return strings.Repeat(`[{"b":1,"a":`, 500) + inner + strings.Repeat(`}]`, 500)
+	}
+	for given, want := range map[string]string{
+		`{"file":"a.txt"}`:               `FILE`,
+		`[{"file":"a.txt"},{"z":1}]`:     `[FILE,{"z":1}]`,
+		`{"file":{"file":"a.txt"}}`:      `{"file":FILE}`,
+		`{"file":["a.txt"]}`:             `{"file":["a.txt"]}`,
+		`{"a":"file","b":"a.txt"}`:       `{"a":"file","b":"a.txt"}`,
+		`{"file":"a.txt","z":2,"a":1e2}`: `{"file":"a.txt","z":2,"a":1e2}`,
+		`"file"`:                         `"file"`,
+		deep(`{"file":"a.txt"}`):         deep(`FILE`),
+	} {
+		p, err := planOf(t, `{"prompt":"x","inputVariables":{"v":`+given+`}}`, nil, "a.txt")
+		if err != nil {
+			t.Errorf("%.100s: %v", given, err)
+			continue
+		}
+		got, err := p.Request.MarshalJSON()
+		file := `{"source":"remoteDispatchUpload","id":"UPLOAD_KEY_1","filename":"a.txt","mimeType":"text/plain"}`
+		want = `{"prompt":"x","browserWindowId":"w","inputVariables":{"v":` + strings.ReplaceAll(want, "FILE", file) + `}}`
+		if err != nil || string(got) != want {
+			t.Errorf("got  %.200s, %v\nwant %.200s", got, err, want)
+		}
 	}
 }
 
@@ -157,7 +185,7 @@ func TestTheSameFileIsUploadedOnce(t *testing.T) {
 	}
 }
 
-func TestFlagsWinOverTheFile(t *testing.T) {
+func TestFlagsOverrideTheFile(t *testing.T) {
 	text := `
 prompt: from the file
 attach: none.txt
@@ -206,7 +234,7 @@ additionalContext: {a: file, b: file}
 	}
 }
 
-func TestEnvironmentIsForSecretPlacesOnly(t *testing.T) {
+func TestEnvironmentReferencesWorkInSecretFieldsOnly(t *testing.T) {
 	p, err := planOf(t, `
 prompt: "env:SET"
 additionalContext: {a: "env:SET"}
@@ -227,7 +255,7 @@ secretVariables: {a: "env:SET_1", b: "file:secret.txt"}
 		hidden = append(hidden, s.Reveal())
 	}
 	if !strings.Contains(strings.Join(hidden, "|"), "value of SET_1") || !strings.Contains(strings.Join(hidden, "|"), "content of secret.txt") {
-		t.Errorf("hidden are %q", hidden)
+		t.Errorf("hidden: %q", hidden)
 	}
 	_, err = planOf(t, `{"prompt":"x","secretVariables":{"a":"env:SET_2"}}`, func(s *Spec) { s.AllowEnv = []string{"SET_1", "SET"} })
 	if err == nil || !strings.Contains(err.Error(), "--allow-env SET_2") {
@@ -235,7 +263,7 @@ secretVariables: {a: "env:SET_1", b: "file:secret.txt"}
 	}
 }
 
-// What a plan resolves stays out of the file, so that it can be planned again.
+// A plan does not change the file, so that it can be planned again.
 func TestAFileCanBePlannedTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "task.yaml")
 	text := `
@@ -249,7 +277,7 @@ mcpServers: [{url: "https://m.example", authentication: {type: custom-headers, c
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	value := "env:B" // which looks like a reference, and is none
+	value := "env:B" // not a reference, although it looks like one
 	source := &secret.Source{Lookup: func(name string) (string, bool) { return value, name == "A" }}
 	f, err := ReadFile(path, source)
 	if err != nil {
@@ -272,7 +300,7 @@ mcpServers: [{url: "https://m.example", authentication: {type: custom-headers, c
 	}
 }
 
-func TestErrorsOfDocumentsNameThePlace(t *testing.T) {
+func TestDecodeErrorsNameThePlace(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"a":{"b":["x",{"c":true}]}}`: `a: b: 2: expected string, got object`,
 		`{"a":{"b":["x"],"c":"y"}}`:    `a: c: expected array, got string`,
@@ -287,7 +315,7 @@ func TestErrorsOfDocumentsNameThePlace(t *testing.T) {
 	}
 }
 
-// A task file may come from anybody.
+// A task file is not trusted.
 func FuzzReadFile(f *testing.F) {
 	for _, seed := range []string{
 		"prompt: x", "prompt: x\nattach: ../../etc/passwd", "inputVariables: {a: {file: /etc/passwd}}", "- a", "prompt: &a x",
@@ -316,7 +344,7 @@ func FuzzReadFile(f *testing.F) {
 			return
 		}
 		if strings.Contains(string(body), "5cr1pt5-value") || strings.Contains(string(body), "root:x:0") {
-			t.Errorf("%q gives %s", text, body)
+			t.Errorf("%q: body %s", text, body)
 		}
 		for _, u := range p.Uploads {
 			if !filepath.IsLocal(u.Path) {

@@ -3,100 +3,52 @@ package task
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// maxDepth is the maximum nesting of an input variable: the time to read it grows with
-// the depth.
-const maxDepth = 100
-
-// variable plans the uploads in an input variable and returns its value, unchanged except
-// for {file: PATH}.
-func (w *written) variable(doc json.RawMessage, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
-	}
+// variable plans the uploads in an input variable, valid JSON, and returns its value,
+// unchanged except for {file: PATH}.
+func (w *written) variable(doc json.RawMessage) (any, error) {
+	var value pieces
+	var before [3]json.Token // the last tokens
+	open, done := 0, 0       // offsets of the last { and of what is not in value yet
 	dec := json.NewDecoder(bytes.NewReader(doc))
-	open, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	next := func() (any, error) {
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
+	for {
+		token, err := dec.Token()
+		if err != nil { // the end
+			return append(value, doc[done:]), nil
 		}
-		return w.variable(value, depth+1)
-	}
-	switch open {
-	case json.Delim('{'):
-		object := orderedObject{}
-		for dec.More() {
-			name, err := dec.Token()
+		switch path, isText := before[2].(string); {
+		case token == json.Delim('{'):
+			open = int(dec.InputOffset()) - 1
+		case token == json.Delim('}') && before[0] == json.Delim('{') && before[1] == "file" && isText:
+			file, err := w.plan.fileVariable(w.disk, path)
 			if err != nil {
 				return nil, err
 			}
-			value, err := next()
-			if err != nil {
-				return nil, err
-			}
-			object = append(object, orderedMember{name.(string), value})
+			value = append(value, doc[done:open], file)
+			done = int(dec.InputOffset())
 		}
-		if path, ok := object.file(); ok {
-			return w.plan.fileVariable(w.disk, path)
-		}
-		return object, nil
-	case json.Delim('['):
-		list := []any{}
-		for dec.More() {
-			value, err := next()
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
-		}
-		return list, nil
+		before = [3]json.Token{before[1], before[2], token}
 	}
-	return doc, nil
 }
 
-// orderedObject is a JSON object that keeps the order of its members.
-type orderedObject []orderedMember
-
-type orderedMember struct {
-	name  string
-	value any
-}
-
-// file returns PATH of {file: PATH}.
-func (o orderedObject) file() (path string, ok bool) {
-	if len(o) != 1 || o[0].name != "file" {
-		return "", false
-	}
-	doc, ok := o[0].value.(json.RawMessage)
-	return path, ok && doc[0] == '"' && json.Unmarshal(doc, &path) == nil
-}
+// pieces is a JSON value in pieces: text, which is not JSON by itself, and values.
+type pieces []any
 
 // MarshalJSON implements json.Marshaler.
-func (o orderedObject) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
+func (p pieces) MarshalJSON() ([]byte, error) {
+	var doc []byte
+	for _, piece := range p {
+		text, isText := piece.(json.RawMessage)
+		if !isText {
+			var err error
+			if text, err = narada.EncodeJSON(piece); err != nil {
+				return nil, err
+			}
 		}
-		name, err := output.EncodeJSON(m.name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := output.EncodeJSON(m.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(append(append(name, ':'), value...))
+		doc = append(doc, text...)
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return doc, nil
 }

@@ -1,10 +1,13 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // maxPrompt is the maximum size of a prompt in bytes.
@@ -46,11 +49,11 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 
 func promptFromStdin(source *secret.Source) (string, error) {
 	text, err := readInput("-", maxPrompt, source)
+	if err == nil && strings.TrimSpace(text) == "" {
+		err = errors.New("standard input is empty")
+	}
 	if err != nil {
 		return "", inputError("pass the prompt as an argument or with --prompt-file", "no prompt: %v", err)
-	}
-	if strings.TrimSpace(text) == "" {
-		return "", inputError("pass the prompt as an argument or on standard input", "no prompt: standard input is empty")
 	}
 	return checkPrompt(text)
 }
@@ -60,30 +63,10 @@ func checkPrompt(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", inputError("", "the prompt is empty")
 	}
-	if !validText([]byte(text)) {
-		return "", inputError("", "the prompt is not UTF-8 text")
+	if err := textfile.Check(text); err != nil {
+		return "", inputError("", "the prompt is %v", err)
 	}
 	return text, nil
-}
-
-// builtIn has the prompt prefixes of the built-in agents.
-var builtIn = map[string]string{
-	"operator":      "/Operator ",
-	"operator-mini": "/OperatorMini ",
-	"core":          "/coreAgent ",
-	"core-mini":     "/CoreAgentMini ",
-	"generalist":    "",
-}
-
-// prefix returns the prefix of the agent's prompts.
-func prefix(agent string) (string, error) {
-	if text, ok := builtIn[agent]; ok {
-		return text, nil
-	}
-	if err := CheckAgent(agent); err != nil {
-		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
-	}
-	return "/" + strings.TrimPrefix(agent, "/") + " ", nil
 }
 
 // CheckAgent returns an error if agent cannot be the name of an agent.
@@ -92,16 +75,6 @@ func CheckAgent(agent string) error {
 		return fmt.Errorf("invalid agent name %q", agent)
 	}
 	return nil
-}
-
-// knownPrefix returns the built-in prefix that the prompt starts with, "" for none.
-func knownPrefix(prompt string) string {
-	for _, prefix := range builtIn {
-		if prefix != "" && (strings.HasPrefix(prompt, prefix) || prompt == strings.TrimSpace(prefix)) {
-			return prefix
-		}
-	}
-	return ""
 }
 
 // prompt adds the agent's prefix to the prompt. The prompt of a task file has its own,
@@ -117,33 +90,31 @@ func (s Spec) prompt() (string, error) {
 		}
 		return prompt, nil
 	}
-	want, err := prefix(s.Agent)
-	if err != nil {
-		return "", err
+	if err := CheckAgent(s.Agent); err != nil {
+		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
 	}
-	has := knownPrefix(prompt)
+	want, _ := narada.AgentPrefix(s.Agent)
+	agent, isBuiltIn := narada.PromptAgent(prompt)
+	has, _, _ := strings.Cut(prompt, " ")
 	switch {
-	case has != "" && strings.TrimSpace(strings.TrimPrefix(prompt, strings.TrimSpace(has))) == "":
-		return "", inputError("", "the prompt is empty after %s", strings.TrimSpace(has))
-	case has != "" && s.AgentFlag && has != want:
+	case !isBuiltIn || agent == "generalist": // whose prompts have no prefix
+		return want + prompt, nil
+	case strings.TrimSpace(strings.TrimPrefix(prompt, has)) == "":
+		return "", inputError("", "the prompt is empty after %s", has)
+	case s.AgentFlag && has != strings.TrimSpace(want):
 		return "", inputError("use one of them, or send the prompt unchanged with --raw",
-			"the prompt starts with %s, but --agent is %s", strings.TrimSpace(has), s.Agent)
-	case has != "":
-		return prompt, nil
+			"the prompt starts with %s, but --agent is %s", has, s.Agent)
 	}
-	return want + prompt, nil
+	return prompt, nil
 }
 
 // named returns the Agent Studio agent of the prompt, "" if the agent is built in or
 // unknown.
 func (s Spec) named(prompt string) string {
-	_, asBuiltIn := builtIn[s.Agent]
-	switch {
-	case s.Raw || knownPrefix(prompt) != "" || !strings.HasPrefix(prompt, "/"):
-		return ""
-	case s.Prompt != "" && asBuiltIn: // the slash is part of the prompt
+	agent, isBuiltIn := narada.PromptAgent(prompt)
+	_, builtInFlag := narada.AgentPrefix(s.Agent)
+	if s.Raw || isBuiltIn || s.Prompt != "" && builtInFlag { // then a slash is part of the prompt
 		return ""
 	}
-	name, _, _ := strings.Cut(prompt[1:], " ")
-	return name
+	return agent
 }

@@ -1,18 +1,15 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -22,9 +19,9 @@ const maxJSON = 4 << 20
 // LoadSchema reads the JSON Schema at path, or standard input for -. With check it
 // compiles the schema; without, any JSON is accepted.
 func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage, *schema.Schema, error) {
-	doc, err := loadJSON("--schema", path, schema.MaxSize, source)
+	doc, err := loadJSON(path, schema.MaxSize, source)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, inputError("", "--schema: %v", err)
 	}
 	if name, line, ok := yamljson.Repeated(doc); ok {
 		return nil, nil, inputError("", "--schema: %s: line %d: duplicate member %q", path, line, name)
@@ -34,27 +31,28 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 	}
 	compiled, err := schema.Compile(doc)
 	if err != nil {
-		return nil, nil, inputError(sendUnchecked, "--schema: %s: %v", path, err)
+		return nil, nil, inputError("use --no-validate to send the schema unchecked and not check the answer", "--schema: %s: %v", path, err)
 	}
 	return doc, compiled, nil
 }
 
-// sendUnchecked is the hint for a schema that does not compile.
-const sendUnchecked = "use --no-validate to send the schema unchecked and not check the answer"
-
 // LoadJSON reads the JSON value in the file at path, or standard input for -, of at most
 // 4 MiB. Errors name the flag.
 func LoadJSON(flag, path string, source *secret.Source) (json.RawMessage, error) {
-	return loadJSON(flag, path, maxJSON, source)
-}
-
-func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMessage, error) {
-	text, err := readInput(path, limit, source)
+	doc, err := loadJSON(path, maxJSON, source)
 	if err != nil {
 		return nil, inputError("", "%s: %v", flag, err)
 	}
+	return doc, nil
+}
+
+func loadJSON(path string, limit int64, source *secret.Source) (json.RawMessage, error) {
+	text, err := readInput(path, limit, source)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkJSON(text); err != nil {
-		return nil, inputError("", "%s: %s: %v", flag, path, err)
+		return nil, textfile.Named(path, err)
 	}
 	return json.RawMessage(text), nil
 }
@@ -62,23 +60,16 @@ func loadJSON(flag, path string, limit int64, source *secret.Source) (json.RawMe
 // readJSON returns the JSON value text, or that of the file for file:PATH, or of standard
 // input for -.
 func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
-	path, isFile := strings.CutPrefix(text, "file:")
-	if isFile || text == "-" {
-		var err error
-		if text, err = readInput(path, maxJSON, source); err != nil {
-			return nil, err
-		}
+	if path, isFile := strings.CutPrefix(text, "file:"); isFile || text == "-" {
+		return loadJSON(path, maxJSON, source)
 	}
-	if err := checkJSON(text); err != nil {
-		return nil, err
-	}
-	return json.RawMessage(text), nil
+	return json.RawMessage(text), checkJSON(text)
 }
 
 // checkJSON returns an error with line and column if text is not one JSON value.
 func checkJSON(text string) error {
-	if !utf8.ValidString(text) {
-		return errNotText
+	if err := textfile.Check(text); err != nil {
+		return err
 	}
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
@@ -90,49 +81,21 @@ func checkJSON(text string) error {
 	return err
 }
 
-// readInput reads a UTF-8 file, or standard input for -, of at most limit bytes. It
-// removes a byte order mark.
-func readInput(path string, limit int64, source *secret.Source) (string, error) {
+// readInput reads the text of the file at path, or of standard input for -, of at most
+// limit bytes.
+func readInput(path string, limit int64, source *secret.Source) (text string, err error) {
 	if path == "-" {
-		r, err := source.TakeStdin()
-		if err != nil {
+		path = "standard input"
+		var stdin io.Reader
+		if stdin, err = source.TakeStdin(); err != nil {
 			return "", err
 		}
-		return readText(r, "standard input", limit)
+		text, err = textfile.Read(stdin, limit)
+	} else {
+		text, err = textfile.ReadFile(path, limit)
 	}
-	f, err := os.Open(path)
 	if err != nil {
-		return "", plainError(path, err)
+		return "", textfile.Named(path, err)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return "", fmt.Errorf("%s is a folder", path)
-	}
-	return readText(f, path, limit)
-}
-
-func readText(r io.Reader, name string, limit int64) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	switch {
-	case err != nil:
-		return "", plainError(name, err)
-	case int64(len(b)) > limit:
-		return "", fmt.Errorf("%s is larger than %d MiB", name, limit>>20)
-	case !validText(b):
-		return "", fmt.Errorf("%s is %w", name, errNotText)
-	}
-	return string(b), nil
-}
-
-var errNotText = errors.New("not UTF-8 text")
-
-func validText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
-
-// plainError returns a file system error as "PATH: no such file or directory".
-func plainError(path string, err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", path, pathError.Err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return text, nil
 }

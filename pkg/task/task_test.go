@@ -13,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-func TestPromptGetsItsAgentsPrefix(t *testing.T) {
+func TestPromptStartsWithTheAgentsPrefix(t *testing.T) {
 	tests := []struct {
 		name string
 		spec Spec
@@ -26,12 +26,12 @@ func TestPromptGetsItsAgentsPrefix(t *testing.T) {
 		{"core-mini", Spec{Prompt: "x", Agent: "core-mini"}, "/CoreAgentMini x", ""},
 		{"generalist", Spec{Prompt: "x", Agent: "generalist"}, "x", ""},
 		{"named", Spec{Prompt: "x", Agent: "$USER/mine"}, "/$USER/mine x", ""},
-		{"named with its slash", Spec{Prompt: "x", Agent: "/mine"}, "/mine x", ""},
-		{"has it", Spec{Prompt: "/Operator x", Agent: "operator", AgentFlag: true}, "/Operator x", ""},
-		{"has another, and none was asked for", Spec{Prompt: "/coreAgent x", Agent: "operator"}, "/coreAgent x", ""},
-		{"has another than was asked for", Spec{Prompt: "/coreAgent x", Agent: "operator", AgentFlag: true}, "", "the prompt starts with /coreAgent"},
+		{"name with a slash", Spec{Prompt: "x", Agent: "/mine"}, "/mine x", ""},
+		{"prefix of the agent", Spec{Prompt: "/Operator x", Agent: "operator", AgentFlag: true}, "/Operator x", ""},
+		{"prefix of another agent, no flag", Spec{Prompt: "/coreAgent x", Agent: "operator"}, "/coreAgent x", ""},
+		{"prefix of another agent than the flag", Spec{Prompt: "/coreAgent x", Agent: "operator", AgentFlag: true}, "", "the prompt starts with /coreAgent"},
 		{"/OperatorMini is not /Operator", Spec{Prompt: "/OperatorMini x", Agent: "operator-mini", AgentFlag: true}, "/OperatorMini x", ""},
-		{"generalist asked for", Spec{Prompt: "/Operator x", Agent: "generalist", AgentFlag: true}, "", "starts with /Operator"},
+		{"generalist by flag", Spec{Prompt: "/Operator x", Agent: "generalist", AgentFlag: true}, "", "starts with /Operator"},
 		{"unknown prefix", Spec{Prompt: "/other x", Agent: "operator"}, "/Operator /other x", ""},
 		{"raw", Spec{Prompt: "/other x", Agent: "operator", Raw: true}, "/other x", ""},
 		{"prefix alone", Spec{Prompt: "/Operator", Agent: "operator"}, "", "empty after /Operator"},
@@ -59,7 +59,7 @@ func TestPromptHasOneSource(t *testing.T) {
 		want  string
 		err   string
 	}{
-		{"argument, stdin not looked at", PromptFrom{Args: []string{"arg"}}, "stdin", "arg", ""},
+		{"argument, stdin not read", PromptFrom{Args: []string{"arg"}}, "stdin", "arg", ""},
 		{"pipe", PromptFrom{}, "stdin\n\n", "stdin", ""},
 		{"dash", PromptFrom{Args: []string{"-"}, StdinTerminal: true}, "typed\n", "typed", ""},
 		{"file", PromptFrom{File: file}, "stdin", "from a file", ""},
@@ -120,7 +120,7 @@ func TestMachineZoneIsAnIANAName(t *testing.T) {
 	}
 	for _, bad := range []string{"", "Local", "Mars/Olympus", "../etc/passwd"} {
 		if CheckZone(bad) == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// line is the plan of a line, as JSON.
+// line returns the request of a line as JSON.
 func line(t *testing.T, tm *Template, object string) (string, error) {
 	t.Helper()
 	var p *Plan
@@ -33,7 +33,7 @@ func line(t *testing.T, tm *Template, object string) (string, error) {
 	return string(body), err
 }
 
-func TestLinesHaveTheTemplatesFlagsUnderTheirOwn(t *testing.T) {
+func TestLinesOverrideTheFlagsOfTheTemplate(t *testing.T) {
 	spec := Spec{
 		Agent: "operator", Window: "w", Mode: "client", TimeZone: "Etc/UTC", Vars: []string{"a=1", "b=2"}, GIF: new(true),
 		Context: []string{"k=v"}, OwnCallback: true,
@@ -94,7 +94,7 @@ func TestAPromptOfALineGetsTheAgentsPrefix(t *testing.T) {
 	}
 }
 
-func TestLinesThatAreRefused(t *testing.T) {
+func TestInvalidLinesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("a"), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Upload is a file to upload before the task is dispatched.
@@ -32,7 +34,7 @@ func (u *Upload) Key() string { return u.key }
 func (u *Upload) Open() (*os.File, error) {
 	f, err := u.open()
 	if err != nil {
-		return nil, inputError("", "%v", plainError(u.Path, err))
+		return nil, inputError("", "%v", textfile.Named(u.Path, err))
 	}
 	info, err := f.Stat()
 	if err == nil && (info.Size() != u.Size || !info.Mode().IsRegular()) {
@@ -76,46 +78,34 @@ func (nowhere) open(string) (*os.File, error)    { return nil, errNowhere }
 // of it.
 type folder struct{ dir string }
 
-func (f folder) stat(path string) (info fs.FileInfo, err error) {
-	err = f.within(path, func(root *os.Root) error {
-		info, err = root.Stat(path)
-		return err
-	})
-	return info, err
-}
+func (f folder) stat(path string) (fs.FileInfo, error) { return within(f, path, (*os.Root).Stat) }
+func (f folder) open(path string) (*os.File, error)    { return within(f, path, (*os.Root).Open) }
 
-func (f folder) open(path string) (file *os.File, err error) {
-	err = f.within(path, func(root *os.Root) error {
-		file, err = root.Open(path)
-		return err
-	})
-	return file, err
-}
-
-func (f folder) within(path string, do func(*os.Root) error) error {
+// within does something with a path in the folder.
+func within[T any](f folder, path string, do func(*os.Root, string) (T, error)) (result T, err error) {
 	if !filepath.IsLocal(path) {
-		return fmt.Errorf("a path must stay inside the folder of the file that names it, %s", f.dir)
+		return result, fmt.Errorf("a path must stay inside the folder of the file that names it, %s", f.dir)
 	}
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return err
+		return result, err
 	}
 	defer root.Close()
-	return do(root)
+	return do(root, path)
 }
 
 // upload plans the upload of a file, once even if it is named several times. It calls use
 // with the placeholder; Done calls it with the uploaded file.
 func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	if path == "" {
-		return fmt.Errorf("the file name is empty")
+		return errors.New("the file name is empty")
 	}
 	info, err := d.stat(path)
 	if errors.Is(err, errNowhere) {
 		return err
 	}
 	if err != nil {
-		return plainError(path, err)
+		return textfile.Named(path, err)
 	}
 	name := filepath.Base(path)
 	switch {
@@ -126,32 +116,23 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 	case info.Size() == 0:
 		return fmt.Errorf("%s is empty", path)
 	}
-	u := p.planned(info, name)
-	if u == nil {
+	i := slices.IndexFunc(p.Uploads, func(u *Upload) bool { return u.Name == name && os.SameFile(u.info, info) })
+	if i < 0 {
 		f, err := d.open(path) // is it readable?
 		if err != nil {
-			return plainError(path, err)
+			return textfile.Named(path, err)
 		}
 		_ = f.Close()
-		u = &Upload{
+		i = len(p.Uploads)
+		p.Uploads = append(p.Uploads, &Upload{
 			Path: path, Name: name, MIMEType: narada.MIMEType(name), Size: info.Size(),
 			open: func() (*os.File, error) { return d.open(path) },
-			info: info, key: fmt.Sprintf("UPLOAD_KEY_%d", len(p.Uploads)+1),
-		}
-		p.Uploads = append(p.Uploads, u)
+			info: info, key: fmt.Sprintf("UPLOAD_KEY_%d", i+1),
+		})
 	}
+	u := p.Uploads[i]
 	u.uses = append(u.uses, use)
 	use(&narada.Uploaded{Key: u.key, Filename: u.Name, MIMEType: u.MIMEType})
-	return nil
-}
-
-// planned returns the planned upload of the same file and name, nil for none.
-func (p *Plan) planned(info fs.FileInfo, name string) *Upload {
-	for _, u := range p.Uploads {
-		if u.Name == name && os.SameFile(u.info, info) {
-			return u
-		}
-	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // attachment applies --attach.
@@ -34,7 +35,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 			return nil
 		})
 	}
-	if err := set("--var", s.Vars, func(text string) (any, error) { return text, checkText(text) }); err != nil {
+	if err := set("--var", s.Vars, func(text string) (any, error) { return text, textfile.Check(text) }); err != nil {
 		return err
 	}
 	if err := set("--var-json", s.JSONVars, func(text string) (any, error) { return readJSON(text, source) }); err != nil {
@@ -47,7 +48,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 func (s Spec) context(p *Plan, _ *secret.Source) error {
 	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
 		put(&p.Request.AdditionalContext, name, text)
-		return checkText(text)
+		return textfile.Check(text)
 	})
 }
 
@@ -82,7 +83,11 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		}
 		given[name] = true
 		if err := each(name, value); err != nil {
-			return inputError(pairHint(flag), "%s %s: %v", flag, name, err)
+			hint := ""
+			if flag == "--var-json" {
+				hint = "text needs no quotes with --var NAME=TEXT"
+			}
+			return inputError(hint, "%s %s: %v", flag, name, err)
 		}
 	}
 	return nil
@@ -94,18 +99,4 @@ func put[V any](values *map[string]V, name string, value V) {
 		*values = map[string]V{}
 	}
 	(*values)[name] = value
-}
-
-func pairHint(flag string) string {
-	if flag == "--var-json" {
-		return "text needs no quotes with --var NAME=TEXT"
-	}
-	return ""
-}
-
-func checkText(text string) error {
-	if !validText([]byte(text)) {
-		return errNotText
-	}
-	return nil
 }

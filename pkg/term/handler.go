@@ -15,30 +15,21 @@ import (
 // The levels of records in addition to those of slog. Requests and answers are
 // slog.LevelDebug.
 const (
-	LevelHint = slog.LevelInfo + 1 // what to do next
-	LevelText = slog.LevelWarn + 1 // text of an answer that goes to stderr, such as an agent's error
+	levelHint = slog.LevelInfo + 1 // what to do next
+	levelText = slog.LevelWarn + 1 // text of an answer that goes to stderr, such as an agent's error
 )
 
 // The minimum levels: with --quiet, by default, and with --verbose.
 const (
-	Quiet   = LevelText
+	Quiet   = levelText
 	Normal  = slog.LevelInfo
 	Verbose = slog.LevelDebug
 )
 
-// HintKey is the attribute with the hint of an error.
-const HintKey = "hint"
-
-// HandlerOptions configure a handler.
-type HandlerOptions struct {
-	Level    slog.Level          // minimum
-	Mask     func(string) string // masks secrets in text
-	Color    bool
-	Terminal bool // make control characters visible
-}
-
-// Enabled implements slog.Handler.
-func (o *HandlerOptions) Enabled(_ context.Context, level slog.Level) bool { return level >= o.Level }
+const (
+	hintKey    = "hint"    // the attribute with the hint of an error
+	messageKey = "message" // the member with a record's text
+)
 
 // kind is how the lines of a level look.
 type kind struct {
@@ -51,11 +42,11 @@ func kindOf(level slog.Level) kind {
 	switch {
 	case level >= slog.LevelError:
 		return kind{"error", color.FgRed, true}
-	case level >= LevelText:
+	case level >= levelText:
 		return kind{"text", 0, false}
 	case level >= slog.LevelWarn:
 		return kind{"warning", color.FgYellow, true}
-	case level >= LevelHint:
+	case level >= levelHint:
 		return kind{"hint", color.FgCyan, true}
 	case level >= slog.LevelInfo:
 		return kind{"info", 0, false}
@@ -63,24 +54,25 @@ func kindOf(level slog.Level) kind {
 	return kind{"debug", color.Faint, false}
 }
 
-// NewHandler returns a handler that writes lines for people: a record's message after its
+// newHandler returns a handler that writes lines for people: a record's message after its
 // kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
 // record is one Write.
-func NewHandler(w io.Writer, o HandlerOptions) slog.Handler { return &people{o, w} }
+func newHandler(w io.Writer, o ReporterOptions) slog.Handler { return &people{o, w} }
 
 type people struct {
-	HandlerOptions
+	ReporterOptions
 	w io.Writer
 }
 
-func (h *people) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h *people) WithGroup(string) slog.Handler      { return h }
+func (h *people) Enabled(_ context.Context, level slog.Level) bool { return level >= h.Level }
+func (h *people) WithAttrs([]slog.Attr) slog.Handler               { return h }
+func (h *people) WithGroup(string) slog.Handler                    { return h }
 
 func (h *people) Handle(_ context.Context, r slog.Record) error {
 	text := h.line(r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == HintKey {
-			text += h.line(LevelHint, a.Value.String())
+		if a.Key == hintKey {
+			text += h.line(levelHint, a.Value.String())
 		}
 		return true
 	})
@@ -94,9 +86,9 @@ func (h *people) line(level slog.Level, text string) string {
 	}
 	k := kindOf(level)
 	if k.lead {
-		return paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
+		return paint(k.name+":", k.paint, h.color) + " " + text + "\n"
 	}
-	return paint(text, k.paint, h.Color) + "\n"
+	return paint(text, k.paint, h.color) + "\n"
 }
 
 // paint colours text if on; the attribute 0 is none.
@@ -109,65 +101,44 @@ func paint(text string, attribute color.Attribute, on bool) string {
 	return c.Sprint(text)
 }
 
-// NewJSONHandler returns a handler that writes each record as a JSON object with time,
-// level, message and the attributes, sorted by name. Each record is one Write.
-func NewJSONHandler(w io.Writer, o HandlerOptions) slog.Handler {
-	return &objects{HandlerOptions: o, w: w}
+// newJSONHandler returns a handler that writes each record as a JSON object with time,
+// level, message and the attributes. Each record is one Write.
+func newJSONHandler(w io.Writer, o ReporterOptions) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: o.member})
 }
 
-type objects struct {
-	HandlerOptions
-	w     io.Writer
-	attrs []slog.Attr
-}
-
-func (h *objects) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &objects{h.HandlerOptions, h.w, slices.Concat(h.attrs, attrs)}
-}
-
-// WithGroup implements slog.Handler. It ignores the name.
-func (h *objects) WithGroup(string) slog.Handler { return h }
-
-func (h *objects) Handle(_ context.Context, r slog.Record) error {
-	attrs := slices.Clone(h.attrs)
-	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
-		return true
-	})
-	members := h.members(attrs)
-	members["time"] = r.Time.UTC().Format(time.RFC3339Nano)
-	members["level"], members["message"] = kindOf(r.Level).name, h.Mask(r.Message)
-	line, err := json.Marshal(members)
-	if err == nil {
-		_, err = h.w.Write(append(line, '\n'))
+// member returns a member of the object: time, level and message as they are named here, an
+// attribute with its secrets masked. An attribute with one of these names is left out.
+func (o *ReporterOptions) member(groups []string, a slog.Attr) slog.Attr {
+	top := len(groups) == 0
+	switch value := a.Value.Any().(type) {
+	case time.Time:
+		if top && a.Key == slog.TimeKey {
+			return slog.Time(a.Key, value.UTC())
+		}
+	case slog.Level:
+		return slog.String(a.Key, kindOf(value).name)
 	}
-	return err
-}
-
-func (h *objects) members(attrs []slog.Attr) map[string]any {
-	members := map[string]any{}
-	for _, a := range attrs {
-		members[a.Key] = h.member(a.Value)
+	switch {
+	case top && slices.Contains([]string{slog.TimeKey, slog.LevelKey, messageKey}, a.Key):
+		return slog.Attr{}
+	case top && a.Key == slog.MessageKey:
+		a.Key = messageKey
 	}
-	return members
+	return slog.Any(a.Key, o.maskedValue(a.Value))
 }
 
-// member returns a value for the object. A value that is not JSON, or contains a secret,
-// becomes text.
-func (h *objects) member(v slog.Value) any {
-	v = v.Resolve()
-	switch v.Kind() {
-	case slog.KindString:
-		return h.Mask(v.String())
-	case slog.KindGroup:
-		return h.members(v.Group())
+// maskedValue returns a value that is not JSON, or contains a secret, as text.
+func (o *ReporterOptions) maskedValue(v slog.Value) any {
+	if v.Kind() == slog.KindString {
+		return o.Mask(v.String())
 	}
 	if err, ok := v.Any().(error); ok {
-		return h.Mask(err.Error())
+		return o.Mask(err.Error())
 	}
 	doc, err := json.Marshal(v.Any())
-	if err != nil || h.Mask(string(doc)) != string(doc) {
-		return h.Mask(fmt.Sprint(v.Any()))
+	if err != nil || o.Mask(string(doc)) != string(doc) {
+		return o.Mask(fmt.Sprint(v.Any()))
 	}
 	return json.RawMessage(doc)
 }

@@ -17,22 +17,22 @@ func plain(text string) string { return text }
 
 func masked(text string) string { return strings.ReplaceAll(text, "s3cret", "***") }
 
-// record is one of 2026-01-02, in a zone of its own.
+// record returns a record of 2 January 2026, in a time zone other than UTC.
 func record(level slog.Level, text string, attrs ...slog.Attr) slog.Record {
 	r := slog.NewRecord(time.Date(2026, 1, 2, 5, 4, 5, 6000, time.FixedZone("", 2*3600)), level, text, 0)
 	r.AddAttrs(attrs...)
 	return r
 }
 
-// each is a record of every level.
+// each returns a record of every level.
 func each() []slog.Record {
 	return []slog.Record{
 		record(slog.LevelDebug, "detail", slog.String("event", "d")),
 		record(slog.LevelInfo, "info", slog.String("event", "i"), slog.String("requestId", "req_1")),
-		record(LevelHint, "do that", slog.String("event", "hint")),
+		record(levelHint, "do that", slog.String("event", "hint")),
 		record(slog.LevelWarn, "warn \x1b", slog.String("event", "w")),
-		record(LevelText, "the agent's\nwords", slog.String("event", "t")),
-		record(slog.LevelError, "failed", slog.String("event", "e"), slog.String(HintKey, "do this"), slog.Int("exitCode", 2)),
+		record(levelText, "the agent's\nwords", slog.String("event", "t")),
+		record(slog.LevelError, "failed", slog.String("event", "e"), slog.String(hintKey, "do this"), slog.Int("exitCode", 2)),
 	}
 }
 
@@ -62,43 +62,43 @@ func written(t *testing.T, h slog.Handler, w *writes, records ...slog.Record) st
 		}
 	}
 	if w.count != said {
-		t.Errorf("%d records are %d writes", said, w.count)
+		t.Errorf("%d records in %d writes", said, w.count)
 	}
 	return w.String()
 }
 
-func TestLinesForPeople(t *testing.T) {
+func TestTextHandlerWritesLines(t *testing.T) {
 	tests := []struct {
 		name string
-		o    HandlerOptions
+		o    ReporterOptions
 		want string
 	}{
-		{"normal", HandlerOptions{Level: Normal}, "info\nhint: do that\nwarning: warn \x1b\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
-		{"quiet", HandlerOptions{Level: Quiet}, "the agent's\nwords\nerror: failed\nhint: do this\n"},
-		{"verbose, in colour", HandlerOptions{Level: Verbose, Color: true},
+		{"normal", ReporterOptions{Level: Normal}, "info\nhint: do that\nwarning: warn \x1b\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"quiet", ReporterOptions{Level: Quiet}, "the agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"verbose, in colour", ReporterOptions{Level: Verbose, color: true},
 			"\x1b[2mdetail\x1b[22m\ninfo\n\x1b[36mhint:\x1b[0m do that\n\x1b[33mwarning:\x1b[0m warn \x1b\nthe agent's\nwords\n\x1b[31merror:\x1b[0m failed\n\x1b[36mhint:\x1b[0m do this\n"},
-		{"on a terminal", HandlerOptions{Level: Normal, Terminal: true}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"on a terminal", ReporterOptions{Level: Normal, Terminal: true}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.o.Mask = plain
 			var w writes
-			if diff := cmp.Diff(tt.want, written(t, NewHandler(&w, tt.o), &w, each()...)); diff != "" {
+			if diff := cmp.Diff(tt.want, written(t, newHandler(&w, tt.o), &w, each()...)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-func TestObjects(t *testing.T) {
-	const at = `"time":"2026-01-02T03:04:05.000006Z"}` + "\n"
+func TestJSONHandlerWritesOneObjectPerRecord(t *testing.T) {
+	const at = `{"time":"2026-01-02T03:04:05.000006Z","level":`
 	lines := []string{
-		`{"event":"d","level":"debug","message":"detail",` + at,
-		`{"event":"i","level":"info","message":"info","requestId":"req_1",` + at,
-		`{"event":"hint","level":"hint","message":"do that",` + at,
-		`{"event":"w","level":"warning","message":"warn \u001b",` + at,
-		`{"event":"t","level":"text","message":"the agent's\nwords",` + at,
-		`{"event":"e","exitCode":2,"hint":"do this","level":"error","message":"failed",` + at,
+		at + `"debug","message":"detail","event":"d"}` + "\n",
+		at + `"info","message":"info","event":"i","requestId":"req_1"}` + "\n",
+		at + `"hint","message":"do that","event":"hint"}` + "\n",
+		at + `"warning","message":"warn \u001b","event":"w"}` + "\n",
+		at + `"text","message":"the agent's\nwords","event":"t"}` + "\n",
+		at + `"error","message":"failed","event":"e","hint":"do this","exitCode":2}` + "\n",
 	}
 	for _, tt := range []struct {
 		name  string
@@ -106,37 +106,37 @@ func TestObjects(t *testing.T) {
 		want  []string
 	}{{"verbose", Verbose, lines}, {"normal", Normal, lines[1:]}, {"quiet", Quiet, lines[4:]}} {
 		var w writes
-		got := written(t, NewJSONHandler(&w, HandlerOptions{Level: tt.level, Mask: plain, Color: true, Terminal: true}), &w, each()...)
+		got := written(t, newJSONHandler(&w, ReporterOptions{Level: tt.level, Mask: plain, color: true, Terminal: true}), &w, each()...)
 		if diff := cmp.Diff(strings.Join(tt.want, ""), got); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}
 }
 
-func TestMembersOfAnObject(t *testing.T) {
+func TestJSONHandlerWritesAttributesAsMembers(t *testing.T) {
 	type status string
 	for _, tt := range []struct {
 		name string
 		attr slog.Attr
 		want string
 	}{
-		{"text", slog.String("a", "<x> s3cret"), `"a":"\u003cx\u003e ***"`},
+		{"text", slog.String("a", "<x> s3cret"), `"a":"<x> ***"`},
 		{"a number", slog.Any("a", 1.5), `"a":1.5`},
-		{"a whole one", slog.Any("a", int64(1)<<53+1), `"a":9007199254740993`},
-		{"a truth", slog.Bool("a", true), `"a":true`},
-		{"nothing", slog.Any("a", nil), `"a":null`},
-		{"a kind of text", slog.Any("a", status("success")), `"a":"success"`},
-		{"a kind of text with a secret", slog.Any("a", status("s3cret")), `"a":"***"`},
+		{"an integer", slog.Any("a", int64(1)<<53+1), `"a":9007199254740993`},
+		{"a boolean", slog.Bool("a", true), `"a":true`},
+		{"null", slog.Any("a", nil), `"a":null`},
+		{"a string type", slog.Any("a", status("success")), `"a":"success"`},
+		{"a string type with a secret", slog.Any("a", status("s3cret")), `"a":"***"`},
 		{"a map", slog.Any("a", map[string]int{"b": 1}), `"a":{"b":1}`},
 		{"a list with a secret", slog.Any("a", []string{"x", "s3cret"}), `"a":"[x ***]"`},
 		{"an error", slog.Any("a", errors.New("it is s3cret")), `"a":"it is ***"`},
 		{"a group", slog.Group("a", slog.String("b", "s3cret"), slog.Int("c", 1)), `"a":{"b":"***","c":1}`},
-		{"what hides itself", slog.Any("a", ownText{}), `"a":"hidden"`},
-		{"what is no JSON", slog.Any("a", chan int(nil)), `"a":"\u003cnil\u003e"`},
+		{"a LogValuer", slog.Any("a", ownText{}), `"a":"hidden"`},
+		{"not JSON", slog.Any("a", chan int(nil)), `"a":"<nil>"`},
 	} {
 		var w writes
-		got := written(t, NewJSONHandler(&w, HandlerOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
-		if want := "{" + tt.want + `,"level":"info","message":"***","time":"2026-01-02T03:04:05.000006Z"}` + "\n"; got != want {
+		got := written(t, newJSONHandler(&w, ReporterOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
+		if want := `{"time":"2026-01-02T03:04:05.000006Z","level":"info","message":"***",` + tt.want + "}\n"; got != want {
 			t.Errorf("%s:\ngot  %swant %s", tt.name, got, want)
 		}
 	}
@@ -146,19 +146,19 @@ type ownText struct{}
 
 func (ownText) LogValue() slog.Value { return slog.StringValue("hidden") }
 
-func TestLoggersWithAttributes(t *testing.T) {
+func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 	var people, objects writes
-	for _, h := range []slog.Handler{NewHandler(&people, HandlerOptions{Mask: masked}), NewJSONHandler(&objects, HandlerOptions{Mask: masked})} {
+	for _, h := range []slog.Handler{newHandler(&people, ReporterOptions{Mask: masked}), newJSONHandler(&objects, ReporterOptions{Mask: masked})} {
 		log := slog.New(h)
 		with := log.With("a", "s3cret", "time", "never").WithGroup("g").With("b", 1)
 		with.Info("one", "c", 2)
 		log.Info("two")
 	}
 	if got := people.String(); got != "one\ntwo\n" {
-		t.Errorf("people read %q", got)
+		t.Errorf("text: %q", got)
 	}
 	lines := strings.Split(objects.String(), "\n")
-	for i, want := range []map[string]any{{"a": "***", "b": 1., "c": 2., "level": "info", "message": "one"}, {"level": "info", "message": "two"}} {
+	for i, want := range []map[string]any{{"a": "***", "g": map[string]any{"b": 1., "c": 2.}, "level": "info", "message": "one"}, {"level": "info", "message": "two"}} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
 			t.Fatal(err)
@@ -175,8 +175,8 @@ func TestLoggersWithAttributes(t *testing.T) {
 
 func TestHintsAreMaskedAndMadeVisible(t *testing.T) {
 	var w writes
-	h := NewHandler(&w, HandlerOptions{Mask: masked, Terminal: true})
-	if got := written(t, h, &w, record(slog.LevelError, "s3cret\r", slog.String(HintKey, "not s3cret\r"))); got != "error: ***^M\nhint: not ***^M\n" {
+	h := newHandler(&w, ReporterOptions{Mask: masked, Terminal: true})
+	if got := written(t, h, &w, record(slog.LevelError, "s3cret\r", slog.String(hintKey, "not s3cret\r"))); got != "error: ***^M\nhint: not ***^M\n" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -4,18 +4,18 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 )
 
 // ReporterOptions say how a Reporter writes.
 type ReporterOptions struct {
 	Screen   *Screen
-	Level    slog.Level // Quiet, Normal or Verbose
-	JSON     bool       // an object a line
-	Mask     func(string) string
-	Terminal bool // the screen is a terminal
+	Level    slog.Level          // Quiet, Normal or Verbose
+	JSON     bool                // an object a line
+	Mask     func(string) string // masks secrets in text
+	Terminal bool                // the screen is a terminal: make control characters visible
+
+	color bool // of the Screen
 }
 
 // Reporter writes log records to stderr, and shows the spinner and the bar there, which
@@ -28,14 +28,16 @@ type Reporter struct {
 
 // NewReporter returns a reporter.
 func NewReporter(o ReporterOptions) *Reporter {
-	logger := func(mask func(string) string) *slog.Logger {
-		h := HandlerOptions{Level: o.Level, Mask: mask, Color: o.Screen.Color, Terminal: o.Terminal}
+	logger := func(o ReporterOptions) *slog.Logger {
 		if o.JSON {
-			return slog.New(NewJSONHandler(o.Screen, h))
+			return slog.New(newJSONHandler(o.Screen, o))
 		}
-		return slog.New(NewHandler(o.Screen, h))
+		return slog.New(newHandler(o.Screen, o))
 	}
-	return &Reporter{log: logger(o.Mask), revealed: logger(func(text string) string { return text }), o: o}
+	o.color = o.Screen.Color
+	unmasked := o
+	unmasked.Mask = func(text string) string { return text }
+	return &Reporter{log: logger(o), revealed: logger(unmasked), o: o}
 }
 
 // Verbose reports whether details are logged.
@@ -62,17 +64,17 @@ func (r *Reporter) Warn(event, text string, attrs ...slog.Attr) {
 // Error logs what failed, and a hint that says what to do next. The hint may be "".
 func (r *Reporter) Error(event, text, hint string, attrs ...slog.Attr) {
 	if hint != "" {
-		attrs = append(attrs, slog.String(HintKey, hint))
+		attrs = append(attrs, slog.String(hintKey, hint))
 	}
 	logRecord(r.log, slog.LevelError, event, text, attrs)
 }
 
 // Hint logs what to do next where nothing failed.
-func (r *Reporter) Hint(text string) { logRecord(r.log, LevelHint, "hint", text, nil) }
+func (r *Reporter) Hint(text string) { logRecord(r.log, levelHint, "hint", text, nil) }
 
 // Text logs text that belongs to the answer, as an agent's error.
 func (r *Reporter) Text(event, text string, attrs ...slog.Attr) {
-	logRecord(r.log, LevelText, event, text, attrs)
+	logRecord(r.log, levelText, event, text, attrs)
 }
 
 // Reveal is Info without masking, for a secret that the user asked to see.
@@ -85,7 +87,7 @@ func logRecord(log *slog.Logger, level slog.Level, event, text string, attrs []s
 }
 
 // Wait shows that the program waits, until stop is called.
-func (r *Reporter) Wait(event, label string) (stop func()) { return r.Show(event, label, nil) }
+func (r *Reporter) Wait(event, label string) (stop func()) { return r.Show(event, label, Meter{}) }
 
 // Show is Wait with a meter that shows progress.
 func (r *Reporter) Show(event, label string, m Meter) (stop func()) {
@@ -99,7 +101,7 @@ func (r *Reporter) Show(event, label string, m Meter) (stop func()) {
 
 // Progress is Show for a transfer of total bytes. The caller adds the bytes to it.
 func (r *Reporter) Progress(event, label string, total int64) *Progress {
-	return NewProgress(total, func(m Meter) func() { return r.Show(event, label, m) })
+	return newProgress(total, func(m Meter) func() { return r.Show(event, label, m) })
 }
 
 // Over returns a writer to w, which may be the same terminal. It hides the spinner
@@ -112,40 +114,17 @@ func (r *Reporter) Logger(event string) *slog.Logger {
 	if !r.Verbose() {
 		return nil
 	}
-	return slog.New(&libraryHandler{next: r.log.Handler(), event: event})
-}
-
-// libraryHandler makes one text of a library's record and its attributes.
-type libraryHandler struct {
-	next  slog.Handler
-	event string
-	attrs []slog.Attr
-}
-
-// Enabled implements slog.Handler.
-func (h *libraryHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-// Handle implements slog.Handler.
-func (h *libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	var b strings.Builder
-	b.WriteString(h.event + ": " + r.Message)
-	write := func(a slog.Attr) bool {
-		b.WriteString(" " + a.Key + "=" + a.Value.String())
-		return true
+	write := func(line []byte) (int, error) {
+		r.Detail(event, event+": "+OneLine(string(line)))
+		return len(line), nil
 	}
-	for _, a := range h.attrs {
-		write(a)
-	}
-	r.Attrs(write)
-	worded := slog.NewRecord(r.Time, slog.LevelDebug, OneLine(b.String()), r.PC)
-	worded.AddAttrs(slog.String("event", h.event))
-	return h.next.Handle(ctx, worded)
+	return slog.New(slog.NewTextHandler(writerFunc(write), &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
 }
-
-// WithAttrs implements slog.Handler.
-func (h *libraryHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &libraryHandler{next: h.next, event: h.event, attrs: slices.Concat(h.attrs, attrs)}
-}
-
-// WithGroup implements slog.Handler. The names of groups are left out.
-func (h *libraryHandler) WithGroup(string) slog.Handler { return h }

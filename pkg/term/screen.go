@@ -48,39 +48,32 @@ func (s *Screen) write(w io.Writer, p []byte) (int, error) {
 
 // Over returns a writer of whole lines to w, which may be the same terminal. The status line
 // is hidden while it writes.
-func (s *Screen) Over(w io.Writer) io.Writer { return &over{s, w} }
-
-type over struct {
-	screen *Screen
-	w      io.Writer
+func (s *Screen) Over(w io.Writer) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		s.mu.Lock()
+		if s.wait == nil { // a stalled w must not block writes to stderr
+			s.mu.Unlock()
+			return w.Write(p)
+		}
+		defer s.mu.Unlock()
+		return s.write(w, p)
+	})
 }
+
+// writerFunc is a function that is an io.Writer.
+type writerFunc func([]byte) (int, error)
 
 // Write implements io.Writer.
-func (o *over) Write(p []byte) (int, error) {
-	o.screen.mu.Lock()
-	if o.screen.wait == nil { // a stalled w must not block writes to stderr
-		o.screen.mu.Unlock()
-		return o.w.Write(p)
-	}
-	defer o.screen.mu.Unlock()
-	return o.screen.write(o.w, p)
-}
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// Meter is the progress of an operation.
-type Meter interface {
-	Draw() string // one line for a terminal
-	Text() string // where there is no terminal or no room
-}
-
-// Show shows a status line with the label and, if m is not nil, its progress, until stop is
-// called. Without a spinner it calls alive every 30 s. A Screen has one status line at a
+// Show shows a status line with the label and the progress of m until stop is called. Without a spinner it calls alive every 30 s. A Screen has one status line at a
 // time.
 func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed time.Duration)) (stop func()) {
 	w := &wait{screen: s, label: label, meter: m, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	if !s.Spinner {
 		go w.every(signOfLife, func() {
 			text := "still " + label
-			if m != nil {
+			if m.Text != nil {
 				text += ": " + m.Text()
 			}
 			alive(fmt.Sprintf("%s (%s)", text, w.elapsed()), w.elapsed())
@@ -110,7 +103,7 @@ func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed tim
 type wait struct {
 	screen *Screen
 	label  string
-	meter  Meter // nil: the progress is unknown
+	meter  Meter
 	start  time.Time
 	frame  int
 	stop   chan struct{}
@@ -141,7 +134,7 @@ func (w *wait) end() {
 func (w *wait) draw() {
 	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 	state, width := w.elapsed().String(), w.screen.Width()
-	if w.meter != nil {
+	if w.meter.Draw != nil {
 		if state = w.meter.Draw(); utf8.RuneCountInString(state) > width-minLabel {
 			state = w.meter.Text()
 		}

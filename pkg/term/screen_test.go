@@ -13,18 +13,18 @@ import (
 
 func columns(n int) func() int { return func() int { return n } }
 
-// lives collects signs of life.
+// lives returns a function that writes the reports of Show to w.
 func lives(w io.Writer) func(string, time.Duration) {
 	return func(text string, elapsed time.Duration) {
 		_, _ = io.WriteString(w, text+" after "+elapsed.String()+"\n")
 	}
 }
 
-func TestSignOfLifeOffATerminal(t *testing.T) {
+func TestWaitingIsReportedEvery30SecondsWithoutATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
 		screen := &Screen{W: &b}
-		stop := screen.Show("waiting for req_1", nil, lives(screen))
+		stop := screen.Show("waiting for req_1", Meter{}, lives(screen))
 		time.Sleep(65 * time.Second)
 		_, _ = screen.Write([]byte("a message\n"))
 		stop()
@@ -35,24 +35,24 @@ func TestSignOfLifeOffATerminal(t *testing.T) {
 	})
 }
 
-func TestSpinnerLeavesMessagesWhole(t *testing.T) {
+func TestSpinnerDoesNotBreakMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
-		stop := screen.Show("waiting for req_1", nil, nil)
+		stop := screen.Show("waiting for req_1", Meter{}, nil)
 		time.Sleep(2500 * time.Millisecond)
-		slog.New(NewHandler(screen, HandlerOptions{Mask: plain})).Info("a message")
+		slog.New(newHandler(screen, ReporterOptions{Mask: plain})).Info("a message")
 		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
 		time.Sleep(time.Second)
 		stop()
 		text := b.String()
 		for _, want := range []string{clearLine + "a message\n" + clearLine, clearLine + "the answer\n" + clearLine, " waiting for req_1 2s" + clearLine} {
 			if !strings.Contains(text, want) {
-				t.Errorf("there is no %q in %q", want, text)
+				t.Errorf("missing %q in %q", want, text)
 			}
 		}
 		if !strings.HasSuffix(text, clearLine) {
-			t.Errorf("the spinner is left there: %q", text)
+			t.Errorf("the spinner is not cleared: %q", text)
 		}
 		b.Reset()
 		_, _ = screen.Write([]byte("a message\n"))
@@ -62,11 +62,11 @@ func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 	})
 }
 
-func TestSpinnerIsCutToTheTerminalAndColoured(t *testing.T) {
+func TestSpinnerFitsTheTerminalAndIsColoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		screen := &Screen{W: &b, Spinner: true, Width: columns(20)}
-		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", nil, nil)
+		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", Meter{}, nil)
 		time.Sleep(time.Second)
 		stop()
 		for _, line := range strings.Split(b.String(), clearLine) {
@@ -75,19 +75,19 @@ func TestSpinnerIsCutToTheTerminalAndColoured(t *testing.T) {
 			}
 		}
 		b.Reset()
-		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", nil, nil)()
+		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", Meter{}, nil)()
 		if want := clearLine + "\x1b[36m⠋\x1b[0m x 0s" + clearLine; b.String() != want {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	})
 }
 
-func TestStalledStdoutDoesNotHoldStderr(t *testing.T) {
+func TestStalledStdoutDoesNotBlockStderr(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		screen := &Screen{W: io.Discard, Spinner: true}
 		read, write := io.Pipe()
 		go func() { _, _ = screen.Over(write).Write([]byte("x")) }()
-		synctest.Wait() // it is stuck
+		synctest.Wait() // until the write blocks
 		said := make(chan struct{})
 		go func() {
 			_, _ = screen.Write([]byte("a message\n"))
@@ -98,11 +98,11 @@ func TestStalledStdoutDoesNotHoldStderr(t *testing.T) {
 	})
 }
 
-func TestManyWriteBesideASpinner(t *testing.T) {
+func TestConcurrentWritesDoNotMixWithTheSpinner(t *testing.T) {
 	var b bytes.Buffer
 	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
-	log := slog.New(NewHandler(screen, HandlerOptions{Mask: plain}))
-	stop := screen.Show("waiting", nil, nil)
+	log := slog.New(newHandler(screen, ReporterOptions{Mask: plain}))
+	stop := screen.Show("waiting", Meter{}, nil)
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() { log.Info("a message") })
@@ -115,7 +115,7 @@ func TestManyWriteBesideASpinner(t *testing.T) {
 	}
 }
 
-func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
+func TestProgressIsABarOnATerminalAndTextElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		spinner bool
@@ -124,13 +124,13 @@ func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
 	}{
 		{"wide", true, []string{" uploading a.csv 0% |                | ( 0 B/4.0 MiB) [0s:0s]", " uploading a.csv 50% |████████        | (2.0/4.0 MiB, 1.7 MiB/s) [1s:1s]"}, 90},
 		{"narrow", true, []string{" uploading a.csv 50 % of 4.0 MiB"}, 40},
-		{"off a terminal", false, []string{"still uploading a.csv: 50 % of 4.0 MiB (30s) after 30s\n"}, 90},
+		{"without a terminal", false, []string{"still uploading a.csv: 50 % of 4.0 MiB (30s) after 30s\n"}, 90},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var b strings.Builder
 				screen := &Screen{W: &b, Spinner: tt.spinner, Width: columns(tt.wide)}
-				p := NewProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
+				p := newProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
 				time.Sleep(time.Second)
 				p.Add(3 << 20)
 				p.Restart()
@@ -139,7 +139,7 @@ func TestProgressIsABarOnATerminalAndALineOffOne(t *testing.T) {
 				p.Stop()
 				for _, want := range tt.wants {
 					if !strings.Contains(b.String(), want) {
-						t.Errorf("there is no %q in %.2000q", want, b.String())
+						t.Errorf("missing %q in %.2000q", want, b.String())
 					}
 				}
 				for _, line := range strings.Split(b.String(), clearLine) {

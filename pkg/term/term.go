@@ -15,6 +15,8 @@ import (
 	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/narada-cli/narada/pkg/signals"
 )
 
 // IsTerminal reports whether stream is a terminal.
@@ -102,28 +104,15 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 		err = errors.Join(err, term.Restore(fd, before))
 		_, _ = io.WriteString(prompt, "\n")
 	}()
-	type outcome struct {
-		text string
-		err  error
+	line, err := term.NewTerminal(keys{&signals.Reader{Context: ctx, Source: terminal}}, "").ReadPassword("")
+	switch {
+	case err == term.ErrPasteIndicator:
+		err = nil
+	case err == errInterrupt && signals.Raise(os.Interrupt) == nil:
+		<-ctx.Done()
+		err = context.Cause(ctx)
 	}
-	done := make(chan outcome, 1)
-	go func() {
-		text, err := term.NewTerminal(keys{terminal}, "").ReadPassword("")
-		if err == term.ErrPasteIndicator {
-			err = nil
-		}
-		done <- outcome{text, err}
-	}()
-	select {
-	case o := <-done:
-		if o.err == errInterrupt && interruptSelf() == nil {
-			<-ctx.Done()
-			return "", context.Cause(ctx)
-		}
-		return strings.TrimSpace(o.text), o.err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+	return strings.TrimSpace(line), err
 }
 
 var errInterrupt = errors.New("interrupted")
@@ -143,11 +132,3 @@ func (k keys) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (keys) Write(p []byte) (int, error) { return len(p), nil }
-
-func interruptSelf() error {
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return self.Signal(os.Interrupt)
-}

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-func TestVisibleShowsWhatWouldMoveTheCursor(t *testing.T) {
+func TestVisibleReplacesControlCharacters(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"plain\ttext\nünïcode 日本", "plain\ttext\nünïcode 日本"},
 		{"\x1b[31mred\x1b[0m", "^[[31mred^[[0m"},
@@ -22,7 +22,7 @@ func TestVisibleShowsWhatWouldMoveTheCursor(t *testing.T) {
 	}
 }
 
-func TestColor(t *testing.T) {
+func TestColorDependsOnModeEnvironmentAndTerminal(t *testing.T) {
 	tests := []struct {
 		name     string
 		mode     ColorMode
@@ -33,9 +33,9 @@ func TestColor(t *testing.T) {
 		{"terminal", ColorAuto, nil, true, true},
 		{"pipe", ColorAuto, nil, false, false},
 		{"NO_COLOR", ColorAuto, map[string]string{"NO_COLOR": "1"}, true, false},
-		{"NO_COLOR wins over force", ColorAuto, map[string]string{"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, true, false},
+		{"NO_COLOR overrides CLICOLOR_FORCE", ColorAuto, map[string]string{"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, true, false},
 		{"forced", ColorAuto, map[string]string{"CLICOLOR_FORCE": "1"}, false, true},
-		{"force 0 is none", ColorAuto, map[string]string{"CLICOLOR_FORCE": "0"}, false, false},
+		{"CLICOLOR_FORCE=0", ColorAuto, map[string]string{"CLICOLOR_FORCE": "0"}, false, false},
 		{"dumb", ColorAuto, map[string]string{"TERM": "dumb"}, true, false},
 		{"always", ColorAlways, map[string]string{"NO_COLOR": "1"}, false, true},
 		{"never", ColorNever, map[string]string{"CLICOLOR_FORCE": "1"}, true, false},

@@ -30,7 +30,7 @@ func TestNamesAreSafe(t *testing.T) {
 	}
 }
 
-func TestNamesAreDifferent(t *testing.T) {
+func TestNamesAreUnique(t *testing.T) {
 	var files []narada.Download
 	for _, name := range []string{"a.txt", "b/a.txt", "A.TXT", "a (2).txt", "..", "."} {
 		files = append(files, narada.Download{Name: name})
@@ -71,7 +71,7 @@ func files(t *testing.T, dir string) map[string]string {
 	return list
 }
 
-func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
+func TestFileIsSavedCompletelyOrNotAtAll(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	f, err := OpenFolder(dir)
 	if err != nil {
@@ -99,7 +99,7 @@ func TestAFileIsThereWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// A file that appears while the download is under way is not overwritten.
+// A file that is created during the download is not overwritten.
 func TestAFileThatAppearsMeanwhileIsKept(t *testing.T) {
 	dir := t.TempDir()
 	f, err := OpenFolder(dir)
@@ -126,7 +126,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-func TestALinkLeadsNotOutOfTheFolder(t *testing.T) {
+func TestLinkDoesNotLeadOutOfTheFolder(t *testing.T) {
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "precious")
 	if err := os.WriteFile(outside, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestALinkLeadsNotOutOfTheFolder(t *testing.T) {
 		t.Errorf("the link's target has %q", b)
 	}
 	if _, err := f.Save("../b.txt", strings.NewReader("x"), true); err == nil {
-		t.Error("a path that escapes")
+		t.Error("the name leads out of the folder")
 	}
 }
 

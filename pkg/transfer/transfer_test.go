@@ -18,7 +18,7 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// fakeClient fails so often before it succeeds.
+// fakeClient fails a number of times before it succeeds.
 type fakeClient struct {
 	failures []error
 	calls    int
@@ -47,7 +47,7 @@ func (c *fakeClient) Upload(_ context.Context, f narada.File) (*narada.Uploaded,
 
 func (c *fakeClient) OpenDownload(context.Context, string, string) (io.ReadCloser, error) {
 	switch err := c.next(); {
-	case errors.Is(err, io.ErrUnexpectedEOF): // in the middle of it
+	case errors.Is(err, io.ErrUnexpectedEOF): // after a part of the body
 		return io.NopCloser(io.MultiReader(strings.NewReader("cont"), iotest.ErrReader(err))), nil
 	case err != nil:
 		return nil, err
@@ -55,14 +55,14 @@ func (c *fakeClient) OpenDownload(context.Context, string, string) (io.ReadClose
 	return io.NopCloser(strings.NewReader("content")), nil
 }
 
-// fakeMeter counts.
+// fakeMeter counts bytes, restarts and failures.
 type fakeMeter struct{ bytes, failed int }
 
 func (m *fakeMeter) Restart()                    { m.bytes = 0 }
 func (m *fakeMeter) Add(n int)                   { m.bytes += n }
 func (m *fakeMeter) Failed(error, time.Duration) { m.failed++ }
 
-// planned is an upload of a file with that content, and the request that it is for.
+// planned returns the upload of a file with that content, and the request that attaches it.
 func planned(t *testing.T, content string) (*task.Upload, *narada.Request) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.txt")
@@ -76,7 +76,7 @@ func planned(t *testing.T, content string) (*task.Upload, *narada.Request) {
 	return plan.Uploads[0], plan.Request
 }
 
-func TestAFileIsUploadedAsAWholeAgain(t *testing.T) {
+func TestRetriedUploadStartsFromTheBeginning(t *testing.T) {
 	unreachable := &url.Error{Op: "Post", URL: "https://storage.example", Err: errors.New("reset")}
 	refused := &narada.StorageError{StatusCode: 403}
 	for name, test := range map[string]struct {
@@ -84,9 +84,9 @@ func TestAFileIsUploadedAsAWholeAgain(t *testing.T) {
 		want     error
 		calls    int
 	}{
-		"at once":                  {nil, nil, 1},
-		"when it broke off before": {[]error{unreachable, &narada.StorageError{StatusCode: 503}}, nil, 3},
-		"not when it is refused":   {[]error{unreachable, refused}, refused, 2},
+		"first attempt":      {nil, nil, 1},
+		"interrupted before": {[]error{unreachable, &narada.StorageError{StatusCode: 503}}, nil, 3},
+		"refused":            {[]error{unreachable, refused}, refused, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -116,17 +116,17 @@ func TestAFileThatHasChangedIsNotUploaded(t *testing.T) {
 	}
 }
 
-func TestAFileIsDownloadedAsAWholeAgain(t *testing.T) {
+func TestRetriedDownloadStartsFromTheBeginning(t *testing.T) {
 	gone := &narada.StorageError{StatusCode: 404}
 	for name, test := range map[string]struct {
 		failures []error
 		want     error
 		calls    int
 	}{
-		"at once":                        {nil, nil, 1},
-		"when it breaks off":             {[]error{io.ErrUnexpectedEOF, io.ErrUnexpectedEOF}, nil, 3},
-		"when the storage is busy":       {[]error{&narada.StorageError{StatusCode: 503}}, nil, 2},
-		"not when there is no such file": {[]error{gone}, gone, 1},
+		"first attempt": {nil, nil, 1},
+		"interrupted":   {[]error{io.ErrUnexpectedEOF, io.ErrUnexpectedEOF}, nil, 3},
+		"storage busy":  {[]error{&narada.StorageError{StatusCode: 503}}, nil, 2},
+		"no such file":  {[]error{gone}, gone, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestAFileIsDownloadedAsAWholeAgain(t *testing.T) {
 				}
 				content, _ := os.ReadFile(filepath.Join(dir, "a.txt"))
 				if saved := err == nil; saved != (string(content) == "content") || saved != (size == 7) {
-					t.Errorf("%q is there, of %d bytes", content, size)
+					t.Errorf("%q has %d bytes", content, size)
 				}
 				if entries, _ := os.ReadDir(dir); len(entries) > 1 || err != nil && len(entries) > 0 {
 					t.Errorf("the folder has %v", entries)
@@ -153,7 +153,7 @@ func TestAFileIsDownloadedAsAWholeAgain(t *testing.T) {
 	}
 }
 
-func TestNothingIsOverwrittenUnasked(t *testing.T) {
+func TestFilesAreOverwrittenOnlyWithForce(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)

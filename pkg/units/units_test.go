@@ -17,7 +17,7 @@ func TestDurationsMayHaveDaysAndWeeks(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDurationIsNamed(t *testing.T) {
+func TestInvalidDurationErrorSaysHowToWriteOne(t *testing.T) {
 	for text, want := range map[string]string{
 		"":             `"" is not a duration: write it as 90s, 20m or 1h30m`,
 		"soon":         `"soon" is not a duration: write it as 90s, 20m or 1h30m`,
@@ -51,7 +51,7 @@ func TestAgeIsInTheLargestUnit(t *testing.T) {
 	}
 }
 
-func TestRoundKeepsWhatAPersonReads(t *testing.T) {
+func TestRoundDependsOnTheDuration(t *testing.T) {
 	for d, want := range map[time.Duration]time.Duration{
 		1234567 * time.Nanosecond: time.Millisecond, 1234 * time.Millisecond: 1200 * time.Millisecond, 12345 * time.Millisecond: 12 * time.Second,
 	} {
@@ -61,7 +61,7 @@ func TestRoundKeepsWhatAPersonReads(t *testing.T) {
 	}
 }
 
-func TestSizes(t *testing.T) {
+func TestSizesAreParsedAndFormatted(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "4000": 4000, "4000B": 4000, "1KiB": 1024, "1 kib": 1024, "1.5MiB": 3 << 19, "32MB": 32e6, "2g": 2e9,
 	} {

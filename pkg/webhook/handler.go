@@ -80,7 +80,6 @@ type Handler struct {
 	budgetSize int64
 	budget     *semaphore.Weighted
 	refused    func(*http.Request, int, error)
-	now        func() time.Time
 }
 
 // Option configures a Handler.
@@ -103,7 +102,7 @@ func WithRefused(f func(r *http.Request, status int, reason error)) Option {
 // callbacks to sink. A Ticket is a TicketStore of one ticket.
 func NewHandler(tickets TicketStore, sink Sink, options ...Option) *Handler {
 	h := &Handler{
-		tickets: tickets, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget, now: time.Now,
+		tickets: tickets, sink: sink, maxBody: DefaultMaxBody, budgetSize: DefaultBudget,
 		refused: func(*http.Request, int, error) {},
 	}
 	for _, option := range options {
@@ -151,6 +150,11 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	if err := verifyMediaType(r.Header); err != nil {
 		return http.StatusUnsupportedMediaType, err
 	}
+	return h.acceptBody(r, ticket)
+}
+
+// acceptBody reads the body under the limits, and delivers it if it is genuine.
+func (h *Handler) acceptBody(r *http.Request, ticket Ticket) (status int, err error) {
 	body, release, status, err := h.read(r)
 	if err != nil {
 		return status, err
@@ -163,7 +167,7 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	case err != nil:
 		return http.StatusBadRequest, err
 	}
-	d := Delivery{Ticket: ticket, Result: result, Header: r.Header, Body: body, ReceivedAt: h.now()}
+	d := Delivery{Ticket: ticket, Result: result, Header: r.Header, Body: body, ReceivedAt: time.Now()}
 	if err := h.sink.Deliver(r.Context(), d); err != nil {
 		return http.StatusServiceUnavailable, errors.Join(errStore, err)
 	}

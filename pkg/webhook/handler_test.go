@@ -55,7 +55,7 @@ func request(method, path, body string, header map[string]string) *http.Request 
 	return r
 }
 
-func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
+func TestHandlerMakesTheCheapestChecksFirst(t *testing.T) {
 	good := callback(`"s3cret"`)
 	tests := []struct {
 		name    string
@@ -64,20 +64,20 @@ func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
 		body    string
 	}{
 		{"genuine", request("POST", "/cb/1", good, nil), 200, `{"received":true}`},
-		{"charset is understood", request("POST", "/cb/1", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}), 200, `{"received":true}`},
+		{"content type with a charset", request("POST", "/cb/1", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}), 200, `{"received":true}`},
 		{"unknown fields and nulls", request("POST", "/cb/1", `{"requestId":"req_1","secret":"s3cret","status":"error","browserWindowId":null,"response":null,"usage":null,"createdAt":null,"completedAt":null,"new":[1]}`, nil), 200, `{"received":true}`},
-		{"unknown path, and all else wrong too", request("GET", "/cb/2", "x", map[string]string{"Authorization": ""}), 404, `{"error":"no such path"}`},
-		{"wrong method, and all else wrong too", request("GET", "/cb/1", "x", map[string]string{"Authorization": ""}), 405, `{"error":"only POST is allowed"}`},
-		{"missing header, and all else wrong too", request("POST", "/cb/1", "x", map[string]string{"Authorization": "", "Content-Type": "text/plain"}), 401, `{"error":"wrong or missing header"}`},
+		{"unknown path, all else invalid too", request("GET", "/cb/2", "x", map[string]string{"Authorization": ""}), 404, `{"error":"no such path"}`},
+		{"wrong method, header and body invalid too", request("GET", "/cb/1", "x", map[string]string{"Authorization": ""}), 405, `{"error":"only POST is allowed"}`},
+		{"missing header, body invalid too", request("POST", "/cb/1", "x", map[string]string{"Authorization": "", "Content-Type": "text/plain"}), 401, `{"error":"wrong or missing header"}`},
 		{"wrong header", request("POST", "/cb/1", good, map[string]string{"Authorization": "Bearer other"}), 401, `{"error":"wrong or missing header"}`},
 		{"not JSON", request("POST", "/cb/1", "x", map[string]string{"Content-Type": "text/plain"}), 415, `{"error":"the content type is not JSON"}`},
 		{"no type", request("POST", "/cb/1", good, map[string]string{"Content-Type": ""}), 415, `{"error":"the content type is not JSON"}`},
 		{"compressed", request("POST", "/cb/1", good, map[string]string{"Content-Encoding": "gzip"}), 415, `{"error":"the body has a Content-Encoding; expected application/json without one"}`},
 		{"not encoded", request("POST", "/cb/1", good, map[string]string{"Content-Encoding": "identity"}), 200, `{"received":true}`},
 		{"too large", request("POST", "/cb/1", strings.Repeat("x", 1001), nil), 413, `{"error":"the body is too large"}`},
-		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: the JSON is incomplete"}`},
+		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: not valid JSON: unexpected end of JSON input"}`},
 		{"no secret", request("POST", "/cb/1", `{"requestId":"r","status":"success"}`, nil), 400, `{"error":"malformed callback: no secret"}`},
-		{"secret twice", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","SECRET":"x"}`, nil), 400, `{"error":"malformed callback: duplicate \"secret\""}`},
+		{"duplicate secret", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","SECRET":"x"}`, nil), 400, `{"error":"malformed callback: duplicate \"secret\""}`},
 		{"wrong secret", request("POST", "/cb/1", callback(`"other"`), nil), 401, `{"error":"wrong secret"}`},
 		{"null secret", request("POST", "/cb/1", callback(`null`), nil), 401, `{"error":"wrong secret"}`},
 	}
@@ -92,7 +92,7 @@ func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 			if accepted := tt.status == 200; accepted != (len(sink.got) == 1) || accepted != (told == 0) || !accepted && told != tt.status {
-				t.Errorf("%d deliveries, refusal %d told", len(sink.got), told)
+				t.Errorf("%d deliveries, refusal %d reported", len(sink.got), told)
 			}
 			if allow := w.Header().Get("Allow"); (tt.status == 405) != (allow == "POST") {
 				t.Errorf("Allow: %q", allow)
@@ -101,7 +101,7 @@ func TestHandlerAnswersInTheOrderOfCost(t *testing.T) {
 	}
 }
 
-func TestDeliveryHasTheBodyAsItCame(t *testing.T) {
+func TestDeliveryHasTheBodyAsReceived(t *testing.T) {
 	sink := &sinkOf{}
 	body := callback(`"s3cret"`)
 	NewHandler(testTicket(), sink).ServeHTTP(httptest.NewRecorder(), request("POST", "/cb/1", body, nil))
@@ -128,7 +128,7 @@ func (brokenBook) Ticket(context.Context, string) (Ticket, bool, error) {
 	return Ticket{}, false, errors.New("locked")
 }
 
-func TestBookThatCannotTellIsAnswered503(t *testing.T) {
+func TestFailingTicketStoreIsAnswered503(t *testing.T) {
 	w := httptest.NewRecorder()
 	NewHandler(brokenBook{}, &sinkOf{}).ServeHTTP(w, request("POST", "/cb/1", "", nil))
 	if w.Code != 503 {
@@ -150,7 +150,7 @@ func (r reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestBodyOfUnknownLengthIsBoundedToo(t *testing.T) {
+func TestBodyOfUnknownLengthHasALimit(t *testing.T) {
 	tests := []struct {
 		name   string
 		body   io.Reader
@@ -274,14 +274,14 @@ func TestBodiesInFlightShareABudget(t *testing.T) {
 	}
 }
 
-func TestTicketsAreRandomAndPrintNothing(t *testing.T) {
+func TestTicketsAreRandomAndPrintNoSecret(t *testing.T) {
 	a, err := NewTicket(rand.Reader, "/narada/")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, _ := NewTicket(rand.Reader, "/narada/")
 	if a.Path == b.Path || a.Secret == b.Secret || a.Header.Get("Authorization") == b.Header.Get("Authorization") {
-		t.Error("two tickets share something")
+		t.Error("two tickets have a value in common")
 	}
 	if !strings.HasPrefix(a.Path, "/narada/") || len(a.Secret) != 32 || len(a.Path) != len("/narada/")+32 {
 		t.Errorf("path %s, secret of %d", a.Path, len(a.Secret))
@@ -292,11 +292,11 @@ func TestTicketsAreRandomAndPrintNothing(t *testing.T) {
 		}
 	}
 	if _, err := NewTicket(bytes.NewReader(make([]byte, 30)), "/"); err == nil {
-		t.Error("a source that runs dry is no error")
+		t.Error("no error for a random source that ends")
 	}
 }
 
-func TestADeliveryPrintsNothingThatProvesIt(t *testing.T) {
+func TestDeliveryPrintsNoCredentials(t *testing.T) {
 	sink := &sinkOf{}
 	NewHandler(testTicket(), sink).ServeHTTP(httptest.NewRecorder(), request("POST", "/cb/1", callback(`"s3cret"`), nil))
 	d := sink.got[0]
@@ -309,7 +309,7 @@ func TestADeliveryPrintsNothingThatProvesIt(t *testing.T) {
 	}
 }
 
-func TestVerify(t *testing.T) {
+func TestVerifyChecksHeaderMediaTypeAndSecret(t *testing.T) {
 	header := http.Header{"Authorization": {"Bearer t0ken"}, "Content-Type": {"application/json"}}
 	if r, err := Verify(testTicket(), header, []byte(callback(`"s3cret"`))); err != nil || r.RequestID != "req_1" {
 		t.Errorf("%+v, %v", r, err)
@@ -322,12 +322,12 @@ func TestVerify(t *testing.T) {
 		want   error
 	}{
 		{"header", testTicket(), http.Header{"Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
-		{"header twice", testTicket(), http.Header{"Authorization": {"Bearer t0ken", "Bearer t0ken"}, "Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
+		{"duplicate header", testTicket(), http.Header{"Authorization": {"Bearer t0ken", "Bearer t0ken"}, "Content-Type": {"application/json"}}, callback(`"s3cret"`), ErrHeader},
 		{"media type", testTicket(), http.Header{"Authorization": {"Bearer t0ken"}}, callback(`"s3cret"`), ErrMediaType},
 		{"encoding", testTicket(), http.Header{"Authorization": {"Bearer t0ken"}, "Content-Type": {"application/json"}, "Content-Encoding": {"br"}}, callback(`"s3cret"`), ErrEncoding},
 		{"malformed", testTicket(), header, `[]`, ErrMalformed},
 		{"secret", testTicket(), header, callback(`"S3cret"`), ErrSecret},
-		{"a ticket that proves nothing fits nothing", Ticket{Path: "/"}, header, callback(`null`), ErrSecret},
+		{"a ticket without header and secret accepts nothing", Ticket{Path: "/"}, header, callback(`null`), ErrSecret},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -338,7 +338,7 @@ func TestVerify(t *testing.T) {
 	}
 	headerOnly := Ticket{Header: http.Header{"Authorization": {"Bearer t0ken"}}}
 	if _, err := Verify(headerOnly, header, []byte(callback(`null`))); err != nil {
-		t.Errorf("a ticket with a header alone: %v", err)
+		t.Errorf("a ticket with only a header: %v", err)
 	}
 }
 
@@ -368,19 +368,19 @@ func TestTheTicketOfADigestAcceptsTheSameCallbacks(t *testing.T) {
 	ticket := Ticket{Path: "/p", Header: http.Header{"Authorization": {"Bearer t"}, "X-A": {"b"}}, Secret: "s3cret"}
 	digest := ticket.Digest()
 	if strings.Contains(digest, "s3cret") || strings.Contains(digest, "Bearer t") {
-		t.Errorf("the digest tells what is to be shown: %s", digest)
+		t.Errorf("the digest contains a credential: %s", digest)
 	}
 	parsed, err := ParseDigest("/p", digest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if parsed.Digest() != digest {
-		t.Error("the digest of the parsed ticket is another")
+		t.Error("the digest of the parsed ticket differs")
 	}
 	body := `{"requestId":"r","status":"success","secret":"s3cret"}`
 	good := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer t"}, "X-A": {"b"}}
 	if _, err := Verify(parsed, good, []byte(body)); err != nil {
-		t.Errorf("what shows it: %v", err)
+		t.Errorf("the callback of the ticket: %v", err)
 	}
 	if _, err := Verify(parsed, good, []byte(strings.Replace(body, "s3cret", "***", 1))); err != ErrSecret {
 		t.Errorf("another secret: %v", err)
@@ -389,13 +389,13 @@ func TestTheTicketOfADigestAcceptsTheSameCallbacks(t *testing.T) {
 		t.Errorf("another header: %v", err)
 	}
 	if _, err := ParseDigest("/p", "no digest"); err == nil {
-		t.Error("a text that is no digest is taken for one")
+		t.Error("no error for an invalid digest")
 	}
 	empty, err := ParseDigest("/p", Ticket{Path: "/p"}.Digest())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Verify(empty, good, []byte(`{"requestId":"r","status":"success","secret":null}`)); err != ErrSecret {
-		t.Errorf("a ticket that asks for nothing: %v", err)
+		t.Errorf("a ticket without header and secret: %v", err)
 	}
 }

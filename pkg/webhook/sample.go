@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -53,15 +52,7 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 
 // Body returns the callback as compact JSON without escapes for HTML. It is an error if
 // StructuredOutput or HumanInput is not valid JSON.
-func (c Callback) Body() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(c); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
+func (c Callback) Body() ([]byte, error) { return narada.EncodeJSON(c) }
 
 // sample is a documented example.
 type sample struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The bodies of the documentation, but for ID, secret and times.
+// The bodies in the documentation, except ID, secret and times.
 var documented = map[string]string{
 	"success": `{"requestId":"ID","secret":"s","status":"success","browserWindowId":"window_xyz789","response":{"text":"Found 1,234 software engineering job listings in the search results."},` +
 		`"createdAt":"2026-01-01T11:59:15.000000+00:00","completedAt":"2026-01-01T12:00:00.000000+00:00","usage":{"actions":12,"credits":5}}`,
@@ -24,7 +24,7 @@ var documented = map[string]string{
 		`"createdAt":"2026-01-01T11:59:08.000000+00:00","completedAt":"2026-01-01T12:00:00.000000+00:00","usage":{"actions":15,"credits":6}}`,
 }
 
-func TestSamplesAreThoseOfTheDocumentation(t *testing.T) {
+func TestSamplesMatchTheDocumentation(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	ids := map[string]bool{}
 	for _, event := range SampleEvents() {
@@ -52,7 +52,7 @@ func TestSamplesAreThoseOfTheDocumentation(t *testing.T) {
 	}
 }
 
-func TestASampleThatIsNone(t *testing.T) {
+func TestUnknownSampleIsAnError(t *testing.T) {
 	for event, random := range map[string]string{"sucess": "random enough", "success": "short"} {
 		if _, err := Sample(event, strings.NewReader(random), time.Now()); err == nil {
 			t.Errorf("%s: no error", event)
@@ -60,6 +60,6 @@ func TestASampleThatIsNone(t *testing.T) {
 	}
 	c := Callback{Response: Response{StructuredOutput: json.RawMessage("{")}}
 	if _, err := c.Body(); err == nil {
-		t.Error("no error for data that are no JSON")
+		t.Error("no error for data that is not JSON")
 	}
 }

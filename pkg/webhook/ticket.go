@@ -55,15 +55,20 @@ func NewTicket(random io.Reader, prefix string) (Ticket, error) {
 // secret. ParseDigest returns a ticket that verifies the same callbacks. The values cannot
 // be recovered from the digest if they are random, as those of NewTicket are.
 func (t Ticket) Digest() string {
-	d := t.digests
-	if d == nil {
-		d = &digests{Header: map[string]string{}, Secret: t.secretDigest()}
-		for name := range t.Header {
-			d.Header[name] = t.headerDigest(name)
-		}
-	}
-	doc, _ := json.Marshal(d) // strings only
+	doc, _ := json.Marshal(t.expected()) // strings only
 	return string(doc)
+}
+
+// expected returns the digests of the headers and the secret.
+func (t Ticket) expected() *digests {
+	if t.digests != nil {
+		return t.digests
+	}
+	d := &digests{Header: map[string]string{}, Secret: digest(t.Secret)}
+	for name := range t.Header {
+		d.Header[name] = digest(headerText(t.Header, name))
+	}
+	return d
 }
 
 // ParseDigest returns a ticket with the path that verifies the same callbacks as the
@@ -83,12 +88,10 @@ func ParseDigest(path, digest string) (Ticket, error) {
 // IsTicketPath reports whether path has the form of one of NewTicket with the prefix. Any
 // other path need not be looked up.
 func IsTicketPath(path, prefix string) bool {
-	token, ok := strings.CutPrefix(path, prefix)
-	return ok && len(token) == base64.RawURLEncoding.EncodedLen(tokenSize) &&
-		!strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenAlphabet, r) })
+	text, ok := strings.CutPrefix(path, prefix)
+	token, err := base64.RawURLEncoding.DecodeString(text)
+	return ok && err == nil && len(token) == tokenSize && len(text) == base64.RawURLEncoding.EncodedLen(tokenSize)
 }
-
-const tokenAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // Ticket implements TicketStore, for an endpoint with one path.
 func (t Ticket) Ticket(_ context.Context, path string) (Ticket, bool, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -37,8 +38,8 @@ func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
 
 func verifyHeader(t Ticket, header http.Header) error {
 	fits := 1
-	for name := range t.Header {
-		fits &= equal(digest(headerText(header, name)), t.headerDigest(name))
+	for name, want := range t.expected().Header {
+		fits &= equal(digest(headerText(header, name)), want)
 	}
 	if fits == 0 {
 		return ErrHeader
@@ -60,27 +61,13 @@ func verifyMediaType(header http.Header) error {
 func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
 	r, secret, err := narada.ParseCallback(body)
 	if err != nil {
-		return nil, &malformedError{err}
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	want := t.secretDigest()
+	want := t.expected().Secret
 	if equal(digest(secret), want) == 0 || want == digest("") && len(t.Header) == 0 {
 		return nil, ErrSecret
 	}
 	return r, nil
-}
-
-func (t Ticket) headerDigest(name string) string {
-	if t.digests != nil {
-		return t.digests.Header[name]
-	}
-	return digest(headerText(t.Header, name))
-}
-
-func (t Ticket) secretDigest() string {
-	if t.digests != nil {
-		return t.digests.Secret
-	}
-	return digest(t.Secret)
 }
 
 func headerText(header http.Header, name string) string {
@@ -96,10 +83,3 @@ func digest(text string) string {
 
 // equal compares two digests in constant time.
 func equal(a, b string) int { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) }
-
-// malformedError is ErrMalformed with its reason.
-type malformedError struct{ reason error }
-
-func (e *malformedError) Error() string        { return ErrMalformed.Error() + ": " + e.reason.Error() }
-func (e *malformedError) Is(target error) bool { return target == ErrMalformed }
-func (e *malformedError) Unwrap() error        { return e.reason }

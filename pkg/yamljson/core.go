@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // The tags of the core schema of YAML 1.2, section 10.3. The library resolves values as YAML
@@ -123,7 +123,7 @@ func encodeScalar(n *yaml.Node) (json.RawMessage, error) {
 		}
 		return number, nil
 	}
-	return output.EncodeJSON(n.Value)
+	return narada.EncodeJSON(n.Value)
 }
 
 // encodeNumber returns a number of the core schema as JSON, which has no hexadecimal and

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSetKeepsTheRest(t *testing.T) {
+func TestSetKeepsOtherValuesAndComments(t *testing.T) {
 	value := func(s string) *string { return &s }
 	tests := []struct {
 		name, before, path string
@@ -16,15 +16,15 @@ func TestSetKeepsTheRest(t *testing.T) {
 	}{
 		{"new file", "", "agent", value("core"), "agent: core\n"},
 		{"nested", "", "ngrok domain", value("x"), "ngrok:\n  domain: x\n"},
-		{"spelt with its dot", "ngrok.domain: y\n", "ngrok domain", value("x"), "ngrok.domain: x\n"},
-		{"below another", "agent: a\n", "profiles p ngrok domain", value("x"), "agent: a\nprofiles:\n  p:\n    ngrok:\n      domain: x\n"},
+		{"name with a dot", "ngrok.domain: y\n", "ngrok domain", value("x"), "ngrok.domain: x\n"},
+		{"in the mapping of another", "agent: a\n", "profiles p ngrok domain", value("x"), "agent: a\nprofiles:\n  p:\n    ngrok:\n      domain: x\n"},
 		{"comments", "# top\nagent: a # here\n# end\n", "agent", value("b"), "# top\nagent: b # here\n# end\n"},
 		{"text that looks like a number", "", "id", value("0123"), "id: \"0123\"\n"},
-		{"comments alone", "# mine\n", "agent", value("b"), "# mine\nagent: b\n"},
-		{"nothing under it yet", "profiles:\n", "profiles p agent", value("b"), "profiles:\n  p:\n    agent: b\n"},
-		{"in other letters", "Agent: a\n", "agent", value("b"), "Agent: b\n"},
+		{"only comments", "# mine\n", "agent", value("b"), "# mine\nagent: b\n"},
+		{"in an empty mapping", "profiles:\n", "profiles p agent", value("b"), "profiles:\n  p:\n    agent: b\n"},
+		{"in another case", "Agent: a\n", "agent", value("b"), "Agent: b\n"},
 		{"unset", "agent: a\ntimeout: 1m\n", "agent", nil, "timeout: 1m\n"},
-		{"unset what is not set", "timeout: 1m\n", "ngrok domain", nil, "timeout: 1m\n"},
+		{"unset a value that is not set", "timeout: 1m\n", "ngrok domain", nil, "timeout: 1m\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
 // Read returns the JSON value of a YAML or JSON document, nil if it is empty. Errors have
@@ -154,7 +154,7 @@ func writeObject(b *bytes.Buffer, n *yaml.Node) error {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := output.EncodeJSON(n.Content[i].Value)
+		name, err := narada.EncodeJSON(n.Content[i].Value)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func TestYAMLAndJSONAreReadAsJSON(t *testing.T) {
 	}
 }
 
-func TestWhatHasTwoMeaningsIsRefused(t *testing.T) {
+func TestAmbiguousYAMLIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: &x 1\nb: *x":          "line 1: aliases and anchors",
 		"a: 1\nb:\n  <<: {c: 1}":  "line 3: a name in an object must be a string",

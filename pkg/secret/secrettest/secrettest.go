@@ -1,8 +1,8 @@
 // Package secrettest is for tests that look for secrets in what a program prints or
-// stores: it writes them as servers do that repeat what they were shown, and finds them
-// the long way.
+// stores: it writes them in the forms of servers that repeat them, and finds them by undoing
+// every encoding.
 //
-// The package is private to narada, and for tests alone.
+// The package is private to narada, and for tests only.
 package secrettest
 
 import (
@@ -50,13 +50,12 @@ func Forms() map[string]func(string) string {
 	}
 }
 
-// JSON is the text as it is in a JSON string, with or without the escapes that are
-// there for HTML.
+// JSON returns the text as it is within a JSON string, with or without escapes for HTML.
 func JSON(text string, escapeHTML bool) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(escapeHTML)
-	_ = enc.Encode(text) // a text can always be
+	_ = enc.Encode(text) // a string can be encoded
 	return strings.TrimSuffix(b.String()[1:], "\"\n")
 }
 
@@ -95,8 +94,8 @@ var (
 	backslash = regexp.MustCompile(`(\\u[0-9a-fA-F]{4})+|\\.`)
 )
 
-// Reveals reports whether the value is in the text: without its escapes, in whichever
-// order their kinds are undone, and without base64.
+// Reveals reports whether the value is in the text, also after up to three levels of escapes
+// are undone, or in base64.
 func Reveals(text, value string) bool { return reveals(text, value, 3) }
 
 func reveals(text, value string, depth int) bool {

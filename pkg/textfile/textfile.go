@@ -1,0 +1,70 @@
+// Package textfile reads text of limited size: UTF-8, without the byte order mark that some
+// editors write.
+//
+// Its errors omit the name of the file, which the caller adds: see Named.
+//
+// The package is private to narada.
+package textfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/narada-cli/narada/pkg/units"
+)
+
+// ErrNotText is the error of text that is not UTF-8 or contains a NUL.
+var ErrNotText = errors.New("not UTF-8 text")
+
+// ReadFile reads the file at path, of at most limit bytes.
+func ReadFile(path string, limit int64) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", Cause(err)
+	}
+	defer f.Close()
+	return Read(f, limit)
+}
+
+// Read reads r, a file or stream of at most limit bytes.
+func Read(r io.Reader, limit int64) (string, error) {
+	if f, ok := r.(fs.File); ok {
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return "", errors.New("is a folder")
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return "", Cause(err)
+	case int64(len(b)) > limit:
+		return "", fmt.Errorf("larger than %s", strings.Replace(units.Size(limit), ".0 ", " ", 1))
+	}
+	text := strings.TrimPrefix(string(b), "\ufeff")
+	return text, Check(text)
+}
+
+// Check returns ErrNotText if text is not UTF-8 or contains a NUL.
+func Check(text string) error {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return ErrNotText
+	}
+	return nil
+}
+
+// Cause returns an error of a file without the operation and the path, such as "permission
+// denied", and any other error unchanged.
+func Cause(err error) error {
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		return failure.Err
+	}
+	return err
+}
+
+// Named returns an error of the file called name as "NAME: CAUSE".
+func Named(name string, err error) error { return fmt.Errorf("%s: %w", name, Cause(err)) }

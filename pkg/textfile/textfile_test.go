@@ -1,0 +1,65 @@
+package textfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestTextIsReadUpToItsLimitWithoutAByteOrderMark(t *testing.T) {
+	dir := t.TempDir()
+	for name, test := range map[string]struct {
+		content string
+		limit   int64
+		want    string
+		err     string
+	}{
+		"empty":              {"", 4, "", ""},
+		"of the limit":       {"abcd", 4, "abcd", ""},
+		"over the limit":     {strings.Repeat("x", 4<<20+1), 4 << 20, "", "larger than 4 MiB"},
+		"byte order mark":    {"\ufeffa\n", 8, "a\n", ""},
+		"only one such mark": {"\ufeff\ufeffa", 8, "\ufeffa", ""},
+		"Latin-1":            {"caf\xe9", 8, "", "not UTF-8 text"},
+		"NUL":                {"a\x00", 8, "", "not UTF-8 text"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fromFile, err := ReadFile(path, test.limit)
+		if fromFile != test.want && test.err == "" || text(err) != test.err {
+			t.Errorf("%s: file: %q, %v", name, fromFile, err)
+		}
+		fromStream, err := Read(strings.NewReader(test.content), test.limit)
+		if fromStream != test.want && test.err == "" || text(err) != test.err {
+			t.Errorf("%s: stream: %q, %v", name, fromStream, err)
+		}
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestAnErrorOfAFileHasItsNameOnce(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing")
+	_, err := ReadFile(missing, 1)
+	if named := Named(missing, err); !errors.Is(named, fs.ErrNotExist) || strings.Count(named.Error(), missing) != 1 {
+		t.Errorf("a missing file: %v", named)
+	}
+	if _, err := ReadFile(dir, 1); text(Named(dir, err)) != dir+": is a folder" {
+		t.Errorf("a folder: %v", err)
+	}
+	broken := errors.New("broken")
+	if _, err := Read(iotest.ErrReader(broken), 1); err != broken {
+		t.Errorf("a broken stream: %v", err)
+	}
+}
