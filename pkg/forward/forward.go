@@ -206,7 +206,7 @@ func (q *queue) forward(f store.Forward) error {
 	var failed error
 	r, err := q.target.Forward(q.running, q.starting.Done(), header, body, func(r Result) {
 		failed = errors.Join(failed, q.Store.Write(ctx, &store.ForwardTried{
-			Seq: f.Seq, Target: f.Target, Attempts: r.Attempts, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
+			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
 	if err != nil {
