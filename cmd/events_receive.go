@@ -90,7 +90,8 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 			}
 			inv.log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
-			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s; not retried", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
+			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s", term.OneLine(e.RequestID), e.Target, notForwarded(e.Result)),
+				slog.Any("requestId", e.RequestID), slog.Any("attempts", e.Result.Attempts))
 		case forward.TargetDown:
 			inv.log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 		case forward.TargetUp:
@@ -105,6 +106,18 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 			inv.log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", quantity(e.Count, "callback"), e.Target))
 		}
 	}
+}
+
+// notForwarded says why a callback was not forwarded.
+func notForwarded(r forward.Result) string {
+	reason := r.Failure
+	if r.StatusCode != 0 {
+		reason = fmt.Sprintf("answered %d", r.StatusCode)
+	}
+	if r.Permanent {
+		return reason + "; not retried"
+	}
+	return reason + " after " + quantity(r.Attempts, "attempt")
 }
 
 // reportTrigger words the events of sending sample callbacks.

@@ -74,7 +74,7 @@ func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Head
 	case ctx.Err() != nil || isClosed(stop): // a signal to us may have ended it
 		return Result{}, deliver.ErrStopped
 	}
-	return Result{Attempts: 1, Failure: failure.Error()}, nil
+	return Result{Attempts: 1, Failure: failure.Error(), Permanent: true}, nil
 }
 
 func isClosed(c <-chan struct{}) bool {

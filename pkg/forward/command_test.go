@@ -70,7 +70,7 @@ func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 
 func TestCommandThatFails(t *testing.T) {
 	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, nil, toCommand, nil)
-	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7"}, r); err != nil || diff != "" {
+	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7", Permanent: true}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 	// It may have been interrupted with us: it is run again another time.

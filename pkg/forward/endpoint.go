@@ -66,7 +66,7 @@ func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header htt
 func (e *Endpoint) result(a deliver.Attempt) Result {
 	r := Result{Attempts: a.Number, StatusCode: a.StatusCode, Took: a.Duration}
 	if !a.Accepted() {
-		r.Failure = e.Explain(a)
+		r.Failure, r.Permanent = e.Explain(a), !a.Temporary()
 	}
 	return r
 }

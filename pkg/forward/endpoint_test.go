@@ -82,7 +82,7 @@ func TestEndpointThatIsDown(t *testing.T) {
 	}{
 		{"for a while", []int{0, 503, 200}, Result{Attempts: 3, StatusCode: 200}, 2},
 		{"for good", []int{0}, Result{Attempts: 4, Failure: "connection refused"}, 1},
-		{"refuses", []int{401}, Result{Attempts: 1, StatusCode: 401, Failure: "the callback was refused: 401 Unauthorized"}, 0},
+		{"refuses", []int{401}, Result{Attempts: 1, StatusCode: 401, Failure: "the callback was refused: 401 Unauthorized", Permanent: true}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -28,10 +28,11 @@ const quietLimit = 500 * time.Millisecond
 
 // Result is the outcome of forwarding a callback.
 type Result struct {
-	Attempts   int
+	Attempts   int           // in events, those of earlier runs too
 	StatusCode int           // of the last answer; 0: no answer
 	Took       time.Duration // by the last attempt
 	Failure    string        // why the target did not accept it; "": it did
+	Permanent  bool          // the failure is one that a retry does not change
 }
 
 // Target is an endpoint or a command that callbacks are forwarded to.
@@ -212,13 +213,14 @@ func (q *queue) forward(f store.Forward) error {
 	if err != nil {
 		return cmp.Or(failed, err)
 	}
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()
+	r.Attempts += f.Attempts
+	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.StatusCode, r.Failure, time.Now()
 	if r.Failure == "" {
 		q.Report(Forwarded{f.RequestID, f.Target, r})
 	} else {
 		f.State = store.ForwardFailed
 		q.failed.Add(1)
-		q.Report(NotForwarded{f.RequestID, f.Target, r.Failure})
+		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
 	return errors.Join(failed, q.Store.ForwardEnded(ctx, f))
 }

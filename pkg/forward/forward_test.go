@@ -197,8 +197,8 @@ func TestFinishForwardsEverythingInOrder(t *testing.T) {
 		if diff := cmp.Diff(want, m.states()); diff != "" {
 			t.Error(diff)
 		}
-		reported := []string{"forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}",
-			"forward.NotForwarded{b target no}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
+		reported := []string{"forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}",
+			"forward.NotForwarded{b target {1 0 0s no false}}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
 		slices.Sort(e.list)
 		if diff := cmp.Diff(reported, e.list); diff != "" {
 			t.Error(diff)
@@ -250,8 +250,8 @@ func TestGracePeriod(t *testing.T) {
 		waiting      int
 		want         []string
 	}{
-		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s }}"}},
-		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s }}"}},
+		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s  false}}"}},
+		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s  false}}"}},
 		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1 <nil>}"}},
 	}
 	for _, tt := range tests {
@@ -308,6 +308,23 @@ func TestFailedAttemptsAreStored(t *testing.T) {
 		}
 		want := []store.Op{&store.ForwardTried{Seq: 1, Target: "target", StatusCode: 503, Failure: "503 Service Unavailable"}}
 		if diff := cmp.Diff(want, m.written, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, e := &memoryStore{}, &events{}
+		m.add("listener", "target", "req_1")
+		m.rows[0].Attempts = 3
+		target := &retryTarget{slowTarget{failure: map[string]string{"req_1": "503 Service Unavailable"}}}
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{target}, Report: e.report})
+		if notForwarded, _ := f.Close(t.Context(), true); notForwarded != 1 {
+			t.Errorf("%d not forwarded", notForwarded)
+		}
+		want := []string{"forward.Waiting{target 1}", "forward.NotForwarded{req_1 target {5 0 0s 503 Service Unavailable false}}"}
+		if diff := cmp.Diff(want, e.list); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -207,7 +207,7 @@ func (o Options) forward(ctx context.Context, f store.Forward, body []byte) (del
 		}
 		f.Target = to
 	}
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 1, a.StatusCode, "", time.Now()
+	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, a.StatusCode, "", time.Now()
 	if !a.Accepted() {
 		f.State, f.Failure = store.ForwardFailed, a.Failure().Error()
 	}

@@ -80,7 +80,7 @@ func (l *ledger) MoveForward(ctx context.Context, f store.Forward, target string
 }
 
 func (l *ledger) ForwardEnded(ctx context.Context, f store.Forward) error {
-	l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d, %d %q", f.Seq, f.Target, f.State, f.Attempts, f.StatusCode, f.Failure))
+	l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d %q", f.Seq, f.Target, f.State, f.StatusCode, f.Failure))
 	return l.broken(ctx, "ForwardEnded")
 }
 
@@ -219,8 +219,8 @@ func TestFailedForwardsAreSentToTheirTargets(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 	want := []string{
-		`1 to http://127.0.0.1:1/hook forwarded: 1, 200 ""`,
-		`3 to https://far.example/ failed: 1, 500 "the callback was refused: 500 Internal Server Error"`,
+		`1 to http://127.0.0.1:1/hook forwarded: 200 ""`,
+		`3 to https://far.example/ failed: 500 "the callback was refused: 500 Internal Server Error"`,
 	}
 	if diff := cmp.Diff(want, l.records); diff != "" {
 		t.Error(diff)
@@ -242,7 +242,7 @@ func TestFailedForwardsAreSentToAnotherEndpoint(t *testing.T) {
 	}
 	want := []string{
 		`2 moved from -- sh -c 'https://x.example' to https://hook.example/`,
-		`2 to https://hook.example/ forwarded: 1, 200 ""`,
+		`2 to https://hook.example/ forwarded: 200 ""`,
 	}
 	if diff := cmp.Diff(want, l.records); diff != "" {
 		t.Error(diff)
@@ -260,7 +260,7 @@ func TestATimeoutIsRecordedWithItsReason(t *testing.T) {
 		if _, err := collect(t, o.Failed(t.Context())); err != nil {
 			t.Error(err)
 		}
-		if want := []string{`1 to http://127.0.0.1:1/hook failed: 1, 0 "no answer within 10s"`}; cmp.Diff(want, l.records) != "" {
+		if want := []string{`1 to http://127.0.0.1:1/hook failed: 0 "no answer within 10s"`}; cmp.Diff(want, l.records) != "" {
 			t.Errorf("%q", l.records)
 		}
 	})
