@@ -7,7 +7,6 @@ import (
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -120,11 +119,7 @@ func notForwarded(r forward.Result) string {
 	return reason + " after " + quantity(r.Attempts, "attempt")
 }
 
-// reportTrigger words the events of sending sample callbacks.
-func reportTrigger(inv *invocation) func(trigger.Event) {
-	return func(event trigger.Event) {
-		if e, ok := event.(trigger.NotRecorded); ok {
-			inv.warnOfLedger(e.Err, "the outcome of this task is not recorded")
-		}
-	}
+// warnNotRecorded warns that the outcome of a sample callback was not stored.
+func warnNotRecorded(inv *invocation) func(error) {
+	return func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") }
 }

@@ -97,7 +97,7 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 		return d.failedWith(err)
 	}
 	sender := deliver.Sender{Transport: d.Transport, Timeout: callLimit}
-	attempts, err := sender.Send(ctx, sample)
+	attempt, err := sender.Send(ctx, sample)
 	if err != nil {
 		return contract.Failed(d.explained(err), advice)
 	}
@@ -106,7 +106,7 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	default: // another server has answered
 		return contract.Failed("it was accepted, but not received here", advice)
 	}
-	return contract.Passed("a sample was sent and received in " + rounded(attempts[0].Duration))
+	return contract.Passed("a sample was sent and received in " + rounded(attempt.Duration))
 }
 
 // sample returns a callback that the server accepts.

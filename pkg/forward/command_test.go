@@ -58,7 +58,7 @@ var toCommand = []byte(`{"requestId": "req_1", "secret":"s3cret", "status":"erro
 
 func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), nil, nil, toCommand, nil)
+	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), t.Context(), nil, toCommand, nil)
 	if diff := cmp.Diff(Result{Attempts: 1}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -69,13 +69,15 @@ func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 }
 
 func TestCommandThatFails(t *testing.T) {
-	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, nil, toCommand, nil)
+	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), t.Context(), nil, toCommand, nil)
 	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7", Permanent: true}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	// It may have been interrupted with us: it is run again another time.
-	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), closedChannel(), nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
-		t.Errorf("once nothing more is begun: %v", err)
+	// A signal to narada may have interrupted it too: it still waits.
+	stop, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), stop, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("after stop: %v", err)
 	}
 	if err := (&Command{Words: []string{"no-such-command-anywhere"}}).Find(); err == nil || strings.Contains(err.Error(), "anywhere") {
 		t.Errorf("got %v", err)
@@ -86,7 +88,7 @@ func TestCommandThatHangsIsEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, nil, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
+	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, ctx, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
 		t.Errorf("got %v", err)
 	}
 }

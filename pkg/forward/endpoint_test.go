@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -54,7 +55,7 @@ var (
 func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, e := &answers{list: []int{200}, took: time.Millisecond}, &events{}
-		r, err := newEndpoint(a, e).Forward(t.Context(), nil, aHeader, aBody, func(Result) {})
+		r, err := newEndpoint(a, e).Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {})
 		if diff := cmp.Diff(Result{Attempts: 1, StatusCode: 200, Took: time.Millisecond}, r); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
@@ -89,7 +90,7 @@ func TestEndpointThatIsDown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &events{}
 				var retried []Result
-				r, err := newEndpoint(&answers{list: tt.statuses}, e).Forward(t.Context(), nil, aHeader, aBody, func(r Result) { retried = append(retried, r) })
+				r, err := newEndpoint(&answers{list: tt.statuses}, e).Forward(t.Context(), t.Context(), aHeader, aBody, func(r Result) { retried = append(retried, r) })
 				for i, failed := range retried {
 					if failed.Attempts != i+1 || failed.StatusCode != tt.statuses[min(i, len(tt.statuses)-1)] || failed.Failure == "" {
 						t.Errorf("attempt %d: %+v", i+1, failed)
@@ -114,7 +115,7 @@ func TestEndpointThatIsDownAgain(t *testing.T) {
 		e := &events{}
 		to := newEndpoint(&answers{list: []int{503, 503, 200, 503, 200}}, e)
 		for range 2 {
-			if _, err := to.Forward(t.Context(), nil, aHeader, aBody, func(Result) {}); err != nil {
+			if _, err := to.Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -132,9 +133,9 @@ func TestEndpointThatIsDownAgain(t *testing.T) {
 
 func TestEndpointStopsBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stop := make(chan struct{})
+		stop, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
 		a := &answers{list: []int{503}, took: 10 * time.Millisecond}
-		time.AfterFunc(5*time.Millisecond, func() { close(stop) })
 		if _, err := newEndpoint(a, &events{}).Forward(t.Context(), stop, aHeader, aBody, func(Result) {}); !errors.Is(err, deliver.ErrStopped) || len(a.seen) != 1 {
 			t.Errorf("%v after %d attempts", err, len(a.seen))
 		}

@@ -43,11 +43,11 @@ type Target interface {
 	Concurrency() int
 	// GracePeriod is how long it may take to finish at the end.
 	GracePeriod() time.Duration
-	// Forward forwards a callback. Once stop is closed it starts no attempt; when ctx ends
+	// Forward forwards a callback. Once stop has ended it starts no attempt; when ctx ends
 	// it stops the one in progress. deliver.ErrStopped means that the callback still waits;
 	// any other error ends the forwarding to the target. retrying is called with each
 	// failed attempt that is followed by another.
-	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error)
+	Forward(ctx, stop context.Context, header http.Header, body []byte, retrying func(Result)) (Result, error)
 }
 
 // Store has the callbacks that wait.
@@ -205,7 +205,7 @@ func (q *queue) forward(f store.Forward) error {
 		return err
 	}
 	var failed error
-	r, err := q.target.Forward(q.running, q.starting.Done(), header, body, func(r Result) {
+	r, err := q.target.Forward(q.running, q.starting, header, body, func(r Result) {
 		failed = errors.Join(failed, q.Store.Write(ctx, &store.ForwardTried{
 			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))

@@ -134,7 +134,7 @@ func (s *slowTarget) Name() string               { return "target" }
 func (s *slowTarget) Concurrency() int           { return 2 }
 func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
 
-func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte, _ func(Result)) (Result, error) {
+func (s *slowTarget) Forward(ctx, _ context.Context, header http.Header, body []byte, _ func(Result)) (Result, error) {
 	timer := time.NewTimer(s.takes)
 	defer timer.Stop()
 	select {
@@ -291,7 +291,7 @@ func TestAnErrorOfTheStoreIsReported(t *testing.T) {
 // retryTarget fails once for each callback.
 type retryTarget struct{ slowTarget }
 
-func (r *retryTarget) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error) {
+func (r *retryTarget) Forward(ctx, stop context.Context, header http.Header, body []byte, retrying func(Result)) (Result, error) {
 	retrying(Result{Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"})
 	result, err := r.slowTarget.Forward(ctx, stop, header, body, retrying)
 	result.Attempts = 2

@@ -184,8 +184,7 @@ func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.At
 	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
 		return a, err
 	}
-	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body})
-	a = attempts[0] // which has the error
+	a, _ = o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body}) // a has the error
 	if a.StatusCode == 0 {
 		return a, ctx.Err()
 	}

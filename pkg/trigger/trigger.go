@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,10 @@ type Options struct {
 	Store   Store          // the ledger of a listener; nil: URL is an endpoint
 	Machine string         // name of this machine, as the store has it
 	Sender  deliver.Sender // makes one attempt each
-	Report  func(Event)    // must be safe for concurrent use; nil: none
+
+	// NotRecorded, if not nil, is called when the outcome of a callback could not be
+	// stored. It must be safe for concurrent use.
+	NotRecorded func(error)
 }
 
 // Store has the methods of a ledger that are used here.
@@ -80,8 +84,7 @@ func Send(ctx context.Context, o Options) (s Sent, err error) {
 	if err != nil {
 		return s, err
 	}
-	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: o.URL + s.Ticket.Path, Header: s.Ticket.Header, Body: body})
-	s.Attempt = attempts[0] // which has the error
+	s.Attempt, _ = o.Sender.Send(ctx, deliver.Callback{URL: o.URL + s.Ticket.Path, Header: s.Ticket.Header, Body: body}) // it has the error
 	o.record(ctx, number, s)
 	if s.Attempt.StatusCode == 0 && ctx.Err() != nil {
 		return s, ctx.Err()
@@ -136,8 +139,8 @@ func (o *Options) record(ctx context.Context, number int64, s Sent) {
 	} else {
 		err = o.Store.Refused(ctx, number, "", time.Now())
 	}
-	if err != nil && o.Report != nil {
-		o.Report(NotRecorded{RequestID: s.RequestID, Err: err})
+	if err != nil && o.NotRecorded != nil {
+		o.NotRecorded(err)
 	}
 }
 
@@ -153,19 +156,12 @@ type Summary struct {
 	Answers  map[string]int `json:"answers"` // number, by deliver.Attempt.Kind
 }
 
-func newSummary(s *deliver.Statistics, took time.Duration) Summary {
-	milliseconds := func(percent float64) float64 { return float64(s.Percentile(percent).Microseconds()) / 1000 }
-	return Summary{
-		Sent: s.Count(), Accepted: s.Accepted(), Seconds: took.Seconds(), Rate: float64(s.Count()) / max(took, time.Microsecond).Seconds(),
-		P50: milliseconds(50), P95: milliseconds(95), P99: milliseconds(99), Answers: s.Kinds(),
-	}
-}
-
 // SendMany sends count callbacks, up to concurrency at a time, and summarizes the
 // attempts. The error is that of making one, which stops the others, or ctx's.
 func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, error) {
 	var mu sync.Mutex
-	var answers deliver.Statistics
+	sum := Summary{Answers: map[string]int{}}
+	var durations []time.Duration
 	start := time.Now()
 	group, sending := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
@@ -180,7 +176,11 @@ func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, 
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			answers.Add(s.Attempt)
+			durations = append(durations, s.Attempt.Duration)
+			sum.Answers[s.Attempt.Kind()]++
+			if s.Attempt.Accepted() {
+				sum.Accepted++
+			}
 			return nil
 		})
 	}
@@ -188,5 +188,19 @@ func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, 
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return newSummary(&answers, time.Since(start)), err
+	took := time.Since(start)
+	sum.Sent, sum.Seconds, sum.Rate = len(durations), took.Seconds(), float64(len(durations))/max(took, time.Microsecond).Seconds()
+	slices.Sort(durations)
+	sum.P50, sum.P95, sum.P99 = percentile(durations, 50), percentile(durations, 95), percentile(durations, 99)
+	return sum, err
+}
+
+// percentile returns a percentile of sorted durations (nearest rank: 50 is the median) in
+// milliseconds, 0 if there are none.
+func percentile(sorted []time.Duration, percent int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := (percent*len(sorted) + 99) / 100
+	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
 }

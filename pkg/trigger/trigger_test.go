@@ -206,12 +206,12 @@ func TestGivenCredentialsReplaceTheTickets(t *testing.T) {
 
 func TestTheOutcomeIsRecorded(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer func(cancel func()) int
-		fail   string
-		want   []string // without what was intended
-		events int
-		sent   bool
-		err    string
+		answer      func(cancel func()) int
+		fail        string
+		want        []string // without what was intended
+		notRecorded int
+		sent        bool
+		err         string
 	}{
 		"accepted":                     {func(func()) int { return 204 }, "", []string{"1 accepted as ID"}, 0, true, ""},
 		"refused":                      {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
@@ -226,9 +226,9 @@ func TestTheOutcomeIsRecorded(t *testing.T) {
 			defer cancel()
 			e := endpoint{answer: func(*http.Request) int { return test.answer(cancel) }}
 			l := ledger{fail: test.fail}
-			var events []Event
+			var notRecorded []error
 			o := e.options()
-			o.Store, o.Report = &l, func(e Event) { events = append(events, e) }
+			o.Store, o.NotRecorded = &l, func(err error) { notRecorded = append(notRecorded, err) }
 			s, err := Send(ctx, o)
 			if got := fmt.Sprint(err); got != test.err && (err != nil || test.err != "") {
 				t.Errorf("error %v, want %q", err, test.err)
@@ -242,12 +242,12 @@ func TestTheOutcomeIsRecorded(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if len(events) != test.events || (len(e.received) > 0) != test.sent {
-				t.Errorf("events %+v, received %+v", events, e.received)
+			if len(notRecorded) != test.notRecorded || (len(e.received) > 0) != test.sent {
+				t.Errorf("not recorded %v, received %+v", notRecorded, e.received)
 			}
-			for _, event := range events {
-				if e := event.(NotRecorded); e.RequestID != s.RequestID || e.Err.Error() != "no room" {
-					t.Errorf("%+v", e)
+			for _, err := range notRecorded {
+				if err.Error() != "no room" {
+					t.Error(err)
 				}
 			}
 		})
@@ -348,12 +348,33 @@ func TestARecordingErrorEndsSendMany(t *testing.T) {
 	}
 }
 
-func TestASummaryOfNothingIsJSON(t *testing.T) {
-	doc, err := json.Marshal(newSummary(&deliver.Statistics{}, 0))
-	want := `{"sent":0,"accepted":0,"seconds":0,"perSecond":0,"p50Ms":0,"p95Ms":0,"p99Ms":0,"answers":{}}`
-	if err != nil || string(doc) != want {
-		t.Errorf("%s, %v", doc, err)
+func TestPercentilesUseTheNearestRank(t *testing.T) {
+	var durations []time.Duration
+	for ms := range 10 {
+		durations = append(durations, time.Duration(ms+1)*time.Millisecond)
 	}
+	for percent, want := range map[int]float64{0: 1, 10: 1, 50: 5, 55: 6, 95: 10, 99: 10, 100: 10} {
+		if got := percentile(durations, percent); got != want {
+			t.Errorf("p%d is %vms, want %vms", percent, got, want)
+		}
+	}
+	if got := percentile(nil, 50); got != 0 {
+		t.Errorf("the median of nothing is %v", got)
+	}
+}
+
+func TestASummaryOfNothingIsJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var e endpoint
+		sum, _ := SendMany(ctx, e.options(), 3, 1)
+		doc, err := json.Marshal(sum)
+		want := `{"sent":0,"accepted":0,"seconds":0,"perSecond":0,"p50Ms":0,"p95Ms":0,"p99Ms":0,"answers":{}}`
+		if err != nil || string(doc) != want {
+			t.Errorf("%s, %v", doc, err)
+		}
+	})
 }
 
 // A callback is printed without its credentials.
