@@ -281,6 +281,31 @@ func TestAPersonIsAnnouncedOncePerInputID(t *testing.T) {
 	})
 }
 
+// The cloud repeats a callback whose acknowledgement was lost.
+func TestARepeatedCallbackIsAcknowledgedAndChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withEndpoint, every(time.Hour))
+		repeated := func(after time.Duration, r *narada.Result) {
+			for range 3 {
+				time.AfterFunc(after, func() {
+					if err := w.callback(r); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		repeated(time.Second, asking(t, "in_1"))
+		repeated(time.Minute, success(t, "x"))
+		repeated(time.Hour, success(t, "x"))
+		a, err := w.run(t.Context())
+		if err != nil || a.Result.Text() != "x" || a.By != ByCallback {
+			t.Errorf("%+v, %v", a, err)
+		}
+		time.Sleep(2 * time.Hour)
+		want(t, "events", w.noted(), []string{"accepted req_1 by poll", "asked req_1 in_1"})
+	})
+}
+
 func TestAStatusCallThatIsRefusedEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -350,57 +350,6 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 	})
 }
 
-func TestOnceDropsARepeat(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, sink := newMemory(), &collect{}
-		i := Open(m, Options{Sink: Once(sink), Random: rand.Reader})
-		ticket, _ := i.Issue()
-		for _, text := range []string{"a", "a", "b", "a"} {
-			if code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, text)); code != 200 {
-				t.Errorf("%s: %d", text, code)
-			}
-		}
-		if diff := cmp.Diff([]string{"a", "b"}, sink.texts); diff != "" {
-			t.Error(diff)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestARepeatReplacesADeliveryThatWasNotStored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory()
-		stored := 0
-		i := Open(m, Options{Random: rand.Reader, Sink: Once(webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
-			time.Sleep(time.Second)
-			if stored++; stored == 1 {
-				return errors.New("disk full")
-			}
-			return nil
-		}))})
-		ticket, _ := i.Issue()
-		codes := make(chan int, 3)
-		for range 3 { // at once: the second waits for the first, the third for the second
-			go func() {
-				code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "x"))
-				codes <- code
-			}()
-		}
-		count := map[int]int{}
-		for range 3 {
-			count[<-codes]++
-		}
-		if diff := cmp.Diff(map[int]int{503: 1, 200: 2}, count); diff != "" || stored != 2 {
-			t.Errorf("%s stored %d times", diff, stored)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestATicketHasTheGivenCredentials(t *testing.T) {
 	random, err := NewTicket(rand.Reader, secret.Credentials{})
 	if err != nil || random.Secret == "" || random.Header.Get("Authorization") == "" || !webhook.IsTicketPath(random.Path, Prefix) {
