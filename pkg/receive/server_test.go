@@ -315,7 +315,7 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 		m := newMemory()
 		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
 		attempts, direct := 0, m.client(t).Transport
-		client := &http.Client{Transport: web(func(r *http.Request) (*http.Response, error) {
+		public := web(func(r *http.Request) (*http.Response, error) {
 			switch attempts++; attempts {
 			case 1:
 				return nil, errors.New("no such host")
@@ -326,9 +326,9 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 			}
 			r.URL.Scheme = "http"
 			return direct.RoundTrip(r)
-		})}
+		})
 		var failures []string
-		if err := i.Ready(t.Context(), client, func(err error) { failures = append(failures, err.Error()) }); err != nil {
+		if err := i.Ready(t.Context(), public, func(err error) { failures = append(failures, err.Error()) }); err != nil {
 			t.Error(err)
 		}
 		want := []string{"no such host", "another server answered with status 200", "another server answered with status 404"}
@@ -340,7 +340,7 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		dead := &http.Client{Transport: web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })}
+		dead := web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })
 		if err := i.Ready(ctx, dead, nil); err == nil || !strings.Contains(err.Error(), "https://hook.example/base does not answer: no such host") {
 			t.Errorf("got %v", err)
 		}
