@@ -5,28 +5,37 @@ import "github.com/narada-cli/narada/pkg/narada"
 // Document is a batch as programs read it.
 type Document struct {
 	Summary
-	NotSucceeded []FailedDocument `json:"notSucceeded"`
+	NotSucceeded []LineDocument `json:"notSucceeded"`
 }
 
-// FailedDocument is a line that has not succeeded. What is not known is null.
-type FailedDocument struct {
-	Line         *int          `json:"line"`
-	ID           *string       `json:"id"`
-	Status       narada.Status `json:"status"`
-	RequestID    *string       `json:"requestId"`
-	Error        *string       `json:"error"`
-	SchemaErrors []string      `json:"schemaErrors,omitempty"`
+// LineDocument is a line without its result. What is not known is null.
+type LineDocument struct {
+	lineHead
+	RequestID *string       `json:"requestId"`
+	Status    narada.Status `json:"status"`
+	Error     *string       `json:"error"`
 }
+
+// lineHead has what precedes the cloud's result.
+type lineHead struct {
+	ID           *string  `json:"id"`
+	Line         *int     `json:"line"`
+	SchemaErrors []string `json:"schemaErrors,omitempty"`
+}
+
+func newLineHead(o Outcome) lineHead { return lineHead{known(o.ID), known(o.Number), o.SchemaErrors} }
 
 // NewDocument returns the document of what Show returns.
 func NewDocument(s Summary, failed []Outcome) Document {
-	d := Document{s, []FailedDocument{}}
+	d := Document{s, []LineDocument{}}
 	for _, o := range failed {
-		d.NotSucceeded = append(d.NotSucceeded, FailedDocument{
-			known(o.Number), known(o.ID), o.StatusName(), known(o.RequestID), known(o.Failure), o.SchemaErrors,
-		})
+		d.NotSucceeded = append(d.NotSucceeded, newLineDocument(o, o.Failure))
 	}
 	return d
+}
+
+func newLineDocument(o Outcome, reason string) LineDocument {
+	return LineDocument{newLineHead(o), known(o.RequestID), o.StatusName(), known(reason)}
 }
 
 // known is nil for a zero value.

@@ -9,32 +9,15 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// resultHead has the fields of a line that precede the cloud's result.
-type resultHead struct {
-	ID           *string       `json:"id"`
-	Line         *int          `json:"line"`
-	RequestID    string        `json:"requestId,omitempty"`
-	Status       narada.Status `json:"status,omitempty"`
-	Error        string        `json:"error,omitempty"`
-	SchemaErrors []string      `json:"schemaErrors,omitempty"`
-}
-
 // encodeOutcome encodes an outcome as a JSON object: the line's id and number with the
 // cloud's result, or with the status and the reason why there is no result.
 func encodeOutcome(o Outcome) (json.RawMessage, error) {
-	head := resultHead{SchemaErrors: o.SchemaErrors}
-	if o.ID != "" {
-		head.ID = &o.ID
-	}
-	if o.Number != 0 { // 0: no longer in the input
-		head.Line = &o.Number
-	}
 	if o.Result == nil {
-		head.RequestID, head.Status, head.Error = o.RequestID, o.StatusName(), whyNoResult(o)
+		return output.EncodeJSON(newLineDocument(o, whyNoResult(o)))
 	}
-	doc, err := output.EncodeJSON(head)
-	if err != nil || o.Result == nil {
-		return doc, err
+	doc, err := output.EncodeJSON(newLineHead(o))
+	if err != nil {
+		return nil, err
 	}
 	rest, err := narada.WithoutMembers(o.Result.Raw(), "id", "line", "schemaErrors")
 	if err != nil {
