@@ -194,7 +194,7 @@ func (w *world) earlier(text string, tasks map[string]store.Task) {
 		if !ok {
 			continue
 		}
-		i := w.intend(l.Item(), "")
+		i := w.intend(l.Item(0), "")
 		t.Number = i.Task.Number
 		if t.Status == store.StatusUnknown {
 			t.TicketPath, t.DispatchedAt, i.CallbackURL = "/a", time.Now(), "https://here/a"
