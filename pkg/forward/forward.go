@@ -52,13 +52,11 @@ type Target interface {
 
 // Store has the callbacks that wait.
 type Store interface {
+	store.Writer
 	WaitingForwards(ctx context.Context, target, listener string, after int64, limit int) ([]store.Forward, error)
 	CountForwards(ctx context.Context, state store.ForwardState, target, listener string) (int, error)
 	ForwardContent(context.Context, store.Forward) (header http.Header, body []byte, ok bool, err error)
-	ForwardEnded(context.Context, store.Forward) error
-	Write(context.Context, ...store.Op) error
 	ForwardListeners(ctx context.Context, target string) ([]string, error)
-	AdoptForwards(ctx context.Context, target, from, to string) error
 }
 
 // Options configure a Forwarding.
@@ -179,7 +177,7 @@ func (q *queue) adopt(ctx context.Context) error {
 		}
 		release, ok, err := q.Reserve(name)
 		if ok {
-			err = errors.Join(q.Store.AdoptForwards(ctx, q.target.Name(), name, q.Listener), release())
+			err = errors.Join(q.Store.Write(ctx, &store.AdoptForwards{Target: q.target.Name(), From: name, To: q.Listener}), release())
 		}
 		if err != nil {
 			return err
@@ -222,7 +220,7 @@ func (q *queue) forward(f store.Forward) error {
 		q.failed.Add(1)
 		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
-	return errors.Join(failed, q.Store.ForwardEnded(ctx, f))
+	return errors.Join(failed, q.Store.Write(ctx, &store.ForwardEnded{Forward: f}))
 }
 
 // close is Close for one target.

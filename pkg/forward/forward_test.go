@@ -25,8 +25,8 @@ type memoryStore struct {
 	rows []*row
 	err  error // of WaitingForwards
 
-	written  []store.Op
-	writeErr error
+	tried    []*store.ForwardTried
+	triedErr error
 }
 
 type row struct {
@@ -79,14 +79,17 @@ func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.H
 func (m *memoryStore) Write(_ context.Context, ops ...store.Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.written = append(m.written, ops...)
-	return m.writeErr
-}
-
-func (m *memoryStore) ForwardEnded(_ context.Context, f store.Forward) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.of(f).Forward = f
+	switch op := ops[0].(type) {
+	case *store.ForwardTried:
+		m.tried = append(m.tried, op)
+		return m.triedErr
+	case *store.ForwardEnded:
+		m.of(op.Forward).Forward = op.Forward
+	case *store.AdoptForwards:
+		for _, f := range m.waiting(op.Target, op.From) {
+			m.of(f).listener = op.To
+		}
+	}
 	return nil
 }
 
@@ -99,15 +102,6 @@ func (m *memoryStore) ForwardListeners(_ context.Context, target string) (names 
 		}
 	}
 	return names, nil
-}
-
-func (m *memoryStore) AdoptForwards(_ context.Context, target, from, to string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, f := range m.waiting(target, from) {
-		m.of(f).listener = to
-	}
-	return nil
 }
 
 // states are those of the rows, as "ID listener state".
@@ -306,8 +300,8 @@ func TestFailedAttemptsAreStored(t *testing.T) {
 		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 0 || waiting != 0 {
 			t.Errorf("%d not forwarded, %d waiting", notForwarded, waiting)
 		}
-		want := []store.Op{&store.ForwardTried{Seq: 1, Target: "target", StatusCode: 503, Failure: "503 Service Unavailable"}}
-		if diff := cmp.Diff(want, m.written, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
+		want := []*store.ForwardTried{{Seq: 1, Target: "target", StatusCode: 503, Failure: "503 Service Unavailable"}}
+		if diff := cmp.Diff(want, m.tried, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -333,14 +327,14 @@ func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
 // What a target has accepted is not forwarded again, whatever else could not be stored.
 func TestAnAttemptThatCannotBeStoredDoesNotRepeatTheCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &memoryStore{writeErr: errors.New("disk full")}
+		m := &memoryStore{triedErr: errors.New("disk full")}
 		m.add("listener", "target", "req_1")
 		var failed error
 		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{&retryTarget{}}, Failed: func(err error) { failed = err }})
 		if _, waiting := f.Close(t.Context(), true); waiting != 0 {
 			t.Errorf("%d callbacks wait to be forwarded again", waiting)
 		}
-		if !errors.Is(failed, m.writeErr) {
+		if !errors.Is(failed, m.triedErr) {
 			t.Errorf("failed with %v", failed)
 		}
 	})

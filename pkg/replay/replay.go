@@ -34,6 +34,7 @@ type Options struct {
 
 // Store has the methods of a ledger that are used here.
 type Store interface {
+	store.Writer
 	// Tasks calls yield for each task, the newest first.
 	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
 	// Deliveries returns the task's callbacks, the oldest first.
@@ -42,8 +43,6 @@ type Store interface {
 	Callback(ctx context.Context, seq int64) (d store.Delivery, ok bool, err error)
 	// FailedForwards returns up to limit failed forwards that follow after.
 	FailedForwards(ctx context.Context, after store.Forward, limit int) ([]store.Forward, error)
-	MoveForward(ctx context.Context, f store.Forward, target string) error
-	ForwardEnded(context.Context, store.Forward) error
 }
 
 // Sent is a callback that was sent or skipped.
@@ -199,16 +198,14 @@ func (o Options) forward(ctx context.Context, f store.Forward, body []byte) (del
 	if err != nil || to != f.Target && !a.Accepted() {
 		return a, err
 	}
-	ctx = context.WithoutCancel(ctx)
+	var ops []store.Op
 	if to != f.Target {
-		if err := o.Store.MoveForward(ctx, f, to); err != nil {
-			return a, err
-		}
+		ops = append(ops, &store.MoveForward{Seq: f.Seq, From: f.Target, To: to})
 		f.Target = to
 	}
 	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, a.StatusCode, "", time.Now()
 	if !a.Accepted() {
 		f.State, f.Failure = store.ForwardFailed, a.Failure().Error()
 	}
-	return a, o.Store.ForwardEnded(ctx, f)
+	return a, o.Store.Write(context.WithoutCancel(ctx), append(ops, &store.ForwardEnded{Forward: f})...)
 }

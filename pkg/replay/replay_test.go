@@ -74,14 +74,16 @@ func (l *ledger) FailedForwards(ctx context.Context, after store.Forward, limit 
 	return page, l.broken(ctx, "FailedForwards")
 }
 
-func (l *ledger) MoveForward(ctx context.Context, f store.Forward, target string) error {
-	l.records = append(l.records, fmt.Sprintf("%d moved from %s to %s", f.Seq, f.Target, target))
-	return l.broken(ctx, "MoveForward")
-}
-
-func (l *ledger) ForwardEnded(ctx context.Context, f store.Forward) error {
-	l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d %q", f.Seq, f.Target, f.State, f.StatusCode, f.Failure))
-	return l.broken(ctx, "ForwardEnded")
+func (l *ledger) Write(ctx context.Context, ops ...store.Op) error {
+	for _, op := range ops {
+		switch op := op.(type) {
+		case *store.MoveForward:
+			l.records = append(l.records, fmt.Sprintf("%d moved from %s to %s", op.Seq, op.From, op.To))
+		case *store.ForwardEnded:
+			l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d %q", op.Seq, op.Target, op.State, op.StatusCode, op.Failure))
+		}
+	}
+	return l.broken(ctx, "Write")
 }
 
 // endpoint is a transport that answers with the status in a callback's text (0: no answer)
@@ -294,7 +296,7 @@ func TestErrorsOfTheLedgerEndIt(t *testing.T) {
 		sent   []string // before, and with the error
 	}{
 		{"Tasks", all, nil}, {"Deliveries", all, nil}, {"Deliveries", named, nil},
-		{"FailedForwards", failed, nil}, {"Callback", failed, nil}, {"MoveForward", failed, []string{"req_1 200"}}, {"ForwardEnded", failed, []string{"req_1 200"}},
+		{"FailedForwards", failed, nil}, {"Callback", failed, nil}, {"Write", failed, []string{"req_1 200"}},
 	} {
 		var e endpoint
 		l := three()
