@@ -127,38 +127,17 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 	}
 }
 
+// failedPage is how many failed forwards are read at once.
+const failedPage = 100
+
 // Failed sends the callbacks that could not be forwarded, the oldest first, and yields the
 // attempts. An error is yielded last: the store's or ctx's.
 func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
-		for f, err := range o.failed(ctx) {
-			s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
-			if err == nil && !s.Skipped {
-				s.Attempt, err = o.forward(ctx, f.Forward, f.body)
-			}
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// failed is a callback that could not be forwarded.
-type failed struct {
-	store.Forward
-	body []byte
-}
-
-// failedPage is how many failed forwards are read at once.
-const failedPage = 100
-
-// failed reads the failed forwards page by page.
-func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
-	return func(yield func(failed, error) bool) {
 		for after := (store.Forward{}); ; {
 			page, err := o.Store.FailedForwards(ctx, after, failedPage)
 			if err != nil {
-				yield(failed{}, err)
+				yield(Sent{}, err)
 				return
 			}
 			for _, f := range page {
@@ -167,7 +146,11 @@ func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 				if err == nil && (!ok || d.ReceivedAt.Before(o.Since)) {
 					continue
 				}
-				if !yield(failed{f, d.Body}, err) || err != nil {
+				s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
+				if err == nil && !s.Skipped {
+					s.Attempt, err = o.forward(ctx, f, d.Body)
+				}
+				if !yield(s, err) || err != nil {
 					return
 				}
 			}

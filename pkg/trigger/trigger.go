@@ -36,20 +36,13 @@ type Options struct {
 	// Credentials are those of the callbacks. For a listener they replace the ticket's.
 	Credentials secret.Credentials
 
-	Store   Store          // the ledger of a listener; nil: URL is an endpoint
+	Store   store.Writer   // the ledger of a listener; nil: URL is an endpoint
 	Machine string         // name of this machine, as the store has it
 	Sender  deliver.Sender // makes one attempt each
 
 	// NotRecorded, if not nil, is called when the outcome of a callback could not be
 	// stored. It must be safe for concurrent use.
 	NotRecorded func(error)
-}
-
-// Store has the methods of a ledger that are used here.
-type Store interface {
-	Intend(context.Context, []store.Intent) ([]int64, error)
-	Accepted(ctx context.Context, number int64, id string) error
-	Refused(ctx context.Context, number int64, failure string, at time.Time) error
 }
 
 // Sent is a callback that was sent.
@@ -120,11 +113,9 @@ func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, e
 	if o.Store == nil {
 		return 0, nil
 	}
-	numbers, err := o.Store.Intend(ctx, []store.Intent{{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}})
-	if err != nil {
-		return 0, err
-	}
-	return numbers[0], nil
+	op := &store.Intend{Intent: store.Intent{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}}
+	err = o.Store.Write(ctx, op)
+	return op.Number, err
 }
 
 // record stores whether the listener accepted the callback, even if ctx has ended.
@@ -132,14 +123,11 @@ func (o *Options) record(ctx context.Context, number int64, s Sent) {
 	if o.Store == nil {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	var err error
+	var op store.Op = &store.Refuse{Task: number, At: time.Now()}
 	if s.Attempt.Accepted() {
-		err = o.Store.Accepted(ctx, number, s.RequestID)
-	} else {
-		err = o.Store.Refused(ctx, number, "", time.Now())
+		op = &store.Accept{Task: number, RequestID: s.RequestID, At: time.Now()}
 	}
-	if err != nil && o.NotRecorded != nil {
+	if err := o.Store.Write(context.WithoutCancel(ctx), op); err != nil && o.NotRecorded != nil {
 		o.NotRecorded(err)
 	}
 }

@@ -128,35 +128,28 @@ type ledger struct {
 	mu      sync.Mutex
 	records []string
 	intents []store.Intent
-	fail    string // the method that fails
+	fail    string // the op that fails
 }
 
-func (l *ledger) write(method, record string) error {
+func (l *ledger) Write(ctx context.Context, ops ...store.Op) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fail == method {
-		return errors.New("no room")
+	record, kind := "", ""
+	switch op := ops[0].(type) {
+	case *store.Intend:
+		l.intents = append(l.intents, op.Intent)
+		op.Number = int64(len(l.intents))
+		record, kind = "intended", "Intend"
+	case *store.Accept:
+		record, kind = fmt.Sprintf("%d accepted as %s", op.Task, op.RequestID), "Accept"
+	case *store.Refuse:
+		record, kind = fmt.Sprintf("%d refused %q", op.Task, op.Failure), "Refuse"
+	}
+	if ctx.Err() != nil || l.fail == kind {
+		return errors.Join(ctx.Err(), errors.New("no room"))
 	}
 	l.records = append(l.records, record)
 	return nil
-}
-
-func (l *ledger) Intend(ctx context.Context, intents []store.Intent) ([]int64, error) {
-	if err := errors.Join(ctx.Err(), l.write("Intend", "intended")); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.intents = append(l.intents, intents...)
-	return []int64{int64(len(l.intents))}, nil
-}
-
-func (l *ledger) Accepted(ctx context.Context, number int64, id string) error {
-	return errors.Join(ctx.Err(), l.write("Accepted", fmt.Sprintf("%d accepted as %s", number, id)))
-}
-
-func (l *ledger) Refused(ctx context.Context, number int64, failure string, _ time.Time) error {
-	return errors.Join(ctx.Err(), l.write("Refused", fmt.Sprintf("%d refused %q", number, failure)))
 }
 
 func TestEachCallbackToAListenerHasItsOwnTicket(t *testing.T) {
@@ -217,8 +210,8 @@ func TestTheOutcomeIsRecorded(t *testing.T) {
 		"refused":                      {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
 		"unreachable":                  {func(func()) int { return 0 }, "", []string{`1 refused ""`}, 0, true, ""},
 		"ended before the answer":      {func(cancel func()) int { cancel(); return 200 }, "", []string{`1 refused ""`}, 0, true, "context canceled"},
-		"storing the acceptance fails": {func(func()) int { return 200 }, "Accepted", nil, 1, true, ""},
-		"storing the refusal fails":    {func(func()) int { return 500 }, "Refused", nil, 1, true, ""},
+		"storing the acceptance fails": {func(func()) int { return 200 }, "Accept", nil, 1, true, ""},
+		"storing the refusal fails":    {func(func()) int { return 500 }, "Refuse", nil, 1, true, ""},
 		"storing the intent fails":     {func(func()) int { return 200 }, "Intend", nil, 0, false, "no room"},
 	} {
 		t.Run(name, func(t *testing.T) {
