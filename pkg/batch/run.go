@@ -49,7 +49,6 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
-	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
 	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit}
 	return r
 }
@@ -120,12 +119,11 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 	return states, err
 }
 
-// decide decides what to do with a line. It reserves the window of a task that is still
-// running, and counts the outcome of a line that has ended.
+// decide decides what to do with a line. It notes a task that is still running, and counts
+// the outcome of a line that has ended.
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
-		r.windows.hold(s.Window)
 		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
 		return action, nil
 	case actionKeep:
@@ -168,7 +166,11 @@ func (r *run) checkSchema(o *Outcome) {
 // send waits for running tasks and sends new lines. It returns when all have ended, or, after
 // a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
 func (r *run) send(ctx context.Context) error {
-	r.windows.open(r.o.Windows)
+	var held []string
+	for _, one := range r.resumed {
+		held = append(held, one.Window)
+	}
+	r.windows = newWindows(r.o.Windows, held, func() { r.stop(ErrWindows) })
 	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
