@@ -91,9 +91,10 @@ func (p *poller) close() {
 	p.calls.Wait()
 }
 
-// watch polls for the task, first after first (0: immediately), until it is final or stop
-// is called, and once more shortly before the deadline. A zero deadline is none.
-func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop func()) {
+// watch polls for the task, first immediately or after the pace's first interval, until it
+// is final or stop is called, and once more shortly before the deadline. A zero deadline is
+// none.
+func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.watched[w.id] == nil {
@@ -101,8 +102,11 @@ func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop f
 		if left := deadline.Sub(now); !deadline.IsZero() {
 			w.lastLook = deadline.Add(-min(lookBefore, left/4))
 		}
-		w.interval = p.pace.first
-		w.at = p.when(&w, now.Add(first))
+		w.interval, w.at = p.pace.first, now
+		if !atOnce {
+			w.at = now.Add(w.interval)
+		}
+		w.at = p.when(&w, w.at)
 		p.watched[w.id] = &w
 		w.timer = time.AfterFunc(w.at.Sub(now), func() { p.due(&w) })
 	}
@@ -114,13 +118,6 @@ func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop f
 			delete(p.watched, w.id)
 		}
 	}
-}
-
-// first returns the first interval of the pace.
-func (p *poller) first() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pace.first
 }
 
 // setPace changes the pace of all tasks. The next poll of each is due after the new pace's

@@ -25,8 +25,8 @@ func newTestPoller(t *testing.T, p pace) (*poller, *fakeCloud) {
 	return poller, cloud
 }
 
-func watchID(p *poller, id string, first time.Duration) (stop func()) {
-	return p.watch(watch{id: id}, first, time.Time{})
+func watchID(p *poller, id string, atOnce bool) (stop func()) {
+	return p.watch(watch{id: id}, atOnce, time.Time{})
 }
 
 func TestManyTasksShareEightCalls(t *testing.T) {
@@ -51,7 +51,7 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 		})
 		defer p.close()
 		for i := range 100 {
-			watchID(p, fmt.Sprint("req_", i), 0)
+			watchID(p, fmt.Sprint("req_", i), true)
 		}
 		time.Sleep(time.Minute)
 		mu.Lock()
@@ -76,7 +76,7 @@ func TestManyTasksShareABudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, cloud := newTestPoller(t, test.pace)
 				for i := range 10_000 {
-					watchID(p, fmt.Sprint("req_", i), 0)
+					watchID(p, fmt.Sprint("req_", i), true)
 				}
 				p.setPace(test.pace, true)
 				time.Sleep(time.Minute)
@@ -91,7 +91,7 @@ func TestManyTasksShareABudget(t *testing.T) {
 func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceBeside(time.Hour))
-		watchID(p, "req_1", p.first())
+		watchID(p, "req_1", false)
 		time.Sleep(time.Minute)
 		p.setPace(paceAlone(10*time.Second), true)
 		time.Sleep(15 * time.Second)
@@ -110,7 +110,7 @@ func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
 func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
-		stop := watchID(p, "req_1", time.Second)
+		stop := watchID(p, "req_1", false)
 		stop()
 		stop()
 		time.Sleep(time.Minute)
@@ -129,10 +129,10 @@ func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
 			}
 			return success(t, "x"), nil
 		}
-		watchID(p, "req_1", 0)
-		watchID(p, "req_2", 2*time.Second)
+		watchID(p, "req_1", true)
+		watchID(p, "req_2", false)
 		time.Sleep(10 * time.Second)
-		watchID(p, "req_3", 0)
+		watchID(p, "req_3", true)
 		time.Sleep(2 * time.Minute)
 		if polls := cloud.polled(); len(polls) != 4 || polls[1] < 30*time.Second {
 			t.Errorf("polled at %v", polls)
@@ -152,9 +152,9 @@ func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
 			return nil, &narada.APIError{StatusCode: 429, RetryAfter: 5 * time.Minute}
 		}
 		for i := range 10 {
-			watchID(p, fmt.Sprint("req_", i), 0)
+			watchID(p, fmt.Sprint("req_", i), true)
 		}
-		p.watch(watch{id: "req_short"}, time.Second, cloud.start.Add(time.Minute))
+		p.watch(watch{id: "req_short"}, false, cloud.start.Add(time.Minute))
 		time.Sleep(2 * time.Minute)
 		if got := time.Duration(last.Load()); got != 58*time.Second {
 			t.Errorf("the last look was after %v", got)
@@ -169,7 +169,7 @@ func TestATaskThatIsBeingAskedForIsAskedForAgainAtOnce(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			return pending(t), nil
 		}
-		watchID(p, "req_1", 0)
+		watchID(p, "req_1", true)
 		time.Sleep(time.Second)
 		p.setPace(paceAlone(time.Hour), true)
 		time.Sleep(time.Minute)
