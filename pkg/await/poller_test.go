@@ -29,7 +29,7 @@ func watchID(p *poller, id string, atOnce bool) (stop func()) {
 	return p.watch(watch{id: id}, atOnce, time.Time{})
 }
 
-func TestManyTasksShareEightCalls(t *testing.T) {
+func TestAtMostEightStatusCallsAreInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		inFlight, most, finished := 0, 0, map[string]bool{}
@@ -62,8 +62,7 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 	})
 }
 
-// However many tasks are open, the cloud gets so many calls and no more.
-func TestManyTasksShareABudget(t *testing.T) {
+func TestTheRateOfStatusCallsIsLimitedForAllTasksTogether(t *testing.T) {
 	for name, test := range map[string]struct {
 		pace pace
 		most int // calls in a minute
@@ -88,7 +87,7 @@ func TestManyTasksShareABudget(t *testing.T) {
 	}
 }
 
-func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
+func TestANewPaceAppliesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceBeside(time.Hour))
 		watchID(p, "req_1", false)
@@ -107,7 +106,7 @@ func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
 	})
 }
 
-func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
+func TestAStoppedTaskIsNotPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
 		stop := watchID(p, "req_1", false)
@@ -120,7 +119,7 @@ func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
 	})
 }
 
-func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
+func TestRetryAfterDelaysAllTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
 		cloud.status = func(n int, _ string) (*narada.Result, error) {
@@ -140,8 +139,7 @@ func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
 	})
 }
 
-// The last look at a task comes in its time, also when others have to wait.
-func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
+func TestTheLastPollIsOnTimeDuringARetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
 		var last atomic.Int64
@@ -162,7 +160,7 @@ func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
 	})
 }
 
-func TestATaskThatIsBeingAskedForIsAskedForAgainAtOnce(t *testing.T) {
+func TestAPollUnderWayIsRepeatedWhenTheNewPaceStartsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceBeside(time.Hour))
 		cloud.status = func(int, string) (*narada.Result, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestRetryGoesOnWhileThatMayHelp(t *testing.T) {
+func TestRetryRepeatsTemporaryFailures(t *testing.T) {
 	unreachable := &url.Error{Err: errors.New("connection refused")}
 	busy := &narada.StorageError{StatusCode: 503, RetryAfter: 20 * time.Second}
 	for _, tt := range []struct {
@@ -49,7 +49,7 @@ func TestRetryGoesOnWhileThatMayHelp(t *testing.T) {
 	}
 }
 
-func TestRetryGivesUpWhatCannotBeReached(t *testing.T) {
+func TestRetryStopsIfTheServerCannotBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := Retry(t.Context(), func(context.Context) error { return &url.Error{Err: errors.New("no route")} }, narada.Temporary, func(error, time.Duration) {})
@@ -108,7 +108,7 @@ func TestDetachWaitsForACallThatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestDetachStartsNothingWhenItIsTooLate(t *testing.T) {
+func TestDetachMakesNoCallAfterTheContextEnded(t *testing.T) {
 	over := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(over)

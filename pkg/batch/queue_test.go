@@ -10,8 +10,8 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Outcomes come out in order, and those that wait for their turn take little memory.
-func TestTheQueueKeepsTheOrder(t *testing.T) {
+// Those that wait for their turn take little memory.
+func TestOutcomesAreEmittedInOrder(t *testing.T) {
 	var emitted []string
 	read := 0
 	var failure error

@@ -2,7 +2,7 @@ package batch
 
 import "testing"
 
-func TestParseRate(t *testing.T) {
+func TestRatesAreParsed(t *testing.T) {
 	for text, want := range map[string]float64{"5/s": 5, "30/m": 0.5, "36/h": 0.01, "2.5": 2.5} {
 		if got, err := ParseRate(text); err != nil || got != want {
 			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)

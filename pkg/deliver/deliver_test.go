@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// script is a transport that answers with one status after the other, 0 being a
-// network error, and notes when it was asked.
+// script is a transport that answers with the next status, 0 being a network error, and
+// records the times of the requests.
 type script struct {
 	statuses []int
 	header   http.Header
@@ -203,7 +203,7 @@ func TestErrorsDoNotRepeatTheURL(t *testing.T) {
 	}
 }
 
-func TestARequestsMethodHeaderAndBody(t *testing.T) {
+func TestARequestHasTheMethodHeaderAndBodyOfTheCallback(t *testing.T) {
 	type seen struct {
 		Method, Path, Host, Type, Token, Body string
 	}

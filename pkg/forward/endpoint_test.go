@@ -52,7 +52,7 @@ var (
 	aBody   = []byte(`{ "raw": 1.50 }`)
 )
 
-func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
+func TestAnEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, e := &answers{list: []int{200}, took: time.Millisecond}, &events{}
 		r, err := newEndpoint(a, e).Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {})
@@ -73,8 +73,7 @@ func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	})
 }
 
-// It is reported once that an endpoint is down, and once that it is up again.
-func TestEndpointThatIsDown(t *testing.T) {
+func TestAnEndpointThatIsDownIsReportedOnce(t *testing.T) {
 	tests := []struct {
 		name     string
 		statuses []int
@@ -110,7 +109,7 @@ func TestEndpointThatIsDown(t *testing.T) {
 	}
 }
 
-func TestEndpointThatIsDownAgain(t *testing.T) {
+func TestAnEndpointThatIsDownAgainIsReportedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &events{}
 		to := newEndpoint(&answers{list: []int{503, 503, 200, 503, 200}}, e)
@@ -131,7 +130,7 @@ func TestEndpointThatIsDownAgain(t *testing.T) {
 	})
 }
 
-func TestEndpointStopsBetweenAttempts(t *testing.T) {
+func TestAnEndpointGetsNoAttemptAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		defer cancel()
@@ -142,7 +141,7 @@ func TestEndpointStopsBetweenAttempts(t *testing.T) {
 	})
 }
 
-func TestSameAddress(t *testing.T) {
+func TestSameAddressFindsLoops(t *testing.T) {
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
 	for target, want := range map[string]bool{
 		"https://hooks.example.com/x":      true,

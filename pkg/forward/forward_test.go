@@ -114,7 +114,7 @@ func (m *memoryStore) states() (list []string) {
 	return list
 }
 
-// slowTarget takes a while for each callback, whatever happens.
+// slowTarget takes the same time for each callback.
 type slowTarget struct {
 	takes   time.Duration
 	grace   time.Duration
@@ -173,7 +173,7 @@ func start(t *testing.T, o Options) *Forwarding {
 	return f
 }
 
-func TestFinishForwardsEverythingInOrder(t *testing.T) {
+func TestCloseForwardsAllWaitingCallbacksInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, to, e := &memoryStore{}, &slowTarget{takes: time.Second, failure: map[string]string{"b": "no"}}, &events{}
 		m.add("me", "target", "a", "a")
@@ -200,9 +200,8 @@ func TestFinishForwardsEverythingInOrder(t *testing.T) {
 	})
 }
 
-// What a listener has left is forwarded when it starts again, and, by another one, when
-// it does not run.
-func TestRestartAndAdoption(t *testing.T) {
+// Callbacks of a listener that is not running are adopted, those of a running one are not.
+func TestWaitingCallbacksAreForwardedAfterARestartOrByAnotherListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, to := &memoryStore{}, &slowTarget{takes: time.Second, grace: time.Minute}
 		m.add("me", "target", "a", "a", "a")
@@ -235,8 +234,8 @@ func TestRestartAndAdoption(t *testing.T) {
 	})
 }
 
-// The end waits for what is in progress, says so, and ends it after the grace period.
-func TestGracePeriod(t *testing.T) {
+// It reports that it waits, and ends them after the grace period.
+func TestCloseWaitsForAttemptsInProgress(t *testing.T) {
 	tests := []struct {
 		name         string
 		takes, grace time.Duration
@@ -324,7 +323,7 @@ func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
 	})
 }
 
-// What a target has accepted is not forwarded again, whatever else could not be stored.
+// The target has accepted the callback all the same.
 func TestAnAttemptThatCannotBeStoredDoesNotRepeatTheCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memoryStore{triedErr: errors.New("disk full")}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func TestTransitions(t *testing.T) {
+func TestTransitionsOfAListening(t *testing.T) {
 	interrupt, fault, other := errors.New("interrupted"), errors.New("fault"), errors.New("another fault")
 	tests := []struct {
 		name string

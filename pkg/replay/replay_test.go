@@ -284,7 +284,7 @@ func TestFailedForwardsAreReadPageByPage(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheLedgerEndIt(t *testing.T) {
+func TestAnErrorOfTheLedgerEndsAReplay(t *testing.T) {
 	all := func(o Options, ctx context.Context) iter.Seq2[Sent, error] { return o.All(ctx) }
 	named := func(o Options, ctx context.Context) iter.Seq2[Sent, error] {
 		return o.Named(ctx, []store.Task{{RequestID: "req_1"}})
@@ -310,7 +310,7 @@ func TestErrorsOfTheLedgerEndIt(t *testing.T) {
 }
 
 // If ctx ends, answers are recorded and yielded; requests without an answer are not.
-func TestTheEndOfTheContext(t *testing.T) {
+func TestTheEndOfTheContextEndsAReplay(t *testing.T) {
 	for name, test := range map[string]struct {
 		nth     int
 		during  bool

@@ -60,7 +60,7 @@ func newWorld() (*world, *Sessions) {
 	return w, &Sessions{Client: w, Report: w.note}
 }
 
-// takes is a start that takes so long, and is cut off with its context.
+// takes is a start that takes that long, and ends with its context.
 func takes(d time.Duration) func(context.Context, int) error {
 	return func(ctx context.Context, _ int) error {
 		select {
@@ -84,7 +84,7 @@ func want(t *testing.T, what string, got, want []string) {
 	}
 }
 
-func TestAStartLeavesNoSessionBehind(t *testing.T) {
+func TestAnInterruptedStartLeavesNoSessionRunning(t *testing.T) {
 	refused := &narada.SessionError{Err: &narada.APIError{StatusCode: 429, RetryAfter: time.Second}}
 	for name, test := range map[string]struct {
 		start func(context.Context, int) error
@@ -164,7 +164,7 @@ func isMaybe(err error) bool {
 	return ok && failure.Maybe
 }
 
-func TestASessionIsStoppedWhateverComesOfItsUse(t *testing.T) {
+func TestASessionIsStoppedWhateverTheOutcomeOfItsUse(t *testing.T) {
 	for name, test := range map[string]struct {
 		run    func(interrupt func()) error
 		limit  time.Duration
@@ -226,7 +226,7 @@ func TestASessionIsStoppedWhateverComesOfItsUse(t *testing.T) {
 	}
 }
 
-func TestAStopWhoseAnswerWasLostIsMadeAgain(t *testing.T) {
+func TestAStopIsRetriedIfItsAnswerWasLost(t *testing.T) {
 	for name, test := range map[string]struct {
 		answers []error
 		want    error
