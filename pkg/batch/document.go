@@ -1,6 +1,13 @@
 package batch
 
-import "github.com/narada-cli/narada/pkg/narada"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+)
 
 // Document is a batch as programs read it.
 type Document struct {
@@ -44,4 +51,37 @@ func known[T comparable](value T) *T {
 		return nil
 	}
 	return &value
+}
+
+// encodeOutcome encodes an outcome as a JSON object: the line's id and number with the
+// cloud's result, or with the status and the reason why there is no result.
+func encodeOutcome(o Outcome) (json.RawMessage, error) {
+	if o.Result == nil {
+		return output.EncodeJSON(newLineDocument(o, whyNoResult(o)))
+	}
+	doc, err := output.EncodeJSON(newLineHead(o))
+	if err != nil {
+		return nil, err
+	}
+	rest, err := narada.WithoutMembers(o.Result.Raw(), "id", "line", "schemaErrors")
+	if err != nil {
+		return nil, err
+	}
+	if rest = bytes.TrimSpace(rest); len(rest) <= len("{}") {
+		return doc, nil
+	}
+	return append(append(doc[:len(doc)-1], ','), rest[1:]...), nil
+}
+
+// whyNoResult returns why a line has no result.
+func whyNoResult(o Outcome) string {
+	switch {
+	case o.Failure != "":
+		return o.Failure
+	case o.Phase == Unknown:
+		return "it is not known whether the task was accepted"
+	case o.Phase == Pruned:
+		return "its task is no longer in the ledger"
+	}
+	return fmt.Sprintf("its result is not in the ledger; get it with: narada status %s", output.ShellWord(o.RequestID))
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,24 +69,6 @@ func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
 	}
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("copies are left: %v, %v", left, err)
-	}
-}
-
-func TestAFileThatHasChangedIsNotReadAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.txt")
-	if err := os.WriteFile(path, []byte("a\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := openSource(Input{Format: Text}, path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil { // another text of the same size
-		t.Fatal(err)
-	}
-	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it changed while it was read" {
-		t.Errorf("got %v", err)
 	}
 }
 
