@@ -185,14 +185,14 @@ func TestASecondAcceptanceIsReportedAtTheEndOfTheWait(t *testing.T) {
 				if err != nil || a.Result.Text() != "x" {
 					t.Errorf("%v, %v", a, err)
 				}
-				told := ""
+				reported := ""
 				for _, note := range w.noted() {
 					if strings.HasPrefix(note, "accepted twice") {
-						told = note
+						reported = note
 					}
 				}
-				if told != tt.want {
-					t.Errorf("told %q", w.noted())
+				if reported != tt.want {
+					t.Errorf("reported %q", w.noted())
 				}
 			})
 		})

@@ -57,7 +57,7 @@ func TestAtMostEightStatusCallsAreInFlight(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if most != maxInFlight || len(finished) != 100 {
-			t.Errorf("%d calls at once, %d of 100 tasks asked for", most, len(finished))
+			t.Errorf("%d calls at once, %d of 100 tasks polled", most, len(finished))
 		}
 	})
 }

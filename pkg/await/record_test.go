@@ -41,7 +41,7 @@ func TestATaskThatCannotBeStoredRunsUnlessItMustBeStored(t *testing.T) {
 				if w.store != nil && slices.Contains(w.store.writes, "accepted 0 req_1") {
 					t.Errorf("writes %q", w.store.writes)
 				}
-				if (len(w.endpoint.withdrawn) == 1) == test.sent { // one that the store does not know stays, should a callback come again
+				if (len(w.endpoint.withdrawn) == 1) == test.sent { // a ticket that is not in the store is needed for repeats
 					t.Errorf("withdrawn %v", w.endpoint.withdrawn)
 				}
 			})
@@ -169,7 +169,7 @@ func TestSentIsCalledOnceAfterTheFirstDispatchCall(t *testing.T) {
 		var sent []time.Duration
 		_, err := w.engine.Run(t.Context(), Job{Request: &narada.Request{Prompt: "x"}, Sent: func() { sent = append(sent, time.Since(w.cloud.start)) }})
 		if err != nil || len(sent) != 1 || sent[0] != 0 {
-			t.Errorf("%v, told at %v", err, sent)
+			t.Errorf("%v, called at %v", err, sent)
 		}
 	})
 }

@@ -23,11 +23,11 @@ func TestResumeReturnsTheAnswerOfATask(t *testing.T) {
 		writes []string
 	}{
 		"it has ended already": {task: Dispatched{Task: 5, RequestID: "req_1"}, kept: true, by: ByCallback},
-		"a poll tells": {
+		"from polling": {
 			task: Dispatched{Task: 5, RequestID: "req_1"}, act: func(*testing.T, *world) {},
 			by: ByPoll, writes: []string{"polled req_1 pending", "polled req_1 success"},
 		},
-		"a callback tells": {
+		"from its callback": {
 			task: Dispatched{Task: 5, RequestID: "req_1", Ticket: "/narada/1"},
 			act:  func(t *testing.T, w *world) { _ = w.callback(success(t, "x")) },
 			by:   ByCallback, writes: []string{"polled req_1 pending", "delivered /narada/1 success"},
@@ -74,10 +74,10 @@ func TestResumeEndsIfNoAnswerCanArrive(t *testing.T) {
 		closed bool
 		want   error
 	}{
-		"time is over":                       {"req_1", []setup{withEndpoint}, false, context.DeadlineExceeded},
-		"nobody can tell of an unknown task": {"", []setup{withEndpoint}, true, errNoCallbacks},
-		"nor without an endpoint":            {"", nil, false, errNoCallbacks},
-		"a known one is asked for":           {"req_1", []setup{withEndpoint}, true, context.DeadlineExceeded},
+		"time is over":                  {"req_1", []setup{withEndpoint}, false, context.DeadlineExceeded},
+		"no source for an unknown task": {"", []setup{withEndpoint}, true, errNoCallbacks},
+		"nor without an endpoint":       {"", nil, false, errNoCallbacks},
+		"a known task is polled":        {"req_1", []setup{withEndpoint}, true, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,7 @@ func TestRetryRepeatsTemporaryFailures(t *testing.T) {
 					return nil
 				}, narada.Temporary, func(error, time.Duration) { told++ })
 				if (err == nil) != tt.ok || calls < tt.calls || calls > tt.calls+1 || told != calls-1 {
-					t.Errorf("%v after %d calls, told of %d", err, calls, told)
+					t.Errorf("%v after %d calls, %d reported", err, calls, told)
 				}
 			})
 		})
@@ -101,7 +101,7 @@ func TestDetachWaitsForACallThatIsUnderWay(t *testing.T) {
 					}
 				})
 				if !errors.Is(err, tt.want) || time.Since(start) != tt.after || told != tt.told {
-					t.Errorf("%v after %v, told %v", err, time.Since(start), told)
+					t.Errorf("%v after %v, reported %v", err, time.Since(start), told)
 				}
 			})
 		})

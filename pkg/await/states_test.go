@@ -59,7 +59,7 @@ func TestAWaitEndsIfNoSourceCanAnswer(t *testing.T) {
 		{"no callback will name it", &waiter{state: unknown, lostBy: lostBy}, lostBy},
 		{"no callback will name it, and it was sent by another process", &waiter{state: unknown}, errNoCallbacks},
 		{"it is polled for", &waiter{state: accepted}, nil},
-		{"a callback may tell", &waiter{state: accepted, refusedBy: refusedBy, callbacks: true}, nil},
+		{"a callback may arrive", &waiter{state: accepted, refusedBy: refusedBy, callbacks: true}, nil},
 		{"neither way", &waiter{state: accepted, refusedBy: refusedBy}, refusedBy},
 		{"neither way, while a person is asked", &waiter{state: waitingPerson, refusedBy: refusedBy}, refusedBy},
 	} {

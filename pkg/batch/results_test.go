@@ -205,7 +205,7 @@ func TestOutcomesAreEncodedAsJSON(t *testing.T) {
 			`{"id":"a","line":3,"requestId":null,"status":"unknown","error":"it is not known whether the task was accepted"}`},
 		"pruned": {Outcome{Line: line, State: State{Phase: Pruned}},
 			`{"id":"a","line":3,"requestId":null,"status":"pruned","error":"its task is no longer in the ledger"}`},
-		"a result that is gone": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
+		"a missing result": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
 			`{"id":"a","line":3,"requestId":"req_1","status":"success","error":"its result is not in the ledger; get it with: narada status req_1"}`},
 	} {
 		doc, err := encodeOutcome(test.o)

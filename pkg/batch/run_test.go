@@ -38,7 +38,7 @@ func TestEachLineIsPrintedOnce(t *testing.T) {
 			t.Errorf("%+v", tally)
 		}
 		w.wantPrinted("2 error", "3 success", "1 success")
-		// Again, with another line: what has ended comes first.
+		// Again, with another line: those that have ended are printed first.
 		const more = "good 4s\n" + text
 		v = w.run(w.options(more))
 		if v.Tally.Recovered != 3 || v.Tally.Ended != 4 {

@@ -37,11 +37,11 @@ func TestLimitsStopTheSending(t *testing.T) {
 		want   error
 		sent   int
 	}{
-		"failures":                     {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 2s\nbad 3s\ngood 1s\n", Limited, ErrFailures, 2},
-		"credits":                      {func(o *Options) { o.MaxCredits = 0.6 }, "good 1s\ngood 1s\ngood 1s\n", Limited, ErrCredits, 2},
-		"not enough":                   {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\ngood 1s\n", SomeFailed, nil, 2},
-		"with the last":                {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 1s\n", SomeFailed, nil, 2},
-		"what is wrong with all lines": {func(*Options) {}, "good 1s\nfatal 1s\ngood 1s\n", Broken, &narada.APIError{}, 2},
+		"failures":              {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 2s\nbad 3s\ngood 1s\n", Limited, ErrFailures, 2},
+		"credits":               {func(o *Options) { o.MaxCredits = 0.6 }, "good 1s\ngood 1s\ngood 1s\n", Limited, ErrCredits, 2},
+		"not enough":            {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\ngood 1s\n", SomeFailed, nil, 2},
+		"with the last":         {func(o *Options) { o.MaxFailures = 2 }, "bad 1s\nbad 1s\n", SomeFailed, nil, 2},
+		"an error of all lines": {func(*Options) {}, "good 1s\nfatal 1s\ngood 1s\n", Broken, &narada.APIError{}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -317,9 +317,9 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 	}
 	switch kind {
 	case "endless":
-		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: errors.New("its status is not told")}
+		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: errors.New("its status is unknown")}
 	case "lost":
-		return await.Answer{}, &await.UnfinishedError{Cause: errors.New("no callback can come any more")}
+		return await.Answer{}, &await.UnfinishedError{Cause: errors.New("no callback can arrive any more")}
 	case "maybe":
 		return await.Answer{}, &narada.DispatchError{Maybe: true, Err: errors.New("the connection was cut")}
 	case "refused":

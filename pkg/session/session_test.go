@@ -111,22 +111,22 @@ func TestAnInterruptedStartLeavesNoSessionRunning(t *testing.T) {
 			start: func(context.Context, int) error { return &narada.SessionError{Maybe: true, Err: errBusy} },
 			err:   isMaybe, calls: []string{"start"},
 		},
-		"it comes after an interrupt": {
+		"it starts after an interrupt": {
 			start: takes(20 * time.Second), end: "interrupt",
 			err: func(err error) bool { return err == ErrStopped }, calls: []string{"start", "stop s1 terminated"},
 			notes: []string{"session.Awaited", "session.Stopping", "session.Stopped"},
 		},
-		"it comes after the time limit": {
+		"it starts after the time limit": {
 			start: takes(20 * time.Second), end: "limit",
 			err: func(err error) bool { return err == ErrStopped }, calls: []string{"start", "stop s1 timed_out"},
 			notes: []string{"session.Awaited", "session.Stopped"},
 		},
-		"it comes after an interrupt, and cannot be stopped": {
+		"it starts after an interrupt, and cannot be stopped": {
 			start: takes(20 * time.Second), stop: func(int) error { return &narada.APIError{StatusCode: 400} }, end: "interrupt",
 			err: func(err error) bool { return err == ErrLeft }, calls: []string{"start", "stop s1 terminated"},
 			notes: []string{"session.Awaited", "session.Stopping", "session.NotStopped"},
 		},
-		"it does not come": {
+		"it does not start": {
 			start: takes(time.Hour), end: "interrupt", err: isMaybe, calls: []string{"start"},
 			notes: []string{"session.Awaited"},
 		},
