@@ -7,7 +7,6 @@ import (
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -90,7 +89,8 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 			}
 			inv.log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
-			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s; not retried", term.OneLine(e.RequestID), e.Target, e.Failure), slog.Any("requestId", e.RequestID))
+			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s", term.OneLine(e.RequestID), e.Target, notForwarded(e.Result)),
+				slog.Any("requestId", e.RequestID), slog.Any("attempts", e.Result.Attempts))
 		case forward.TargetDown:
 			inv.log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 		case forward.TargetUp:
@@ -107,11 +107,19 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 	}
 }
 
-// reportTrigger words the events of sending sample callbacks.
-func reportTrigger(inv *invocation) func(trigger.Event) {
-	return func(event trigger.Event) {
-		if e, ok := event.(trigger.NotRecorded); ok {
-			inv.warnOfLedger(e.Err, "the outcome of this task is not recorded")
-		}
+// notForwarded says why a callback was not forwarded.
+func notForwarded(r forward.Result) string {
+	reason := r.Failure
+	if r.StatusCode != 0 {
+		reason = fmt.Sprintf("answered %d", r.StatusCode)
 	}
+	if r.Permanent {
+		return reason + "; not retried"
+	}
+	return reason + " after " + quantity(r.Attempts, "attempt")
+}
+
+// warnNotRecorded warns that the outcome of a sample callback was not stored.
+func warnNotRecorded(inv *invocation) func(error) {
+	return func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") }
 }

@@ -53,9 +53,9 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	if e == nil {
 		return engine, engine.Close, nil
 	}
-	receiving := receive.Options{Sink: receive.Once(engine), Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
+	receiving := receive.Options{Sink: engine, Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
 	if kept != nil {
-		receiving.Sink, receiving.Tickets, receiving.Refused = engine, kept, receive.NoteRefused(kept, receiveEvents(inv, false))
+		receiving.Tickets, receiving.Refused = kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
 	engine.Listen(&maskedEndpoint{server, inv.masker})

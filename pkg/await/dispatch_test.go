@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
+func TestADispatchIsRetriedOnlyIfItWasNotAccepted(t *testing.T) {
 	refused := &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: 20 * time.Second}}
 	unsent := &narada.DispatchError{Err: errors.New("connection refused")}
 	tests := []struct {
@@ -50,7 +50,7 @@ func TestDispatchIsSentAgainOnlyWhenItWasNotAccepted(t *testing.T) {
 	}
 }
 
-func TestUnreachableAPIIsGivenUpAfterHalfAMinute(t *testing.T) {
+func TestAnUnreachableAPIIsRetriedForHalfAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(time.Second))
 		w.cloud.dispatch = func(context.Context, int) (string, error) {
@@ -66,7 +66,7 @@ func TestUnreachableAPIIsGivenUpAfterHalfAMinute(t *testing.T) {
 	})
 }
 
-func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
+func TestACallbackThatProvesAcceptanceEndsTheRetries(t *testing.T) {
 	after := []error{
 		&narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: 10 * time.Second}},
 		&narada.DispatchError{Err: &narada.APIError{StatusCode: 401}},
@@ -94,7 +94,7 @@ func TestCallbackThatProvesAcceptanceEndsTheResending(t *testing.T) {
 	}
 }
 
-func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
+func TestACallbackDuringAPauseEndsTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint, every(time.Second))
 		w.cloud.dispatch = func(context.Context, int) (string, error) {
@@ -108,7 +108,7 @@ func TestCallbackDuringThePauseEndsTheResending(t *testing.T) {
 	})
 }
 
-func TestSecondAcceptanceIsToldOf(t *testing.T) {
+func TestASecondAcceptanceIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint, every(time.Hour))
 		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
@@ -127,7 +127,7 @@ func TestSecondAcceptanceIsToldOf(t *testing.T) {
 	})
 }
 
-func TestEndedContextDispatchesNothing(t *testing.T) {
+func TestNothingIsDispatchedAfterTheContextEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(time.Second))
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -139,7 +139,7 @@ func TestEndedContextDispatchesNothing(t *testing.T) {
 	})
 }
 
-func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
+func TestADispatchWithoutTimeForARetryReturnsANoTimeError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(time.Second))
 		w.cloud.dispatch = func(context.Context, int) (string, error) {
@@ -158,8 +158,8 @@ func TestNoRoomForAnotherAttemptIsSaid(t *testing.T) {
 	})
 }
 
-// A dispatch that is sent again while the callback of the first comes.
-func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
+// The callback of the first attempt arrives while the dispatch is retried.
+func TestASecondAcceptanceIsReportedAtTheEndOfTheWait(t *testing.T) {
 	for _, tt := range []struct {
 		name, id string
 		err      error
@@ -185,23 +185,23 @@ func TestASecondAcceptanceIsToldOfAlsoAtTheEnd(t *testing.T) {
 				if err != nil || a.Result.Text() != "x" {
 					t.Errorf("%v, %v", a, err)
 				}
-				told := ""
+				reported := ""
 				for _, note := range w.noted() {
 					if strings.HasPrefix(note, "accepted twice") {
-						told = note
+						reported = note
 					}
 				}
-				if told != tt.want {
-					t.Errorf("told %q", w.noted())
+				if reported != tt.want {
+					t.Errorf("reported %q", w.noted())
 				}
 			})
 		})
 	}
 }
 
-// A dispatch that was refused, sent again, and whose answer was lost then: the callback
-// is that of the second.
-func TestALostAnswerOfASecondDispatchIsNoSecondAcceptance(t *testing.T) {
+// The first attempt was refused, and the answer to the retry was lost: the callback is of
+// the retry.
+func TestALostAnswerToARetryIsNotASecondAcceptance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint)
 		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
@@ -215,7 +215,7 @@ func TestALostAnswerOfASecondDispatchIsNoSecondAcceptance(t *testing.T) {
 	})
 }
 
-func TestADispatchCallThatHangsIsGivenUp(t *testing.T) {
+func TestADispatchCallThatHangsTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.cloud.dispatch = func(call context.Context, _ int) (string, error) {
@@ -229,8 +229,8 @@ func TestADispatchCallThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-// The attempt that the cloud had refused is the one that answers.
-func TestTheOtherTaskIsReportedWhicheverAnswers(t *testing.T) {
+// The answer is of the attempt that the cloud had refused.
+func TestTheSecondTaskIsReportedWhicheverAnswersFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint, every(time.Hour))
 		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
@@ -248,7 +248,7 @@ func TestTheOtherTaskIsReportedWhicheverAnswers(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatHasArrivedCountsBehindALostDispatch(t *testing.T) {
+func TestAnAnswerThatHasArrivedCountsDespiteALostDispatch(t *testing.T) {
 	w := newWorld(t, withEndpoint)
 	waiter := newWaiter()
 	waiter.sent, waiter.over = &dispatching{err: &narada.DispatchError{Maybe: true, Err: errors.New("cut")}}, errors.New("interrupted")

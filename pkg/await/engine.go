@@ -210,12 +210,8 @@ func (e *Engine) expect(w *waiter) {
 
 // watch starts polling for the waiter's task, immediately if it was dispatched earlier.
 func (e *Engine) watch(w *waiter, deadline time.Time) {
-	var first time.Duration
-	if w.sent != nil {
-		first = e.poller.first()
-	}
 	e.expect(w)
-	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, first, deadline)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, w.sent == nil, deadline)
 }
 
 // forget unregisters the waiter.
@@ -262,11 +258,11 @@ func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
 		j.Sent = sync.OnceFunc(j.Sent)
 		defer j.Sent()
 	}
-	w, withdraw, err := e.begin(j, e.endpoint)
+	w, err := e.begin(j, e.endpoint)
 	if err != nil {
 		return Answer{}, err
 	}
-	defer withdraw()
+	defer w.withdraw()
 	return e.send(ctx, w, j)
 }
 
@@ -274,7 +270,7 @@ func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
 // way has another second to get the ID, which is returned with the cause of ctx's end.
 // Other errors are those of Run.
 func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
-	w, _, err := e.begin(j, nil)
+	w, err := e.begin(j, nil)
 	if err != nil {
 		return "", err
 	}
@@ -283,10 +279,9 @@ func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
 	return w.id, err
 }
 
-// begin issues a ticket for the task, if there is an endpoint, and stores the task. withdraw
-// must be called after the wait.
-func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err error) {
-	w, withdraw = newWaiter(), func() {}
+// begin issues a ticket for the task, if there is an endpoint, and stores the task.
+func (e *Engine) begin(j Job, in Endpoint) (w *waiter, err error) {
+	w = newWaiter()
 	w.item = j.Item
 	if j.Sent != nil {
 		w.callEnded = j.Sent
@@ -294,20 +289,20 @@ func (e *Engine) begin(j Job, in Endpoint) (w *waiter, withdraw func(), err erro
 	ticket := j.Ticket
 	if in != nil {
 		if ticket, err = in.Issue(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		AskForCallback(j.Request, in.URL(ticket), ticket)
 		w.answer.Ticket = ticket.Path
 	}
 	w.answer.Task, err = e.keepIntended(j, ticket)
 	if in != nil && (w.answer.Task != 0 || err != nil) { // the store has it for repeats
-		withdraw = func() { in.Withdraw(ticket) }
+		w.withdraw = func() { in.Withdraw(ticket) }
 	}
 	if err != nil {
-		withdraw()
-		return nil, nil, err
+		w.withdraw()
+		return nil, err
 	}
-	return w, withdraw, nil
+	return w, nil
 }
 
 func (e *Engine) send(ctx context.Context, w *waiter, j Job) (Answer, error) {

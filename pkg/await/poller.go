@@ -1,13 +1,13 @@
 package await
 
 import (
-	"container/heap"
 	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
 )
@@ -42,19 +42,18 @@ type pollerOptions struct {
 	failed func(id string, err error, inARow int, gaveUp bool) // of each call that failed
 }
 
-// poller polls for the state of every watched task. One loop schedules all calls.
+// poller polls for the state of every watched task. Each has a timer; the calls that are
+// due wait for a slot and for the gap.
 type poller struct {
-	o      pollerOptions
-	cancel context.CancelFunc
-	wake   chan struct{}
-	done   chan struct{}
-	calls  sync.WaitGroup
+	o       pollerOptions
+	running context.Context // until close
+	cancel  context.CancelFunc
+	slots   *semaphore.Weighted
+	calls   sync.WaitGroup // due or under way
 
 	mu       sync.Mutex
 	pace     pace
-	due      schedule
 	watched  map[string]*watch
-	inFlight int
 	notUntil time.Time // for all tasks: from Retry-After
 	next     time.Time // end of the gap after the newest call
 }
@@ -64,35 +63,38 @@ type watch struct {
 	id        string
 	mayAppear bool // the cloud may not know a new ID for a moment
 	at        time.Time
-	lastLook  time.Time // the last poll before the deadline, even during Retry-After; zero: none, or done
+	timer     *time.Timer // fires at that time
+	lastLook  time.Time   // the last poll before the deadline, even during Retry-After; zero: none, or done
 	interval  time.Duration
 	backoff   *backoff.ExponentialBackOff // while calls fail
 	failures  int
+	calling   bool // a call is under way
 	hurry     bool // poll again when the call under way has ended
-	index     int  // in the schedule, -1 while a call is under way
 }
 
 // newPoller starts a poller, which runs until close.
 func newPoller(o pollerOptions) *poller {
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &poller{
-		o: o, cancel: cancel, pace: o.pace, watched: map[string]*watch{},
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-	}
-	go p.loop(ctx)
+	p := &poller{o: o, slots: semaphore.NewWeighted(maxInFlight), pace: o.pace, watched: map[string]*watch{}}
+	p.running, p.cancel = context.WithCancel(context.Background())
 	return p
 }
 
 // close stops the poller and waits for its calls.
 func (p *poller) close() {
 	p.cancel()
-	<-p.done
+	p.mu.Lock()
+	for _, w := range p.watched {
+		w.timer.Stop()
+	}
+	clear(p.watched)
+	p.mu.Unlock()
 	p.calls.Wait()
 }
 
-// watch polls for the task, first after first (0: immediately), until it is final or stop
-// is called, and once more shortly before the deadline. A zero deadline is none.
-func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop func()) {
+// watch polls for the task, first immediately or after the pace's first interval, until it
+// is final or stop is called, and once more shortly before the deadline. A zero deadline is
+// none.
+func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.watched[w.id] == nil {
@@ -100,26 +102,22 @@ func (p *poller) watch(w watch, first time.Duration, deadline time.Time) (stop f
 		if left := deadline.Sub(now); !deadline.IsZero() {
 			w.lastLook = deadline.Add(-min(lookBefore, left/4))
 		}
-		w.interval = p.pace.first
+		w.interval, w.at = p.pace.first, now
+		if !atOnce {
+			w.at = now.Add(w.interval)
+		}
+		w.at = p.when(&w, w.at)
 		p.watched[w.id] = &w
-		p.push(&w, now.Add(first))
+		w.timer = time.AfterFunc(w.at.Sub(now), func() { p.due(&w) })
 	}
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		watched := p.watched[w.id]
-		delete(p.watched, w.id)
-		if watched != nil && watched.index >= 0 {
-			heap.Remove(&p.due, watched.index)
+		if watched := p.watched[w.id]; watched != nil {
+			watched.timer.Stop()
+			delete(p.watched, w.id)
 		}
 	}
-}
-
-// first returns the first interval of the pace.
-func (p *poller) first() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pace.first
 }
 
 // setPace changes the pace of all tasks. The next poll of each is due after the new pace's
@@ -135,26 +133,18 @@ func (p *poller) setPace(pace pace, atOnce bool) {
 	for _, w := range p.watched {
 		w.interval = pace.first
 		switch {
-		case w.index < 0:
+		case w.calling:
 			w.hurry = w.hurry || atOnce
 		case w.at.After(latest):
-			p.move(w, latest)
+			p.plan(w, latest)
 		}
 	}
-	p.nudge()
 }
 
-// push adds the task to the schedule.
-func (p *poller) push(w *watch, at time.Time) {
+// plan schedules the next poll.
+func (p *poller) plan(w *watch, at time.Time) {
 	w.at = p.when(w, at)
-	heap.Push(&p.due, w)
-	p.nudge()
-}
-
-// move reschedules the task.
-func (p *poller) move(w *watch, at time.Time) {
-	w.at = p.when(w, at)
-	heap.Fix(&p.due, w.index)
+	w.timer.Reset(time.Until(w.at))
 }
 
 // when returns the time for a poll planned at that time: later during a Retry-After, but
@@ -167,52 +157,60 @@ func (p *poller) when(w *watch, at time.Time) time.Time {
 	return at
 }
 
-func (p *poller) nudge() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (p *poller) loop(ctx context.Context) {
-	defer close(p.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		if wait, some := p.startDue(ctx); some {
-			timer.Reset(wait)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		case <-p.wake:
-		}
-	}
-}
-
-// startDue starts the calls that are due and returns the time until the next.
-func (p *poller) startDue(ctx context.Context) (wait time.Duration, some bool) {
+// due makes the call that is due.
+func (p *poller) due(w *watch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.due) > 0 && p.inFlight < maxInFlight {
-		now := time.Now()
-		if wait := max(p.due[0].at.Sub(now), p.next.Sub(now)); wait > 0 {
-			return wait, true
-		}
-		w := heap.Pop(&p.due).(*watch)
-		if !w.lastLook.After(now) {
-			w.lastLook = time.Time{}
-		}
-		p.inFlight++
-		p.next = now.Add(p.pace.gap)
-		p.calls.Go(func() { p.call(ctx, w) })
+	if p.watched[w.id] == w {
+		p.calls.Go(func() { p.call(w) })
 	}
-	return 0, false // a call that ends, or a new watch, wakes the loop
 }
 
-func (p *poller) call(ctx context.Context, w *watch) {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
+// ready reports whether the call may still be made. During a Retry-After it is made later.
+func (p *poller) ready(w *watch) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.watched[w.id] != w {
+		return false
+	}
+	now := time.Now()
+	if at := p.when(w, now); at.After(now) {
+		p.plan(w, at)
+		return false
+	}
+	return true
+}
+
+// start waits for the gap after the last call, and begins a call if it may still be made.
+func (p *poller) start(w *watch) bool {
+	if !p.ready(w) {
+		return false
+	}
+	p.mu.Lock()
+	pause := max(0, time.Until(p.next))
+	p.next = time.Now().Add(pause + p.pace.gap)
+	p.mu.Unlock()
+	if !sleep(p.running, pause) || !p.ready(w) {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.calling = true
+	if !w.lastLook.After(time.Now()) {
+		w.lastLook = time.Time{}
+	}
+	return true
+}
+
+func (p *poller) call(w *watch) {
+	if p.slots.Acquire(p.running, 1) != nil {
+		return
+	}
+	defer p.slots.Release(1)
+	if !p.start(w) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.running, callLimit)
 	defer cancel()
 	r, err := p.o.status(ctx, w.id)
 	if err == nil {
@@ -227,8 +225,7 @@ func (p *poller) call(ctx context.Context, w *watch) {
 func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool, failures int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.inFlight--
-	defer p.nudge()
+	w.calling = false
 	if p.watched[w.id] != w {
 		return false, 0 // stopped in the meantime
 	}
@@ -250,7 +247,7 @@ func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 	if w.hurry {
 		pause, w.hurry = 0, false
 	}
-	p.push(w, time.Now().Add(pause))
+	p.plan(w, time.Now().Add(pause))
 	return false, w.failures
 }
 
@@ -262,46 +259,9 @@ func (p *poller) afterFailure(w *watch, err error) time.Duration {
 	if asked := retryAfter(err); asked > 0 {
 		// With some jitter, so that not all return at the same moment.
 		pause = min(asked, maxRetryAfter) + time.Duration(rand.Int64N(int64(asked)/10+1))
-		p.pauseUntil(time.Now().Add(min(asked, maxRetryAfter)))
+		if until := time.Now().Add(min(asked, maxRetryAfter)); until.After(p.notUntil) {
+			p.notUntil = until
+		}
 	}
 	return pause
-}
-
-// pauseUntil delays all polls until then.
-func (p *poller) pauseUntil(until time.Time) {
-	if !until.After(p.notUntil) {
-		return
-	}
-	p.notUntil = until
-	for _, w := range p.due {
-		w.at = p.when(w, w.at)
-	}
-	heap.Init(&p.due)
-}
-
-// schedule is a heap of watches by time.
-type schedule []*watch
-
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].at.Before(s[j].at) }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].index, s[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (s *schedule) Push(x any) {
-	w := x.(*watch)
-	w.index = len(*s)
-	*s = append(*s, w)
-}
-
-// Pop implements heap.Interface.
-func (s *schedule) Pop() any {
-	last := len(*s) - 1
-	w := (*s)[last]
-	(*s)[last] = nil
-	*s = (*s)[:last]
-	w.index = -1
-	return w
 }

@@ -25,11 +25,11 @@ func newTestPoller(t *testing.T, p pace) (*poller, *fakeCloud) {
 	return poller, cloud
 }
 
-func watchID(p *poller, id string, first time.Duration) (stop func()) {
-	return p.watch(watch{id: id}, first, time.Time{})
+func watchID(p *poller, id string, atOnce bool) (stop func()) {
+	return p.watch(watch{id: id}, atOnce, time.Time{})
 }
 
-func TestManyTasksShareEightCalls(t *testing.T) {
+func TestAtMostEightStatusCallsAreInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		inFlight, most, finished := 0, 0, map[string]bool{}
@@ -51,19 +51,18 @@ func TestManyTasksShareEightCalls(t *testing.T) {
 		})
 		defer p.close()
 		for i := range 100 {
-			watchID(p, fmt.Sprint("req_", i), 0)
+			watchID(p, fmt.Sprint("req_", i), true)
 		}
 		time.Sleep(time.Minute)
 		mu.Lock()
 		defer mu.Unlock()
 		if most != maxInFlight || len(finished) != 100 {
-			t.Errorf("%d calls at once, %d of 100 tasks asked for", most, len(finished))
+			t.Errorf("%d calls at once, %d of 100 tasks polled", most, len(finished))
 		}
 	})
 }
 
-// However many tasks are open, the cloud gets so many calls and no more.
-func TestManyTasksShareABudget(t *testing.T) {
+func TestTheRateOfStatusCallsIsLimitedForAllTasksTogether(t *testing.T) {
 	for name, test := range map[string]struct {
 		pace pace
 		most int // calls in a minute
@@ -76,7 +75,7 @@ func TestManyTasksShareABudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, cloud := newTestPoller(t, test.pace)
 				for i := range 10_000 {
-					watchID(p, fmt.Sprint("req_", i), 0)
+					watchID(p, fmt.Sprint("req_", i), true)
 				}
 				p.setPace(test.pace, true)
 				time.Sleep(time.Minute)
@@ -88,10 +87,10 @@ func TestManyTasksShareABudget(t *testing.T) {
 	}
 }
 
-func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
+func TestANewPaceAppliesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceBeside(time.Hour))
-		watchID(p, "req_1", p.first())
+		watchID(p, "req_1", false)
 		time.Sleep(time.Minute)
 		p.setPace(paceAlone(10*time.Second), true)
 		time.Sleep(15 * time.Second)
@@ -107,10 +106,10 @@ func TestAPaceCanBeginAtOnceAndGoesOn(t *testing.T) {
 	})
 }
 
-func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
+func TestAStoppedTaskIsNotPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
-		stop := watchID(p, "req_1", time.Second)
+		stop := watchID(p, "req_1", false)
 		stop()
 		stop()
 		time.Sleep(time.Minute)
@@ -120,7 +119,7 @@ func TestATaskThatIsStoppedIsNotAskedFor(t *testing.T) {
 	})
 }
 
-func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
+func TestRetryAfterDelaysAllTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
 		cloud.status = func(n int, _ string) (*narada.Result, error) {
@@ -129,10 +128,10 @@ func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
 			}
 			return success(t, "x"), nil
 		}
-		watchID(p, "req_1", 0)
-		watchID(p, "req_2", 2*time.Second)
+		watchID(p, "req_1", true)
+		watchID(p, "req_2", false)
 		time.Sleep(10 * time.Second)
-		watchID(p, "req_3", 0)
+		watchID(p, "req_3", true)
 		time.Sleep(2 * time.Minute)
 		if polls := cloud.polled(); len(polls) != 4 || polls[1] < 30*time.Second {
 			t.Errorf("polled at %v", polls)
@@ -140,8 +139,7 @@ func TestRetryAfterSlowsAllTasksDown(t *testing.T) {
 	})
 }
 
-// The last look at a task comes in its time, also when others have to wait.
-func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
+func TestTheLastPollIsOnTimeDuringARetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))
 		var last atomic.Int64
@@ -152,9 +150,9 @@ func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
 			return nil, &narada.APIError{StatusCode: 429, RetryAfter: 5 * time.Minute}
 		}
 		for i := range 10 {
-			watchID(p, fmt.Sprint("req_", i), 0)
+			watchID(p, fmt.Sprint("req_", i), true)
 		}
-		p.watch(watch{id: "req_short"}, time.Second, cloud.start.Add(time.Minute))
+		p.watch(watch{id: "req_short"}, false, cloud.start.Add(time.Minute))
 		time.Sleep(2 * time.Minute)
 		if got := time.Duration(last.Load()); got != 58*time.Second {
 			t.Errorf("the last look was after %v", got)
@@ -162,14 +160,14 @@ func TestTheLastLookIsNotHeldUpByOthers(t *testing.T) {
 	})
 }
 
-func TestATaskThatIsBeingAskedForIsAskedForAgainAtOnce(t *testing.T) {
+func TestAPollUnderWayIsRepeatedWhenTheNewPaceStartsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceBeside(time.Hour))
 		cloud.status = func(int, string) (*narada.Result, error) {
 			time.Sleep(10 * time.Second)
 			return pending(t), nil
 		}
-		watchID(p, "req_1", 0)
+		watchID(p, "req_1", true)
 		time.Sleep(time.Second)
 		p.setPace(paceAlone(time.Hour), true)
 		time.Sleep(time.Minute)

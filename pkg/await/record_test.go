@@ -17,7 +17,7 @@ func entry(path string, r *narada.Result) store.Entry {
 	return store.Entry{Seq: 4, Path: path, Result: r}
 }
 
-func TestATaskThatCannotBeKeptRunsUnlessItMust(t *testing.T) {
+func TestATaskThatCannotBeStoredRunsUnlessItMustBeStored(t *testing.T) {
 	for name, test := range map[string]struct {
 		setups []setup
 		must   bool
@@ -41,7 +41,7 @@ func TestATaskThatCannotBeKeptRunsUnlessItMust(t *testing.T) {
 				if w.store != nil && slices.Contains(w.store.writes, "accepted 0 req_1") {
 					t.Errorf("writes %q", w.store.writes)
 				}
-				if (len(w.endpoint.withdrawn) == 1) == test.sent { // one that the store does not know stays, should a callback come again
+				if (len(w.endpoint.withdrawn) == 1) == test.sent { // a ticket that is not in the store is needed for repeats
 					t.Errorf("withdrawn %v", w.endpoint.withdrawn)
 				}
 			})
@@ -49,7 +49,7 @@ func TestATaskThatCannotBeKeptRunsUnlessItMust(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeKeptOfATaskIsReportedOnce(t *testing.T) {
+func TestAFailureToStoreProgressIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore, failing("accepted"), failing("polled"))
 		w.cloud.answers(success(t, "x"))
@@ -61,7 +61,7 @@ func TestWhatCannotBeKeptOfATaskIsReportedOnce(t *testing.T) {
 	})
 }
 
-func TestOtherProcessesThatCannotBeFollowedAreReported(t *testing.T) {
+func TestAFailureToFollowOtherProcessesIsReported(t *testing.T) {
 	for _, method := range []string{"last", "follow"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, withStore, failing(method), withEndpoint)
@@ -79,7 +79,7 @@ func TestOtherProcessesThatCannotBeFollowedAreReported(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsRefusedIsKeptWithTheReason(t *testing.T) {
+func TestARefusedRequestIsStoredWithTheReason(t *testing.T) {
 	for status, kept := range map[int]bool{400: true, 401: false, 404: false, 409: true, 413: true, 415: true, 422: true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, withStore, withMany)
@@ -115,7 +115,7 @@ func TestSubmitReturnsTheIDWithoutWaiting(t *testing.T) {
 	})
 }
 
-func TestAnInterruptedSubmitSaysWhatIsKnown(t *testing.T) {
+func TestAnInterruptedSubmitReturnsTheIDIfItIsKnown(t *testing.T) {
 	interrupted := errors.New("interrupted")
 	maybe, not := &narada.DispatchError{Maybe: true, Err: errors.New("cut")}, &narada.DispatchError{Err: errors.New("no route")}
 	for name, test := range map[string]struct {
@@ -156,7 +156,7 @@ func TestAnInterruptedSubmitSaysWhatIsKnown(t *testing.T) {
 	}
 }
 
-func TestTheFirstDispatchCallsEndIsToldOnce(t *testing.T) {
+func TestSentIsCalledOnceAfterTheFirstDispatchCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
@@ -169,12 +169,12 @@ func TestTheFirstDispatchCallsEndIsToldOnce(t *testing.T) {
 		var sent []time.Duration
 		_, err := w.engine.Run(t.Context(), Job{Request: &narada.Request{Prompt: "x"}, Sent: func() { sent = append(sent, time.Since(w.cloud.start)) }})
 		if err != nil || len(sent) != 1 || sent[0] != 0 {
-			t.Errorf("%v, told at %v", err, sent)
+			t.Errorf("%v, called at %v", err, sent)
 		}
 	})
 }
 
-func TestReceivesWhatIsSentToItsEndpoint(t *testing.T) {
+func TestReceivesIsTrueForURLsOfTheEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		alone, w := newWorld(t), newWorld(t, withEndpoint)
 		for url, ours := range map[string]bool{

@@ -13,7 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-func TestResumeGoesOnWithATask(t *testing.T) {
+func TestResumeReturnsTheAnswerOfATask(t *testing.T) {
 	for name, test := range map[string]struct {
 		task   Dispatched
 		kept   bool
@@ -23,11 +23,11 @@ func TestResumeGoesOnWithATask(t *testing.T) {
 		writes []string
 	}{
 		"it has ended already": {task: Dispatched{Task: 5, RequestID: "req_1"}, kept: true, by: ByCallback},
-		"a poll tells": {
+		"from polling": {
 			task: Dispatched{Task: 5, RequestID: "req_1"}, act: func(*testing.T, *world) {},
 			by: ByPoll, writes: []string{"polled req_1 pending", "polled req_1 success"},
 		},
-		"a callback tells": {
+		"from its callback": {
 			task: Dispatched{Task: 5, RequestID: "req_1", Ticket: "/narada/1"},
 			act:  func(t *testing.T, w *world) { _ = w.callback(success(t, "x")) },
 			by:   ByCallback, writes: []string{"polled req_1 pending", "delivered /narada/1 success"},
@@ -67,17 +67,17 @@ func TestResumeGoesOnWithATask(t *testing.T) {
 	}
 }
 
-func TestResumeEndsWithoutAnAnswer(t *testing.T) {
+func TestResumeEndsIfNoAnswerCanArrive(t *testing.T) {
 	for name, test := range map[string]struct {
 		id     string
 		setups []setup
 		closed bool
 		want   error
 	}{
-		"time is over":                       {"req_1", []setup{withEndpoint}, false, context.DeadlineExceeded},
-		"nobody can tell of an unknown task": {"", []setup{withEndpoint}, true, errNoCallbacks},
-		"nor without an endpoint":            {"", nil, false, errNoCallbacks},
-		"a known one is asked for":           {"req_1", []setup{withEndpoint}, true, context.DeadlineExceeded},
+		"time is over":                  {"req_1", []setup{withEndpoint}, false, context.DeadlineExceeded},
+		"no source for an unknown task": {"", []setup{withEndpoint}, true, errNoCallbacks},
+		"nor without an endpoint":       {"", nil, false, errNoCallbacks},
+		"a known task is polled":        {"req_1", []setup{withEndpoint}, true, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -97,9 +97,9 @@ func TestResumeEndsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// What has come is read even when there is no time left to wait for more: a read that
-// is cut off would be a fault of the store's.
-func TestResumeWithoutTimeReadsWhatHasCome(t *testing.T) {
+// The store is read with a context that has not ended: otherwise the end of ctx would look
+// like an error of the store.
+func TestResumeReadsTheStoreAfterItsContextEnded(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		t.Run(fmt.Sprint(there), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestResumeWithoutTimeReadsWhatHasCome(t *testing.T) {
 	}
 }
 
-func TestResumeEndsWithAStoreThatCannotBeRead(t *testing.T) {
+func TestResumeReturnsTheErrorOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore, failing("final"))
 		if _, err := w.engine.Resume(t.Context(), Dispatched{Task: 5, RequestID: "req_1"}); !errors.Is(err, w.store.fails["final"]) {
@@ -127,7 +127,7 @@ func TestResumeEndsWithAStoreThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// collect is what an iterator yields, a line each.
+// collect returns what an iterator yields, one line each.
 func collect(t *testing.T, w *world, ctx context.Context, once bool, ids ...string) (lines []string) {
 	t.Helper()
 	for a, err := range w.engine.each(ctx, ids, once) {
@@ -192,7 +192,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestLookUpTakesTheFirstThatTheCloudSays(t *testing.T) {
+func TestLookUpYieldsTheFirstState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withStore)
 		w.store.tasks["req_asks"] = store.Task{Number: 1, RequestID: "req_asks", FinishedAt: time.Now()}
@@ -225,7 +225,7 @@ func TestLookUpTakesTheFirstThatTheCloudSays(t *testing.T) {
 	})
 }
 
-func TestAnIterationThatIsLeftEndsTheWaits(t *testing.T) {
+func TestBreakingAnIterationEndsTheWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.cloud.status = func(_ int, id string) (*narada.Result, error) {

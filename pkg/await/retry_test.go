@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestRetryGoesOnWhileThatMayHelp(t *testing.T) {
+func TestRetryRepeatsTemporaryFailures(t *testing.T) {
 	unreachable := &url.Error{Err: errors.New("connection refused")}
 	busy := &narada.StorageError{StatusCode: 503, RetryAfter: 20 * time.Second}
 	for _, tt := range []struct {
@@ -42,14 +42,14 @@ func TestRetryGoesOnWhileThatMayHelp(t *testing.T) {
 					return nil
 				}, narada.Temporary, func(error, time.Duration) { told++ })
 				if (err == nil) != tt.ok || calls < tt.calls || calls > tt.calls+1 || told != calls-1 {
-					t.Errorf("%v after %d calls, told of %d", err, calls, told)
+					t.Errorf("%v after %d calls, %d reported", err, calls, told)
 				}
 			})
 		})
 	}
 }
 
-func TestRetryGivesUpWhatCannotBeReached(t *testing.T) {
+func TestRetryStopsIfTheServerCannotBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := Retry(t.Context(), func(context.Context) error { return &url.Error{Err: errors.New("no route")} }, narada.Temporary, func(error, time.Duration) {})
@@ -101,14 +101,14 @@ func TestDetachWaitsForACallThatIsUnderWay(t *testing.T) {
 					}
 				})
 				if !errors.Is(err, tt.want) || time.Since(start) != tt.after || told != tt.told {
-					t.Errorf("%v after %v, told %v", err, time.Since(start), told)
+					t.Errorf("%v after %v, reported %v", err, time.Since(start), told)
 				}
 			})
 		})
 	}
 }
 
-func TestDetachStartsNothingWhenItIsTooLate(t *testing.T) {
+func TestDetachMakesNoCallAfterTheContextEnded(t *testing.T) {
 	over := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(over)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestATaskGoesThroughItsStates(t *testing.T) {
+func TestTransitionsOfATask(t *testing.T) {
 	events := []taskEvent{heardID, heardRefusal, heardNothing, heardPending, heardQuestion, heardResult}
 	for state, want := range map[taskState][]taskState{
 		intended:      {accepted, refused, unknown, accepted, waitingPerson, finished},
@@ -24,7 +24,7 @@ func TestATaskGoesThroughItsStates(t *testing.T) {
 	}
 }
 
-func TestAnEndpointGoesThroughItsStates(t *testing.T) {
+func TestTransitionsOfTheEndpoint(t *testing.T) {
 	events := []EndpointEvent{endpointOpened, EndpointLost, EndpointBack, EndpointClosed}
 	for state, want := range map[reception][]reception{
 		noEndpoint:  {receiving, noEndpoint, noEndpoint, noEndpoint},
@@ -47,8 +47,7 @@ func TestAnEndpointGoesThroughItsStates(t *testing.T) {
 	}
 }
 
-// While anybody can tell of the task, the wait goes on.
-func TestATaskIsLostWhenNobodyCanTell(t *testing.T) {
+func TestAWaitEndsIfNoSourceCanAnswer(t *testing.T) {
 	lostBy, refusedBy := fmt.Errorf("answer lost"), fmt.Errorf("poll refused")
 	for _, tt := range []struct {
 		name string
@@ -60,7 +59,7 @@ func TestATaskIsLostWhenNobodyCanTell(t *testing.T) {
 		{"no callback will name it", &waiter{state: unknown, lostBy: lostBy}, lostBy},
 		{"no callback will name it, and it was sent by another process", &waiter{state: unknown}, errNoCallbacks},
 		{"it is polled for", &waiter{state: accepted}, nil},
-		{"a callback may tell", &waiter{state: accepted, refusedBy: refusedBy, callbacks: true}, nil},
+		{"a callback may arrive", &waiter{state: accepted, refusedBy: refusedBy, callbacks: true}, nil},
 		{"neither way", &waiter{state: accepted, refusedBy: refusedBy}, refusedBy},
 		{"neither way, while a person is asked", &waiter{state: waitingPerson, refusedBy: refusedBy}, refusedBy},
 	} {

@@ -36,9 +36,10 @@ type waiter struct {
 	// Set before the wait.
 	answer   Answer // Task and Ticket; the rest is set at the end
 	item     store.Item
-	known    bool // the cloud knows the request ID
-	once     bool // any state is an answer
-	handOver bool // the request ID is the answer
+	known    bool   // the cloud knows the request ID
+	once     bool   // any state is an answer
+	handOver bool   // the request ID is the answer
+	withdraw func() // called after the wait, ends the ticket
 
 	// Under the engine's lock.
 	anyTicket bool // a callback with any ticket may be for the task
@@ -60,7 +61,7 @@ type waiter struct {
 }
 
 func newWaiter() *waiter {
-	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, callEnded: func() {}}
+	return &waiter{wake: make(chan struct{}, 1), asked: map[string]bool{}, withdraw: func() {}, callEnded: func() {}}
 }
 
 // put queues news for the waiter.

@@ -75,17 +75,17 @@ func (c *fakeCloud) polled() []time.Duration {
 	return slices.Clone(c.polls)
 }
 
-// answers has every status call answered so.
+// answers sets the answer to every status call.
 func (c *fakeCloud) answers(r *narada.Result) {
 	c.status = func(int, string) (*narada.Result, error) { return r, nil }
 }
 
-// fakeStore writes down what it is told, and fails where it is told to.
+// fakeStore records its calls, and fails those in fails.
 type fakeStore struct {
 	fails  map[string]error // by method
 	tasks  map[string]store.Task
 	finals map[int64]*narada.Result
-	others chan store.Entry // callbacks that come in at other processes
+	others chan store.Entry // callbacks that arrive at other processes
 
 	mu     sync.Mutex
 	writes []string
@@ -242,12 +242,12 @@ func (w *world) run(ctx context.Context) (Answer, error) {
 	return w.engine.Run(ctx, Job{Request: &narada.Request{Prompt: "x"}, Prompt: "x"})
 }
 
-// callback has a callback for the task come in.
+// callback delivers a callback for the task.
 func (w *world) callback(r *narada.Result) error {
 	return w.engine.Deliver(context.Background(), w.delivery(r))
 }
 
-// callbackAfter has it come in after a while.
+// callbackAfter delivers a callback after d.
 func (w *world) callbackAfter(d time.Duration, r *narada.Result) {
 	time.AfterFunc(d, func() { _ = w.callback(r) })
 }

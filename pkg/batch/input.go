@@ -3,6 +3,7 @@ package batch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
@@ -321,10 +322,7 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 	if in.Format == TSV {
 		c.Comma = '\t'
 	}
-	prompt := in.Prompt
-	if prompt == nil {
-		prompt = promptColumn()
-	}
+	prompt := cmp.Or(in.Prompt, promptColumn())
 	var table *row
 	for {
 		b.left = maxLine

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// read returns the lines of a text, in short, and what is wrong with it.
+// read returns the lines of a text in a short form, and its errors.
 func read(t *testing.T, in Input, text string) (lines []Line, wrong []string) {
 	t.Helper()
 	for l, err := range in.Lines(strings.NewReader(text)) {
@@ -22,7 +22,7 @@ func read(t *testing.T, in Input, text string) (lines []Line, wrong []string) {
 	return lines, wrong
 }
 
-func TestInputs(t *testing.T) {
+func TestInputsAreParsedByTheirFormat(t *testing.T) {
 	prompt, err := ParsePrompt(`{{.company}} in {{index . "the city"}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +76,8 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-// A line keeps its key when others come, go or change places.
-func TestKeys(t *testing.T) {
+// Other lines may be added, removed or moved.
+func TestALineKeepsItsKeyWhereverItIs(t *testing.T) {
 	keys := func(in Input, text string) map[Key]string {
 		lines, wrong := read(t, in, text)
 		if wrong != nil {
@@ -108,7 +108,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestLinesCanBeLeft(t *testing.T) {
+func TestTheIterationOverLinesCanBeStopped(t *testing.T) {
 	for range (Input{Format: Text}).Lines(strings.NewReader("a\nb\n")) {
 		break
 	}
@@ -127,7 +127,7 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestNames(t *testing.T) {
+func TestBatchNamesAreCheckedAndDerivedFromFiles(t *testing.T) {
 	for path, want := range map[string]string{
 		"a/b.txt": "b", "-": "stdin", ".hidden": "hidden", "x y ü.csv": "x-y-", "...": "batch", "a.tar.gz": "a.tar",
 	} {
@@ -142,7 +142,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestOneAtATimeHasTheLock(t *testing.T) {
+func TestOnlyOneHolderHasTheLock(t *testing.T) {
 	dir := t.TempDir()
 	unlock, err := lock(dir, "a")
 	if err != nil {

@@ -26,8 +26,8 @@ type place struct {
 }
 
 // Item returns the line for the store and the engine, without its prompt.
-func (l Line) Item() store.Item {
-	i := store.Item{Key: slices.Clone(l.Key[:]), Line: l.Number, ID: l.ID}
+func (l Line) Item(batch int64) store.Item {
+	i := store.Item{Batch: batch, Key: slices.Clone(l.Key[:]), Line: l.Number, ID: l.ID}
 	if l.Sum != (Key{}) {
 		i.Content = slices.Clone(l.Sum[:])
 	}
@@ -75,7 +75,7 @@ func (b *Batch) compare(ctx context.Context, s Store, was, is store.Batch) error
 	}
 	items := make([]store.Item, len(b.places))
 	for i, p := range b.places {
-		items[i] = Line{Key: p.key, Sum: p.sum, Number: p.number}.Item()
+		items[i] = Line{Key: p.key, Sum: p.sum, Number: p.number}.Item(was.Number)
 	}
 	known, changed, gone, err := s.PlaceItems(ctx, was.Number, items)
 	if err != nil {

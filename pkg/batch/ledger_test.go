@@ -14,8 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// A batch of that name which is another one is not touched.
-func TestAnotherBatchOfTheName(t *testing.T) {
+func TestAnotherBatchWithTheSameNameIsRefused(t *testing.T) {
 	const text = "good 0s\n"
 	for name, test := range map[string]struct {
 		change func(*world)
@@ -41,7 +40,6 @@ func TestAnotherBatchOfTheName(t *testing.T) {
 	}
 }
 
-// What has changed since the last run is reported.
 func TestAChangedInputIsReported(t *testing.T) {
 	w := newWorld(t)
 	w.name = "jobs.jsonl"
@@ -69,8 +67,8 @@ func TestAChangedInputIsReported(t *testing.T) {
 	}
 }
 
-// One process at a time runs a batch; that one finds it as it was left.
-func TestOneProcessRunsABatch(t *testing.T) {
+// The next process finds it as the last one left it.
+func TestOnlyOneProcessRunsABatch(t *testing.T) {
 	w := newWorld(t)
 	b := w.open(w.options("good 0s\n"))
 	unlock, err := lock(w.dir, "jobs")
@@ -86,8 +84,7 @@ func TestOneProcessRunsABatch(t *testing.T) {
 	}
 }
 
-// A backend that cannot be opened leaves the results of the last run as they are.
-func TestABackendThatCannotBeOpened(t *testing.T) {
+func TestABackendThatCannotBeOpenedLeavesTheResultsFile(t *testing.T) {
 	w := newWorld(t)
 	w.write("out.jsonl", "what was there\n")
 	o := w.options("good 0s\n")
@@ -103,8 +100,7 @@ func TestABackendThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// What list, show and results read of a batch.
-func TestABatchIsReadFromTheStore(t *testing.T) {
+func TestListShowAndResultsReadABatch(t *testing.T) {
 	w := newWorld(t)
 	const text = "good 0s\nbad 0s\nrefused 0s\nrunning 0s\nunsure 0s\npruned 0s\nnew 0s\n"
 	w.earlier(text, map[string]store.Task{

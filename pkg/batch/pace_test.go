@@ -6,9 +6,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// sentIn is how many tasks get their turn in a time, each accepted.
+// sentIn returns how many tasks may be sent in that time, if each is accepted.
 func sentIn(t *testing.T, p *pace, d time.Duration) (n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -21,7 +24,7 @@ func sentIn(t *testing.T, p *pace, d time.Duration) (n int) {
 	return n
 }
 
-func TestARateIsKept(t *testing.T) {
+func TestTheRateIsNotExceeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(5)
 		if n := sentIn(t, p, 10*time.Second); n < 49 || n > 51 {
@@ -34,7 +37,7 @@ func TestARateIsKept(t *testing.T) {
 	})
 }
 
-func TestRetryAfterHoldsAll(t *testing.T) {
+func TestRetryAfterDelaysAllTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(0)
 		sentIn(t, p, time.Second)
@@ -46,7 +49,7 @@ func TestRetryAfterHoldsAll(t *testing.T) {
 	})
 }
 
-func TestTooManySlowsDownAndPasses(t *testing.T) {
+func TestARefusalLowersTheRateForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(0)
 		before := sentIn(t, p, 5*time.Second)
@@ -70,7 +73,7 @@ func TestTooManySlowsDownAndPasses(t *testing.T) {
 	})
 }
 
-func TestTheWaitForATurnEnds(t *testing.T) {
+func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(1.0 / 3600)
 		if err := p.wait(t.Context()); err != nil {
@@ -83,4 +86,52 @@ func TestTheWaitForATurnEnds(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestARefusedDispatchCallLowersThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0)
+		o := await.Options{Client: &busyClient{}}
+		p.adjust(&o)
+		start := time.Now()
+		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err == nil {
+			t.Fatal("it was not busy")
+		}
+		if err := o.Again(t.Context()); err != nil || time.Since(start) != 30*time.Second {
+			t.Errorf("waited %v, %v", time.Since(start), err)
+		}
+		limit := p.limit
+		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err != nil || p.limit <= limit {
+			t.Errorf("%v; %v a second, then %v", err, limit, p.limit)
+		}
+		if o.Source != "batch" || !o.Many {
+			t.Errorf("%+v", o)
+		}
+	})
+}
+
+// busyClient refuses the first call with 429.
+type busyClient struct {
+	await.Client
+	calls int
+}
+
+func (c *busyClient) Dispatch(context.Context, *narada.Request) (string, error) {
+	if c.calls++; c.calls == 1 {
+		return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: 30 * time.Second}}
+	}
+	return "req_1", nil
+}
+
+func TestRatesAreParsed(t *testing.T) {
+	for text, want := range map[string]float64{"5/s": 5, "30/m": 0.5, "36/h": 0.01, "2.5": 2.5} {
+		if got, err := ParseRate(text); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "fast", "0/s", "-1/s", "NaN", "inf/s", "5/d", "5/s/s", "2e6/s"} {
+		if got, err := ParseRate(text); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
 }

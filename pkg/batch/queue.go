@@ -9,8 +9,7 @@ import (
 // the input and the store have.
 type queue struct {
 	ordered bool
-	emit    func(Outcome) error
-	result  func(*Outcome) error // reads it from the store
+	emit    func(*Outcome) error
 
 	next    int
 	waiting map[int]*Outcome // by index; nil: no outcome
@@ -45,12 +44,7 @@ func (q *queue) emitOne(o *Outcome) error {
 	if o == nil {
 		return nil
 	}
-	if o.Result == nil && o.Phase == Finished {
-		if err := q.result(o); err != nil {
-			return err
-		}
-	}
-	return q.emit(*o)
+	return q.emit(o)
 }
 
 // flush emits the waiting outcomes, even if earlier ones are missing.

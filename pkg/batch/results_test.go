@@ -16,7 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// resultsIn runs a batch that writes its results there.
+// resultsIn runs a batch that writes its results to the file of that name.
 func (w *world) resultsIn(name, text string, change ...func(*Options)) Verdict {
 	w.t.Helper()
 	o := w.options(text)
@@ -55,7 +55,7 @@ func TestResultsAreWrittenToAFile(t *testing.T) {
 	}
 }
 
-// The link stays, and the file that it leads to is written, also one that is not there.
+// The link is kept, and its target is written, even if it does not exist yet.
 func TestResultsAreWrittenThroughLinks(t *testing.T) {
 	w := newWorld(t)
 	w.write("real.jsonl", "what was there\n")
@@ -74,7 +74,7 @@ func TestResultsAreWrittenThroughLinks(t *testing.T) {
 	w.wantFile("other.jsonl", "1 success")
 }
 
-func TestResultsThatCannotBeThere(t *testing.T) {
+func TestAnInvalidResultsPathIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.write("file", "")
 	input, err := os.Stat(w.path("file"))
@@ -101,9 +101,9 @@ func TestResultsThatCannotBeThere(t *testing.T) {
 	}
 }
 
-// A file has at no time fewer results than the last run has left: it is replaced when
-// those are in it again, in order at the end.
-func TestTheFileIsReplacedWhenItIsWhole(t *testing.T) {
+// The file never has fewer results than those of the last run: it is replaced once it has
+// them again, and with Ordered at the end.
+func TestTheResultsFileIsReplacedWhenItIsComplete(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
 		inWorld(t, func(w *world) {
 			const text = "new 5s\ngood 1s\ngood 2s\n"
@@ -125,8 +125,8 @@ func TestTheFileIsReplacedWhenItIsWhole(t *testing.T) {
 	}
 }
 
-// A file that cannot take its place at the end is an error, though all tasks succeeded.
-func TestAFileThatCannotBeReplaced(t *testing.T) {
+// It is an error even if all tasks succeeded.
+func TestAResultsFileThatCannotBeReplacedIsAnError(t *testing.T) {
 	w := newWorld(t)
 	const text = "good 0s\nnew 0s\n"
 	w.earlier(text, map[string]store.Task{"good": finished})
@@ -150,8 +150,8 @@ func (w *world) mkdir(name string) {
 	}
 }
 
-// When what earlier runs have done cannot be read, the file is left as it was.
-func TestTheFileIsLeftWhenTheRunCannotBegin(t *testing.T) {
+// The outcomes of earlier runs cannot be read.
+func TestTheResultsFileIsKeptIfTheRunCannotStart(t *testing.T) {
 	w := newWorld(t)
 	w.write("out.jsonl", "what was there\n")
 	o := w.options("good 0s\n")
@@ -185,8 +185,7 @@ func (b brokenStore) Items(context.Context, int64, [][]byte) ([]store.ItemTask, 
 	return nil, b.err
 }
 
-// What a line is in the output.
-func TestEncodeOutcome(t *testing.T) {
+func TestOutcomesAreEncodedAsJSON(t *testing.T) {
 	result, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"success","line":"theirs","response":{"text":"<a>"},"big":12345678901234567890}`))
 	if err != nil {
 		t.Fatal(err)
@@ -201,12 +200,12 @@ func TestEncodeOutcome(t *testing.T) {
 		"schema errors": {Outcome{Line: line, State: State{Phase: Finished}, Result: result, SchemaErrors: []string{"/n: <no>"}},
 			`{"id":"a","line":3,"schemaErrors":["/n: <no>"],"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
 		"no longer in the input": {Outcome{State: State{Phase: Refused, Failure: "422"}},
-			`{"id":null,"line":null,"status":"refused","error":"422"}`},
+			`{"id":null,"line":null,"requestId":null,"status":"refused","error":"422"}`},
 		"unknown": {Outcome{Line: line, State: State{Phase: Unknown}},
-			`{"id":"a","line":3,"status":"unknown","error":"it is not known whether the task was accepted"}`},
+			`{"id":"a","line":3,"requestId":null,"status":"unknown","error":"it is not known whether the task was accepted"}`},
 		"pruned": {Outcome{Line: line, State: State{Phase: Pruned}},
-			`{"id":"a","line":3,"status":"pruned","error":"its task is no longer in the ledger"}`},
-		"a result that is gone": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
+			`{"id":"a","line":3,"requestId":null,"status":"pruned","error":"its task is no longer in the ledger"}`},
+		"a missing result": {Outcome{Line: line, State: State{Phase: Finished, RequestID: "req_1", Status: "success"}},
 			`{"id":"a","line":3,"requestId":"req_1","status":"success","error":"its result is not in the ledger; get it with: narada status req_1"}`},
 	} {
 		doc, err := encodeOutcome(test.o)
@@ -219,8 +218,8 @@ func TestEncodeOutcome(t *testing.T) {
 	}
 }
 
-// A jq expression makes something else of each result; when it fails, the batch does.
-func TestResultsGoThroughAQuery(t *testing.T) {
+// A query that fails ends the batch.
+func TestAQueryIsAppliedToEachResult(t *testing.T) {
 	for expression, want := range map[string]string{".line, .status": "1\nsuccess\n", ".line | error": ""} {
 		w := newWorld(t)
 		w.write("out.txt", "")
@@ -235,5 +234,37 @@ func TestResultsGoThroughAQuery(t *testing.T) {
 		if _, failed := errors.AsType[*ResultsError](v.Err); failed != (want == "") {
 			t.Errorf("%s: %v", expression, v.Err)
 		}
+	}
+}
+
+// Writing may block.
+func TestProgressIsAvailableWhileAResultIsWritten(t *testing.T) {
+	w := newWorld(t)
+	o := w.options("good 0s\n")
+	var b *Batch
+	ended := 0
+	o.Stdout = writer(func([]byte) error {
+		ended = b.Progress().Ended
+		return nil
+	})
+	b = w.open(o)
+	if _, err := b.Run(t.Context(), w.backend()); err != nil || ended != 1 {
+		t.Errorf("%d have ended, %v", ended, err)
+	}
+}
+
+// writer is an io.Writer.
+type writer func([]byte) error
+
+func (w writer) Write(p []byte) (int, error) { return len(p), w(p) }
+
+func TestAnErrorOfStdoutEndsTheRun(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		w := newWorld(t)
+		o := w.options("good 0s\ngood 0s\n")
+		wrong := errors.New("wrong")
+		o.Ordered, o.Concurrency = ordered, 1
+		o.Stdout = writer(func([]byte) error { return wrong })
+		wantEnding(t, w.run(o), Broken, wrong)
 	}
 }

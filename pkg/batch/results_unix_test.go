@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A pipe or a device is written to as it is, and not replaced.
-func TestResultsGoToPipesAndDevices(t *testing.T) {
+// They are not replaced by a file.
+func TestResultsAreWrittenToPipesAndDevices(t *testing.T) {
 	w := newWorld(t)
 	if err := syscall.Mkfifo(w.path("pipe"), 0o600); err != nil {
 		t.Fatal(err)
@@ -44,8 +44,8 @@ func TestResultsGoToPipesAndDevices(t *testing.T) {
 	}
 }
 
-// A full device is said once, without a word about what was not there to close.
-func TestResultsOnAFullDevice(t *testing.T) {
+// The error of closing it is not reported too.
+func TestAFullDeviceIsReportedOnce(t *testing.T) {
 	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("there is no " + full)
@@ -60,8 +60,7 @@ func TestResultsOnAFullDevice(t *testing.T) {
 	}
 }
 
-// Results that are lost are reported, also when the run was stopped for another reason.
-func TestResultsThatFailAfterAnInterrupt(t *testing.T) {
+func TestIncompleteResultsAreReportedAfterAnInterrupt(t *testing.T) {
 	const full = "/dev/full"
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("there is no " + full)

@@ -48,15 +48,17 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
-	r.windows = newWindows(b.o.Windows, func() { r.stop(ErrWindows) })
-	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit, result: func(o *Outcome) error {
-		return o.readResult(context.Background(), s)
-	}}
+	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit}
 	return r
 }
 
 // emit stores the schema errors of an outcome if they are new, and writes its result.
-func (r *run) emit(o Outcome) error {
+func (r *run) emit(o *Outcome) error {
+	if o.Result == nil && o.Phase == Finished {
+		if err := o.readResult(context.Background(), r.store); err != nil {
+			return err
+		}
+	}
 	text := []byte{}
 	if len(o.SchemaErrors) > 0 {
 		var err error
@@ -69,14 +71,19 @@ func (r *run) emit(o Outcome) error {
 			return err
 		}
 	}
-	return r.results.put(o)
+	return r.results.put(*o)
 }
 
 // progress returns the current state of the batch.
-func (r *run) progress() Tally {
+func (r *run) progress() (t Tally) {
+	r.tallied(func(now *Tally) { t = now.snapshot() })
+	return t
+}
+
+func (r *run) tallied(f func(*Tally)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.tally.snapshot()
+	f(r.tally)
 }
 
 // recover reads what earlier runs have done, decides what to do with each line, and emits
@@ -111,12 +118,11 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 	return states, err
 }
 
-// decide decides what to do with a line. It reserves the window of a task that is still
-// running, and counts the outcome of a line that has ended.
+// decide decides what to do with a line. It notes a task that is still running, and counts
+// the outcome of a line that has ended.
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
-		r.windows.hold(s.Window)
 		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
 		return action, nil
 	case actionKeep:
@@ -138,10 +144,7 @@ func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 	if r.checkSchema(&o); len(o.SchemaErrors) > 0 && r.o.RetryFailed {
 		return actionSend, nil
 	}
-	r.mu.Lock()
-	r.tally.add(o, true)
-	r.checkCredits()
-	r.mu.Unlock()
+	r.countEnded(o, true)
 	return actionKeep, r.put(o.Index, &o)
 }
 
@@ -162,7 +165,11 @@ func (r *run) checkSchema(o *Outcome) {
 // send waits for running tasks and sends new lines. It returns when all have ended, or, after
 // a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
 func (r *run) send(ctx context.Context) error {
-	r.windows.open(r.o.Windows)
+	var held []string
+	for _, one := range r.resumed {
+		held = append(held, one.Window)
+	}
+	r.windows = newWindows(r.o.Windows, held, func() { r.stop(ErrWindows) })
 	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
@@ -181,7 +188,7 @@ func (r *run) send(ctx context.Context) error {
 	}
 	for _, a := range r.actions[reached:] {
 		if a == actionReport { // it may be running
-			r.addUnfinished(1)
+			r.addUnfinished()
 		}
 	}
 	r.tasks.Wait()
@@ -217,7 +224,7 @@ type inFlight struct {
 func (r *run) resume(ctx context.Context, one *inFlight) {
 	if one.Phase != Unknown {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
-			r.addUnfinished(1)
+			r.addUnfinished()
 			return
 		}
 	}
@@ -278,17 +285,9 @@ func (r *run) finish(one *inFlight) {
 	}
 }
 
-func (r *run) addUnfinished(n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tally.Unfinished += n
-}
+func (r *run) addUnfinished() { r.tallied(func(t *Tally) { t.Unfinished++ }) }
 
-func (r *run) addInFlight(n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tally.InFlight += n
-}
+func (r *run) addInFlight(n int) { r.tallied(func(t *Tally) { t.InFlight += n }) }
 
 // completed counts and queues the outcome of a line in this run.
 func (r *run) completed(o *Outcome) {
@@ -304,26 +303,27 @@ func (r *run) completed(o *Outcome) {
 // count counts an outcome, and reports whether it is final. A task that is or may be running
 // has its outcome in another run.
 func (r *run) count(o Outcome) (final bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
 	case o.Fatal:
 		r.stop(o.Err)
 		return false
 	case !o.Phase.ended() && (o.Phase != Unknown || o.Err != nil):
-		r.tally.Unfinished++
+		r.addUnfinished()
 		return false
 	}
-	r.tally.add(o, false)
-	if r.o.MaxFailures > 0 && r.tally.Failures >= r.o.MaxFailures {
-		r.stop(ErrFailures)
-	}
-	r.checkCredits()
+	r.countEnded(o, false)
 	return true
 }
 
-func (r *run) checkCredits() {
-	if r.o.MaxCredits > 0 && r.tally.Credits > r.o.MaxCredits {
-		r.stop(ErrCredits)
-	}
+// countEnded counts a line that has ended, and stops the sending at a limit.
+func (r *run) countEnded(o Outcome, earlier bool) {
+	r.tallied(func(t *Tally) {
+		t.add(o, earlier)
+		if r.o.MaxFailures > 0 && t.Failures >= r.o.MaxFailures {
+			r.stop(ErrFailures)
+		}
+		if r.o.MaxCredits > 0 && t.Credits > r.o.MaxCredits {
+			r.stop(ErrCredits)
+		}
+	})
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Engine sends tasks and waits for them. *await.Engine implements it.
@@ -24,7 +23,7 @@ var errTimeLimit = errors.New("the time limit is over")
 // dispatch sends a task and waits for it.
 func (r *run) dispatch(ctx context.Context, one *inFlight) {
 	job := await.Job{
-		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: r.item(one.Line), MustKeep: true, Sent: func() { r.calls.Release(1) },
+		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: one.Line.Item(r.number), MustKeep: true, Sent: func() { r.calls.Release(1) },
 	}
 	one.plan, one.Phase = nil, one.Phase.after(stepIntended)
 	if one.Window != "" {
@@ -39,13 +38,6 @@ func (r *run) dispatch(ctx context.Context, one *inFlight) {
 		return
 	}
 	one.answered(answer.Result)
-}
-
-// item returns the line for the store.
-func (r *run) item(l Line) store.Item {
-	i := l.Item()
-	i.Batch = r.number
-	return i
 }
 
 // answered sets the result of the line's task.
@@ -94,7 +86,7 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
 	defer cancel()
-	answer, err := r.engine.Resume(ctx, await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: r.item(o.Line)})
+	answer, err := r.engine.Resume(ctx, await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)})
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
 	case err == nil:

@@ -36,9 +36,9 @@ func withoutPath(err error) error {
 // source is an input that can be read repeatedly.
 type source struct {
 	Input
-	title string // its name in messages
-	f     *os.File
-	info  os.FileInfo // of the file; nil: f is a temporary copy
+	title  string // its name in messages
+	f      *os.File
+	copied bool // f is a temporary copy
 }
 
 // openSource opens the file at path, or stdin for -. What cannot be read twice is copied to
@@ -62,7 +62,7 @@ func (s *source) open(path string, stdin io.Reader) error {
 	}
 	info, err := f.Stat()
 	if err == nil && info.Mode().IsRegular() {
-		s.f, s.info = f, info
+		s.f = f
 		return nil
 	}
 	defer f.Close()
@@ -80,30 +80,16 @@ func (s *source) copy(r io.Reader) (err error) {
 	if s.f, err = os.CreateTemp("", "narada-batch-*"); err != nil { // has mode 0600
 		return err
 	}
+	s.copied = true
 	if _, err = io.Copy(s.f, r); err != nil {
 		s.close()
 	}
 	return err
 }
 
-// rewind seeks to the beginning of the input.
-func (s *source) rewind() error {
-	if s.info != nil {
-		now, err := s.f.Stat()
-		if err != nil {
-			return err
-		}
-		if now.Size() != s.info.Size() || !now.ModTime().Equal(s.info.ModTime()) {
-			return ErrInputChanged
-		}
-	}
-	_, err := s.f.Seek(0, io.SeekStart)
-	return err
-}
-
 // sniff returns an error if the content contradicts the format that the name says.
 func (s *source) sniff() error {
-	err := s.rewind()
+	_, err := s.f.Seek(0, io.SeekStart)
 	if err == nil {
 		err = sniff(s.f, s.Format)
 	}
@@ -117,7 +103,7 @@ func (s *source) sniff() error {
 // the last item.
 func (s *source) lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		if err := s.rewind(); err != nil {
+		if _, err := s.f.Seek(0, io.SeekStart); err != nil {
 			yield(Line{}, &InputError{s.title, err})
 			return
 		}
@@ -135,7 +121,7 @@ func (s *source) lines() iter.Seq2[Line, error] {
 // close closes the input and deletes the copy.
 func (s *source) close() {
 	_ = s.f.Close() // only read
-	if s.info == nil {
+	if s.copied {
 		_ = os.Remove(s.f.Name())
 	}
 }

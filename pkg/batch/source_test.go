@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -24,8 +24,8 @@ func linesOf(s *source) (prompts []string, err error) {
 	return prompts, err
 }
 
-// An input is read as often as one likes, also one that comes by a pipe.
-func TestAnInputIsReadTwice(t *testing.T) {
+// An input from a pipe is copied to a temporary file.
+func TestAnInputCanBeReadRepeatedly(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	path := filepath.Join(t.TempDir(), "a.txt")
 	if err := os.WriteFile(path, []byte("a\nb\n"), 0o600); err != nil {
@@ -49,7 +49,7 @@ func TestAnInputIsReadTwice(t *testing.T) {
 	}
 }
 
-func TestInputsThatCannotBeRead(t *testing.T) {
+func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	dir := t.TempDir()
 	wrong := errors.New("wrong")
@@ -72,25 +72,7 @@ func TestInputsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesIsNotReadOn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.txt")
-	if err := os.WriteFile(path, []byte("a\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := openSource(Input{Format: Text}, path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil { // another text of the same size
-		t.Fatal(err)
-	}
-	if _, err := linesOf(s); !errors.Is(err, ErrInputChanged) || err.Error() != path+": it changed while it was read" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// All that is wrong with an input is reported before anything is sent.
+// All errors are reported before anything is sent.
 func TestOpenChecksAllLines(t *testing.T) {
 	w := newWorld(t)
 	w.name = "jobs.jsonl"
@@ -131,7 +113,7 @@ func TestOpenChecksAllLines(t *testing.T) {
 	}
 }
 
-// Warnings are reported up to a limit, and the secrets of lines are hidden.
+// There is a limit to the warnings.
 func TestOpenReportsWarningsAndHidesSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.name = "jobs.jsonl"
@@ -156,8 +138,8 @@ func TestOpenReportsWarningsAndHidesSecrets(t *testing.T) {
 	}
 }
 
-// A preview prints the requests, secrets masked, and sends nothing.
-func TestPreview(t *testing.T) {
+// Nothing is sent.
+func TestAPreviewPrintsTheMaskedRequests(t *testing.T) {
 	w := newWorld(t)
 	b := w.open(w.options("one\ntwo\n"))
 	if err := b.Preview(t.Context()); err != nil {
@@ -174,5 +156,58 @@ func TestPreview(t *testing.T) {
 	cancel(interrupted)
 	if err := b.Preview(ctx); !errors.Is(err, interrupted) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// rewriting is an engine that calls do when a task is sent.
+type rewriting struct {
+	*world
+	do func()
+}
+
+func (r rewriting) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	r.do()
+	return r.world.Run(ctx, j)
+}
+
+// No line is sent that was not checked.
+func TestAnInputThatChangesWhileItIsReadEndsTheRun(t *testing.T) {
+	text := strings.Repeat("good 0s\n", 20_000) // more than is read at once
+	for name, test := range map[string]struct {
+		before, during string // what it becomes
+		most           int    // sent
+	}{
+		"before the sending": {text + "good 1s\n", "", 0},
+		"during the sending": {"", text + strings.Repeat("good 0s\n", 3), 20_000},
+		"to less":            {"", "good 0s\n", 19_999},
+		"to something else":  {"", strings.Repeat("good 1s\n", 20_000), 19_999},
+	} {
+		w := newWorld(t)
+		o := w.options(text)
+		o.Concurrency = 1
+		b := w.open(o)
+		if test.before != "" {
+			w.write(w.name, test.before)
+		}
+		backend := w.backend()
+		written := false
+		backend.Open = func(context.Context, func(*await.Options)) (Engine, error) {
+			return rewriting{w, func() {
+				if !written && test.during != "" {
+					w.write(w.name, test.during)
+				}
+				written = true
+			}}, nil
+		}
+		v, err := b.Run(t.Context(), backend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Ending != Broken || !errors.Is(v.Err, ErrInputChanged) {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if sent := len(w.sent); sent > test.most || test.before == "" && sent == 0 {
+			t.Errorf("%s: %d were sent", name, sent)
+		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 var phases = []Phase{New, Unknown, Running, Finished, Refused, Pruned}
 
-// All that can happen to a line in each phase; the rows are phases, the columns steps.
-func TestTransitions(t *testing.T) {
+// The rows are phases, the columns steps.
+func TestTransitionsOfALine(t *testing.T) {
 	steps := []step{stepIntended, stepAccepted, stepNotAccepted, stepRefused, stepAnswered, stepPruned}
 	for phase, want := range map[Phase][]Phase{
 		//          intended  accepted  not accepted  refused   answered  pruned
@@ -34,7 +34,7 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-func TestThePhaseOfALineInTheStore(t *testing.T) {
+func TestThePhaseOfALineFollowsFromItsStoredTask(t *testing.T) {
 	ended := time.Unix(1, 0)
 	for name, test := range map[string]struct {
 		task store.Task
@@ -55,8 +55,7 @@ func TestThePhaseOfALineInTheStore(t *testing.T) {
 	}
 }
 
-// What a run does about a line, by its phase and the flags.
-func TestActions(t *testing.T) {
+func TestTheActionDependsOnThePhaseAndTheOptions(t *testing.T) {
 	type row [6]action // by phase; finished is a failure
 	for _, test := range []struct {
 		retry, resend, canResume bool

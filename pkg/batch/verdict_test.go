@@ -12,7 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-func TestVerdicts(t *testing.T) {
+func TestTheVerdictDependsOnTheReasonOfTheStop(t *testing.T) {
 	ended, cancel := context.WithCancelCause(context.Background())
 	signal := errors.New("terminated")
 	cancel(signal)
@@ -53,7 +53,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestTally(t *testing.T) {
+func TestATallyCountsTheLines(t *testing.T) {
 	tally := newTally(100)
 	for i := range 20 {
 		o := Outcome{Line: Line{Number: i + 1, Prompt: "a long prompt"}, State: State{Phase: Finished, Status: narada.StatusSuccess}}

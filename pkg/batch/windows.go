@@ -16,31 +16,29 @@ type windows struct {
 	lost  map[string]bool // windows whose task may still be running
 }
 
-func newWindows(names []string, none func()) *windows {
+// newWindows returns a pool in which tasks of earlier runs hold windows.
+func newWindows(names, held []string, none func()) *windows {
 	w := &windows{free: make(chan string, len(names)), none: none, tasks: map[string]int{}, lost: map[string]bool{}}
 	for _, name := range names {
 		w.tasks[name] = 0
 	}
+	for _, name := range held {
+		w.hold(name)
+	}
+	for _, name := range names {
+		if w.tasks[name] == 0 {
+			w.free <- name
+		}
+	}
 	return w
 }
 
-// hold reserves a window for a task of an earlier run, before open.
+// hold counts a task in a window of the pool.
 func (w *windows) hold(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, ok := w.tasks[name]; ok {
 		w.tasks[name]++
-	}
-}
-
-// open frees the windows that are not held.
-func (w *windows) open(names []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		if w.tasks[name] == 0 {
-			w.free <- name
-		}
 	}
 }
 

@@ -27,19 +27,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is the store, the engine and the cloud of a batch. The last word of a prompt
-// says how long its task takes, the first what becomes of it:
+// world is the store, the engine and the cloud of a batch. The last word of a prompt is
+// the duration of its task, the first its outcome:
 //
-//	good, bad   it succeeds, or ends in error
+//	good, bad   it ends in success or error
 //	endless     it is accepted, and the wait for it ends without an answer
-//	lost        nobody knows whether it was accepted, and the wait for it ends
+//	lost        it may have been accepted, and the wait for it ends
 //	maybe       the dispatch fails, and may have been accepted
-//	refused     the cloud refuses what is in it
+//	refused     the cloud refuses its content
 //	fatal       the cloud refuses all tasks
-//	notime      the cloud is busy, and there is no time for another call
+//	notime      the cloud is busy, and there is no time for a retry
 //	calling     the dispatch call is under way until the context ends
-//	unkept      the store cannot keep it
-//	unread      the store cannot be read when it is waited for
+//	unkept      it cannot be stored
+//	unread      the store cannot be read when the task is awaited
 type world struct {
 	t    *testing.T
 	dir  string
@@ -47,7 +47,7 @@ type world struct {
 
 	out       bytes.Buffer // results
 	interrupt chan struct{}
-	receives  string // callbacks to URLs that begin so come in here
+	receives  string // prefix of the URLs whose callbacks arrive here
 	cloud     string
 
 	mu      sync.Mutex
@@ -89,7 +89,7 @@ func (w *world) read(name string) string {
 	return string(text)
 }
 
-// options are those of a batch whose input is the text.
+// options returns those of a batch whose input is the text.
 func (w *world) options(text string) Options {
 	w.t.Helper()
 	w.write(w.name, text)
@@ -136,7 +136,7 @@ func (w *world) run(o Options) Verdict {
 	return v
 }
 
-// printed are line and status of the results in a text.
+// printed returns line and status of the results in a text.
 func printed(t *testing.T, text string) (list []string) {
 	t.Helper()
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
@@ -180,8 +180,8 @@ func (w *world) wantAwaited(want ...string) {
 	}
 }
 
-// earlier keeps a batch of the lines of the text, as an earlier run has left it: set
-// says how the task of each stands, by the first word of its prompt.
+// earlier stores a batch of the lines of the text, as after an earlier run. tasks has the
+// task of each line by the first word of its prompt.
 func (w *world) earlier(text string, tasks map[string]store.Task) {
 	w.t.Helper()
 	w.batch = &store.Batch{Number: 1, Name: NameOf(w.name), Cloud: w.cloud, Lines: strings.Count(text, "\n"), Input: w.path(w.name)}
@@ -194,7 +194,7 @@ func (w *world) earlier(text string, tasks map[string]store.Task) {
 		if !ok {
 			continue
 		}
-		i := w.intend(l.Item(), "")
+		i := w.intend(l.Item(0), "")
 		t.Number = i.Task.Number
 		if t.Status == store.StatusUnknown {
 			t.TicketPath, t.DispatchedAt, i.CallbackURL = "/a", time.Now(), "https://here/a"
@@ -208,7 +208,7 @@ func (w *world) earlier(text string, tasks map[string]store.Task) {
 	}
 }
 
-// How tasks may stand.
+// Tasks in the store.
 var (
 	finished = store.Task{Status: narada.StatusSuccess, RequestID: "req_1", FinishedAt: time.Unix(1, 0)}
 	running  = store.Task{Status: narada.StatusPending, RequestID: "req_1"}
@@ -217,7 +217,7 @@ var (
 	pruned   = store.Task{Status: "pruned"}
 )
 
-// intend keeps another task of a line.
+// intend stores another task of a line.
 func (w *world) intend(item store.Item, window string) *store.ItemTask {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -227,7 +227,7 @@ func (w *world) intend(item store.Item, window string) *store.ItemTask {
 	return i
 }
 
-// finish keeps that a task has ended, and returns its result.
+// finish stores the end of a task, and returns its result.
 func (w *world) finish(i *store.ItemTask, prompt string) *narada.Result {
 	status := narada.StatusSuccess
 	if strings.HasPrefix(prompt, "bad") {
@@ -317,9 +317,9 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 	}
 	switch kind {
 	case "endless":
-		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: errors.New("its status is not told")}
+		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: errors.New("its status is unknown")}
 	case "lost":
-		return await.Answer{}, &await.UnfinishedError{Cause: errors.New("no callback can come any more")}
+		return await.Answer{}, &await.UnfinishedError{Cause: errors.New("no callback can arrive any more")}
 	case "maybe":
 		return await.Answer{}, &narada.DispatchError{Maybe: true, Err: errors.New("the connection was cut")}
 	case "refused":

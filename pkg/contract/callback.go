@@ -46,8 +46,7 @@ func (c *Check) send(ctx context.Context, transport *http.Transport, t test, cal
 	callback.Header.Set("Narada-Check", t.Name)
 	sender := deliver.Sender{Transport: transport, Timeout: c.Timeout + time.Duration(len(callback.Body)>>20)*perMiB}
 	start := c.Now()
-	attempts, _ := sender.Send(ctx, callback) // the attempt has it too
-	a := attempts[0]
+	a, _ := sender.Send(ctx, callback) // the attempt has the error too
 	a.Duration = c.Now().Sub(start)
 	return a
 }

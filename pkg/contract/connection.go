@@ -88,7 +88,7 @@ func (c *Check) probe(ctx context.Context) error {
 	var handshakes atomic.Int32
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }})
 	sender := deliver.Sender{Transport: transport, Timeout: c.Timeout}
-	attempts, err := sender.Send(ctx, deliver.Callback{Method: http.MethodHead, URL: c.url.String()})
+	attempt, err := sender.Send(ctx, deliver.Callback{Method: http.MethodHead, URL: c.url.String()})
 	ofProxy := int32(0)
 	if proxy != nil && proxy.Scheme == "https" {
 		ofProxy = 1
@@ -100,7 +100,7 @@ func (c *Check) probe(ctx context.Context) error {
 	case handshakes.Load() <= ofProxy:
 		return err
 	}
-	c.noTLS = attempts[0].Kind()
+	c.noTLS = attempt.Kind()
 	return nil
 }
 

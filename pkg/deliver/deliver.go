@@ -109,71 +109,51 @@ type Sender struct {
 	// Observe, if set, is called after each attempt, before the pause.
 	Observe func(Attempt)
 
-	// Stop, once closed, ends a pause and makes the attempt in progress the last.
-	Stop <-chan struct{}
+	// Stop, if not nil, ends a pause when it ends, and makes the attempt in progress the
+	// last.
+	Stop context.Context
 }
 
-// ErrStopped says that Sender.Stop was closed before a callback was accepted.
+// ErrStopped says that Sender.Stop ended before a callback was accepted.
 var ErrStopped = errors.New("stopped before the callback was accepted")
 
-// Send sends the callback until it is accepted, and returns all attempts; there are none
-// if Stop was closed before. The error is nil if the last attempt was accepted, a
-// *RefusedError if it was refused, a *TimeoutError if it timed out, ctx's if ctx ended,
-// ErrStopped if Stop prevented further attempts, or that of the network without the URL,
-// whose path may be secret.
-func (s *Sender) Send(ctx context.Context, c Callback) (done []Attempt, err error) {
-	pausing, end := s.untilStopped(ctx)
+// Send sends the callback until it is accepted, and returns the last attempt, which is zero
+// if Stop had ended before. The error is nil if it was accepted, a *RefusedError if it was
+// refused, a *TimeoutError if it timed out, ctx's if ctx ended, ErrStopped if Stop
+// prevented further attempts, or that of the network without the URL, whose path may be
+// secret.
+func (s *Sender) Send(ctx context.Context, c Callback) (last Attempt, err error) {
+	pausing, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	if s.Stop != nil {
+		defer context.AfterFunc(s.Stop, func() { end(ErrStopped) })()
+	}
 	between := &pauses{ExponentialBackOff: backoff.NewExponentialBackOff()}
 	between.InitialInterval, between.MaxInterval = cmp.Or(s.FirstPause, DefaultFirstPause), cmp.Or(s.MaxPause, DefaultMaxPause)
 	between.Multiplier = 2
-	_, err = backoff.Retry(pausing, func() (Attempt, error) {
-		if s.stopped() {
-			return Attempt{}, backoff.Permanent(ErrStopped)
+	_, err = backoff.Retry(pausing, func() (struct{}, error) {
+		if s.Stop != nil && s.Stop.Err() != nil {
+			return struct{}{}, backoff.Permanent(ErrStopped)
 		}
-		a := s.attempt(ctx, c)
-		a.Number = len(done) + 1
-		done = append(done, a)
+		number := last.Number + 1
+		last = s.attempt(ctx, c)
+		last.Number = number
 		if s.Observe != nil {
-			s.Observe(a)
+			s.Observe(last)
 		}
-		between.asked = a.retryAfter
+		between.asked = last.retryAfter
 		switch {
-		case a.Accepted():
-			return a, nil
-		case a.Number >= s.Attempts || !a.Temporary() && !s.RetryRefused:
-			return a, backoff.Permanent(a.Failure())
+		case last.Accepted():
+			return struct{}{}, nil
+		case number >= s.Attempts || !last.Temporary() && !s.RetryRefused:
+			return struct{}{}, backoff.Permanent(last.Failure())
 		}
-		return a, a.Failure()
+		return struct{}{}, last.Failure()
 	}, backoff.WithBackOff(between), backoff.WithMaxElapsedTime(0))
 	if err != nil && ctx.Err() != nil {
-		return done, ctx.Err()
+		err = ctx.Err()
 	}
-	return done, err
-}
-
-// untilStopped returns ctx, which also ends, with ErrStopped, when Stop is closed.
-func (s *Sender) untilStopped(ctx context.Context) (context.Context, context.CancelCauseFunc) {
-	ctx, end := context.WithCancelCause(ctx)
-	if s.Stop != nil {
-		go func() {
-			select {
-			case <-s.Stop:
-				end(ErrStopped)
-			case <-ctx.Done():
-			}
-		}()
-	}
-	return ctx, end
-}
-
-func (s *Sender) stopped() bool {
-	select {
-	case <-s.Stop:
-		return true
-	default:
-		return false
-	}
+	return last, err
 }
 
 // pauses are the pauses between attempts.

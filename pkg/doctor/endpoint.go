@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/deliver"
@@ -90,7 +89,7 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	const advice = "The address cannot be reached from here: check firewall, proxy and DNS. It may still work from the cloud."
 	ready, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	if err := server.Ready(ready, &http.Client{Transport: d.Transport}, nil); err != nil {
+	if err := server.Ready(ready, d.Transport, nil); err != nil {
 		return contract.Failed(d.explained(err), advice)
 	}
 	ticket, err := server.Issue()

@@ -52,7 +52,7 @@ func (c *Command) Concurrency() int { return 1 }
 func (c *Command) GracePeriod() time.Duration { return closeLimit }
 
 // Forward implements Target.
-func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Header, body []byte, _ func(Result)) (Result, error) {
+func (c *Command) Forward(ctx, stop context.Context, _ http.Header, body []byte, _ func(Result)) (Result, error) {
 	r, _, err := narada.ParseCallback(body)
 	if err != nil {
 		return Result{}, err
@@ -71,19 +71,10 @@ func (c *Command) Forward(ctx context.Context, stop <-chan struct{}, _ http.Head
 	switch {
 	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // exit status 0
 		return Result{Attempts: 1}, nil
-	case ctx.Err() != nil || isClosed(stop): // a signal to us may have ended it
+	case ctx.Err() != nil || stop.Err() != nil: // a signal to us may have ended it
 		return Result{}, deliver.ErrStopped
 	}
-	return Result{Attempts: 1, Failure: failure.Error()}, nil
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
+	return Result{Attempts: 1, Failure: failure.Error(), Permanent: true}, nil
 }
 
 // WithoutSecrets returns the environment without the variables of these names, and

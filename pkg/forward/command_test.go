@@ -56,9 +56,9 @@ func newCommand(t *testing.T, what string, stdout, stderr io.Writer) *Command {
 
 var toCommand = []byte(`{"requestId": "req_1", "secret":"s3cret", "status":"error","n":1.50}`)
 
-func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
+func TestACommandGetsTheCallbackWithoutTheSecret(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), nil, nil, toCommand, nil)
+	r, err := newCommand(t, "show", &stdout, &stderr).Forward(t.Context(), t.Context(), nil, toCommand, nil)
 	if diff := cmp.Diff(Result{Attempts: 1}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -68,25 +68,27 @@ func TestCommandHasTheCallbackAndNoSecret(t *testing.T) {
 	}
 }
 
-func TestCommandThatFails(t *testing.T) {
-	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), nil, nil, toCommand, nil)
-	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7"}, r); err != nil || diff != "" {
+func TestAFailedCommandIsNotRetried(t *testing.T) {
+	r, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), t.Context(), nil, toCommand, nil)
+	if diff := cmp.Diff(Result{Attempts: 1, Failure: "exit status 7", Permanent: true}, r); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	// It may have been interrupted with us: it is run again another time.
-	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), closedChannel(), nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
-		t.Errorf("once nothing more is begun: %v", err)
+	// A signal to narada may have interrupted it too: it still waits.
+	stop, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newCommand(t, "fail", io.Discard, io.Discard).Forward(t.Context(), stop, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("after stop: %v", err)
 	}
 	if err := (&Command{Words: []string{"no-such-command-anywhere"}}).Find(); err == nil || strings.Contains(err.Error(), "anywhere") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestCommandThatHangsIsEnded(t *testing.T) {
+func TestACommandEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
-	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, nil, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
+	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, ctx, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -95,7 +97,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestEnvironmentWithoutSecrets(t *testing.T) {
+func TestVariablesWithSecretsAreRemovedFromTheEnvironment(t *testing.T) {
 	environ := []string{"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING"}
 	got := WithoutSecrets(environ, []string{"KEY"}, []secret.String{secret.New("s3cret"), {}})
 	if diff := cmp.Diff([]string{"A=1", "EMPTY=", "NOTHING"}, got); diff != "" {
@@ -108,9 +110,8 @@ type hurried struct{ *Command }
 
 func (hurried) GracePeriod() time.Duration { return time.Millisecond }
 
-// A command that does not come to its end is ended after the grace period, and run again
-// by the next listener.
-func TestCommandThatHangsAtTheEnd(t *testing.T) {
+// Its callback still waits, for the next listener.
+func TestACommandThatHangsIsEndedAfterTheGracePeriod(t *testing.T) {
 	m, e, began := &memoryStore{}, &events{}, make(chan struct{})
 	m.add("me", "-- x", "a", "b")
 	c := newCommand(t, "hang", writerFunc(func(p []byte) (int, error) { close(began); return len(p), nil }), io.Discard)

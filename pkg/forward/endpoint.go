@@ -43,43 +43,45 @@ func (e *Endpoint) Concurrency() int { return endpointConcurrency }
 func (e *Endpoint) GracePeriod() time.Duration { return e.Sender.Timeout + closeLimit }
 
 // Forward implements Target.
-func (e *Endpoint) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error) {
+func (e *Endpoint) Forward(ctx, stop context.Context, header http.Header, body []byte, retrying func(Result)) (Result, error) {
 	header = deliver.EndToEnd(header)
 	e.Added.Apply(header.Set)
 	sender := e.Sender
 	sender.Stop = stop
 	sender.Observe = func(a deliver.Attempt) {
-		if event := e.observe(ctx, a); event != nil {
+		again := a.Temporary() && a.Number < e.Sender.Attempts && ctx.Err() == nil && stop.Err() == nil
+		if event := e.observe(a, again); event != nil {
 			e.Report(event)
 		}
-		if a.Temporary() && a.Number < e.Sender.Attempts && ctx.Err() == nil && !isClosed(stop) {
+		if again {
 			retrying(e.result(a))
 		}
 	}
-	attempts, failure := sender.Send(ctx, deliver.Callback{URL: e.URL, Header: header, Body: body})
+	last, failure := sender.Send(ctx, deliver.Callback{URL: e.URL, Header: header, Body: body})
 	if errors.Is(failure, deliver.ErrStopped) || failure != nil && ctx.Err() != nil {
 		return Result{}, deliver.ErrStopped
 	}
-	return e.result(attempts[len(attempts)-1]), nil
+	return e.result(last), nil
 }
 
 func (e *Endpoint) result(a deliver.Attempt) Result {
 	r := Result{Attempts: a.Number, StatusCode: a.StatusCode, Took: a.Duration}
 	if !a.Accepted() {
-		r.Failure = e.Explain(a)
+		r.Failure, r.Permanent = e.Explain(a), !a.Temporary()
 	}
 	return r
 }
 
-// observe returns an event when the endpoint goes down, and when it is up again.
-func (e *Endpoint) observe(ctx context.Context, a deliver.Attempt) Event {
+// observe returns an event when the endpoint goes down, and when it is up again. again is
+// whether the attempt is followed by another.
+func (e *Endpoint) observe(a deliver.Attempt, again bool) Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case a.Accepted() && e.down:
 		e.down = false
 		return TargetUp{e.URL}
-	case a.Temporary() && !e.down && ctx.Err() == nil && a.Number < e.Sender.Attempts:
+	case again && !e.down:
 		e.down = true
 		return TargetDown{e.URL, a}
 	}

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -51,10 +52,10 @@ var (
 	aBody   = []byte(`{ "raw": 1.50 }`)
 )
 
-func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
+func TestAnEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, e := &answers{list: []int{200}, took: time.Millisecond}, &events{}
-		r, err := newEndpoint(a, e).Forward(t.Context(), nil, aHeader, aBody, func(Result) {})
+		r, err := newEndpoint(a, e).Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {})
 		if diff := cmp.Diff(Result{Attempts: 1, StatusCode: 200, Took: time.Millisecond}, r); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
@@ -72,8 +73,7 @@ func TestEndpointGetsTheCallbackUnchanged(t *testing.T) {
 	})
 }
 
-// It is reported once that an endpoint is down, and once that it is up again.
-func TestEndpointThatIsDown(t *testing.T) {
+func TestAnEndpointThatIsDownIsReportedOnce(t *testing.T) {
 	tests := []struct {
 		name     string
 		statuses []int
@@ -82,14 +82,14 @@ func TestEndpointThatIsDown(t *testing.T) {
 	}{
 		{"for a while", []int{0, 503, 200}, Result{Attempts: 3, StatusCode: 200}, 2},
 		{"for good", []int{0}, Result{Attempts: 4, Failure: "connection refused"}, 1},
-		{"refuses", []int{401}, Result{Attempts: 1, StatusCode: 401, Failure: "the callback was refused: 401 Unauthorized"}, 0},
+		{"refuses", []int{401}, Result{Attempts: 1, StatusCode: 401, Failure: "the callback was refused: 401 Unauthorized", Permanent: true}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &events{}
 				var retried []Result
-				r, err := newEndpoint(&answers{list: tt.statuses}, e).Forward(t.Context(), nil, aHeader, aBody, func(r Result) { retried = append(retried, r) })
+				r, err := newEndpoint(&answers{list: tt.statuses}, e).Forward(t.Context(), t.Context(), aHeader, aBody, func(r Result) { retried = append(retried, r) })
 				for i, failed := range retried {
 					if failed.Attempts != i+1 || failed.StatusCode != tt.statuses[min(i, len(tt.statuses)-1)] || failed.Failure == "" {
 						t.Errorf("attempt %d: %+v", i+1, failed)
@@ -109,12 +109,12 @@ func TestEndpointThatIsDown(t *testing.T) {
 	}
 }
 
-func TestEndpointThatIsDownAgain(t *testing.T) {
+func TestAnEndpointThatIsDownAgainIsReportedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &events{}
 		to := newEndpoint(&answers{list: []int{503, 503, 200, 503, 200}}, e)
 		for range 2 {
-			if _, err := to.Forward(t.Context(), nil, aHeader, aBody, func(Result) {}); err != nil {
+			if _, err := to.Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -130,18 +130,18 @@ func TestEndpointThatIsDownAgain(t *testing.T) {
 	})
 }
 
-func TestEndpointStopsBetweenAttempts(t *testing.T) {
+func TestAnEndpointGetsNoAttemptAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stop := make(chan struct{})
+		stop, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
 		a := &answers{list: []int{503}, took: 10 * time.Millisecond}
-		time.AfterFunc(5*time.Millisecond, func() { close(stop) })
 		if _, err := newEndpoint(a, &events{}).Forward(t.Context(), stop, aHeader, aBody, func(Result) {}); !errors.Is(err, deliver.ErrStopped) || len(a.seen) != 1 {
 			t.Errorf("%v after %d attempts", err, len(a.seen))
 		}
 	})
 }
 
-func TestSameAddress(t *testing.T) {
+func TestSameAddressFindsLoops(t *testing.T) {
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
 	for target, want := range map[string]bool{
 		"https://hooks.example.com/x":      true,

@@ -17,8 +17,11 @@ type (
 		RequestID, Target string
 		Result            Result
 	}
-	// NotForwarded: the target refused a callback, which is not retried.
-	NotForwarded struct{ RequestID, Target, Failure string }
+	// NotForwarded: the target did not accept a callback, which is not retried any more.
+	NotForwarded struct {
+		RequestID, Target string
+		Result            Result
+	}
 	// TargetDown: an endpoint does not accept callbacks and is retried.
 	TargetDown struct {
 		Target  string

@@ -28,10 +28,11 @@ const quietLimit = 500 * time.Millisecond
 
 // Result is the outcome of forwarding a callback.
 type Result struct {
-	Attempts   int
+	Attempts   int           // in events, those of earlier runs too
 	StatusCode int           // of the last answer; 0: no answer
 	Took       time.Duration // by the last attempt
 	Failure    string        // why the target did not accept it; "": it did
+	Permanent  bool          // the failure is one that a retry does not change
 }
 
 // Target is an endpoint or a command that callbacks are forwarded to.
@@ -42,22 +43,20 @@ type Target interface {
 	Concurrency() int
 	// GracePeriod is how long it may take to finish at the end.
 	GracePeriod() time.Duration
-	// Forward forwards a callback. Once stop is closed it starts no attempt; when ctx ends
+	// Forward forwards a callback. Once stop has ended it starts no attempt; when ctx ends
 	// it stops the one in progress. deliver.ErrStopped means that the callback still waits;
 	// any other error ends the forwarding to the target. retrying is called with each
 	// failed attempt that is followed by another.
-	Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error)
+	Forward(ctx, stop context.Context, header http.Header, body []byte, retrying func(Result)) (Result, error)
 }
 
 // Store has the callbacks that wait.
 type Store interface {
+	store.Writer
 	WaitingForwards(ctx context.Context, target, listener string, after int64, limit int) ([]store.Forward, error)
 	CountForwards(ctx context.Context, state store.ForwardState, target, listener string) (int, error)
 	ForwardContent(context.Context, store.Forward) (header http.Header, body []byte, ok bool, err error)
-	ForwardEnded(context.Context, store.Forward) error
-	Write(context.Context, ...store.Op) error
 	ForwardListeners(ctx context.Context, target string) ([]string, error)
-	AdoptForwards(ctx context.Context, target, from, to string) error
 }
 
 // Options configure a Forwarding.
@@ -178,7 +177,7 @@ func (q *queue) adopt(ctx context.Context) error {
 		}
 		release, ok, err := q.Reserve(name)
 		if ok {
-			err = errors.Join(q.Store.AdoptForwards(ctx, q.target.Name(), name, q.Listener), release())
+			err = errors.Join(q.Store.Write(ctx, &store.AdoptForwards{Target: q.target.Name(), From: name, To: q.Listener}), release())
 		}
 		if err != nil {
 			return err
@@ -204,23 +203,24 @@ func (q *queue) forward(f store.Forward) error {
 		return err
 	}
 	var failed error
-	r, err := q.target.Forward(q.running, q.starting.Done(), header, body, func(r Result) {
+	r, err := q.target.Forward(q.running, q.starting, header, body, func(r Result) {
 		failed = errors.Join(failed, q.Store.Write(ctx, &store.ForwardTried{
-			Seq: f.Seq, Target: f.Target, Attempts: r.Attempts, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
+			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
 	if err != nil {
 		return cmp.Or(failed, err)
 	}
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.Attempts, r.StatusCode, r.Failure, time.Now()
+	r.Attempts += f.Attempts
+	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, r.StatusCode, r.Failure, time.Now()
 	if r.Failure == "" {
 		q.Report(Forwarded{f.RequestID, f.Target, r})
 	} else {
 		f.State = store.ForwardFailed
 		q.failed.Add(1)
-		q.Report(NotForwarded{f.RequestID, f.Target, r.Failure})
+		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
-	return errors.Join(failed, q.Store.ForwardEnded(ctx, f))
+	return errors.Join(failed, q.Store.Write(ctx, &store.ForwardEnded{Forward: f}))
 }
 
 // close is Close for one target.

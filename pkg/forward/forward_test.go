@@ -25,8 +25,8 @@ type memoryStore struct {
 	rows []*row
 	err  error // of WaitingForwards
 
-	written  []store.Op
-	writeErr error
+	tried    []*store.ForwardTried
+	triedErr error
 }
 
 type row struct {
@@ -79,14 +79,17 @@ func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.H
 func (m *memoryStore) Write(_ context.Context, ops ...store.Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.written = append(m.written, ops...)
-	return m.writeErr
-}
-
-func (m *memoryStore) ForwardEnded(_ context.Context, f store.Forward) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.of(f).Forward = f
+	switch op := ops[0].(type) {
+	case *store.ForwardTried:
+		m.tried = append(m.tried, op)
+		return m.triedErr
+	case *store.ForwardEnded:
+		m.of(op.Forward).Forward = op.Forward
+	case *store.AdoptForwards:
+		for _, f := range m.waiting(op.Target, op.From) {
+			m.of(f).listener = op.To
+		}
+	}
 	return nil
 }
 
@@ -101,15 +104,6 @@ func (m *memoryStore) ForwardListeners(_ context.Context, target string) (names 
 	return names, nil
 }
 
-func (m *memoryStore) AdoptForwards(_ context.Context, target, from, to string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, f := range m.waiting(target, from) {
-		m.of(f).listener = to
-	}
-	return nil
-}
-
 // states are those of the rows, as "ID listener state".
 func (m *memoryStore) states() (list []string) {
 	m.mu.Lock()
@@ -120,7 +114,7 @@ func (m *memoryStore) states() (list []string) {
 	return list
 }
 
-// slowTarget takes a while for each callback, whatever happens.
+// slowTarget takes the same time for each callback.
 type slowTarget struct {
 	takes   time.Duration
 	grace   time.Duration
@@ -134,7 +128,7 @@ func (s *slowTarget) Name() string               { return "target" }
 func (s *slowTarget) Concurrency() int           { return 2 }
 func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
 
-func (s *slowTarget) Forward(ctx context.Context, _ <-chan struct{}, header http.Header, body []byte, _ func(Result)) (Result, error) {
+func (s *slowTarget) Forward(ctx, _ context.Context, header http.Header, body []byte, _ func(Result)) (Result, error) {
 	timer := time.NewTimer(s.takes)
 	defer timer.Stop()
 	select {
@@ -179,7 +173,7 @@ func start(t *testing.T, o Options) *Forwarding {
 	return f
 }
 
-func TestFinishForwardsEverythingInOrder(t *testing.T) {
+func TestCloseForwardsAllWaitingCallbacksInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, to, e := &memoryStore{}, &slowTarget{takes: time.Second, failure: map[string]string{"b": "no"}}, &events{}
 		m.add("me", "target", "a", "a")
@@ -197,8 +191,8 @@ func TestFinishForwardsEverythingInOrder(t *testing.T) {
 		if diff := cmp.Diff(want, m.states()); diff != "" {
 			t.Error(diff)
 		}
-		reported := []string{"forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}", "forward.Forwarded{a target {1 0 0s }}",
-			"forward.NotForwarded{b target no}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
+		reported := []string{"forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}",
+			"forward.NotForwarded{b target {1 0 0s no false}}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
 		slices.Sort(e.list)
 		if diff := cmp.Diff(reported, e.list); diff != "" {
 			t.Error(diff)
@@ -206,9 +200,8 @@ func TestFinishForwardsEverythingInOrder(t *testing.T) {
 	})
 }
 
-// What a listener has left is forwarded when it starts again, and, by another one, when
-// it does not run.
-func TestRestartAndAdoption(t *testing.T) {
+// Callbacks of a listener that is not running are adopted, those of a running one are not.
+func TestWaitingCallbacksAreForwardedAfterARestartOrByAnotherListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, to := &memoryStore{}, &slowTarget{takes: time.Second, grace: time.Minute}
 		m.add("me", "target", "a", "a", "a")
@@ -241,8 +234,8 @@ func TestRestartAndAdoption(t *testing.T) {
 	})
 }
 
-// The end waits for what is in progress, says so, and ends it after the grace period.
-func TestGracePeriod(t *testing.T) {
+// It reports that it waits, and ends them after the grace period.
+func TestCloseWaitsForAttemptsInProgress(t *testing.T) {
 	tests := []struct {
 		name         string
 		takes, grace time.Duration
@@ -250,8 +243,8 @@ func TestGracePeriod(t *testing.T) {
 		waiting      int
 		want         []string
 	}{
-		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s }}"}},
-		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s }}"}},
+		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s  false}}"}},
+		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s  false}}"}},
 		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1 <nil>}"}},
 	}
 	for _, tt := range tests {
@@ -291,7 +284,7 @@ func TestAnErrorOfTheStoreIsReported(t *testing.T) {
 // retryTarget fails once for each callback.
 type retryTarget struct{ slowTarget }
 
-func (r *retryTarget) Forward(ctx context.Context, stop <-chan struct{}, header http.Header, body []byte, retrying func(Result)) (Result, error) {
+func (r *retryTarget) Forward(ctx, stop context.Context, header http.Header, body []byte, retrying func(Result)) (Result, error) {
 	retrying(Result{Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"})
 	result, err := r.slowTarget.Forward(ctx, stop, header, body, retrying)
 	result.Attempts = 2
@@ -306,24 +299,41 @@ func TestFailedAttemptsAreStored(t *testing.T) {
 		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 0 || waiting != 0 {
 			t.Errorf("%d not forwarded, %d waiting", notForwarded, waiting)
 		}
-		want := []store.Op{&store.ForwardTried{Seq: 1, Target: "target", Attempts: 1, StatusCode: 503, Failure: "503 Service Unavailable"}}
-		if diff := cmp.Diff(want, m.written, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
+		want := []*store.ForwardTried{{Seq: 1, Target: "target", StatusCode: 503, Failure: "503 Service Unavailable"}}
+		if diff := cmp.Diff(want, m.tried, cmpopts.IgnoreFields(store.ForwardTried{}, "At")); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// What a target has accepted is not forwarded again, whatever else could not be stored.
+func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, e := &memoryStore{}, &events{}
+		m.add("listener", "target", "req_1")
+		m.rows[0].Attempts = 3
+		target := &retryTarget{slowTarget{failure: map[string]string{"req_1": "503 Service Unavailable"}}}
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{target}, Report: e.report})
+		if notForwarded, _ := f.Close(t.Context(), true); notForwarded != 1 {
+			t.Errorf("%d not forwarded", notForwarded)
+		}
+		want := []string{"forward.Waiting{target 1}", "forward.NotForwarded{req_1 target {5 0 0s 503 Service Unavailable false}}"}
+		if diff := cmp.Diff(want, e.list); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The target has accepted the callback all the same.
 func TestAnAttemptThatCannotBeStoredDoesNotRepeatTheCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &memoryStore{writeErr: errors.New("disk full")}
+		m := &memoryStore{triedErr: errors.New("disk full")}
 		m.add("listener", "target", "req_1")
 		var failed error
 		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{&retryTarget{}}, Failed: func(err error) { failed = err }})
 		if _, waiting := f.Close(t.Context(), true); waiting != 0 {
 			t.Errorf("%d callbacks wait to be forwarded again", waiting)
 		}
-		if !errors.Is(failed, m.writeErr) {
+		if !errors.Is(failed, m.triedErr) {
 			t.Errorf("failed with %v", failed)
 		}
 	})

@@ -125,8 +125,7 @@ func TestLaterCallbacksAreForwarded(t *testing.T) {
 	})
 }
 
-// What is being forwarded at the end of the context comes to its end; nothing else is
-// begun.
+// Nothing else is started.
 func TestTheEndWaitsForForwardsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
@@ -143,7 +142,7 @@ func TestTheEndWaitsForForwardsUnderWay(t *testing.T) {
 	})
 }
 
-// A callback that was stopped still waits, and those of its task behind it.
+// A stopped callback still waits, and so do the later ones of its task.
 func TestNoCallbackOvertakesAStoppedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line

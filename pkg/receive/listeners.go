@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,12 +65,9 @@ type Registration struct {
 // Register reserves the name for a listener of this process; "" is the first free name
 // of listen-1, listen-2, ... The error may be a *NameError.
 func Register(dir, name string) (*Registration, error) {
-	if name != "" {
-		return register(dir, name)
-	}
 	for n := 1; ; n++ {
-		r, err := register(dir, fmt.Sprintf("listen-%d", n))
-		if !isTaken(err) {
+		r, err := register(dir, cmp.Or(name, fmt.Sprintf("listen-%d", n)))
+		if name != "" || !isTaken(err) {
 			return r, err
 		}
 	}
@@ -116,10 +114,10 @@ func tryLock(lock *flock.Flock) (locked bool, err error) {
 // false if one is running.
 func Reserve(dir, name string) (release func() error, ok bool, err error) {
 	r, err := Register(dir, name)
-	if err != nil {
-		if isTaken(err) {
-			err = nil
-		}
+	switch {
+	case isTaken(err):
+		return nil, false, nil
+	case err != nil:
 		return nil, false, err
 	}
 	return r.Close, true, nil

@@ -83,7 +83,7 @@ func TestAKilledListenerIsNotListed(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestListenersHaveDifferentValidNames(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"listen-1", "listen-2"} {
 		r := register1(t, dir, "")
@@ -104,7 +104,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestReserve(t *testing.T) {
+func TestAReservedNameCannotBeRegistered(t *testing.T) {
 	dir := t.TempDir()
 	runs := register1(t, dir, "runs")
 	defer runs.Close()

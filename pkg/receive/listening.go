@@ -252,11 +252,10 @@ func (l *Listening) print(e store.Entry) {
 // announce publishes the address once it answers. If it cannot be reached from here, as
 // behind some routers, it is not published.
 func (l *Listening) announce(ctx context.Context, in *Server) {
-	client := &http.Client{Transport: l.o.Transport}
-	defer client.CloseIdleConnections()
+	defer (&http.Client{Transport: l.o.Transport}).CloseIdleConnections()
 	address := in.URL(l.o.Ticket)
 	late := false
-	err := in.Ready(ctx, client, func(err error) {
+	err := in.Ready(ctx, l.o.Transport, func(err error) {
 		if !late {
 			late = true
 			l.o.Report(NotReady{address, l.o.Ticket, err})

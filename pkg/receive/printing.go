@@ -76,14 +76,12 @@ func (p *printing) printOne(e store.Entry) {
 // finish waits until all callbacks are printed. ok is false if that takes longer than
 // limit: the rest is not printed.
 func (p *printing) finish(limit time.Duration) (ok bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
 	defer p.abandon()
 	close(p.last)
 	select {
 	case <-p.ended:
 		return true
-	case <-ctx.Done():
+	case <-time.After(limit):
 		return false
 	}
 }

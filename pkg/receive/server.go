@@ -25,6 +25,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -229,7 +230,7 @@ const probeLimit = 10 * time.Second
 
 // Ready returns when this Server answers at the public address, or with an error when
 // ctx ends. It calls failed, if not nil, for each attempt that fails.
-func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(error)) error {
+func (s *Server) Ready(ctx context.Context, transport http.RoundTripper, failed func(error)) error {
 	t, err := webhook.NewTicket(s.random, Prefix+"probe-")
 	if err != nil {
 		return err
@@ -238,7 +239,7 @@ func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(err
 	defer s.probes.Delete(t.Path)
 	var last error
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		last = callProbe(ctx, client, s.URL(t), t.Secret)
+		last = callProbe(ctx, transport, s.URL(t), t.Secret)
 		return struct{}{}, last
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}),
 		backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
@@ -252,25 +253,14 @@ func (s *Server) Ready(ctx context.Context, client *http.Client, failed func(err
 	return nil
 }
 
-func callProbe(ctx context.Context, client *http.Client, address, want string) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
-	if err != nil {
+func callProbe(ctx context.Context, transport http.RoundTripper, address, want string) error {
+	a, err := (&deliver.Sender{Transport: transport, Timeout: probeLimit}).Send(ctx, deliver.Callback{URL: address})
+	if a.StatusCode == 0 {
 		return err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // without the address
-		}
-		return err
-	}
-	defer resp.Body.Close()
 	var got probe
-	err = json.NewDecoder(io.LimitReader(resp.Body, 4096)).Decode(&got)
-	if resp.StatusCode != http.StatusOK || err != nil || got.Probe != want {
-		return fmt.Errorf("another server answered with status %d", resp.StatusCode)
+	if json.Unmarshal(a.Answer, &got) != nil || a.StatusCode != http.StatusOK || got.Probe != want {
+		return fmt.Errorf("another server answered with status %d", a.StatusCode)
 	}
 	return nil
 }

@@ -315,7 +315,7 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 		m := newMemory()
 		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
 		attempts, direct := 0, m.client(t).Transport
-		client := &http.Client{Transport: web(func(r *http.Request) (*http.Response, error) {
+		public := web(func(r *http.Request) (*http.Response, error) {
 			switch attempts++; attempts {
 			case 1:
 				return nil, errors.New("no such host")
@@ -326,9 +326,9 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 			}
 			r.URL.Scheme = "http"
 			return direct.RoundTrip(r)
-		})}
+		})
 		var failures []string
-		if err := i.Ready(t.Context(), client, func(err error) { failures = append(failures, err.Error()) }); err != nil {
+		if err := i.Ready(t.Context(), public, func(err error) { failures = append(failures, err.Error()) }); err != nil {
 			t.Error(err)
 		}
 		want := []string{"no such host", "another server answered with status 200", "another server answered with status 404"}
@@ -340,60 +340,9 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		dead := &http.Client{Transport: web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })}
+		dead := web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })
 		if err := i.Ready(ctx, dead, nil); err == nil || !strings.Contains(err.Error(), "https://hook.example/base does not answer: no such host") {
 			t.Errorf("got %v", err)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestOnceDropsARepeat(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, sink := newMemory(), &collect{}
-		i := Open(m, Options{Sink: Once(sink), Random: rand.Reader})
-		ticket, _ := i.Issue()
-		for _, text := range []string{"a", "a", "b", "a"} {
-			if code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, text)); code != 200 {
-				t.Errorf("%s: %d", text, code)
-			}
-		}
-		if diff := cmp.Diff([]string{"a", "b"}, sink.texts); diff != "" {
-			t.Error(diff)
-		}
-		if err := i.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestARepeatReplacesADeliveryThatWasNotStored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMemory()
-		stored := 0
-		i := Open(m, Options{Random: rand.Reader, Sink: Once(webhook.SinkFunc(func(context.Context, webhook.Delivery) error {
-			time.Sleep(time.Second)
-			if stored++; stored == 1 {
-				return errors.New("disk full")
-			}
-			return nil
-		}))})
-		ticket, _ := i.Issue()
-		codes := make(chan int, 3)
-		for range 3 { // at once: the second waits for the first, the third for the second
-			go func() {
-				code, _ := post(t, m.client(t), callbackRequest(t, i.URL(ticket), ticket, "x"))
-				codes <- code
-			}()
-		}
-		count := map[int]int{}
-		for range 3 {
-			count[<-codes]++
-		}
-		if diff := cmp.Diff(map[int]int{503: 1, 200: 2}, count); diff != "" || stored != 2 {
-			t.Errorf("%s stored %d times", diff, stored)
 		}
 		if err := i.Close(); err != nil {
 			t.Error(err)

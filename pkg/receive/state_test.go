@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func TestTransitions(t *testing.T) {
+func TestTransitionsOfAListening(t *testing.T) {
 	interrupt, fault, other := errors.New("interrupted"), errors.New("fault"), errors.New("another fault")
 	tests := []struct {
 		name string
@@ -33,7 +33,7 @@ func TestTransitions(t *testing.T) {
 		{"one was in flight, and there is no room", state{phase: draining, count: 1, taken: 1}, offered, nil, state{phase: draining, count: 1, taken: 1}, false},
 		{"one in flight is a repeat", state{phase: draining, taken: 1}, dropped, nil, state{phase: draining}, true},
 		{"one is done after the end", state{phase: draining, count: 1, taken: 1, reason: interrupt}, done, nil, state{phase: draining, count: 1, taken: 1, done: 1, reason: interrupt}, true},
-		{"what was counted is not waited for", state{phase: draining, count: 1, done: 1, reason: ErrCounted}, ended, interrupt, state{phase: draining, count: 1, done: 1, reason: interrupt}, true},
+		{"an interrupt ends the wait for counted callbacks", state{phase: draining, count: 1, done: 1, reason: ErrCounted}, ended, interrupt, state{phase: draining, count: 1, done: 1, reason: interrupt}, true},
 		{"the first reason counts", state{phase: draining, reason: interrupt}, ended, other, state{phase: draining, reason: interrupt}, false},
 		{"it fails after the end", state{phase: draining, reason: interrupt}, failed, fault, state{phase: draining, reason: interrupt, failure: fault}, true},
 		{"the first failure counts", state{phase: draining, reason: fault, failure: fault}, failed, other, state{phase: draining, reason: fault, failure: fault}, true},

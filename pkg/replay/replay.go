@@ -34,6 +34,7 @@ type Options struct {
 
 // Store has the methods of a ledger that are used here.
 type Store interface {
+	store.Writer
 	// Tasks calls yield for each task, the newest first.
 	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
 	// Deliveries returns the task's callbacks, the oldest first.
@@ -42,8 +43,6 @@ type Store interface {
 	Callback(ctx context.Context, seq int64) (d store.Delivery, ok bool, err error)
 	// FailedForwards returns up to limit failed forwards that follow after.
 	FailedForwards(ctx context.Context, after store.Forward, limit int) ([]store.Forward, error)
-	MoveForward(ctx context.Context, f store.Forward, target string) error
-	ForwardEnded(context.Context, store.Forward) error
 }
 
 // Sent is a callback that was sent or skipped.
@@ -128,38 +127,17 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 	}
 }
 
+// failedPage is how many failed forwards are read at once.
+const failedPage = 100
+
 // Failed sends the callbacks that could not be forwarded, the oldest first, and yields the
 // attempts. An error is yielded last: the store's or ctx's.
 func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	return func(yield func(Sent, error) bool) {
-		for f, err := range o.failed(ctx) {
-			s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
-			if err == nil && !s.Skipped {
-				s.Attempt, err = o.forward(ctx, f.Forward, f.body)
-			}
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// failed is a callback that could not be forwarded.
-type failed struct {
-	store.Forward
-	body []byte
-}
-
-// failedPage is how many failed forwards are read at once.
-const failedPage = 100
-
-// failed reads the failed forwards page by page.
-func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
-	return func(yield func(failed, error) bool) {
 		for after := (store.Forward{}); ; {
 			page, err := o.Store.FailedForwards(ctx, after, failedPage)
 			if err != nil {
-				yield(failed{}, err)
+				yield(Sent{}, err)
 				return
 			}
 			for _, f := range page {
@@ -168,7 +146,11 @@ func (o Options) failed(ctx context.Context) iter.Seq2[failed, error] {
 				if err == nil && (!ok || d.ReceivedAt.Before(o.Since)) {
 					continue
 				}
-				if !yield(failed{f, d.Body}, err) || err != nil {
+				s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
+				if err == nil && !s.Skipped {
+					s.Attempt, err = o.forward(ctx, f, d.Body)
+				}
+				if !yield(s, err) || err != nil {
 					return
 				}
 			}
@@ -184,8 +166,7 @@ func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.At
 	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
 		return a, err
 	}
-	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body})
-	a = attempts[0] // which has the error
+	a, _ = o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body}) // a has the error
 	if a.StatusCode == 0 {
 		return a, ctx.Err()
 	}
@@ -200,16 +181,14 @@ func (o Options) forward(ctx context.Context, f store.Forward, body []byte) (del
 	if err != nil || to != f.Target && !a.Accepted() {
 		return a, err
 	}
-	ctx = context.WithoutCancel(ctx)
+	var ops []store.Op
 	if to != f.Target {
-		if err := o.Store.MoveForward(ctx, f, to); err != nil {
-			return a, err
-		}
+		ops = append(ops, &store.MoveForward{Seq: f.Seq, From: f.Target, To: to})
 		f.Target = to
 	}
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 1, a.StatusCode, "", time.Now()
+	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, a.StatusCode, "", time.Now()
 	if !a.Accepted() {
 		f.State, f.Failure = store.ForwardFailed, a.Failure().Error()
 	}
-	return a, o.Store.ForwardEnded(ctx, f)
+	return a, o.Store.Write(context.WithoutCancel(ctx), append(ops, &store.ForwardEnded{Forward: f})...)
 }

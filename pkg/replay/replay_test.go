@@ -74,14 +74,16 @@ func (l *ledger) FailedForwards(ctx context.Context, after store.Forward, limit 
 	return page, l.broken(ctx, "FailedForwards")
 }
 
-func (l *ledger) MoveForward(ctx context.Context, f store.Forward, target string) error {
-	l.records = append(l.records, fmt.Sprintf("%d moved from %s to %s", f.Seq, f.Target, target))
-	return l.broken(ctx, "MoveForward")
-}
-
-func (l *ledger) ForwardEnded(ctx context.Context, f store.Forward) error {
-	l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d, %d %q", f.Seq, f.Target, f.State, f.Attempts, f.StatusCode, f.Failure))
-	return l.broken(ctx, "ForwardEnded")
+func (l *ledger) Write(ctx context.Context, ops ...store.Op) error {
+	for _, op := range ops {
+		switch op := op.(type) {
+		case *store.MoveForward:
+			l.records = append(l.records, fmt.Sprintf("%d moved from %s to %s", op.Seq, op.From, op.To))
+		case *store.ForwardEnded:
+			l.records = append(l.records, fmt.Sprintf("%d to %s %s: %d %q", op.Seq, op.Target, op.State, op.StatusCode, op.Failure))
+		}
+	}
+	return l.broken(ctx, "Write")
 }
 
 // endpoint is a transport that answers with the status in a callback's text (0: no answer)
@@ -219,8 +221,8 @@ func TestFailedForwardsAreSentToTheirTargets(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 	want := []string{
-		`1 to http://127.0.0.1:1/hook forwarded: 1, 200 ""`,
-		`3 to https://far.example/ failed: 1, 500 "the callback was refused: 500 Internal Server Error"`,
+		`1 to http://127.0.0.1:1/hook forwarded: 200 ""`,
+		`3 to https://far.example/ failed: 500 "the callback was refused: 500 Internal Server Error"`,
 	}
 	if diff := cmp.Diff(want, l.records); diff != "" {
 		t.Error(diff)
@@ -242,7 +244,7 @@ func TestFailedForwardsAreSentToAnotherEndpoint(t *testing.T) {
 	}
 	want := []string{
 		`2 moved from -- sh -c 'https://x.example' to https://hook.example/`,
-		`2 to https://hook.example/ forwarded: 1, 200 ""`,
+		`2 to https://hook.example/ forwarded: 200 ""`,
 	}
 	if diff := cmp.Diff(want, l.records); diff != "" {
 		t.Error(diff)
@@ -260,7 +262,7 @@ func TestATimeoutIsRecordedWithItsReason(t *testing.T) {
 		if _, err := collect(t, o.Failed(t.Context())); err != nil {
 			t.Error(err)
 		}
-		if want := []string{`1 to http://127.0.0.1:1/hook failed: 1, 0 "no answer within 10s"`}; cmp.Diff(want, l.records) != "" {
+		if want := []string{`1 to http://127.0.0.1:1/hook failed: 0 "no answer within 10s"`}; cmp.Diff(want, l.records) != "" {
 			t.Errorf("%q", l.records)
 		}
 	})
@@ -282,7 +284,7 @@ func TestFailedForwardsAreReadPageByPage(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheLedgerEndIt(t *testing.T) {
+func TestAnErrorOfTheLedgerEndsAReplay(t *testing.T) {
 	all := func(o Options, ctx context.Context) iter.Seq2[Sent, error] { return o.All(ctx) }
 	named := func(o Options, ctx context.Context) iter.Seq2[Sent, error] {
 		return o.Named(ctx, []store.Task{{RequestID: "req_1"}})
@@ -294,7 +296,7 @@ func TestErrorsOfTheLedgerEndIt(t *testing.T) {
 		sent   []string // before, and with the error
 	}{
 		{"Tasks", all, nil}, {"Deliveries", all, nil}, {"Deliveries", named, nil},
-		{"FailedForwards", failed, nil}, {"Callback", failed, nil}, {"MoveForward", failed, []string{"req_1 200"}}, {"ForwardEnded", failed, []string{"req_1 200"}},
+		{"FailedForwards", failed, nil}, {"Callback", failed, nil}, {"Write", failed, []string{"req_1 200"}},
 	} {
 		var e endpoint
 		l := three()
@@ -308,7 +310,7 @@ func TestErrorsOfTheLedgerEndIt(t *testing.T) {
 }
 
 // If ctx ends, answers are recorded and yielded; requests without an answer are not.
-func TestTheEndOfTheContext(t *testing.T) {
+func TestTheEndOfTheContextEndsAReplay(t *testing.T) {
 	for name, test := range map[string]struct {
 		nth     int
 		during  bool

@@ -60,7 +60,7 @@ func newWorld() (*world, *Sessions) {
 	return w, &Sessions{Client: w, Report: w.note}
 }
 
-// takes is a start that takes so long, and is cut off with its context.
+// takes is a start that takes that long, and ends with its context.
 func takes(d time.Duration) func(context.Context, int) error {
 	return func(ctx context.Context, _ int) error {
 		select {
@@ -84,7 +84,7 @@ func want(t *testing.T, what string, got, want []string) {
 	}
 }
 
-func TestAStartLeavesNoSessionBehind(t *testing.T) {
+func TestAnInterruptedStartLeavesNoSessionRunning(t *testing.T) {
 	refused := &narada.SessionError{Err: &narada.APIError{StatusCode: 429, RetryAfter: time.Second}}
 	for name, test := range map[string]struct {
 		start func(context.Context, int) error
@@ -111,22 +111,22 @@ func TestAStartLeavesNoSessionBehind(t *testing.T) {
 			start: func(context.Context, int) error { return &narada.SessionError{Maybe: true, Err: errBusy} },
 			err:   isMaybe, calls: []string{"start"},
 		},
-		"it comes after an interrupt": {
+		"it starts after an interrupt": {
 			start: takes(20 * time.Second), end: "interrupt",
 			err: func(err error) bool { return err == ErrStopped }, calls: []string{"start", "stop s1 terminated"},
 			notes: []string{"session.Awaited", "session.Stopping", "session.Stopped"},
 		},
-		"it comes after the time limit": {
+		"it starts after the time limit": {
 			start: takes(20 * time.Second), end: "limit",
 			err: func(err error) bool { return err == ErrStopped }, calls: []string{"start", "stop s1 timed_out"},
 			notes: []string{"session.Awaited", "session.Stopped"},
 		},
-		"it comes after an interrupt, and cannot be stopped": {
+		"it starts after an interrupt, and cannot be stopped": {
 			start: takes(20 * time.Second), stop: func(int) error { return &narada.APIError{StatusCode: 400} }, end: "interrupt",
 			err: func(err error) bool { return err == ErrLeft }, calls: []string{"start", "stop s1 terminated"},
 			notes: []string{"session.Awaited", "session.Stopping", "session.NotStopped"},
 		},
-		"it does not come": {
+		"it does not start": {
 			start: takes(time.Hour), end: "interrupt", err: isMaybe, calls: []string{"start"},
 			notes: []string{"session.Awaited"},
 		},
@@ -164,7 +164,7 @@ func isMaybe(err error) bool {
 	return ok && failure.Maybe
 }
 
-func TestASessionIsStoppedWhateverComesOfItsUse(t *testing.T) {
+func TestASessionIsStoppedWhateverTheOutcomeOfItsUse(t *testing.T) {
 	for name, test := range map[string]struct {
 		run    func(interrupt func()) error
 		limit  time.Duration
@@ -226,7 +226,7 @@ func TestASessionIsStoppedWhateverComesOfItsUse(t *testing.T) {
 	}
 }
 
-func TestAStopWhoseAnswerWasLostIsMadeAgain(t *testing.T) {
+func TestAStopIsRetriedIfItsAnswerWasLost(t *testing.T) {
 	for name, test := range map[string]struct {
 		answers []error
 		want    error

@@ -18,9 +18,9 @@ type Forward struct {
 	RequestID string
 	Target    string
 	State     ForwardState
+	Attempts  int // made so far, in earlier runs too
 
 	// Set when it has ended.
-	Attempts   int
 	StatusCode int    // of the last answer; 0: none
 	Failure    string // why it failed
 	EndedAt    time.Time

@@ -63,18 +63,17 @@ type Deliver struct {
 	IsNew      bool // set: it is not a repeat
 }
 
-// ForwardTried adds an event for a forwarding attempt that failed and will be retried.
+// ForwardTried counts a forwarding attempt that failed and will be retried.
 type ForwardTried struct {
 	Seq        int64
 	Target     string
-	Attempts   int // made so far
 	StatusCode int // of the answer; 0: none
 	Failure    string
 	At         time.Time
 }
 
-// ForwardEnded ends the forwarding of a callback, again after a later attempt. Its Attempts
-// are added to the earlier ones. The stored credentials are deleted.
+// ForwardEnded ends the forwarding of a callback by another attempt, again after a later
+// one. The engine counts the Attempts. The stored credentials are deleted.
 type ForwardEnded struct{ Forward }
 
 // MoveForward gives a callback another target.

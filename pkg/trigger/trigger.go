@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,17 +36,13 @@ type Options struct {
 	// Credentials are those of the callbacks. For a listener they replace the ticket's.
 	Credentials secret.Credentials
 
-	Store   Store          // the ledger of a listener; nil: URL is an endpoint
+	Store   store.Writer   // the ledger of a listener; nil: URL is an endpoint
 	Machine string         // name of this machine, as the store has it
 	Sender  deliver.Sender // makes one attempt each
-	Report  func(Event)    // must be safe for concurrent use; nil: none
-}
 
-// Store has the methods of a ledger that are used here.
-type Store interface {
-	Intend(context.Context, []store.Intent) ([]int64, error)
-	Accepted(ctx context.Context, number int64, id string) error
-	Refused(ctx context.Context, number int64, failure string, at time.Time) error
+	// NotRecorded, if not nil, is called when the outcome of a callback could not be
+	// stored. It must be safe for concurrent use.
+	NotRecorded func(error)
 }
 
 // Sent is a callback that was sent.
@@ -80,8 +77,7 @@ func Send(ctx context.Context, o Options) (s Sent, err error) {
 	if err != nil {
 		return s, err
 	}
-	attempts, _ := o.Sender.Send(ctx, deliver.Callback{URL: o.URL + s.Ticket.Path, Header: s.Ticket.Header, Body: body})
-	s.Attempt = attempts[0] // which has the error
+	s.Attempt, _ = o.Sender.Send(ctx, deliver.Callback{URL: o.URL + s.Ticket.Path, Header: s.Ticket.Header, Body: body}) // it has the error
 	o.record(ctx, number, s)
 	if s.Attempt.StatusCode == 0 && ctx.Err() != nil {
 		return s, ctx.Err()
@@ -117,11 +113,9 @@ func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, e
 	if o.Store == nil {
 		return 0, nil
 	}
-	numbers, err := o.Store.Intend(ctx, []store.Intent{{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}})
-	if err != nil {
-		return 0, err
-	}
-	return numbers[0], nil
+	op := &store.Intend{Intent: store.Intent{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}}
+	err = o.Store.Write(ctx, op)
+	return op.Number, err
 }
 
 // record stores whether the listener accepted the callback, even if ctx has ended.
@@ -129,15 +123,12 @@ func (o *Options) record(ctx context.Context, number int64, s Sent) {
 	if o.Store == nil {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	var err error
+	var op store.Op = &store.Refuse{Task: number, At: time.Now()}
 	if s.Attempt.Accepted() {
-		err = o.Store.Accepted(ctx, number, s.RequestID)
-	} else {
-		err = o.Store.Refused(ctx, number, "", time.Now())
+		op = &store.Accept{Task: number, RequestID: s.RequestID, At: time.Now()}
 	}
-	if err != nil && o.Report != nil {
-		o.Report(NotRecorded{RequestID: s.RequestID, Err: err})
+	if err := o.Store.Write(context.WithoutCancel(ctx), op); err != nil && o.NotRecorded != nil {
+		o.NotRecorded(err)
 	}
 }
 
@@ -153,19 +144,12 @@ type Summary struct {
 	Answers  map[string]int `json:"answers"` // number, by deliver.Attempt.Kind
 }
 
-func newSummary(s *deliver.Statistics, took time.Duration) Summary {
-	milliseconds := func(percent float64) float64 { return float64(s.Percentile(percent).Microseconds()) / 1000 }
-	return Summary{
-		Sent: s.Count(), Accepted: s.Accepted(), Seconds: took.Seconds(), Rate: float64(s.Count()) / max(took, time.Microsecond).Seconds(),
-		P50: milliseconds(50), P95: milliseconds(95), P99: milliseconds(99), Answers: s.Kinds(),
-	}
-}
-
 // SendMany sends count callbacks, up to concurrency at a time, and summarizes the
 // attempts. The error is that of making one, which stops the others, or ctx's.
 func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, error) {
 	var mu sync.Mutex
-	var answers deliver.Statistics
+	sum := Summary{Answers: map[string]int{}}
+	var durations []time.Duration
 	start := time.Now()
 	group, sending := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
@@ -180,7 +164,11 @@ func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, 
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			answers.Add(s.Attempt)
+			durations = append(durations, s.Attempt.Duration)
+			sum.Answers[s.Attempt.Kind()]++
+			if s.Attempt.Accepted() {
+				sum.Accepted++
+			}
 			return nil
 		})
 	}
@@ -188,5 +176,19 @@ func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, 
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return newSummary(&answers, time.Since(start)), err
+	took := time.Since(start)
+	sum.Sent, sum.Seconds, sum.Rate = len(durations), took.Seconds(), float64(len(durations))/max(took, time.Microsecond).Seconds()
+	slices.Sort(durations)
+	sum.P50, sum.P95, sum.P99 = percentile(durations, 50), percentile(durations, 95), percentile(durations, 99)
+	return sum, err
+}
+
+// percentile returns a percentile of sorted durations (nearest rank: 50 is the median) in
+// milliseconds, 0 if there are none.
+func percentile(sorted []time.Duration, percent int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := (percent*len(sorted) + 99) / 100
+	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
 }

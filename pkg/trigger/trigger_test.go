@@ -128,35 +128,28 @@ type ledger struct {
 	mu      sync.Mutex
 	records []string
 	intents []store.Intent
-	fail    string // the method that fails
+	fail    string // the op that fails
 }
 
-func (l *ledger) write(method, record string) error {
+func (l *ledger) Write(ctx context.Context, ops ...store.Op) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fail == method {
-		return errors.New("no room")
+	record, kind := "", ""
+	switch op := ops[0].(type) {
+	case *store.Intend:
+		l.intents = append(l.intents, op.Intent)
+		op.Number = int64(len(l.intents))
+		record, kind = "intended", "Intend"
+	case *store.Accept:
+		record, kind = fmt.Sprintf("%d accepted as %s", op.Task, op.RequestID), "Accept"
+	case *store.Refuse:
+		record, kind = fmt.Sprintf("%d refused %q", op.Task, op.Failure), "Refuse"
+	}
+	if ctx.Err() != nil || l.fail == kind {
+		return errors.Join(ctx.Err(), errors.New("no room"))
 	}
 	l.records = append(l.records, record)
 	return nil
-}
-
-func (l *ledger) Intend(ctx context.Context, intents []store.Intent) ([]int64, error) {
-	if err := errors.Join(ctx.Err(), l.write("Intend", "intended")); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.intents = append(l.intents, intents...)
-	return []int64{int64(len(l.intents))}, nil
-}
-
-func (l *ledger) Accepted(ctx context.Context, number int64, id string) error {
-	return errors.Join(ctx.Err(), l.write("Accepted", fmt.Sprintf("%d accepted as %s", number, id)))
-}
-
-func (l *ledger) Refused(ctx context.Context, number int64, failure string, _ time.Time) error {
-	return errors.Join(ctx.Err(), l.write("Refused", fmt.Sprintf("%d refused %q", number, failure)))
 }
 
 func TestEachCallbackToAListenerHasItsOwnTicket(t *testing.T) {
@@ -206,19 +199,19 @@ func TestGivenCredentialsReplaceTheTickets(t *testing.T) {
 
 func TestTheOutcomeIsRecorded(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer func(cancel func()) int
-		fail   string
-		want   []string // without what was intended
-		events int
-		sent   bool
-		err    string
+		answer      func(cancel func()) int
+		fail        string
+		want        []string // without what was intended
+		notRecorded int
+		sent        bool
+		err         string
 	}{
 		"accepted":                     {func(func()) int { return 204 }, "", []string{"1 accepted as ID"}, 0, true, ""},
 		"refused":                      {func(func()) int { return 404 }, "", []string{`1 refused ""`}, 0, true, ""},
 		"unreachable":                  {func(func()) int { return 0 }, "", []string{`1 refused ""`}, 0, true, ""},
 		"ended before the answer":      {func(cancel func()) int { cancel(); return 200 }, "", []string{`1 refused ""`}, 0, true, "context canceled"},
-		"storing the acceptance fails": {func(func()) int { return 200 }, "Accepted", nil, 1, true, ""},
-		"storing the refusal fails":    {func(func()) int { return 500 }, "Refused", nil, 1, true, ""},
+		"storing the acceptance fails": {func(func()) int { return 200 }, "Accept", nil, 1, true, ""},
+		"storing the refusal fails":    {func(func()) int { return 500 }, "Refuse", nil, 1, true, ""},
 		"storing the intent fails":     {func(func()) int { return 200 }, "Intend", nil, 0, false, "no room"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,9 +219,9 @@ func TestTheOutcomeIsRecorded(t *testing.T) {
 			defer cancel()
 			e := endpoint{answer: func(*http.Request) int { return test.answer(cancel) }}
 			l := ledger{fail: test.fail}
-			var events []Event
+			var notRecorded []error
 			o := e.options()
-			o.Store, o.Report = &l, func(e Event) { events = append(events, e) }
+			o.Store, o.NotRecorded = &l, func(err error) { notRecorded = append(notRecorded, err) }
 			s, err := Send(ctx, o)
 			if got := fmt.Sprint(err); got != test.err && (err != nil || test.err != "") {
 				t.Errorf("error %v, want %q", err, test.err)
@@ -242,12 +235,12 @@ func TestTheOutcomeIsRecorded(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if len(events) != test.events || (len(e.received) > 0) != test.sent {
-				t.Errorf("events %+v, received %+v", events, e.received)
+			if len(notRecorded) != test.notRecorded || (len(e.received) > 0) != test.sent {
+				t.Errorf("not recorded %v, received %+v", notRecorded, e.received)
 			}
-			for _, event := range events {
-				if e := event.(NotRecorded); e.RequestID != s.RequestID || e.Err.Error() != "no room" {
-					t.Errorf("%+v", e)
+			for _, err := range notRecorded {
+				if err.Error() != "no room" {
+					t.Error(err)
 				}
 			}
 		})
@@ -348,12 +341,33 @@ func TestARecordingErrorEndsSendMany(t *testing.T) {
 	}
 }
 
-func TestASummaryOfNothingIsJSON(t *testing.T) {
-	doc, err := json.Marshal(newSummary(&deliver.Statistics{}, 0))
-	want := `{"sent":0,"accepted":0,"seconds":0,"perSecond":0,"p50Ms":0,"p95Ms":0,"p99Ms":0,"answers":{}}`
-	if err != nil || string(doc) != want {
-		t.Errorf("%s, %v", doc, err)
+func TestPercentilesUseTheNearestRank(t *testing.T) {
+	var durations []time.Duration
+	for ms := range 10 {
+		durations = append(durations, time.Duration(ms+1)*time.Millisecond)
 	}
+	for percent, want := range map[int]float64{0: 1, 10: 1, 50: 5, 55: 6, 95: 10, 99: 10, 100: 10} {
+		if got := percentile(durations, percent); got != want {
+			t.Errorf("p%d is %vms, want %vms", percent, got, want)
+		}
+	}
+	if got := percentile(nil, 50); got != 0 {
+		t.Errorf("the median of nothing is %v", got)
+	}
+}
+
+func TestASummaryOfNothingIsJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var e endpoint
+		sum, _ := SendMany(ctx, e.options(), 3, 1)
+		doc, err := json.Marshal(sum)
+		want := `{"sent":0,"accepted":0,"seconds":0,"perSecond":0,"p50Ms":0,"p95Ms":0,"p99Ms":0,"answers":{}}`
+		if err != nil || string(doc) != want {
+			t.Errorf("%s, %v", doc, err)
+		}
+	})
 }
 
 // A callback is printed without its credentials.

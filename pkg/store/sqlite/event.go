@@ -31,22 +31,6 @@ func (t transaction) personAsked(task int64, at time.Time, r *narada.Result) err
 	return t.addEvent(task, at, store.EventPersonAsked, detail)
 }
 
-// forwardEvent adds a forwarding attempt to the events of the task of callback seq.
-func (t transaction) forwardEvent(seq int64, at time.Time, detail store.EventDetail) error {
-	const query = "SELECT t.number FROM tasks t JOIN deliveries d ON d.request_id = t.request_id WHERE d.seq = ?"
-	task, err := t.number(query, seq)
-	for more := true; more && task == 0 && err == nil; { // sent elsewhere and not indexed yet
-		if more, err = indexSome(t); err == nil {
-			task, err = t.number(query, seq)
-		}
-	}
-	if task == 0 || err != nil {
-		return err
-	}
-	detail.Seq = seq
-	return t.addEvent(task, at, store.EventForwardAttempted, detail)
-}
-
 // Events returns the events of the task, oldest first. Those of its callbacks are derived
 // from them: storing them too would slow each callback.
 func (l *Store) Events(ctx context.Context, t store.Task) ([]store.Event, error) {

@@ -183,8 +183,8 @@ func fill(ctx context.Context, l *Store) error {
 		&store.SetSchemaErrors{Batch: batch.Number, Key: []byte{0, 1, 255}, SchemaErrors: `["/jobs: missing"]`},
 		&store.AcceptTwice{Task: tasks["twice"].Number, RequestID: "req_second", At: at(16)},
 		callback("shared", final("req_elsewhere", ticket("shared"), "45"), 17, "http://localhost:3000/hook"),
-		&store.ForwardTried{Seq: 2, Target: "http://localhost:3000/hook", Attempts: 1, Failure: "connection refused", At: at(18)},
-		&store.ForwardEnded{Forward: store.Forward{Seq: 2, Target: "http://localhost:3000/hook", State: store.ForwardDelivered, Attempts: 2, StatusCode: 200, EndedAt: at(19)}},
-		&store.ForwardEnded{Forward: store.Forward{Seq: 2, Target: "http://localhost:4000/hook", State: store.ForwardFailed, Attempts: 1, StatusCode: 401, Failure: "answered 401", EndedAt: at(20)}},
+		&store.ForwardTried{Seq: 2, Target: "http://localhost:3000/hook", Failure: "connection refused", At: at(18)},
+		&store.ForwardEnded{Forward: store.Forward{Seq: 2, Target: "http://localhost:3000/hook", State: store.ForwardDelivered, StatusCode: 200, EndedAt: at(19)}},
+		&store.ForwardEnded{Forward: store.Forward{Seq: 2, Target: "http://localhost:4000/hook", State: store.ForwardFailed, StatusCode: 401, Failure: "answered 401", EndedAt: at(20)}},
 	)
 }

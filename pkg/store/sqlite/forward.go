@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/http"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -22,18 +23,66 @@ func (t transaction) insertForwards(d *delivery) error {
 }
 
 func (t transaction) forwardTried(op *store.ForwardTried) error {
-	return t.forwardEvent(op.Seq, op.At, store.EventDetail{Target: op.Target, State: store.ForwardWaiting, Attempts: op.Attempts, StatusCode: op.StatusCode, Failure: op.Failure})
+	return t.forwardAttempted(op.Seq, op.At, store.EventDetail{Target: op.Target, State: store.ForwardWaiting, StatusCode: op.StatusCode, Failure: op.Failure},
+		"UPDATE forwards SET attempts = attempts + 1 WHERE seq = ? AND target = ? AND state = 'waiting' RETURNING attempts", op.Seq, op.Target)
 }
 
 // forwardEnded is idempotent.
 func (t transaction) forwardEnded(f store.Forward) error {
-	changed, err := t.change(`UPDATE forwards SET state = ?1, attempts = attempts + ?2, status_code = ?3, failure = ?4, ended_at = ?5, header = NULL, body = NULL
-		WHERE seq = ?6 AND target = ?7 AND NOT (state = ?1 AND ended_at IS ?5)`,
-		f.State, f.Attempts, f.StatusCode, f.Failure, milliseconds(f.EndedAt), f.Seq, f.Target)
-	if changed == 0 || err != nil {
+	return t.forwardAttempted(f.Seq, f.EndedAt, store.EventDetail{Target: f.Target, State: f.State, StatusCode: f.StatusCode, Failure: f.Failure},
+		`UPDATE forwards SET state = ?1, attempts = attempts + 1, status_code = ?2, failure = ?3, ended_at = ?4, header = NULL, body = NULL
+		WHERE seq = ?5 AND target = ?6 AND NOT (state = ?1 AND ended_at IS ?4) RETURNING attempts`,
+		f.State, f.StatusCode, f.Failure, milliseconds(f.EndedAt), f.Seq, f.Target)
+}
+
+// forwardAttempted counts an attempt by the update, which returns how many were made so
+// far, and adds it to the events of the callback's task.
+func (t transaction) forwardAttempted(seq int64, at time.Time, detail store.EventDetail, update string, args ...any) error {
+	attempts, err := t.number(update, args...)
+	if attempts == 0 || err != nil {
 		return err
 	}
-	return t.forwardEvent(f.Seq, f.EndedAt, store.EventDetail{Target: f.Target, State: f.State, Attempts: f.Attempts, StatusCode: f.StatusCode, Failure: f.Failure})
+	task, err := t.number("SELECT t.number FROM tasks t JOIN deliveries d ON d.request_id = t.request_id WHERE d.seq = ?", seq)
+	if task == 0 || err != nil { // it was pruned
+		return err
+	}
+	detail.Seq, detail.Attempts = seq, int(attempts)
+	return t.addEvent(task, at, store.EventForwardAttempted, detail)
+}
+
+// indexForwards indexes until the callbacks that the ops forward have tasks: those sent
+// elsewhere get them only then. A large backlog takes several transactions.
+func (l *Store) indexForwards(ctx context.Context, ops []store.Op) error {
+	for _, op := range ops {
+		var err error
+		switch op := op.(type) {
+		case *store.ForwardTried:
+			err = l.indexUpTo(ctx, op.Seq)
+		case *store.ForwardEnded:
+			err = l.indexUpTo(ctx, op.Seq)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Store) indexUpTo(ctx context.Context, seq int64) error {
+	for {
+		_, without, err := readOne(ctx, l, plain[int], `SELECT 1 FROM deliveries d JOIN indexed i ON i.seq < d.seq
+			WHERE d.seq = ? AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id)`, seq)
+		if !without || err != nil {
+			return err
+		}
+		err = l.writer.put(ctx, &write{do: func(tx transaction) error {
+			_, err := indexSome(tx)
+			return err
+		}})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // WaitingForwards returns up to limit callbacks after number after that wait for the

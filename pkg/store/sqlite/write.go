@@ -12,6 +12,9 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	if len(ops) == 0 {
 		return nil
 	}
+	if err := l.indexForwards(ctx, ops); err != nil {
+		return err
+	}
 	one, err := newWrite(ops)
 	if err != nil {
 		return newError(l.path, err)

@@ -122,10 +122,10 @@ func forwardEvents(l ledger) {
 	h.accepted("a", "req_1")
 	h.write(&store.Deliver{Delivery: callback("a", final("req_1", "a", "42")), Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
 	h.write(
-		&store.ForwardTried{Seq: 1, Target: target, Attempts: 1, Failure: "connection refused", At: start},
-		&store.ForwardTried{Seq: 1, Target: target, Attempts: 2, StatusCode: 503, Failure: "answered 503", At: start},
-		&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, Attempts: 3, StatusCode: 200, EndedAt: start}},
-		&store.ForwardTried{Seq: 99, Target: target, At: start}, // there is no such callback
+		&store.ForwardTried{Seq: 1, Target: target, Failure: "connection refused", At: start},
+		&store.ForwardTried{Seq: 1, Target: target, StatusCode: 503, Failure: "answered 503", At: start},
+		&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, StatusCode: 200, EndedAt: start}},
+		&store.ForwardTried{Seq: 99, Target: target, At: start}, // of no callback
 		&store.ForwardEnded{Forward: store.Forward{Seq: 99, Target: target, State: store.ForwardFailed, EndedAt: start}},
 	)
 	l.same("events", []string{"dispatched", "accepted req_1", "callback-delivered req_1 success",
@@ -139,7 +139,7 @@ func forwardEventsOfElsewhere(l ledger) {
 	h := l.open()
 	h.Share(ticket("shared").Path)
 	h.write(&store.Deliver{Delivery: callback("shared", final("req_1", "shared", "42")), Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
-	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardFailed, Attempts: 1, StatusCode: 401, Failure: "answered 401", EndedAt: start}})
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardFailed, StatusCode: 401, Failure: "answered 401", EndedAt: start}})
 	l.same("events", []string{"callback-delivered req_1 success", "forward-attempted req_1 " + target + " failed answered 401 1 401"}, h.eventsOf("req_1"))
 }
 

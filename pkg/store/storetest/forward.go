@@ -13,6 +13,7 @@ var forwardTests = []test{
 	{"A listener adopts the waiting callbacks of another", adoptedForwards},
 	{"Credentials are deleted when forwarding has ended", credentialsGoWithTheForward},
 	{"A failed forward can succeed in a later attempt", failedForward},
+	{"Attempts of an interrupted run are counted", countedAttempts},
 	{"A callback can be given another target", movedForward},
 	{"A task has the worst state of its forwards", worstForward},
 }
@@ -100,7 +101,7 @@ func credentialsGoWithTheForward(l ledger) {
 	h := l.open()
 	for i, state := range []store.ForwardState{store.ForwardDelivered, store.ForwardFailed} {
 		h.deliverTo([]string{"req_1", "req_2"}[i], "a")
-		f := store.Forward{Seq: int64(i + 1), Target: target, State: state, Attempts: 1, EndedAt: start}
+		f := store.Forward{Seq: int64(i + 1), Target: target, State: state, EndedAt: start}
 		if _, _, ok, err := h.ForwardContent(l.ctx(), f); !ok || err != nil {
 			l.Fatalf("%s: its content was not found: %v", state, err)
 		}
@@ -121,8 +122,9 @@ func failedForward(l ledger) {
 	h := l.open()
 	h.deliverTo("req_1", "a")
 	h.deliverTo("req_2", "a")
-	f := store.Forward{Seq: 2, RequestID: "req_2", Target: target, State: store.ForwardFailed, Attempts: 2, Failure: "connection refused", EndedAt: start}
+	f := store.Forward{Seq: 2, RequestID: "req_2", Target: target, State: store.ForwardFailed, Failure: "connection refused", EndedAt: start}
 	h.write(&store.ForwardEnded{Forward: f})
+	f.Attempts = 1
 	failed, err := h.FailedForwards(l.ctx(), store.Forward{}, 10)
 	l.must(err)
 	l.same("failed", []store.Forward{f}, failed)
@@ -133,13 +135,35 @@ func failedForward(l ledger) {
 	l.same("counts", [3]int{1, 0, 1}, h.counts(target, "a"))
 	l.same("with a failed forward", []string{"req_2"}, h.ids(store.Query{Failed: true}))
 
-	f.State, f.Attempts, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 1, 204, "", start.Add(time.Minute)
+	f.State, f.StatusCode, f.Failure, f.EndedAt = store.ForwardDelivered, 204, "", start.Add(time.Minute)
 	h.write(&store.ForwardEnded{Forward: f})
-	f.Attempts = 3 // in total
+	f.Attempts = 2
 	again, err := h.Forwards(l.ctx(), h.task("req_2"))
 	l.must(err)
 	l.same("sent again", []store.Forward{f}, again)
 	l.same("counts", [3]int{1, 1, 0}, h.counts("", ""))
+}
+
+func countedAttempts(l ledger) {
+	h := l.open()
+	h.deliverTo("req_1", "a")
+	tried := &store.ForwardTried{Seq: 1, Target: target, Failure: "connection refused", At: start}
+	h.write(tried, tried)
+	h.close()
+	h = l.open()
+	list, err := h.WaitingForwards(l.ctx(), target, "a", 0, 10)
+	l.must(err)
+	l.same("waiting", []store.Forward{{Seq: 1, RequestID: "req_1", Target: target, State: store.ForwardWaiting, Attempts: 2}}, list)
+	ended := store.Forward{Seq: 1, RequestID: "req_1", Target: target, State: store.ForwardDelivered, StatusCode: 200, EndedAt: start.Add(time.Minute)}
+	h.write(&store.ForwardEnded{Forward: ended}, &store.ForwardEnded{Forward: ended}, tried) // only the first is one
+	ended.Attempts = 3
+	list, err = h.Forwards(l.ctx(), h.task("req_1"))
+	l.must(err)
+	l.same("ended", []store.Forward{ended}, list)
+	l.same("events", []string{"callback-delivered req_1 success",
+		"forward-attempted req_1 " + target + " waiting connection refused 1",
+		"forward-attempted req_1 " + target + " waiting connection refused 2",
+		"forward-attempted req_1 " + target + " forwarded 3 200"}, h.eventsOf("req_1"))
 }
 
 func movedForward(l ledger) {
@@ -171,7 +195,7 @@ func worstForward(l ledger) {
 		}
 	}
 	end := func(target string, state store.ForwardState, at time.Time) {
-		h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: state, Attempts: 1, EndedAt: at}})
+		h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: state, EndedAt: at}})
 	}
 	check(store.ForwardWaiting)
 	end(targets[0], store.ForwardDelivered, start)

@@ -244,7 +244,7 @@ func elsewhereIsOurs(l ledger) {
 	d := callback("shared", final("req_1", "shared", "42"))
 	d.ReceivedAt = start.Add(time.Second)
 	h.write(&store.Deliver{Delivery: d, Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
-	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, Attempts: 1, EndedAt: start.Add(time.Second)}})
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, EndedAt: start.Add(time.Second)}})
 	ours := &store.Intend{Intent: store.Intent{Source: "dispatch", Prompt: "ours", At: start}}
 	h.write(ours)
 	h.write(&store.Accept{Task: ours.Number, RequestID: "req_1", At: start.Add(2 * time.Second)})

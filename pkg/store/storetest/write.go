@@ -48,7 +48,7 @@ func eachChangeIsDurable(l ledger) {
 		{"Poll, of the end", &store.Poll{Result: polledFinal("req_open", "no"), At: later}},
 		{"Refuse", &store.Refuse{Task: first.intend("refused"), Failure: "422", At: later}},
 		{"Deliver", &store.Deliver{Delivery: callback("waiting", final("req_waiting", "waiting", "44")), Forwarding: store.Forwarding{Listener: "a", Targets: []string{target}}}},
-		{"ForwardEnded", &store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardFailed, Attempts: 3, StatusCode: 503, Failure: "answered 503", EndedAt: later}}},
+		{"ForwardEnded", &store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardFailed, StatusCode: 503, Failure: "answered 503", EndedAt: later}}},
 		{"MoveForward", &store.MoveForward{Seq: 1, From: target, To: "http://localhost:4000/"}},
 		{"AdoptForwards", &store.AdoptForwards{Target: "gone", From: "a", To: "b"}},
 		{"PlaceItem", &store.PlaceItem{Batch: batch, Key: []byte("key"), Line: 2}},
