@@ -2,12 +2,10 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/output"
 )
@@ -21,54 +19,6 @@ func (inv *invocation) printing(out *outputFlags, run func(context.Context, *pri
 		}
 		return run(cmd.Context(), p, args)
 	})
-}
-
-// oneArg requires one argument, which the help calls name.
-func oneArg(name, hint string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError(hint, "expected one %s, got %s", name, quantity(len(args), "argument"))
-		}
-		return nil
-	}
-}
-
-// exclusive refuses two of these flags on one command line.
-func exclusive(f *pflag.FlagSet, names ...string) error {
-	first := ""
-	for _, name := range names {
-		switch {
-		case !f.Changed(name):
-		case first != "":
-			return usageError("", "--%s and --%s cannot be used together", first, name)
-		default:
-			first = name
-		}
-	}
-	return nil
-}
-
-// requires refuses these flags without the flag that they belong to.
-func requires(f *pflag.FlagSet, required string, names ...string) error {
-	for _, name := range names {
-		if f.Changed(name) && !f.Changed(required) {
-			return usageError("", "--%s requires --%s", name, required)
-		}
-	}
-	return nil
-}
-
-// atLeast checks the value of a flag.
-func atLeast[N int | int64 | float64 | time.Duration](flag string, value, minimum N) error {
-	if value >= minimum {
-		return nil
-	}
-	return usageError("", "--%s: must be at least %v", flag, minimum)
-}
-
-// quantity is "1 callback" or "2 callbacks".
-func quantity[N int | int64 | float64](n N, noun string) string {
-	return fmt.Sprintf("%v %s%s", n, noun, plural(n != 1))
 }
 
 // dash is "-" for an empty column.

@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newBatch(inv *invocation) *cobra.Command {
@@ -19,7 +20,7 @@ func newBatch(inv *invocation) *cobra.Command {
 		Short: "Run many prompts, one answer each",
 		Long: `batch runs the tasks of a file, several at once, and sends each only once. To resume
 a batch that was stopped, run the same command again.`,
-		Args: subcommandOnly,
+		Args: usage.SubcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
@@ -36,7 +37,7 @@ status, and input. On a terminal it prints a table; elsewhere it prints a line f
 each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
 	}
 	out.add(cmd)
@@ -67,7 +68,7 @@ func newBatchShow(inv *invocation) *cobra.Command {
 		Long: `show prints the state of a batch, and the lines that have not succeeded: line
 number, id, status, request ID and reason. With -o json it prints one object.`,
 		Example:           `  narada batch show companies`,
-		Args:              oneArg("NAME", batchListHint),
+		Args:              usage.OneArg("NAME", batchListHint),
 		ValidArgsFunction: inv.completeBatch,
 		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
 	}
@@ -106,7 +107,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 		err = read(l)
 	}
 	if errors.Is(err, batch.ErrNoBatch) {
-		return usageError(batchListHint, "no batch %q", name)
+		return usage.Errorf(batchListHint, "no batch %q", name)
 	}
 	return err
 }
@@ -139,7 +140,7 @@ func newBatchResults(inv *invocation) *cobra.Command {
 finished, in the order of the input when the batch was last run. Lines that are no
 longer in the input come last, with null as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
-		Args:    oneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
+		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
 			return runBatchResults(ctx, inv, p, args[0])
 		}),
@@ -152,7 +153,7 @@ func runBatchResults(ctx context.Context, inv *invocation, p *printer, name stri
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {
-			inv.log.Info("batch", quantity(open, "line")+" not finished yet, according to the ledger")
+			inv.log.Info("batch", units.Count(open, "line")+" not finished yet, according to the ledger")
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // The time limits for opening and closing an endpoint.
@@ -52,11 +53,11 @@ func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, o
 	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.log.Logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
-		return t, false, usageError("", "--ngrok-domain and --addr or --local cannot be used together")
+		return t, false, usage.Errorf("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
 	switch {
 	case c.local && (c.addr != "" || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
-		return t, false, usageError("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
+		return t, false, usage.Errorf("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
 	case c.local:
 		t.Loopback = true
 		return t, true, t.Check()
@@ -108,7 +109,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	}
 	n.ConnectCAs = x509.NewCertPool()
 	if !n.ConnectCAs.AppendCertsFromPEM(pem) {
-		return nil, usageError("", "%s: no PEM certificate in %s", where, cas.Text)
+		return nil, usage.Errorf("", "%s: no PEM certificate in %s", where, cas.Text)
 	}
 	return n, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // endpointFlags are the flags of commands that test an endpoint.
@@ -59,7 +60,7 @@ elsewhere. Exit code 3: a test failed.
 
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
-		Args: oneArg("URL", "narada check URL"),
+		Args: usage.OneArg("URL", "narada check URL"),
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
 			return runCheck(ctx, inv, p, &o, args[0])
 		}),
@@ -104,9 +105,9 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 	wrong, isURL := errors.AsType[*contract.URLError](err)
 	switch {
 	case isURL && wrong.Unencrypted:
-		return nil, usageError("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
+		return nil, usage.Errorf("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
 	case isURL:
-		return nil, usageError("", "%v", wrong)
+		return nil, usage.Errorf("", "%v", wrong)
 	case err != nil:
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // newCloudSession makes narada session.
@@ -46,10 +46,10 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
   narada run --cloud-session "$session" ${window:+--window "$window"} "log in to example.com"
   narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
-				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
+				return usage.Errorf("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
 			return runSessionStart(cmd.Context(), inv, &o)
 		}),
@@ -89,15 +89,8 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 	return err
 }
 
-type sessionStopOptions struct{ status string }
-
-// sessionStatuses are the values of session stop --status.
-func sessionStatuses() []string {
-	return []string{string(narada.SessionComplete), string(narada.SessionTerminated), string(narada.SessionFailed), string(narada.SessionTimedOut)}
-}
-
 func newSessionStop(inv *invocation) *cobra.Command {
-	var o sessionStopOptions
+	var status narada.SessionStatus
 	cmd := &cobra.Command{
 		Use:   "stop ID...",
 		Short: "Stop cloud browser sessions",
@@ -105,39 +98,26 @@ func newSessionStop(inv *invocation) *cobra.Command {
 has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
-		Args: sessionIDs(false),
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(sessionStatuses(), o.status) {
-				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
-			}
-			return runSessionStop(cmd.Context(), inv, &o, args)
-		}),
+		Args: cobra.MatchAll(usage.SomeArgs("an ID"), sessionIDs),
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runSessionStop(cmd.Context(), inv, status, args) }),
 	}
-	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "record the end as `STATUS`: complete, terminated, failed or timed_out")
-	fixed(cmd, "status", sessionStatuses()...)
+	statuses := usage.Choice(&status, narada.SessionComplete, narada.SessionComplete, narada.SessionTerminated, narada.SessionFailed, narada.SessionTimedOut)
+	cmd.Flags().Var(statuses, "status", "record the end as `STATUS`: complete, terminated, failed or timed_out")
 	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop trying after this `DURATION` (default 20m)")
 	return cmd
 }
 
-// sessionIDs checks the arguments of a command that takes session IDs, or just one.
-func sessionIDs(one bool) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case one && len(args) != 1:
-			return argsError(cmd, "one ID", len(args))
-		case len(args) == 0:
-			return argsError(cmd, "an ID", 0)
+// sessionIDs checks the arguments of a command that takes session IDs.
+func sessionIDs(_ *cobra.Command, ids []string) error {
+	for _, id := range ids {
+		if err := narada.CheckSessionID(id); err != nil {
+			return usage.Errorf("narada session start prints the ID", "%v", err)
 		}
-		for _, id := range args {
-			if err := narada.CheckSessionID(id); err != nil {
-				return usageError("narada session start prints the ID", "%v", err)
-			}
-		}
-		return nil
 	}
+	return nil
 }
 
-func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions, ids []string) error {
+func runSessionStop(ctx context.Context, inv *invocation, status narada.SessionStatus, ids []string) error {
 	c, err := inv.cloud()
 	if err != nil {
 		return err
@@ -145,8 +125,8 @@ func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions,
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
 	worst := codeDone
-	for _, id := range unique(ids) {
-		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
+	for _, id := range usage.Unique(ids) {
+		if err := sessions(inv, c).Stop(ctx, id, status); err != nil {
 			err = callError(ctx, id, err)
 			logError(inv, err)
 			if code := exitCode(err); worse(code, worst) {

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newConfig(inv *invocation) *cobra.Command {
@@ -63,7 +64,7 @@ func newConfigGet(inv *invocation) *cobra.Command {
 		Short:             "Print a setting's value",
 		Long:              "get prints the value in force. It prints a secret as ***, and nothing for a setting without a value.",
 		Example:           "  narada config get timeout",
-		Args:              exactArgs(1, "one KEY"),
+		Args:              usage.ExactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			key, err := findKey(args[0])
@@ -89,7 +90,7 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 		Example: `  narada config set api-key -
   narada config set browser-window-id window_xyz789
   narada --profile staging config set base-url https://staging.example.com/fast/v2`,
-		Args:              exactArgs(2, "KEY and VALUE"),
+		Args:              usage.ExactArgs(2, "KEY and VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigSet(cmd.Context(), inv, args[0], args[1])
@@ -107,7 +108,7 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 			return err
 		}
 	} else if err := checkSetting(key, value); err != nil {
-		return usageError("", "%s: %v", key.Name, err)
+		return usage.Errorf("", "%s: %v", key.Name, err)
 	}
 	path := userFile(inv)
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {
@@ -134,7 +135,7 @@ func secretValue(ctx context.Context, inv *invocation, key config.Key, ref strin
 		next = ""
 	}
 	if err != nil {
-		return "", usageError(next, "%s: %v", key.Name, err)
+		return "", usage.Errorf(next, "%s: %v", key.Name, err)
 	}
 	return value, nil
 }
@@ -159,7 +160,7 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		Use:               "unset KEY",
 		Short:             "Remove a setting from the user file",
 		Example:           "  narada config unset browser-window-id",
-		Args:              exactArgs(1, "one KEY"),
+		Args:              usage.ExactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
@@ -184,7 +185,7 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Short: "List all settings, their values and origins",
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
@@ -230,7 +231,7 @@ func newConfigPath(inv *invocation) *cobra.Command {
 		Use:     "path",
 		Short:   "Print the path of the user file",
 		Example: `  $EDITOR "$(narada config path)"`,
-		Args:    noArgs,
+		Args:    usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := userFile(inv)
 			if path == "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -58,7 +59,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	if o.task.NewSession {
-		return usageError("run narada session start, then narada dispatch --cloud-session ID",
+		return usage.Errorf("run narada session start, then narada dispatch --cloud-session ID",
 			"--new-session requires narada run, which waits for the task and stops the session")
 	}
 	// The callback of a listener's is added when the task is sent.

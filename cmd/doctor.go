@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type doctorOptions struct {
@@ -41,7 +42,7 @@ Exit code 3: a check failed.`,
   # in CI: the failures
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return cmp.Or(noArgs(cmd, args), requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
+			return cmp.Or(usage.NoArgs(cmd, args), usage.Requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
 		},
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}

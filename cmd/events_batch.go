@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // report words the events of a batch.
@@ -53,13 +54,13 @@ func (r *batchRun) report(event batch.Event) {
 func (r *batchRun) changed(e batch.InputChanged) {
 	if n := e.Gone; n > 0 {
 		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: missing %s sent before; print the results: narada batch results %s",
-			quantity(n, "line"), output.ShellWord(r.o.batch.Name)))
+			units.Count(n, "line"), output.ShellWord(r.o.batch.Name)))
 	} else if e.WasLines != e.Lines {
 		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, now %d", e.WasLines, e.Lines))
 	}
 	if n := e.Different; n > 0 {
 		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %s with different content under the same id; the answers are for the content that was sent. To send a line again, change its id",
-			quantity(n, "line")))
+			units.Count(n, "line")))
 	}
 }
 
@@ -95,8 +96,8 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
 		counts = append(counts, fmt.Sprintf("%d not sent", rest))
 	}
-	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", quantity(t.Total, "line"), strings.Join(counts, ", "),
-		quantity(t.Actions, "action"), quantity(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), strings.Join(counts, ", "),
+		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
@@ -143,7 +144,7 @@ func (r *batchRun) explain(err error) error {
 		if errors.Is(e, batch.ErrInputChanged) {
 			hint = "run it again"
 		}
-		return usageError(hint, "%v", e)
+		return usage.Errorf(hint, "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
@@ -159,7 +160,7 @@ func (r *batchRun) explain(err error) error {
 		return r.explainOther(e)
 	}
 	if e, ok := errors.AsType[*batch.TakenError](err); ok {
-		return usageError("--name runs it as a separate batch, which sends its tasks again", "%v", e)
+		return usage.Errorf("--name runs it as a separate batch, which sends its tasks again", "%v", e)
 	}
 	return err
 }
@@ -168,10 +169,10 @@ func (r *batchRun) explain(err error) error {
 func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
 	switch {
 	case e.Sent == 0:
-		return usageError("set another name with --name", "the batch %q belongs to the API at %s, not %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
+		return usage.Errorf("set another name with --name", "the batch %q belongs to the API at %s, not %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
 	case r.o.batch.Path == "-":
-		return usageError("set another name with --name: the default for a pipe is stdin",
+		return usage.Errorf("set another name with --name: the default for a pipe is stdin",
 			"the batch %q has another input: none of its %d sent lines is in standard input", r.o.batch.Name, e.Sent)
 	}
-	return usageError("set another name with --name", "the batch %q has another input: none of the %d lines sent from %s is in %s", r.o.batch.Name, e.Sent, e.Was.Input, e.Is.Input)
+	return usage.Errorf("set another name with --name", "the batch %q has another input: none of the %d lines sent from %s is in %s", r.o.batch.Name, e.Sent, e.Was.Input, e.Is.Input)
 }

@@ -82,7 +82,7 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 	return func(event forward.Event) {
 		switch e := event.(type) {
 		case forward.Waiting:
-			inv.log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", quantity(e.Count, "callback"), e.Target))
+			inv.log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", units.Count(e.Count, "callback"), e.Target))
 		case forward.Forwarded:
 			if forward.IsCommand(e.Target) {
 				inv.log.Detail("ran", term.OneLine(e.RequestID)+": "+e.Target+" succeeded")
@@ -102,7 +102,7 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 				inv.log.Warn("ledger", e.Err.Error())
 				return
 			}
-			inv.log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", quantity(e.Count, "callback"), e.Target))
+			inv.log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", units.Count(e.Count, "callback"), e.Target))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"syscall"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // The exit codes, the same for every command.
@@ -78,10 +78,6 @@ func (e *exitError) Hint() string { return e.next }
 
 // errPipe reports whether err is that the reader of stdout has closed it.
 func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-func usageError(next, format string, args ...any) error {
-	return &exitError{code: codeUsage, text: fmt.Sprintf(format, args...), next: next}
-}
 
 // exitWith ends the program with code, without another message.
 func exitWith(code int) error {
@@ -169,7 +165,7 @@ func is[E error](err error) bool {
 
 // isInput reports whether err is about the command line, a file or a setting.
 func isInput(err error) bool {
-	return is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
+	return is[*usage.Error](err) || is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
 		is[*tunnel.UsageError](err) || is[*sandbox.AddressError](err)
 }
 

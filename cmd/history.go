@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,11 +18,12 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type historyOptions struct {
 	out    outputFlags
-	status string
+	status narada.Status
 	open   bool
 	failed bool
 	since  string
@@ -52,26 +51,20 @@ the API accepted the task) and refused (the API did not accept it).`,
 
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
-		Args: subcommandOnly,
+		Args: usage.SubcommandOnly,
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.status, "status", "", "list tasks with this `STATUS`")
+	f.Var(usage.Choice(&o.status, "", narada.StatusPending, narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired, store.StatusUnknown, store.StatusRefused),
+		"status", "list tasks with this `STATUS`")
 	f.BoolVar(&o.open, "open", false, "list tasks that have not finished, according to the ledger")
 	f.BoolVar(&o.failed, "failed", false, "list tasks with a callback that was not forwarded")
 	f.StringVar(&o.since, "since", "", "list tasks dispatched within this `DURATION` (24h, 7d), or since a date")
 	f.StringVar(&o.grep, "grep", "", "list tasks whose prompt or request ID matches `REGEXP`")
 	f.IntVar(&o.limit, "limit", 30, "list at most `N` tasks; 0 lists all")
 	o.out.add(cmd)
-	fixed(cmd, "status", statusNames()...)
 	cmd.AddCommand(newHistoryShow(inv), newHistoryPrune(inv))
 	return cmd
-}
-
-// statusNames are the statuses that a task can have in the ledger.
-func statusNames() []string {
-	return []string{string(narada.StatusPending), string(narada.StatusSuccess), string(narada.StatusError), string(narada.StatusInputRequired),
-		string(store.StatusUnknown), string(store.StatusRefused)}
 }
 
 func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOptions) error {
@@ -107,7 +100,7 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		return err
 	}
 	if failed > 0 {
-		inv.log.Info("history", quantity(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
+		inv.log.Info("history", units.Count(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
 			slog.Any("failed", failed))
 	}
 	inv.log.Info("history", fmt.Sprintf("ledger size: %s; narada history prune deletes old tasks", units.Size(l.Size())), slog.Any("bytes", l.Size()))
@@ -115,24 +108,21 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 }
 
 func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
-	q = store.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
-	if o.status != "" && !slices.Contains(statusNames(), o.status) {
-		return q, usageError("", "--status: %q is not one of %s", o.status, strings.Join(statusNames(), ", "))
-	}
+	q = store.Query{Status: o.status, Open: o.open, Failed: o.failed, Limit: o.limit}
 	if o.grep != "" {
 		if q.Grep, err = regexp.Compile(o.grep); err != nil {
-			return q, usageError("(?i)word ignores case", "--grep: %v", err)
+			return q, usage.Errorf("(?i)word ignores case", "--grep: %v", err)
 		}
 	}
 	q.Since, err = parseSince("since", o.since, now)
-	return q, cmp.Or(err, atLeast("limit", o.limit, 0))
+	return q, cmp.Or(err, usage.AtLeast("limit", o.limit, 0))
 }
 
 // parseSince reads the value of a flag that is a point in time; "" is none.
 func parseSince(flag, text string, now time.Time) (at time.Time, err error) {
 	if text != "" {
 		if at, err = units.ParseTime(text, now); err != nil {
-			err = usageError("", "--%s: %v", flag, err)
+			err = usage.Errorf("", "--%s: %v", flag, err)
 		}
 	}
 	return at, err
@@ -161,16 +151,16 @@ func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, names []s
 		t, err := inv.lastTask(ctx, l)
 		return []store.Task{t}, err
 	}
-	for _, name := range unique(names) {
+	for _, name := range usage.Unique(names) {
 		t, err := store.Task{}, history.ErrNotFound
 		if l != nil {
 			t, err = history.Find(ctx, l, name)
 		}
 		switch {
 		case errors.Is(err, history.ErrBadNumber):
-			return nil, usageError("", "invalid task number %q", name)
+			return nil, usage.Errorf("", "invalid task number %q", name)
 		case errors.Is(err, history.ErrNotFound):
-			return nil, usageError("list the tasks: narada history", "%s is not in the ledger", name)
+			return nil, usage.Errorf("list the tasks: narada history", "%s is not in the ledger", name)
 		case err != nil:
 			return nil, err
 		}
@@ -190,7 +180,7 @@ func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (t store.T
 	case err != nil:
 		return t, err
 	case !ok:
-		return t, usageError("", "--last: no tasks yet")
+		return t, usage.Errorf("", "--last: no tasks yet")
 	}
 	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
 		if newest.Number > t.Number && newest.Open() {

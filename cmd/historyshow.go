@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newHistoryShow(inv *invocation) *cobra.Command {
@@ -46,11 +47,11 @@ func addLast(cmd *cobra.Command, last *bool) {
 func oneTask(args []string, last bool) error {
 	switch {
 	case last && len(args) > 0:
-		return usageError("", "--last and an ID cannot be used together")
+		return usage.Errorf("", "--last and an ID cannot be used together")
 	case last:
 		return nil
 	}
-	return oneArg("ID", "list the tasks: narada history; or use --last for the newest")(nil, args)
+	return usage.OneArg("ID", "list the tasks: narada history; or use --last for the newest")(nil, args)
 }
 
 // runHistoryShow shows the task with the ID, or without one the newest.
@@ -81,7 +82,7 @@ func forwardText(f store.Forward) string {
 	case store.ForwardWaiting:
 		return "waiting to be forwarded to " + target
 	case store.ForwardFailed:
-		return fmt.Sprintf("not forwarded to %s after %s, %s: %s", target, quantity(f.Attempts, "attempt"), formatTime(f.EndedAt), term.OneLine(f.Failure))
+		return fmt.Sprintf("not forwarded to %s after %s, %s: %s", target, units.Count(f.Attempts, "attempt"), formatTime(f.EndedAt), term.OneLine(f.Failure))
 	}
 	return fmt.Sprintf("forwarded to %s, %s", target, formatTime(f.EndedAt))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // invocation is one run of the command line, with its global flags and settings.
@@ -27,7 +28,7 @@ type invocation struct {
 
 	quiet     bool
 	verbose   bool
-	logFormat string
+	logFormat output.Format
 	color     string
 	profile   string
 	baseURL   string
@@ -66,8 +67,8 @@ func (a *App) Run(ctx context.Context) (code int) {
 func addGlobals(inv *invocation, f *pflag.FlagSet) {
 	f.BoolVarP(&inv.quiet, "quiet", "q", false, "print errors only")
 	f.BoolVarP(&inv.verbose, "verbose", "v", false, "print what is sent and received too, with secrets masked")
-	f.StringVar(&inv.logFormat, "log-format", "text", "write stderr in `FORMAT`: text, or json for one object per line")
-	f.StringVar(&inv.color, "color", "", "colour the output `WHEN`: auto, always or never")
+	f.Var(usage.Choice(&inv.logFormat, output.Text, output.Text, output.JSON), "log-format", "write stderr in `FORMAT`: text, or json for one object per line")
+	f.Var(usage.Choice(&inv.color, "", "auto", "always", "never"), "color", "colour the output `WHEN`: auto, always or never")
 	f.StringVar(&inv.profile, "profile", "", "use the settings of the profile `NAME` in the user file")
 	f.StringVar(&inv.baseURL, "base-url", "", "send requests to the API at `URL`")
 	config.Bind(f, "color", config.ColorMode)
@@ -95,17 +96,8 @@ func scanGlobals(inv *invocation) {
 
 // checkGlobals checks the global flags.
 func checkGlobals(inv *invocation) error {
-	switch {
-	case inv.logFormat != "text" && inv.logFormat != "json":
-		return usageError("", "--log-format: %q is not text or json", inv.logFormat)
-	case inv.quiet && inv.verbose:
-		return usageError("", "--quiet and --verbose cannot be used together")
-	}
-	if inv.color != "" {
-		key, _ := config.FindKey(config.ColorMode)
-		if err := key.Check(inv.color); err != nil {
-			return usageError("", "--color: %v", err)
-		}
+	if inv.quiet && inv.verbose {
+		return usage.Errorf("", "--quiet and --verbose cannot be used together")
 	}
 	inv.log = newReporter(inv)
 	return nil
@@ -127,7 +119,7 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	var empty error // usually an unset variable of a script
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Value.Type() == "string" && f.Value.String() == "" {
-			empty = usageError("", "--%s: the value is empty", f.Name)
+			empty = usage.Errorf("", "--%s: the value is empty", f.Name)
 		}
 	})
 	if empty != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -93,18 +94,18 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case dash == 0 && len(args) == 0:
-		return usageError("", "expected a command after --")
+		return usage.Errorf("", "expected a command after --")
 	case dash == 0:
 		o.command = args
 	case len(args) > 0:
-		return usageError("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
+		return usage.Errorf("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
 	}
 	for _, name := range []string{"output", "jq"} {
 		if len(o.command) > 0 && cmd.Flags().Changed(name) {
-			return usageError("", "--%s and a command cannot be used together", name)
+			return usage.Errorf("", "--%s and a command cannot be used together", name)
 		}
 	}
-	return cmp.Or(atLeast("count", o.count, 0), atLeast("timeout", o.timeout, 0), atLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
+	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
@@ -153,7 +154,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 	if o.filter != "" {
 		filter, err := output.ParseQuery(ctx, o.filter)
 		if err != nil {
-			return l, nil, usageError("", "--filter: %v", err)
+			return l, nil, usage.Errorf("", "--filter: %v", err)
 		}
 		l.Filter = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
@@ -203,7 +204,7 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 			return nil, err
 		}
 		if forward.SameAddress(o.forward.to, e.URL(), e.Listener().Addr()) {
-			err = usageError("", "--forward-to: %s is the listener's own address", o.forward.to)
+			err = usage.Errorf("", "--forward-to: %s is the listener's own address", o.forward.to)
 			return nil, errors.Join(err, e.Close(ctx))
 		}
 		return e, nil
@@ -213,10 +214,10 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 // startError words why a listener cannot start.
 func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
-		return usageError("", "--name: %v", name)
+		return usage.Errorf("", "--name: %v", name)
 	}
 	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
-		return usageError("", "--ready-file: %v", file)
+		return usage.Errorf("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
 		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
@@ -232,9 +233,9 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(sum.Reason), sum.Done, o.count)}
 	case sum.Waiting > 0:
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %s; %d not forwarded yet",
-			cause(sum.Reason), quantity(sum.Done, "callback"), sum.Waiting)}
+			cause(sum.Reason), units.Count(sum.Done, "callback"), sum.Waiting)}
 	case sum.NotForwarded > 0:
-		return &exitError{code: codeFailed, text: quantity(sum.NotForwarded, "callback") + " not forwarded",
+		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded",
 			next: "send them to the endpoint again: narada replay --failed"}
 	}
 	return nil
@@ -267,7 +268,7 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
 	}
 	if err := c.Find(); err != nil {
-		return nil, usageError("", "%s: %v", o.command[0], err)
+		return nil, usage.Errorf("", "%s: %v", o.command[0], err)
 	}
 	return append(list, c), nil
 }

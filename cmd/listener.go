@@ -8,6 +8,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -43,11 +44,11 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 	}
 	switch {
 	case len(names) == 0:
-		return receive.Listener{}, usageError("start one: narada listen", "%s: no listener is running on this machine", flag)
+		return receive.Listener{}, usage.Errorf("start one: narada listen", "%s: no listener is running on this machine", flag)
 	case name == "":
-		return receive.Listener{}, usageError("select one: "+flag+" listener:"+names[0], "%s: several listeners are running: %s", flag, strings.Join(names, ", "))
+		return receive.Listener{}, usage.Errorf("select one: "+flag+" listener:"+names[0], "%s: several listeners are running: %s", flag, strings.Join(names, ", "))
 	}
-	return receive.Listener{}, usageError("running listeners: "+strings.Join(names, ", "), "%s: no listener %q is running", flag, name)
+	return receive.Listener{}, usage.Errorf("running listeners: "+strings.Join(names, ", "), "%s: no listener %q is running", flag, name)
 }
 
 // newTicket makes a ticket with the credentials of the flags, which are given, and random
@@ -77,7 +78,7 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 func (c *cloud) reachable(l receive.Listener) error {
 	u, err := url.Parse(l.URL)
 	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
-		return usageError("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
+		return usage.Errorf("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
 	}
 	return nil
 }

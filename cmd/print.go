@@ -6,18 +6,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // outputFlags are -o and --jq.
 type outputFlags struct {
-	format string
+	format output.Format
 	jq     string
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "write stdout in `FORMAT`: text or json")
+	cmd.Flags().VarP(usage.Choice(&o.format, output.Text, output.Text, output.JSON), "output", "o", "write stdout in `FORMAT`: text or json")
 	cmd.Flags().StringVar(&o.jq, "jq", "", "filter the JSON with the jq `EXPR`; strings are printed raw")
-	fixed(cmd, "output", "text", "json")
 }
 
 // printer writes a command's output to stdout.
@@ -27,14 +27,11 @@ type printer struct {
 }
 
 func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
-	format, err := output.ParseFormat(o.format)
-	if err != nil {
-		return nil, usageError("", "--output: %v", err)
-	}
 	var query *output.Query
 	if o.jq != "" {
+		var err error
 		if query, err = output.ParseQuery(ctx, o.jq); err != nil {
-			return nil, usageError("", "--jq: %v", err)
+			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
 	stdout := inv.app.Stdout
@@ -43,13 +40,6 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 	}
 	return &printer{
 		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
-		json:    format == output.JSON || query != nil,
+		json:    o.format == output.JSON || query != nil,
 	}, nil
-}
-
-func plural(many bool) string {
-	if many {
-		return "s"
-	}
-	return ""
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/narada-cli/narada/pkg/replay"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type replayOptions struct {
@@ -77,11 +79,11 @@ func (o *replayOptions) checkTasks(args []string) error {
 	}
 	switch {
 	case len(given) == 0:
-		return usageError("list the tasks: narada history", "specify an ID, --last, --all or --failed")
+		return usage.Errorf("list the tasks: narada history", "specify an ID, --last, --all or --failed")
 	case len(given) > 1:
-		return usageError("", "%s and %s cannot be used together", given[0], given[1])
+		return usage.Errorf("", "%s and %s cannot be used together", given[0], given[1])
 	case o.since != "" && !o.all && !o.failed:
-		return usageError("", "--since requires --all or --failed")
+		return usage.Errorf("", "--since requires --all or --failed")
 	}
 	return nil
 }
@@ -117,10 +119,10 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 // options checks the flags.
 func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
-		return r, usageError("add --to URL", "specify --to")
+		return r, usage.Errorf("add --to URL", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
-		return r, usageError(hintOf(err), "--to: %v", err)
+		return r, usage.Errorf(hintOf(err), "--to: %v", err)
 	}
 	r.URL = o.to
 	if r.Sender, r.Credentials, err = o.send.resolve(inv); err != nil {
@@ -138,9 +140,9 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		switch {
 		case errors.As(err, &none):
 			name := taskName(none.Task)
-			return usageError("narada history show "+output.ShellWord(name), "nothing was sent: the ledger has no callback of %s", name)
+			return usage.Errorf("narada history show "+output.ShellWord(name), "nothing was sent: the ledger has no callback of %s", name)
 		case err != nil && ctx.Err() != nil:
-			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %s sent", cause(context.Cause(ctx)), quantity(sent, "callback"))}
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %s sent", cause(context.Cause(ctx)), units.Count(sent, "callback"))}
 		case err != nil:
 			return err
 		case s.Skipped:
@@ -158,7 +160,7 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		}
 	}
 	if skipped > 0 {
-		inv.log.Warn("replay", quantity(skipped, "callback")+" not sent, whose target is a command: --to URL sends to an endpoint")
+		inv.log.Warn("replay", units.Count(skipped, "callback")+" not sent, whose target is a command: --to URL sends to an endpoint")
 	}
 	if sent == 0 {
 		inv.log.Info("replay", "no callbacks to send")

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 )
 
@@ -11,7 +12,7 @@ func newReporter(inv *invocation) *term.Reporter {
 	if inv.settings != nil {
 		mode = inv.settings.Get(config.ColorMode).Text
 	}
-	o := term.ReporterOptions{Level: term.Normal, JSON: inv.logFormat == "json", Mask: inv.masker.Mask, Terminal: app.StderrTerminal}
+	o := term.ReporterOptions{Level: term.Normal, JSON: inv.logFormat == output.JSON, Mask: inv.masker.Mask, Terminal: app.StderrTerminal}
 	switch {
 	case inv.quiet:
 		o.Level = term.Quiet

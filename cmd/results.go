@@ -72,8 +72,8 @@ func (r *results) resume(id, outcome string) string {
 	if r.noValidate {
 		words = append(words, "--no-validate")
 	}
-	if r.out.format != "text" {
-		words = addFlag(words, "-o", r.out.format)
+	if r.out.format != output.Text {
+		words = addFlag(words, "-o", string(r.out.format))
 	}
 	return label + withID(addFlag(words, "--jq", r.out.jq), id)
 }
@@ -203,7 +203,7 @@ func statusLine(r *narada.Result) string {
 		line += fmt.Sprintf(" in %s", units.Round(d))
 	}
 	if r.Usage != nil {
-		line += fmt.Sprintf(", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
+		line += ", " + units.Count(r.Usage.Actions, "action") + ", " + units.Count(r.Usage.Credits, "credit")
 	}
 	return line
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // docsURL has the guides.
@@ -38,7 +39,7 @@ It runs until it is interrupted.`,
 		Example: `  narada sandbox &
   export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
   narada run "count the open issues of cli/cli"`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("delay"):
@@ -46,7 +47,7 @@ It runs until it is interrupted.`,
 			case o.delay == 0:
 				o.delay = -1
 			case o.delay < 0:
-				return usageError("", "--delay: must be at least 0s")
+				return usage.Errorf("", "--delay: must be at least 0s")
 			}
 			return runSandbox(cmd.Context(), inv, &o)
 		}),
@@ -104,7 +105,7 @@ func loadRules(path string) (*sandbox.Rules, error) {
 	}
 	rules, err := sandbox.LoadRules(path)
 	if err != nil {
-		return nil, usageError("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
+		return nil, usage.Errorf("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
 	}
 	return rules, nil
 }

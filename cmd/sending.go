@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // sendFlags are the flags of commands that send callbacks.
@@ -38,7 +39,7 @@ func (s *sendFlags) addYes(cmd *cobra.Command) {
 
 // resolve returns a sender, and the credentials of the callbacks.
 func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, c secret.Credentials, err error) {
-	if err := atLeast("timeout", s.timeout, time.Millisecond); err != nil {
+	if err := usage.AtLeast("timeout", s.timeout, time.Millisecond); err != nil {
 		return sender, c, err
 	}
 	c, err = s.callback.credentials(inv, true)
@@ -53,7 +54,7 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 		return err
 	}
 	if !inv.app.StdinTerminal || !inv.app.StderrTerminal {
-		return usageError("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
+		return usage.Errorf("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
 	}
 	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
 	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')

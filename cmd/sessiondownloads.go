@@ -18,6 +18,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/transfer"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type sessionDownloadsOptions struct {
@@ -39,10 +40,10 @@ characters in their names that are not safe. It saves a file as a whole or not a
 all, and overwrites files only with --force.`,
 		Example: `  narada session downloads "$session"
   narada session downloads --save reports "$session"`,
-		Args: sessionIDs(true),
+		Args: cobra.MatchAll(usage.ExactArgs(1, "one ID"), sessionIDs),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			if o.force && o.save == "" {
-				return usageError("", "--force requires --save")
+				return usage.Errorf("", "--force requires --save")
 			}
 			return runSessionDownloads(cmd.Context(), inv, &o, args[0])
 		}),
@@ -98,7 +99,7 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
 	folder, err := transfer.OpenFolder(o.save)
 	if err != nil {
-		return usageError("", "--save: %v", err)
+		return usage.Errorf("", "--save: %v", err)
 	}
 	defer folder.Close()
 	names := transfer.Names(list)
@@ -137,13 +138,13 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 // notSaved words why a file was not saved.
 func notSaved(ctx context.Context, path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
-		return usageError("overwrite it with --force", "%s already exists", path)
+		return usage.Errorf("overwrite it with --force", "%s already exists", path)
 	}
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
 		err = failure.Err
 	}
 	if errors.Is(err, transfer.ErrFolder) {
-		return usageError("", "%s: %v", path, err)
+		return usage.Errorf("", "%s: %v", path, err)
 	}
 	e := callError(ctx, path, err)
 	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {

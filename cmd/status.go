@@ -19,6 +19,7 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // lookupLimit is the time limit without --wait and --timeout.
@@ -74,9 +75,9 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 func (o *statusOptions) checkTasks(args []string) error {
 	switch {
 	case o.open && o.last:
-		return usageError("", "--open and --last cannot be used together")
+		return usage.Errorf("", "--open and --last cannot be used together")
 	case o.open && len(args) > 0:
-		return usageError("", "--open and an ID cannot be used together")
+		return usage.Errorf("", "--open and an ID cannot be used together")
 	case o.open:
 		return nil
 	case o.last || len(args) == 0:
@@ -86,7 +87,7 @@ func (o *statusOptions) checkTasks(args []string) error {
 	}
 	for _, id := range args {
 		if err := narada.CheckRequestID(id); err != nil {
-			return usageError("a request ID looks like req_abc123def456; narada dispatch prints it", "%v", err)
+			return usage.Errorf("a request ID looks like req_abc123def456; narada dispatch prints it", "%v", err)
 		}
 	}
 	return nil
@@ -157,13 +158,13 @@ func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, ke
 	case o.last:
 		t, err := inv.lastTask(ctx, kept)
 		if err == nil && t.Cloud != "" && t.Cloud != c.baseURL.String() {
-			err = usageError("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
+			err = usage.Errorf("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
 		}
 		return []string{t.RequestID}, err
 	case o.open:
 		return openTasks(ctx, inv, c, kept)
 	}
-	return unique(ids), nil
+	return usage.Unique(ids), nil
 }
 
 // openTasks returns the unfinished tasks of that API, the oldest first, and reports
@@ -270,15 +271,4 @@ func worse(a, b int) bool {
 		return len(order)
 	}
 	return rank(a) > rank(b)
-}
-
-// unique returns the IDs without duplicates.
-func unique(ids []string) []string {
-	var list []string
-	for _, id := range ids {
-		if !slices.Contains(list, id) {
-			list = append(list, id)
-		}
-	}
-	return list
 }

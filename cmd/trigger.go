@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -72,11 +73,11 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
 
 func oneEvent(cmd *cobra.Command, args []string) error {
 	hint := "the events are " + strings.Join(webhook.SampleEvents(), ", ")
-	if err := oneArg("EVENT", hint)(cmd, args); err != nil {
+	if err := usage.OneArg("EVENT", hint)(cmd, args); err != nil {
 		return err
 	}
 	if !slices.Contains(webhook.SampleEvents(), args[0]) {
-		return usageError(hint, "unknown event %q", args[0])
+		return usage.Errorf(hint, "unknown event %q", args[0])
 	}
 	return nil
 }
@@ -105,7 +106,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 			return err
 		}
 		defer inv.closeLedger(l)
-	} else if err := o.send.confirm(ctx, inv, quantity(o.count, "callback"), o.to); err != nil {
+	} else if err := o.send.confirm(ctx, inv, units.Count(o.count, "callback"), o.to); err != nil {
 		return err
 	}
 	if o.count == 1 {
@@ -116,12 +117,12 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 
 func (o *triggerOptions) check(toListener bool) error {
 	if o.to == "" {
-		return usageError("add --to URL, or --to listener", "specify --to")
+		return usage.Errorf("add --to URL, or --to listener", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
-		return usageError(forwardHint(o.to), "--to: %v", err)
+		return usage.Errorf(forwardHint(o.to), "--to: %v", err)
 	}
-	return cmp.Or(atLeast("count", o.count, 1), atLeast("concurrency", o.concurrency, 1))
+	return cmp.Or(usage.AtLeast("count", o.count, 1), usage.AtLeast("concurrency", o.concurrency, 1))
 }
 
 // toListener finds the listener, and opens the ledger in which the listener finds the

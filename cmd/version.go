@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // Build is what the release build sets. Other builds leave it empty.
@@ -41,7 +43,7 @@ func newVersion(inv *invocation) *cobra.Command {
 		Short: "Print the version",
 		Example: `  narada version
   narada version -o json --jq .version`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
