@@ -52,7 +52,7 @@ func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
 	defer inv.closeLedger(l)
 	list := newLister(inv, p, "NAME", "AGE", "SENT", "STATUS", "INPUT")
 	err = batch.List(ctx, l, func(b batch.Summary) error {
-		return list.add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input))
+		return list.add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))
 	})
 	if err == nil && list.count == 0 {
 		inv.log.Info("batch", "no batches yet")
@@ -123,9 +123,9 @@ func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string)
 		}
 		var text strings.Builder
 		fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
-			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(countsText(b.Counts)))
+			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(batch.CountsText(b.Counts)))
 		for _, o := range failed {
-			text.WriteString(failedLine(o) + "\n")
+			text.WriteString(term.OneLine(o.Text()) + "\n")
 		}
 		return p.Text(text.String())
 	})

@@ -61,6 +61,14 @@ func logRetry(inv *invocation, event, what string, err error, in time.Duration) 
 	inv.log.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), errorText(err)))
 }
 
+// warnWithHint warns of an error, and of what follows from it, and says what to do.
+func warnWithHint(inv *invocation, event, consequence string, err error) {
+	inv.log.Warn(event, err.Error()+consequence)
+	if hint := hintOf(err); hint != "" {
+		inv.log.Hint(hint)
+	}
+}
+
 // logError reports an error that does not end the command.
 func logError(inv *invocation, err error) {
 	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)

@@ -152,6 +152,10 @@ func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.Sessi
 	return started, nil
 }
 
+func stopCommand(inv *invocation, id string) string {
+	return withID(commandLine(inv, "session", "stop"), id)
+}
+
 // notStarted words why there is no session.
 func notStarted(ctx context.Context, err error) error {
 	switch err {

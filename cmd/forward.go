@@ -69,7 +69,7 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 	transport := inv.transport()
 	transport.DisableCompression = true // it would add a header
 	return &forward.Endpoint{
-		URL: f.to, Added: added, Report: forwardEvents(inv),
+		URL: f.to, Added: added, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
 		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(a.Failure().Error()) },
 	}, nil

@@ -63,10 +63,7 @@ func (inv *invocation) nothingKept(err error) error {
 
 // warnOfLedger warns that the ledger failed, and what does not work without it.
 func (inv *invocation) warnOfLedger(err error, consequence string) {
-	inv.log.Warn("ledger", err.Error()+": "+consequence)
-	if hint := hintOf(err); hint != "" {
-		inv.log.Hint(hint)
-	}
+	warnWithHint(inv, "ledger", ": "+consequence, err)
 }
 
 // closeLedger closes the ledger, which may be nil.

@@ -125,7 +125,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 	defer inv.closeLedger(ledger)
 	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
 		return forward.Start(ctx, forward.Options{
-			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
+			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
 		})
 	})

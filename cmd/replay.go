@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -153,7 +152,7 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 			refused++
 		}
 		if s.Attempt.StatusCode == 0 && !p.json {
-			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), slog.Any("requestId", s.RequestID))
+			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), requestField(s.RequestID))
 		}
 		if err := printAttempt(inv, p, s.RequestID, s.Attempt, false); err != nil {
 			return err

@@ -151,7 +151,7 @@ func (r *results) print(result *narada.Result) error {
 	case ok && result.Text() != "":
 		err = r.Text(result.Text())
 	case !ok && result.Text() != "":
-		r.inv.log.Text("answer", result.Text(), slog.Any("requestId", result.RequestID))
+		r.inv.log.Text("answer", result.Text(), requestField(result.RequestID))
 	}
 	if err != nil {
 		return r.printed(result.RequestID, err)
@@ -175,7 +175,7 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation) error 
 				where = "the data"
 			}
 			r.inv.log.Text("violation", "schema: "+where+": "+v.Message,
-				slog.Any("pointer", v.Pointer), slog.Any("requestId", result.RequestID))
+				slog.Any("pointer", v.Pointer), requestField(result.RequestID))
 		}
 		return &exitError{code: codeMismatch, text: line + ", but its data does not match the schema"}
 	}
@@ -209,7 +209,7 @@ func statusLine(r *narada.Result) string {
 }
 
 func resultFields(r *narada.Result) []slog.Attr {
-	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}
+	fields := []slog.Attr{requestField(r.RequestID), slog.Any("status", r.Status)}
 	if r.Usage != nil {
 		fields = append(fields, slog.Any("actions", r.Usage.Actions), slog.Any("credits", r.Usage.Credits))
 	}

@@ -82,7 +82,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	r := &taskRun{spinner: &spinner{inv.log, func() {}}}
+	r := &taskRun{}
 	defer r.close()
 	if err := o.open(ctx, inv, r); err != nil {
 		return err
@@ -101,7 +101,6 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 type taskRun struct {
 	cloud   *cloud
 	engine  *await.Engine
-	spinner *spinner
 	closers []func()
 }
 
@@ -128,20 +127,28 @@ func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err
 		kept = openLedgerIfPossible(ctx, inv)
 		r.closers = append(r.closers, func() { inv.closeLedger(kept) })
 	}
-	options := engineOptions(inv, "run", r.cloud, kept)
-	options.Report = r.spinner.wrap(options.Report)
-	if r.engine, stop, err = openEngine(ctx, inv, options, kept, endpoint, o.answer.via); err == nil {
+	if r.engine, stop, err = openEngine(ctx, inv, engineOptions(inv, "run", r.cloud, kept), kept, endpoint, o.answer.via); err == nil {
 		r.closers = append(r.closers, stop)
 	}
 	return err
+}
+
+// waitingText says what a task waits for, with the event of its records.
+func waitingText(p await.Progress) (event, label string) {
+	switch p.Waiting {
+	case await.ForAcceptance:
+		return "submitting", "submitting the task"
+	case await.ForCallback:
+		return "waiting", "waiting for a callback"
+	}
+	return "waiting", "waiting for " + p.RequestID
 }
 
 // runTask runs the task, with --new-session in a new session. outcome says what happens
 // to a task without an answer.
 func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, plan *task.Plan) (answer await.Answer, outcome string, err error) {
 	run := func() error {
-		r.spinner.show("submitting", "submitting the task")
-		defer r.spinner.hide()
+		defer inv.log.Follow(func() (event, label string) { return waitingText(r.engine.Progress()) })()
 		answer, err = r.engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -80,23 +79,8 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
 	return sandbox.Options{
 		Addr: addr, Delay: delay, Rules: rules, Random: inv.app.Random, Transport: inv.transport(),
-		Observe: func(e sandbox.Event) { inv.log.Detail("sandbox", sandboxLine(e)) },
+		Observe: func(e sandbox.Event) { logSandboxEvent(inv, e) },
 	}
-}
-
-// sandboxLine words an event of the sandbox, for -v.
-func sandboxLine(e sandbox.Event) string {
-	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
-	if e.Kind == sandbox.EventCallback {
-		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
-	}
-	if e.Err != nil {
-		line += " " + e.Err.Error()
-	}
-	if e.Fault != "" {
-		line += " (fault: " + e.Fault + ")"
-	}
-	return term.OneLine(line)
 }
 
 func loadRules(path string) (*sandbox.Rules, error) {

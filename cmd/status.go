@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -248,7 +247,7 @@ func (o *statusOptions) pending(r *results, result *narada.Result) error {
 	}
 	r.inv.log.Info("pending", line, resultFields(result)...)
 	if result.Status == narada.StatusInputRequired && result.HumanInput != nil {
-		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), slog.Any("requestId", result.RequestID))
+		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), requestField(result.RequestID))
 	}
 	if r.json {
 		if err := r.JSON(result.Raw()); err != nil {

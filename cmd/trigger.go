@@ -93,7 +93,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random, Machine: inv.app.Machine,
-		URL: o.to, Credentials: given, Sender: sender, Report: reportTrigger(inv),
+		URL: o.to, Credentials: given, Sender: sender, Report: func(e trigger.Event) { logTriggerEvent(inv, e) },
 	}
 	if o.data != "" {
 		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {

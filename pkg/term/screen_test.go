@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,23 @@ func TestSignOfLifeOffATerminal(t *testing.T) {
 		stop()
 		time.Sleep(time.Minute)
 		if want := "still waiting for req_1 (30s) after 30s\nstill waiting for req_1 (1m0s) after 1m0s\na message\n"; b.String() != want {
+			t.Errorf("got %q", b.String())
+		}
+	})
+}
+
+func TestALabelThatChangesIsShownAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		var label atomic.Value
+		label.Store("submitting")
+		screen := &Screen{W: &b}
+		stop := screen.Follow(func() string { return label.Load().(string) }, nil, lives(screen))
+		time.Sleep(31 * time.Second)
+		label.Store("waiting")
+		time.Sleep(30 * time.Second)
+		stop()
+		if want := "still submitting (30s) after 30s\nstill waiting (1m0s) after 1m0s\n"; b.String() != want {
 			t.Errorf("got %q", b.String())
 		}
 	})

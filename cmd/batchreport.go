@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
@@ -18,49 +15,21 @@ import (
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
-// report words the events of a batch.
+// report shows the bar while the batch runs, then the summary, and logs the other events.
 func (r *batchRun) report(event batch.Event) {
 	log := r.inv.log
 	switch e := event.(type) {
-	case batch.LineRejected:
-		log.Text("line", e.Err.Error())
-	case batch.LineWarned:
-		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
-	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
-	case batch.InputChanged:
-		r.changed(e)
-	case batch.Resumed:
-		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
 	case batch.Sending:
 		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.NewCountMeter(r.count))
-	case batch.Stopping:
-		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
 	case batch.ResultsIncomplete:
-		err := r.explain(e.Err)
-		log.Warn("results", err.Error())
-		if hint := hintOf(err); hint != "" {
-			log.Hint(hint)
-		}
+		warnWithHint(r.inv, "results", "", r.explain(e.Err))
 	case batch.Ended:
 		if r.hide != nil {
 			r.hide()
 		}
 		r.summarize(e.Tally)
-	}
-}
-
-// changed reports how the input differs from that of the last run.
-func (r *batchRun) changed(e batch.InputChanged) {
-	if n := e.Gone; n > 0 {
-		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: missing %s sent before; print the results: narada batch results %s",
-			units.Count(n, "line"), output.ShellWord(r.o.batch.Name)))
-	} else if e.WasLines != e.Lines {
-		r.inv.log.Info("changed", fmt.Sprintf("the input has changed: it had %d lines, now %d", e.WasLines, e.Lines))
-	}
-	if n := e.Different; n > 0 {
-		r.inv.log.Warn("changed", fmt.Sprintf("the input has changed: %s with different content under the same id; the answers are for the content that was sent. To send a line again, change its id",
-			units.Count(n, "line")))
+	default:
+		logBatchEvent(r.inv, r.o.batch.Name, event)
 	}
 }
 
@@ -74,29 +43,10 @@ func (r *batchRun) count() term.Count {
 	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
 }
 
-// countsText is "1 error, 2 success".
-func countsText(counts map[narada.Status]int) string {
-	var list []string
-	for _, status := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%d %s", counts[status], status))
-	}
-	return strings.Join(list, ", ")
-}
-
 // summarize reports the state of the batch at the end.
 func (r *batchRun) summarize(t batch.Tally) {
 	log := r.inv.log
-	var counts []string
-	if len(t.Counts) > 0 {
-		counts = append(counts, countsText(t.Counts))
-	}
-	if t.Unfinished > 0 {
-		counts = append(counts, fmt.Sprintf("%d unfinished", t.Unfinished))
-	}
-	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
-		counts = append(counts, fmt.Sprintf("%d not sent", rest))
-	}
-	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), strings.Join(counts, ", "),
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), t.CountsText(),
 		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
@@ -108,7 +58,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 		log.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
 	for _, o := range t.FirstFailed {
-		log.Info("failed", failedLine(o), slog.Any("line", o.Line.Number), slog.Any("requestId", o.RequestID))
+		log.Info("failed", term.OneLine(o.Text()), slog.Any("line", o.Line.Number), requestField(o.RequestID))
 	}
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
 		text := fmt.Sprintf("and %d more", more)
@@ -120,21 +70,6 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if t.Counts[store.StatusUnknown] > 0 {
 		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
 	}
-}
-
-// failedLine describes a line that did not succeed.
-func failedLine(o batch.Outcome) string {
-	text := o.Line.Name() + ": " + string(o.StatusName())
-	if o.RequestID != "" {
-		text += ", " + o.RequestID
-	}
-	switch {
-	case len(o.SchemaErrors) > 0:
-		text += ", but its data does not fit the schema: " + o.SchemaErrors[0]
-	case o.Phase == batch.Refused:
-		text += ": " + o.Failure
-	}
-	return term.OneLine(text)
 }
 
 // explain words an error of the batch for people.
