@@ -200,7 +200,7 @@ func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
 
 func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
 	var want []string
-	for i, e := range exitMeanings() {
+	for i, e := range exitCodes() {
 		if e.code != i {
 			t.Errorf("code %d has the place of %d", e.code, i)
 		}
@@ -225,7 +225,7 @@ func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
 			got[len(got)-1] += " " + words
 		}
 	}
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		want = append(want, fmt.Sprintf("%d %s %s", e.code, e.name, e.meaning))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -239,7 +239,7 @@ func TestEachExitCodeIsTried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		if !strings.Contains(string(script), fmt.Sprintf("\nexits %d ", e.code)) {
 			t.Errorf("exit_codes.txtar has no command that ends with %d", e.code)
 		}

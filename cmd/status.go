@@ -259,15 +259,3 @@ func (o *statusOptions) pending(r *results, result *narada.Result) error {
 	}
 	return nil
 }
-
-// worse orders the codes of several tasks: a failed lookup is worse than any result.
-func worse(a, b int) bool {
-	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnknown, codeUnreachable, codeEndpoint, codeUnauthorized, codeUsage, codeUnexpected}
-	rank := func(code int) int {
-		if i := slices.Index(order, code); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	return rank(a) > rank(b)
-}

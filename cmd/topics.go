@@ -34,7 +34,7 @@ with the task's code, for several tasks with the first that applies of 3, 9, 4, 
 // exitCodeTable lists the codes, names and meanings in 80 columns.
 func exitCodeTable() string {
 	var b strings.Builder
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		b.WriteString(output.Wrap(fmt.Sprintf("  %2d  %-14s  ", e.code, e.name), e.meaning, 80) + "\n")
 	}
 	return b.String()
