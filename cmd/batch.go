@@ -15,14 +15,8 @@ import (
 )
 
 func newBatch(inv *invocation) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "batch",
-		Short: "Run many prompts, one answer each",
-		Long: `batch runs the tasks of a file, several at once, and sends each only once. To resume
-a batch that was stopped, run the same command again.`,
-		Args: usage.SubcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
+a batch that was stopped, run the same command again.`)
 	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
 	return cmd
 }
@@ -115,11 +109,8 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		b, failed, err := batch.Show(ctx, r, name)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case p.json:
-			return p.Value(batch.NewDocument(b, failed))
 		}
 		var text strings.Builder
 		fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
@@ -127,7 +118,7 @@ func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string)
 		for _, o := range failed {
 			text.WriteString(term.OneLine(o.Text()) + "\n")
 		}
-		return p.Text(text.String())
+		return p.Print(batch.NewDocument(b, failed), text.String())
 	})
 }
 

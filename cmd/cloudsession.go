@@ -78,12 +78,7 @@ func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOption
 		return err
 	}
 	inv.log.Info("session-started", started.ID+" was started; stop it with narada session stop", sessionField(started.ID))
-	if p.json {
-		err = p.JSON(started.Raw())
-	} else {
-		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
-	}
-	if err != nil { // the ID is lost
+	if err = p.Print(started.Raw(), started.ID+"\t"+started.BrowserWindowID); err != nil { // the ID is lost
 		sessions(inv, c).End(ctx, started.ID, err)
 	}
 	return err

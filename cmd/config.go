@@ -3,14 +3,14 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
@@ -186,44 +186,35 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: usage.NoArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			p, err := inv.printer(cmd.Context(), out)
-			if err != nil {
-				return err
-			}
-			return listSettings(inv, p)
-		}),
+		RunE: inv.printing(&out, func(_ context.Context, p *printer, _ []string) error { return listSettings(inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
+// listSettings prints a table, or an object for each setting.
 func listSettings(inv *invocation, p *printer) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
+	type setting struct {
+		Key    string       `json:"key"`
+		Value  string       `json:"value"`
+		Layer  config.Layer `json:"layer"`
+		Origin string       `json:"origin"`
+		Env    string       `json:"environment"`
+	}
+	rows := [][]string{{"KEY", "VALUE", "ORIGIN"}}
 	for _, key := range config.Keys() {
 		v := inv.settings.Get(key.Name)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
-		if !p.json {
-			continue
-		}
-		err := p.Value(struct {
-			Key    string       `json:"key"`
-			Value  string       `json:"value"`
-			Layer  config.Layer `json:"layer"`
-			Origin string       `json:"origin"`
-			Env    string       `json:"environment"`
-		}{key.Name, v.Shown(), v.Layer, v.Origin, key.Env})
-		if err != nil {
-			return err
+		rows = append(rows, []string{key.Name, term.OneLine(v.Shown()), v.Origin})
+		if p.json {
+			if err := p.Value(setting{key.Name, v.Shown(), v.Layer, v.Origin, key.Env}); err != nil {
+				return err
+			}
 		}
 	}
 	if p.json {
 		return nil
 	}
-	_ = w.Flush() // a strings.Builder does not fail
-	return p.Text(b.String())
+	return p.Text(output.Table(rows, math.MaxInt))
 }
 
 func newConfigPath(inv *invocation) *cobra.Command {

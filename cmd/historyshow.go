@@ -66,13 +66,10 @@ func runHistoryShow(ctx context.Context, inv *invocation, p *printer, args []str
 		return err
 	}
 	d, err := history.Read(ctx, l, tasks[0])
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case p.json:
-		return p.Value(d.Document())
 	}
-	return p.Text(detailText(d, inv.app.start))
+	return p.Print(d.Document(), detailText(d, inv.app.start))
 }
 
 // forwardText says whether a callback was forwarded.

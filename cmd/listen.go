@@ -174,10 +174,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 
 // printCallback prints a callback in one line.
 func (p *printer) printCallback(r *narada.Result) error {
-	if p.json {
-		return p.JSON(r.Raw())
-	}
-	return p.Text(term.OneLine(r.RequestID) + "\t" + term.OneLine(string(r.Status)) + "\t" + term.OneLine(answerText(r)))
+	return p.Print(r.Raw(), term.OneLine(r.RequestID)+"\t"+term.OneLine(string(r.Status))+"\t"+term.OneLine(answerText(r)))
 }
 
 // answerText is the structured data of an answer, else its text.

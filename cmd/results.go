@@ -121,10 +121,7 @@ func (r *results) printLast(id string, last *narada.Result) error {
 
 // printID prints the request ID of a task that was submitted.
 func (r *results) printID(id string) error {
-	if r.json {
-		return r.printed(id, r.Value(map[string]string{"requestId": id}))
-	}
-	return r.printed(id, r.Text(id))
+	return r.printed(id, r.Print(map[string]string{"requestId": id}, id))
 }
 
 // printed returns the error of printing to stdout, with the command that prints the task

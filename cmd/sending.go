@@ -75,9 +75,6 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 		mask = inv.masker.MaskStart
 	}
 	answer := mask(string(a.Answer))
-	if p.json {
-		return p.Value(a.Document(id, answer))
-	}
 	columns := []string{term.OneLine(id), "-", units.Round(a.Duration).String()}
 	if a.StatusCode != 0 {
 		columns[1] = strconv.Itoa(a.StatusCode)
@@ -85,7 +82,7 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 	if withAnswer {
 		columns = append(columns, dash(term.OneLine(answer)))
 	}
-	return p.Text(strings.Join(columns, "\t"))
+	return p.Print(a.Document(id, answer), strings.Join(columns, "\t"))
 }
 
 // notAccepted is the error of a command some of whose callbacks were not accepted.

@@ -178,9 +178,6 @@ func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOpt
 }
 
 func printSummary(p *printer, s trigger.Summary) error {
-	if p.json {
-		return p.Value(s)
-	}
 	var b strings.Builder
 	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
 	line("sent", "%d", s.Sent)
@@ -194,5 +191,5 @@ func printSummary(p *printer, s trigger.Summary) error {
 	for _, kind := range slices.Sorted(maps.Keys(s.Answers)) {
 		line(kind, "%d", s.Answers[kind])
 	}
-	return p.Text(strings.TrimRight(b.String(), "\n"))
+	return p.Print(s, strings.TrimRight(b.String(), "\n"))
 }

@@ -49,17 +49,14 @@ func newVersion(inv *invocation) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !p.json {
-				return p.Text(inv.app.Build.line())
-			}
 			b := inv.app.Build
 			b.Version = b.version()
-			return p.Value(struct {
+			return p.Print(struct {
 				Build
 				Go   string `json:"go"`
 				OS   string `json:"os"`
 				Arch string `json:"arch"`
-			}{b, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+			}{b, runtime.Version(), runtime.GOOS, runtime.GOARCH}, b.line())
 		},
 	}
 	out.add(cmd)
