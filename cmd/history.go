@@ -13,9 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -142,50 +140,29 @@ func answerBy(t store.Task) string {
 // taskName is the request ID, or the number of a task without one.
 func taskName(t store.Task) string { return term.OneLine(history.Name(t)) }
 
-func cut(text string, width int) string { return output.Cut(text, width) }
-
 // namedTasks are the tasks with these names, a request ID or #NUMBER; without names, the
-// newest task. l may be nil: there is no ledger yet.
-func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, names []string) (list []store.Task, err error) {
+// newest task.
+func namedTasks(ctx context.Context, inv *invocation, s history.Selector, names []string) ([]store.Task, error) {
 	if len(names) == 0 {
-		t, err := inv.lastTask(ctx, l)
+		t, err := inv.lastTask(ctx, s)
 		return []store.Task{t}, err
 	}
-	for _, name := range usage.Unique(names) {
-		t, err := store.Task{}, history.ErrNotFound
-		if l != nil {
-			t, err = history.Find(ctx, l, name)
-		}
-		switch {
-		case errors.Is(err, history.ErrBadNumber):
-			return nil, usage.Errorf("", "invalid task number %q", name)
-		case errors.Is(err, history.ErrNotFound):
-			return nil, usage.Errorf("list the tasks: narada history", "%s is not in the ledger", name)
-		case err != nil:
-			return nil, err
-		}
-		list = append(list, t)
+	list, err := history.Named(ctx, s, usage.Unique(names))
+	if name, ok := errors.AsType[*history.NameError](err); ok {
+		err = usage.Errorf("list the tasks: narada history", "%v", name)
 	}
-	return list, nil
+	return list, err
 }
 
 // lastTask is the newest task that has a request ID, which --last means. It warns of a
 // newer one without a request ID.
-func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (t store.Task, err error) {
-	ok := false
-	if l != nil {
-		t, ok, err = l.Newest(ctx)
+func (inv *invocation) lastTask(ctx context.Context, s history.Selector) (store.Task, error) {
+	t, newer, err := history.Last(ctx, s)
+	if errors.Is(err, history.ErrNoTasks) {
+		err = usage.Errorf("", "--last: %v", err)
 	}
-	switch {
-	case err != nil:
-		return t, err
-	case !ok:
-		return t, usage.Errorf("", "--last: no tasks yet")
+	if newer != nil {
+		inv.log.Warn("last", fmt.Sprintf("%s is newer, but its request ID is not known: --last is %s", taskName(*newer), taskName(t)))
 	}
-	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
-		if newest.Number > t.Number && newest.Open() {
-			inv.log.Warn("last", fmt.Sprintf("%s is newer, but its request ID is not known: --last is %s", taskName(newest), taskName(t)))
-		}
-		return nil
-	})
+	return t, err
 }

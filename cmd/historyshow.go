@@ -61,7 +61,7 @@ func runHistoryShow(ctx context.Context, inv *invocation, p *printer, args []str
 		return err
 	}
 	defer inv.closeLedger(l)
-	tasks, err := namedTasks(ctx, inv, l, args)
+	tasks, err := namedTasks(ctx, inv, selector(l), args)
 	if err != nil {
 		return err
 	}

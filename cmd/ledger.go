@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
@@ -51,6 +52,14 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 		return nil, err
 	}
 	return sqlite.Open(ctx, dir, sqlite.Options{})
+}
+
+// selector selects tasks of the ledger, which may be nil.
+func selector(l *sqlite.Store) history.Selector {
+	if l == nil {
+		return nil // not an interface that holds a nil pointer
+	}
+	return l
 }
 
 // nothingKept reports that there is no ledger, unless err is not nil.

@@ -101,7 +101,7 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 	sent := func(func(replay.Sent, error) bool) {}
 	switch {
 	case len(ids) > 0 || o.last:
-		tasks, err := namedTasks(ctx, inv, l, ids)
+		tasks, err := namedTasks(ctx, inv, selector(l), ids)
 		if err != nil {
 			return err
 		}

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
-	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
@@ -155,47 +155,35 @@ func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlit
 func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
 	switch {
 	case o.last:
-		t, err := inv.lastTask(ctx, kept)
+		t, err := inv.lastTask(ctx, selector(kept))
 		if err == nil && t.Cloud != "" && t.Cloud != c.baseURL.String() {
 			err = usage.Errorf("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
 		}
 		return []string{t.RequestID}, err
 	case o.open:
-		return openTasks(ctx, inv, c, kept)
+		return openTasks(ctx, inv, c, selector(kept))
 	}
 	return usage.Unique(ids), nil
 }
 
 // openTasks returns the unfinished tasks of that API, the oldest first, and reports
 // those that it cannot look up.
-func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store) (ids []string, err error) {
-	elsewhere, unknown := 0, 0
-	if kept != nil {
-		err = kept.Tasks(ctx, store.Query{Open: true}, func(t store.Task) error {
-			switch {
-			case t.Cloud != "" && t.Cloud != c.baseURL.String():
-				elsewhere++
-			case t.RequestID == "":
-				inv.log.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
-					taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
-				unknown++
-			default:
-				ids = append(ids, t.RequestID)
-			}
-			return nil
-		})
+func openTasks(ctx context.Context, inv *invocation, c *cloud, s history.Selector) ([]string, error) {
+	open, err := history.Open(ctx, s, c.baseURL.String())
+	for _, t := range open.Unknown {
+		inv.log.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
+			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), output.Cut(term.OneLine(t.Prompt), 60)))
 	}
-	if unknown > 0 {
+	if len(open.Unknown) > 0 {
 		inv.log.Hint("look in the cloud; narada history prune --open --older-than 1d removes such tasks")
 	}
-	if elsewhere > 0 {
-		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: select one with --base-url or --profile", elsewhere))
+	if open.Elsewhere > 0 {
+		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: select one with --base-url or --profile", open.Elsewhere))
 	}
-	if err == nil && len(ids) == 0 {
+	if err == nil && len(open.IDs) == 0 {
 		inv.log.Info("open", "no unfinished tasks")
 	}
-	slices.Reverse(ids)
-	return ids, err
+	return open.IDs, err
 }
 
 // report prints what is known of one task, and returns the exit code.
