@@ -46,13 +46,13 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
   narada run --cloud-session "$session" ${window:+--window "$window"} "log in to example.com"
   narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
-		Args: usage.NoArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MatchAll(usage.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
 				return usage.Errorf("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
-			return runSessionStart(cmd.Context(), inv, &o)
+			return nil
 		}),
+		RunE: inv.calling(&o.out, func(ctx context.Context, p *printer, c *cloud, _ []string) error { return runSessionStart(ctx, inv, p, c, &o) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "call the session `NAME`")
@@ -62,17 +62,7 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 	return cmd
 }
 
-func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOptions) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
-	c, err := inv.cloud()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
+func runSessionStart(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionStartOptions) error {
 	started, err := startSession(ctx, inv, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
@@ -94,7 +84,9 @@ has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
 		Args: cobra.MatchAll(usage.SomeArgs("an ID"), sessionIDs),
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runSessionStop(cmd.Context(), inv, status, args) }),
+		RunE: inv.calling(&outputFlags{}, func(ctx context.Context, _ *printer, c *cloud, args []string) error {
+			return runSessionStop(ctx, inv, c, status, args)
+		}),
 	}
 	statuses := usage.Choice(&status, narada.SessionComplete, narada.SessionComplete, narada.SessionTerminated, narada.SessionFailed, narada.SessionTimedOut)
 	cmd.Flags().Var(statuses, "status", "record the end as `STATUS`: complete, terminated, failed or timed_out")
@@ -112,13 +104,7 @@ func sessionIDs(_ *cobra.Command, ids []string) error {
 	return nil
 }
 
-func runSessionStop(ctx context.Context, inv *invocation, status narada.SessionStatus, ids []string) error {
-	c, err := inv.cloud()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
+func runSessionStop(ctx context.Context, inv *invocation, c *cloud, status narada.SessionStatus, ids []string) error {
 	worst := codeDone
 	for _, id := range usage.Unique(ids) {
 		if err := sessions(inv, c).Stop(ctx, id, status); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -67,6 +68,20 @@ func (inv *invocation) printing(out *outputFlags, run func(context.Context, *pri
 			return err
 		}
 		return run(cmd.Context(), p, args)
+	})
+}
+
+// calling makes the RunE of a command that prints to stdout and calls the API, within
+// --timeout.
+func (inv *invocation) calling(out *outputFlags, run func(context.Context, *printer, *cloud, []string) error) func(*cobra.Command, []string) error {
+	return inv.printing(out, func(ctx context.Context, p *printer, args []string) error {
+		c, err := inv.cloud()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+		defer cancel()
+		return run(ctx, p, c, args)
 	})
 }
 
