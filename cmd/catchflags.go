@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -95,7 +96,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	n := &tunnel.Ngrok{
 		Authtoken: token, Domain: domain,
 		ConnectURL: inv.settings.Get(config.NgrokConnectURL).Text,
-		Proxy:      proxyFunc(inv.app),
+		Proxy:      network.Proxy(inv.app.getenv),
 		Client:     "narada-cli", Version: inv.app.Build.version(),
 	}
 	cas := inv.settings.Get(config.NgrokConnectCAs)

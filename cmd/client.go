@@ -36,7 +36,7 @@ func (inv *invocation) cloud() (*cloud, error) {
 
 func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error) {
 	client, err := narada.NewClient(key.Reveal(), narada.WithBaseURL(base.String()),
-		narada.WithTransport(&loggedTransport{inv.transport(), inv.log}), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+		narada.WithTransport(inv.loggedTransport()), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
 	return &cloud{client, base}, err
 }
 

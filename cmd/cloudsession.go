@@ -52,7 +52,9 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 			}
 			return nil
 		}),
-		RunE: inv.calling(&o.out, func(ctx context.Context, p *printer, c *cloud, _ []string) error { return runSessionStart(ctx, inv, p, c, &o) }),
+		RunE: inv.calling(&o.out, func(ctx context.Context, p *printer, c *cloud, _ []string) error {
+			return runSessionStart(ctx, inv, p, c, &o)
+		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "call the session `NAME`")

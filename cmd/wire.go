@@ -1,23 +1,16 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -148,42 +141,10 @@ func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, e
 	return r, err
 }
 
-// loggedTransport logs, for -v, which calls are made and how they end. It does not log
-// headers and bodies, where the secrets are.
-type loggedTransport struct {
-	next http.RoundTripper
-	log  *term.Reporter
-}
+// transport returns a new transport for calls.
+func (inv *invocation) transport() *http.Transport { return network.Transport(inv.app.getenv) }
 
-// RoundTrip implements http.RoundTripper.
-func (t *loggedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	start := time.Now()
-	// A presigned URL has its signature in the query.
-	bare := *r.URL
-	bare.RawQuery = ""
-	t.log.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
-	resp, err := t.next.RoundTrip(r)
-	elapsed := time.Since(start).Round(time.Millisecond)
-	if err != nil {
-		t.log.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
-		return nil, err
-	}
-	t.log.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
-		slog.Any("status", resp.StatusCode))
-	return resp, nil
-}
-
-func (inv *invocation) transport() *http.Transport {
-	t := narada.NewTransport()
-	find := proxyFunc(inv.app)
-	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	return t
-}
-
-// proxyFunc finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
-func proxyFunc(app *App) func(*url.URL) (*url.URL, error) {
-	env := func(name string) string { return cmp.Or(app.getenv(name), app.getenv(strings.ToLower(name))) }
-	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
-	return c.ProxyFunc()
+// loggedTransport is a transport that logs the calls for -v.
+func (inv *invocation) loggedTransport() http.RoundTripper {
+	return network.Logged(inv.transport(), inv.log.Detail)
 }
