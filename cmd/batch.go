@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newBatch(inv *invocation) *cobra.Command {
-	cmd := group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
+	cmd := usage.Group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
 a batch that was stopped, run the same command again.`)
 	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
 	return cmd
@@ -32,26 +33,26 @@ each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: usage.NoArgs,
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
+		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, _ []string) error { return runBatchList(ctx, inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
+func runBatchList(ctx context.Context, inv *invocation, p *output.Printer) error {
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	list := newLister(inv, p, "NAME", "AGE", "SENT", "STATUS", "INPUT")
+	list := output.NewList(p, inv.app.stdoutWidth, "NAME", "AGE", "SENT", "STATUS", "INPUT")
 	err = batch.List(ctx, l, func(b batch.Summary) error {
-		return list.add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))
+		return list.Add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))
 	})
-	if err == nil && list.count == 0 {
+	if err == nil && list.Count == 0 {
 		inv.log.Info("batch", "no batches yet")
 	}
-	return list.finish(err)
+	return list.Finish(err)
 }
 
 func newBatchShow(inv *invocation) *cobra.Command {
@@ -64,7 +65,9 @@ number, id, status, request ID and reason. With -o json it prints one object.`,
 		Example:           `  narada batch show companies`,
 		Args:              usage.OneArg("NAME", batchListHint),
 		ValidArgsFunction: inv.completeBatch,
-		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
+		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
+			return runBatchShow(ctx, inv, p, args[0])
+		}),
 	}
 	out.add(cmd)
 	return cmd
@@ -106,7 +109,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 	return err
 }
 
-func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
+func runBatchShow(ctx context.Context, inv *invocation, p *output.Printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		b, failed, err := batch.Show(ctx, r, name)
 		if err != nil {
@@ -132,7 +135,7 @@ finished, in the order of the input when the batch was last run. Lines that are 
 longer in the input come last, with null as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
 			return runBatchResults(ctx, inv, p, args[0])
 		}),
 	}
@@ -140,7 +143,7 @@ longer in the input come last, with null as their line number. The API is not as
 	return cmd
 }
 
-func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string) error {
+func runBatchResults(ctx context.Context, inv *invocation, p *output.Printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {

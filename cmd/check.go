@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -61,7 +62,7 @@ elsewhere. Exit code 3: a test failed.
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: usage.OneArg("URL", "narada check URL"),
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
 			return runCheck(ctx, inv, p, &o, args[0])
 		}),
 	}
@@ -80,7 +81,7 @@ func contractTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, address string) error {
+func runCheck(ctx context.Context, inv *invocation, p *output.Printer, o *endpointFlags, address string) error {
 	c, err := o.check(ctx, inv, address)
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 
 // printFindings prints each finding at once, timed with its duration, and reports at the
 // end how many there are of each verdict. The error has the exit code.
-func printFindings(ctx context.Context, inv *invocation, p *printer, event string, found iter.Seq[contract.Finding], timed bool) error {
+func printFindings(ctx context.Context, inv *invocation, p *output.Printer, event string, found iter.Seq[contract.Finding], timed bool) error {
 	count := map[contract.Verdict]int{}
 	for f := range found {
 		count[f.Verdict]++
@@ -136,9 +137,9 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 	return nil
 }
 
-func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
+func printFinding(inv *invocation, p *output.Printer, f contract.Finding, timed bool) error {
 	f.Detail = inv.masker.Mask(f.Detail) // which may quote an answer
-	if p.json {
+	if p.AsJSON {
 		return p.Value(f.Document())
 	}
 	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))

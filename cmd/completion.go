@@ -7,7 +7,7 @@ import (
 )
 
 func newCompletion(inv *invocation) *cobra.Command {
-	cmd := group("completion", "Print a shell completion script",
+	cmd := usage.Group("completion", "Print a shell completion script",
 		"completion prints a script that completes narada's commands, flags and values in your shell.")
 	shells := []struct {
 		name, example string

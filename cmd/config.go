@@ -18,7 +18,7 @@ import (
 )
 
 func newConfig(inv *invocation) *cobra.Command {
-	cmd := group("config", "Get and set settings", `config reads and writes settings. The value of a setting is the first of: the flag, the
+	cmd := usage.Group("config", "Get and set settings", `config reads and writes settings. The value of a setting is the first of: the flag, the
 environment variable, the project file .narada.yaml, the profile, the user file, the
 default. A profile that --profile selects, unlike NARADA_PROFILE, comes right after
 the flags. narada config list prints all values and their origins.`)
@@ -186,14 +186,14 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: usage.NoArgs,
-		RunE: inv.printing(&out, func(_ context.Context, p *printer, _ []string) error { return listSettings(inv, p) }),
+		RunE: inv.printing(&out, func(_ context.Context, p *output.Printer, _ []string) error { return listSettings(inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
 // listSettings prints a table, or an object for each setting.
-func listSettings(inv *invocation, p *printer) error {
+func listSettings(inv *invocation, p *output.Printer) error {
 	type setting struct {
 		Key    string       `json:"key"`
 		Value  string       `json:"value"`
@@ -205,13 +205,13 @@ func listSettings(inv *invocation, p *printer) error {
 	for _, key := range config.Keys() {
 		v := inv.settings.Get(key.Name)
 		rows = append(rows, []string{key.Name, term.OneLine(v.Shown()), v.Origin})
-		if p.json {
+		if p.AsJSON {
 			if err := p.Value(setting{key.Name, v.Shown(), v.Layer, v.Origin, key.Env}); err != nil {
 				return err
 			}
 		}
 	}
-	if p.json {
+	if p.AsJSON {
 		return nil
 	}
 	return p.Text(output.Table(rows, math.MaxInt))

@@ -75,7 +75,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		if toListener {
 			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret of the listener are added when the task is sent")
 		}
-		return o.task.preview(inv, out.printer, plan)
+		return o.task.preview(inv, out.Printer, plan)
 	}
 	c, err := inv.cloud()
 	if err != nil {

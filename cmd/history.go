@@ -13,6 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -50,7 +51,7 @@ the API accepted the task) and refused (the API did not accept it).`,
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
 		Args: usage.SubcommandOnly,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
 	f.Var(usage.Choice(&o.status, "", narada.StatusPending, narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired, store.StatusUnknown, store.StatusRefused),
@@ -65,7 +66,7 @@ the API accepted the task) and refused (the API did not accept it).`,
 	return cmd
 }
 
-func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOptions) error {
+func runHistory(ctx context.Context, inv *invocation, p *output.Printer, o *historyOptions) error {
 	query, err := o.query(inv.app.start)
 	if err != nil {
 		return err
@@ -75,23 +76,23 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	list := newLister(inv, p, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
+	list := output.NewList(p, inv.app.stdoutWidth, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
 	err = l.Tasks(ctx, query, func(t store.Task) error {
 		took := "-"
 		if t.Took > 0 {
 			took = units.Round(t.Took).String()
 		}
-		return list.add(history.NewTaskDocument(t),
+		return list.Add(history.NewTaskDocument(t),
 			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
 	})
-	if err := list.finish(err); err != nil {
+	if err := list.Finish(err); err != nil {
 		return err
 	}
-	switch list.count {
+	switch list.Count {
 	case 0:
 		inv.log.Info("history", "no tasks match")
 	case query.Limit:
-		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.count))
+		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.Count))
 	}
 	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {

@@ -72,7 +72,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
   # run a command for each success
   narada listen --filter '.status == "success"' -- ./import.sh`,
 		Args: o.check,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks; 0 is no limit")
@@ -108,7 +108,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
-func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
+func runListen(ctx context.Context, inv *invocation, p *output.Printer, o *listenOptions) (err error) {
 	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 }
 
 // resolve turns the flags and settings into options and targets.
-func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *output.Printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
 	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
@@ -149,7 +149,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 		l.Until = inv.app.start.Add(o.timeout)
 	}
 	if len(o.command) == 0 { // else its output is printed
-		l.Print = p.printCallback
+		l.Print = func(r *narada.Result) error { return printCallback(p, r) }
 	}
 	if o.filter != "" {
 		filter, err := output.ParseQuery(ctx, o.filter)
@@ -173,7 +173,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 }
 
 // printCallback prints a callback in one line.
-func (p *printer) printCallback(r *narada.Result) error {
+func printCallback(p *output.Printer, r *narada.Result) error {
 	return p.Print(r.Raw(), term.OneLine(r.RequestID)+"\t"+term.OneLine(string(r.Status))+"\t"+term.OneLine(answerText(r)))
 }
 

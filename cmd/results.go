@@ -18,7 +18,7 @@ import (
 // results prints what is known of tasks. The errors it returns have the task's exit code
 // and the command that resumes.
 type results struct {
-	*printer
+	*output.Printer
 	inv        *invocation
 	out        outputFlags
 	schemaFile string
@@ -29,7 +29,7 @@ type results struct {
 
 func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
 	p, err := inv.printer(ctx, out)
-	return &results{printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
+	return &results{Printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
 }
 
 // commandLine is a command of narada with the global flags that select the API.
@@ -108,7 +108,7 @@ func (r *results) unfinished(err error, outcome string) error {
 // printLast prints, as JSON, the last known state of a task that has not finished.
 func (r *results) printLast(id string, last *narada.Result) error {
 	switch {
-	case !r.json:
+	case !r.AsJSON:
 		return nil
 	case last != nil:
 		return r.JSON(last.Raw())
@@ -141,7 +141,7 @@ func (r *results) print(result *narada.Result) error {
 	}
 	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
 	switch {
-	case r.json:
+	case r.AsJSON:
 		err = r.JSON(result.Raw())
 	case ok && data != nil && (r.data || result.Text() == ""):
 		err = r.JSON(data)

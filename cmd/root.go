@@ -74,35 +74,9 @@ stdout. The exit code says how the task ended.`,
 	for _, c := range commands {
 		root.AddCommand(c.make(inv))
 	}
-	root.SetHelpCommand(newHelp())
+	root.SetHelpCommand(usage.Help("help prints the help of a command, as its --help does, or of a topic: exit-codes, environment."))
 	usage.CompleteChoices(root)
 	return root
-}
-
-// newHelp is cobra's help command with an error for an unknown word.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Help about a command or a topic",
-		Long:  "help prints the help of a command, as its --help does, or of a topic: exit-codes, environment.",
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			if at, _, err := cmd.Root().Find(args); err == nil {
-				for _, c := range at.Commands() {
-					names = append(names, c.Name()+"\t"+c.Short)
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return usage.Errorf("narada --help lists the commands and topics", "no help for %q", strings.Join(args, " "))
-			}
-			at.InitDefaultHelpFlag()
-			return at.Help()
-		},
-	}
 }
 
 // unknownCommand is the error for a word that is no command. A prompt is never one.
@@ -116,14 +90,6 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		next = "narada run " + output.ShellWord(strings.Join(args, " "))
 	}
 	return usage.Errorf(next, "unknown command %q", word)
-}
-
-// group makes a command that only has subcommands.
-func group(name, short, long string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Short: short, Long: long, Args: usage.SubcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
 }
 
 // flagError words a flag error. A flag before an unknown command is not the mistake.

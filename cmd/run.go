@@ -77,7 +77,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	if o.task.previews() {
 		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
-		return o.task.preview(inv, out.printer, plan)
+		return o.task.preview(inv, out.Printer, plan)
 	}
 	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))

@@ -237,7 +237,7 @@ func (o *statusOptions) pending(r *results, result *narada.Result) error {
 	if result.Status == narada.StatusInputRequired && result.HumanInput != nil {
 		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), requestField(result.RequestID))
 	}
-	if r.json {
+	if r.AsJSON {
 		if err := r.JSON(result.Raw()); err != nil {
 			return err
 		}

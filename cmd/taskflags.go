@@ -9,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -128,7 +129,7 @@ func checkOrigin(v config.Value, check func(string) error) error {
 }
 
 // preview prints the request.
-func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error {
+func (t *taskFlags) preview(inv *invocation, p *output.Printer, plan *task.Plan) error {
 	if t.dryRun && t.curl {
 		return usage.Errorf("", "--dry-run and --curl cannot be used together")
 	}
@@ -149,8 +150,8 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 }
 
 // printCurl prints the request as a curl command.
-func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
-	if p.json {
+func printCurl(inv *invocation, p *output.Printer, plan *task.Plan) error {
+	if p.AsJSON {
 		return usage.Errorf("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
 	}
 	command, names, err := plan.Curl(strings.TrimRight(inv.settings.Get(config.BaseURL).Text, "/"))

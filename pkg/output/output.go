@@ -25,9 +25,11 @@ const (
 	JSON Format = "json"
 )
 
-// Printer prints on a stream. A JSON document is one compact line, on a terminal it is
+// Printer prints to a stream. A JSON document is one compact line, on a terminal it is
 // indented.
 type Printer struct {
+	AsJSON bool // Print prints documents
+
 	w        io.Writer
 	terminal bool
 	query    *Query

@@ -7,6 +7,7 @@ package usage
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,6 +67,38 @@ func number(right bool, hint, expected string, args []string) error {
 		return nil
 	}
 	return Errorf(hint, "expected %s, got %s", expected, units.Count(len(args), "argument"))
+}
+
+// Group returns a command that only has subcommands.
+func Group(name, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Long: long, Args: SubcommandOnly,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
+// Help returns a help command. Unlike cobra's own, it refuses an unknown word.
+func Help(long string) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about a command or a topic", Long: long,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if at, _, err := cmd.Root().Find(args); err == nil {
+				for _, c := range at.Commands() {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return Errorf(help(cmd.Root())+" lists the commands and topics", "no help for %q", strings.Join(args, " "))
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
 }
 
 // SubcommandOnly refuses arguments that are not a subcommand.

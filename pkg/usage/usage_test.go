@@ -2,6 +2,7 @@ package usage
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,31 @@ func TestAMisspelledSubcommandIsSuggested(t *testing.T) {
 	_, hint := told(SubcommandOnly(newCommand().Parent(), []string{"statu"}))
 	if hint != "did you mean tool status?" {
 		t.Errorf("hint %q", hint)
+	}
+}
+
+func TestHelpRefusesAnUnknownWord(t *testing.T) {
+	for name, test := range map[string]struct {
+		args         []string
+		prints, text string
+	}{
+		"of the program": {nil, "Use it well.", ""},
+		"of a command":   {[]string{"files", "list"}, "List all files.", ""},
+		"of a group":     {[]string{"files"}, "Keep files.", ""},
+		"of neither":     {[]string{"files", "burn"}, "", `no help for "files burn"`},
+	} {
+		root := &cobra.Command{Use: "tool", Long: "Use it well.", SilenceErrors: true, SilenceUsage: true}
+		files := Group("files", "Files", "Keep files.")
+		files.AddCommand(&cobra.Command{Use: "list", Long: "List all files.", Run: func(*cobra.Command, []string) {}})
+		root.AddCommand(files)
+		root.SetHelpCommand(Help("help helps."))
+		var b strings.Builder
+		root.SetOut(&b)
+		root.SetArgs(append([]string{"help"}, test.args...))
+		text, hint := told(root.Execute())
+		if text != test.text || (text != "") != (hint == "tool --help lists the commands and topics") || !strings.HasPrefix(b.String(), test.prints) || (b.Len() > 0) != (text == "") {
+			t.Errorf("%s: %q, hint %q, prints %q", name, text, hint, b.String())
+		}
 	}
 }
 
