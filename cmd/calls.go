@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/signals"
 )
 
-// errorText words an error of a call. Of a network error it keeps the host and the
-// cause.
+// errorText words an error of a call.
 func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.DispatchError](err); ok {
 		err = failure.Err
@@ -22,21 +21,10 @@ func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.SessionError](err); ok {
 		err = failure.Err
 	}
-	failure, ok := errors.AsType[*url.Error](err)
-	if !ok {
-		return err.Error()
+	if failure, ok := errors.AsType[*url.Error](err); ok {
+		return network.ErrorText(failure)
 	}
-	host := failure.URL
-	if u, parseErr := url.Parse(failure.URL); parseErr == nil {
-		host = u.Host
-	}
-	switch {
-	case failure.Timeout():
-		return host + " did not answer in time"
-	case errors.Is(failure.Err, io.EOF):
-		return host + " closed the connection without an answer"
-	}
-	return "cannot reach " + host + ": " + failure.Err.Error()
+	return err.Error()
 }
 
 // cause words why a wait ended.

@@ -2,9 +2,7 @@ package cmd
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
 
@@ -103,14 +101,9 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	if !cas.Set() {
 		return n, nil
 	}
-	where := config.NgrokConnectCAs + " (" + cas.Origin + ")"
-	pem, err := os.ReadFile(cas.Text)
-	if err != nil {
-		return nil, &config.InvalidError{What: where, Err: err}
-	}
-	n.ConnectCAs = x509.NewCertPool()
-	if !n.ConnectCAs.AppendCertsFromPEM(pem) {
-		return nil, usage.Errorf("", "%s: no PEM certificate in %s", where, cas.Text)
+	var err error
+	if n.ConnectCAs, err = tunnel.ReadCAs(cas.Text); err != nil {
+		return nil, &config.InvalidError{What: config.NgrokConnectCAs + " (" + cas.Origin + ")", Err: err}
 	}
 	return n, nil
 }

@@ -53,7 +53,7 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 			}
 			return nil
 		}),
-		RunE: inv.calling(&o.out, func(ctx context.Context, p *output.Printer, c *cloud, _ []string) error {
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *output.Printer, c *cloud, _ []string) error {
 			return runSessionStart(ctx, inv, p, c, &o)
 		}),
 	}
@@ -87,7 +87,7 @@ has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
 		Args: cobra.MatchAll(usage.SomeArgs("an ID"), sessionIDs),
-		RunE: inv.calling(&outputFlags{}, func(ctx context.Context, _ *output.Printer, c *cloud, args []string) error {
+		RunE: calling(inv, &outputFlags{}, func(ctx context.Context, _ *output.Printer, c *cloud, args []string) error {
 			return runSessionStop(ctx, inv, c, status, args)
 		}),
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // This file words the events of the rooms as log records.
@@ -206,17 +205,6 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 			inv.log.Info("further", term.OneLine(e.RequestID)+": another callback, with a different body", requestField(e.RequestID))
 		}
 		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
-	}
-}
-
-// showTicket shows the credentials that a callback must have.
-func showTicket(inv *invocation, show bool, t webhook.Ticket) {
-	if !show {
-		return
-	}
-	inv.log.Reveal("secret", "callbackSecret "+t.Secret)
-	for name := range t.Header {
-		inv.log.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
 	}
 }
 

@@ -53,7 +53,7 @@ func (inv *invocation) printing(out *outputFlags, run func(context.Context, *out
 
 // calling makes the RunE of a command that prints to stdout and calls the API, within
 // --timeout.
-func (inv *invocation) calling(out *outputFlags, run func(context.Context, *output.Printer, *cloud, []string) error) func(*cobra.Command, []string) error {
+func calling(inv *invocation, out *outputFlags, run func(context.Context, *output.Printer, *cloud, []string) error) func(*cobra.Command, []string) error {
 	return inv.printing(out, func(ctx context.Context, p *output.Printer, args []string) error {
 		c, err := inv.cloud()
 		if err != nil {

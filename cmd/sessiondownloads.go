@@ -41,7 +41,7 @@ all, and overwrites files only with --force.`,
 		Args: cobra.MatchAll(usage.ExactArgs(1, "one ID"), sessionIDs, func(cmd *cobra.Command, _ []string) error {
 			return usage.Requires(cmd.Flags(), "save", "force")
 		}),
-		RunE: inv.calling(&o.out, func(ctx context.Context, p *output.Printer, c *cloud, args []string) error {
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *output.Printer, c *cloud, args []string) error {
 			return runSessionDownloads(ctx, inv, p, c, &o, args[0])
 		}),
 	}

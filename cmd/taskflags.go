@@ -166,20 +166,3 @@ func printCurl(inv *invocation, p *output.Printer, plan *task.Plan) error {
 	}
 	return p.Text(command)
 }
-
-// callbackFlags say where the cloud sends callbacks, and with which credentials.
-type callbackFlags struct {
-	url     string
-	secret  string
-	headers []string
-}
-
-func (c *callbackFlags) addURL(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.url, "callback-url", "", "send the callback to `URL`, or to a running narada listen: listener[:NAME]")
-}
-
-func (c *callbackFlags) addCredentials(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&c.secret, "callback-secret", "", "use the callback secret in env:NAME, file:PATH or - (stdin)")
-	f.StringArrayVar(&c.headers, "callback-header", nil, "send a header with the callback: `'NAME: VALUE'` (repeatable)")
-}

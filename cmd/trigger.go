@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -150,7 +151,7 @@ func sendSample(ctx context.Context, inv *invocation, p *output.Printer, t trigg
 	case err != nil:
 		return err
 	case t.Store != nil:
-		inv.masker.Hide(ticketSecrets(s.Ticket)...)
+		inv.masker.Hide(receive.TicketSecrets(s.Ticket)...)
 	}
 	if err := printAttempt(inv, p, s.RequestID, s.Attempt, true); err != nil {
 		return err

@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -11,19 +13,68 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/network"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
+
+// cloud is the API that a command calls.
+type cloud struct {
+	client  *narada.Client
+	baseURL *url.URL
+}
+
+// cloud returns the API that the settings name.
+func (inv *invocation) cloud() (*cloud, error) {
+	setting := inv.settings.Get(config.BaseURL)
+	base, err := narada.ParseBaseURL(setting.Text)
+	if err != nil {
+		return nil, &config.InvalidError{What: config.BaseURL + " (" + setting.Origin + ")", Err: err}
+	}
+	key := inv.settings.Secret(config.APIKey)
+	if key.Empty() {
+		return nil, noKey(inv.settings)
+	}
+	c, err := newCloud(inv, key, base)
+	if err != nil {
+		return nil, &config.InvalidError{What: config.APIKey + " (" + inv.settings.Get(config.APIKey).Origin + ")", Err: err}
+	}
+	return c, nil
+}
+
+func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error) {
+	client, err := narada.NewClient(key.Reveal(), narada.WithBaseURL(base.String()),
+		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+	return &cloud{client, base}, err
+}
+
+// noKey is the error that there is no API key for the base URL.
+func noKey(s *config.Settings) *exitError {
+	e := &exitError{code: codeUnauthorized, text: "no API key", next: "set NARADA_API_KEY, or store one: narada config set api-key -"}
+	if !s.Withheld.Set() {
+		return e
+	}
+	base := s.Get(config.BaseURL)
+	e.text = fmt.Sprintf("no API key for %s: that address is from %s, and the key from %s is not sent there", base.Text, base.Origin, s.Withheld.Origin)
+	e.next = "set NARADA_API_KEY too, or give the address with --base-url"
+	if base.Layer == config.LayerProfile {
+		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
+	}
+	return e
+}
 
 // engineOptions returns the options of an engine for the command called source. kept
 // is nil for a command without a ledger.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
+	client := &await.LoggedClient{Client: c.client, Mask: inv.log.Mask}
+	if inv.log.Verbose() {
+		client.Log = func(event, text string) { inv.log.Detail(event, term.OneLine(text)) }
+	}
 	o := await.Options{
-		Client: &maskedClient{c.client, inv.log}, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
+		Client: client, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
 		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { logAwaitEvent(inv, e) },
 	}
 	if kept != nil {
@@ -51,7 +102,7 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 		receiving.Sink, receiving.Tickets, receiving.Refused = engine, kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
-	engine.Listen(&maskedEndpoint{server, inv.masker})
+	engine.Listen(&receive.Masked{Server: server, Masker: inv.masker})
 	var following sync.WaitGroup
 	open, closed := context.WithCancel(context.Background())
 	following.Go(func() {
@@ -92,59 +143,10 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 	return nil, err
 }
 
-// maskedEndpoint masks the secrets of its tickets until they are withdrawn.
-type maskedEndpoint struct {
-	*receive.Server
-	masker *secret.Masker
-}
-
-// Issue implements await.Endpoint.
-func (m *maskedEndpoint) Issue() (webhook.Ticket, error) {
-	t, err := m.Server.Issue()
-	m.masker.Hide(ticketSecrets(t)...)
-	return t, err
-}
-
-// Withdraw implements await.Endpoint.
-func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
-	m.Server.Withdraw(t)
-	m.masker.Forget(ticketSecrets(t)...)
-}
-
-// maskedClient logs, for -v, what is sent and received. It masks the API's reason for
-// refusing a request, which may repeat the request's secrets.
-type maskedClient struct {
-	*narada.Client
-	log *term.Reporter
-}
-
-// Dispatch implements await.Client.
-func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
-	if c.log.Verbose() {
-		if body, err := r.Masked().MarshalJSON(); err == nil {
-			c.log.Detail("sent", "sending "+string(body))
-		}
-	}
-	id, err := c.Client.Dispatch(ctx, r)
-	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
-		refusal.Detail = c.log.Mask(refusal.Detail)
-	}
-	return id, err
-}
-
-// Status implements await.Client.
-func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, error) {
-	r, err := c.Client.Status(ctx, id)
-	if err == nil && c.log.Verbose() {
-		c.log.Detail("received", "received "+term.OneLine(string(r.Raw())))
-	}
-	return r, err
-}
-
 // transport returns a new transport for calls.
 func (inv *invocation) transport() *http.Transport { return network.Transport(inv.app.getenv) }
 
 // loggedTransport is a transport that logs the calls for -v.
-func (inv *invocation) loggedTransport() http.RoundTripper {
+func loggedTransport(inv *invocation) http.RoundTripper {
 	return network.Logged(inv.transport(), inv.log.Detail)
 }

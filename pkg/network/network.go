@@ -6,7 +6,9 @@ package network
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -63,4 +65,19 @@ func (t *logged) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.log("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed), slog.Any("status", resp.StatusCode))
 	return resp, nil
+}
+
+// ErrorText words a failed call: its host and the cause, without the whole address.
+func ErrorText(failure *url.Error) string {
+	host := failure.URL
+	if u, err := url.Parse(failure.URL); err == nil {
+		host = u.Host
+	}
+	switch {
+	case failure.Timeout():
+		return host + " did not answer in time"
+	case errors.Is(failure.Err, io.EOF):
+		return host + " closed the connection without an answer"
+	}
+	return "cannot reach " + host + ": " + failure.Err.Error()
 }

@@ -2,6 +2,7 @@ package network
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -68,5 +69,21 @@ func TestCallsAreLoggedWithoutSecrets(t *testing.T) {
 	}
 	if strings.Contains(text, "s3cret") {
 		t.Errorf("a secret: %q", text)
+	}
+}
+
+type timeout struct{ error }
+
+func (timeout) Timeout() bool { return true }
+
+func TestAFailedCallNamesTheHostOnly(t *testing.T) {
+	for want, err := range map[string]error{
+		"cannot reach api.example: connection reset":          errors.New("connection reset"),
+		"api.example closed the connection without an answer": io.EOF,
+		"api.example did not answer in time":                  timeout{errors.New("late")},
+	} {
+		if got := ErrorText(&url.Error{Op: "Get", URL: "https://api.example/files?signature=s3cret", Err: err}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -4,13 +4,52 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
+
+// callbackFlags say where the cloud sends callbacks, and with which credentials.
+type callbackFlags struct {
+	url     string
+	secret  string
+	headers []string
+}
+
+func (c *callbackFlags) addURL(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.url, "callback-url", "", "send the callback to `URL`, or to a running narada listen: listener[:NAME]")
+}
+
+func (c *callbackFlags) addCredentials(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.secret, "callback-secret", "", "use the callback secret in env:NAME, file:PATH or - (stdin)")
+	f.StringArrayVar(&c.headers, "callback-header", nil, "send a header with the callback: `'NAME: VALUE'` (repeatable)")
+}
+
+// credentials returns those of the flags. With setting, the secret defaults to that of
+// the settings.
+func (c *callbackFlags) credentials(inv *invocation, setting bool) (secret.Credentials, error) {
+	given, err := readCredentials(inv, "--callback-header", c.secret, c.headers)
+	if setting {
+		given = given.Or(secret.NewCredentials(inv.settings.Secret(config.CallbackSecret), nil))
+	}
+	return given, err
+}
+
+// readCredentials reads flags, and masks their secrets from now on.
+func readCredentials(inv *invocation, headerFlag, callbackSecret string, headers []string) (secret.Credentials, error) {
+	c, warnings, err := task.ReadCredentials(headerFlag, callbackSecret, headers, &inv.source)
+	inv.warnOfTask(warnings)
+	inv.masker.Hide(c.Secrets()...)
+	return c, err
+}
 
 // listenerURL is the value of --callback-url that selects the narada listen that runs on
 // this machine; listener:NAME selects it by its name.
@@ -70,7 +109,7 @@ func sendToListener(inv *invocation, request *narada.Request, l receive.Listener
 		return webhook.Ticket{}, err
 	}
 	await.AskForCallback(request, l.URL+ticket.Path, ticket)
-	inv.masker.Hide(ticketSecrets(ticket)...)
+	inv.masker.Hide(receive.TicketSecrets(ticket)...)
 	return ticket, nil
 }
 
@@ -81,4 +120,15 @@ func (c *cloud) reachable(l receive.Listener) error {
 		return usage.Errorf("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
 	}
 	return nil
+}
+
+// showTicket shows the credentials that a callback must have.
+func showTicket(inv *invocation, show bool, t webhook.Ticket) {
+	if !show {
+		return
+	}
+	inv.log.Reveal("secret", "callbackSecret "+t.Secret)
+	for name := range t.Header {
+		inv.log.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
+	}
 }
