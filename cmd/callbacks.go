@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
@@ -99,18 +98,6 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 	t, err = receive.NewTicket(inv.app.Random, given)
 	inv.masker.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
 	return t, given, err
-}
-
-// sendToListener directs the request's callback to the listener, with a new ticket that
-// the listener finds in the ledger.
-func sendToListener(inv *invocation, request *narada.Request, l receive.Listener, c *callbackFlags) (webhook.Ticket, error) {
-	ticket, _, err := newTicket(inv, c, false)
-	if err != nil {
-		return webhook.Ticket{}, err
-	}
-	await.AskForCallback(request, l.URL+ticket.Path, ticket)
-	inv.masker.Hide(receive.TicketSecrets(ticket)...)
-	return ticket, nil
 }
 
 // reachable refuses a listener on loopback for an API on another machine.

@@ -50,14 +50,6 @@ func printText(ctx context.Context, inv *invocation, text string) error {
 	return p.Text(text)
 }
 
-func findKey(name string) (config.Key, error) {
-	key, ok := config.FindKey(name)
-	if !ok {
-		return key, &config.UnknownKeyError{Name: name}
-	}
-	return key, nil
-}
-
 func newConfigGet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "get KEY",
@@ -67,7 +59,7 @@ func newConfigGet(inv *invocation) *cobra.Command {
 		Args:              usage.ExactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
-			key, err := findKey(args[0])
+			key, err := config.Lookup(args[0])
 			if err != nil {
 				return err
 			}
@@ -99,7 +91,7 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 }
 
 func runConfigSet(ctx context.Context, inv *invocation, name, value string) error {
-	key, err := findKey(name)
+	key, err := config.Lookup(name)
 	if err != nil {
 		return err
 	}

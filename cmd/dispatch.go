@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
@@ -123,14 +124,20 @@ func notSubmitted(inv *invocation, err error) error {
 	return dispatchError(err)
 }
 
-// listenerTicket gives the request a ticket for its callback to the listener.
-func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (webhook.Ticket, error) {
+// listenerTicket directs the request's callback to the listener, with a new ticket that
+// the listener finds in the ledger.
+func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (ticket webhook.Ticket, err error) {
 	l, err := findListener(inv, "--callback-url", name)
-	if err == nil {
-		err = c.reachable(l)
-	}
 	if err != nil {
-		return webhook.Ticket{}, err
+		return ticket, err
 	}
-	return sendToListener(inv, request, l, &o.callback)
+	if err := c.reachable(l); err != nil {
+		return ticket, err
+	}
+	if ticket, _, err = newTicket(inv, &o.callback, false); err != nil {
+		return ticket, err
+	}
+	await.AskForCallback(request, l.URL+ticket.Path, ticket)
+	inv.masker.Hide(receive.TicketSecrets(ticket)...)
+	return ticket, nil
 }

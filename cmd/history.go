@@ -113,18 +113,8 @@ func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
 			return q, usage.Errorf("(?i)word ignores case", "--grep: %v", err)
 		}
 	}
-	q.Since, err = parseSince("since", o.since, now)
+	q.Since, err = usage.Time("since", o.since, now)
 	return q, cmp.Or(err, usage.AtLeast("limit", o.limit, 0))
-}
-
-// parseSince reads the value of a flag that is a point in time; "" is none.
-func parseSince(flag, text string, now time.Time) (at time.Time, err error) {
-	if text != "" {
-		if at, err = units.ParseTime(text, now); err != nil {
-			err = usage.Errorf("", "--%s: %v", flag, err)
-		}
-	}
-	return at, err
 }
 
 // answerBy says where the answer is from, and whether it is not forwarded yet.

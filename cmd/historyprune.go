@@ -30,7 +30,7 @@ that have not finished, unless --open is given.`,
 			case keep && limits.Keep < 1:
 				return usage.AtLeast("keep", limits.Keep, 1)
 			}
-			if limits.Before, err = parseSince("older-than", olderThan, inv.app.start); err != nil {
+			if limits.Before, err = usage.Time("older-than", olderThan, inv.app.start); err != nil {
 				return err
 			}
 			return runHistoryPrune(cmd.Context(), inv, limits)

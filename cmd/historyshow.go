@@ -46,11 +46,8 @@ func addLast(cmd *cobra.Command, last *bool) {
 
 // oneTask checks that one task is named, by its ID or by --last.
 func oneTask(args []string, last bool) error {
-	switch {
-	case last && len(args) > 0:
-		return usage.Errorf("", "--last and an ID cannot be used together")
-	case last:
-		return nil
+	if last {
+		return usage.OneWay(usage.Way{Name: "--last", Given: last}, usage.Way{Name: "an ID", Given: len(args) > 0})
 	}
 	return usage.OneArg("ID", "list the tasks: narada history; or use --last for the newest")(nil, args)
 }

@@ -69,20 +69,13 @@ Exit code 3: an endpoint did not answer with 2xx.`,
 
 // checkTasks checks that the command line says in one way which callbacks are sent.
 func (o *replayOptions) checkTasks(args []string) error {
-	var given []string
-	for _, way := range []struct {
-		name string
-		set  bool
-	}{{"an ID", len(args) > 0}, {"--last", o.last}, {"--all", o.all}, {"--failed", o.failed}} {
-		if way.set {
-			given = append(given, way.name)
-		}
-	}
+	err := usage.OneWay(usage.Way{Name: "an ID", Given: len(args) > 0}, usage.Way{Name: "--last", Given: o.last},
+		usage.Way{Name: "--all", Given: o.all}, usage.Way{Name: "--failed", Given: o.failed})
 	switch {
-	case len(given) == 0:
+	case err != nil:
+		return err
+	case len(args) == 0 && !o.last && !o.all && !o.failed:
 		return usage.Errorf("list the tasks: narada history", "specify an ID, --last, --all or --failed")
-	case len(given) > 1:
-		return usage.Errorf("", "%s and %s cannot be used together", given[0], given[1])
 	case o.since != "" && !o.all && !o.failed:
 		return usage.Errorf("", "--since requires --all or --failed")
 	}
@@ -129,7 +122,7 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if r.Sender, r.Credentials, err = o.send.resolve(inv); err != nil {
 		return r, err
 	}
-	r.Since, err = parseSince("since", o.since, inv.app.start)
+	r.Since, err = usage.Time("since", o.since, inv.app.start)
 	return r, err
 }
 

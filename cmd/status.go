@@ -72,17 +72,12 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
-	switch {
-	case o.open && o.last:
-		return usage.Errorf("", "--open and --last cannot be used together")
-	case o.open && len(args) > 0:
-		return usage.Errorf("", "--open and an ID cannot be used together")
-	case o.open:
-		return nil
-	case o.last || len(args) == 0:
-		if err := oneTask(args, o.last); err != nil {
-			return err
-		}
+	err := usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0})
+	if err == nil && len(args) == 0 && !o.open {
+		err = oneTask(args, o.last)
+	}
+	if err != nil {
+		return err
 	}
 	for _, id := range args {
 		if err := narada.CheckRequestID(id); err != nil {

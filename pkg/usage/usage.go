@@ -140,17 +140,11 @@ func Unique(args []string) []string {
 
 // Exclusive refuses two of these flags on one command line.
 func Exclusive(f *pflag.FlagSet, names ...string) error {
-	first := ""
+	var ways []Way
 	for _, name := range names {
-		switch {
-		case !f.Changed(name):
-		case first != "":
-			return Errorf("", "--%s and --%s cannot be used together", first, name)
-		default:
-			first = name
-		}
+		ways = append(ways, Way{"--" + name, f.Changed(name)})
 	}
-	return nil
+	return OneWay(ways...)
 }
 
 // Requires refuses these flags without the flag that they belong to.
@@ -169,4 +163,36 @@ func AtLeast[N int | int64 | float64 | time.Duration](flag string, value, minimu
 		return nil
 	}
 	return Errorf("", "--%s: must be at least %v", flag, minimum)
+}
+
+// Time reads the value of a flag that is a point in time; "" is none.
+func Time(flag, value string, now time.Time) (at time.Time, err error) {
+	if value == "" {
+		return at, nil
+	}
+	if at, err = units.ParseTime(value, now); err != nil {
+		return at, Errorf("", "--%s: %v", flag, err)
+	}
+	return at, nil
+}
+
+// Way is one of the ways to say something on a command line.
+type Way struct {
+	Name  string // as "--last" or "an ID"
+	Given bool
+}
+
+// OneWay refuses two of the ways on one command line.
+func OneWay(ways ...Way) error {
+	first := ""
+	for _, way := range ways {
+		switch {
+		case !way.Given:
+		case first != "":
+			return Errorf("", "%s and %s cannot be used together", first, way.Name)
+		default:
+			first = way.Name
+		}
+	}
+	return nil
 }

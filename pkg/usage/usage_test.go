@@ -149,6 +149,30 @@ func TestFlagsThatDoNotFitTogetherAreRefused(t *testing.T) {
 	}
 }
 
+func TestTwoWaysToSayAThingAreRefused(t *testing.T) {
+	ways := []Way{{"an ID", true}, {"--last", false}, {"--all", true}}
+	if text, _ := told(OneWay(ways...)); text != "an ID and --all cannot be used together" {
+		t.Errorf("%q", text)
+	}
+	if err := OneWay(ways[:2]...); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPointInTimeIsReadOrRefused(t *testing.T) {
+	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	if at, err := Time("since", "24h", now); err != nil || !at.Equal(now.Add(-24*time.Hour)) {
+		t.Errorf("%v, %v", at, err)
+	}
+	if at, err := Time("since", "", now); err != nil || !at.IsZero() {
+		t.Errorf("none: %v, %v", at, err)
+	}
+	_, err := Time("since", "soon", now)
+	if text, _ := told(err); !strings.HasPrefix(text, `--since: "soon" is neither`) {
+		t.Errorf("%q", text)
+	}
+}
+
 func TestFixedValuesAreCompleted(t *testing.T) {
 	cmd := newCommand()
 	CompleteChoices(cmd.Parent())
