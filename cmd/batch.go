@@ -33,13 +33,13 @@ each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: usage.NoArgs,
-		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, _ []string) error { return runBatchList(ctx, inv, p) }),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func runBatchList(ctx context.Context, inv *invocation, p *output.Printer) error {
+func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
 		return inv.nothingKept(err)
@@ -65,9 +65,7 @@ number, id, status, request ID and reason. With -o json it prints one object.`,
 		Example:           `  narada batch show companies`,
 		Args:              usage.OneArg("NAME", batchListHint),
 		ValidArgsFunction: inv.completeBatch,
-		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
-			return runBatchShow(ctx, inv, p, args[0])
-		}),
+		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
 	}
 	out.add(cmd)
 	return cmd
@@ -109,7 +107,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 	return err
 }
 
-func runBatchShow(ctx context.Context, inv *invocation, p *output.Printer, name string) error {
+func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		b, failed, err := batch.Show(ctx, r, name)
 		if err != nil {
@@ -135,7 +133,7 @@ finished, in the order of the input when the batch was last run. Lines that are 
 longer in the input come last, with null as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
-		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
 			return runBatchResults(ctx, inv, p, args[0])
 		}),
 	}
@@ -143,7 +141,7 @@ longer in the input come last, with null as their line number. The API is not as
 	return cmd
 }
 
-func runBatchResults(ctx context.Context, inv *invocation, p *output.Printer, name string) error {
+func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {

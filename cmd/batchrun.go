@@ -185,7 +185,8 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 		return e
 	}
 	err := r.explain(v.Err)
-	if _, explained := err.(*exitError); explained {
+	switch err.(type) {
+	case *exitError, *usage.Error:
 		return err
 	}
 	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -69,24 +70,22 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 	if err != nil {
 		return receive.Listener{}, err
 	}
-	running, err := receive.Running(dir)
-	if err != nil {
-		return receive.Listener{}, &exitError{code: codeUnexpected, text: err.Error(), err: err}
-	}
-	var names []string
-	for _, l := range running {
-		if l.Name == name || name == "" && len(running) == 1 {
-			return l, nil
-		}
-		names = append(names, l.Name)
-	}
+	l, err := receive.Find(dir, name)
+	failure, ok := errors.AsType[*receive.FindError](err)
 	switch {
-	case len(names) == 0:
-		return receive.Listener{}, usage.Errorf("start one: narada listen", "%s: no listener is running on this machine", flag)
-	case name == "":
-		return receive.Listener{}, usage.Errorf("select one: "+flag+" listener:"+names[0], "%s: several listeners are running: %s", flag, strings.Join(names, ", "))
+	case err == nil:
+		return l, nil
+	case !ok:
+		return l, &exitError{code: codeUnexpected, text: err.Error(), err: err}
 	}
-	return receive.Listener{}, usage.Errorf("running listeners: "+strings.Join(names, ", "), "%s: no listener %q is running", flag, name)
+	next := "start one: narada listen"
+	switch {
+	case len(failure.Running) > 0 && name == "":
+		next = "select one: " + flag + " listener:" + failure.Running[0]
+	case len(failure.Running) > 0:
+		next = "running listeners: " + strings.Join(failure.Running, ", ")
+	}
+	return l, usage.Errorf(next, "%s: %v", flag, failure)
 }
 
 // newTicket makes a ticket with the credentials of the flags, which are given, and random

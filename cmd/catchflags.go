@@ -16,13 +16,6 @@ import (
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
-// The time limits for opening and closing an endpoint.
-const (
-	openLimit     = receive.OpenLimit
-	openLimitAuto = receive.OpenLimitAuto
-	closeLimit    = receive.CloseLimit
-)
-
 // catchFlags select the address that receives callbacks.
 type catchFlags struct {
 	addr    string

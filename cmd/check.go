@@ -15,7 +15,6 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -62,9 +61,7 @@ elsewhere. Exit code 3: a test failed.
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: usage.OneArg("URL", "narada check URL"),
-		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
-			return runCheck(ctx, inv, p, &o, args[0])
-		}),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runCheck(ctx, inv, p, &o, args[0]) }),
 	}
 	o.add(cmd)
 	out.add(cmd)
@@ -81,7 +78,7 @@ func contractTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func runCheck(ctx context.Context, inv *invocation, p *output.Printer, o *endpointFlags, address string) error {
+func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, address string) error {
 	c, err := o.check(ctx, inv, address)
 	if err != nil {
 		return err
@@ -119,7 +116,7 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 
 // printFindings prints each finding at once, timed with its duration, and reports at the
 // end how many there are of each verdict. The error has the exit code.
-func printFindings(ctx context.Context, inv *invocation, p *output.Printer, event string, found iter.Seq[contract.Finding], timed bool) error {
+func printFindings(ctx context.Context, inv *invocation, p *printer, event string, found iter.Seq[contract.Finding], timed bool) error {
 	count := map[contract.Verdict]int{}
 	for f := range found {
 		count[f.Verdict]++
@@ -137,7 +134,7 @@ func printFindings(ctx context.Context, inv *invocation, p *output.Printer, even
 	return nil
 }
 
-func printFinding(inv *invocation, p *output.Printer, f contract.Finding, timed bool) error {
+func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
 	f.Detail = inv.masker.Mask(f.Detail) // which may quote an answer
 	if p.AsJSON {
 		return p.Value(f.Document())
@@ -149,12 +146,9 @@ func printFinding(inv *invocation, p *output.Printer, f contract.Finding, timed 
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}
-	c := color.New(map[contract.Verdict]color.Attribute{
+	colors := map[contract.Verdict]color.Attribute{
 		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
-	}[f.Verdict])
-	c.DisableColor()
-	if term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal) {
-		c.EnableColor()
 	}
-	return p.Led(c.Sprint(string(f.Verdict)), line)
+	on := term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal)
+	return p.Led(term.Paint(string(f.Verdict), colors[f.Verdict], on), line)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -53,7 +52,7 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 			}
 			return nil
 		}),
-		RunE: calling(inv, &o.out, func(ctx context.Context, p *output.Printer, c *cloud, _ []string) error {
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *printer, c *cloud, _ []string) error {
 			return runSessionStart(ctx, inv, p, c, &o)
 		}),
 	}
@@ -65,7 +64,7 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 	return cmd
 }
 
-func runSessionStart(ctx context.Context, inv *invocation, p *output.Printer, c *cloud, o *sessionStartOptions) error {
+func runSessionStart(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionStartOptions) error {
 	started, err := startSession(ctx, inv, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
@@ -87,7 +86,7 @@ has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
 		Args: cobra.MatchAll(usage.SomeArgs("an ID"), sessionIDs),
-		RunE: calling(inv, &outputFlags{}, func(ctx context.Context, _ *output.Printer, c *cloud, args []string) error {
+		RunE: calling(inv, &outputFlags{}, func(ctx context.Context, _ *printer, c *cloud, args []string) error {
 			return runSessionStop(ctx, inv, c, status, args)
 		}),
 	}

@@ -178,14 +178,14 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
 		Args: usage.NoArgs,
-		RunE: inv.printing(&out, func(_ context.Context, p *output.Printer, _ []string) error { return listSettings(inv, p) }),
+		RunE: inv.printing(&out, func(_ context.Context, p *printer, _ []string) error { return listSettings(inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
 // listSettings prints a table, or an object for each setting.
-func listSettings(inv *invocation, p *output.Printer) error {
+func listSettings(inv *invocation, p *printer) error {
 	type setting struct {
 		Key    string       `json:"key"`
 		Value  string       `json:"value"`

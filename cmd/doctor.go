@@ -45,7 +45,7 @@ Exit code 3: a check failed.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return cmp.Or(usage.NoArgs(cmd, args), usage.Requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
 		},
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}
 	cmd.Flags().StringVar(&o.url, "endpoint", "", "also check your endpoint at `URL`")
 	o.endpoint.add(cmd)
@@ -54,7 +54,7 @@ Exit code 3: a check failed.`,
 	return cmd
 }
 
-func runDoctor(ctx context.Context, inv *invocation, p *output.Printer, o *doctorOptions) (err error) {
+func runDoctor(ctx context.Context, inv *invocation, p *printer, o *doctorOptions) (err error) {
 	options := o.checks(inv)
 	if o.url != "" {
 		if options.Check, err = o.endpoint.check(ctx, inv, o.url); err != nil {

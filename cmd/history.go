@@ -51,7 +51,7 @@ the API accepted the task) and refused (the API did not accept it).`,
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
 		Args: usage.SubcommandOnly,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
 	f.Var(usage.Choice(&o.status, "", narada.StatusPending, narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired, store.StatusUnknown, store.StatusRefused),
@@ -66,7 +66,7 @@ the API accepted the task) and refused (the API did not accept it).`,
 	return cmd
 }
 
-func runHistory(ctx context.Context, inv *invocation, p *output.Printer, o *historyOptions) error {
+func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOptions) error {
 	query, err := o.query(inv.app.start)
 	if err != nil {
 		return err

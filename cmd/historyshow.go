@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/history"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -30,9 +29,7 @@ callback that arrived for it; refused callbacks, without their bodies; and its a
 		Example: `  narada history show req_abc123def456
   narada history show --last -o json --jq '.callbacks[].receivedAt'`,
 		Args: func(_ *cobra.Command, args []string) error { return oneTask(args, last) },
-		RunE: inv.printing(&out, func(ctx context.Context, p *output.Printer, args []string) error {
-			return runHistoryShow(ctx, inv, p, args)
-		}),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runHistoryShow(ctx, inv, p, args) }),
 	}
 	addLast(cmd, &last)
 	out.add(cmd)
@@ -53,7 +50,7 @@ func oneTask(args []string, last bool) error {
 }
 
 // runHistoryShow shows the task with the ID, or without one the newest.
-func runHistoryShow(ctx context.Context, inv *invocation, p *output.Printer, args []string) error {
+func runHistoryShow(ctx context.Context, inv *invocation, p *printer, args []string) error {
 	l, err := inv.existingLedger(ctx)
 	if err != nil {
 		return err

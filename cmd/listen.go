@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +71,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
   # run a command for each success
   narada listen --filter '.status == "success"' -- ./import.sh`,
 		Args: o.check,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks; 0 is no limit")
@@ -108,7 +107,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
-func runListen(ctx context.Context, inv *invocation, p *output.Printer, o *listenOptions) (err error) {
+func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
 	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
@@ -139,7 +138,7 @@ func runListen(ctx context.Context, inv *invocation, p *output.Printer, o *liste
 }
 
 // resolve turns the flags and settings into options and targets.
-func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *output.Printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
 	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
@@ -173,7 +172,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *output.
 }
 
 // printCallback prints a callback in one line.
-func printCallback(p *output.Printer, r *narada.Result) error {
+func printCallback(p *printer, r *narada.Result) error {
 	return p.Print(r.Raw(), term.OneLine(r.RequestID)+"\t"+term.OneLine(string(r.Status))+"\t"+term.OneLine(answerText(r)))
 }
 
@@ -196,7 +195,7 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
-		e, err := inv.openEndpoint(ctx, t, openLimit)
+		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -251,17 +250,14 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	if len(o.command) == 0 {
 		return list, nil
 	}
-	quoted, names := make([]string, len(o.command)), []string{}
-	for i, word := range o.command {
-		quoted[i] = output.ShellWord(word)
-	}
+	var names []string
 	for _, key := range config.Keys() {
 		if key.Secret {
 			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))
 		}
 	}
 	c := &forward.Command{
-		Words: o.command, Line: strings.Join(quoted, " "), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
+		Words: o.command, Line: output.ShellLine(o.command...), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
 		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
 	}
 	if err := c.Find(); err != nil {

@@ -22,8 +22,11 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.jq, "jq", "", "filter the JSON with the jq `EXPR`; strings are printed raw")
 }
 
+// printer writes a command's output to stdout.
+type printer = output.Printer
+
 // printer returns what prints a command's output to stdout.
-func (inv *invocation) printer(ctx context.Context, o outputFlags) (*output.Printer, error) {
+func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
 	var query *output.Query
 	if o.jq != "" {
 		var err error
@@ -41,7 +44,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*output.Prin
 }
 
 // printing makes the RunE of a command that needs the settings and prints to stdout.
-func (inv *invocation) printing(out *outputFlags, run func(context.Context, *output.Printer, []string) error) func(*cobra.Command, []string) error {
+func (inv *invocation) printing(out *outputFlags, run func(context.Context, *printer, []string) error) func(*cobra.Command, []string) error {
 	return inv.withSettings(func(cmd *cobra.Command, args []string) error {
 		p, err := inv.printer(cmd.Context(), *out)
 		if err != nil {
@@ -53,8 +56,8 @@ func (inv *invocation) printing(out *outputFlags, run func(context.Context, *out
 
 // calling makes the RunE of a command that prints to stdout and calls the API, within
 // --timeout.
-func calling(inv *invocation, out *outputFlags, run func(context.Context, *output.Printer, *cloud, []string) error) func(*cobra.Command, []string) error {
-	return inv.printing(out, func(ctx context.Context, p *output.Printer, args []string) error {
+func calling(inv *invocation, out *outputFlags, run func(context.Context, *printer, *cloud, []string) error) func(*cobra.Command, []string) error {
+	return inv.printing(out, func(ctx context.Context, p *printer, args []string) error {
 		c, err := inv.cloud()
 		if err != nil {
 			return err

@@ -52,9 +52,7 @@ Exit code 3: an endpoint did not answer with 2xx.`,
   # what narada listen --forward-to could not forward
   narada replay --failed --callback-secret env:HOOK_SECRET`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkTasks(args) },
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, args []string) error {
-			return runReplay(ctx, inv, p, &o, args)
-		}),
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error { return runReplay(ctx, inv, p, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "", "send to this `URL`: https, or http on this machine")
@@ -82,7 +80,7 @@ func (o *replayOptions) checkTasks(args []string) error {
 	return nil
 }
 
-func runReplay(ctx context.Context, inv *invocation, p *output.Printer, o *replayOptions, ids []string) error {
+func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOptions, ids []string) error {
 	r, err := o.options(inv)
 	if err != nil {
 		return err
@@ -127,7 +125,7 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 }
 
 // printReplayed prints the answer to each callback.
-func printReplayed(ctx context.Context, inv *invocation, p *output.Printer, all iter.Seq2[replay.Sent, error]) error {
+func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Seq2[replay.Sent, error]) error {
 	var none *replay.NoCallbackError
 	sent, refused, skipped := 0, 0, 0
 	for s, err := range all {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/units"
@@ -95,7 +96,7 @@ func loadRules(path string) (*sandbox.Rules, error) {
 }
 
 func closeSandbox(server *sandbox.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), receive.CloseLimit)
 	defer cancel()
 	return server.Close(ctx)
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -70,7 +69,7 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 
 // printAttempt prints a callback that was sent: request ID, status code (or a dash),
 // duration and, withAnswer, the answer. Secrets in the answer are masked.
-func printAttempt(inv *invocation, p *output.Printer, id string, a deliver.Attempt, withAnswer bool) error {
+func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, withAnswer bool) error {
 	mask := inv.masker.Mask
 	if a.CutOff() {
 		mask = inv.masker.MaskStart

@@ -13,7 +13,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/transfer"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -41,7 +40,7 @@ all, and overwrites files only with --force.`,
 		Args: cobra.MatchAll(usage.ExactArgs(1, "one ID"), sessionIDs, func(cmd *cobra.Command, _ []string) error {
 			return usage.Requires(cmd.Flags(), "save", "force")
 		}),
-		RunE: calling(inv, &o.out, func(ctx context.Context, p *output.Printer, c *cloud, args []string) error {
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *printer, c *cloud, args []string) error {
 			return runSessionDownloads(ctx, inv, p, c, &o, args[0])
 		}),
 	}
@@ -52,7 +51,7 @@ all, and overwrites files only with --force.`,
 	return cmd
 }
 
-func runSessionDownloads(ctx context.Context, inv *invocation, p *output.Printer, c *cloud, o *sessionDownloadsOptions, id string) error {
+func runSessionDownloads(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionDownloadsOptions, id string) error {
 	list, err := transfer.List(ctx, c.client, id, func(err error, in time.Duration) {
 		logRetry(inv, "downloads", "the files could not be listed", err, in)
 	})
@@ -74,7 +73,7 @@ func runSessionDownloads(ctx context.Context, inv *invocation, p *output.Printer
 }
 
 // saveAll fetches the files into the folder, and prints their paths.
-func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *output.Printer, c *cloud, id string, list []narada.Download) error {
+func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
 	s := transfer.Saving{Client: c.client, SessionID: id, Dir: o.save, Force: o.force,
 		Meter: func(name string, size int64) (transfer.Meter, func()) {
 			m := startMeter(inv, "download", name, size)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -129,7 +128,7 @@ func checkOrigin(v config.Value, check func(string) error) error {
 }
 
 // preview prints the request.
-func (t *taskFlags) preview(inv *invocation, p *output.Printer, plan *task.Plan) error {
+func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error {
 	if t.dryRun && t.curl {
 		return usage.Errorf("", "--dry-run and --curl cannot be used together")
 	}
@@ -150,7 +149,7 @@ func (t *taskFlags) preview(inv *invocation, p *output.Printer, plan *task.Plan)
 }
 
 // printCurl prints the request as a curl command.
-func printCurl(inv *invocation, p *output.Printer, plan *task.Plan) error {
+func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
 	if p.AsJSON {
 		return usage.Errorf("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
 	}

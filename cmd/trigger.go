@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -57,7 +56,7 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
 		Args:      oneEvent,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *output.Printer, args []string) error {
+		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
 			return runTrigger(ctx, inv, p, &o, args[0])
 		}),
 	}
@@ -84,7 +83,7 @@ func oneEvent(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func runTrigger(ctx context.Context, inv *invocation, p *output.Printer, o *triggerOptions, event string) error {
+func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, event string) error {
 	listener, toListener := isListener(o.to)
 	if err := o.check(toListener); err != nil {
 		return err
@@ -143,7 +142,7 @@ func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name s
 }
 
 // sendSample sends one callback and prints its answer.
-func sendSample(ctx context.Context, inv *invocation, p *output.Printer, t trigger.Options) error {
+func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Options) error {
 	s, err := trigger.Send(ctx, t)
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -163,7 +162,7 @@ func sendSample(ctx context.Context, inv *invocation, p *output.Printer, t trigg
 }
 
 // sendSamples sends the callbacks and prints statistics of their answers.
-func sendSamples(ctx context.Context, inv *invocation, p *output.Printer, o *triggerOptions, t trigger.Options) error {
+func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, t trigger.Options) error {
 	stop := inv.log.Wait("sending", fmt.Sprintf("sending %d callbacks", o.count))
 	sum, err := trigger.SendMany(ctx, t, o.count, o.concurrency)
 	stop()
@@ -179,7 +178,7 @@ func sendSamples(ctx context.Context, inv *invocation, p *output.Printer, o *tri
 	return notAccepted(sum.Sent-sum.Accepted, sum.Sent)
 }
 
-func printSummary(p *output.Printer, s trigger.Summary) error {
+func printSummary(p *printer, s trigger.Summary) error {
 	var b strings.Builder
 	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
 	line("sent", "%d", s.Sent)

@@ -122,9 +122,9 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 // openOptional opens the endpoint. If it is not needed, opening it leaves time for
 // polling, and a failure is a warning.
 func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed bool) (*tunnel.Endpoint, error) {
-	limit := openLimit
+	limit := receive.OpenLimit
 	if !needed {
-		limit = openLimitAuto
+		limit = receive.OpenLimitAuto
 		if deadline, ok := ctx.Deadline(); ok {
 			limit = min(limit, time.Until(deadline)/2)
 		}
