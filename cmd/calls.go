@@ -30,7 +30,7 @@ func errorText(err error) string {
 // cause words why a wait ended.
 func cause(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errTimeLimit.Error()
+		return "the time limit is over"
 	}
 	return errorText(err)
 }
@@ -78,14 +78,14 @@ func dispatchError(err error) error {
 		e.text = errorText(noTime.Err) + "; the time limit leaves no time for another attempt"
 	}
 	signal, interrupted := errors.AsType[*signals.Error](err)
-	limited := errors.Is(err, errTimeLimit)
+	limit, limited := errors.AsType[*timeLimitError](err)
 	switch {
 	case interrupted:
 		e.text = signal.Error()
 	case limited && failure.Maybe:
-		e.text = errTimeLimit.Error()
+		e.text = limit.Error()
 	case limited:
-		e.text = errTimeLimit.Error() + ": " + e.text
+		e.text = limit.Error() + ": " + e.text
 	}
 	switch {
 	case failure.Maybe && (interrupted || limited):

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
@@ -14,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
@@ -76,8 +78,15 @@ func worse(a, b int) bool {
 	return rank(a) < rank(b)
 }
 
-// errTimeLimit is the cause of a context that --timeout ended.
-var errTimeLimit = errors.New("the time limit is over")
+// timeLimitError is the cause of a context that a time limit ended.
+type timeLimitError struct {
+	limit  time.Duration
+	origin string // the flag, or else the origin of the setting
+}
+
+func (e *timeLimitError) Error() string {
+	return "not finished within " + units.Format(e.limit) + " (" + e.origin + ")"
+}
 
 // exitError is an error with its exit code. Without text, everything was reported
 // before.

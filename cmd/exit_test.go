@@ -25,7 +25,7 @@ func TestKindOfAnErrorGivesTheExitCode(t *testing.T) {
 		"no setting":                  {&config.UnknownKeyError{}, codeUsage},
 		"how an endpoint is asked":    {&tunnel.UsageError{}, codeUsage},
 		"an endpoint":                 {&tunnel.Error{}, codeEndpoint},
-		"unfinished":                  {&await.UnfinishedError{ID: "req_1", Cause: errTimeLimit}, codeUnfinished},
+		"unfinished":                  {&await.UnfinishedError{ID: "req_1", Cause: &timeLimitError{}}, codeUnfinished},
 		"unfinished without an ID":    {&await.UnfinishedError{Cause: status(401)}, codeUnknown},
 		"unauthorized":                {status(401), codeUnauthorized},
 		"forbidden":                   {status(403), codeUnauthorized},

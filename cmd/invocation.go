@@ -143,9 +143,14 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	return nil
 }
 
-// deadline ends ctx after d, counted from the start of the command.
+// deadline ends ctx after d, which is that of --timeout, counted from the start of the
+// command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), errTimeLimit)
+	limit := &timeLimitError{d, "--timeout"}
+	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+		limit.origin = v.Origin
+	}
+	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }

@@ -222,14 +222,18 @@ func startError(err error) error {
 // outcome is the command's error: none if a signal ends it, since it is a server, unless
 // --count callbacks were expected.
 func (o *listenOptions) outcome(sum receive.Summary) error {
+	why := sum.Reason
+	if errors.Is(why, context.DeadlineExceeded) {
+		why = &timeLimitError{o.timeout, "--timeout"}
+	}
 	switch {
 	case o.count == 0:
 		return nil
 	case sum.Done < o.count:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(sum.Reason), sum.Done, o.count)}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(why), sum.Done, o.count)}
 	case sum.Waiting > 0:
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %s; %d not forwarded yet",
-			cause(sum.Reason), units.Count(sum.Done, "callback"), sum.Waiting)}
+			cause(why), units.Count(sum.Done, "callback"), sum.Waiting)}
 	case sum.NotForwarded > 0:
 		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded",
 			next: "send them to the endpoint again: narada replay --failed"}
