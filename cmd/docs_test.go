@@ -15,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/sandbox"
 )
 
-// writtenPages are the pages that people write.
+// writtenPages are the pages of the documentation that are not generated, by path.
 func writtenPages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -38,7 +38,7 @@ func writtenPages(t *testing.T) map[string]string {
 	return pages
 }
 
-func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
+func TestLinksInTheDocsExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	for path, text := range writtenPages(t) {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -52,8 +52,7 @@ func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
 	}
 }
 
-// Every narada command line in the docs and in the help's examples has a command
-// and flags that exist.
+// The commands and flags in the docs and in the examples of the help exist.
 func TestCommandsInTheDocsExist(t *testing.T) {
 	checked := 0
 	check := func(where, text string) {
@@ -93,7 +92,7 @@ func commandLines(text string) []string {
 	return lines
 }
 
-// words splits a line as a shell does, as far as the docs need it.
+// words splits a line at spaces outside quotation marks.
 func words(line string) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(`"([^"]*)"|'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
@@ -117,7 +116,7 @@ func parseCommand(line string) error {
 	return nil
 }
 
-func TestRulesInTheDocsAreRules(t *testing.T) {
+func TestSandboxRulesInTheDocsAreValid(t *testing.T) {
 	text, err := os.ReadFile("../docs/sandbox.md")
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +131,7 @@ func TestRulesInTheDocsAreRules(t *testing.T) {
 	}
 }
 
-// tableRows are the rows of the Markdown table whose head is given, without it.
+// tableRows are the rows of the Markdown table with this header, without the header.
 func tableRows(t *testing.T, path, head string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -151,10 +150,10 @@ func tableRows(t *testing.T, path, head string) []string {
 		}
 		rows = append(rows, line)
 	}
-	return rows[1:] // without the rule below the head
+	return rows[1:] // without the line below the header
 }
 
-func TestSettingsInTheDocsAreThoseThatThereAre(t *testing.T) {
+func TestDocsListAllSettings(t *testing.T) {
 	var want []string
 	project := map[string]bool{}
 	for _, key := range config.Keys() {
@@ -185,7 +184,7 @@ func TestSettingsInTheDocsAreThoseThatThereAre(t *testing.T) {
 	}
 }
 
-func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
+func TestHelpListsAllEnvironmentVariables(t *testing.T) {
 	help := newEnvironmentTopic(nil).Long
 	for _, key := range config.Keys() {
 		line := regexp.QuoteMeta(key.Usage)
@@ -198,7 +197,7 @@ func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
 	}
 }
 
-func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
+func TestREADMEListsAllExitCodes(t *testing.T) {
 	var want []string
 	for i, e := range exitCodes() {
 		if e.code != i {
@@ -211,7 +210,7 @@ func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
 	}
 }
 
-func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
+func TestHelpListsAllExitCodes(t *testing.T) {
 	_, table, _ := strings.Cut(newExitCodesTopic(nil).Long, "\n\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	var got, want []string
@@ -233,8 +232,8 @@ func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
 	}
 }
 
-// Each exit code has a script in which a command ends with it.
-func TestEachExitCodeIsTried(t *testing.T) {
+// The script exit_codes.txtar has a command that ends with each exit code.
+func TestEveryExitCodeHasAScript(t *testing.T) {
 	script, err := os.ReadFile("testdata/script/exit_codes.txtar")
 	if err != nil {
 		t.Fatal(err)

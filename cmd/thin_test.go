@@ -88,7 +88,7 @@ type finding struct {
 	text string
 }
 
-// forbidden finds what belongs into a room.
+// forbidden finds what belongs in a room.
 func forbidden(f *ast.File) (list []finding) {
 	for _, i := range f.Imports {
 		switch path, _ := strconv.Unquote(i.Path.Value); path {
