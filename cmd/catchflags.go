@@ -96,7 +96,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	}
 	var err error
 	if n.ConnectCAs, err = tunnel.ReadCAs(cas.Text); err != nil {
-		return nil, &config.InvalidError{What: config.NgrokConnectCAs + " (" + cas.Origin + ")", Err: err}
+		return nil, cas.Invalid(err)
 	}
 	return n, nil
 }

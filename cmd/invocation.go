@@ -116,14 +116,8 @@ func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) fu
 
 // load reads the settings. The command's flags are the first layer.
 func (inv *invocation) load(cmd *cobra.Command) error {
-	var empty error // usually an unset variable of a script
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" {
-			empty = usage.Errorf("", "--%s: the value is empty", f.Name)
-		}
-	})
-	if empty != nil {
-		return empty
+	if err := usage.NoEmpty(cmd.Flags()); err != nil {
+		return err
 	}
 	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile}, cmd.Flags())
 	if err != nil {

@@ -103,7 +103,7 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	if !zone.Set() {
 		zone.Text = task.MachineZone(inv.app.getenv)
 	}
-	if err := cmp.Or(checkOrigin(agent, task.CheckAgent), checkOrigin(zone, task.CheckZone)); err != nil {
+	if err := cmp.Or(agent.CheckOrigin(task.CheckAgent), zone.CheckOrigin(task.CheckZone)); err != nil {
 		return spec, err
 	}
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
@@ -117,14 +117,6 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	}
 	spec.TraceContext = inv.app.getenv(task.TraceContextVariable)
 	return spec, nil
-}
-
-// checkOrigin checks a setting that is not from a flag. The error names its origin.
-func checkOrigin(v config.Value, check func(string) error) error {
-	if err := check(v.Text); err != nil && v.Set() && v.Layer != config.LayerFlag {
-		return &config.InvalidError{What: v.Key.Name + " (" + v.Origin + ")", Err: err}
-	}
-	return nil
 }
 
 // preview prints the request.

@@ -55,7 +55,7 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
   # a load test
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
-		Args:      oneEvent,
+		Args:      usage.OneOf("EVENT", "the events are "+strings.Join(webhook.SampleEvents(), ", "), webhook.SampleEvents()...),
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
 			return runTrigger(ctx, inv, p, &o, args[0])
 		}),
@@ -70,17 +70,6 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
 	o.send.addYes(cmd)
 	o.out.add(cmd)
 	return cmd
-}
-
-func oneEvent(cmd *cobra.Command, args []string) error {
-	hint := "the events are " + strings.Join(webhook.SampleEvents(), ", ")
-	if err := usage.OneArg("EVENT", hint)(cmd, args); err != nil {
-		return err
-	}
-	if !slices.Contains(webhook.SampleEvents(), args[0]) {
-		return usage.Errorf(hint, "unknown event %q", args[0])
-	}
-	return nil
 }
 
 func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, event string) error {

@@ -32,7 +32,7 @@ func (inv *invocation) cloud() (*cloud, error) {
 	setting := inv.settings.Get(config.BaseURL)
 	base, err := narada.ParseBaseURL(setting.Text)
 	if err != nil {
-		return nil, &config.InvalidError{What: config.BaseURL + " (" + setting.Origin + ")", Err: err}
+		return nil, setting.Invalid(err)
 	}
 	key := inv.settings.Secret(config.APIKey)
 	if key.Empty() {
@@ -40,7 +40,7 @@ func (inv *invocation) cloud() (*cloud, error) {
 	}
 	c, err := newCloud(inv, key, base)
 	if err != nil {
-		return nil, &config.InvalidError{What: config.APIKey + " (" + inv.settings.Get(config.APIKey).Origin + ")", Err: err}
+		return nil, inv.settings.Get(config.APIKey).Invalid(err)
 	}
 	return c, nil
 }

@@ -14,3 +14,22 @@ func TestAnUnknownSettingIsAnError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestAnInvalidValueIsNamedWithItsOrigin(t *testing.T) {
+	broken := errors.New("broken")
+	check := func(string) error { return broken }
+	v := Value{Key: Key{Name: Agent}, Text: "x", Layer: LayerEnvironment, Origin: "environment NARADA_AGENT"}
+	if err := v.CheckOrigin(check); !errors.Is(err, broken) || err.Error() != "agent (environment NARADA_AGENT): broken" {
+		t.Errorf("%v", err)
+	}
+	if err := v.CheckOrigin(func(string) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	flag, none := v, v
+	flag.Layer, none.Text = LayerFlag, ""
+	for _, v := range []Value{flag, none} {
+		if err := v.CheckOrigin(check); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package usage
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -79,6 +78,19 @@ func (c *choice[S]) String() string {
 // Type implements pflag.Value.
 func (c *choice[S]) Type() string { return "string" }
 
+// NoEmpty refuses a flag that was set to an empty text, usually by an unset variable of a
+// script.
+func NoEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = emptyValue(f)
+		}
+	})
+	return err
+}
+
+func emptyValue(f *pflag.Flag) error { return Errorf("", "--%s: the value is empty", f.Name) }
+
 // FlagError words an error of parsing the flags. For an unknown flag it names the most
 // similar one.
 func FlagError(cmd *cobra.Command, err error) error {
@@ -86,8 +98,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		return unknownFlag(cmd, unknown.GetSpecifiedName())
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		next, why := invalidValue(cmd, invalid)
-		return Errorf(next, "--%s%s", invalid.GetFlag().Name, why)
+		return invalidValue(cmd, invalid)
 	}
 	return Errorf(help(cmd), "%v", err)
 }
@@ -106,19 +117,19 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 }
 
 // invalidValue says what is wrong with the value of a flag.
-func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) (hint, why string) {
+func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) error {
+	f, value := invalid.GetFlag(), invalid.GetValue()
 	syntax, isUnits := errors.AsType[*units.SyntaxError](invalid)
 	choice, isChoice := errors.AsType[*choiceError](invalid)
-	switch value := invalid.GetValue(); {
+	switch {
 	case isUnits:
-		return syntax.Advice, fmt.Sprintf(": %q is not a %s", value, syntax.Kind)
-	case isChoice && value == "": // usually an unset variable of a script
-		return "", ": the value is empty"
+		return Errorf(syntax.Advice, "--%s: %q is not a %s", f.Name, value, syntax.Kind)
+	case isChoice && value == "":
+		return emptyValue(f)
 	case isChoice:
-		return "", fmt.Sprintf(": %q is not %s", value, choice.expected)
-	case invalid.GetFlag().Value.Type() == "bool":
-		return "", " takes no value"
-	default:
-		return help(cmd), fmt.Sprintf(": %q is not a number", value)
+		return Errorf("", "--%s: %q is not %s", f.Name, value, choice.expected)
+	case f.Value.Type() == "bool":
+		return Errorf("", "--%s takes no value", f.Name)
 	}
+	return Errorf(help(cmd), "--%s: %q is not a number", f.Name, value)
 }

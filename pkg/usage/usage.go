@@ -48,6 +48,19 @@ func OneArg(name, hint string) cobra.PositionalArgs {
 	}
 }
 
+// OneOf requires one argument that is one of the values.
+func OneOf(name, hint string, values ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := OneArg(name, hint)(cmd, args); err != nil {
+			return err
+		}
+		if !slices.Contains(values, args[0]) {
+			return Errorf(hint, "unknown %s %q", strings.ToLower(name), args[0])
+		}
+		return nil
+	}
+}
+
 // ExactArgs requires n arguments, which expected names.
 func ExactArgs(n int, expected string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

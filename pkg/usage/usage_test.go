@@ -48,6 +48,9 @@ func TestWrongNumbersOfArgumentsAreRefused(t *testing.T) {
 		"one for none":   {NoArgs, []string{"now"}, `tool send takes no arguments, got "now"`, "tool send --help"},
 		"one":            {OneArg("URL", "give one"), []string{"a"}, "", ""},
 		"two for one":    {OneArg("URL", "give one"), []string{"a", "b"}, "expected one URL, got 2 arguments", "give one"},
+		"a value":        {OneOf("EVENT", "on or off", "on", "off"), []string{"on"}, "", ""},
+		"another value":  {OneOf("EVENT", "on or off", "on", "off"), []string{"up"}, `unknown event "up"`, "on or off"},
+		"no value":       {OneOf("EVENT", "on or off", "on", "off"), nil, "expected one EVENT, got 0 arguments", "on or off"},
 		"two":            {ExactArgs(2, "KEY and VALUE"), []string{"a", "b"}, "", ""},
 		"one for two":    {ExactArgs(2, "KEY and VALUE"), []string{"a"}, "expected KEY and VALUE, got 1 argument", "tool send --help"},
 		"some":           {SomeArgs("an ID"), []string{"a", "b"}, "", ""},
@@ -170,6 +173,18 @@ func TestAPointInTimeIsReadOrRefused(t *testing.T) {
 	_, err := Time("since", "soon", now)
 	if text, _ := told(err); !strings.HasPrefix(text, `--since: "soon" is neither`) {
 		t.Errorf("%q", text)
+	}
+}
+
+func TestAnEmptyTextIsRefused(t *testing.T) {
+	for text, args := range map[string][]string{"": {"--name", "x", "--quick"}, "--name: the value is empty": {"--name", ""}} {
+		cmd := newCommand()
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := told(NoEmpty(cmd.Flags())); got != text {
+			t.Errorf("%v: %q", args, got)
+		}
 	}
 }
 
