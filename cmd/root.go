@@ -92,7 +92,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	return usage.Errorf(next, "unknown command %q", word)
 }
 
-// flagError words a flag error. A flag before an unknown command is not the mistake.
+// flagError words a flag error. If the command is unknown, that is the error.
 func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.Parent() == nil && len(words) > 0 {
 		return unknownCommand(cmd, words[:1])

@@ -94,13 +94,13 @@ func (h *people) line(level slog.Level, text string) string {
 	}
 	k := kindOf(level)
 	if k.lead {
-		return Paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
+		return paint(k.name+":", k.paint, h.Color) + " " + text + "\n"
 	}
-	return Paint(text, k.paint, h.Color) + "\n"
+	return paint(text, k.paint, h.Color) + "\n"
 }
 
-// Paint colours text if on; the attribute 0 is none.
-func Paint(text string, attribute color.Attribute, on bool) string {
+// paint colours text if on; the attribute 0 is none.
+func paint(text string, attribute color.Attribute, on bool) string {
 	if !on || attribute == 0 {
 		return text
 	}

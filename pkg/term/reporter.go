@@ -105,7 +105,8 @@ func (r *Reporter) Follow(state func() (event, label string)) (stop func()) {
 		_, label := state()
 		return r.Mask(label)
 	}
-	return r.o.Screen.Follow(label, nil, r.alive(func() string {
+	var none Meter // the progress is unknown
+	return r.o.Screen.Follow(label, none, r.alive(func() string {
 		event, _ := state()
 		return event
 	}))

@@ -156,7 +156,7 @@ func (w *wait) draw() {
 	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}
-	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, Paint(frames[w.frame%len(frames)], color.FgCyan, w.screen.Color), string(label), state)
+	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, paint(frames[w.frame%len(frames)], color.FgCyan, w.screen.Color), string(label), state)
 }
 
 func (w *wait) elapsed() time.Duration { return time.Since(w.start).Truncate(time.Second) }

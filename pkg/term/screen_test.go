@@ -42,7 +42,8 @@ func TestALabelThatChangesIsShownAsItIs(t *testing.T) {
 		var label atomic.Value
 		label.Store("submitting")
 		screen := &Screen{W: &b}
-		stop := screen.Follow(func() string { return label.Load().(string) }, nil, lives(screen))
+		var none Meter
+		stop := screen.Follow(func() string { return label.Load().(string) }, none, lives(screen))
 		time.Sleep(31 * time.Second)
 		label.Store("waiting")
 		time.Sleep(30 * time.Second)
