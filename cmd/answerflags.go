@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // answerFlags say where tasks run, in the cloud or a sandbox, and how their answers
@@ -22,22 +23,19 @@ type answerFlags struct {
 
 func (a *answerFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&a.via, "via", "auto", "get the answer by `MODE`: auto, callback or poll")
+	f.Var(usage.Choice(&a.via, "auto", "auto", "callback", "poll"), "via", "get the answer by `MODE`: auto, callback or poll")
 	a.catch.add(cmd)
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")
 	f.StringVar(&a.rules, "rules", "", "use the sandbox rules in `FILE`")
-	fixed(cmd, "via", "auto", "callback", "poll")
 }
 
 // check finds flags that cannot be used together.
 func (a *answerFlags) check() error {
 	switch {
-	case a.via != "auto" && a.via != "callback" && a.via != "poll":
-		return usageError("", "--via: %q is not auto, callback or poll", a.via)
 	case a.via == "poll" && a.catch.own():
-		return usageError("", "--via poll and an endpoint address cannot be used together")
+		return usage.Errorf("", "--via poll and an endpoint address cannot be used together")
 	case a.rules != "" && !a.sandbox:
-		return usageError("", "--rules requires --sandbox")
+		return usage.Errorf("", "--rules requires --sandbox")
 	}
 	return nil
 }
@@ -46,7 +44,7 @@ func (a *answerFlags) check() error {
 func (a *answerFlags) endpoint(inv *invocation, c *cloud) (*tunnel.Config, error) {
 	t, err := a.endpointConfig(inv)
 	if err == nil && t != nil && t.Loopback && c.baseURL.Scheme == "https" {
-		err = usageError("remove --local, or use --sandbox", "--local: %s cannot reach an address of this machine", c.baseURL.Host)
+		err = usage.Errorf("remove --local, or use --sandbox", "--local: %s cannot reach an address of this machine", c.baseURL.Host)
 	}
 	return t, err
 }

@@ -29,7 +29,7 @@ func testApp(t *testing.T, args ...string) (*App, *bytes.Buffer, *bytes.Buffer) 
 	}, &stdout, &stderr
 }
 
-// testRandom is random enough for one endpoint in a test.
+// testRandom is a source of random bytes for tests.
 type testRandom struct{}
 
 func (testRandom) Read(p []byte) (int, error) {
@@ -39,17 +39,17 @@ func (testRandom) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// eventually waits for what other goroutines and processes are about to do.
-func eventually(so func() bool) error {
-	for start := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
+// eventually waits until the condition is true, for up to 30 s.
+func eventually(condition func() bool) error {
+	for start := time.Now(); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Since(start) > 30*time.Second {
-			return errors.New("still not so after 30 s")
+			return errors.New("the condition is still false after 30 s")
 		}
 	}
 	return nil
 }
 
-// silentStdin is a stdin without input.
+// silentStdin is a stdin whose Read blocks until it is released.
 type silentStdin struct{ asked, released chan struct{} }
 
 func (s *silentStdin) Read([]byte) (int, error) {
@@ -90,7 +90,7 @@ func TestInternalErrorNamesWhereToReportIt(t *testing.T) {
 
 // A stalled reader of stdout must neither delay the acknowledgement of callbacks nor keep
 // the program from ending.
-func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
+func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 	ready := filepath.Join(t.TempDir(), "ready.json")
 	app, _, stderr := testApp(t, "listen", "--local", "--ready-file", ready)
 	stdout := &stalled{began: make(chan struct{}), reads: make(chan struct{})}
@@ -118,7 +118,7 @@ func TestStalledStdoutDoesNotHoldListen(t *testing.T) {
 	}
 }
 
-// stalled is a stdout without a reader.
+// stalled is a stdout that nobody reads.
 type stalled struct{ began, reads chan struct{} }
 
 func (s *stalled) Write(p []byte) (int, error) {
@@ -133,7 +133,7 @@ func readyRequest(t *testing.T, path string) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ready callbackProof
+	var ready callbackTarget
 	if err := json.Unmarshal(content, &ready); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func readyRequest(t *testing.T, path string) *http.Request {
 	return r
 }
 
-func TestRunStartsByTheClockThatItWasGiven(t *testing.T) {
+func TestTimeCountsByTheClockOfTheApp(t *testing.T) {
 	app, _, _ := testApp(t, "version")
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	app.Now = func() time.Time { return at }

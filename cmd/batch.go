@@ -9,19 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newBatch(inv *invocation) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "batch",
-		Short: "Run many prompts, one answer each",
-		Long: `batch runs the tasks of a file, several at once, and sends each only once. To resume
-a batch that was stopped, run the same command again.`,
-		Args: subcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	cmd := usage.Group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
+a batch that was stopped, run the same command again.`)
 	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
 	return cmd
 }
@@ -36,7 +32,7 @@ status, and input. On a terminal it prints a table; elsewhere it prints a line f
 each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
 	}
 	out.add(cmd)
@@ -49,14 +45,14 @@ func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	list := newLister(inv, p, "NAME", "AGE", "SENT", "STATUS", "INPUT")
+	list := output.NewList(p, inv.app.stdoutWidth, "NAME", "AGE", "SENT", "STATUS", "INPUT")
 	err = batch.List(ctx, l, func(b batch.Summary) error {
-		return list.add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(countsText(b.Counts)), term.OneLine(b.Input))
+		return list.Add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))
 	})
-	if err == nil && list.count == 0 {
+	if err == nil && list.Count == 0 {
 		inv.log.Info("batch", "no batches yet")
 	}
-	return list.finish(err)
+	return list.Finish(err)
 }
 
 func newBatchShow(inv *invocation) *cobra.Command {
@@ -67,7 +63,7 @@ func newBatchShow(inv *invocation) *cobra.Command {
 		Long: `show prints the state of a batch, and the lines that have not succeeded: line
 number, id, status, request ID and reason. With -o json it prints one object.`,
 		Example:           `  narada batch show companies`,
-		Args:              oneArg("NAME", batchListHint),
+		Args:              usage.OneArg("NAME", batchListHint),
 		ValidArgsFunction: inv.completeBatch,
 		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
 	}
@@ -106,7 +102,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 		err = read(l)
 	}
 	if errors.Is(err, batch.ErrNoBatch) {
-		return usageError(batchListHint, "no batch %q", name)
+		return usage.Errorf(batchListHint, "no batch %q", name)
 	}
 	return err
 }
@@ -114,19 +110,16 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		b, failed, err := batch.Show(ctx, r, name)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case p.json:
-			return p.Value(batch.NewDocument(b, failed))
 		}
 		var text strings.Builder
 		fmt.Fprintf(&text, "batch   %s\nbegun   %s\ninput   %s\ncloud   %s\nsent    %d of %d lines: %s\n",
-			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(countsText(b.Counts)))
+			b.Name, formatTime(b.BegunAt), term.OneLine(b.Input), b.BaseURL, b.Sent, b.Lines, dash(batch.CountsText(b.Counts)))
 		for _, o := range failed {
-			text.WriteString(failedLine(o) + "\n")
+			text.WriteString(term.OneLine(o.Text()) + "\n")
 		}
-		return p.Text(text.String())
+		return p.Print(batch.NewDocument(b, failed), text.String())
 	})
 }
 
@@ -139,7 +132,7 @@ func newBatchResults(inv *invocation) *cobra.Command {
 finished, in the order of the input when the batch was last run. Lines that are no
 longer in the input come last, with null as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
-		Args:    oneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
+		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
 			return runBatchResults(ctx, inv, p, args[0])
 		}),
@@ -152,7 +145,7 @@ func runBatchResults(ctx context.Context, inv *invocation, p *printer, name stri
 	return inv.readBatch(ctx, name, func(r batch.Reader) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {
-			inv.log.Info("batch", quantity(open, "line")+" not finished yet, according to the ledger")
+			inv.log.Info("batch", units.Count(open, "line")+" not finished yet, according to the ledger")
 		}
 		return err
 	})

@@ -20,7 +20,7 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// faultTasks is the number of tasks, unless NARADA_FAULT_TASKS sets another.
+// faultTasks is the number of tasks if NARADA_FAULT_TASKS is not set.
 const faultTasks = 2000
 
 // faultKinds are the faults of each hundred tasks, in turn; the rest have none.
@@ -109,7 +109,7 @@ func newFaultyBatch(t *testing.T, tasks int) *faultyBatch {
 	return b
 }
 
-// faultTransport brings callbacks to the edge, on connections that stay open.
+// faultTransport sends callbacks to the edge over connections that are kept open.
 func faultTransport(edge *ngroktest.Edge) *http.Transport {
 	t := edge.Client().Transport.(*http.Transport)
 	t.DisableKeepAlives, t.MaxConnsPerHost, t.MaxIdleConnsPerHost = false, 64, 64
@@ -123,7 +123,7 @@ func (b *faultyBatch) write(name, text string) {
 	}
 }
 
-// start runs the batch, again.
+// start starts the batch, or resumes it.
 func (b *faultyBatch) start(args ...string) *exec.Cmd {
 	b.t.Helper()
 	c := exec.Command("narada", append([]string{"batch", "run", "tasks.txt", "--agent", "generalist", "--results", "results.jsonl",
@@ -183,7 +183,7 @@ func (b *faultyBatch) dispatched() map[int]int {
 
 // A batch gets one answer to each line and sends no line twice, although the tunnel is
 // dropped three times and the process killed three times.
-func TestABatchUnderFaults(t *testing.T) {
+func TestABatchSendsEachLineOnceDespiteFaults(t *testing.T) {
 	tasks := faultTasks
 	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_TASKS")); err == nil {
 		tasks = n
@@ -237,7 +237,7 @@ func TestABatchUnderFaults(t *testing.T) {
 	}
 }
 
-// settle waits for the command, and runs it again until all lines have finished.
+// settle waits for the command to end, and resumes the batch until all lines have finished.
 func (b *faultyBatch) settle(c *exec.Cmd) {
 	b.t.Helper()
 	for range 5 {
@@ -253,8 +253,8 @@ func (b *faultyBatch) settle(c *exec.Cmd) {
 	b.t.Fatalf("lines have not finished: %s", b.stderr.String())
 }
 
-func eventuallyWithin(limit time.Duration, so func() bool) error {
-	for start := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
+func eventuallyWithin(limit time.Duration, condition func() bool) error {
+	for start := time.Now(); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Since(start) > limit {
 			return fmt.Errorf("still not so after %s", limit)
 		}

@@ -6,13 +6,13 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // prepare completes the batch's options with the flags and settings.
@@ -34,7 +34,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	}
 	if o.jq != "" {
 		if b.Query, err = output.ParseQuery(ctx, o.jq); err != nil {
-			return usageError("", "--jq: %v", err)
+			return usage.Errorf("", "--jq: %v", err)
 		}
 	}
 	if !o.task.NoValidate {
@@ -51,8 +51,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 func (o *batchRunOptions) input() (err error) {
 	b := &o.batch
 	switch {
-	case o.format != "":
-		b.Format = batch.Format(o.format)
+	case b.Format != "":
 	case b.Path == "-" && o.prompt != "":
 		b.Format = batch.CSV
 	default:
@@ -61,16 +60,14 @@ func (o *batchRunOptions) input() (err error) {
 	switch b.Format {
 	case batch.Text, batch.JSONL, batch.JSON, batch.YAML:
 		if o.prompt != "" {
-			return usageError("for a table, add --format csv", "--prompt requires a table, and the format is %s", b.Format)
+			return usage.Errorf("for a table, add --format csv", "--prompt requires a table, and the format is %s", b.Format)
 		}
 	case batch.CSV, batch.TSV:
 		if o.prompt != "" {
 			if b.Prompt, err = batch.ParsePrompt(o.prompt); err != nil {
-				return usageError("write {{.company}} for the column company", "--prompt: %v", err)
+				return usage.Errorf("write {{.company}} for the column company", "--prompt: %v", err)
 			}
 		}
-	default:
-		return usageError("", "--format: %q is not one of %s", o.format, strings.Join(batch.Formats, ", "))
 	}
 	return nil
 }
@@ -82,10 +79,10 @@ func (r *batchRun) stdin() (err error) {
 	case r.o.batch.Path != "-":
 		return nil
 	case r.inv.app.StdinTerminal:
-		return usageError("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
+		return usage.Errorf("narada batch run FILE", "stdin is a terminal: pipe the tasks in")
 	}
 	if r.o.batch.Stdin, err = r.inv.source.TakeStdin(); err != nil {
-		return usageError("", "%v", err)
+		return usage.Errorf("", "%v", err)
 	}
 	if reader, ok := r.o.batch.Stdin.(*signals.Reader); ok {
 		if f, ok := reader.Source.(*os.File); ok {
@@ -123,23 +120,23 @@ func (o *batchRunOptions) check() (err error) {
 	}
 	if o.rate != "" {
 		if b.Rate, err = batch.ParseRate(o.rate); err != nil {
-			return usageError("", "--rate: %v", err)
+			return usage.Errorf("", "--rate: %v", err)
 		}
 	}
 	if math.IsInf(b.MaxCredits, 0) {
-		return usageError("", "--max-credits: not a finite number")
+		return usage.Errorf("", "--max-credits: not a finite number")
 	}
 	if b.Name != "" {
 		if err := batch.CheckName(b.Name); err != nil {
-			return usageError("", "--name: %v", err)
+			return usage.Errorf("", "--name: %v", err)
 		}
 	}
 	for i, w := range b.Windows {
 		if w == "" || slices.Contains(b.Windows[:i], w) {
-			return usageError("", "--window-pool: empty or duplicate ID %q", w)
+			return usage.Errorf("", "--window-pool: empty or duplicate ID %q", w)
 		}
 	}
 	return cmp.Or(
-		exclusive(o.task.flags, "fail-fast", "max-failures"), exclusive(o.task.flags, "window", "window-pool"),
-		atLeast("concurrency", b.Concurrency, 1), atLeast("max-failures", b.MaxFailures, 0), atLeast("max-credits", b.MaxCredits, 0))
+		usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
+		usage.AtLeast("concurrency", b.Concurrency, 1), usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type batchRunOptions struct {
 	task     taskFlags
 	answer   answerFlags
 	batch    batch.Options
-	format   string
 	prompt   string
 	jq       string
 	rate     string
@@ -59,13 +59,13 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 
   # retry the failed lines
   narada batch run prompts.txt --retry-failed`,
-		Args: oneArg("FILE", "narada batch run FILE; - is stdin"),
+		Args: usage.OneArg("FILE", "narada batch run FILE; - is stdin"),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
-	f.StringVar(&o.format, "format", "", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
+	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
 	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
@@ -81,7 +81,6 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
 	o.answer.add(cmd)
-	fixed(cmd, "format", batch.Formats...)
 	return cmd
 }
 
@@ -187,7 +186,8 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 		return e
 	}
 	err := r.explain(v.Err)
-	if _, explained := err.(*exitError); explained {
+	switch err.(type) {
+	case *exitError, *usage.Error:
 		return err
 	}
 	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {

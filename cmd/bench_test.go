@@ -23,10 +23,9 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
-// BenchmarkCallbackToStdout times a callback from the start of its sending to
-// the end of the write of its answer to stdout: as run catches it, and, to
-// compare with, in a bare net/http server that checks nothing. What the sender is
-// answered after that, and the making of the callback, is left out.
+// BenchmarkCallbackToStdout measures the time from the start of sending a callback to the
+// end of writing its answer to stdout: in run, and for comparison in a net/http server that
+// checks nothing. Making the callback and answering its sender are not measured.
 func BenchmarkCallbackToStdout(b *testing.B) {
 	b.Run("narada", benchmarkRun)
 	b.Run("bare", benchmarkBare)
@@ -35,7 +34,7 @@ func BenchmarkCallbackToStdout(b *testing.B) {
 func benchmarkRun(b *testing.B) {
 	defer goleak.VerifyNone(b, goleak.IgnoreCurrent())
 	stdout := newBenchStdout(b)
-	inv := benchSession(b, stdout)
+	inv := benchInvocation(b, stdout)
 	p, err := newResults(b.Context(), inv, outputFlags{format: "text"}, "", false)
 	if err != nil {
 		b.Fatal(err)
@@ -67,7 +66,7 @@ func benchmarkRun(b *testing.B) {
 	})
 }
 
-// benchClient takes a request, whose prompt is its request ID.
+// benchClient accepts every task. The request ID is the prompt.
 type benchClient struct{ requests chan *narada.Request }
 
 // Dispatch implements await.Client.
@@ -109,9 +108,9 @@ func benchmarkBare(b *testing.B) {
 	})
 }
 
-// timeCallbacks sends what prepare makes, one at a time, over one connection.
-// finish returns when the receiver is done with the callback. The time reported
-// is that between sending and stdout alone.
+// timeCallbacks sends the callbacks that prepare makes, one at a time, over one connection.
+// finish returns when the receiver has handled the callback. The reported time ends with
+// the write to stdout.
 func timeCallbacks(b *testing.B, stdout *benchStdout, prepare func(number int) (callback *http.Request, finish func() error)) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -142,7 +141,7 @@ func timeCallbacks(b *testing.B, stdout *benchStdout, prepare func(number int) (
 	b.ReportMetric(float64(total.Nanoseconds())/float64(number), "ns/op")
 }
 
-// benchStdout writes to the null device, and tells what was written when.
+// benchStdout writes to the null device, and records when.
 type benchStdout struct {
 	null  *os.File
 	lines chan benchLine
@@ -170,8 +169,8 @@ func (o *benchStdout) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// benchSession is a session with no settings but the defaults.
-func benchSession(b *testing.B, stdout io.Writer) *invocation {
+// benchInvocation is an invocation with the default settings.
+func benchInvocation(b *testing.B, stdout io.Writer) *invocation {
 	b.Helper()
 	dir := b.TempDir()
 	app := &App{
@@ -192,7 +191,7 @@ const benchAnswer = "There are 412 open software engineering jobs. The three new
 
 func benchID(number int) string { return fmt.Sprintf("req_%032x", number) }
 
-// benchCallback is a callback as the cloud sends it, of some 600 bytes.
+// benchCallback is a callback as the cloud sends it, of about 600 bytes.
 func benchCallback(b *testing.B, address string, number int, secret string) *http.Request {
 	b.Helper()
 	body := fmt.Sprintf(`{"requestId":%q,"secret":%q,"status":"success","browserWindowId":"window_3b1f0a52-7c1e-4b0e-9d53-0c7f5b2f6a11",`+

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/signals"
 )
 
-// errorText words an error of a call. Of a network error it keeps the host and the
-// cause.
+// errorText words an error of a call.
 func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.DispatchError](err); ok {
 		err = failure.Err
@@ -22,27 +21,16 @@ func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.SessionError](err); ok {
 		err = failure.Err
 	}
-	failure, ok := errors.AsType[*url.Error](err)
-	if !ok {
-		return err.Error()
+	if failure, ok := errors.AsType[*url.Error](err); ok {
+		return network.ErrorText(failure)
 	}
-	host := failure.URL
-	if u, parseErr := url.Parse(failure.URL); parseErr == nil {
-		host = u.Host
-	}
-	switch {
-	case failure.Timeout():
-		return host + " did not answer in time"
-	case errors.Is(failure.Err, io.EOF):
-		return host + " closed the connection without an answer"
-	}
-	return "cannot reach " + host + ": " + failure.Err.Error()
+	return err.Error()
 }
 
 // cause words why a wait ended.
 func cause(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errTimeLimit.Error()
+		return "the time limit is over"
 	}
 	return errorText(err)
 }
@@ -59,6 +47,14 @@ func callError(ctx context.Context, what string, err error) *exitError {
 // logRetry warns that a call failed and is repeated.
 func logRetry(inv *invocation, event, what string, err error, in time.Duration) {
 	inv.log.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), errorText(err)))
+}
+
+// warnWithHint warns of an error, and of what follows from it, and says what to do.
+func warnWithHint(inv *invocation, event, consequence string, err error) {
+	inv.log.Warn(event, err.Error()+consequence)
+	if hint := hintOf(err); hint != "" {
+		inv.log.Hint(hint)
+	}
 }
 
 // logError reports an error that does not end the command.
@@ -82,14 +78,14 @@ func dispatchError(err error) error {
 		e.text = errorText(noTime.Err) + "; the time limit leaves no time for another attempt"
 	}
 	signal, interrupted := errors.AsType[*signals.Error](err)
-	limited := errors.Is(err, errTimeLimit)
+	limit, limited := errors.AsType[*timeLimitError](err)
 	switch {
 	case interrupted:
 		e.text = signal.Error()
 	case limited && failure.Maybe:
-		e.text = errTimeLimit.Error()
+		e.text = limit.Error()
 	case limited:
-		e.text = errTimeLimit.Error() + ": " + e.text
+		e.text = limit.Error() + ": " + e.text
 	}
 	switch {
 	case failure.Maybe && (interrupted || limited):

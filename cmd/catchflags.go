@@ -2,25 +2,18 @@ package cmd
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
-)
-
-// The time limits for opening and closing an endpoint.
-const (
-	openLimit     = receive.OpenLimit
-	openLimitAuto = receive.OpenLimitAuto
-	closeLimit    = receive.CloseLimit
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // catchFlags select the address that receives callbacks.
@@ -52,11 +45,11 @@ func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, o
 	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.log.Logger("ngrok")}
 	if c.own() && domain.Layer == config.LayerFlag {
-		return t, false, usageError("", "--ngrok-domain and --addr or --local cannot be used together")
+		return t, false, usage.Errorf("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
 	switch {
 	case c.local && (c.addr != "" || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
-		return t, false, usageError("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
+		return t, false, usage.Errorf("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
 	case c.local:
 		t.Loopback = true
 		return t, true, t.Check()
@@ -94,21 +87,16 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	n := &tunnel.Ngrok{
 		Authtoken: token, Domain: domain,
 		ConnectURL: inv.settings.Get(config.NgrokConnectURL).Text,
-		Proxy:      proxyFunc(inv.app),
+		Proxy:      network.Proxy(inv.app.getenv),
 		Client:     "narada-cli", Version: inv.app.Build.version(),
 	}
 	cas := inv.settings.Get(config.NgrokConnectCAs)
 	if !cas.Set() {
 		return n, nil
 	}
-	where := config.NgrokConnectCAs + " (" + cas.Origin + ")"
-	pem, err := os.ReadFile(cas.Text)
-	if err != nil {
-		return nil, &config.InvalidError{What: where, Err: err}
-	}
-	n.ConnectCAs = x509.NewCertPool()
-	if !n.ConnectCAs.AppendCertsFromPEM(pem) {
-		return nil, usageError("", "%s: no PEM certificate in %s", where, cas.Text)
+	var err error
+	if n.ConnectCAs, err = tunnel.ReadCAs(cas.Text); err != nil {
+		return nil, cas.Invalid(err)
 	}
 	return n, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // endpointFlags are the flags of commands that test an endpoint.
@@ -59,10 +60,8 @@ elsewhere. Exit code 3: a test failed.
 
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
-		Args: oneArg("URL", "narada check URL"),
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
-			return runCheck(ctx, inv, p, &o, args[0])
-		}),
+		Args: usage.OneArg("URL", "narada check URL"),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runCheck(ctx, inv, p, &o, args[0]) }),
 	}
 	o.add(cmd)
 	out.add(cmd)
@@ -104,9 +103,9 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 	wrong, isURL := errors.AsType[*contract.URLError](err)
 	switch {
 	case isURL && wrong.Unencrypted:
-		return nil, usageError("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
+		return nil, usage.Errorf("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
 	case isURL:
-		return nil, usageError("", "%v", wrong)
+		return nil, usage.Errorf("", "%v", wrong)
 	case err != nil:
 		return nil, err
 	}
@@ -137,7 +136,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {
 	f.Detail = inv.masker.Mask(f.Detail) // which may quote an answer
-	if p.json {
+	if p.AsJSON {
 		return p.Value(f.Document())
 	}
 	line := fmt.Sprintf("  %-19s  %s", f.Test, term.OneLine(f.Detail))
@@ -147,12 +146,9 @@ func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) e
 	if f.Advice != "" {
 		line += "\n      " + f.Advice
 	}
-	c := color.New(map[contract.Verdict]color.Attribute{
+	colors := map[contract.Verdict]color.Attribute{
 		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
-	}[f.Verdict])
-	c.DisableColor()
-	if term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal) {
-		c.EnableColor()
 	}
-	return p.Led(c.Sprint(string(f.Verdict)), line)
+	on := term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal)
+	return p.Led(term.Paint(string(f.Verdict), colors[f.Verdict], on), line)
 }

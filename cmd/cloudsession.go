@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,11 +11,12 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // newCloudSession makes narada session.
 func newCloudSession(inv *invocation) *cobra.Command {
-	cmd := group("session", "Start and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
+	cmd := usage.Group("session", "Start and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
 one after another. It costs until it is stopped or its timeout has passed.
 
 For one task, use narada run --new-session, which stops the session afterwards.`)
@@ -46,12 +46,14 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
   narada run --cloud-session "$session" ${window:+--window "$window"} "log in to example.com"
   narada run --cloud-session "$session" ${window:+--window "$window"} "download the report"
   narada session stop "$session"`,
-		Args: noArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MatchAll(usage.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
-				return usageError("", "--session-timeout: %s is not more than 0", o.timeout)
+				return usage.Errorf("", "--session-timeout: %s is not more than 0", o.timeout)
 			}
-			return runSessionStart(cmd.Context(), inv, &o)
+			return nil
+		}),
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *printer, c *cloud, _ []string) error {
+			return runSessionStart(ctx, inv, p, c, &o)
 		}),
 	}
 	f := cmd.Flags()
@@ -62,42 +64,20 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 	return cmd
 }
 
-func runSessionStart(ctx context.Context, inv *invocation, o *sessionStartOptions) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
-	c, err := inv.cloud()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
+func runSessionStart(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionStartOptions) error {
 	started, err := startSession(ctx, inv, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
 	}
 	inv.log.Info("session-started", started.ID+" was started; stop it with narada session stop", sessionField(started.ID))
-	if p.json {
-		err = p.JSON(started.Raw())
-	} else {
-		err = p.Text(started.ID + "\t" + started.BrowserWindowID)
-	}
-	if err != nil { // the ID is lost
+	if err = p.Print(started.Raw(), started.ID+"\t"+started.BrowserWindowID); err != nil { // the ID is lost
 		sessions(inv, c).End(ctx, started.ID, err)
 	}
 	return err
 }
 
-type sessionStopOptions struct{ status string }
-
-// sessionStatuses are the values of session stop --status.
-func sessionStatuses() []string {
-	return []string{string(narada.SessionComplete), string(narada.SessionTerminated), string(narada.SessionFailed), string(narada.SessionTimedOut)}
-}
-
 func newSessionStop(inv *invocation) *cobra.Command {
-	var o sessionStopOptions
+	var status narada.SessionStatus
 	cmd := &cobra.Command{
 		Use:   "stop ID...",
 		Short: "Stop cloud browser sessions",
@@ -105,48 +85,31 @@ func newSessionStop(inv *invocation) *cobra.Command {
 has already ended it exits with 11.`,
 		Example: `  narada session stop 3e143f82-e505-4b24-b9b5-d940f9c13d7a
   narada session stop --status failed "$session"`,
-		Args: sessionIDs(false),
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(sessionStatuses(), o.status) {
-				return usageError("", "--status: %q is not complete, terminated, failed or timed_out", o.status)
-			}
-			return runSessionStop(cmd.Context(), inv, &o, args)
+		Args: cobra.MatchAll(usage.SomeArgs("an ID"), sessionIDs),
+		RunE: calling(inv, &outputFlags{}, func(ctx context.Context, _ *printer, c *cloud, args []string) error {
+			return runSessionStop(ctx, inv, c, status, args)
 		}),
 	}
-	cmd.Flags().StringVar(&o.status, "status", string(narada.SessionComplete), "record the end as `STATUS`: complete, terminated, failed or timed_out")
-	fixed(cmd, "status", sessionStatuses()...)
+	statuses := usage.Choice(&status, narada.SessionComplete, narada.SessionComplete, narada.SessionTerminated, narada.SessionFailed, narada.SessionTimedOut)
+	cmd.Flags().Var(statuses, "status", "record the end as `STATUS`: complete, terminated, failed or timed_out")
 	settingFlag(cmd.Flags(), "timeout", config.Timeout, "stop trying after this `DURATION` (default 20m)")
 	return cmd
 }
 
-// sessionIDs checks the arguments of a command that takes session IDs, or just one.
-func sessionIDs(one bool) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case one && len(args) != 1:
-			return argsError(cmd, "one ID", len(args))
-		case len(args) == 0:
-			return argsError(cmd, "an ID", 0)
+// sessionIDs checks the arguments of a command that takes session IDs.
+func sessionIDs(_ *cobra.Command, ids []string) error {
+	for _, id := range ids {
+		if err := narada.CheckSessionID(id); err != nil {
+			return usage.Errorf("narada session start prints the ID", "%v", err)
 		}
-		for _, id := range args {
-			if err := narada.CheckSessionID(id); err != nil {
-				return usageError("narada session start prints the ID", "%v", err)
-			}
-		}
-		return nil
 	}
+	return nil
 }
 
-func runSessionStop(ctx context.Context, inv *invocation, o *sessionStopOptions, ids []string) error {
-	c, err := inv.cloud()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
+func runSessionStop(ctx context.Context, inv *invocation, c *cloud, status narada.SessionStatus, ids []string) error {
 	worst := codeDone
-	for _, id := range unique(ids) {
-		if err := sessions(inv, c).Stop(ctx, id, narada.SessionStatus(o.status)); err != nil {
+	for _, id := range usage.Unique(ids) {
+		if err := sessions(inv, c).Stop(ctx, id, status); err != nil {
 			err = callError(ctx, id, err)
 			logError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
@@ -170,6 +133,10 @@ func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.Sessi
 		return nil, notStarted(ctx, err)
 	}
 	return started, nil
+}
+
+func stopCommand(inv *invocation, id string) string {
+	return withID(commandLine(inv, "session", "stop"), id)
 }
 
 // notStarted words why there is no session.

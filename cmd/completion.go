@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newCompletion(inv *invocation) *cobra.Command {
-	cmd := group("completion", "Print a shell completion script",
+	cmd := usage.Group("completion", "Print a shell completion script",
 		"completion prints a script that completes narada's commands, flags and values in your shell.")
 	shells := []struct {
 		name, example string
@@ -21,7 +23,7 @@ func newCompletion(inv *invocation) *cobra.Command {
 			Use:     shell.name,
 			Short:   "Print the completion script for " + shell.name,
 			Example: shell.example,
-			Args:    noArgs,
+			Args:    usage.NoArgs,
 			RunE:    func(cmd *cobra.Command, _ []string) error { return shell.write(cmd.Root()) },
 		})
 	}

@@ -3,21 +3,22 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newConfig(inv *invocation) *cobra.Command {
-	cmd := group("config", "Get and set settings", `config reads and writes settings. The value of a setting is the first of: the flag, the
+	cmd := usage.Group("config", "Get and set settings", `config reads and writes settings. The value of a setting is the first of: the flag, the
 environment variable, the project file .narada.yaml, the profile, the user file, the
 default. A profile that --profile selects, unlike NARADA_PROFILE, comes right after
 the flags. narada config list prints all values and their origins.`)
@@ -49,24 +50,16 @@ func printText(ctx context.Context, inv *invocation, text string) error {
 	return p.Text(text)
 }
 
-func findKey(name string) (config.Key, error) {
-	key, ok := config.FindKey(name)
-	if !ok {
-		return key, &config.UnknownKeyError{Name: name}
-	}
-	return key, nil
-}
-
 func newConfigGet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
 		Use:               "get KEY",
 		Short:             "Print a setting's value",
 		Long:              "get prints the value in force. It prints a secret as ***, and nothing for a setting without a value.",
 		Example:           "  narada config get timeout",
-		Args:              exactArgs(1, "one KEY"),
+		Args:              usage.ExactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
-			key, err := findKey(args[0])
+			key, err := config.Lookup(args[0])
 			if err != nil {
 				return err
 			}
@@ -89,7 +82,7 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 		Example: `  narada config set api-key -
   narada config set browser-window-id window_xyz789
   narada --profile staging config set base-url https://staging.example.com/fast/v2`,
-		Args:              exactArgs(2, "KEY and VALUE"),
+		Args:              usage.ExactArgs(2, "KEY and VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigSet(cmd.Context(), inv, args[0], args[1])
@@ -98,7 +91,7 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 }
 
 func runConfigSet(ctx context.Context, inv *invocation, name, value string) error {
-	key, err := findKey(name)
+	key, err := config.Lookup(name)
 	if err != nil {
 		return err
 	}
@@ -107,7 +100,7 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 			return err
 		}
 	} else if err := checkSetting(key, value); err != nil {
-		return usageError("", "%s: %v", key.Name, err)
+		return usage.Errorf("", "%s: %v", key.Name, err)
 	}
 	path := userFile(inv)
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {
@@ -134,7 +127,7 @@ func secretValue(ctx context.Context, inv *invocation, key config.Key, ref strin
 		next = ""
 	}
 	if err != nil {
-		return "", usageError(next, "%s: %v", key.Name, err)
+		return "", usage.Errorf(next, "%s: %v", key.Name, err)
 	}
 	return value, nil
 }
@@ -159,7 +152,7 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		Use:               "unset KEY",
 		Short:             "Remove a setting from the user file",
 		Example:           "  narada config unset browser-window-id",
-		Args:              exactArgs(1, "one KEY"),
+		Args:              usage.ExactArgs(1, "one KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
@@ -184,45 +177,36 @@ func newConfigList(inv *invocation) *cobra.Command {
 		Short: "List all settings, their values and origins",
 		Example: `  narada config list
   narada config list -o json --jq 'select(.layer == "environment") | .key'`,
-		Args: noArgs,
-		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
-			p, err := inv.printer(cmd.Context(), out)
-			if err != nil {
-				return err
-			}
-			return listSettings(inv, p)
-		}),
+		Args: usage.NoArgs,
+		RunE: inv.printing(&out, func(_ context.Context, p *printer, _ []string) error { return listSettings(inv, p) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
+// listSettings prints a table, or an object for each setting.
 func listSettings(inv *invocation, p *printer) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
+	type setting struct {
+		Key    string       `json:"key"`
+		Value  string       `json:"value"`
+		Layer  config.Layer `json:"layer"`
+		Origin string       `json:"origin"`
+		Env    string       `json:"environment"`
+	}
+	rows := [][]string{{"KEY", "VALUE", "ORIGIN"}}
 	for _, key := range config.Keys() {
 		v := inv.settings.Get(key.Name)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", key.Name, term.OneLine(v.Shown()), v.Origin)
-		if !p.json {
-			continue
-		}
-		err := p.Value(struct {
-			Key    string       `json:"key"`
-			Value  string       `json:"value"`
-			Layer  config.Layer `json:"layer"`
-			Origin string       `json:"origin"`
-			Env    string       `json:"environment"`
-		}{key.Name, v.Shown(), v.Layer, v.Origin, key.Env})
-		if err != nil {
-			return err
+		rows = append(rows, []string{key.Name, term.OneLine(v.Shown()), v.Origin})
+		if p.AsJSON {
+			if err := p.Value(setting{key.Name, v.Shown(), v.Layer, v.Origin, key.Env}); err != nil {
+				return err
+			}
 		}
 	}
-	if p.json {
+	if p.AsJSON {
 		return nil
 	}
-	_ = w.Flush() // a strings.Builder does not fail
-	return p.Text(b.String())
+	return p.Text(output.Table(rows, math.MaxInt))
 }
 
 func newConfigPath(inv *invocation) *cobra.Command {
@@ -230,7 +214,7 @@ func newConfigPath(inv *invocation) *cobra.Command {
 		Use:     "path",
 		Short:   "Print the path of the user file",
 		Example: `  $EDITOR "$(narada config path)"`,
-		Args:    noArgs,
+		Args:    usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := userFile(inv)
 			if path == "" {

@@ -9,9 +9,11 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -58,7 +60,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	if o.task.NewSession {
-		return usageError("run narada session start, then narada dispatch --cloud-session ID",
+		return usage.Errorf("run narada session start, then narada dispatch --cloud-session ID",
 			"--new-session requires narada run, which waits for the task and stops the session")
 	}
 	// The callback of a listener's is added when the task is sent.
@@ -74,7 +76,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		if toListener {
 			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret of the listener are added when the task is sent")
 		}
-		return o.task.preview(inv, out.printer, plan)
+		return o.task.preview(inv, out.Printer, plan)
 	}
 	c, err := inv.cloud()
 	if err != nil {
@@ -122,14 +124,20 @@ func notSubmitted(inv *invocation, err error) error {
 	return dispatchError(err)
 }
 
-// listenerTicket gives the request a ticket for its callback to the listener.
-func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (webhook.Ticket, error) {
+// listenerTicket directs the request's callback to the listener, with a new ticket that
+// the listener finds in the ledger.
+func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (ticket webhook.Ticket, err error) {
 	l, err := findListener(inv, "--callback-url", name)
-	if err == nil {
-		err = c.reachable(l)
-	}
 	if err != nil {
-		return webhook.Ticket{}, err
+		return ticket, err
 	}
-	return sendToListener(inv, request, l, &o.callback)
+	if err := c.reachable(l); err != nil {
+		return ticket, err
+	}
+	if ticket, _, err = newTicket(inv, &o.callback, false); err != nil {
+		return ticket, err
+	}
+	await.AskForCallback(request, l.URL+ticket.Path, ticket)
+	inv.masker.Hide(receive.TicketSecrets(ticket)...)
+	return ticket, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 )
 
-// writtenPages are the pages that people write.
+// writtenPages are the pages of the documentation that are not generated, by path.
 func writtenPages(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -37,7 +37,7 @@ func writtenPages(t *testing.T) map[string]string {
 	return pages
 }
 
-func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
+func TestLinksInTheDocsExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	for path, text := range writtenPages(t) {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -51,8 +51,7 @@ func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
 	}
 }
 
-// Every narada command line in the docs and in the help's examples has a command
-// and flags that exist.
+// The commands and flags in the docs and in the examples of the help exist.
 func TestCommandsInTheDocsExist(t *testing.T) {
 	checked := 0
 	check := func(where, text string) {
@@ -92,7 +91,7 @@ func commandLines(text string) []string {
 	return lines
 }
 
-// words splits a line as a shell does, as far as the docs need it.
+// words splits a line at spaces outside quotation marks.
 func words(line string) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(`"([^"]*)"|'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
@@ -116,7 +115,7 @@ func parseCommand(line string) error {
 	return nil
 }
 
-// tableRows are the rows of the Markdown table whose head is given, without it.
+// tableRows are the rows of the Markdown table with this header, without the header.
 func tableRows(t *testing.T, path, head string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -135,10 +134,10 @@ func tableRows(t *testing.T, path, head string) []string {
 		}
 		rows = append(rows, line)
 	}
-	return rows[1:] // without the rule below the head
+	return rows[1:] // without the line below the header
 }
 
-func TestSettingsInTheDocsAreThoseThatThereAre(t *testing.T) {
+func TestDocsListAllSettings(t *testing.T) {
 	var want []string
 	project := map[string]bool{}
 	for _, key := range config.Keys() {
@@ -169,7 +168,7 @@ func TestSettingsInTheDocsAreThoseThatThereAre(t *testing.T) {
 	}
 }
 
-func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
+func TestHelpListsAllEnvironmentVariables(t *testing.T) {
 	help := newEnvironmentTopic(nil).Long
 	for _, key := range config.Keys() {
 		line := regexp.QuoteMeta(key.Usage)
@@ -182,9 +181,9 @@ func TestEnvironmentInTheHelpIsThatOfTheSettings(t *testing.T) {
 	}
 }
 
-func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
+func TestREADMEListsAllExitCodes(t *testing.T) {
 	var want []string
-	for i, e := range exitMeanings() {
+	for i, e := range exitCodes() {
 		if e.code != i {
 			t.Errorf("code %d has the place of %d", e.code, i)
 		}
@@ -195,7 +194,7 @@ func TestExitCodesInTheREADMEAreThoseThatThereAre(t *testing.T) {
 	}
 }
 
-func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
+func TestHelpListsAllExitCodes(t *testing.T) {
 	_, table, _ := strings.Cut(newExitCodesTopic(nil).Long, "\n\n")
 	table, _, _ = strings.Cut(table, "\n\n")
 	var got, want []string
@@ -209,7 +208,7 @@ func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
 			got[len(got)-1] += " " + words
 		}
 	}
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		want = append(want, fmt.Sprintf("%d %s %s", e.code, e.name, e.meaning))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -217,13 +216,13 @@ func TestHelpOnExitCodesHasEachWhole(t *testing.T) {
 	}
 }
 
-// Each exit code has a script in which a command ends with it.
-func TestEachExitCodeIsTried(t *testing.T) {
+// The script exit_codes.txtar has a command that ends with each exit code.
+func TestEveryExitCodeHasAScript(t *testing.T) {
 	script, err := os.ReadFile("testdata/script/exit_codes.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		if !strings.Contains(string(script), fmt.Sprintf("\nexits %d ", e.code)) {
 			t.Errorf("exit_codes.txtar has no command that ends with %d", e.code)
 		}

@@ -8,9 +8,11 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/doctor"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type doctorOptions struct {
@@ -41,7 +43,7 @@ Exit code 3: a check failed.`,
   # in CI: the failures
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return cmp.Or(noArgs(cmd, args), requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
+			return cmp.Or(usage.NoArgs(cmd, args), usage.Requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
 		},
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}
@@ -80,9 +82,9 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
-		API:       &loggedTransport{inv.transport(), inv.log},
+		API:       loggedTransport(inv),
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
-		Transport: inv.transport(), Random: inv.app.Random, Proxy: proxyFunc(inv.app), Quote: output.ShellWord,
+		Transport: inv.transport(), Random: inv.app.Random, Proxy: network.Proxy(inv.app.getenv), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {
 			return errorText(err), cmp.Or(hintOf(err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
 		},

@@ -3,9 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
@@ -14,6 +15,8 @@ import (
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // The exit codes, the same for every command.
@@ -35,31 +38,55 @@ const (
 	codePipe   = -2 // the program dies of SIGPIPE
 )
 
-// exitMeaning is what an exit code means, for narada help exit-codes and README.md.
+// exitMeaning is an exit code with its meaning, for narada help exit-codes and README.md,
+// and the errors of rooms that lead to it.
 type exitMeaning struct {
 	code          int
 	name, meaning string
+	errors        func(error) bool // nil: only a command decides on it
 }
 
+// exitMeanings are the exit codes, the worst first. An error has the first code that fits;
+// of several tasks, the worst counts.
 func exitMeanings() []exitMeaning {
 	return []exitMeaning{
-		{codeDone, "done", "done; the task succeeded"},
-		{codeUnexpected, "unexpected", "unexpected failure"},
-		{codeUsage, "usage", "invalid usage or input; nothing was sent"},
-		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused"},
-		{codeInput, "input-required", "the task ended in input-required"},
-		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; stderr has the ID and the command that resumes the wait"},
-		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it"},
-		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again"},
-		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened"},
-		{codeMismatch, "mismatch", "the answer does not match the JSON Schema"},
-		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again"},
-		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr"},
+		{codeUnexpected, "unexpected", "unexpected failure", nil},
+		{codeUsage, "usage", "invalid usage or input; nothing was sent", isInput},
+		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it", isUnauthorized},
+		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened", is[*tunnel.Error]},
+		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
+		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again", mayBeAccepted},
+		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr", isRefused},
+		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused", nil},
+		{codeMismatch, "mismatch", "the answer does not match the JSON Schema", nil},
+		{codeInput, "input-required", "the task ended in input-required", nil},
+		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; stderr has the ID and the command that resumes the wait", is[*await.UnfinishedError]},
+		{codeDone, "done", "done; the task succeeded", nil},
 	}
 }
 
-// errTimeLimit is the cause of a context that --timeout ended.
-var errTimeLimit = errors.New("the time limit is over")
+// exitCodes are the exit codes in their order.
+func exitCodes() []exitMeaning {
+	return slices.SortedFunc(slices.Values(exitMeanings()), func(a, b exitMeaning) int { return a.code - b.code })
+}
+
+// worse reports whether a is a worse code than b. That of a signal is the worst.
+func worse(a, b int) bool {
+	rank := func(code int) int {
+		return slices.IndexFunc(exitMeanings(), func(e exitMeaning) bool { return e.code == code })
+	}
+	return rank(a) < rank(b)
+}
+
+// timeLimitError is the cause of a context that a time limit ended.
+type timeLimitError struct {
+	limit  time.Duration
+	origin string // the flag, or else the origin of the setting
+}
+
+func (e *timeLimitError) Error() string {
+	return "not finished within " + units.Format(e.limit) + " (" + e.origin + ")"
+}
 
 // exitError is an error with its exit code. Without text, everything was reported
 // before.
@@ -78,10 +105,6 @@ func (e *exitError) Hint() string { return e.next }
 
 // errPipe reports whether err is that the reader of stdout has closed it.
 func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-func usageError(next, format string, args ...any) error {
-	return &exitError{code: codeUsage, text: fmt.Sprintf(format, args...), next: next}
-}
 
 // exitWith ends the program with code, without another message.
 func exitWith(code int) error {
@@ -125,40 +148,44 @@ func exitCode(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}
-	unfinished, isUnfinished := errors.AsType[*await.UnfinishedError](err)
-	api, isStatus := errors.AsType[*narada.APIError](err)
-	storage, isStorage := errors.AsType[*narada.StorageError](err)
-	switch {
-	case isInput(err):
-		return codeUsage
-	case is[*tunnel.Error](err):
-		return codeEndpoint
-	case isUnfinished && unfinished.ID == "":
-		return codeUnknown
-	case isUnfinished:
-		return codeUnfinished
-	case isStatus && api.Unauthorized():
-		return codeUnauthorized
-	case mayBeAccepted(err):
-		return codeUnknown
-	case isStatus && !api.Temporary(), isStorage && !storage.Temporary(), errors.Is(err, narada.ErrNotStopped):
-		return codeRefused
-	case isAPI(err):
-		return codeUnreachable
+	for _, e := range exitMeanings() {
+		if e.errors != nil && e.errors(err) {
+			return e.code
+		}
 	}
 	return codeUnexpected
 }
 
-// isAPI reports whether err is from a call to the API.
+// isAPI reports whether err is from a call to the API, and ended what was asked for.
 func isAPI(err error) bool {
-	return is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || narada.Temporary(err)
+	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || narada.Temporary(err)
+	return called && !is[*await.UnfinishedError](err)
+}
+
+func isUnauthorized(err error) bool {
+	api, ok := errors.AsType[*narada.APIError](err)
+	return ok && isAPI(err) && api.Unauthorized()
 }
 
 // mayBeAccepted reports whether the API may have done what a failed call asked for.
 func mayBeAccepted(err error) bool {
+	if unfinished, ok := errors.AsType[*await.UnfinishedError](err); ok {
+		return unfinished.ID == ""
+	}
 	dispatch, isDispatch := errors.AsType[*narada.DispatchError](err)
 	session, isSession := errors.AsType[*narada.SessionError](err)
 	return isDispatch && dispatch.Maybe || isSession && session.Maybe
+}
+
+func isUnreachable(err error) bool { return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) }
+
+func isRefused(err error) bool {
+	if mayBeAccepted(err) || is[*await.UnfinishedError](err) {
+		return false
+	}
+	api, isStatus := errors.AsType[*narada.APIError](err)
+	storage, isStorage := errors.AsType[*narada.StorageError](err)
+	return isStatus && !api.Temporary() || isStorage && !storage.Temporary() || errors.Is(err, narada.ErrNotStopped)
 }
 
 // is reports whether err has the type E.
@@ -169,7 +196,7 @@ func is[E error](err error) bool {
 
 // isInput reports whether err is about the command line, a file or a setting.
 func isInput(err error) bool {
-	return is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
+	return is[*usage.Error](err) || is[*task.InputError](err) || is[*config.InvalidError](err) || is[*config.UnknownKeyError](err) ||
 		is[*tunnel.UsageError](err) || is[*sandbox.AddressError](err)
 }
 

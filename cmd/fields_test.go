@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/sandbox"
 )
 
-// sentBody dispatches with the flags and returns the body that the cloud got.
+// sentBody dispatches a task with these flags and returns the body that the API received.
 func sentBody(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cloud, err := sandbox.Start(t.Context(), sandbox.Options{Delay: -1})
@@ -38,8 +38,8 @@ func sentBody(t *testing.T, dir string, args ...string) string {
 	return string(tasks[0].Body)
 }
 
-// TestFlagAndFileGiveTheSameBody sends each field of a task twice, by flags and
-// by a task file, and compares what arrives with testdata/fields, byte for byte.
+// Each field of a task is sent by a flag and by a task file. Both bodies must be equal to
+// that in testdata/fields, byte for byte.
 func TestFlagAndFileGiveTheSameBody(t *testing.T) {
 	paths, err := filepath.Glob("testdata/fields/*.txtar")
 	if err != nil || len(paths) < 20 {
@@ -74,8 +74,8 @@ func TestFlagAndFileGiveTheSameBody(t *testing.T) {
 	}
 }
 
-// Every field of a request has its file in testdata/fields.
-func TestEveryFieldIsCompared(t *testing.T) {
+// Every field of a request has a file in testdata/fields.
+func TestEveryFieldHasATestFile(t *testing.T) {
 	request := reflect.TypeFor[narada.Request]()
 	for i := range request.NumField() {
 		name, _, _ := strings.Cut(request.Field(i).Tag.Get("json"), ",")

@@ -11,6 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // forwardFlags are the flags for forwarding callbacks to an endpoint.
@@ -35,13 +36,13 @@ func (f *forwardFlags) add(cmd *cobra.Command) {
 // check checks the values of the flags.
 func (f *forwardFlags) check(cmd *cobra.Command) error {
 	if f.to == "" {
-		return requires(cmd.Flags(), "forward-to", "forward-header", "forward-retries", "forward-timeout")
+		return usage.Requires(cmd.Flags(), "forward-to", "forward-header", "forward-retries", "forward-timeout")
 	}
-	if err := cmp.Or(atLeast("forward-retries", f.retries, 0), atLeast("forward-timeout", f.timeout, time.Millisecond)); err != nil {
+	if err := cmp.Or(usage.AtLeast("forward-retries", f.retries, 0), usage.AtLeast("forward-timeout", f.timeout, time.Millisecond)); err != nil {
 		return err
 	}
 	if err := task.CheckCallbackURL(f.to); err != nil {
-		return usageError(forwardHint(f.to), "--forward-to: %v", err)
+		return usage.Errorf(forwardHint(f.to), "--forward-to: %v", err)
 	}
 	return nil
 }
@@ -62,13 +63,13 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 	}
 	for name := range added.Header() {
 		if !deliver.IsEndToEnd(name) {
-			return nil, usageError("", "--forward-header: %s cannot be set: it belongs to the connection to the target", name)
+			return nil, usage.Errorf("", "--forward-header: %s cannot be set: it belongs to the connection to the target", name)
 		}
 	}
 	transport := inv.transport()
 	transport.DisableCompression = true // it would add a header
 	return &forward.Endpoint{
-		URL: f.to, Added: added, Report: forwardEvents(inv),
+		URL: f.to, Added: added, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
 		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(a.Failure().Error()) },
 	}, nil

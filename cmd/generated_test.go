@@ -16,10 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "write the generated files of docs/reference and completions")
 
-// TestGeneratedFilesAreFresh fails when a command has changed and the files that
-// are made of the commands have not. go test ./cmd -run Generated -update writes
-// them.
-func TestGeneratedFilesAreFresh(t *testing.T) {
+// The reference pages and the completions are those of the commands. To write them, run
+// go test ./cmd -run Generated -update.
+func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	for folder, files := range map[string]map[string]string{
 		"../docs/reference": referencePages(t),
 		"../completions":    completionScripts(t),
@@ -109,7 +108,7 @@ func writeFolder(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// Every command has what its page in docs/ needs.
+// Every command has the texts that its reference page needs.
 func TestEveryCommandIsDocumented(t *testing.T) {
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {

@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 )
 
-// fenced returns the first block of the language in a page of docs/.
+// fenced returns the first code block of that language in a page of docs/.
 func fenced(t *testing.T, page, language string) string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/" + page)
@@ -26,7 +26,7 @@ func fenced(t *testing.T, page, language string) string {
 	return block
 }
 
-// The files that the guides show are understood, with the flags that they show.
+// The files in the guides are valid with the flags beside them.
 func TestFilesInTheGuidesWork(t *testing.T) {
 	files := map[string]string{
 		"jobs.schema.json": fenced(t, "structured-output.md", "json"),
@@ -67,8 +67,8 @@ func TestFilesInTheGuidesWork(t *testing.T) {
 	}
 }
 
-// What the guide says of data that does not fit is what narada says.
-func TestMismatchInTheGuideIsWhatIsPrinted(t *testing.T) {
+// The guide shows the messages that narada prints for data that does not match a schema.
+func TestGuideShowsTheSchemaErrorsThatArePrinted(t *testing.T) {
 	files := map[string]string{
 		"jobs.schema.json": fenced(t, "structured-output.md", "json"),
 		"rules.yaml":       "delay: 1ms\nrules: [{structuredOutput: [{title: Gopher, salary: a lot}]}]\n",
@@ -86,8 +86,8 @@ func TestMismatchInTheGuideIsWhatIsPrinted(t *testing.T) {
 	}
 }
 
-// Each parameter of the SDK has a row, and each flag in a row exists.
-func TestTheTableForUsersOfTheSDKIsWhole(t *testing.T) {
+// The table has a row for each parameter of the SDK, and the flags in it exist.
+func TestSDKGuideCoversEveryParameter(t *testing.T) {
 	page, err := os.ReadFile("../docs/from-the-python-sdk.md")
 	if err != nil {
 		t.Fatal(err)
@@ -117,8 +117,8 @@ func TestTheTableForUsersOfTheSDKIsWhole(t *testing.T) {
 	}
 }
 
-// The endpoints in the guide are the files that the script tries.
-func TestEndpointsInTheGuideAreThoseThatAreTried(t *testing.T) {
+// The endpoints in the guide are the files that a script tests.
+func TestEndpointsInTheGuideAreTested(t *testing.T) {
 	for language, path := range map[string]string{"go": "go/main.go", "javascript": "node/server.js", "python": "python/main.py"} {
 		file, err := os.ReadFile("../docs/endpoints/" + path)
 		if err != nil {
@@ -130,8 +130,8 @@ func TestEndpointsInTheGuideAreThoseThatAreTried(t *testing.T) {
 	}
 }
 
-// The tests that the guides name are those of check.
-func TestTestsInTheGuidesExist(t *testing.T) {
+// The guides name only tests of narada check that exist.
+func TestChecksNamedInTheGuidesExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, test := range contract.Tests() {
 		known[test.Name] = true

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,14 +15,14 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type historyOptions struct {
 	out    outputFlags
-	status string
+	status narada.Status
 	open   bool
 	failed bool
 	since  string
@@ -52,26 +50,20 @@ the API accepted the task) and refused (the API did not accept it).`,
 
   # the prompts that failed today
   narada history --status error --since 24h -o json --jq .prompt`,
-		Args: subcommandOnly,
+		Args: usage.SubcommandOnly,
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runHistory(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.status, "status", "", "list tasks with this `STATUS`")
+	f.Var(usage.Choice(&o.status, "", narada.StatusPending, narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired, store.StatusUnknown, store.StatusRefused),
+		"status", "list tasks with this `STATUS`")
 	f.BoolVar(&o.open, "open", false, "list tasks that have not finished, according to the ledger")
 	f.BoolVar(&o.failed, "failed", false, "list tasks with a callback that was not forwarded")
 	f.StringVar(&o.since, "since", "", "list tasks dispatched within this `DURATION` (24h, 7d), or since a date")
 	f.StringVar(&o.grep, "grep", "", "list tasks whose prompt or request ID matches `REGEXP`")
 	f.IntVar(&o.limit, "limit", 30, "list at most `N` tasks; 0 lists all")
 	o.out.add(cmd)
-	fixed(cmd, "status", statusNames()...)
 	cmd.AddCommand(newHistoryShow(inv), newHistoryPrune(inv))
 	return cmd
-}
-
-// statusNames are the statuses that a task can have in the ledger.
-func statusNames() []string {
-	return []string{string(narada.StatusPending), string(narada.StatusSuccess), string(narada.StatusError), string(narada.StatusInputRequired),
-		string(store.StatusUnknown), string(store.StatusRefused)}
 }
 
 func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOptions) error {
@@ -84,30 +76,30 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	list := newLister(inv, p, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
+	list := output.NewList(p, inv.app.stdoutWidth, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
 	err = l.Tasks(ctx, query, func(t store.Task) error {
 		took := "-"
 		if t.Took > 0 {
 			took = units.Round(t.Took).String()
 		}
-		return list.add(history.NewTaskDocument(t),
+		return list.Add(history.NewTaskDocument(t),
 			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
 	})
-	if err := list.finish(err); err != nil {
+	if err := list.Finish(err); err != nil {
 		return err
 	}
-	switch list.count {
+	switch list.Count {
 	case 0:
 		inv.log.Info("history", "no tasks match")
 	case query.Limit:
-		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.count))
+		inv.log.Info("history", fmt.Sprintf("only the newest %d are listed; --limit 0 lists all", list.Count))
 	}
 	failed, err := l.CountForwards(ctx, store.ForwardFailed, "", "")
 	if err != nil {
 		return err
 	}
 	if failed > 0 {
-		inv.log.Info("history", quantity(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
+		inv.log.Info("history", units.Count(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
 			slog.Any("failed", failed))
 	}
 	inv.log.Info("history", fmt.Sprintf("ledger size: %s; narada history prune deletes old tasks", units.Size(l.Size())), slog.Any("bytes", l.Size()))
@@ -115,27 +107,14 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 }
 
 func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
-	q = store.Query{Status: narada.Status(o.status), Open: o.open, Failed: o.failed, Limit: o.limit}
-	if o.status != "" && !slices.Contains(statusNames(), o.status) {
-		return q, usageError("", "--status: %q is not one of %s", o.status, strings.Join(statusNames(), ", "))
-	}
+	q = store.Query{Status: o.status, Open: o.open, Failed: o.failed, Limit: o.limit}
 	if o.grep != "" {
 		if q.Grep, err = regexp.Compile(o.grep); err != nil {
-			return q, usageError("(?i)word ignores case", "--grep: %v", err)
+			return q, usage.Errorf("(?i)word ignores case", "--grep: %v", err)
 		}
 	}
-	q.Since, err = parseSince("since", o.since, now)
-	return q, cmp.Or(err, atLeast("limit", o.limit, 0))
-}
-
-// parseSince reads the value of a flag that is a point in time; "" is none.
-func parseSince(flag, text string, now time.Time) (at time.Time, err error) {
-	if text != "" {
-		if at, err = units.ParseTime(text, now); err != nil {
-			err = usageError("", "--%s: %v", flag, err)
-		}
-	}
-	return at, err
+	q.Since, err = usage.Time("since", o.since, now)
+	return q, cmp.Or(err, usage.AtLeast("limit", o.limit, 0))
 }
 
 // answerBy says where the answer is from, and whether it is not forwarded yet.
@@ -152,50 +131,29 @@ func answerBy(t store.Task) string {
 // taskName is the request ID, or the number of a task without one.
 func taskName(t store.Task) string { return term.OneLine(history.Name(t)) }
 
-func cut(text string, width int) string { return output.Cut(text, width) }
-
 // namedTasks are the tasks with these names, a request ID or #NUMBER; without names, the
-// newest task. l may be nil: there is no ledger yet.
-func namedTasks(ctx context.Context, inv *invocation, l *sqlite.Store, names []string) (list []store.Task, err error) {
+// newest task.
+func namedTasks(ctx context.Context, inv *invocation, s history.Selector, names []string) ([]store.Task, error) {
 	if len(names) == 0 {
-		t, err := inv.lastTask(ctx, l)
+		t, err := inv.lastTask(ctx, s)
 		return []store.Task{t}, err
 	}
-	for _, name := range unique(names) {
-		t, err := store.Task{}, history.ErrNotFound
-		if l != nil {
-			t, err = history.Find(ctx, l, name)
-		}
-		switch {
-		case errors.Is(err, history.ErrBadNumber):
-			return nil, usageError("", "invalid task number %q", name)
-		case errors.Is(err, history.ErrNotFound):
-			return nil, usageError("list the tasks: narada history", "%s is not in the ledger", name)
-		case err != nil:
-			return nil, err
-		}
-		list = append(list, t)
+	list, err := history.Named(ctx, s, usage.Unique(names))
+	if name, ok := errors.AsType[*history.NameError](err); ok {
+		err = usage.Errorf("list the tasks: narada history", "%v", name)
 	}
-	return list, nil
+	return list, err
 }
 
 // lastTask is the newest task that has a request ID, which --last means. It warns of a
 // newer one without a request ID.
-func (inv *invocation) lastTask(ctx context.Context, l *sqlite.Store) (t store.Task, err error) {
-	ok := false
-	if l != nil {
-		t, ok, err = l.Newest(ctx)
+func (inv *invocation) lastTask(ctx context.Context, s history.Selector) (store.Task, error) {
+	t, newer, err := history.Last(ctx, s)
+	if errors.Is(err, history.ErrNoTasks) {
+		err = usage.Errorf("", "--last: %v", err)
 	}
-	switch {
-	case err != nil:
-		return t, err
-	case !ok:
-		return t, usageError("", "--last: no tasks yet")
+	if newer != nil {
+		inv.log.Warn("last", fmt.Sprintf("%s is newer, but its request ID is not known: --last is %s", taskName(*newer), taskName(t)))
 	}
-	return t, l.Tasks(ctx, store.Query{Limit: 1}, func(newest store.Task) error {
-		if newest.Number > t.Number && newest.Open() {
-			inv.log.Warn("last", fmt.Sprintf("%s is newer, but its request ID is not known: --last is %s", taskName(newest), taskName(t)))
-		}
-		return nil
-	})
+	return t, err
 }

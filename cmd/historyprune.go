@@ -9,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newHistoryPrune(inv *invocation) *cobra.Command {
@@ -21,15 +22,15 @@ func newHistoryPrune(inv *invocation) *cobra.Command {
 that have not finished, unless --open is given.`,
 		Example: `  narada history prune --older-than 30d
   narada history prune --keep 10000`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) (err error) {
 			switch keep := cmd.Flags().Changed("keep"); {
 			case olderThan == "" && !keep:
-				return usageError("narada history prune --older-than 30d", "specify --older-than or --keep")
+				return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
 			case keep && limits.Keep < 1:
-				return atLeast("keep", limits.Keep, 1)
+				return usage.AtLeast("keep", limits.Keep, 1)
 			}
-			if limits.Before, err = parseSince("older-than", olderThan, inv.app.start); err != nil {
+			if limits.Before, err = usage.Time("older-than", olderThan, inv.app.start); err != nil {
 				return err
 			}
 			return runHistoryPrune(cmd.Context(), inv, limits)
@@ -52,7 +53,7 @@ func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) 
 	if err != nil {
 		return err
 	}
-	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", quantity(count, "task"), units.Size(l.Size())),
+	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", units.Count(count, "task"), units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
 }

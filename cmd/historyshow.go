@@ -15,6 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 func newHistoryShow(inv *invocation) *cobra.Command {
@@ -28,9 +29,7 @@ callback that arrived for it; refused callbacks, without their bodies; and its a
 		Example: `  narada history show req_abc123def456
   narada history show --last -o json --jq '.callbacks[].receivedAt'`,
 		Args: func(_ *cobra.Command, args []string) error { return oneTask(args, last) },
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
-			return runHistoryShow(ctx, inv, p, args)
-		}),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runHistoryShow(ctx, inv, p, args) }),
 	}
 	addLast(cmd, &last)
 	out.add(cmd)
@@ -44,13 +43,10 @@ func addLast(cmd *cobra.Command, last *bool) {
 
 // oneTask checks that one task is named, by its ID or by --last.
 func oneTask(args []string, last bool) error {
-	switch {
-	case last && len(args) > 0:
-		return usageError("", "--last and an ID cannot be used together")
-	case last:
-		return nil
+	if last {
+		return usage.OneWay(usage.Way{Name: "--last", Given: last}, usage.Way{Name: "an ID", Given: len(args) > 0})
 	}
-	return oneArg("ID", "list the tasks: narada history; or use --last for the newest")(nil, args)
+	return usage.OneArg("ID", "list the tasks: narada history; or use --last for the newest")(nil, args)
 }
 
 // runHistoryShow shows the task with the ID, or without one the newest.
@@ -60,18 +56,15 @@ func runHistoryShow(ctx context.Context, inv *invocation, p *printer, args []str
 		return err
 	}
 	defer inv.closeLedger(l)
-	tasks, err := namedTasks(ctx, inv, l, args)
+	tasks, err := namedTasks(ctx, inv, selector(l), args)
 	if err != nil {
 		return err
 	}
 	d, err := history.Read(ctx, l, tasks[0])
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case p.json:
-		return p.Value(d.Document())
 	}
-	return p.Text(detailText(d, inv.app.start))
+	return p.Print(d.Document(), detailText(d, inv.app.start))
 }
 
 // forwardText says whether a callback was forwarded.
@@ -81,7 +74,7 @@ func forwardText(f store.Forward) string {
 	case store.ForwardWaiting:
 		return "waiting to be forwarded to " + target
 	case store.ForwardFailed:
-		return fmt.Sprintf("not forwarded to %s after %s, %s: %s", target, quantity(f.Attempts, "attempt"), formatTime(f.EndedAt), term.OneLine(f.Failure))
+		return fmt.Sprintf("not forwarded to %s after %s, %s: %s", target, units.Count(f.Attempts, "attempt"), formatTime(f.EndedAt), term.OneLine(f.Failure))
 	}
 	return fmt.Sprintf("forwarded to %s, %s", target, formatTime(f.EndedAt))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // invocation is one run of the command line, with its global flags and settings.
@@ -27,7 +28,7 @@ type invocation struct {
 
 	quiet     bool
 	verbose   bool
-	logFormat string
+	logFormat output.Format
 	color     string
 	profile   string
 	baseURL   string
@@ -66,8 +67,8 @@ func (a *App) Run(ctx context.Context) (code int) {
 func addGlobals(inv *invocation, f *pflag.FlagSet) {
 	f.BoolVarP(&inv.quiet, "quiet", "q", false, "print errors only")
 	f.BoolVarP(&inv.verbose, "verbose", "v", false, "print what is sent and received too, with secrets masked")
-	f.StringVar(&inv.logFormat, "log-format", "text", "write stderr in `FORMAT`: text, or json for one object per line")
-	f.StringVar(&inv.color, "color", "", "colour the output `WHEN`: auto, always or never")
+	f.Var(usage.Choice(&inv.logFormat, output.Text, output.Text, output.JSON), "log-format", "write stderr in `FORMAT`: text, or json for one object per line")
+	f.Var(usage.Choice(&inv.color, "", "auto", "always", "never"), "color", "colour the output `WHEN`: auto, always or never")
 	f.StringVar(&inv.profile, "profile", "", "use the settings of the profile `NAME` in the user file")
 	f.StringVar(&inv.baseURL, "base-url", "", "send requests to the API at `URL`")
 	config.Bind(f, "color", config.ColorMode)
@@ -95,17 +96,8 @@ func scanGlobals(inv *invocation) {
 
 // checkGlobals checks the global flags.
 func checkGlobals(inv *invocation) error {
-	switch {
-	case inv.logFormat != "text" && inv.logFormat != "json":
-		return usageError("", "--log-format: %q is not text or json", inv.logFormat)
-	case inv.quiet && inv.verbose:
-		return usageError("", "--quiet and --verbose cannot be used together")
-	}
-	if inv.color != "" {
-		key, _ := config.FindKey(config.ColorMode)
-		if err := key.Check(inv.color); err != nil {
-			return usageError("", "--color: %v", err)
-		}
+	if inv.quiet && inv.verbose {
+		return usage.Errorf("", "--quiet and --verbose cannot be used together")
 	}
 	inv.log = newReporter(inv)
 	return nil
@@ -124,14 +116,8 @@ func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) fu
 
 // load reads the settings. The command's flags are the first layer.
 func (inv *invocation) load(cmd *cobra.Command) error {
-	var empty error // usually an unset variable of a script
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" {
-			empty = usageError("", "--%s: the value is empty", f.Name)
-		}
-	})
-	if empty != nil {
-		return empty
+	if err := usage.NoEmpty(cmd.Flags()); err != nil {
+		return err
 	}
 	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile}, cmd.Flags())
 	if err != nil {
@@ -151,9 +137,14 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	return nil
 }
 
-// deadline ends ctx after d, counted from the start of the command.
+// deadline ends ctx after d, which is that of --timeout, counted from the start of the
+// command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), errTimeLimit)
+	limit := &timeLimitError{d, "--timeout"}
+	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+		limit.origin = v.Origin
+	}
+	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
@@ -163,4 +154,24 @@ func (inv *invocation) warnOfTask(warnings []string) {
 	for _, w := range warnings {
 		inv.log.Warn("task", w)
 	}
+}
+
+// newReporter makes a reporter of the global flags and settings as they are now.
+func newReporter(inv *invocation) *term.Reporter {
+	app, mode := inv.app, inv.color
+	if inv.settings != nil {
+		mode = inv.settings.Get(config.ColorMode).Text
+	}
+	o := term.ReporterOptions{Level: term.Normal, JSON: inv.logFormat == output.JSON, Mask: inv.masker.Mask, Terminal: app.StderrTerminal}
+	switch {
+	case inv.quiet:
+		o.Level = term.Quiet
+	case inv.verbose:
+		o.Level = term.Verbose
+	}
+	o.Screen = &term.Screen{
+		W: app.Stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
+	}
+	return term.NewReporter(o)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 )
 
-// These flags set a setting. Others only have the name of one.
+// These flags set a setting. Other flags only have the same name as one.
 func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	got := map[string]string{}
 	var walk func(*cobra.Command)
@@ -65,9 +65,9 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	}
 }
 
-// Help, completion and version work with an invalid settings file, and so do the
-// commands that repair it.
-func TestSomeCommandsNeedNoSettings(t *testing.T) {
+// Help, completion, version and the commands that repair a settings file work with an
+// invalid one.
+func TestHelpAndRepairWorkWithInvalidSettings(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--help"}, {"help", "run"}, {"run", "--help"}, {"help", "exit-codes"}, {"completion", "bash"}, {"version"}, {"--version"}, {"config", "path"}, {"config"}, {"config", "set", "timeout", "1m"},
 	} {

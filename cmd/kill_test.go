@@ -29,9 +29,9 @@ const (
 	killTimes     = 20
 )
 
-// A listener that is killed at any moment, and started again, has every callback
-// in its ledger that it has acknowledged, exactly once and whole.
-func TestWhatWasAcknowledgedOutlivesKills(t *testing.T) {
+// However often a listener is killed and started again, the ledger has each callback that
+// it acknowledged, complete and once.
+func TestAcknowledgedCallbacksSurviveKills(t *testing.T) {
 	needUnix(t)
 	dir, address := t.TempDir(), freeAddress(t)
 	tickets := intendTickets(t, dir, killCallbacks)
@@ -66,8 +66,8 @@ func TestWhatWasAcknowledgedOutlivesKills(t *testing.T) {
 	checkKept(t, dir)
 }
 
-// killMoments are the numbers of acknowledgements after which the listener is
-// killed. Where it is then in its work, nobody knows.
+// killMoments are the numbers of acknowledgements after which the listener is killed, at an
+// arbitrary point of its work.
 func killMoments() []int64 {
 	var moments []int64
 	for range killTimes {
@@ -87,8 +87,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// intendTickets writes down so many tasks, whose callbacks the listener then
-// knows.
+// intendTickets stores n tasks, and returns the tickets of their callbacks.
 func intendTickets(t *testing.T, dir string, n int) []webhook.Ticket {
 	t.Helper()
 	l, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -115,7 +114,7 @@ func killBody(i int, secret string) string {
 	return fmt.Sprintf(`{"requestId":"req_%d","status":"success","response":{"text":%q},"completedAt":"2026-01-01T00:00:00Z","secret":%s}`, i, killText(i), secret)
 }
 
-// killed is a listener that is going to be.
+// killed is a running listener that will be killed.
 type killed struct{ *exec.Cmd }
 
 func startKilled(t *testing.T, dir, address string) killed {
@@ -145,8 +144,8 @@ func (k killed) stop(t *testing.T) {
 	}
 }
 
-// sendUntilTaken sends the callback again and again, as the cloud does, until it
-// is acknowledged.
+// sendUntilTaken sends the callback, and repeats it as the cloud does until it is
+// acknowledged.
 func sendUntilTaken(t *testing.T, address string, ticket webhook.Ticket, i int) {
 	body := killBody(i, fmt.Sprintf("%q", ticket.Secret))
 	for start := time.Now(); time.Since(start) < time.Minute; {
@@ -158,7 +157,7 @@ func sendUntilTaken(t *testing.T, address string, ticket webhook.Ticket, i int) 
 		r.Header = ticket.Header.Clone()
 		r.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(r)
-		if err != nil { // it is dead
+		if err != nil { // it was killed
 			time.Sleep(time.Millisecond)
 			continue
 		}

@@ -26,9 +26,8 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// leakSecrets are the secrets of a world in which everybody repeats what they were
-// shown, by the variables that they are in. Each has characters that are escaped
-// somewhere.
+// leakSecrets are the secrets of a leakWorld by environment variable. Each has characters
+// that some format escapes.
 func leakSecrets() map[string]string {
 	return map[string]string{
 		"HOOK_SECRET": `shop"s3cret<1>/` + "\u00e9&x", "HOOK_AUTH": `Bearer t0ken+/"q"<2>=&`, "HOOK_SHOP": `he4der-"h"<3>&/`,
@@ -36,13 +35,13 @@ func leakSecrets() map[string]string {
 	}
 }
 
-// leakWorld is that world.
+// leakWorld has an API and an endpoint whose answers repeat the secrets that they receive.
 type leakWorld struct {
 	t      *testing.T
 	env    map[string]string
 	dir    string
 	hook   *httptest.Server
-	status int // that the endpoint answers, where it does not want what it was sent
+	status int // of the endpoint's answer to a callback that it refuses
 	accept func(*http.Request) bool
 	write  func(string) string
 }
@@ -85,11 +84,11 @@ func (w *leakWorld) app(stdout, stderr io.Writer, args ...string) *App {
 	}
 }
 
-// run runs a command and looks for secrets in what it prints. said is what must be
-// there, so that it is known to have printed what it was answered.
+// run runs a command and looks for secrets in its output. The output must have the text
+// said, which shows that the command printed the answer.
 func (w *leakWorld) run(what string, said string, args ...string) {
 	w.t.Helper()
-	var stdout, stderr found // ngrok's library may log for a moment more
+	var stdout, stderr found // the ngrok library may log after the command has ended
 	code := w.app(&stdout, &stderr, args...).Run(w.t.Context())
 	if text := stdout.String() + stderr.String(); !strings.Contains(text, said) {
 		w.t.Errorf("%s, %s: there is no %q, code %d\n%s", what, strings.Join(args, " "), said, code, text)
@@ -129,12 +128,12 @@ func (w *leakWorld) lookInFiles() {
 	}
 }
 
-// proof are the flags with what a callback shows.
-func proof(args ...string) []string {
+// withCredentials adds the flags with the credentials of a callback.
+func withCredentials(args ...string) []string {
 	return append(args, "--callback-secret", "env:HOOK_SECRET", "--callback-header", "Authorization: env:HOOK_AUTH", "--callback-header", "X-Shop: env:HOOK_SHOP")
 }
 
-// eachForm calls f with the endpoint, or the API, writing in that way.
+// eachForm calls f once for each way to escape a text, in which the answers are written.
 func (w *leakWorld) eachForm(f func(name string)) {
 	for _, name := range slices.Sorted(maps.Keys(secrettest.Forms())) {
 		w.write = secrettest.Forms()[name]
@@ -146,8 +145,8 @@ func TestTriggerRevealsNoSecret(t *testing.T) {
 	w := newLeakWorld(t)
 	w.eachForm(func(name string) {
 		for _, w.status = range []int{200, 400} {
-			w.run(name, "***", proof("trigger", "success", "--to", w.hook.URL)...)
-			w.run(name, "***", proof("trigger", "success", "--to", w.hook.URL, "-o", "json", "-v", "--log-format", "json")...)
+			w.run(name, "***", withCredentials("trigger", "success", "--to", w.hook.URL)...)
+			w.run(name, "***", withCredentials("trigger", "success", "--to", w.hook.URL, "-o", "json", "-v", "--log-format", "json")...)
 		}
 	})
 }
@@ -160,7 +159,7 @@ func TestCheckAndDoctorRevealNoSecret(t *testing.T) {
 	defer edge.Close()
 	w := newLeakWorld(t)
 	w.status = 500
-	w.accept = func(r *http.Request) bool { // what comes before the others, which are not made else
+	w.accept = func(r *http.Request) bool { // the first requests; without them, the others are not sent
 		return slices.Contains([]string{"redirect", "proof", "success"}, r.Header.Get("Narada-Check"))
 	}
 	ca := filepath.Join(w.dir, "ca.pem")
@@ -171,8 +170,8 @@ func TestCheckAndDoctorRevealNoSecret(t *testing.T) {
 	for _, name := range []string{"as it is", "JSON in JSON", "query", "Basic without a user"} {
 		w.write = secrettest.Forms()[name]
 		edge.RefuseAuth("ERR_NGROK_999", w.write(w.env["NGROK_AUTHTOKEN"]))
-		w.run(name, "***", proof("check", w.hook.URL+"/hook", "--allow-http")...)
-		w.run(name, "***", proof("doctor", "--endpoint", w.hook.URL+"/hook", "--allow-http", "-v", "-o", "json")...)
+		w.run(name, "***", withCredentials("check", w.hook.URL+"/hook", "--allow-http")...)
+		w.run(name, "***", withCredentials("doctor", "--endpoint", w.hook.URL+"/hook", "--allow-http", "-v", "-o", "json")...)
 		w.run(name, "ngrok refused: ", "doctor", "-v")
 	}
 }
@@ -184,7 +183,7 @@ func TestRefusedTaskRevealsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eachForm(func(name string) {
-		w.run(name, "***", proof("dispatch", "-v", "--secret-var", "pw=env:TASK_PASSWORD", "--callback-url", w.hook.URL, "count")...)
+		w.run(name, "***", withCredentials("dispatch", "-v", "--secret-var", "pw=env:TASK_PASSWORD", "--callback-url", w.hook.URL, "count")...)
 		w.run(name, "***", "run", "-v", "--log-format", "json", "-o", "json", "--via", "poll", "--secret-var", "pw=env:TASK_PASSWORD", "count")
 		w.run(name, "***", "batch", "run", prompts, "--name", strings.Map(wordOnly, name), "--via", "poll", "--secret-var", "pw=env:TASK_PASSWORD", "-v")
 	})
@@ -201,7 +200,7 @@ func wordOnly(r rune) rune {
 	return '-'
 }
 
-// found is a writer that tells when a text has been written to it.
+// found is a writer that signals when a text has been written to it.
 type found struct {
 	text string
 
@@ -227,7 +226,7 @@ func (f *found) String() string {
 	return f.content.String()
 }
 
-// testListener is a listen command that runs.
+// testListener is a running listen command.
 type testListener struct {
 	w              *leakWorld
 	url            string // of its own ticket
@@ -236,7 +235,7 @@ type testListener struct {
 	ended          chan int
 }
 
-// listen starts one, and returns when it has said that it listens, or text.
+// listen starts a listener, and returns when it has printed that it listens, or text.
 func (w *leakWorld) listen(text string, args ...string) *testListener {
 	w.t.Helper()
 	ready := filepath.Join(w.dir, "ready.json")
@@ -261,7 +260,7 @@ func (w *leakWorld) listen(text string, args ...string) *testListener {
 	return l
 }
 
-// post sends a callback that shows a secret and a header.
+// post sends a callback with a secret and a header.
 func (l *testListener) post(path, id, secret, shop string) {
 	l.w.t.Helper()
 	body, _ := json.Marshal(map[string]any{"requestId": id, "status": "success", "secret": secret, "completedAt": "2026-01-02T03:04:05Z", "response": map[string]string{"text": "hi"}})
@@ -280,7 +279,7 @@ func (l *testListener) post(path, id, secret, shop string) {
 	resp.Body.Close()
 }
 
-// end waits for its end, and looks for secrets in what it has printed.
+// end waits for the listener to end, and looks for secrets in its output.
 func (l *testListener) end(code int) {
 	l.w.t.Helper()
 	if got := <-l.ended; got != code {
@@ -295,7 +294,7 @@ func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
 	secret, shop := w.env["HOOK_SECRET"], w.env["HOOK_SHOP"]
 	for id, status := range map[string]int{"req_taken": 200, "req_given_up": 400} {
 		w.status = status
-		l := w.listen("listening on", proof("--count", "1", "--forward-to", w.hook.URL, "--forward-header", "X-Shop: env:HOOK_SHOP")...)
+		l := w.listen("listening on", withCredentials("--count", "1", "--forward-to", w.hook.URL, "--forward-header", "X-Shop: env:HOOK_SHOP")...)
 		l.post("", id, "wrong", shop)
 		l.post("", id, secret, "wrong")
 		l.post("", id, secret, shop)
@@ -307,10 +306,10 @@ func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
 	w.lookInFiles()
 	w.eachForm(func(name string) {
 		for _, w.status = range []int{200, 400} {
-			w.run(name, "req_taken", proof("replay", "req_taken", "--to", w.hook.URL, "-v")...)
-			w.run(name, "***", proof("replay", "req_taken", "--to", w.hook.URL, "-o", "json")...)
+			w.run(name, "req_taken", withCredentials("replay", "req_taken", "--to", w.hook.URL, "-v")...)
+			w.run(name, "***", withCredentials("replay", "req_taken", "--to", w.hook.URL, "-o", "json")...)
 		}
-		w.run(name, "***", proof("replay", "--failed", "-o", "json")...)
+		w.run(name, "***", withCredentials("replay", "--failed", "-o", "json")...)
 	})
 	for _, id := range []string{"req_taken", "req_given_up"} {
 		w.run("", "X-Shop: ***", "history", "show", id)
@@ -319,12 +318,12 @@ func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
 	w.lookInFiles()
 }
 
-// A refused callback of a task is kept with its headers, whatever these are called.
+// A refused callback is stored with its headers, whose values are masked.
 func TestARefusedCallbackIsKeptWithoutSecrets(t *testing.T) {
 	w := newLeakWorld(t)
 	l := w.listen("listening on")
-	// The callback that trigger sends has a ticket of its own there.
-	w.run("", "200", proof("trigger", "success", "--to", "listener", "-v")...)
+	// The callback of trigger has its own ticket.
+	w.run("", "200", withCredentials("trigger", "success", "--to", "listener", "-v")...)
 	ledger, err := sqlite.Open(t.Context(), w.env["NARADA_STATE_DIR"], sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -341,10 +340,10 @@ func TestARefusedCallbackIsKeptWithoutSecrets(t *testing.T) {
 	w.run("", `"X-Shop":["***"]`, "history", "show", "--last", "-o", "json")
 }
 
-// What somebody asked to see is shown.
+// With --show-secret, the secret is printed.
 func TestListenShowsItsSecretWhenAsked(t *testing.T) {
 	w := newLeakWorld(t)
-	l := w.listen("callbackHeaders X-Shop", proof("--show-secret")...)
+	l := w.listen("callbackHeaders X-Shop", withCredentials("--show-secret")...)
 	l.interrupt()
 	if code := <-l.ended; code != codeDone {
 		t.Errorf("listen ends with %d: %s", code, l.stderr)

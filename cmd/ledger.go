@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
@@ -53,6 +54,14 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	return sqlite.Open(ctx, dir, sqlite.Options{})
 }
 
+// selector selects tasks of the ledger, which may be nil.
+func selector(l *sqlite.Store) history.Selector {
+	if l == nil {
+		return nil // not an interface that holds a nil pointer
+	}
+	return l
+}
+
 // nothingKept reports that there is no ledger, unless err is not nil.
 func (inv *invocation) nothingKept(err error) error {
 	if err == nil {
@@ -63,10 +72,7 @@ func (inv *invocation) nothingKept(err error) error {
 
 // warnOfLedger warns that the ledger failed, and what does not work without it.
 func (inv *invocation) warnOfLedger(err error, consequence string) {
-	inv.log.Warn("ledger", err.Error()+": "+consequence)
-	if hint := hintOf(err); hint != "" {
-		inv.log.Hint(hint)
-	}
+	warnWithHint(inv, "ledger", ": "+consequence, err)
 }
 
 // closeLedger closes the ledger, which may be nil.

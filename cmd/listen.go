@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -93,18 +93,18 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	dash := cmd.ArgsLenAtDash()
 	switch {
 	case dash == 0 && len(args) == 0:
-		return usageError("", "expected a command after --")
+		return usage.Errorf("", "expected a command after --")
 	case dash == 0:
 		o.command = args
 	case len(args) > 0:
-		return usageError("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
+		return usage.Errorf("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
 	}
 	for _, name := range []string{"output", "jq"} {
 		if len(o.command) > 0 && cmd.Flags().Changed(name) {
-			return usageError("", "--%s and a command cannot be used together", name)
+			return usage.Errorf("", "--%s and a command cannot be used together", name)
 		}
 	}
-	return cmp.Or(atLeast("count", o.count, 0), atLeast("timeout", o.timeout, 0), atLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
+	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
@@ -124,7 +124,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 	defer inv.closeLedger(ledger)
 	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
 		return forward.Start(ctx, forward.Options{
-			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: forwardEvents(inv),
+			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
 		})
 	})
@@ -148,12 +148,12 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 		l.Until = inv.app.start.Add(o.timeout)
 	}
 	if len(o.command) == 0 { // else its output is printed
-		l.Print = p.printCallback
+		l.Print = func(r *narada.Result) error { return printCallback(p, r) }
 	}
 	if o.filter != "" {
 		filter, err := output.ParseQuery(ctx, o.filter)
 		if err != nil {
-			return l, nil, usageError("", "--filter: %v", err)
+			return l, nil, usage.Errorf("", "--filter: %v", err)
 		}
 		l.Filter = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
@@ -172,11 +172,8 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 }
 
 // printCallback prints a callback in one line.
-func (p *printer) printCallback(r *narada.Result) error {
-	if p.json {
-		return p.JSON(r.Raw())
-	}
-	return p.Text(term.OneLine(r.RequestID) + "\t" + term.OneLine(string(r.Status)) + "\t" + term.OneLine(answerText(r)))
+func printCallback(p *printer, r *narada.Result) error {
+	return p.Print(r.Raw(), term.OneLine(r.RequestID)+"\t"+term.OneLine(string(r.Status))+"\t"+term.OneLine(answerText(r)))
 }
 
 // answerText is the structured data of an answer, else its text.
@@ -198,12 +195,12 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
-		e, err := inv.openEndpoint(ctx, t, openLimit)
+		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)
 		if err != nil {
 			return nil, err
 		}
 		if forward.SameAddress(o.forward.to, e.URL(), e.Listener().Addr()) {
-			err = usageError("", "--forward-to: %s is the listener's own address", o.forward.to)
+			err = usage.Errorf("", "--forward-to: %s is the listener's own address", o.forward.to)
 			return nil, errors.Join(err, e.Close(ctx))
 		}
 		return e, nil
@@ -213,10 +210,10 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 // startError words why a listener cannot start.
 func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
-		return usageError("", "--name: %v", name)
+		return usage.Errorf("", "--name: %v", name)
 	}
 	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
-		return usageError("", "--ready-file: %v", file)
+		return usage.Errorf("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
 		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
@@ -225,16 +222,20 @@ func startError(err error) error {
 // outcome is the command's error: none if a signal ends it, since it is a server, unless
 // --count callbacks were expected.
 func (o *listenOptions) outcome(sum receive.Summary) error {
+	why := sum.Reason
+	if errors.Is(why, context.DeadlineExceeded) {
+		why = &timeLimitError{o.timeout, "--timeout"}
+	}
 	switch {
 	case o.count == 0:
 		return nil
 	case sum.Done < o.count:
-		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(sum.Reason), sum.Done, o.count)}
+		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %d of %d callbacks", cause(why), sum.Done, o.count)}
 	case sum.Waiting > 0:
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %s; %d not forwarded yet",
-			cause(sum.Reason), quantity(sum.Done, "callback"), sum.Waiting)}
+			cause(why), units.Count(sum.Done, "callback"), sum.Waiting)}
 	case sum.NotForwarded > 0:
-		return &exitError{code: codeFailed, text: quantity(sum.NotForwarded, "callback") + " not forwarded",
+		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded",
 			next: "send them to the endpoint again: narada replay --failed"}
 	}
 	return nil
@@ -253,21 +254,18 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	if len(o.command) == 0 {
 		return list, nil
 	}
-	quoted, names := make([]string, len(o.command)), []string{}
-	for i, word := range o.command {
-		quoted[i] = output.ShellWord(word)
-	}
+	var names []string
 	for _, key := range config.Keys() {
 		if key.Secret {
 			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))
 		}
 	}
 	c := &forward.Command{
-		Words: o.command, Line: strings.Join(quoted, " "), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
+		Words: o.command, Line: output.ShellLine(o.command...), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
 		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
 	}
 	if err := c.Find(); err != nil {
-		return nil, usageError("", "%s: %v", o.command[0], err)
+		return nil, usage.Errorf("", "%s: %v", o.command[0], err)
 	}
 	return append(list, c), nil
 }

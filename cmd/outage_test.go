@@ -21,21 +21,20 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// outage is how long the target is down, unless NARADA_OUTAGE says another time.
+// outage is how long the target is down if NARADA_OUTAGE is not set.
 const outage = time.Second
 
-// outageTasks have three callbacks each: a phase, the end, and another end.
+// outageTasks have three callbacks each: an interim one, a final one, and another final one.
 const outageTasks = 20
 
-// target is an endpoint that is not always there, and notes the callbacks that it
-// takes.
+// target is an endpoint that can be down, and records the callbacks that it accepts.
 type target struct {
 	t       *testing.T
 	address string
 	server  *http.Server
 
 	slow  time.Duration // before each answer
-	began func()        // is called when a callback has come; nil: nothing is
+	began func()        // called when a callback arrives, if not nil
 
 	mu    sync.Mutex
 	taken map[string][]string // bodies by request ID
@@ -81,12 +80,12 @@ func (t *target) has(n int) func() bool {
 	}
 }
 
-// outageListen is a listen command that passes callbacks on.
+// outageListen is a listen command that forwards callbacks.
 type outageListen struct {
 	t      *testing.T
 	c      *exec.Cmd
 	stderr bytes.Buffer
-	proof  callbackProof
+	ready  callbackTarget
 }
 
 func startOutageListen(t *testing.T, dir, to string) *outageListen {
@@ -104,7 +103,7 @@ func startOutageListen(t *testing.T, dir, to string) *outageListen {
 	t.Cleanup(func() { _ = l.c.Process.Kill() })
 	if err := eventually(func() bool {
 		doc, err := os.ReadFile(ready)
-		return err == nil && json.Unmarshal(doc, &l.proof) == nil
+		return err == nil && json.Unmarshal(doc, &l.ready) == nil
 	}); err != nil {
 		t.Fatalf("%v: %s", err, l.stderr.String())
 	}
@@ -124,12 +123,12 @@ func (l *outageListen) end(s syscall.Signal) {
 
 func (l *outageListen) send(body string) {
 	l.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, l.proof.URL, strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, l.ready.URL, strings.NewReader(body))
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	for name, value := range l.proof.Headers {
+	for name, value := range l.ready.Headers {
 		r.Header.Set(name, value)
 	}
 	resp, err := http.DefaultClient.Do(r)
@@ -142,9 +141,9 @@ func (l *outageListen) send(body string) {
 	}
 }
 
-// While the target is down, and listen is ended and started again, no callback is
-// lost, none comes twice, and those of a task come in their order.
-func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
+// While the target is down and listen is restarted, no callback is lost, none arrives twice,
+// and those of a task arrive in order.
+func TestForwardingSurvivesAnOutageAndRestarts(t *testing.T) {
 	needUnix(t)
 	down := outage
 	if d, err := time.ParseDuration(os.Getenv("NARADA_OUTAGE")); err == nil {
@@ -174,7 +173,7 @@ func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
 	for i := range outageTasks {
 		send(l, i, final)
 	}
-	l.end(syscall.SIGKILL) // nothing was taken yet, so that nothing can come twice
+	l.end(syscall.SIGKILL) // no callback was accepted yet, so none can arrive twice
 	l = startOutageListen(t, dir, address)
 	for i := range outageTasks / 2 {
 		send(l, i, further)
@@ -201,9 +200,9 @@ func TestForwardingAcrossAnOutageAndRestarts(t *testing.T) {
 	}
 }
 
-// Ending listen waits for the answer that is under way, so that the next one does not
-// pass the callback on again.
-func TestEndingWaitsForTheAnswerOfASlowTarget(t *testing.T) {
+// A listener that ends waits for the answer under way, so that the next one does not forward
+// the callback again.
+func TestListenWaitsForASlowTargetBeforeItEnds(t *testing.T) {
 	needUnix(t)
 	dir, to := t.TempDir(), newTarget(t)
 	to.slow = 2 * time.Second

@@ -2,54 +2,78 @@ package cmd
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // outputFlags are -o and --jq.
 type outputFlags struct {
-	format string
+	format output.Format
 	jq     string
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "write stdout in `FORMAT`: text or json")
+	cmd.Flags().VarP(usage.Choice(&o.format, output.Text, output.Text, output.JSON), "output", "o", "write stdout in `FORMAT`: text or json")
 	cmd.Flags().StringVar(&o.jq, "jq", "", "filter the JSON with the jq `EXPR`; strings are printed raw")
-	fixed(cmd, "output", "text", "json")
 }
 
 // printer writes a command's output to stdout.
-type printer struct {
-	*output.Printer
-	json bool // print JSON, not text
-}
+type printer = output.Printer
 
+// printer returns what prints a command's output to stdout.
 func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, error) {
-	format, err := output.ParseFormat(o.format)
-	if err != nil {
-		return nil, usageError("", "--output: %v", err)
-	}
 	var query *output.Query
 	if o.jq != "" {
+		var err error
 		if query, err = output.ParseQuery(ctx, o.jq); err != nil {
-			return nil, usageError("", "--jq: %v", err)
+			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
 	stdout := inv.app.Stdout
 	if inv.app.StdoutTerminal { // perhaps the terminal of the spinner
 		stdout = inv.log.Over(stdout)
 	}
-	return &printer{
-		Printer: output.NewPrinter(stdout, inv.app.StdoutTerminal, query),
-		json:    format == output.JSON || query != nil,
-	}, nil
+	p := output.NewPrinter(stdout, inv.app.StdoutTerminal, query)
+	p.AsJSON = o.format == output.JSON || query != nil
+	return p, nil
 }
 
-func plural(many bool) string {
-	if many {
-		return "s"
-	}
-	return ""
+// printing makes the RunE of a command that needs the settings and prints to stdout.
+func (inv *invocation) printing(out *outputFlags, run func(context.Context, *printer, []string) error) func(*cobra.Command, []string) error {
+	return inv.withSettings(func(cmd *cobra.Command, args []string) error {
+		p, err := inv.printer(cmd.Context(), *out)
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), p, args)
+	})
 }
+
+// calling makes the RunE of a command that prints to stdout and calls the API, within
+// --timeout.
+func calling(inv *invocation, out *outputFlags, run func(context.Context, *printer, *cloud, []string) error) func(*cobra.Command, []string) error {
+	return inv.printing(out, func(ctx context.Context, p *printer, args []string) error {
+		c, err := inv.cloud()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+		defer cancel()
+		return run(ctx, p, c, args)
+	})
+}
+
+// dash is "-" for an empty column.
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func formatTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +12,8 @@ import (
 	"github.com/narada-cli/narada/pkg/replay"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type replayOptions struct {
@@ -66,22 +67,15 @@ Exit code 3: an endpoint did not answer with 2xx.`,
 
 // checkTasks checks that the command line says in one way which callbacks are sent.
 func (o *replayOptions) checkTasks(args []string) error {
-	var given []string
-	for _, way := range []struct {
-		name string
-		set  bool
-	}{{"an ID", len(args) > 0}, {"--last", o.last}, {"--all", o.all}, {"--failed", o.failed}} {
-		if way.set {
-			given = append(given, way.name)
-		}
-	}
+	err := usage.OneWay(usage.Way{Name: "an ID", Given: len(args) > 0}, usage.Way{Name: "--last", Given: o.last},
+		usage.Way{Name: "--all", Given: o.all}, usage.Way{Name: "--failed", Given: o.failed})
 	switch {
-	case len(given) == 0:
-		return usageError("list the tasks: narada history", "specify an ID, --last, --all or --failed")
-	case len(given) > 1:
-		return usageError("", "%s and %s cannot be used together", given[0], given[1])
+	case err != nil:
+		return err
+	case len(args) == 0 && !o.last && !o.all && !o.failed:
+		return usage.Errorf("list the tasks: narada history", "specify an ID, --last, --all or --failed")
 	case o.since != "" && !o.all && !o.failed:
-		return usageError("", "--since requires --all or --failed")
+		return usage.Errorf("", "--since requires --all or --failed")
 	}
 	return nil
 }
@@ -100,7 +94,7 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 	sent := func(func(replay.Sent, error) bool) {}
 	switch {
 	case len(ids) > 0 || o.last:
-		tasks, err := namedTasks(ctx, inv, l, ids)
+		tasks, err := namedTasks(ctx, inv, selector(l), ids)
 		if err != nil {
 			return err
 		}
@@ -117,16 +111,16 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 // options checks the flags.
 func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
-		return r, usageError("add --to URL", "specify --to")
+		return r, usage.Errorf("add --to URL", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
-		return r, usageError(hintOf(err), "--to: %v", err)
+		return r, usage.Errorf(hintOf(err), "--to: %v", err)
 	}
 	r.URL = o.to
 	if r.Sender, r.Credentials, err = o.send.resolve(inv); err != nil {
 		return r, err
 	}
-	r.Since, err = parseSince("since", o.since, inv.app.start)
+	r.Since, err = usage.Time("since", o.since, inv.app.start)
 	return r, err
 }
 
@@ -138,9 +132,9 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		switch {
 		case errors.As(err, &none):
 			name := taskName(none.Task)
-			return usageError("narada history show "+output.ShellWord(name), "nothing was sent: the ledger has no callback of %s", name)
+			return usage.Errorf("narada history show "+output.ShellWord(name), "nothing was sent: the ledger has no callback of %s", name)
 		case err != nil && ctx.Err() != nil:
-			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %s sent", cause(context.Cause(ctx)), quantity(sent, "callback"))}
+			return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %s sent", cause(context.Cause(ctx)), units.Count(sent, "callback"))}
 		case err != nil:
 			return err
 		case s.Skipped:
@@ -150,15 +144,15 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		if sent++; !s.Attempt.Accepted() {
 			refused++
 		}
-		if s.Attempt.StatusCode == 0 && !p.json {
-			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), slog.Any("requestId", s.RequestID))
+		if s.Attempt.StatusCode == 0 && !p.AsJSON {
+			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), requestField(s.RequestID))
 		}
 		if err := printAttempt(inv, p, s.RequestID, s.Attempt, false); err != nil {
 			return err
 		}
 	}
 	if skipped > 0 {
-		inv.log.Warn("replay", quantity(skipped, "callback")+" not sent, whose target is a command: --to URL sends to an endpoint")
+		inv.log.Warn("replay", units.Count(skipped, "callback")+" not sent, whose target is a command: --to URL sends to an endpoint")
 	}
 	if sent == 0 {
 		inv.log.Info("replay", "no callbacks to send")

@@ -18,7 +18,7 @@ import (
 // results prints what is known of tasks. The errors it returns have the task's exit code
 // and the command that resumes.
 type results struct {
-	*printer
+	*output.Printer
 	inv        *invocation
 	out        outputFlags
 	schemaFile string
@@ -29,7 +29,7 @@ type results struct {
 
 func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
 	p, err := inv.printer(ctx, out)
-	return &results{printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
+	return &results{Printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
 }
 
 // commandLine is a command of narada with the global flags that select the API.
@@ -72,8 +72,8 @@ func (r *results) resume(id, outcome string) string {
 	if r.noValidate {
 		words = append(words, "--no-validate")
 	}
-	if r.out.format != "text" {
-		words = addFlag(words, "-o", r.out.format)
+	if r.out.format != output.Text {
+		words = addFlag(words, "-o", string(r.out.format))
 	}
 	return label + withID(addFlag(words, "--jq", r.out.jq), id)
 }
@@ -108,7 +108,7 @@ func (r *results) unfinished(err error, outcome string) error {
 // printLast prints, as JSON, the last known state of a task that has not finished.
 func (r *results) printLast(id string, last *narada.Result) error {
 	switch {
-	case !r.json:
+	case !r.AsJSON:
 		return nil
 	case last != nil:
 		return r.JSON(last.Raw())
@@ -121,10 +121,7 @@ func (r *results) printLast(id string, last *narada.Result) error {
 
 // printID prints the request ID of a task that was submitted.
 func (r *results) printID(id string) error {
-	if r.json {
-		return r.printed(id, r.Value(map[string]string{"requestId": id}))
-	}
-	return r.printed(id, r.Text(id))
+	return r.printed(id, r.Print(map[string]string{"requestId": id}, id))
 }
 
 // printed returns the error of printing to stdout, with the command that prints the task
@@ -144,14 +141,14 @@ func (r *results) print(result *narada.Result) error {
 	}
 	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
 	switch {
-	case r.json:
+	case r.AsJSON:
 		err = r.JSON(result.Raw())
 	case ok && data != nil && (r.data || result.Text() == ""):
 		err = r.JSON(data)
 	case ok && result.Text() != "":
 		err = r.Text(result.Text())
 	case !ok && result.Text() != "":
-		r.inv.log.Text("answer", result.Text(), slog.Any("requestId", result.RequestID))
+		r.inv.log.Text("answer", result.Text(), requestField(result.RequestID))
 	}
 	if err != nil {
 		return r.printed(result.RequestID, err)
@@ -175,7 +172,7 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation) error 
 				where = "the data"
 			}
 			r.inv.log.Text("violation", "schema: "+where+": "+v.Message,
-				slog.Any("pointer", v.Pointer), slog.Any("requestId", result.RequestID))
+				slog.Any("pointer", v.Pointer), requestField(result.RequestID))
 		}
 		return &exitError{code: codeMismatch, text: line + ", but its data does not match the schema"}
 	}
@@ -203,13 +200,13 @@ func statusLine(r *narada.Result) string {
 		line += fmt.Sprintf(" in %s", units.Round(d))
 	}
 	if r.Usage != nil {
-		line += fmt.Sprintf(", %d action%s, %g credit%s", r.Usage.Actions, plural(r.Usage.Actions != 1), r.Usage.Credits, plural(r.Usage.Credits != 1))
+		line += ", " + units.Count(r.Usage.Actions, "action") + ", " + units.Count(r.Usage.Credits, "credit")
 	}
 	return line
 }
 
 func resultFields(r *narada.Result) []slog.Attr {
-	fields := []slog.Attr{slog.Any("requestId", r.RequestID), slog.Any("status", r.Status)}
+	fields := []slog.Attr{requestField(r.RequestID), slog.Any("status", r.Status)}
 	if r.Usage != nil {
 		fields = append(fields, slog.Any("actions", r.Usage.Actions), slog.Any("credits", r.Usage.Credits))
 	}

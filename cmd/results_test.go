@@ -8,7 +8,7 @@ import (
 	"github.com/narada-cli/narada/pkg/schema"
 )
 
-// An answer was paid for: it is printed also when it cannot be checked.
+// An answer costs credits: it is printed even if it cannot be checked.
 func TestAnswerThatCannotBeCheckedIsPrinted(t *testing.T) {
 	app, stdout, stderr := testApp(t)
 	r, err := newResults(t.Context(), newInvocation(app), outputFlags{format: "json"}, "", false)

@@ -1,15 +1,12 @@
 package cmd
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/spelling"
-	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // command is a command of narada, or a help topic.
@@ -74,141 +71,31 @@ stdout. The exit code says how the task ended.`,
 	root.PersistentFlags().SortFlags = false
 
 	addGlobals(inv, root.PersistentFlags())
-	fixed(root, "color", "auto", "always", "never")
-	fixed(root, "log-format", "text", "json")
-
 	for _, c := range commands {
 		root.AddCommand(c.make(inv))
 	}
-	root.SetHelpCommand(newHelp())
+	root.SetHelpCommand(usage.Help("help prints the help of a command, as its --help does, or of a topic: exit-codes, environment."))
+	usage.CompleteChoices(root)
 	return root
-}
-
-// newHelp is cobra's help command with an error for an unknown word.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Help about a command or a topic",
-		Long:  "help prints the help of a command, as its --help does, or of a topic: exit-codes, environment.",
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			if at, _, err := cmd.Root().Find(args); err == nil {
-				for _, c := range at.Commands() {
-					names = append(names, c.Name()+"\t"+c.Short)
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return usageError("narada --help lists the commands and topics", "no help for %q", strings.Join(args, " "))
-			}
-			at.InitDefaultHelpFlag()
-			return at.Help()
-		},
-	}
 }
 
 // unknownCommand is the error for a word that is no command. A prompt is never one.
 func unknownCommand(root *cobra.Command, args []string) error {
-	word, near := args[0], nearestCommand(root, args[0])
+	word, near := args[0], usage.NearestCommand(root, args[0])
 	next := "did you mean " + near + "?"
 	switch {
 	case word == "login":
-		return usageError("narada config set api-key -", "unknown command %q: narada needs an API key only", word)
+		return usage.Errorf("narada config set api-key -", "unknown command %q: narada needs an API key only", word)
 	case near == "" || strings.ContainsAny(word, " \t\n"):
 		next = "narada run " + output.ShellWord(strings.Join(args, " "))
 	}
-	return usageError(next, "unknown command %q", word)
+	return usage.Errorf(next, "unknown command %q", word)
 }
 
-// group makes a command that only has subcommands.
-func group(name, short, long string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Short: short, Long: long, Args: subcommandOnly,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-}
-
-// subcommandOnly refuses arguments that are not a subcommand.
-func subcommandOnly(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	next := cmd.CommandPath() + " --help lists its commands"
-	if near := nearestCommand(cmd, args[0]); near != "" {
-		next = "did you mean " + near + "?"
-	}
-	return usageError(next, "unknown command %q for %s", args[0], cmd.CommandPath())
-}
-
-// nearestCommand returns the command of parent that is most similar to word, or "".
-func nearestCommand(parent *cobra.Command, word string) string {
-	var names []string
-	for _, c := range parent.Commands() {
-		names = append(names, c.Name())
-	}
-	if near := spelling.Nearest(word, names); near != "" {
-		return parent.CommandPath() + " " + near
-	}
-	return ""
-}
-
-// flagError words a flag error. For an unknown flag it names the most similar one.
+// flagError words a flag error. If the command is unknown, that is the error.
 func flagError(cmd *cobra.Command, err error) error {
-	if words := cmd.Flags().Args(); cmd.Parent() == nil && len(words) > 0 { // an unknown command
+	if words := cmd.Flags().Args(); cmd.Parent() == nil && len(words) > 0 {
 		return unknownCommand(cmd, words[:1])
 	}
-	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		name, next := unknown.GetSpecifiedName(), cmd.CommandPath()+" --help lists the flags"
-		if len(name) == 1 {
-			return usageError(next, "unknown flag -%s", name)
-		}
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := spelling.Nearest(name, names); near != "" {
-			next = "did you mean --" + near + "?"
-		}
-		return usageError(next, "unknown flag --%s", name)
-	}
-	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		name, value := invalid.GetFlag().Name, invalid.GetValue()
-		if syntax, ok := errors.AsType[*units.SyntaxError](err); ok {
-			return usageError(syntax.Advice, "--%s: %q is not a %s", name, value, syntax.Kind)
-		}
-		if invalid.GetFlag().Value.Type() == "bool" {
-			return usageError("", "--%s takes no value", name)
-		}
-		return usageError(cmd.CommandPath()+" --help", "--%s: %q is not a number", name, value)
-	}
-	return usageError(cmd.CommandPath()+" --help", "%v", err)
-}
-
-// argsError is the error for a wrong number of arguments.
-func argsError(cmd *cobra.Command, expected string, n int) error {
-	return usageError(cmd.CommandPath()+" --help", "expected %s, got %d argument%s", expected, n, plural(n != 1))
-}
-
-// exactArgs expects n arguments, which usage names.
-func exactArgs(n int, usage string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return argsError(cmd, usage, len(args))
-		}
-		return nil
-	}
-}
-
-// noArgs refuses arguments.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError(cmd.CommandPath()+" --help", "%s takes no arguments, got %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-// fixed completes a flag with fixed values.
-func fixed(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	return usage.FlagError(cmd, err)
 }

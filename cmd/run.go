@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,72 +76,62 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	}
 	if o.task.previews() {
 		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
-		return o.task.preview(inv, out.printer, plan)
+		return o.task.preview(inv, out.Printer, plan)
 	}
 	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
 	defer cancel()
-	r := &taskRun{spinner: &spinner{inv.log, func() {}}}
-	defer r.close()
-	if err := o.open(ctx, inv, r); err != nil {
-		return err
-	}
-	if err := upload(ctx, inv, r.cloud, plan); err != nil {
-		return err
-	}
-	answer, outcome, err := o.runTask(ctx, inv, r, plan)
+	return o.run(ctx, inv, out, plan)
+}
+
+// run opens everything that the task needs, runs it, and prints its answer.
+func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, plan *task.Plan) error {
+	c, stop, err := o.answer.cloud(ctx, inv)
 	if err != nil {
-		return out.unfinished(err, outcome)
-	}
-	return out.print(answer.Result)
-}
-
-// taskRun has what a task is run with.
-type taskRun struct {
-	cloud   *cloud
-	engine  *await.Engine
-	spinner *spinner
-	closers []func()
-}
-
-// close closes everything in reverse order.
-func (r *taskRun) close() {
-	for _, closer := range slices.Backward(r.closers) {
-		closer()
-	}
-}
-
-// open opens everything that the task needs.
-func (o *runOptions) open(ctx context.Context, inv *invocation, r *taskRun) (err error) {
-	var stop func()
-	if r.cloud, stop, err = o.answer.cloud(ctx, inv); err != nil {
 		return err
 	}
-	r.closers = append(r.closers, stop)
-	endpoint, err := o.answer.endpoint(inv, r.cloud)
+	defer stop()
+	endpoint, err := o.answer.endpoint(inv, c)
 	if err != nil {
 		return err
 	}
 	var kept *sqlite.Store // the tasks of a sandbox are not kept
 	if !o.answer.sandbox {
 		kept = openLedgerIfPossible(ctx, inv)
-		r.closers = append(r.closers, func() { inv.closeLedger(kept) })
+		defer inv.closeLedger(kept)
 	}
-	options := engineOptions(inv, "run", r.cloud, kept)
-	options.Report = r.spinner.wrap(options.Report)
-	if r.engine, stop, err = openEngine(ctx, inv, options, kept, endpoint, o.answer.via); err == nil {
-		r.closers = append(r.closers, stop)
+	engine, closeEngine, err := openEngine(ctx, inv, engineOptions(inv, "run", c, kept), kept, endpoint, o.answer.via)
+	if err != nil {
+		return err
 	}
-	return err
+	defer closeEngine()
+	if err := upload(ctx, inv, c, plan); err != nil {
+		return err
+	}
+	answer, outcome, err := o.runTask(ctx, inv, c, engine, plan)
+	if err != nil {
+		return out.unfinished(err, outcome)
+	}
+	return out.print(answer.Result)
+}
+
+// waitingText says what a task waits for, with the event of its records.
+func waitingText(p await.Progress) (event, label string) {
+	switch p.Waiting {
+	case await.ForAcceptance:
+		return "submitting", "submitting the task"
+	case await.ForCallback:
+		return "waiting", "waiting for a callback"
+	}
+	return "waiting", "waiting for " + p.RequestID
 }
 
 // runTask runs the task, with --new-session in a new session. outcome says what happens
 // to a task without an answer.
-func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, plan *task.Plan) (answer await.Answer, outcome string, err error) {
+func (o *runOptions) runTask(ctx context.Context, inv *invocation, c *cloud, engine *await.Engine, plan *task.Plan) (answer await.Answer, outcome string, err error) {
 	run := func() error {
-		r.spinner.show("submitting", "submitting the task")
-		defer r.spinner.hide()
-		answer, err = r.engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
+		defer inv.log.Follow(func() (event, label string) { return waitingText(engine.Progress()) })()
+		answer, err = engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
 		return err
 	}
 	outcome = outcomeRunning
@@ -153,7 +142,7 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, r *taskRun, p
 		// slow.
 		var stopped bool
 		outcome = outcomeUnknown
-		if stopped, err = inNewSession(ctx, inv, r.cloud, plan.Request, run); stopped {
+		if stopped, err = inNewSession(ctx, inv, c, plan.Request, run); stopped {
 			outcome = outcomeSession
 		}
 	}

@@ -9,10 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // docsURL has the guides.
@@ -38,7 +39,7 @@ It runs until it is interrupted.`,
 		Example: `  narada sandbox &
   export NARADA_API_BASE_URL=http://127.0.0.1:8787/fast/v2 NARADA_API_KEY=any
   narada run "count the open issues of cli/cli"`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !cmd.Flags().Changed("delay"):
@@ -46,7 +47,7 @@ It runs until it is interrupted.`,
 			case o.delay == 0:
 				o.delay = -1
 			case o.delay < 0:
-				return usageError("", "--delay: must be at least 0s")
+				return usage.Errorf("", "--delay: must be at least 0s")
 			}
 			return runSandbox(cmd.Context(), inv, &o)
 		}),
@@ -79,23 +80,8 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {
 	return sandbox.Options{
 		Addr: addr, Delay: delay, Rules: rules, Random: inv.app.Random, Transport: inv.transport(),
-		Observe: func(e sandbox.Event) { inv.log.Detail("sandbox", sandboxLine(e)) },
+		Observe: func(e sandbox.Event) { logSandboxEvent(inv, e) },
 	}
-}
-
-// sandboxLine words an event of the sandbox, for -v.
-func sandboxLine(e sandbox.Event) string {
-	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
-	if e.Kind == sandbox.EventCallback {
-		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
-	}
-	if e.Err != nil {
-		line += " " + e.Err.Error()
-	}
-	if e.Fault != "" {
-		line += " (fault: " + e.Fault + ")"
-	}
-	return term.OneLine(line)
 }
 
 func loadRules(path string) (*sandbox.Rules, error) {
@@ -104,13 +90,13 @@ func loadRules(path string) (*sandbox.Rules, error) {
 	}
 	rules, err := sandbox.LoadRules(path)
 	if err != nil {
-		return nil, usageError("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
+		return nil, usage.Errorf("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
 	}
 	return rules, nil
 }
 
 func closeSandbox(server *sandbox.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), receive.CloseLimit)
 	defer cancel()
 	return server.Close(ctx)
 }

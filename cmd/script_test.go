@@ -27,26 +27,26 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs testdata/script: what a person types, and what comes out.
-// Beside testscript's own commands they have:
+// TestScripts runs the scripts in testdata/script: what is typed, and what is printed.
+// Besides testscript's own commands they have:
 //
-//	exits CODE PROGRAM ARG...             the program exits with CODE, 128+N when it died of signal N
-//	terminal CODE PROGRAM ARG...          the same on a terminal; what it shows is stdout
-//	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed when it asks for something
-//	signal NAME CODE RE PROGRAM ARG...    the same, and when its stderr matches RE it gets the signal
+//	exits CODE PROGRAM ARG...             the program exits with CODE, 128+N if signal N ended it
+//	terminal CODE PROGRAM ARG...          the same on a terminal, whose content is stdout
+//	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed at its prompt
+//	signal NAME CODE RE PROGRAM ARG...    the same, with the signal once its stderr matches RE
 //	group CODE RE PROGRAM ARG...          the same with SIGINT to the whole process group, as Ctrl-C
 //	cloud [RULES]                         starts a sandbox and points the settings to it
-//	counts NAME=N...                      what the sandbox counted; N may be LEAST-MOST
-//	awaits NAME=N                         waits until the sandbox has counted so many
-//	tasks                                 prints the bodies of what was dispatched
-//	uploads                               prints key, name, size and start of what was uploaded
-//	api KIND                              starts an API that answers as the cloud never would
-//	edge [WHAT ARG...]                    starts a stand-in for ngrok, or does something to it
+//	counts NAME=N...                      checks what the sandbox counted; N may be MIN-MAX
+//	awaits NAME=N                         waits until the sandbox has counted N
+//	tasks                                 prints the bodies of the dispatched tasks
+//	uploads                               prints key, name, size and start of each upload
+//	api KIND                              starts an API with unusual answers
+//	edge [WHAT ARG...]                    starts a stand-in for ngrok, or changes its state
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
-//	misdeliver READY STATUS BODY          sends the callback of the newest task to another's listener
-//	until FILE [TEXT]                     waits for a file, with the text in it
-//	mode PERM FILE                        the file has these permissions
+//	misdeliver READY STATUS BODY          sends the callback of the newest task to another listener
+//	until FILE [TEXT]                     waits for a file that has the text
+//	mode PERM FILE                        checks the permissions of a file
 func TestScripts(t *testing.T) {
 	needUnix(t)
 	testscript.Run(t, testscript.Params{
@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(w.close)
 			env.Vars = append(env.Vars,
 				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
-				"GORACE=atexit_sleep_ms=0", // the race detector's second at each end is for other programs
+				"GORACE=atexit_sleep_ms=0", // without the second for which the race detector waits at the end
 				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=100ms", "NARADA_BROWSER_WINDOW_ID=window_1")
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
@@ -72,8 +72,7 @@ func TestScripts(t *testing.T) {
 
 type scriptCommand = func(*testscript.TestScript, bool, []string)
 
-// unixCommands are those commands of scripts that need a Unix system. Elsewhere there
-// are none.
+// unixCommands are the commands of scripts that need a Unix system. Other systems have none.
 var unixCommands = map[string]scriptCommand{}
 
 // needUnix skips a test that needs signals, or a shell.
@@ -105,7 +104,7 @@ func scriptCommands() map[string]scriptCommand {
 	return commands
 }
 
-// code returns the exit code as a shell has it.
+// code returns the exit code as a shell reports it.
 func code(err error) int {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
@@ -137,7 +136,7 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// programOf makes a command that sees the script's environment.
+// programOf makes a command with the environment of the script.
 func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c := exec.Command(args[0], args[1:]...)
 	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
@@ -163,7 +162,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// watched is a stderr that somebody waits for a text in.
+// watched is a stderr that signals when a pattern matches.
 type watched struct {
 	re *regexp.Regexp
 
@@ -183,8 +182,8 @@ func (w *watched) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// interrupted runs the command, calls interrupt when its stderr matches, and
-// checks how it ends.
+// interrupted runs the command, calls interrupt when its stderr matches, and checks its exit
+// code.
 func interrupted(ts *testscript.TestScript, want int, pattern string, c *exec.Cmd, interrupt func() error) {
 	found := make(chan struct{})
 	stderr := &watched{re: regexp.MustCompile(pattern), found: found}

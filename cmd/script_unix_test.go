@@ -32,8 +32,8 @@ func scriptTypes(ts *testscript.TestScript, neg bool, args []string) {
 	onTerminal(ts, wantCode(ts, neg, args[1:], 2), keys, args[2:])
 }
 
-// onTerminal runs the command on a terminal, types the keys when it asks for
-// something, and checks that the terminal is left as it was.
+// onTerminal runs the command on a terminal, types the keys at its prompt, and checks that
+// the terminal is restored.
 func onTerminal(ts *testscript.TestScript, want int, keys string, args []string) {
 	c := programOf(ts, args)
 	c.Env = append(c.Env, "TERM=xterm")
@@ -51,7 +51,7 @@ func onTerminal(ts *testscript.TestScript, want int, keys string, args []string)
 	screen := &watched{re: regexp.MustCompile(`: $`), found: asked}
 	shown := make(chan struct{})
 	go func() {
-		_, _ = io.Copy(screen, tty) // ends with EIO when nobody has the other side
+		_, _ = io.Copy(screen, tty) // ends with EIO when the other side is closed
 		close(shown)
 	}()
 	if keys != "" {

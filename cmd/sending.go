@@ -17,6 +17,7 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // sendFlags are the flags of commands that send callbacks.
@@ -38,7 +39,7 @@ func (s *sendFlags) addYes(cmd *cobra.Command) {
 
 // resolve returns a sender, and the credentials of the callbacks.
 func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, c secret.Credentials, err error) {
-	if err := atLeast("timeout", s.timeout, time.Millisecond); err != nil {
+	if err := usage.AtLeast("timeout", s.timeout, time.Millisecond); err != nil {
 		return sender, c, err
 	}
 	c, err = s.callback.credentials(inv, true)
@@ -53,7 +54,7 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 		return err
 	}
 	if !inv.app.StdinTerminal || !inv.app.StderrTerminal {
-		return usageError("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
+		return usage.Errorf("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
 	}
 	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
 	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')
@@ -74,9 +75,6 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 		mask = inv.masker.MaskStart
 	}
 	answer := mask(string(a.Answer))
-	if p.json {
-		return p.Value(a.Document(id, answer))
-	}
 	columns := []string{term.OneLine(id), "-", units.Round(a.Duration).String()}
 	if a.StatusCode != 0 {
 		columns[1] = strconv.Itoa(a.StatusCode)
@@ -84,7 +82,7 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 	if withAnswer {
 		columns = append(columns, dash(term.OneLine(answer)))
 	}
-	return p.Text(strings.Join(columns, "\t"))
+	return p.Print(a.Document(id, answer), strings.Join(columns, "\t"))
 }
 
 // notAccepted is the error of a command some of whose callbacks were not accepted.

@@ -1,9 +1,7 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/transfer"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 type sessionDownloadsOptions struct {
@@ -39,12 +37,11 @@ characters in their names that are not safe. It saves a file as a whole or not a
 all, and overwrites files only with --force.`,
 		Example: `  narada session downloads "$session"
   narada session downloads --save reports "$session"`,
-		Args: sessionIDs(true),
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
-			if o.force && o.save == "" {
-				return usageError("", "--force requires --save")
-			}
-			return runSessionDownloads(cmd.Context(), inv, &o, args[0])
+		Args: cobra.MatchAll(usage.ExactArgs(1, "one ID"), sessionIDs, func(cmd *cobra.Command, _ []string) error {
+			return usage.Requires(cmd.Flags(), "save", "force")
+		}),
+		RunE: calling(inv, &o.out, func(ctx context.Context, p *printer, c *cloud, args []string) error {
+			return runSessionDownloads(ctx, inv, p, c, &o, args[0])
 		}),
 	}
 	cmd.Flags().StringVar(&o.save, "save", "", "fetch the files into `DIR`, and create it if it does not exist")
@@ -54,22 +51,8 @@ all, and overwrites files only with --force.`,
 	return cmd
 }
 
-func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloadsOptions, id string) error {
-	p, err := inv.printer(ctx, o.out)
-	if err != nil {
-		return err
-	}
-	c, err := inv.cloud()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
-	var list []narada.Download
-	err = await.Retry(ctx, func(ctx context.Context) (err error) {
-		list, err = c.client.Downloads(ctx, id)
-		return err
-	}, narada.Temporary, func(err error, in time.Duration) {
+func runSessionDownloads(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionDownloadsOptions, id string) error {
+	list, err := transfer.List(ctx, c.client, id, func(err error, in time.Duration) {
 		logRetry(inv, "downloads", "the files could not be listed", err, in)
 	})
 	if err != nil {
@@ -82,52 +65,30 @@ func runSessionDownloads(ctx context.Context, inv *invocation, o *sessionDownloa
 		return o.saveAll(ctx, inv, p, c, id, list)
 	}
 	for _, d := range list {
-		if p.json {
-			err = p.JSON(d.Raw())
-		} else {
-			err = p.Text(term.OneLine(d.Name) + "\t" + strconv.FormatInt(d.Size, 10))
-		}
-		if err != nil {
+		if err := p.Print(d.Raw(), term.OneLine(d.Name)+"\t"+strconv.FormatInt(d.Size, 10)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// saveAll fetches the files into the folder, after checking all names.
+// saveAll fetches the files into the folder, and prints their paths.
 func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, p *printer, c *cloud, id string, list []narada.Download) error {
-	folder, err := transfer.OpenFolder(o.save)
-	if err != nil {
-		return usageError("", "--save: %v", err)
+	s := transfer.Saving{Client: c.client, SessionID: id, Dir: o.save, Force: o.force,
+		Meter: func(name string, size int64) (transfer.Meter, func()) {
+			m := startMeter(inv, "download", name, size)
+			return m, m.Stop
+		},
+		Renamed: func(name, path string) { inv.log.Warn("downloads", fmt.Sprintf("%q is saved as %s", name, path)) },
 	}
-	defer folder.Close()
-	names := transfer.Names(list)
-	for i, name := range names {
-		path := filepath.Join(o.save, name)
-		if err := folder.Check(name, o.force); err != nil {
-			return notSaved(ctx, path, err)
-		}
-		if name != list[i].Name {
-			inv.log.Warn("downloads", fmt.Sprintf("%q is saved as %s", list[i].Name, path))
-		}
-	}
-	for i, d := range list {
-		path := filepath.Join(o.save, names[i])
-		m := startMeter(inv, "download", names[i], d.Size)
-		size, err := transfer.Download(ctx, c.client, id, d.Key, folder, names[i], o.force, m)
-		m.Stop()
-		switch {
-		case err != nil:
-			return notSaved(ctx, path, err)
-		case size != d.Size:
-			inv.log.Warn("download", fmt.Sprintf("%s has %d bytes, but the cloud's list says %d", names[i], size, d.Size))
-		}
-		if p.json {
-			err = p.JSON(withPath(d.Raw(), path))
-		} else {
-			err = p.Text(path)
-		}
+	for saved, err := range s.Save(ctx, list) {
 		if err != nil {
+			return notSaved(ctx, err)
+		}
+		if saved.Bytes != saved.Size {
+			inv.log.Warn("download", fmt.Sprintf("%s has %d bytes, but the cloud's list says %d", filepath.Base(saved.Path), saved.Bytes, saved.Size))
+		}
+		if err := p.Print(saved.Document(), saved.Path); err != nil {
 			return err
 		}
 	}
@@ -135,29 +96,24 @@ func (o *sessionDownloadsOptions) saveAll(ctx context.Context, inv *invocation, 
 }
 
 // notSaved words why a file was not saved.
-func notSaved(ctx context.Context, path string, err error) error {
-	if errors.Is(err, fs.ErrExist) {
-		return usageError("overwrite it with --force", "%s already exists", path)
+func notSaved(ctx context.Context, err error) error {
+	file, ok := errors.AsType[*transfer.SaveError](err)
+	if !ok { // a *transfer.DirError
+		return usage.Errorf("", "--save: %v", err)
 	}
+	if errors.Is(err, fs.ErrExist) {
+		return usage.Errorf("overwrite it with --force", "%s already exists", file.Path)
+	}
+	err = file.Err
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
 		err = failure.Err
 	}
 	if errors.Is(err, transfer.ErrFolder) {
-		return usageError("", "%s: %v", path, err)
+		return usage.Errorf("", "%s: %v", file.Path, err)
 	}
-	e := callError(ctx, path, err)
+	e := callError(ctx, file.Path, err)
 	if broken, ok := errors.AsType[*transfer.ReadError](err); ok && ctx.Err() == nil {
-		e.code, e.text, e.next = codeUnreachable, path+": "+errorText(broken.Err), "run this again, with --force if other files already exist"
+		e.code, e.text, e.next = codeUnreachable, file.Path+": "+errorText(broken.Err), "run this again, with --force if other files already exist"
 	}
 	return e
-}
-
-// withPath adds the path of the saved file to the cloud's object.
-func withPath(object json.RawMessage, path string) json.RawMessage {
-	quoted, err := json.Marshal(path)
-	if err != nil {
-		return object
-	}
-	head := bytes.TrimRight(bytes.TrimSuffix(bytes.TrimSpace(object), []byte("}")), " \t\r\n")
-	return append(append(append(bytes.Clone(head), `,"path":`...), quoted...), '}')
 }

@@ -4,21 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
-	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // lookupLimit is the time limit without --wait and --timeout.
@@ -72,21 +72,16 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
-	switch {
-	case o.open && o.last:
-		return usageError("", "--open and --last cannot be used together")
-	case o.open && len(args) > 0:
-		return usageError("", "--open and an ID cannot be used together")
-	case o.open:
-		return nil
-	case o.last || len(args) == 0:
-		if err := oneTask(args, o.last); err != nil {
-			return err
-		}
+	err := usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0})
+	if err == nil && len(args) == 0 && !o.open {
+		err = oneTask(args, o.last)
+	}
+	if err != nil {
+		return err
 	}
 	for _, id := range args {
 		if err := narada.CheckRequestID(id); err != nil {
-			return usageError("a request ID looks like req_abc123def456; narada dispatch prints it", "%v", err)
+			return usage.Errorf("a request ID looks like req_abc123def456; narada dispatch prints it", "%v", err)
 		}
 	}
 	return nil
@@ -155,47 +150,35 @@ func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlit
 func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
 	switch {
 	case o.last:
-		t, err := inv.lastTask(ctx, kept)
+		t, err := inv.lastTask(ctx, selector(kept))
 		if err == nil && t.Cloud != "" && t.Cloud != c.baseURL.String() {
-			err = usageError("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
+			err = usage.Errorf("--base-url "+t.Cloud, "--last: %s is a task of another API", taskName(t))
 		}
 		return []string{t.RequestID}, err
 	case o.open:
-		return openTasks(ctx, inv, c, kept)
+		return openTasks(ctx, inv, c, selector(kept))
 	}
-	return unique(ids), nil
+	return usage.Unique(ids), nil
 }
 
 // openTasks returns the unfinished tasks of that API, the oldest first, and reports
 // those that it cannot look up.
-func openTasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store) (ids []string, err error) {
-	elsewhere, unknown := 0, 0
-	if kept != nil {
-		err = kept.Tasks(ctx, store.Query{Open: true}, func(t store.Task) error {
-			switch {
-			case t.Cloud != "" && t.Cloud != c.baseURL.String():
-				elsewhere++
-			case t.RequestID == "":
-				inv.log.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
-					taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), cut(term.OneLine(t.Prompt), 60)))
-				unknown++
-			default:
-				ids = append(ids, t.RequestID)
-			}
-			return nil
-		})
+func openTasks(ctx context.Context, inv *invocation, c *cloud, s history.Selector) ([]string, error) {
+	open, err := history.Open(ctx, s, c.baseURL.String())
+	for _, t := range open.Unknown {
+		inv.log.Warn("unknown", fmt.Sprintf("%s: it is not known whether this task was accepted, %s ago: %s",
+			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), output.Cut(term.OneLine(t.Prompt), 60)))
 	}
-	if unknown > 0 {
+	if len(open.Unknown) > 0 {
 		inv.log.Hint("look in the cloud; narada history prune --open --older-than 1d removes such tasks")
 	}
-	if elsewhere > 0 {
-		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: select one with --base-url or --profile", elsewhere))
+	if open.Elsewhere > 0 {
+		inv.log.Info("open", fmt.Sprintf("%d more at other APIs: select one with --base-url or --profile", open.Elsewhere))
 	}
-	if err == nil && len(ids) == 0 {
+	if err == nil && len(open.IDs) == 0 {
 		inv.log.Info("open", "no unfinished tasks")
 	}
-	slices.Reverse(ids)
-	return ids, err
+	return open.IDs, err
 }
 
 // report prints what is known of one task, and returns the exit code.
@@ -247,9 +230,9 @@ func (o *statusOptions) pending(r *results, result *narada.Result) error {
 	}
 	r.inv.log.Info("pending", line, resultFields(result)...)
 	if result.Status == narada.StatusInputRequired && result.HumanInput != nil {
-		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), slog.Any("requestId", result.RequestID))
+		r.inv.log.Warn("input-required", humanLine(result.RequestID, *result.HumanInput), requestField(result.RequestID))
 	}
-	if r.json {
+	if r.AsJSON {
 		if err := r.JSON(result.Raw()); err != nil {
 			return err
 		}
@@ -258,27 +241,4 @@ func (o *statusOptions) pending(r *results, result *narada.Result) error {
 		return exitWith(codeUnfinished)
 	}
 	return nil
-}
-
-// worse orders the codes of several tasks: a failed lookup is worse than any result.
-func worse(a, b int) bool {
-	order := []int{codeDone, codeUnfinished, codeInput, codeMismatch, codeFailed, codeRefused, codeUnknown, codeUnreachable, codeEndpoint, codeUnauthorized, codeUsage, codeUnexpected}
-	rank := func(code int) int {
-		if i := slices.Index(order, code); i >= 0 {
-			return i
-		}
-		return len(order)
-	}
-	return rank(a) > rank(b)
-}
-
-// unique returns the IDs without duplicates.
-func unique(ids []string) []string {
-	var list []string
-	for _, id := range ids {
-		if !slices.Contains(list, id) {
-			list = append(list, id)
-		}
-	}
-	return list
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // taskFlags describe a task. They are the same on every command that submits one.
@@ -42,7 +43,7 @@ func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	settingFlag(f, "agent", config.Agent, "use `AGENT`: a built-in one, or the name of one made in Agent Studio")
 	f.BoolVar(&t.Raw, "raw", false, "send the prompt as it is, without an agent's prefix")
 	settingFlag(f, "window", config.BrowserWindowID, "run in the browser window `ID`")
-	f.StringVar(&t.Mode, "mode", "", "run in `MODE`: client, cloud or cloud_browser")
+	f.Var(usage.Choice(&t.Mode, "", string(narada.ModeClient), string(narada.ModeCloud), string(narada.ModeCloudBrowser)), "mode", "run in `MODE`: client, cloud or cloud_browser")
 	f.StringVar(&t.CloudSession, "cloud-session", "", "run in the cloud browser session `ID`")
 	f.StringVar(&t.Schema, "schema", "", "request data that matches the JSON Schema in `FILE`, and check the answer")
 	f.BoolVar(&t.NoValidate, "no-validate", false, "do not check the answer against the schema")
@@ -59,13 +60,11 @@ func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	f.StringVar(&t.Previous, "previous", "", "continue the conversation of the task with the request `ID`")
 	f.BoolVar(&t.keepChat, "keep-chat", false, "do not clear the chat first")
 	f.BoolVar(&t.gif, "gif", false, "record the run as a GIF")
-	f.StringVar(&t.Reasoning, "reasoning", "", "let a built-in agent reason at `LEVEL`: none, low, medium or high")
+	f.Var(usage.Choice(&t.Reasoning, "", "none", "low", "medium", "high"), "reasoning", "let a built-in agent reason at `LEVEL`: none, low, medium or high")
 	settingFlag(f, "time-zone", config.TimeZone, "run the task in the time `ZONE`, such as Europe/Berlin")
 	f.StringArrayVar(&t.Fields, "field", nil, "set another request field to JSON or file:PATH: `NAME=VALUE` (repeatable)")
 	f.BoolVar(&t.dryRun, "dry-run", false, "print the request with secrets masked; send nothing")
-	fixed(cmd, "agent", "operator", "operator-mini", "core", "core-mini", "generalist")
-	fixed(cmd, "mode", string(narada.ModeClient), string(narada.ModeCloud), string(narada.ModeCloudBrowser))
-	fixed(cmd, "reasoning", "none", "low", "medium", "high")
+	usage.Complete(cmd, "agent", "operator", "operator-mini", "core", "core-mini", "generalist")
 }
 
 // previews reports whether the request is printed and not sent.
@@ -104,7 +103,7 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	if !zone.Set() {
 		zone.Text = task.MachineZone(inv.app.getenv)
 	}
-	if err := cmp.Or(checkOrigin(agent, task.CheckAgent), checkOrigin(zone, task.CheckZone)); err != nil {
+	if err := cmp.Or(agent.CheckOrigin(task.CheckAgent), zone.CheckOrigin(task.CheckZone)); err != nil {
 		return spec, err
 	}
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
@@ -120,18 +119,10 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	return spec, nil
 }
 
-// checkOrigin checks a setting that is not from a flag. The error names its origin.
-func checkOrigin(v config.Value, check func(string) error) error {
-	if err := check(v.Text); err != nil && v.Set() && v.Layer != config.LayerFlag {
-		return &config.InvalidError{What: v.Key.Name + " (" + v.Origin + ")", Err: err}
-	}
-	return nil
-}
-
 // preview prints the request.
 func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error {
 	if t.dryRun && t.curl {
-		return usageError("", "--dry-run and --curl cannot be used together")
+		return usage.Errorf("", "--dry-run and --curl cannot be used together")
 	}
 	if t.NewSession {
 		inv.log.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added once the session has started")
@@ -144,19 +135,19 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 	}
 	body, err := plan.Request.Masked().MarshalJSON()
 	if err != nil {
-		return usageError("", "%v", err)
+		return usage.Errorf("", "%v", err)
 	}
 	return p.JSON(body)
 }
 
 // printCurl prints the request as a curl command.
 func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
-	if p.json {
-		return usageError("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
+	if p.AsJSON {
+		return usage.Errorf("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
 	}
 	command, names, err := plan.Curl(strings.TrimRight(inv.settings.Get(config.BaseURL).Text, "/"))
 	if err != nil {
-		return usageError("", "%v", err)
+		return usage.Errorf("", "%v", err)
 	}
 	for _, u := range plan.Uploads {
 		inv.log.Info("curl", "$"+u.Key()+" is the key of "+u.Path+": upload the file first")
@@ -165,21 +156,4 @@ func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
 		inv.log.Info("curl", "secrets are in environment variables; escape quotation marks and backslashes in them with a backslash")
 	}
 	return p.Text(command)
-}
-
-// callbackFlags say where the cloud sends callbacks, and with which credentials.
-type callbackFlags struct {
-	url     string
-	secret  string
-	headers []string
-}
-
-func (c *callbackFlags) addURL(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.url, "callback-url", "", "send the callback to `URL`, or to a running narada listen: listener[:NAME]")
-}
-
-func (c *callbackFlags) addCredentials(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&c.secret, "callback-secret", "", "use the callback secret in env:NAME, file:PATH or - (stdin)")
-	f.StringArrayVar(&c.headers, "callback-header", nil, "send a header with the callback: `'NAME: VALUE'` (repeatable)")
 }

@@ -21,7 +21,7 @@ import (
 
 const taskSchemaPath = "../docs/task.schema.json"
 
-// taskSchema makes the JSON Schema of a task file out of the Go types.
+// taskSchema makes the JSON Schema of a task file from the Go types.
 func taskSchema(t *testing.T) []byte {
 	t.Helper()
 	words := func(values ...any) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Enum: values} }
@@ -34,11 +34,11 @@ func taskSchema(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	s.Schema, s.Title = "https://json-schema.org/draft/2020-12/schema", "narada task file"
-	s.AdditionalProperties = nil // what narada does not know is sent, with a warning
+	s.AdditionalProperties = nil // unknown fields are sent, with a warning
 	for _, name := range []string{"criticContext", "executionTraceContext"} {
 		s.Properties[name].Type = "object"
 	}
-	for _, p := range s.Properties { // Go's nil is a field that is left out
+	for _, p := range s.Properties { // a nil field is omitted
 		if len(p.Types) == 2 && p.Types[0] == "null" {
 			p.Type, p.Types = p.Types[1], nil
 		}
@@ -55,7 +55,7 @@ func taskSchema(t *testing.T) []byte {
 	return append(doc, '\n')
 }
 
-func TestGeneratedTaskSchemaIsFresh(t *testing.T) {
+func TestGeneratedTaskSchemaIsUpToDate(t *testing.T) {
 	want := taskSchema(t)
 	if *update {
 		if err := os.WriteFile(taskSchemaPath, want, 0o644); err != nil {
@@ -71,8 +71,8 @@ func TestGeneratedTaskSchemaIsFresh(t *testing.T) {
 	}
 }
 
-// The schema takes what narada takes, and finds what narada finds.
-func TestTaskSchemaKnowsTaskFiles(t *testing.T) {
+// The schema accepts the task files that narada accepts, and no others.
+func TestTaskSchemaAgreesWithNarada(t *testing.T) {
 	compiled, err := schema.Compile(taskSchema(t))
 	if err != nil {
 		t.Fatal(err)

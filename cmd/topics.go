@@ -2,8 +2,8 @@ package cmd
 
 import (
 	"fmt"
+	"math"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -34,30 +34,29 @@ with the task's code, for several tasks with the first that applies of 3, 9, 4, 
 // exitCodeTable lists the codes, names and meanings in 80 columns.
 func exitCodeTable() string {
 	var b strings.Builder
-	for _, e := range exitMeanings() {
+	for _, e := range exitCodes() {
 		b.WriteString(output.Wrap(fmt.Sprintf("  %2d  %-14s  ", e.code, e.name), e.meaning, 80) + "\n")
 	}
 	return b.String()
 }
 
 func newEnvironmentTopic(*invocation) *cobra.Command {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, key := range config.Keys() {
-		usage := key.Usage
+		help := key.Usage
 		if key.Default != "" {
-			usage += " (default " + key.Default + ")"
+			help += " (default " + key.Default + ")"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", key.Env, key.Name, usage)
+		rows = append(rows, []string{"  " + key.Env, key.Name, help})
 	}
-	_ = w.Flush() // a strings.Builder does not fail
 	return &cobra.Command{
 		Use:   "environment",
 		Short: "The environment variables that narada reads",
 		Long: `Each setting has an environment variable. The second column has the setting's name
 in narada config and in the user file.
 
-` + b.String() + `
+` + output.Table(rows, math.MaxInt) + `
+
   NARADA_PROFILE                     the profile to use, as --profile
   NARADA_EXECUTION_TRACE_CONTEXT     the trace that tasks continue, as JSON
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, for the API and for ngrok

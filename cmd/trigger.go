@@ -10,11 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -53,7 +55,7 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
   # a load test
   narada trigger success --to http://localhost:3000/api/narada/webhook --count 5000 --concurrency 50`,
 		ValidArgs: webhook.SampleEvents(),
-		Args:      oneEvent,
+		Args:      usage.OneOf("EVENT", "the events are "+strings.Join(webhook.SampleEvents(), ", "), webhook.SampleEvents()...),
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error {
 			return runTrigger(ctx, inv, p, &o, args[0])
 		}),
@@ -70,17 +72,6 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
 	return cmd
 }
 
-func oneEvent(cmd *cobra.Command, args []string) error {
-	hint := "the events are " + strings.Join(webhook.SampleEvents(), ", ")
-	if err := oneArg("EVENT", hint)(cmd, args); err != nil {
-		return err
-	}
-	if !slices.Contains(webhook.SampleEvents(), args[0]) {
-		return usageError(hint, "unknown event %q", args[0])
-	}
-	return nil
-}
-
 func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, event string) error {
 	listener, toListener := isListener(o.to)
 	if err := o.check(toListener); err != nil {
@@ -92,7 +83,8 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random, Machine: inv.app.Machine,
-		URL: o.to, Credentials: given, Sender: sender, NotRecorded: warnNotRecorded(inv),
+		URL: o.to, Credentials: given, Sender: sender,
+		NotRecorded: func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") },
 	}
 	if o.data != "" {
 		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {
@@ -105,7 +97,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 			return err
 		}
 		defer inv.closeLedger(l)
-	} else if err := o.send.confirm(ctx, inv, quantity(o.count, "callback"), o.to); err != nil {
+	} else if err := o.send.confirm(ctx, inv, units.Count(o.count, "callback"), o.to); err != nil {
 		return err
 	}
 	if o.count == 1 {
@@ -116,12 +108,12 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 
 func (o *triggerOptions) check(toListener bool) error {
 	if o.to == "" {
-		return usageError("add --to URL, or --to listener", "specify --to")
+		return usage.Errorf("add --to URL, or --to listener", "specify --to")
 	}
 	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
-		return usageError(forwardHint(o.to), "--to: %v", err)
+		return usage.Errorf(forwardHint(o.to), "--to: %v", err)
 	}
-	return cmp.Or(atLeast("count", o.count, 1), atLeast("concurrency", o.concurrency, 1))
+	return cmp.Or(usage.AtLeast("count", o.count, 1), usage.AtLeast("concurrency", o.concurrency, 1))
 }
 
 // toListener finds the listener, and opens the ledger in which the listener finds the
@@ -148,7 +140,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 	case err != nil:
 		return err
 	case t.Store != nil:
-		inv.masker.Hide(ticketSecrets(s.Ticket)...)
+		inv.masker.Hide(receive.TicketSecrets(s.Ticket)...)
 	}
 	if err := printAttempt(inv, p, s.RequestID, s.Attempt, true); err != nil {
 		return err
@@ -177,9 +169,6 @@ func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOpt
 }
 
 func printSummary(p *printer, s trigger.Summary) error {
-	if p.json {
-		return p.Value(s)
-	}
 	var b strings.Builder
 	line := func(name, format string, value any) { fmt.Fprintf(&b, "%-20s "+format+"\n", name, value) }
 	line("sent", "%d", s.Sent)
@@ -193,5 +182,5 @@ func printSummary(p *printer, s trigger.Summary) error {
 	for _, kind := range slices.Sorted(maps.Keys(s.Answers)) {
 		line(kind, "%d", s.Answers[kind])
 	}
-	return p.Text(strings.TrimRight(b.String(), "\n"))
+	return p.Print(s, strings.TrimRight(b.String(), "\n"))
 }

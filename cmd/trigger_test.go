@@ -19,7 +19,7 @@ import (
 func TestSecretsInAnAnswerAreNotPrinted(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Header.Get("Narada-Check") == "null-usage" { // a test that shows the answer when it fails
+		if r.Header.Get("Narada-Check") == "null-usage" { // a test that quotes the answer when it fails
 			w.WriteHeader(http.StatusTeapot)
 		}
 		_, _ = io.WriteString(w, r.Header.Get("Authorization")+" "+string(body))

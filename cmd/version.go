@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // Build is what the release build sets. Other builds leave it empty.
@@ -41,23 +43,20 @@ func newVersion(inv *invocation) *cobra.Command {
 		Short: "Print the version",
 		Example: `  narada version
   narada version -o json --jq .version`,
-		Args: noArgs,
+		Args: usage.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := inv.printer(cmd.Context(), out)
 			if err != nil {
 				return err
 			}
-			if !p.json {
-				return p.Text(inv.app.Build.line())
-			}
 			b := inv.app.Build
 			b.Version = b.version()
-			return p.Value(struct {
+			return p.Print(struct {
 				Build
 				Go   string `json:"go"`
 				OS   string `json:"os"`
 				Arch string `json:"arch"`
-			}{b, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+			}{b, runtime.Version(), runtime.GOOS, runtime.GOARCH}, b.line())
 		},
 	}
 	out.add(cmd)

@@ -1,36 +1,80 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
+
+// cloud is the API that a command calls.
+type cloud struct {
+	client  *narada.Client
+	baseURL *url.URL
+}
+
+// cloud returns the API that the settings name.
+func (inv *invocation) cloud() (*cloud, error) {
+	setting := inv.settings.Get(config.BaseURL)
+	base, err := narada.ParseBaseURL(setting.Text)
+	if err != nil {
+		return nil, setting.Invalid(err)
+	}
+	key := inv.settings.Secret(config.APIKey)
+	if key.Empty() {
+		return nil, noKey(inv.settings)
+	}
+	c, err := newCloud(inv, key, base)
+	if err != nil {
+		return nil, inv.settings.Get(config.APIKey).Invalid(err)
+	}
+	return c, nil
+}
+
+func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error) {
+	client, err := narada.NewClient(key.Reveal(), narada.WithBaseURL(base.String()),
+		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+	return &cloud{client, base}, err
+}
+
+// noKey is the error that there is no API key for the base URL.
+func noKey(s *config.Settings) *exitError {
+	e := &exitError{code: codeUnauthorized, text: "no API key", next: "set NARADA_API_KEY, or store one: narada config set api-key -"}
+	if !s.Withheld.Set() {
+		return e
+	}
+	base := s.Get(config.BaseURL)
+	e.text = fmt.Sprintf("no API key for %s: that address is from %s, and the key from %s is not sent there", base.Text, base.Origin, s.Withheld.Origin)
+	e.next = "set NARADA_API_KEY too, or give the address with --base-url"
+	if base.Layer == config.LayerProfile {
+		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
+	}
+	return e
+}
 
 // engineOptions returns the options of an engine for the command called source. kept
 // is nil for a command without a ledger.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
+	client := &await.LoggedClient{Client: c.client, Mask: inv.log.Mask}
+	if inv.log.Verbose() {
+		client.Log = func(event, text string) { inv.log.Detail(event, term.OneLine(text)) }
+	}
 	o := await.Options{
-		Client: &maskedClient{c.client, inv.log}, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
+		Client: client, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
 		PollInterval: inv.duration(config.PollInterval), Report: func(e await.Event) { logAwaitEvent(inv, e) },
 	}
 	if kept != nil {
@@ -58,7 +102,7 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 		receiving.Tickets, receiving.Refused = kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
-	engine.Listen(&maskedEndpoint{server, inv.masker})
+	engine.Listen(&receive.Masked{Server: server, Masker: inv.masker})
 	var following sync.WaitGroup
 	open, closed := context.WithCancel(context.Background())
 	following.Go(func() {
@@ -78,9 +122,9 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 // openOptional opens the endpoint. If it is not needed, opening it leaves time for
 // polling, and a failure is a warning.
 func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed bool) (*tunnel.Endpoint, error) {
-	limit := openLimit
+	limit := receive.OpenLimit
 	if !needed {
-		limit = openLimitAuto
+		limit = receive.OpenLimitAuto
 		if deadline, ok := ctx.Deadline(); ok {
 			limit = min(limit, time.Until(deadline)/2)
 		}
@@ -99,91 +143,10 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 	return nil, err
 }
 
-// maskedEndpoint masks the secrets of its tickets until they are withdrawn.
-type maskedEndpoint struct {
-	*receive.Server
-	masker *secret.Masker
-}
+// transport returns a new transport for calls.
+func (inv *invocation) transport() *http.Transport { return network.Transport(inv.app.getenv) }
 
-// Issue implements await.Endpoint.
-func (m *maskedEndpoint) Issue() (webhook.Ticket, error) {
-	t, err := m.Server.Issue()
-	m.masker.Hide(ticketSecrets(t)...)
-	return t, err
-}
-
-// Withdraw implements await.Endpoint.
-func (m *maskedEndpoint) Withdraw(t webhook.Ticket) {
-	m.Server.Withdraw(t)
-	m.masker.Forget(ticketSecrets(t)...)
-}
-
-// maskedClient logs, for -v, what is sent and received. It masks the API's reason for
-// refusing a request, which may repeat the request's secrets.
-type maskedClient struct {
-	*narada.Client
-	log *term.Reporter
-}
-
-// Dispatch implements await.Client.
-func (c *maskedClient) Dispatch(ctx context.Context, r *narada.Request) (string, error) {
-	if c.log.Verbose() {
-		if body, err := r.Masked().MarshalJSON(); err == nil {
-			c.log.Detail("sent", "sending "+string(body))
-		}
-	}
-	id, err := c.Client.Dispatch(ctx, r)
-	if refusal, ok := errors.AsType[*narada.APIError](err); ok {
-		refusal.Detail = c.log.Mask(refusal.Detail)
-	}
-	return id, err
-}
-
-// Status implements await.Client.
-func (c *maskedClient) Status(ctx context.Context, id string) (*narada.Result, error) {
-	r, err := c.Client.Status(ctx, id)
-	if err == nil && c.log.Verbose() {
-		c.log.Detail("received", "received "+term.OneLine(string(r.Raw())))
-	}
-	return r, err
-}
-
-// loggedTransport logs, for -v, which calls are made and how they end. It does not log
-// headers and bodies, where the secrets are.
-type loggedTransport struct {
-	next http.RoundTripper
-	log  *term.Reporter
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *loggedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	start := time.Now()
-	// A presigned URL has its signature in the query.
-	bare := *r.URL
-	bare.RawQuery = ""
-	t.log.Detail("request", fmt.Sprintf("> %s %s", r.Method, bare.Redacted()))
-	resp, err := t.next.RoundTrip(r)
-	elapsed := time.Since(start).Round(time.Millisecond)
-	if err != nil {
-		t.log.Detail("response", fmt.Sprintf("< %s %s: %v (%s)", r.Method, r.URL.Path, err, elapsed))
-		return nil, err
-	}
-	t.log.Detail("response", fmt.Sprintf("< %s %s: %s (%s)", r.Method, r.URL.Path, resp.Status, elapsed),
-		slog.Any("status", resp.StatusCode))
-	return resp, nil
-}
-
-func (inv *invocation) transport() *http.Transport {
-	t := narada.NewTransport()
-	find := proxyFunc(inv.app)
-	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	return t
-}
-
-// proxyFunc finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
-func proxyFunc(app *App) func(*url.URL) (*url.URL, error) {
-	env := func(name string) string { return cmp.Or(app.getenv(name), app.getenv(strings.ToLower(name))) }
-	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
-	return c.ProxyFunc()
+// loggedTransport is a transport that logs the calls for -v.
+func loggedTransport(inv *invocation) http.RoundTripper {
+	return network.Logged(inv.transport(), inv.log.Detail)
 }

@@ -28,7 +28,7 @@ import (
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// The API key and the authtoken of scripts. No output may have them in it.
+// The API key and the authtoken of scripts. No output may contain them.
 const (
 	scriptKey   = "key-5cr1pt5-0nly"
 	scriptToken = "t0ken-5cr1pt5-0nly"
@@ -36,12 +36,12 @@ const (
 
 type worldKey struct{}
 
-// scriptWorld is what a script has around it: a cloud and an ngrok of its own.
+// scriptWorld has the sandbox and the stand-in for ngrok of one script.
 type scriptWorld struct {
 	sandbox *sandbox.Server
 	edge    *ngroktest.Edge
-	binds   int            // at the edge, when it last dropped the sessions
-	roots   *x509.CertPool // what the cloud trusts
+	binds   int            // at the edge, when the sessions were last dropped
+	roots   *x509.CertPool // that the sandbox trusts
 	closers []func()
 }
 
@@ -98,7 +98,7 @@ func scriptCounts(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// scriptAwaits is scriptCounts for what is yet to come.
+// scriptAwaits waits until scriptCounts would succeed.
 func scriptAwaits(ts *testscript.TestScript, _ bool, args []string) {
 	name, want, _ := strings.Cut(args[0], "=")
 	ts.Check(eventually(func() bool {
@@ -123,7 +123,7 @@ func scriptUploads(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// oddAPIs answer as the cloud never would.
+// oddAPIs are APIs with unusual answers.
 var oddAPIs = map[string]http.HandlerFunc{
 	"html": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -138,7 +138,7 @@ var oddAPIs = map[string]http.HandlerFunc{
 		}
 	},
 	"silent": func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client leave
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client disconnects
 		<-r.Context().Done()
 	},
 	"refused": func(w http.ResponseWriter, _ *http.Request) {
@@ -150,7 +150,7 @@ var oddAPIs = map[string]http.HandlerFunc{
 		time.Sleep(300 * time.Millisecond)
 		_, _ = io.WriteString(w, `{"requestId":"req_slow"}`)
 	},
-	// It accepts the task, and will not tell of it.
+	// It accepts the task, but never answers.
 	"mute": func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			_, _ = io.WriteString(w, `{"requestId":"req_mute"}`)
@@ -217,8 +217,7 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("NARADA_API_KEY", scriptKey)
 }
 
-// callsBackEarly sends the callback before it answers the dispatch call, and
-// then answers as if it had not been accepted.
+// callsBackEarly sends the callback, and then answers the dispatch call with 503.
 func (w *scriptWorld) callsBackEarly(rw http.ResponseWriter, r *http.Request) {
 	var body struct {
 		URL     string            `json:"callbackUrl"`
@@ -292,29 +291,29 @@ func startEdge(ts *testscript.TestScript, w *scriptWorld) {
 	ts.Setenv("NGROK_AUTHTOKEN", scriptToken)
 	ts.Setenv("NARADA_NGROK_CONNECT_URL", edge.ConnectURL())
 	ts.Setenv("NARADA_NGROK_CONNECT_CAS", ca)
-	ts.Setenv("SSL_CERT_FILE", ca) // for the listener that asks its own address
+	ts.Setenv("SSL_CERT_FILE", ca) // for the listener, which calls its own address
 }
 
-// scriptPost sends a callback. The body's SECRET is the one of the ready file.
-// NAME=VALUE changes the request: method, path, type, and header NAME otherwise;
-// an empty value leaves it out.
+// scriptPost sends a callback. SECRET in the body is replaced by the secret of the ready
+// file. NAME=VALUE changes the method, the path, the type, or else the header NAME; an empty
+// value removes it.
 func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
-	var proof callbackProof
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &proof))
-	postCallback(ts, proof, args[1:])
+	var ready callbackTarget
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
+	postCallback(ts, ready, args[1:])
 }
 
-// callbackProof is a callback's address and what it must show there.
-type callbackProof struct {
+// callbackTarget has the address and the credentials of a callback.
+type callbackTarget struct {
 	URL     string            `json:"url"`
 	Secret  string            `json:"secret"`
 	Headers map[string]string `json:"headers"`
 }
 
-// scriptMisdeliver sends a callback for the task that was dispatched last, to the
-// address of the ready file, which is another's.
+// scriptMisdeliver sends the callback of the newest task to the address of the ready file,
+// which belongs to another listener.
 func scriptMisdeliver(ts *testscript.TestScript, _ bool, args []string) {
-	var listener callbackProof
+	var listener callbackTarget
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &listener))
 	tasks := worldOf(ts).sandbox.Tasks()
 	var task struct {
@@ -328,12 +327,12 @@ func scriptMisdeliver(ts *testscript.TestScript, _ bool, args []string) {
 	to, err := url.Parse(listener.URL)
 	ts.Check(err)
 	to.Path = own.Path
-	postCallback(ts, callbackProof{to.String(), task.Secret, task.Headers}, args[1:])
+	postCallback(ts, callbackTarget{to.String(), task.Secret, task.Headers}, args[1:])
 }
 
 // postCallback sends a callback, as scriptPost describes it, and checks the status
 // of the answer.
-func postCallback(ts *testscript.TestScript, to callbackProof, args []string) {
+func postCallback(ts *testscript.TestScript, to callbackTarget, args []string) {
 	body := strings.ReplaceAll(ts.ReadFile(args[1]), "SECRET", to.Secret)
 	r, err := http.NewRequest(http.MethodPost, to.URL, strings.NewReader(body))
 	ts.Check(err)
@@ -368,8 +367,8 @@ func postCallback(ts *testscript.TestScript, to callbackProof, args []string) {
 	ts.Check(err)
 }
 
-// scriptCert writes cert.pem and key.pem for 127.0.0.1, which the cloud and
-// what the script starts trust.
+// scriptCert writes cert.pem and key.pem for 127.0.0.1. The sandbox and the programs of the
+// script trust the certificate.
 func scriptCert(ts *testscript.TestScript, _ bool, _ []string) {
 	w := worldOf(ts)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

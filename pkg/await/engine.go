@@ -72,6 +72,7 @@ type Engine struct {
 	pollsFail, pollsRefused, storeFails atomic.Bool
 
 	endpoint Endpoint // nil: none
+	progress atomic.Pointer[Progress]
 
 	mu        sync.Mutex
 	reception reception

@@ -14,6 +14,7 @@ import (
 func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
 	deadline, _ := ctx.Deadline()
 	defer e.forget(w)
+	e.show(w)
 	for {
 		if ctx.Err() != nil { // an answer that has arrived still counts
 			w.over = context.Cause(ctx)
@@ -134,6 +135,7 @@ func (e *Engine) named(w *waiter, id string, by Way) {
 	if w.sent != nil {
 		w.sent.stopResending()
 	}
+	e.show(w)
 	e.keepTask(w, &store.Accept{Task: w.answer.Task, RequestID: id, At: time.Now()})
 	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
@@ -154,6 +156,7 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 		return true, w.failed(failure)
 	default:
 		w.lostBy = failure
+		e.show(w)
 		e.o.Report(AnswerLost{w.item, failure})
 		w.callEnded()
 	}

@@ -34,7 +34,7 @@ const (
 )
 
 // Formats are the names of the formats.
-var Formats = []string{string(Text), string(JSONL), string(JSON), string(YAML), string(CSV), string(TSV)}
+var Formats = []Format{Text, JSONL, JSON, YAML, CSV, TSV}
 
 // FormatOf returns the format for a file name.
 func FormatOf(name string) Format {

@@ -151,7 +151,7 @@ func FuzzLines(f *testing.F) {
 			return
 		}
 		number, keys := 0, map[Key]bool{}
-		for l, err := range (Input{Format: Format(Formats[format])}).Lines(strings.NewReader(string(text))) {
+		for l, err := range (Input{Format: Formats[format]}).Lines(strings.NewReader(string(text))) {
 			if err != nil {
 				continue
 			}

@@ -23,6 +23,19 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("it would be read as %s, but it looks like %s", e.ByName, contents[e.Is])
 }
 
+// Hint says how to run such an input.
+func (e *FormatError) Hint() string {
+	switch {
+	case e.Is == OneObject:
+		return "one task: narada run --task FILE; many: put them in an array, or one on each line and add --format jsonl"
+	case e.Is == Archive:
+		return "save it as CSV or JSONL"
+	case e.ByName == Text:
+		return fmt.Sprintf("add --format %s; or --format text, to send each line as a prompt", e.Is)
+	}
+	return "add --format " + string(e.Is)
+}
+
 // What the content of an input can look like besides the formats.
 const (
 	Archive   Format = "archive"

@@ -25,18 +25,11 @@ const (
 	JSON Format = "json"
 )
 
-// ParseFormat reads the value of -o.
-func ParseFormat(value string) (Format, error) {
-	switch f := Format(value); f {
-	case Text, JSON:
-		return f, nil
-	}
-	return "", fmt.Errorf("unknown format %q: expected text or json", value)
-}
-
-// Printer prints on a stream. A JSON document is one compact line, on a terminal it is
+// Printer prints to a stream. A JSON document is one compact line, on a terminal it is
 // indented.
 type Printer struct {
+	AsJSON bool // Print prints documents
+
 	w        io.Writer
 	terminal bool
 	query    *Query

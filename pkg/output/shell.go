@@ -18,3 +18,12 @@ func ShellWord(word string) string {
 
 // ShellLiteral quotes a word with single quotes, within which a shell changes nothing.
 func ShellLiteral(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
+// ShellLine makes one line for a shell of a command's words.
+func ShellLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = ShellWord(word)
+	}
+	return strings.Join(quoted, " ")
+}

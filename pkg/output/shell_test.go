@@ -25,3 +25,9 @@ func TestShellReadsQuotedWordsUnchanged(t *testing.T) {
 		}
 	}
 }
+
+func TestALineHasEachWordQuoted(t *testing.T) {
+	if got := ShellLine("./import.sh", "two words", "$HOME"); got != `./import.sh "two words" '$HOME'` {
+		t.Errorf("%s", got)
+	}
+}

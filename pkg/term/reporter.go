@@ -94,9 +94,31 @@ func (r *Reporter) Show(event, label string, m Meter) (stop func()) {
 	if r.o.Level > Normal {
 		return func() {}
 	}
-	return r.o.Screen.Show(r.Mask(label), m, func(text string, elapsed time.Duration) {
-		r.Info(event, text, slog.Float64("elapsed", elapsed.Seconds()))
-	})
+	return r.o.Screen.Show(r.Mask(label), m, r.alive(func() string { return event }))
+}
+
+// Follow is Wait for what changes: state returns the event and the label. It is called at
+// any time, and must not block.
+func (r *Reporter) Follow(state func() (event, label string)) (stop func()) {
+	if r.o.Level > Normal {
+		return func() {}
+	}
+	label := func() string {
+		_, label := state()
+		return r.Mask(label)
+	}
+	var none Meter // the progress is unknown
+	return r.o.Screen.Follow(label, none, r.alive(func() string {
+		event, _ := state()
+		return event
+	}))
+}
+
+// alive logs a sign of life.
+func (r *Reporter) alive(event func() string) func(text string, elapsed time.Duration) {
+	return func(text string, elapsed time.Duration) {
+		r.Info(event(), text, slog.Float64("elapsed", elapsed.Seconds()))
+	}
 }
 
 // Progress is Show for a transfer of total bytes. The caller adds the bytes to it.

@@ -66,13 +66,18 @@ type writerFunc func([]byte) (int, error)
 // Write implements io.Writer.
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// Show shows a status line with the label and the progress of m until stop is called. Without a spinner it calls alive every 30 s. A Screen has one status line at a
-// time.
+// Show shows a status line with the label and the progress of m until stop is called.
+// Without a spinner it calls alive every 30 s. A Screen has one status line at a time.
 func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed time.Duration)) (stop func()) {
+	return s.Follow(func() string { return label }, m, alive)
+}
+
+// Follow is Show with a label that changes. It must be safe to call label at any time.
+func (s *Screen) Follow(label func() string, m Meter, alive func(text string, elapsed time.Duration)) (stop func()) {
 	w := &wait{screen: s, label: label, meter: m, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	if !s.Spinner {
 		go w.every(signOfLife, func() {
-			text := "still " + label
+			text := "still " + label()
 			if m.Text != nil {
 				text += ": " + m.Text()
 			}
@@ -102,7 +107,7 @@ func (s *Screen) Show(label string, m Meter, alive func(text string, elapsed tim
 // wait is a status line.
 type wait struct {
 	screen *Screen
-	label  string
+	label  func() string
 	meter  Meter
 	start  time.Time
 	frame  int
@@ -140,7 +145,7 @@ func (w *wait) draw() {
 		}
 	}
 	// A wrapped line cannot be cleared.
-	label := []rune(OneLine(w.label))
+	label := []rune(OneLine(w.label()))
 	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +36,25 @@ func TestWaitingIsReportedEvery30SecondsWithoutATerminal(t *testing.T) {
 	})
 }
 
-func TestSpinnerDoesNotBreakMessages(t *testing.T) {
+func TestALabelThatChangesIsShownAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		var label atomic.Value
+		label.Store("submitting")
+		screen := &Screen{W: &b}
+		var none Meter
+		stop := screen.Follow(func() string { return label.Load().(string) }, none, lives(screen))
+		time.Sleep(31 * time.Second)
+		label.Store("waiting")
+		time.Sleep(30 * time.Second)
+		stop()
+		if want := "still submitting (30s) after 30s\nstill waiting (1m0s) after 1m0s\n"; b.String() != want {
+			t.Errorf("got %q", b.String())
+		}
+	})
+}
+
+func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}

@@ -1,0 +1,116 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/usage"
+)
+
+// report shows the bar while the batch runs, then the summary, and logs the other events.
+func (r *batchRun) report(event batch.Event) {
+	log := r.inv.log
+	switch e := event.(type) {
+	case batch.Sending:
+		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
+	case batch.ResultsIncomplete:
+		warnWithHint(r.inv, "results", "", r.explain(e.Err))
+	case batch.Ended:
+		if r.hide != nil {
+			r.hide()
+		}
+		r.summarize(e.Tally)
+	default:
+		logBatchEvent(r.inv, r.o.batch.Name, event)
+	}
+}
+
+// count is what the bar shows.
+func (r *batchRun) count() term.Count {
+	t, now := r.progress(), time.Now()
+	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, units.Rate(t.Rate(now)))
+	if left := t.Remaining(now); left > 0 {
+		note += ", " + units.Round(left).String() + " left"
+	}
+	return term.Count{Done: t.Ended, Total: t.Total, Note: note}
+}
+
+// summarize reports the state of the batch at the end.
+func (r *batchRun) summarize(t batch.Tally) {
+	log := r.inv.log
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), t.CountsText(),
+		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
+		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
+		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
+	if len(t.Slowest) > 0 {
+		var slowest []string
+		for _, one := range t.Slowest {
+			slowest = append(slowest, one.Line.Name()+" "+units.Round(one.Took).String())
+		}
+		log.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
+	}
+	for _, o := range t.FirstFailed {
+		log.Info("failed", term.OneLine(o.Text()), slog.Any("line", o.Line.Number), requestField(o.RequestID))
+	}
+	if more := t.Failed() - len(t.FirstFailed); more > 0 {
+		text := fmt.Sprintf("and %d more", more)
+		if !r.o.answer.sandbox {
+			text += ": narada batch show " + output.ShellWord(r.o.batch.Name)
+		}
+		log.Info("failed", text)
+	}
+	if t.Counts[store.StatusUnknown] > 0 {
+		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
+	}
+}
+
+// explain words an error of the batch for people.
+func (r *batchRun) explain(err error) error {
+	if e, ok := errors.AsType[*batch.InputError](err); ok {
+		hint := ""
+		if errors.Is(e, batch.ErrInputChanged) {
+			hint = "run it again"
+		}
+		if wrong, ok := errors.AsType[*batch.FormatError](err); ok {
+			hint = wrong.Hint()
+		}
+		return usage.Errorf(hint, "%v", e)
+	}
+	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
+		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
+		switch {
+		case e.Usage:
+			failure.code = codeUsage
+		case !r.o.answer.sandbox:
+			failure.next = "print the results from the ledger: narada batch results " + output.ShellWord(r.o.batch.Name)
+		}
+		return failure
+	}
+	if e, ok := errors.AsType[*batch.OtherBatchError](err); ok {
+		return r.explainOther(e)
+	}
+	if e, ok := errors.AsType[*batch.TakenError](err); ok {
+		return usage.Errorf("--name runs it as a separate batch, which sends its tasks again", "%v", e)
+	}
+	return err
+}
+
+// explainOther words that another batch has the name.
+func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
+	switch {
+	case e.Sent == 0:
+		return usage.Errorf("set another name with --name", "the batch %q belongs to the API at %s, not %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
+	case r.o.batch.Path == "-":
+		return usage.Errorf("set another name with --name: the default for a pipe is stdin",
+			"the batch %q has another input: none of its %d sent lines is in standard input", r.o.batch.Name, e.Sent)
+	}
+	return usage.Errorf("set another name with --name", "the batch %q has another input: none of the %d lines sent from %s is in %s", r.o.batch.Name, e.Sent, e.Was.Input, e.Is.Input)
+}

@@ -1,0 +1,120 @@
+package cmd
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/task"
+	"github.com/narada-cli/narada/pkg/usage"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// callbackFlags say where the cloud sends callbacks, and with which credentials.
+type callbackFlags struct {
+	url     string
+	secret  string
+	headers []string
+}
+
+func (c *callbackFlags) addURL(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.url, "callback-url", "", "send the callback to `URL`, or to a running narada listen: listener[:NAME]")
+}
+
+func (c *callbackFlags) addCredentials(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.secret, "callback-secret", "", "use the callback secret in env:NAME, file:PATH or - (stdin)")
+	f.StringArrayVar(&c.headers, "callback-header", nil, "send a header with the callback: `'NAME: VALUE'` (repeatable)")
+}
+
+// credentials returns those of the flags. With setting, the secret defaults to that of
+// the settings.
+func (c *callbackFlags) credentials(inv *invocation, setting bool) (secret.Credentials, error) {
+	given, err := readCredentials(inv, "--callback-header", c.secret, c.headers)
+	if setting {
+		given = given.Or(secret.NewCredentials(inv.settings.Secret(config.CallbackSecret), nil))
+	}
+	return given, err
+}
+
+// readCredentials reads flags, and masks their secrets from now on.
+func readCredentials(inv *invocation, headerFlag, callbackSecret string, headers []string) (secret.Credentials, error) {
+	c, warnings, err := task.ReadCredentials(headerFlag, callbackSecret, headers, &inv.source)
+	inv.warnOfTask(warnings)
+	inv.masker.Hide(c.Secrets()...)
+	return c, err
+}
+
+// listenerURL is the value of --callback-url that selects the narada listen that runs on
+// this machine; listener:NAME selects it by its name.
+const listenerURL = "listener"
+
+// isListener reports whether a callback URL selects a listener, and its name: "" is any.
+func isListener(callbackURL string) (name string, ok bool) {
+	if callbackURL == listenerURL {
+		return "", true
+	}
+	name, ok = strings.CutPrefix(callbackURL, listenerURL+":")
+	return name, ok && name != "" && !strings.HasPrefix(name, "//")
+}
+
+// findListener finds the running listener with that name, or the only one, for a flag.
+func findListener(inv *invocation, flag, name string) (receive.Listener, error) {
+	dir, err := inv.stateDir()
+	if err != nil {
+		return receive.Listener{}, err
+	}
+	l, err := receive.Find(dir, name)
+	failure, ok := errors.AsType[*receive.FindError](err)
+	switch {
+	case err == nil:
+		return l, nil
+	case !ok:
+		return l, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	}
+	next := "start one: narada listen"
+	switch {
+	case len(failure.Running) > 0 && name == "":
+		next = "select one: " + flag + " listener:" + failure.Running[0]
+	case len(failure.Running) > 0:
+		next = "running listeners: " + strings.Join(failure.Running, ", ")
+	}
+	return l, usage.Errorf(next, "%s: %v", flag, failure)
+}
+
+// newTicket makes a ticket with the credentials of the flags, which are given, and random
+// ones where there are none. With setting, the secret may be that of the settings.
+func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticket, given secret.Credentials, err error) {
+	if given, err = c.credentials(inv, setting); err != nil {
+		return t, given, err
+	}
+	t, err = receive.NewTicket(inv.app.Random, given)
+	inv.masker.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
+	return t, given, err
+}
+
+// reachable refuses a listener on loopback for an API on another machine.
+func (c *cloud) reachable(l receive.Listener) error {
+	u, err := url.Parse(l.URL)
+	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
+		return usage.Errorf("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
+	}
+	return nil
+}
+
+// showTicket shows the credentials that a callback must have.
+func showTicket(inv *invocation, show bool, t webhook.Ticket) {
+	if !show {
+		return
+	}
+	inv.log.Reveal("secret", "callbackSecret "+t.Secret)
+	for name := range t.Header {
+		inv.log.Reveal("header", "callbackHeaders "+name+": "+t.Header.Get(name))
+	}
+}

@@ -1,0 +1,293 @@
+package cmd
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/forward"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/receive"
+	"github.com/narada-cli/narada/pkg/sandbox"
+	"github.com/narada-cli/narada/pkg/session"
+	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
+)
+
+// This file words the events of the rooms as log records.
+
+func requestField(id string) slog.Attr { return slog.Any("requestId", id) }
+
+func sessionField(id string) slog.Attr { return slog.Any("sessionId", id) }
+
+// logAwaitEvent logs an event of an engine.
+func logAwaitEvent(inv *invocation, event await.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case await.CallbackReceived:
+		if log.Verbose() {
+			log.Detail("callback", "received a callback: "+term.OneLine(string(e.Result.Raw())))
+		}
+	case await.PollFailed:
+		if e.Notable {
+			log.Warn("poll", "polling fails and continues: "+errorText(e.Err))
+			return
+		}
+		log.Detail("poll", "a poll failed: "+errorText(e.Err))
+	case await.PollRefused:
+		log.Warn("poll", "a poll was refused; waiting for the callback only: "+errorText(e.Err))
+	case await.EndpointChanged:
+		logTunnelEvent(inv, e)
+	case await.StoreFailed:
+		inv.warnOfLedger(e.Err, lossText(e.Loss))
+	case await.PersonAsked:
+		log.Warn("input-required", batch.Prefix(e.Item)+humanLine(e.RequestID, e.Input), requestField(e.RequestID), slog.Any("inputId", e.Input.InputID))
+	default:
+		logDispatchEvent(inv, event)
+	}
+}
+
+func logTunnelEvent(inv *invocation, e await.EndpointChanged) {
+	switch e.Event {
+	case await.EndpointLost:
+		inv.log.Warn("tunnel-lost", "the tunnel is lost: polling until it is back")
+	case await.EndpointBack:
+		inv.log.Info("tunnel-back", "the tunnel is back")
+	case await.EndpointClosed:
+		text := "the tunnel was stopped"
+		if e.Err != nil {
+			text += " (" + e.Err.Error() + ")"
+		}
+		inv.log.Warn("tunnel-stopped", text+"; falling back to polling")
+	}
+}
+
+// logDispatchEvent logs an event of a dispatch. For a line of a batch it is a detail.
+func logDispatchEvent(inv *invocation, event await.Event) {
+	switch e := event.(type) {
+	case await.Accepted:
+		text := batch.Prefix(e.Item) + e.RequestID + " was accepted"
+		switch {
+		case e.Item.Batch != 0:
+			inv.log.Detail("accepted", text, requestField(e.RequestID), slog.Any("line", e.Item.Line))
+			return
+		case e.By == await.ByCallback:
+			text += " (from its callback)"
+		}
+		inv.log.Info("accepted", text, requestField(e.RequestID))
+	case await.Resending:
+		again := fmt.Sprintf("again in %s: %s", e.In.Round(100*time.Millisecond), errorText(e.Err))
+		if e.Item.Batch != 0 {
+			inv.log.Detail("resending", batch.Prefix(e.Item)+"was not accepted; "+again)
+			return
+		}
+		inv.log.Warn("resending", "the task was not accepted; "+again)
+	case await.AnswerLost:
+		log := inv.log.Warn
+		if e.Item.Batch != 0 {
+			log = inv.log.Detail
+		}
+		log("answer-lost", batch.Prefix(e.Item)+"it is not known yet whether the task was accepted; waiting for its callback: "+errorText(e.Err))
+	case await.AcceptedTwice:
+		logAcceptedTwice(inv, e)
+	}
+}
+
+func logAcceptedTwice(inv *invocation, e await.AcceptedTwice) {
+	const why = ": the API answered the first dispatch with a refusal but accepted it"
+	switch {
+	case e.Item.Batch != 0:
+		inv.log.Warn("accepted-twice", batch.Prefix(e.Item)+"the task was, or may have been, accepted twice"+why, requestField(e.RequestID), slog.Any("line", e.Item.Line))
+	case e.RequestID == "":
+		inv.log.Warn("accepted-twice", "the task may have been accepted twice"+why+"; the result of the second dispatch is not known")
+	default:
+		inv.log.Warn("accepted-twice", "the task was accepted twice, the second time as "+e.RequestID+why, requestField(e.RequestID))
+	}
+}
+
+// lossText says what is not stored after the ledger failed.
+func lossText(loss await.Loss) string {
+	switch loss {
+	case await.LossTask:
+		return "this task is not stored"
+	case await.LossProgress:
+		return "the task's progress is not stored"
+	case await.LossAnswer:
+		return "the answer is not stored"
+	}
+	return "callbacks that another narada receives are missed"
+}
+
+// logBatchEvent logs an event of the batch of that name.
+func logBatchEvent(inv *invocation, name string, event batch.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case batch.LineRejected:
+		log.Text("line", e.Err.Error())
+	case batch.LineWarned:
+		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
+	case batch.MoreWarnings:
+		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
+	case batch.InputChanged:
+		logChangedInput(inv, name, e)
+	case batch.Resumed:
+		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
+	case batch.Stopping:
+		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
+	}
+}
+
+// logChangedInput reports how the input differs from that of the last run.
+func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
+	const changed = "the input has changed: "
+	if n := e.Gone; n > 0 {
+		inv.log.Warn("changed", changed+"missing "+units.Count(n, "line")+" sent before; print the results: narada batch results "+output.ShellWord(name))
+	} else if e.WasLines != e.Lines {
+		inv.log.Info("changed", fmt.Sprintf("%sit had %d lines, now %d", changed, e.WasLines, e.Lines))
+	}
+	if n := e.Different; n > 0 {
+		inv.log.Warn("changed", changed+units.Count(n, "line")+
+			" with different content under the same id; the answers are for the content that was sent. To send a line again, change its id")
+	}
+}
+
+// receiveEvents logs the events of an endpoint. With show it shows the credentials that a
+// callback must have.
+func receiveEvents(inv *invocation, show bool) func(receive.Event) {
+	return func(event receive.Event) {
+		switch e := event.(type) {
+		case receive.CloseFailed:
+			inv.log.Detail("endpoint", "closing the endpoint: "+e.Err.Error())
+		case receive.NotReady:
+			inv.log.Warn("not-ready", "the address does not answer yet from this machine: "+errorText(e.Err))
+			inv.log.Info("not-ready", "listening on "+e.URL+", not ready yet", slog.Any("url", e.URL))
+			showTicket(inv, show, e.Ticket)
+		case receive.Ready:
+			if e.Late {
+				inv.log.Info("ready", "the address answers now", slog.Any("url", e.URL))
+				return
+			}
+			inv.log.Info("ready", "listening on "+e.URL, slog.Any("url", e.URL))
+			showTicket(inv, show, e.Ticket)
+		case receive.TunnelChanged:
+			if e.Kind == tunnel.Back {
+				inv.log.Info("tunnel-back", "the tunnel is back")
+				return
+			}
+			inv.log.Warn("tunnel-lost", "the tunnel is lost: no callbacks arrive until it is back")
+		case receive.NotPrinted:
+			inv.log.Warn("not-printed", "stdout is not read: narada history has the callbacks that were not printed")
+		default:
+			logCallbackEvent(inv, e)
+		}
+	}
+}
+
+// logCallbackEvent logs an event of one callback.
+func logCallbackEvent(inv *invocation, event receive.Event) {
+	switch e := event.(type) {
+	case receive.Refused:
+		inv.log.Detail("refused", fmt.Sprintf("refused a %s with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
+	case receive.NotStored:
+		inv.log.Warn("not-stored", "callback not acknowledged: "+e.Err.Error())
+	case receive.FilteredOut:
+		if e.Err == nil {
+			inv.log.Detail("filter", term.OneLine(e.RequestID)+": stored; does not match --filter")
+			return
+		}
+		inv.log.Warn("filter", term.OneLine(e.RequestID)+": stored, but not printed or forwarded: --filter: "+e.Err.Error(), requestField(e.RequestID))
+	case receive.Accepted:
+		if e.Further {
+			inv.log.Info("further", term.OneLine(e.RequestID)+": another callback, with a different body", requestField(e.RequestID))
+		}
+		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
+	}
+}
+
+// logForwardEvent logs an event of forwarding.
+func logForwardEvent(inv *invocation, event forward.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case forward.Waiting:
+		log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", units.Count(e.Count, "callback"), e.Target))
+	case forward.Forwarded:
+		if forward.IsCommand(e.Target) {
+			log.Detail("ran", term.OneLine(e.RequestID)+": "+e.Target+" succeeded")
+			return
+		}
+		log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
+	case forward.NotForwarded:
+		log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s", term.OneLine(e.RequestID), e.Target, notForwarded(e.Result)),
+			requestField(e.RequestID), slog.Any("attempts", e.Result.Attempts))
+	case forward.TargetDown:
+		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
+	case forward.TargetUp:
+		log.Info("target-back", e.Target+" accepts callbacks again")
+	case forward.Finishing:
+		log.Info("finishing", "finishing the callback to "+e.Target+": press Ctrl-C again to quit")
+	case forward.Remaining:
+		if e.Err != nil {
+			log.Warn("ledger", e.Err.Error())
+			return
+		}
+		log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", units.Count(e.Count, "callback"), e.Target))
+	}
+}
+
+// notForwarded says why a callback was not forwarded.
+func notForwarded(r forward.Result) string {
+	reason := r.Failure
+	if r.StatusCode != 0 {
+		reason = fmt.Sprintf("answered %d", r.StatusCode)
+	}
+	if r.Permanent {
+		return reason + "; not retried"
+	}
+	return reason + " after " + units.Count(r.Attempts, "attempt")
+}
+
+// logSandboxEvent logs, for -v, an event of the sandbox.
+func logSandboxEvent(inv *invocation, e sandbox.Event) {
+	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
+	if e.Kind == sandbox.EventCallback {
+		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
+	}
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	if e.Fault != "" {
+		line += " (fault: " + e.Fault + ")"
+	}
+	inv.log.Detail("sandbox", term.OneLine(line))
+}
+
+// logSessionEvent logs an event of a cloud browser session.
+func logSessionEvent(inv *invocation, event session.Event) {
+	const name = "the cloud browser session "
+	log := inv.log
+	switch e := event.(type) {
+	case session.Retrying:
+		what := "no session was started"
+		if e.ID != "" {
+			what = e.ID + " was not stopped"
+		}
+		logRetry(inv, "session", what, e.Err, e.In)
+	case session.Awaited:
+		log.Warn("session", cause(e.Cause)+": waiting for the session that is starting, to stop it")
+	case session.Started:
+		log.Info("session-started", name+e.ID+" was started", sessionField(e.ID))
+	case session.Stopping: // another signal ends the program at once
+		log.Error("session", cause(e.Cause)+": stopping "+name+e.ID, "if this is interrupted: "+stopCommand(inv, e.ID), sessionField(e.ID))
+	case session.Stopped:
+		text := name + e.ID + " was stopped"
+		if e.Err != nil {
+			text = fmt.Sprintf("%s%s had ended (%s)", name, e.ID, term.OneLine(e.Err.Error()))
+		}
+		log.Info("session-stopped", text, sessionField(e.ID))
+	case session.NotStopped:
+		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
+	}
+}

@@ -1,0 +1,61 @@
+package batch
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// Prefix names a task's line before a message about it: "line 3 (acme): ". It is "" for a
+// task that is not of a batch.
+func Prefix(i store.Item) string {
+	if i.Batch == 0 {
+		return ""
+	}
+	return Line{Number: i.Line, ID: i.ID}.Name() + ": "
+}
+
+// CountsText is "1 error, 2 success".
+func CountsText(counts map[narada.Status]int) string {
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d %s", counts[status], status))
+	}
+	return strings.Join(list, ", ")
+}
+
+// CountsText describes all lines: how many ended with each status, are unfinished, or were
+// not sent.
+func (t Tally) CountsText() string {
+	var list []string
+	if len(t.Counts) > 0 {
+		list = append(list, CountsText(t.Counts))
+	}
+	if t.Unfinished > 0 {
+		list = append(list, fmt.Sprintf("%d unfinished", t.Unfinished))
+	}
+	if rest := t.Total - t.Ended - t.Unfinished; rest > 0 {
+		list = append(list, fmt.Sprintf("%d not sent", rest))
+	}
+	return strings.Join(list, ", ")
+}
+
+// Text describes the outcome of a line that did not succeed. It may have control characters
+// of the API's.
+func (o Outcome) Text() string {
+	text := o.Line.Name() + ": " + string(o.StatusName())
+	if o.RequestID != "" {
+		text += ", " + o.RequestID
+	}
+	switch {
+	case len(o.SchemaErrors) > 0:
+		text += ", but its data does not fit the schema: " + o.SchemaErrors[0]
+	case o.Phase == Refused:
+		text += ": " + o.Failure
+	}
+	return text
+}
