@@ -89,7 +89,14 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 			}
 			inv.log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
 		case forward.NotForwarded:
-			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s", term.OneLine(e.RequestID), e.Target, notForwarded(e.Result)),
+			reason, end := e.Result.Failure, "; not retried"
+			if e.Result.StatusCode != 0 {
+				reason = fmt.Sprintf("answered %d", e.Result.StatusCode)
+			}
+			if !e.Result.Permanent {
+				end = " after " + quantity(e.Result.Attempts, "attempt")
+			}
+			inv.log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s%s", term.OneLine(e.RequestID), e.Target, reason, end),
 				slog.Any("requestId", e.RequestID), slog.Any("attempts", e.Result.Attempts))
 		case forward.TargetDown:
 			inv.log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
@@ -105,21 +112,4 @@ func forwardEvents(inv *invocation) func(forward.Event) {
 			inv.log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", quantity(e.Count, "callback"), e.Target))
 		}
 	}
-}
-
-// notForwarded says why a callback was not forwarded.
-func notForwarded(r forward.Result) string {
-	reason := r.Failure
-	if r.StatusCode != 0 {
-		reason = fmt.Sprintf("answered %d", r.StatusCode)
-	}
-	if r.Permanent {
-		return reason + "; not retried"
-	}
-	return reason + " after " + quantity(r.Attempts, "attempt")
-}
-
-// warnNotRecorded warns that the outcome of a sample callback was not stored.
-func warnNotRecorded(inv *invocation) func(error) {
-	return func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") }
 }

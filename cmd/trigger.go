@@ -92,7 +92,8 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random, Machine: inv.app.Machine,
-		URL: o.to, Credentials: given, Sender: sender, NotRecorded: warnNotRecorded(inv),
+		URL: o.to, Credentials: given, Sender: sender,
+		NotRecorded: func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") },
 	}
 	if o.data != "" {
 		if t.Data, err = task.LoadJSON("--data", o.data, &inv.source); err != nil {
