@@ -237,10 +237,13 @@ func (s *Server) Ready(ctx context.Context, transport http.RoundTripper, failed 
 	}
 	s.probes.Store(t.Path, t.Secret)
 	defer s.probes.Delete(t.Path)
-	var last error
+	var last error // of an attempt that had the time it needed, if there was one
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		last = callProbe(ctx, transport, s.URL(t), t.Secret)
-		return struct{}{}, last
+		err := callProbe(ctx, transport, s.URL(t), t.Secret)
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		return struct{}{}, err
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: 2 * time.Second}),
 		backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
 			if failed != nil {
