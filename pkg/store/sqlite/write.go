@@ -90,6 +90,13 @@ func (w *write) apply(t transaction, op store.Op) error {
 		return t.run("UPDATE OR REPLACE forwards SET target = ? WHERE seq = ? AND target = ?", op.To, op.Seq, op.From)
 	case *store.AdoptForwards:
 		return t.run("UPDATE forwards SET listener = ? WHERE target = ? AND listener = ? AND state = 'waiting'", op.To, op.Target, op.From)
+	}
+	return t.applyToBatch(op)
+}
+
+// applyToBatch applies an op about a batch.
+func (t transaction) applyToBatch(op store.Op) error {
+	switch op := op.(type) {
 	case *store.PutBatch:
 		return t.putBatch(op)
 	case *store.RestartBatch:
