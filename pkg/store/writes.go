@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -36,16 +35,6 @@ func (w Writes) Intend(ctx context.Context, intents []Intent) ([]int64, error) {
 	return numbers, nil
 }
 
-// Accepted writes an Accept.
-func (w Writes) Accepted(ctx context.Context, number int64, id string) error {
-	return w.writer.Write(ctx, &Accept{Task: number, RequestID: id, At: time.Now()})
-}
-
-// Refused writes a Refuse.
-func (w Writes) Refused(ctx context.Context, number int64, failure string, at time.Time) error {
-	return w.writer.Write(ctx, &Refuse{Task: number, Failure: failure, At: at})
-}
-
 // Deliver implements webhook.Sink: it returns nil once the callback is durable.
 func (w Writes) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return w.writer.Write(ctx, &Deliver{Delivery: d})
@@ -56,21 +45,6 @@ func (w Writes) Store(ctx context.Context, d webhook.Delivery, f Forwarding) (is
 	op := &Deliver{Delivery: d, Forwarding: f}
 	err = w.writer.Write(ctx, op)
 	return op.IsNew && err == nil, err
-}
-
-// ForwardEnded writes a ForwardEnded.
-func (w Writes) ForwardEnded(ctx context.Context, f Forward) error {
-	return w.writer.Write(ctx, &ForwardEnded{f})
-}
-
-// MoveForward writes a MoveForward.
-func (w Writes) MoveForward(ctx context.Context, f Forward, target string) error {
-	return w.writer.Write(ctx, &MoveForward{Seq: f.Seq, From: f.Target, To: target})
-}
-
-// AdoptForwards writes an AdoptForwards.
-func (w Writes) AdoptForwards(ctx context.Context, target, from, to string) error {
-	return w.writer.Write(ctx, &AdoptForwards{Target: target, From: from, To: to})
 }
 
 // PutBatch writes a PutBatch and returns the batch's number.

@@ -49,7 +49,7 @@ func TestALedgerOfTheFirstVersionIsReadUnchanged(t *testing.T) {
 		t.Error(diff)
 	}
 	// It can be written.
-	must(t, l.Accepted(ctx, intend(t, l, ticket("new"), "p"), "req_new"))
+	must(t, l.Write(ctx, &store.Accept{Task: intend(t, l, ticket("new"), "p"), RequestID: "req_new", At: start}))
 	deliver(t, l, ticket("new"), final("req_new", ticket("new"), "42"))
 	if task := theTask(t, l, "req_new"); task.Open() {
 		t.Errorf("got %+v", task)

@@ -75,7 +75,7 @@ func TestCredentialsAreErasedWhenForwardingHasEnded(t *testing.T) {
 		_, err = l.Store(ctx, callback(t, ticket("a"), final(id, ticket("a"), "42")), store.Forwarding{Listener: "x", Targets: []string{"t"}})
 		must(t, err)
 		wantSecret(t, dir, true)
-		must(t, l.ForwardEnded(ctx, store.Forward{Seq: int64(seq + 1), Target: "t", State: state, EndedAt: start}))
+		must(t, l.Write(ctx, &store.ForwardEnded{Forward: store.Forward{Seq: int64(seq + 1), Target: "t", State: state, EndedAt: start}}))
 	}
 	must(t, l.Close())
 	wantSecret(t, dir, false)
@@ -97,7 +97,7 @@ func TestSecretsThatAnotherProcessBlankedAreErasedFromTheLog(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
 	number := intend(t, l, ticket("a"), "p")
-	must(t, l.Accepted(ctx, number, "req_1"))
+	must(t, l.Write(ctx, &store.Accept{Task: number, RequestID: "req_1", At: start}))
 	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
 	maintain(enough)
 	other, err := Open(ctx, dir, Options{})
