@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 )
@@ -14,11 +15,12 @@ import (
 // maxName is the maximum length of a batch's name.
 const maxName = 80
 
-var nameForm = regexp.MustCompile(fmt.Sprintf(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,%d}$`, maxName-1))
+// nameForm is the form of a batch's name, of any length.
+var nameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`) })
 
 // CheckName returns an error if name is not valid for a batch.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
+	if len(name) > maxName || !nameForm().MatchString(name) {
 		return fmt.Errorf("invalid name %q: use at most %d letters, digits, dots, hyphens and underscores", name, maxName)
 	}
 	return nil
