@@ -16,7 +16,7 @@ var ledgerCommands = []string{
 	"history", "history -o json", "history show req_called", "history show req_called -o json", "history show #1 -o json", "history show req_elsewhere",
 	"status req_called --timeout 100ms", "status --open --timeout 100ms", "batch list -o json", "batch show companies", "batch results companies",
 	"replay req_called --to http://127.0.0.1:1/", "replay --failed --to http://127.0.0.1:1/", "listen --local --timeout 1ms",
-	"history prune --older-than 1d --open", "history",
+	"history prune --older-than 1d --open --yes", "history",
 }
 
 // Whatever is in the file of the ledger, a command that opens it ends with an exit code of

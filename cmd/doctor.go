@@ -94,7 +94,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 			d.Settings = append(d.Settings, doctor.Setting{Name: key.Name, Origin: v.Origin})
 		}
 	}
-	if s.Withheld.Set() {
+	if d.APIKey.Empty() && s.Get(config.BaseURL).Layer != config.LayerDefault {
 		d.NoAPIKey = noKey(s)
 	}
 	if token := s.Get(config.NgrokAuthtoken); token.Set() {

@@ -21,13 +21,14 @@ import (
 )
 
 type historyOptions struct {
-	out    outputFlags
-	status narada.Status
-	open   bool
-	failed bool
-	since  string
-	grep   string
-	limit  int
+	out     outputFlags
+	status  narada.Status
+	open    bool
+	failed  bool
+	since   string
+	grep    string
+	limit   int
+	refused bool
 }
 
 func newHistory(inv *invocation) *cobra.Command {
@@ -43,7 +44,10 @@ On a terminal it prints a table; elsewhere it prints a line for each task, with 
 between the columns and the whole prompt, or with -o json an object.
 
 The statuses are those of the cloud, and two more: unknown (it is not known whether
-the API accepted the task) and refused (the API did not accept it).`,
+the API accepted the task) and refused (the API did not accept it).
+
+With --refused it lists the newest callbacks that listen refused: age, status code
+and reason. Only those with the right header are recorded.`,
 		Example: `  # what is still running, and wait for it
   narada history --open
   narada status --wait --open
@@ -58,6 +62,7 @@ the API accepted the task) and refused (the API did not accept it).`,
 		"status", "list tasks with this `STATUS`")
 	f.BoolVar(&o.open, "open", false, "list tasks that have not finished, according to the ledger")
 	f.BoolVar(&o.failed, "failed", false, "list tasks with a callback that was not forwarded")
+	f.BoolVar(&o.refused, "refused", false, "list the newest callbacks that listeners refused")
 	f.StringVar(&o.since, "since", "", "list tasks dispatched within this `DURATION` (24h, 7d), or since a date")
 	f.StringVar(&o.grep, "grep", "", "list tasks whose prompt or request ID matches `REGEXP`")
 	f.IntVar(&o.limit, "limit", 30, "list at most `N` tasks; 0 lists all")
@@ -76,6 +81,9 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
+	if o.refused {
+		return listRefused(ctx, inv, p, l, query)
+	}
 	list := output.NewList(p, inv.app.stdoutWidth, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
 	err = l.Tasks(ctx, query, func(t store.Task) error {
 		took := "-"
@@ -102,12 +110,40 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 		inv.log.Info("history", units.Count(failed, "callback")+" not forwarded: narada history --failed lists the tasks, narada replay --failed sends the callbacks again",
 			slog.Any("failed", failed))
 	}
+	refused, err := history.RefusedSince(ctx, l, query.Since, 0)
+	if err != nil {
+		return err
+	}
+	if text := history.RefusedText(refused, inv.app.start); text != "" {
+		inv.log.Info("history", term.OneLine(text)+"; narada history --refused lists them", slog.Any("refused", len(refused)))
+	}
 	inv.log.Info("history", fmt.Sprintf("ledger size: %s; narada history prune deletes old tasks", units.Size(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
+// listRefused prints the callbacks that listeners refused.
+func listRefused(ctx context.Context, inv *invocation, p *printer, l history.Refuser, query store.Query) error {
+	refused, err := history.RefusedSince(ctx, l, query.Since, query.Limit)
+	if err != nil {
+		return err
+	}
+	list := output.NewList(p, inv.app.stdoutWidth, "AGE", "STATUS", "REASON")
+	for _, r := range refused {
+		if err := list.Add(history.NewRefusalDocument(r), units.Age(inv.app.start.Sub(r.ReceivedAt)), fmt.Sprint(r.StatusCode), term.OneLine(r.Reason)); err != nil {
+			return err
+		}
+	}
+	if list.Count == 0 {
+		inv.log.Info("history", "no callbacks were refused at listeners")
+	}
+	return list.Finish(nil)
+}
+
 func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
 	q = store.Query{Status: o.status, Open: o.open, Failed: o.failed, Limit: o.limit}
+	if o.refused && (o.status != "" || o.open || o.failed || o.grep != "") {
+		return q, usage.Errorf("", "--refused lists callbacks: use it without --status, --open, --failed and --grep")
+	}
 	if o.grep != "" {
 		if q.Grep, err = regexp.Compile(o.grep); err != nil {
 			return q, usage.Errorf("(?i)word ignores case", "--grep: %v", err)

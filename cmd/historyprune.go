@@ -7,53 +7,97 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
+type pruneOptions struct {
+	limits    store.Limits
+	olderThan string
+	dryRun    bool
+	yes       bool
+}
+
 func newHistoryPrune(inv *invocation) *cobra.Command {
-	var limits store.Limits
-	var olderThan string
+	var o pruneOptions
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Delete old tasks from the ledger",
-		Long: `prune deletes tasks with their callbacks, and frees their disk space. It keeps tasks
-that have not finished, unless --open is given.`,
-		Example: `  narada history prune --older-than 30d
-  narada history prune --keep 10000`,
+		Long: `prune deletes tasks with their callbacks, and frees their disk space. With both
+--older-than and --keep it deletes what is old enough and not among the newest. It
+keeps tasks that have not finished, unless --open is given.
+
+It asks before it deletes. Where there is no terminal, --yes is needed. Without limits
+it prints the size of the ledger and what some limits would delete.`,
+		Example: `  narada history prune --older-than 30d --dry-run
+  narada history prune --older-than 30d --keep 1000 --yes`,
 		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) (err error) {
-			switch keep := cmd.Flags().Changed("keep"); {
-			case olderThan == "" && !keep:
-				return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
-			case keep && limits.Keep < 1:
-				return usage.AtLeast("keep", limits.Keep, 1)
+			keep := cmd.Flags().Changed("keep")
+			if keep && o.limits.Keep < 1 {
+				return usage.AtLeast("keep", o.limits.Keep, 1)
 			}
-			if limits.Before, err = usage.Time("older-than", olderThan, inv.app.start); err != nil {
+			if o.limits.Before, err = usage.Time("older-than", o.olderThan, inv.app.start); err != nil {
 				return err
 			}
-			return runHistoryPrune(cmd.Context(), inv, limits)
+			return runHistoryPrune(cmd.Context(), inv, &o, keep || o.olderThan != "")
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&olderThan, "older-than", "", "delete tasks dispatched more than this `DURATION` ago (24h, 30d), or before a date")
-	f.IntVar(&limits.Keep, "keep", 0, "delete all but the newest `N` tasks")
-	f.BoolVar(&limits.Open, "open", false, "also delete tasks that have not finished, or have a callback to be forwarded")
+	f.StringVar(&o.olderThan, "older-than", "", "delete tasks dispatched more than this `DURATION` ago (24h, 30d), or before a date")
+	f.IntVar(&o.limits.Keep, "keep", 0, "delete all but the newest `N` tasks")
+	f.BoolVar(&o.limits.Open, "open", false, "also delete tasks that have not finished, or have a callback to be forwarded")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be deleted, and delete nothing")
+	f.BoolVar(&o.yes, "yes", false, "delete without asking")
 	return cmd
 }
 
-func runHistoryPrune(ctx context.Context, inv *invocation, limits store.Limits) error {
+func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions, limited bool) error {
 	l, err := inv.existingLedger(ctx)
-	if l == nil {
+	if err != nil || l == nil && limited {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	count, err := l.Prune(ctx, limits)
+	if !limited {
+		return unlimitedPrune(ctx, inv, l)
+	}
+	found, err := l.Prunable(ctx, o.limits)
+	if err != nil {
+		return err
+	}
+	for _, line := range history.Consequences(found) {
+		inv.log.Info("prunable", line)
+	}
+	switch {
+	case o.dryRun:
+		return printText(ctx, inv, "would delete "+history.Deleted(found))
+	case found.Tasks > 0:
+		if err := confirm(ctx, inv, "delete "+history.Deleted(found)+"?", o.yes, "--yes deletes without asking; --dry-run deletes nothing"); err != nil {
+			return err
+		}
+	}
+	count, err := l.Prune(ctx, o.limits)
 	if err != nil {
 		return err
 	}
 	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", units.Count(count, "task"), units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
+}
+
+// unlimitedPrune is the error that there are no limits. It logs what some would delete.
+func unlimitedPrune(ctx context.Context, inv *invocation, l *sqlite.Store) error {
+	if l != nil {
+		lines, err := history.PruneExamples(ctx, l, inv.app.start)
+		if err != nil {
+			return err
+		}
+		for _, line := range append(lines, "ledger size: "+units.Size(l.Size())) {
+			inv.log.Info("prunable", line)
+		}
+	}
+	return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
 }

@@ -1,10 +1,8 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -53,18 +51,7 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 	if s.yes || err == nil && narada.IsLoopback(u.Hostname()) {
 		return err
 	}
-	if !inv.app.StdinTerminal || !inv.app.StderrTerminal {
-		return usage.Errorf("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
-	}
-	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
-	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')
-	if ctx.Err() != nil {
-		return &exitError{code: codeUsage, text: cause(context.Cause(ctx)) + ": nothing was sent"}
-	}
-	if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil || answer != "y" && answer != "yes" {
-		return &exitError{code: codeUsage, text: "nothing was sent"}
-	}
-	return nil
+	return confirm(ctx, inv, "send "+what+" to "+u.Host+"?", false, "add --yes to send "+what)
 }
 
 // printAttempt prints a callback that was sent: request ID, status code (or a dash),

@@ -149,6 +149,9 @@ func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
 	if err != nil {
 		return usage.Errorf("", "%v", err)
 	}
+	if key := inv.settings.Get(config.APIKey); key.Layer != config.LayerEnvironment {
+		inv.log.Info("curl", "$NARADA_API_KEY must be the API key for this address: "+key.Origin)
+	}
 	for _, u := range plan.Uploads {
 		inv.log.Info("curl", "$"+u.Key()+" is the key of "+u.Path+": upload the file first")
 	}

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -53,15 +52,21 @@ func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error)
 
 // noKey is the error that there is no API key for the base URL.
 func noKey(s *config.Settings) *exitError {
-	e := &exitError{code: codeUnauthorized, text: "no API key", next: "set NARADA_API_KEY, or store one: narada config set api-key -"}
-	if !s.Withheld.Set() {
-		return e
-	}
 	base := s.Get(config.BaseURL)
-	e.text = fmt.Sprintf("no API key for %s: that address is from %s, and the key from %s is not sent there", base.Text, base.Origin, s.Withheld.Origin)
-	e.next = "set NARADA_API_KEY too, or give the address with --base-url"
-	if base.Layer == config.LayerProfile {
+	e := &exitError{code: codeUnauthorized, text: "no API key for " + base.Text}
+	if base.Layer != config.LayerDefault {
+		e.text += ": that address is from " + base.Origin
+	}
+	if s.Withheld.Set() {
+		e.text += ", and the key from " + s.Withheld.Origin + " is not sent there"
+	}
+	switch base.Layer {
+	case config.LayerProfile:
 		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
+	case config.LayerEnvironment:
+		e.next = "set NARADA_API_KEY too, or give the address with --base-url"
+	default:
+		e.next = "set NARADA_API_KEY, or store one: narada config set api-key -"
 	}
 	return e
 }

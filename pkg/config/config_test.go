@@ -198,6 +198,94 @@ func TestAPIKeyIsUsedOnlyForItsBaseURL(t *testing.T) {
 	}
 }
 
+// In every combination of layers with a key and layers with a base URL, with and without a
+// profile, the key is one that may be sent to that address.
+func TestNoAPIKeyIsSentToTheAddressOfAnotherLayer(t *testing.T) {
+	layers := []Layer{LayerFlag, LayerEnvironment, LayerProject, LayerProfile, LayerUser}
+	subset := func(bits int) map[Layer]bool {
+		found := map[Layer]bool{}
+		for i, layer := range layers {
+			found[layer] = bits&(1<<i) != 0
+		}
+		return found
+	}
+	orders := map[string][]Layer{ // by how the profile is named
+		"":     {LayerFlag, LayerEnvironment, LayerUser},
+		"env":  {LayerFlag, LayerEnvironment, LayerProfile, LayerUser},
+		"flag": {LayerFlag, LayerProfile, LayerEnvironment, LayerUser},
+	}
+	first := func(order []Layer, has map[Layer]bool) Layer {
+		for _, layer := range order {
+			if has[layer] {
+				return layer
+			}
+		}
+		return ""
+	}
+	for named, order := range orders {
+		for bits := range 1 << (2 * len(layers)) {
+			urls, keys := subset(bits), subset(bits>>len(layers))
+			if keys[LayerFlag] { // there is none
+				continue
+			}
+			s := loadKeys(t, named, urls, keys)
+			base, inForce := first(order, urls), first(order, keys)
+			want, withheld := inForce, Layer("")
+			if (base == LayerProfile || base == LayerEnvironment) && !keys[base] {
+				want, withheld = "", inForce
+			} else if base == LayerProfile || base == LayerEnvironment {
+				want = base
+			}
+			if base == "" {
+				base = LayerDefault
+			}
+			if s.Get(BaseURL).Layer != base || s.Get(APIKey).Text != string(want) || s.Withheld.Text != string(withheld) {
+				t.Errorf("profile by %q, base URLs %v, keys %v: base URL of %s, key of %q, withheld %q; want %s, %q, %q",
+					named, urls, keys, s.Get(BaseURL).Layer, s.Get(APIKey).Text, s.Withheld.Text, base, want, withheld)
+			}
+		}
+	}
+}
+
+// loadKeys loads settings whose API keys are the names of their layers.
+func loadKeys(t *testing.T, named string, urls, keys map[Layer]bool) *Settings {
+	t.Helper()
+	lines := func(layer Layer, indent string) (text string) {
+		if urls[layer] {
+			text += indent + "base-url: https://" + string(layer) + ".example\n"
+		}
+		if keys[layer] {
+			text += indent + "api-key: " + string(layer) + "\n"
+		}
+		return text
+	}
+	env := map[string]string{}
+	if urls[LayerEnvironment] {
+		env["NARADA_API_BASE_URL"] = "https://environment.example"
+	}
+	if keys[LayerEnvironment] {
+		env["NARADA_API_KEY"] = string(LayerEnvironment)
+	}
+	p := place(t, env)
+	switch named {
+	case "env":
+		env["NARADA_PROFILE"] = "p"
+	case "flag":
+		p.Profile = "p"
+	}
+	write(t, UserFile(p), lines(LayerUser, "")+"profiles:\n  p:\n    agent: core\n"+lines(LayerProfile, "    "))
+	write(t, filepath.Join(p.Dir, projectFileName), lines(LayerProject, ""))
+	var args []string
+	if urls[LayerFlag] {
+		args = append(args, "--base-url=https://flag.example")
+	}
+	s, err := Load(p, flags(t, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestUserFileFollowsXDG(t *testing.T) {
 	tests := []struct {
 		goos string

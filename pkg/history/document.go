@@ -82,6 +82,11 @@ type RefusalDocument struct {
 	Headers    http.Header `json:"headers"`
 }
 
+// NewRefusalDocument returns the document of a refused callback.
+func NewRefusalDocument(r store.Refusal) RefusalDocument {
+	return RefusalDocument{r.ReceivedAt, r.Reason, r.StatusCode, r.Size, r.Header}
+}
+
 // Document returns the JSON document of the detail.
 func (d Detail) Document() Document {
 	doc := Document{TaskDocument: NewTaskDocument(d.Task), Request: d.Request, Callbacks: []CallbackDocument{}, Refused: []RefusalDocument{}}
@@ -96,7 +101,7 @@ func (d Detail) Document() Document {
 		doc.Callbacks = append(doc.Callbacks, CallbackDocument{c.ReceivedAt, Accepted, c.Kind, c.Header, maskedBody(c.Body), forwards})
 	}
 	for _, r := range d.Refusals {
-		doc.Refused = append(doc.Refused, RefusalDocument{r.ReceivedAt, r.Reason, r.StatusCode, r.Size, r.Header})
+		doc.Refused = append(doc.Refused, NewRefusalDocument(r))
 	}
 	return doc
 }
