@@ -3,6 +3,8 @@ package await
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -258,5 +260,58 @@ func TestAnAnswerThatHasArrivedCountsDespiteALostDispatch(t *testing.T) {
 	waiter.put(heard{Answer{Result: success(t, "x"), By: ByCallback}})
 	if ended, err := w.engine.hear(waiter); !ended || err != nil || waiter.answer.Result == nil {
 		t.Errorf("ended %v, %v, answer %+v", ended, err, waiter.answer)
+	}
+}
+
+// A process that is killed in the pause leaves the task as not accepted, and one that is
+// killed during the call as unknown.
+func TestARefusalIsStoredUntilTheRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, withStore)
+		var atCall [][]string
+		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
+			atCall = append(atCall, slices.Clone(w.store.writes))
+			if n < 3 {
+				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: time.Minute}}
+			}
+			return "req_1", nil
+		}
+		var inPause []string
+		time.AfterFunc(time.Second, func() { inPause = slices.Clone(w.store.writes) })
+		w.cloud.answers(success(t, "x"))
+		if _, err := w.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all := []string{"intend run https://api.example x ", "refused 7 ", "retried 7", "refused 7 ", "retried 7", "accepted 7 req_1", "polled req_1 success"}
+		want(t, "writes", w.store.writes, all)
+		want(t, "writes in the pause", inPause, all[:2])
+		for i, writes := range atCall {
+			want(t, fmt.Sprint("writes at call ", i), writes, all[:1+2*i])
+		}
+	})
+}
+
+func TestATaskThatMustBeStoredIsNotRetriedWithoutTheStore(t *testing.T) {
+	for _, must := range []bool{true, false} {
+		t.Run(fmt.Sprint(must), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, withStore, failing("retried"))
+				w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
+					if n == 1 {
+						return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Second}}
+					}
+					return "req_1", nil
+				}
+				w.cloud.answers(success(t, "x"))
+				_, err := w.engine.Run(t.Context(), Job{Request: &narada.Request{Prompt: "x"}, MustKeep: must})
+				failure, failed := errors.AsType[*narada.DispatchError](err)
+				if _, notKept := errors.AsType[*NotKeptError](err); notKept != must || failed && failure.Maybe || (w.cloud.dispatches == 1) != must {
+					t.Errorf("%v after %d dispatches", err, w.cloud.dispatches)
+				}
+				if notes := w.noted(); !slices.Contains(notes, fmt.Sprint("loss ", LossProgress)) {
+					t.Errorf("events %q", notes)
+				}
+			})
+		})
 	}
 }

@@ -77,12 +77,12 @@ type Engine struct {
 	mu        sync.Mutex
 	reception reception
 	byTicket  map[string]*waiter
-	byID      map[string]*waiter
+	byID      map[string][]*waiter // several if the API has reused the ID
 }
 
 // New returns an Engine, which runs until Close.
 func New(o Options) *Engine {
-	e := &Engine{o: o, byTicket: map[string]*waiter{}, byID: map[string]*waiter{}}
+	e := &Engine{o: o, byTicket: map[string]*waiter{}, byID: map[string][]*waiter{}}
 	if o.Report == nil {
 		e.o.Report = func(Event) {}
 	}
@@ -180,18 +180,20 @@ func (e *Engine) waiterOf(path string, r *narada.Result) *waiter {
 	if w := e.byTicket[path]; w != nil {
 		return w
 	}
-	if w := e.byID[r.RequestID]; w != nil && w.anyTicket {
-		return w
+	for _, w := range e.byID[r.RequestID] {
+		if w.anyTicket {
+			return w
+		}
 	}
 	return nil
 }
 
-// tell tells the waiter for a request ID, if there is one.
+// tell tells the waiters for a request ID.
 func (e *Engine) tell(id string, n news) {
 	e.mu.Lock()
-	w := e.byID[id]
+	waiting := slices.Clone(e.byID[id])
 	e.mu.Unlock()
-	if w != nil {
+	for _, w := range waiting {
 		w.put(n)
 	}
 }
@@ -204,15 +206,15 @@ func (e *Engine) expect(w *waiter) {
 		e.byTicket[w.answer.Ticket] = w
 		w.callbacks = e.reception.callbacks()
 	}
-	if w.id != "" {
-		e.byID[w.id] = w
+	if w.id != "" && !slices.Contains(e.byID[w.id], w) {
+		e.byID[w.id] = append(e.byID[w.id], w)
 	}
 }
 
 // watch starts polling for the waiter's task, immediately if it was dispatched earlier.
 func (e *Engine) watch(w *waiter, deadline time.Time) {
 	e.expect(w)
-	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known}, w.sent == nil, deadline)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known, reached: w.sent != nil}, w.sent == nil, deadline)
 }
 
 // forget unregisters the waiter.
@@ -225,7 +227,13 @@ func (e *Engine) forget(w *waiter) {
 	if e.byTicket[w.answer.Ticket] == w {
 		delete(e.byTicket, w.answer.Ticket)
 	}
-	if e.byID[w.id] == w {
+	e.forgetID(w)
+}
+
+// forgetID unregisters the waiter by its request ID. The lock is held.
+func (e *Engine) forgetID(w *waiter) {
+	left := slices.DeleteFunc(e.byID[w.id], func(other *waiter) bool { return other == w })
+	if e.byID[w.id] = left; len(left) == 0 {
 		delete(e.byID, w.id)
 	}
 }
@@ -253,7 +261,7 @@ type Job struct {
 // The error is a *NotKeptError if the task was not sent because it could not be stored; a
 // *narada.DispatchError if the dispatch failed (with Maybe set, the task may have been
 // accepted, and no callback can tell); an *UnfinishedError if ctx ended before the task
-// did, or no answer can arrive any more.
+// did, no answer can arrive any more, or the wait panicked (its Cause is a *panics.Error).
 func (e *Engine) Run(ctx context.Context, j Job) (Answer, error) {
 	if j.Sent != nil {
 		j.Sent = sync.OnceFunc(j.Sent)
@@ -308,7 +316,7 @@ func (e *Engine) begin(j Job, in Endpoint) (w *waiter, err error) {
 
 func (e *Engine) send(ctx context.Context, w *waiter, j Job) (Answer, error) {
 	e.expect(w)
-	w.sent = e.dispatch(ctx, j.Request, w)
+	w.sent = e.dispatch(ctx, j, w)
 	defer w.sent.stop()
 	return e.wait(ctx, w)
 }

@@ -42,8 +42,21 @@ type (
 		RequestID string
 		Input     narada.HumanInput
 	}
+	// OtherTask is a callback with the task's ticket that names another task, or an ID that
+	// is none. It is stored, and is not the answer. It is reported once for each task.
+	OtherTask struct {
+		Item      store.Item
+		RequestID string // of the task that is waited for, "" if unknown
+		Named     string // may be any text
+	}
+	// IDReused is a request ID that the API has given to another task of the store before.
+	IDReused struct {
+		RequestID string
+		Task      int64 // number of that task
+	}
 	// PollFailed is a status call that failed and is retried. Notable is set for the third
-	// failure in a row; with Many, for the first task only.
+	// failure in a row, and for the first answer about another task; with Many, for the first
+	// task only.
 	PollFailed struct {
 		RequestID string
 		Err       error
@@ -74,6 +87,8 @@ func (Resending) event()        {}
 func (AnswerLost) event()       {}
 func (AcceptedTwice) event()    {}
 func (PersonAsked) event()      {}
+func (OtherTask) event()        {}
+func (IDReused) event()         {}
 func (PollFailed) event()       {}
 func (PollRefused) event()      {}
 func (CallbackReceived) event() {}

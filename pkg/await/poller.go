@@ -2,7 +2,9 @@ package await
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net/url"
 	"sync"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 )
 
 // pace is how often a task is polled: first after first, then less and less often, up to
@@ -68,6 +71,8 @@ type watch struct {
 	interval  time.Duration
 	backoff   *backoff.ExponentialBackOff // while calls fail
 	failures  int
+	users     int  // that have not stopped it
+	reached   bool // the API has answered: a fault of the connection is temporary
 	calling   bool // a call is under way
 	hurry     bool // poll again when the call under way has ended
 }
@@ -97,7 +102,8 @@ func (p *poller) close() {
 func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.watched[w.id] == nil {
+	watched := p.watched[w.id]
+	if watched == nil {
 		now := time.Now()
 		if left := deadline.Sub(now); !deadline.IsZero() {
 			w.lastLook = deadline.Add(-min(lookBefore, left/4))
@@ -107,17 +113,19 @@ func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 			w.at = now.Add(w.interval)
 		}
 		w.at = p.when(&w, w.at)
-		p.watched[w.id] = &w
-		w.timer = time.AfterFunc(w.at.Sub(now), func() { p.due(&w) })
+		watched = &w
+		p.watched[w.id] = watched
+		w.timer = time.AfterFunc(w.at.Sub(now), func() { p.due(watched) })
 	}
-	return func() {
+	watched.users++
+	return sync.OnceFunc(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if watched := p.watched[w.id]; watched != nil {
+		if watched.users--; watched.users == 0 && p.watched[w.id] == watched {
 			watched.timer.Stop()
 			delete(p.watched, w.id)
 		}
-	}
+	})
 }
 
 // setPace changes the pace of all tasks. The next poll of each is due after the new pace's
@@ -202,7 +210,27 @@ func (p *poller) start(w *watch) bool {
 	return true
 }
 
+// call makes a call. One that panics is the last.
 func (p *poller) call(w *watch) {
+	err := panics.Catch(func() error {
+		p.ask(w)
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	watched := p.watched[w.id] == w
+	if watched {
+		delete(p.watched, w.id)
+	}
+	p.mu.Unlock()
+	if watched {
+		p.o.failed(w.id, err, w.failures+1, true)
+	}
+}
+
+func (p *poller) ask(w *watch) {
 	if p.slots.Acquire(p.running, 1) != nil {
 		return
 	}
@@ -230,6 +258,8 @@ func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 		return false, 0 // stopped in the meantime
 	}
 	pause := w.interval
+	_, connection := errors.AsType[*url.Error](err)
+	w.reached = w.reached || !connection
 	switch {
 	case err == nil && r.Final():
 		delete(p.watched, w.id)
@@ -237,7 +267,7 @@ func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 	case err == nil:
 		w.failures, w.backoff = 0, nil
 		w.interval = min(time.Duration(float64(w.interval)*growth), p.pace.max)
-	case !narada.Temporary(err) && !(w.mayAppear && NotFound(err)):
+	case !narada.Temporary(err) && !(w.mayAppear && NotFound(err)) && !(w.reached && connection):
 		delete(p.watched, w.id)
 		return true, w.failures + 1
 	default:

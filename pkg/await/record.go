@@ -2,6 +2,7 @@ package await
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -35,19 +36,25 @@ func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error)
 }
 
 // keep writes an op. The first failure is reported.
-func (e *Engine) keep(op store.Op) {
+func (e *Engine) keep(op store.Op) error {
 	if e.o.Store == nil {
-		return
+		return nil
 	}
-	if err := e.o.Store.Write(context.Background(), op); err != nil && !e.storeFails.Swap(true) {
+	err := e.o.Store.Write(context.Background(), op)
+	reused, isReused := errors.AsType[*store.ReusedIDError](err)
+	switch {
+	case isReused:
+		e.o.Report(IDReused{reused.RequestID, reused.Task})
+	case err != nil && !e.storeFails.Swap(true):
 		e.o.Report(StoreFailed{LossProgress, err})
 	}
+	return err
 }
 
 // keepTask writes an op about the waiter's task, if that is stored.
 func (e *Engine) keepTask(w *waiter, op store.Op) {
 	if w.answer.Task != 0 {
-		e.keep(op)
+		_ = e.keep(op) // reported
 	}
 }
 
@@ -57,5 +64,19 @@ func (e *Engine) keepRefusal(w *waiter, failure *narada.DispatchError) {
 	if e.o.Many && RefusesRequest(failure) {
 		why = failure.Err.Error()
 	}
-	e.keepTask(w, &store.Refuse{Task: w.answer.Task, Failure: why, At: time.Now()})
+	if !w.sent.refused {
+		e.keepTask(w, &store.Refuse{Task: w.answer.Task, Failure: why, At: time.Now()})
+	}
+}
+
+// keepRetry stores that a refused task is about to be sent again. The error is a
+// *NotKeptError if it must be stored and is not: it would be sent once more by a later run.
+func (e *Engine) keepRetry(w *waiter, must bool) error {
+	if w.answer.Task == 0 {
+		return nil
+	}
+	if err := e.keep(&store.Retry{Task: w.answer.Task, At: time.Now()}); err != nil && must {
+		return &NotKeptError{err}
+	}
+	return nil
 }

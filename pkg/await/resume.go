@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -128,14 +129,20 @@ func (e *Engine) followOthers(prepare func() error) {
 		return
 	}
 	e.following.Go(func() {
-		for entry, err := range e.o.Store.FollowOthers(e.running, after) {
-			if err != nil {
-				e.o.Report(StoreFailed{LossOtherCallbacks, err})
-				return
-			}
-			if w := e.waiterOf(entry.Path, entry.Result); w != nil {
-				w.put(heard{Answer{Result: entry.Result, By: ByCallback}})
-			}
+		if err := panics.Catch(func() error { return e.follow(after) }); err != nil {
+			e.o.Report(StoreFailed{LossOtherCallbacks, err})
 		}
 	})
+}
+
+func (e *Engine) follow(after int64) error {
+	for entry, err := range e.o.Store.FollowOthers(e.running, after) {
+		if err != nil {
+			return err
+		}
+		if w := e.waiterOf(entry.Path, entry.Result); w != nil {
+			w.put(heard{Answer{Result: entry.Result, By: ByCallback}})
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 )
 
 // The pauses between attempts, and the limits for a server that cannot be reached.
@@ -119,7 +120,7 @@ func Detach(ctx context.Context, grace time.Duration, ended func(), call func(co
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- call(calls) }()
+	go func() { done <- panics.Catch(func() error { return call(calls) }) }()
 	select {
 	case err := <-done:
 		return err

@@ -7,11 +7,24 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// wait returns the first final answer of the waiter's task, or an error.
-func (e *Engine) wait(ctx context.Context, w *waiter) (Answer, error) {
+// wait returns the first final answer of the waiter's task, or an error. A panic is an
+// *UnfinishedError, which names the task.
+func (e *Engine) wait(ctx context.Context, w *waiter) (answer Answer, err error) {
+	err = panics.Catch(func() (err error) {
+		answer, err = e.waitFor(ctx, w)
+		return err
+	})
+	if _, crashed := err.(*panics.Error); crashed {
+		return w.answer, w.unfinished(err)
+	}
+	return answer, err
+}
+
+func (e *Engine) waitFor(ctx context.Context, w *waiter) (Answer, error) {
 	deadline, _ := ctx.Deadline()
 	defer e.forget(w)
 	e.show(w)
@@ -59,7 +72,7 @@ func (e *Engine) hear(w *waiter) (ended bool, err error) {
 // rank is 1 for news that may end the wait without an answer.
 func (w *waiter) rank(n news) int {
 	switch n.(type) {
-	case callbacksClosed:
+	case callbacksClosed, pollRefused:
 		return 1
 	case dispatchEnded:
 		if w.sent.err != nil {
@@ -79,6 +92,8 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 			return e.handleNotSent(w, w.sent.err)
 		case w.id == "":
 			e.named(w, id, ByPoll)
+		case w.id != id && !w.sent.again.Load(): // sent once: the callback was of another task
+			e.renamed(w, id)
 		case w.id != id:
 			e.acceptedTwice(w, id)
 		}
@@ -88,9 +103,11 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 		w.callEnded()
 	case pollFailed:
 		w.failure = n.err
-		e.o.Report(PollFailed{w.id, n.err, n.inARow == notableFailures && !e.saidBefore(&e.pollsFail)})
+		e.o.Report(PollFailed{w.id, n.err, w.notable(n) && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
-		w.failure, w.refusedBy = n.err, n.err
+		if w.failure, w.refusedBy = n.err, n.err; endsWait(n.err) {
+			return true, w.unfinished(n.err)
+		}
 		if w.callbacks && !e.saidBefore(&e.pollsRefused) {
 			e.o.Report(PollRefused{w.id, n.err})
 		}
@@ -103,13 +120,19 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 // handleAnswer handles a result or a state of the task.
 func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	r := a.Result
-	if w.id == "" {
+	impossible := narada.CheckRequestID(r.RequestID) != nil
+	switch again := w.sent != nil && w.sent.again.Load(); {
+	case w.id == "" && !impossible:
 		e.named(w, r.RequestID, a.By)
+	case w.id == "" && r.Final(): // its ticket proves that it is the answer
+	case r.RequestID != w.id && (impossible || !again):
+		e.otherTask(w, r.RequestID)
+		return false
 	}
 	first, before := w.last == nil && w.sent == nil, w.state
 	w.last, w.state = r, before.next(eventOf(r))
 	if a.By == ByPoll && (first || w.state != before) {
-		e.keep(&store.Poll{Result: r, At: time.Now()})
+		_ = e.keep(&store.Poll{Result: r, At: time.Now()}) // reported
 	}
 	if !w.once && w.state != finished {
 		if w.state != waitingPerson {
@@ -120,7 +143,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 		}
 		return false
 	}
-	if w.sent != nil && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
+	if w.sent != nil && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
 		w.twice = true
 		e.o.Report(AcceptedTwice{w.item, w.id})
 	}
@@ -139,6 +162,29 @@ func (e *Engine) named(w *waiter, id string, by Way) {
 	e.keepTask(w, &store.Accept{Task: w.answer.Task, RequestID: id, At: time.Now()})
 	e.o.Report(Accepted{w.item, id, by})
 	w.callEnded()
+}
+
+// renamed replaces the request ID that a callback named by that of the dispatch's answer.
+func (e *Engine) renamed(w *waiter, id string) {
+	other := w.id
+	if w.unwatch != nil {
+		w.unwatch()
+	}
+	e.mu.Lock()
+	e.forgetID(w)
+	e.mu.Unlock()
+	w.id, w.unwatch, w.last, w.state = id, nil, nil, accepted
+	e.show(w)
+	e.keepTask(w, &store.AcceptTwice{Task: w.answer.Task, RequestID: id, At: time.Now()})
+	e.otherTask(w, other)
+}
+
+// otherTask reports a callback that names another task, once.
+func (e *Engine) otherTask(w *waiter, named string) {
+	if !w.other {
+		e.o.Report(OtherTask{w.item, w.id, named})
+	}
+	w.other = true
 }
 
 // handleNotSent handles a failed dispatch.

@@ -1,11 +1,13 @@
 package await
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -57,6 +59,8 @@ type waiter struct {
 	refusedBy error           // why there are no more status calls
 	failure   error           // of the newest status call
 	twice     bool            // a second acceptance was reported
+	other     bool            // a callback of another task was reported
+	oddPolls  bool            // a status answer about another task was reported
 	over      error           // cause of the end of the wait's context
 }
 
@@ -101,6 +105,24 @@ func (w *waiter) lost() error {
 // unfinished returns the error of a wait without an answer.
 func (w *waiter) unfinished(cause error) error {
 	return &UnfinishedError{ID: w.id, Last: w.last, Cause: cause, Failure: w.failure}
+}
+
+// notable reports whether a failed status call is worth a warning.
+func (w *waiter) notable(n pollFailed) bool {
+	if odd, ok := errors.AsType[*narada.AnswerError](n.err); !ok || odd.OtherTask == "" {
+		return n.inARow == notableFailures
+	}
+	first := !w.oddPolls
+	w.oddPolls = true
+	return first
+}
+
+// endsWait reports whether a failed status call ends the wait even if a callback may arrive:
+// an answer that is too large is so in a callback, too.
+func endsWait(err error) bool {
+	_, tooLarge := errors.AsType[*narada.TooLargeError](err)
+	_, crashed := errors.AsType[*panics.Error](err)
+	return tooLarge || crashed
 }
 
 // failed returns the error of a wait whose dispatch failed.

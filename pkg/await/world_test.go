@@ -113,6 +113,8 @@ func (s *fakeStore) Write(_ context.Context, ops ...store.Op) error {
 		return s.write("accepted twice", " %d %s", op.Task, op.RequestID)
 	case *store.Refuse:
 		return s.write("refused", " %d %s", op.Task, op.Failure)
+	case *store.Retry:
+		return s.write("retried", " %d", op.Task)
 	case *store.Poll:
 		return s.write("polled", " %s %s", op.Result.RequestID, op.Result.Status)
 	case *store.Deliver:
@@ -212,6 +214,10 @@ func (w *world) note(event Event) {
 		text = "answer lost"
 	case AcceptedTwice:
 		text = "accepted twice " + e.RequestID
+	case OtherTask:
+		text = "other task " + e.RequestID + " " + e.Named
+	case IDReused:
+		text = fmt.Sprint("reused ", e.RequestID, " of ", e.Task)
 	case PersonAsked:
 		text = "asked " + e.RequestID + " " + e.Input.InputID
 	case PollFailed:

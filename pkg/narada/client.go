@@ -218,12 +218,12 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 	}
 	r, err := ParseResult(answer)
 	if err != nil {
-		err = fmt.Errorf("the answer is not a result: %w", err)
-	} else if r.RequestID != "" && r.RequestID != id {
-		err = fmt.Errorf("the answer is about another task, %.60q", r.RequestID)
+		return nil, e.odd("the answer is not a result: " + err.Error())
 	}
-	if err != nil {
-		return nil, e.odd(err.Error())
+	if r.RequestID != "" && r.RequestID != id {
+		odd := e.odd(fmt.Sprintf("the answer is about another task, %.60q", r.RequestID))
+		odd.OtherTask = r.RequestID
+		return nil, odd
 	}
 	r.withID(id)
 	return r, nil
@@ -271,8 +271,8 @@ func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) 
 type endpoint struct{ method, path string }
 
 // odd returns the error of a 200 answer of the endpoint that is not as documented.
-func (e endpoint) odd(reason string) error {
-	return &AnswerError{e.method, e.path, http.StatusOK, reason}
+func (e endpoint) odd(reason string) *AnswerError {
+	return &AnswerError{Method: e.method, Path: e.path, StatusCode: http.StatusOK, Reason: reason}
 }
 
 // call makes one attempt and returns the body of a 2xx answer, which is valid JSON.
@@ -306,7 +306,9 @@ func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body an
 
 // read reads the answer of the endpoint, of at most limit bytes.
 func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
-	odd := func(reason string) error { return &AnswerError{e.method, e.path, resp.StatusCode, reason} }
+	odd := func(reason string) error {
+		return &AnswerError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Reason: reason}
+	}
 	switch {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -333,7 +335,8 @@ func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
 }
 
 // RetryAfter returns how long the Retry-After header, in seconds or as a date, asks to
-// wait from now on: 0 to 24 hours. ok is false if there is no valid header.
+// wait from now on: 0 to 24 hours. ok is false if there is no valid header. Now is the
+// server's Date, if there is one, since the clock of this machine may be wrong.
 func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && seconds >= 0 {
@@ -342,6 +345,9 @@ func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool)
 	at, err := http.ParseTime(value)
 	if err != nil {
 		return 0, false
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
 	}
 	return min(max(at.Sub(now), 0), maxRetryAfter), true
 }

@@ -1,13 +1,16 @@
 package narada
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -279,6 +282,40 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 	}
 }
 
+// A clock that was set back makes a date of the server's look far away.
+func TestRetryAfterAsADateIsByTheServersClock(t *testing.T) {
+	header := http.Header{"Retry-After": {"Thu, 01 Jan 2026 00:01:00 GMT"}, "Date": {"Thu, 01 Jan 2026 00:00:00 GMT"}}
+	for _, now := range []time.Time{time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if got, ok := RetryAfter(header, now); got != time.Minute || !ok {
+			t.Errorf("%v: %v, %v", now, got, ok)
+		}
+	}
+}
+
+func TestAServerThatCannotBeTrustedIsNotTriedAgain(t *testing.T) {
+	plain := httptest.NewServer(answerWith(200, nil, `{}`))
+	defer plain.Close()
+	unknown := httptest.NewUnstartedServer(answerWith(200, nil, `{}`))
+	unknown.Config.ErrorLog = log.New(io.Discard, "", 0)
+	unknown.StartTLS()
+	defer unknown.Close()
+	for name, address := range map[string]string{
+		"an unknown certificate": unknown.URL, "no TLS": strings.Replace(plain.URL, "http:", "https:", 1),
+	} {
+		c, err := NewClient("key-1", WithBaseURL(address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Dispatch(t.Context(), &Request{Prompt: "p"})
+		if failure, ok := errors.AsType[*DispatchError](err); !ok || failure.Maybe || failure.Retryable() {
+			t.Errorf("%s: dispatch: %v", name, err)
+		}
+		if _, err := c.Status(t.Context(), "req_1"); err == nil || Temporary(err) {
+			t.Errorf("%s: status: %v", name, err)
+		}
+	}
+}
+
 func TestBaseURLMustBeHTTPSOffLoopback(t *testing.T) {
 	for _, good := range []string{"https://api.example/fast/v2", "https://api.example/", "http://127.0.0.1:8787/x", "http://localhost", "http://[::1]:1"} {
 		if _, err := ParseBaseURL(good); err != nil {
@@ -389,4 +426,54 @@ func TestTemporaryErrorsAreRecognized(t *testing.T) {
 			t.Errorf("%v: %v", tt.err, got)
 		}
 	}
+}
+
+// answering is a transport that answers every call with one body.
+type answering struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body))}, nil
+}
+
+// Whatever a status call answers, it is an error of a known type or a result of the task,
+// which has finished only if the answer says so.
+func FuzzStatus(f *testing.F) {
+	for _, body := range []string{
+		`{"requestId":"req_1","status":"success","completedAt":"2026-01-01T00:00:00Z"}`, `{"status":"pending","completedAt":null}`,
+		`{"requestId":"req_2","status":"success","completedAt":"x"}`, `{"requestId":null,"status":"error","completedAt":1}`,
+		`{"requestId":"../x","status":"x"}`, `{"detail":[{"loc":["body",0],"msg":"m"}]}`, `<html>`, `{"status":`, ``, `[]`, `null`,
+	} {
+		f.Add(200, "", []byte(body))
+	}
+	f.Add(503, "1", []byte(`{"detail":{}}`))
+	f.Add(307, "-1", []byte(`{"status":"success","completedAt":"x"}`))
+	f.Add(204, "", []byte{})
+	f.Fuzz(func(t *testing.T, status int, retryAfter string, body []byte) {
+		c, err := NewClient("key-1", WithMaxAnswer(1<<20), WithTransport(answering{status, http.Header{"Retry-After": {retryAfter}, "Location": {string(body)}}, body}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Status(t.Context(), "req_1")
+		if err != nil {
+			_, refused := errors.AsType[*APIError](err)
+			odd, isOdd := errors.AsType[*AnswerError](err)
+			_, tooLarge := errors.AsType[*TooLargeError](err)
+			_, noRedirect := errors.AsType[*url.Error](err) // net/http cannot read its Location
+			if r != nil || !refused && !isOdd && !tooLarge && !noRedirect || err.Error() == "" || isOdd && odd.OtherTask == "req_1" {
+				t.Errorf("%d %q: %v, %v", status, body, r, err)
+			}
+			return
+		}
+		var object map[string]any
+		if err := json.Unmarshal(body, &object); err != nil || status >= 300 {
+			t.Fatalf("%d %q: %v is a result", status, body, r.Raw())
+		}
+		if r.RequestID != "req_1" || r.Status == "" || !json.Valid(r.Raw()) || r.Final() && object["completedAt"] == nil {
+			t.Errorf("%d %q: %q, %q, final %v, %s", status, body, r.RequestID, r.Status, r.Final(), r.Raw())
+		}
+	})
 }

@@ -2,6 +2,7 @@ package narada
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type AnswerError struct {
 	Method, Path string
 	StatusCode   int
 	Reason       string
+	OtherTask    string // request ID of the other task, which may be any text; "" if the answer is about none
 }
 
 func (e *AnswerError) Error() string {
@@ -111,7 +113,15 @@ func retryable(maybe bool, err error) bool {
 	}
 	_, odd := errors.AsType[*AnswerError](err)
 	_, tooLarge := errors.AsType[*TooLargeError](err)
-	return !odd && !tooLarge
+	return !odd && !tooLarge && !misconfigured(err)
+}
+
+// misconfigured reports whether a network error needs a person: a certificate that cannot be
+// verified, or a server that does not speak TLS.
+func misconfigured(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	return certificate || record || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // detail returns the detail of an error body on one line: {"detail": string | object |

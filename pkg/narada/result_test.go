@@ -240,8 +240,7 @@ func TestATaskHasFinishedOnceCompletedAtIsSet(t *testing.T) {
 	}
 }
 
-// Whatever a status call answers, it is not taken for the answer of another task, and has
-// finished only if it says so.
+// Whatever a result has, it has finished only if it says so.
 func FuzzParseResult(f *testing.F) {
 	for _, text := range []string{`{"requestId":"req_1","status":"success","completedAt":"x"}`, `{"status":"pending"}`, `{"status":"success","completedAt":false}`,
 		`{"STATUS":"x","status":"y"}`, `[]`, `{"requestId":1,"status":"x"}`, `{"status":"success","response":{"text":1},"usage":[],"completedAt":0}`} {

@@ -49,7 +49,8 @@ func (c *Client) Wait(ctx context.Context, id string) (*Result, error) {
 
 // Temporary reports whether a call that failed with err may succeed later: err is a
 // network error, a 2xx *AnswerError, or a temporary *APIError or *StorageError (408,
-// 429, 5xx). It does not say whether a retry is safe; see DispatchError.
+// 429, 5xx). A TLS certificate that cannot be verified is not temporary. Temporary does
+// not say whether a retry is safe; see DispatchError.
 func Temporary(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Temporary()
@@ -61,5 +62,5 @@ func Temporary(err error) bool {
 		return odd.StatusCode < 300
 	}
 	_, network := errors.AsType[*url.Error](err)
-	return network
+	return network && !misconfigured(err)
 }

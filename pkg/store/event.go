@@ -13,7 +13,7 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventDispatched       EventKind = "dispatched"         // about to be sent
+	EventDispatched       EventKind = "dispatched"         // about to be sent, or to be sent again
 	EventAccepted         EventKind = "accepted"           // RequestID is known, from the dispatch or a callback
 	EventAcceptedTwice    EventKind = "accepted-twice"     // RequestID is a second task of the same request
 	EventRefused          EventKind = "refused"            // the dispatch was refused; Failure is set if it never will be accepted

@@ -43,11 +43,19 @@ type AcceptTwice struct {
 	At        time.Time
 }
 
-// Refuse ends a task that was not accepted. It does not change an accepted one.
+// Refuse ends a task that was not accepted. It does not change an accepted one. An Accept,
+// or a callback that shows its ticket, proves that it was accepted all the same.
 type Refuse struct {
 	Task    int64  // number
 	Failure string // why it never will be; "" if it may be later
 	At      time.Time
+}
+
+// Retry makes a refused task one that is about to be sent again, with the same ticket. It
+// must be durable before that. It does not change a task that was accepted.
+type Retry struct {
+	Task int64 // number
+	At   time.Time
 }
 
 // Poll is the result of a status call. It does not add a task or change a finished one.
@@ -121,6 +129,7 @@ func (*Intend) op()          {}
 func (*Accept) op()          {}
 func (*AcceptTwice) op()     {}
 func (*Refuse) op()          {}
+func (*Retry) op()           {}
 func (*Poll) op()            {}
 func (*Deliver) op()         {}
 func (*ForwardTried) op()    {}

@@ -45,8 +45,8 @@ func (t transaction) accept(op *store.Accept) error {
 	if err != nil {
 		return err
 	}
-	if err := t.run("UPDATE tasks SET request_id = ?2, status = iif(status = ?3, ?4, status) WHERE number = ?1 AND request_id IS NULL",
-		op.Task, op.RequestID, store.StatusUnknown, narada.StatusPending); err != nil {
+	if err := t.run(`UPDATE tasks SET request_id = ?2, status = iif(status IN (?3, ?4), ?5, status), finished_at = iif(status = ?4, NULL, finished_at), failure = ''
+		WHERE number = ?1 AND request_id IS NULL`, op.Task, op.RequestID, store.StatusUnknown, store.StatusRefused, narada.StatusPending); err != nil {
 		return err
 	}
 	unknown, err := t.exists(`SELECT 1 FROM tasks WHERE number = ?1 AND request_id = ?2
@@ -57,11 +57,15 @@ func (t transaction) accept(op *store.Accept) error {
 	return t.addEvent(op.Task, op.At, store.EventAccepted, store.EventDetail{RequestID: op.RequestID})
 }
 
+// unfinished is true of a task that has no result. A refused one may have been accepted
+// all the same.
+const unfinished = "(tasks.finished_at IS NULL OR tasks.status = '" + string(store.StatusRefused) + "')"
+
 // join merges the other task into task.
 func (t transaction) join(task, other int64) error {
 	return t.runAll([]string{
 		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
-			FROM tasks o WHERE tasks.number = ?1 AND o.number = ?2 AND tasks.finished_at IS NULL`,
+			FROM tasks o WHERE tasks.number = ?1 AND o.number = ?2 AND ` + unfinished,
 		"UPDATE events SET task = ?1 WHERE task = ?2",
 		"DELETE FROM tasks WHERE number = ?2 AND number <> ?1",
 	}, task, other)
@@ -90,6 +94,15 @@ func (t transaction) refuse(op *store.Refuse) error {
 		return err
 	}
 	return t.addEvent(op.Task, op.At, store.EventRefused, store.EventDetail{Failure: op.Failure})
+}
+
+func (t transaction) retry(op *store.Retry) error {
+	changed, err := t.change("UPDATE tasks SET status = ?, finished_at = NULL, failure = '' WHERE number = ? AND status = ? AND request_id IS NULL",
+		store.StatusUnknown, op.Task, store.StatusRefused)
+	if changed == 0 || err != nil {
+		return err
+	}
+	return t.addEvent(op.Task, op.At, store.EventDispatched, store.EventDetail{})
 }
 
 func (t transaction) poll(op *store.Poll) error {
@@ -126,8 +139,8 @@ func (l *Store) noteTask(tx transaction, d *delivery) error {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: milliseconds(d.op.ReceivedAt), Valid: r.Final()}
-	return tx.run(`UPDATE tasks SET status = ?2, reported_by = 'callback', finished_at = ?3, duration_ms = ?4,
+	return tx.run(`UPDATE tasks SET status = ?2, reported_by = 'callback', finished_at = ?3, duration_ms = ?4, failure = '',
 			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
-		WHERE ticket_path = ?1 AND finished_at IS NULL AND (request_id IS NULL OR request_id = ?5)`,
+		WHERE ticket_path = ?1 AND `+unfinished+` AND (request_id IS NULL OR request_id = ?5)`,
 		d.op.Ticket.Path, string(r.Status), finished, r.Duration().Milliseconds(), r.RequestID)
 }

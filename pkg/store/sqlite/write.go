@@ -80,6 +80,8 @@ func (w *write) apply(t transaction, op store.Op) error {
 		return t.acceptTwice(op)
 	case *store.Refuse:
 		return t.refuse(op)
+	case *store.Retry:
+		return t.retry(op)
 	case *store.Poll:
 		return t.poll(op)
 	case *store.ForwardTried:

@@ -17,6 +17,9 @@ var taskTests = []test{
 	{"A poll changes only an unfinished task", pollEndsATask},
 	{"A refused task has the reason", refusedTask},
 	{"An accepted task cannot be refused", acceptedTaskIsNotRefused},
+	{"A refused task that is sent again is unknown until it is accepted", refusedTaskIsSentAgain},
+	{"A retry changes only a refused task", retryOfOtherTasks},
+	{"A refused task is accepted if a callback or the API says so", refusedTaskIsAccepted},
 	{"Each task of a request that was accepted twice has its own callbacks", acceptedTwice},
 	{"The second task of a request does not change the first", secondTaskOfARequest},
 	{"A request ID belongs to one task", reusedID},
@@ -144,6 +147,70 @@ func acceptedTaskIsNotRefused(l ledger) {
 	h.write(&store.Refuse{Task: number, At: start})
 	if t := h.task("req_1"); t.Status != narada.StatusPending {
 		l.Errorf("got %+v", t)
+	}
+}
+
+func refusedTaskIsSentAgain(l ledger) {
+	h, other := l.open(), l.open()
+	number := h.intend("a")
+	refused := start.Add(time.Second)
+	h.write(&store.Refuse{Task: number, At: refused})
+	want := store.Task{
+		Number: number, Source: "run", Cloud: "https://api.example.com", Prompt: "prompt of a", Status: store.StatusRefused, DispatchedAt: start, FinishedAt: refused,
+		Machine: "here", Agent: "operator", CloudSession: "session_1", Parent: "req_parent", TicketPath: "/narada/a",
+	}
+	l.same("refused", []store.Task{want}, other.tasks(store.Query{}))
+	h.write(&store.Retry{Task: number, At: start.Add(2 * time.Second)})
+	want.Status, want.FinishedAt = store.StatusUnknown, time.Time{}
+	l.same("sent again", []store.Task{want}, other.tasks(store.Query{}))
+	h.write(&store.Refuse{Task: number, Failure: "422", At: start.Add(3 * time.Second)})
+	want.Status, want.FinishedAt, want.Failure = store.StatusRefused, start.Add(3*time.Second), "422"
+	l.same("refused for its content", []store.Task{want}, other.tasks(store.Query{}))
+	h.write(&store.Retry{Task: number, At: start.Add(4 * time.Second)}, &store.Accept{Task: number, RequestID: "req_1", At: start.Add(5 * time.Second)})
+	want.Status, want.FinishedAt, want.Failure, want.RequestID = narada.StatusPending, time.Time{}, "", "req_1"
+	l.same("accepted", []store.Task{want}, other.tasks(store.Query{}))
+	l.same("events", []string{"dispatched", "refused", "dispatched", "refused 422", "dispatched", "accepted req_1"}, h.eventsOf("req_1"))
+}
+
+func retryOfOtherTasks(l ledger) {
+	h := l.open()
+	intended := h.intend("a")
+	accepted := h.accepted("b", "req_1")
+	finished := h.accepted("c", "req_2")
+	h.deliver("c", final("req_2", "c", "42"))
+	before := h.listing()
+	for _, number := range []int64{intended, accepted, finished, finished + 99} {
+		h.write(&store.Retry{Task: number, At: start})
+	}
+	l.same("after retries", before, h.listing())
+}
+
+func refusedTaskIsAccepted(l ledger) {
+	h := l.open()
+	for name, proof := range map[string]func(number int64, name, id string){
+		"a callback": func(_ int64, name, id string) { h.deliver(name, final(id, name, "42")) },
+		"a callback, and then the answer to the dispatch": func(number int64, name, id string) {
+			h.deliver(name, final(id, name, "42"))
+			h.tasks(store.Query{})
+			h.write(&store.Accept{Task: number, RequestID: id, At: start})
+		},
+		"a phase": func(_ int64, name, id string) { h.deliver(name, phase(id, name)) },
+		"the answer to the dispatch": func(number int64, _, id string) {
+			h.write(&store.Accept{Task: number, RequestID: id, At: start})
+		},
+	} {
+		ticket, id := strings.ReplaceAll(name, " ", "-"), "req_"+strings.ReplaceAll(name, " ", "_")
+		number := h.intend(ticket)
+		h.write(&store.Refuse{Task: number, Failure: "429", At: start})
+		proof(number, ticket, id)
+		h.write(&store.Retry{Task: number, At: start}) // of a process that has not heard of it
+		t := h.task(id)
+		if t.Number != number || t.Status == store.StatusRefused || t.Failure != "" || t.Open() == strings.HasPrefix(name, "a callback") {
+			l.Errorf("%s: got %+v", name, t)
+		}
+		if ids := h.ids(store.Query{}); len(ids) != int(number) {
+			l.Errorf("%s: tasks %q", name, ids)
+		}
 	}
 }
 
