@@ -33,7 +33,7 @@ type keeper struct {
 func (k *keeper) Ticket(context.Context, string) (webhook.Ticket, bool, error) {
 	return webhook.Ticket{}, false, nil
 }
-func (k *keeper) Share(path string) { k.shared = append(k.shared, path) }
+func (k *keeper) Share(t webhook.Ticket) { k.shared = append(k.shared, t.Path) }
 
 func (k *keeper) Refuse(_ string, r store.Refusal) {
 	k.mu.Lock()

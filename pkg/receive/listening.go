@@ -25,8 +25,8 @@ type Tunnel interface {
 type Store interface {
 	RefusalStore
 	Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error)
-	// Share marks a path that receives callbacks of any task.
-	Share(path string)
+	// Share marks the path of a ticket, which receives callbacks of any task.
+	Share(webhook.Ticket)
 	// Store stores a callback and reports whether it is no repeat. Unless it is
 	// unlisted, Listening.Stored is called for it.
 	Store(context.Context, webhook.Delivery, store.Forwarding) (isNew bool, err error)
@@ -133,7 +133,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	l.store, l.machine.stop = s, stop
-	s.Share(l.o.Ticket.Path)
+	s.Share(l.o.Ticket)
 	endpoint, err := l.o.Open(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:

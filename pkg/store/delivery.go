@@ -38,7 +38,7 @@ type Delivery struct {
 	Body       json.RawMessage // as received; the secret is blanked once the task has finished
 }
 
-// Refusal is a callback to a task's path that was not accepted.
+// Refusal is a callback to the path of a task or a shared ticket that was not accepted.
 type Refusal struct {
 	Path       string
 	ReceivedAt time.Time
@@ -46,12 +46,17 @@ type Refusal struct {
 	Reason     string
 	Size       int64       // declared, in bytes; -1: none
 	Header     http.Header // credentials in it are masked
+
+	// HeaderFits is set if its header was that of the ticket. It is not stored. A refusal at
+	// a shared path is kept only then: an unauthenticated request must not fill the ledger.
+	HeaderFits bool `json:"-"`
 }
 
 // Limits of what is kept of refused callbacks.
 const (
-	MaxRefusals      = 20      // of one task, the newest
-	MaxAllRefusals   = 10_000  // of all tasks
+	MaxRefusals      = 20      // of one path, the newest
+	MaxOtherRefusals = 100     // of all paths without a task
+	MaxAllRefusals   = 10_000  // of all
 	MaxRefusalBurst  = 100     // not stored yet; the rest is dropped
 	maxRefusalHeader = 4 << 10 // bytes; a longer one is dropped
 	maxRefusalReason = 200     // bytes; a longer one is cut

@@ -172,7 +172,7 @@ func startEndpoint(ctx context.Context, dir string) (*server, error) {
 	if s.ticket, err = in.Issue(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
-	kept.Share(s.ticket.Path)
+	kept.Share(s.ticket)
 	s.url = in.URL(s.ticket)
 	return s, nil
 }

@@ -6,12 +6,19 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-// Refuse notes a refused callback, which is stored later if its path is a task's: an
-// unauthenticated request must not delay others. The newest store.MaxRefusals of a task
-// and store.MaxAllRefusals in total are kept, without bodies; of a burst at most
+// Refuse notes a refused callback, which is stored later if its path is a task's, or a shared
+// one and the header fits: an unauthenticated request must not delay others. The newest
+// store.MaxRefusals of a path, store.MaxOtherRefusals of paths without a task and
+// store.MaxAllRefusals in total are kept, without bodies; of a burst at most
 // store.MaxRefusalBurst.
 func (l *Store) Refuse(path string, r store.Refusal) {
-	ticket, _, _ := l.Ticket(context.Background(), path) // for the names of its headers
+	ticket, shared := l.sharedTicket(path) // for the names of its headers
+	switch {
+	case shared && !r.HeaderFits:
+		return
+	case !shared:
+		ticket, _, _ = l.Ticket(context.Background(), path)
+	}
 	r = r.Bounded(ticket.Header)
 	r.Path = path
 	l.mu.Lock()
@@ -32,17 +39,24 @@ func (l *Store) writeRefusals(ctx context.Context) error {
 	}
 	return l.writer.put(ctx, &write{do: func(tx transaction) error {
 		for _, r := range list {
-			if err := tx.insertRefusal(r); err != nil {
+			if err := l.insertRefusal(tx, r); err != nil {
 				return err
 			}
+		}
+		if err := tx.run("DELETE FROM refusals WHERE seq IN (SELECT seq FROM refusals r WHERE "+ofNoTask+" ORDER BY seq DESC LIMIT -1 OFFSET ?)", store.MaxOtherRefusals); err != nil {
+			return err
 		}
 		return tx.run("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", store.MaxAllRefusals)
 	}})
 }
 
-func (t transaction) insertRefusal(r store.Refusal) error {
-	err := t.run("INSERT INTO refusals (received_at, ticket_path, status_code, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE EXISTS (SELECT 1 FROM tasks WHERE ticket_path = ?2)",
-		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header))
+// ofNoTask is the condition that a refusal r is at a path without a task.
+const ofNoTask = "NOT EXISTS (SELECT 1 FROM tasks t WHERE t.ticket_path = r.ticket_path)"
+
+func (l *Store) insertRefusal(t transaction, r store.Refusal) error {
+	_, shared := l.sharedTicket(r.Path)
+	err := t.run("INSERT INTO refusals (received_at, ticket_path, status_code, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE ?7 OR EXISTS (SELECT 1 FROM tasks WHERE ticket_path = ?2)",
+		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header), shared)
 	if err != nil {
 		return err
 	}
@@ -51,10 +65,20 @@ func (t transaction) insertRefusal(r store.Refusal) error {
 
 // Refusals returns the refused callbacks to the task's path, oldest first.
 func (l *Store) Refusals(ctx context.Context, t store.Task) ([]store.Refusal, error) {
+	return l.refusals(ctx, "WHERE ticket_path = ? ORDER BY seq", t.TicketPath)
+}
+
+// RecentRefusals returns up to limit refused callbacks to paths without a task, those of
+// listeners, newest first.
+func (l *Store) RecentRefusals(ctx context.Context, limit int) ([]store.Refusal, error) {
+	return l.refusals(ctx, "WHERE "+ofNoTask+" ORDER BY seq DESC LIMIT ?", limit)
+}
+
+func (l *Store) refusals(ctx context.Context, where string, args ...any) ([]store.Refusal, error) {
 	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
 		return nil, err
 	}
-	return readAll(ctx, l, scanRefusal, "SELECT received_at, ticket_path, status_code, reason, size, header FROM refusals WHERE ticket_path = ? ORDER BY seq", t.TicketPath)
+	return readAll(ctx, l, scanRefusal, "SELECT received_at, ticket_path, status_code, reason, size, header FROM refusals r "+where, args...)
 }
 
 func scanRefusal(row scanner) (r store.Refusal, err error) {

@@ -61,7 +61,7 @@ type Store struct {
 	// For maintain: callbacks have arrived since its last look, some are not indexed.
 	busy, toIndex atomic.Bool
 
-	shared sync.Map // paths
+	shared sync.Map // path → webhook.Ticket
 
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket // by path; a cache

@@ -122,7 +122,7 @@ func (t transaction) poll(op *store.Poll) error {
 // indexing: those sent elsewhere, or of a request that was accepted twice.
 func (l *Store) noteTask(tx transaction, d *delivery) error {
 	r := d.op.Result
-	if _, shared := l.shared.Load(d.op.Ticket.Path); shared {
+	if _, shared := l.sharedTicket(d.op.Ticket.Path); shared {
 		return nil
 	}
 	finished := sql.NullInt64{Int64: milliseconds(d.op.ReceivedAt), Valid: r.Final()}

@@ -18,9 +18,18 @@ func (l *Store) remember(t webhook.Ticket) {
 	l.tickets[t.Path] = t
 }
 
-// Share marks path as shared: its callbacks may be for tasks that were dispatched
-// elsewhere.
-func (l *Store) Share(path string) { l.shared.Store(path, true) }
+// Share marks the ticket's path as shared: its callbacks may be for tasks that were
+// dispatched elsewhere.
+func (l *Store) Share(t webhook.Ticket) { l.shared.Store(t.Path, t) }
+
+// sharedTicket returns the ticket that Share was called with for the path.
+func (l *Store) sharedTicket(path string) (t webhook.Ticket, ok bool) {
+	shared, ok := l.shared.Load(path)
+	if ok {
+		t = shared.(webhook.Ticket)
+	}
+	return t, ok
+}
 
 // Ticket implements webhook.TicketStore for all tasks in the ledger. The tickets of
 // finished tasks remain valid, for repeats.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -22,6 +23,7 @@ var callbackTests = []test{
 	{"The secret is blanked when a callback or a poll finishes the task", secretGoesWithTheEnd},
 	{"Refused callbacks are limited and masked", refusalsAreBounded},
 	{"Refused callbacks are kept only for the paths of tasks", refusalsOfKnownPaths},
+	{"Refused callbacks to a shared path are kept if their header fits, masked and limited", refusalsOfSharedPaths},
 }
 
 func repeats(l ledger) {
@@ -257,5 +259,50 @@ func refusalsOfKnownPaths(l ledger) {
 	h.accepted("a", "req_1")
 	if list, err := h.Refusals(l.ctx(), h.task("req_1")); len(list) > 0 || err != nil {
 		l.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func refusalsOfSharedPaths(l ledger) {
+	h := l.open()
+	h.accepted("a", "req_1")
+	shared := ticket("shared")
+	shared.Header = http.Header{"X-Mine": {"mine-s3cret"}}
+	h.Share(shared)
+	recent := func(by handle, limit int) (reasons []string) {
+		l.Helper()
+		list, err := by.RecentRefusals(l.ctx(), limit)
+		l.must(err)
+		for _, r := range list {
+			if !strings.HasPrefix(r.Path, "/narada/shared") || r.Header.Get("X-Mine") != secret.Mask {
+				l.Errorf("got %+v", r)
+			}
+			reasons = append(reasons, r.Reason)
+		}
+		return reasons
+	}
+	refuse := func(path, reason string, fits bool) {
+		h.Refuse(path, store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: reason, Header: shared.Header, HeaderFits: fits})
+	}
+	refuse(shared.Path, "wrong or missing header", false)
+	refuse(ticket("a").Path, "of a task", true)
+	refuse("/narada/unknown", "unknown", true)
+	refuse(shared.Path, "first", true)
+	refuse(shared.Path, "second", true)
+	other := l.open() // a listener may have ended
+	l.same("the newest ones", []string{"second", "first"}, recent(h, 10))
+	l.same("in another process", []string{"second"}, recent(other, 1))
+
+	for path := range 1 + store.MaxOtherRefusals/store.MaxRefusals {
+		shared.Path = fmt.Sprint("/narada/shared", path)
+		h.Share(shared)
+		for range store.MaxRefusals + 1 {
+			refuse(shared.Path, "other", true)
+		}
+		if list := recent(h, 1000); len(list) != min((path+1)*store.MaxRefusals+2, store.MaxOtherRefusals) {
+			l.Errorf("%d are kept of %d paths", len(list), path+1)
+		}
+	}
+	if list, err := h.Refusals(l.ctx(), h.task("req_1")); len(list) != 1 || err != nil {
+		l.Errorf("of the task: %+v, %v", list, err)
 	}
 }

@@ -137,7 +137,7 @@ func forwardEvents(l ledger) {
 // The task is not in the ledger when the callback arrives.
 func forwardEventsOfElsewhere(l ledger) {
 	h := l.open()
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	h.write(&store.Deliver{Delivery: callback("shared", final("req_1", "shared", "42")), Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
 	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardFailed, StatusCode: 401, Failure: "answered 401", EndedAt: start}})
 	l.same("events", []string{"callback-delivered req_1 success", "forward-attempted req_1 " + target + " failed answered 401 1 401"}, h.eventsOf("req_1"))

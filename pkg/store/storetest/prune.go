@@ -102,7 +102,7 @@ func pruneAllOfATask(l ledger) {
 
 func pruneWaiting(l ledger) {
 	h := l.open()
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	h.deliverTo("req_1", "a")
 	h.deliverTo("req_2", "a")
 	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: target, State: store.ForwardDelivered, EndedAt: start}})
@@ -147,7 +147,7 @@ func prunable(l ledger) {
 	h := l.open()
 	h.batch("jobs", 4) // the first and the last have ended
 	h.batch("later", 1)
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	h.deliverTo("req_1", "a") // waits to be forwarded
 	h.tasks(store.Query{})
 	for name, test := range map[string]struct {

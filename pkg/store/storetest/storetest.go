@@ -33,8 +33,8 @@ type Store interface {
 	store.Writer
 	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 
-	// Share marks a path as shared by several tasks, for this Store only.
-	Share(path string)
+	// Share marks the path of a ticket as shared by several tasks, for this Store only.
+	Share(webhook.Ticket)
 	webhook.TicketStore // of all tasks, finished ones too
 
 	// Refuse notes a callback that was not accepted, and stores it later.
@@ -53,6 +53,7 @@ type Store interface {
 	Final(context.Context, store.Task) (*narada.Result, error)
 	Deliveries(context.Context, store.Task) ([]store.Delivery, error)
 	Refusals(context.Context, store.Task) ([]store.Refusal, error)
+	RecentRefusals(ctx context.Context, limit int) ([]store.Refusal, error)
 	Events(context.Context, store.Task) ([]store.Event, error)
 	Callback(ctx context.Context, seq int64) (d store.Delivery, ok bool, err error)
 

@@ -86,7 +86,7 @@ func callbackProvesAcceptance(l ledger) {
 // A callback may have arrived at another address before.
 func callbackOfAKnownTask(l ledger) {
 	h := l.open()
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	h.deliver("shared", phase("req_1", "shared"))
 	h.tasks(store.Query{})
 	number := h.intend("a")
@@ -218,7 +218,7 @@ func reusedID(l ledger) {
 
 func taskOfElsewhere(l ledger) {
 	h := l.open()
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	h.deliver("shared", phase("req_1", "shared"))
 	h.deliver("shared", final("req_1", "shared", "42"))
 	h.deliver("shared", phase("req_2", "shared"))
@@ -240,7 +240,7 @@ func taskOfElsewhere(l ledger) {
 // The answer to the dispatch arrives after a callback at a shared address.
 func elsewhereIsOurs(l ledger) {
 	h := l.open()
-	h.Share(ticket("shared").Path)
+	h.Share(ticket("shared"))
 	d := callback("shared", final("req_1", "shared", "42"))
 	d.ReceivedAt = start.Add(time.Second)
 	h.write(&store.Deliver{Delivery: d, Forwarding: store.Forwarding{Listener: "x", Targets: []string{target}}})
