@@ -149,6 +149,26 @@ func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.C
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
 
+// confirm asks the question on the terminal, unless yes, which is --yes. Every answer but
+// yes is an error. hint says what to do where there is no terminal.
+func confirm(ctx context.Context, inv *invocation, question string, yes bool, hint string) error {
+	switch app := inv.app; {
+	case yes:
+		return nil
+	case !app.StdinTerminal || !app.StderrTerminal:
+		return usage.Errorf(hint, "not confirmed, and there is no terminal to ask on: %s", question)
+	default:
+		ok, err := term.Ask(ctx, app.Stdin, app.Stderr, term.Visible(inv.masker.Mask(question)))
+		switch {
+		case ctx.Err() != nil:
+			return &exitError{code: codeUnfinished, text: cause(context.Cause(ctx)) + ": nothing was done"}
+		case err == nil && !ok:
+			return usage.Errorf("", "not confirmed: nothing was done")
+		}
+		return err
+	}
+}
+
 // warnOfTask logs the warnings about a task.
 func (inv *invocation) warnOfTask(warnings []string) {
 	for _, w := range warnings {

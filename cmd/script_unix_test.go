@@ -48,7 +48,7 @@ func onTerminal(ts *testscript.TestScript, want int, keys string, args []string)
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	ts.Check(c.Start())
 	asked := make(chan struct{})
-	screen := &watched{re: regexp.MustCompile(`: $`), found: asked}
+	screen := &watched{re: regexp.MustCompile(`(:|\[y/N\]) $`), found: asked}
 	shown := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(screen, tty) // ends with EIO when the other side is closed

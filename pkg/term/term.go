@@ -5,12 +5,14 @@
 package term
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -113,6 +115,22 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 		err = context.Cause(ctx)
 	}
 	return strings.TrimSpace(line), err
+}
+
+// Ask asks a question and reports whether the answer is yes. The end of the input is no. It
+// returns the cause of ctx as soon as that ends.
+func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+	if _, err := io.WriteString(out, question+" [y/N] "); err != nil {
+		return false, err
+	}
+	answer, err := bufio.NewReader(&signals.Reader{Context: ctx, Source: in}).ReadString('\n')
+	if err != nil {
+		_, _ = io.WriteString(out, "\n")
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), err
 }
 
 var errInterrupt = errors.New("interrupted")

@@ -1,6 +1,10 @@
 package term
 
 import (
+	"context"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 )
 
@@ -46,5 +50,31 @@ func TestColorDependsOnModeEnvironmentAndTerminal(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		})
+	}
+}
+
+func TestOnlyYesAnswersAQuestionWithYes(t *testing.T) {
+	for in, want := range map[string]bool{
+		"y\n": true, " YES \r\n": true, "yes": true, "n\n": false, "\n": false, "": false, "yesterday\n": false, "\ny\n": false,
+	} {
+		var out strings.Builder
+		got, err := Ask(t.Context(), strings.NewReader(in), &out, "delete it?")
+		if got != want || err != nil || !strings.HasPrefix(out.String(), "delete it? [y/N] ") {
+			t.Errorf("%q: got %v, %v, %q", in, got, err, out.String())
+		}
+	}
+}
+
+func TestAQuestionEndsWithItsContext(t *testing.T) {
+	ended := errors.New("ended")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r, w := io.Pipe()
+	defer w.Close()
+	asked := writerFunc(func(p []byte) (int, error) {
+		cancel(ended)
+		return len(p), nil
+	})
+	if yes, err := Ask(ctx, r, asked, "delete it?"); yes || err != ended {
+		t.Errorf("got %v, %v", yes, err)
 	}
 }
