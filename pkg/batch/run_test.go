@@ -231,3 +231,22 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		}
 	})
 }
+
+// The clock may have been set back since the task was sent.
+func TestAnUnknownTaskIsAwaitedForTheTimeLimitAtMost(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 50h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		for _, i := range w.items {
+			i.Task.DispatchedAt = time.Now().Add(10 * time.Hour)
+		}
+		o := w.options(text)
+		o.Timeout = time.Hour
+		start := time.Now()
+		wantEnding(w.t, w.run(o), SomeFailed, nil)
+		w.wantPrinted("1 unknown")
+		if took := time.Since(start); took != time.Hour {
+			t.Errorf("waited %v", took)
+		}
+	})
+}
