@@ -100,6 +100,9 @@ func (r *run) recover(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(context.Cause(ctx), err)
 		}
+		if r.actions[l.Index] != actionSend {
+			r.tallied(func(t *Tally) { t.Earlier++ })
+		}
 	}
 	return nil
 }
@@ -206,7 +209,7 @@ func (r *run) start(ctx context.Context, l Line) error {
 	case actionSend:
 		return r.sendOne(ctx, l)
 	case actionReport:
-		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}})
+		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}}, false)
 	}
 	return nil
 }
@@ -215,6 +218,7 @@ func (r *run) start(ctx context.Context, l Line) error {
 type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new task, until it is sent
+	sent bool       // by this run
 	slot bool       // it has one of slots
 	call bool       // it has one of calls
 }
@@ -237,9 +241,10 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 
 // sendOne sends a task, unless the sending is stopped first.
 func (r *run) sendOne(ctx context.Context, l Line) error {
-	one := &inFlight{Outcome: Outcome{Line: l}}
+	one := &inFlight{Outcome: Outcome{Line: l}, sent: true}
 	ready, err := r.prepare(one)
 	if ready {
+		r.tallied(func(t *Tally) { t.Sent++ })
 		r.addInFlight(1)
 		r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
 			r.dispatch(ctx, one)
@@ -278,7 +283,7 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 // the outcomes may be slow.
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
-	r.completed(&one.Outcome)
+	r.completed(&one.Outcome, one.sent)
 	r.addInFlight(-1)
 	if one.slot {
 		r.slots.Release(1)
@@ -289,10 +294,11 @@ func (r *run) addUnfinished() { r.tallied(func(t *Tally) { t.Unfinished++ }) }
 
 func (r *run) addInFlight(n int) { r.tallied(func(t *Tally) { t.InFlight += n }) }
 
-// completed counts and queues the outcome of a line in this run.
-func (r *run) completed(o *Outcome) {
+// completed counts and queues the outcome of a line, whose task was sent by this run or an
+// earlier one.
+func (r *run) completed(o *Outcome, sent bool) {
 	index := o.Index
-	if r.checkSchema(o); !r.count(*o) {
+	if r.checkSchema(o); !r.count(*o, sent) {
 		o = nil
 	}
 	if err := r.put(index, o); err != nil {
@@ -301,8 +307,9 @@ func (r *run) completed(o *Outcome) {
 }
 
 // count counts an outcome, and reports whether it is final. A task that is or may be running
-// has its outcome in another run.
-func (r *run) count(o Outcome) (final bool) {
+// has its outcome in another run. A line that an earlier run left unknown, and that still
+// is, has not failed in this one.
+func (r *run) count(o Outcome, sent bool) (final bool) {
 	switch {
 	case o.Fatal:
 		r.stop(o.Err)
@@ -311,7 +318,7 @@ func (r *run) count(o Outcome) (final bool) {
 		r.addUnfinished()
 		return false
 	}
-	r.countEnded(o, false)
+	r.countEnded(o, !sent && o.Phase == Unknown)
 	return true
 }
 

@@ -61,6 +61,34 @@ func TestLimitsStopTheSending(t *testing.T) {
 	}
 }
 
+// A line that an earlier run left unknown, and that still is, is no failure of this one.
+func TestOnlyLinesThatEndInThisRunCountAsItsFailures(t *testing.T) {
+	for name, receives := range map[string]string{"awaited": "https://here/", "no callback can arrive": "https://elsewhere/"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "lost 9h\nlost 9h\ngood 1h\n"
+				w.earlier(text, map[string]store.Task{"lost": unknown})
+				w.receives = receives
+				o := w.options(text)
+				o.MaxFailures, o.Timeout = 1, 2*time.Hour
+				o.Concurrency = 1
+				v := w.run(o)
+				if v.Tally.Failures != 0 || v.Tally.Counts[store.StatusUnknown] != 2 || v.Tally.Earlier != 2 || v.Tally.Sent != 1 {
+					t.Errorf("%+v", v.Tally)
+				}
+				w.wantSent("good 1h")
+			})
+		})
+	}
+	inWorld(t, func(w *world) { // an answer of this run counts, whoever has sent the task
+		const text = "bad 1s\nnew 2s\n"
+		w.earlier(text, map[string]store.Task{"bad": running})
+		o := w.options(text)
+		o.MaxFailures, o.Concurrency = 1, 1
+		wantEnding(w.t, w.run(o), Limited, ErrFailures)
+	})
+}
+
 // An error that affects all lines stops the batch, and tasks in flight are awaited.
 func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -18,7 +18,9 @@ const (
 // Tally counts the lines of a batch.
 type Tally struct {
 	Total     int
-	Recovered int // lines that ended in earlier runs
+	Sent      int // lines that this run has sent
+	Earlier   int // lines that an earlier run has sent, and this one has not sent again
+	Recovered int // lines that ended in earlier runs, or that they left unknown
 	Ended     int // lines that ended, in earlier runs too
 	InFlight  int
 	Counts    map[narada.Status]int // of those that ended; with StatusSchemaError
