@@ -168,11 +168,15 @@ func (r *run) checkSchema(o *Outcome) {
 // send waits for running tasks and sends new lines. It returns when all have ended, or, after
 // a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
 func (r *run) send(ctx context.Context) error {
-	var held []string
+	var held, doubtful []string
 	for _, one := range r.resumed {
+		if one.Phase == Unknown { // it may never be answered, and holds no window
+			doubtful, one.Window = append(doubtful, one.Window), ""
+			continue
+		}
 		held = append(held, one.Window)
 	}
-	r.windows = newWindows(r.o.Windows, held, func() { r.stop(ErrWindows) })
+	r.windows = newWindows(r.o.Windows, held, doubtful, func() { r.stop(ErrWindows) })
 	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
