@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -126,7 +127,7 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
-		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
+		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}, doubtful: s.Phase == Unknown})
 		return action, nil
 	case actionKeep:
 		return r.keep(ctx, l, s)
@@ -170,7 +171,7 @@ func (r *run) checkSchema(o *Outcome) {
 func (r *run) send(ctx context.Context) error {
 	var held, doubtful []string
 	for _, one := range r.resumed {
-		if one.Phase == Unknown { // it may never be answered, and holds no window
+		if one.doubtful { // it may never be answered, and holds no window
 			doubtful, one.Window = append(doubtful, one.Window), ""
 			continue
 		}
@@ -223,6 +224,8 @@ type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new task, until it is sent
 	sent bool       // by this run
+	// It may have been accepted by an earlier run, and only its callback can tell.
+	doubtful bool
 	slot bool       // it has one of slots
 	call bool       // it has one of calls
 }
@@ -230,13 +233,13 @@ type inFlight struct {
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no
 // slot, as it may never be answered.
 func (r *run) resume(ctx context.Context, one *inFlight) {
-	if one.Phase != Unknown {
+	if !one.doubtful {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
 			r.addUnfinished()
 			return
 		}
 	}
-	r.addInFlight(1)
+	r.addInFlight(one, 1)
 	r.tasks.Go(func() {
 		r.await(ctx, &one.Outcome)
 		r.finish(one)
@@ -249,7 +252,7 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	ready, err := r.prepare(one)
 	if ready {
 		r.tallied(func(t *Tally) { t.Sent++ })
-		r.addInFlight(1)
+		r.addInFlight(one, 1)
 		r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
 			r.dispatch(ctx, one)
 			r.finish(one)
@@ -288,7 +291,7 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
 	r.completed(&one.Outcome, one.sent)
-	r.addInFlight(-1)
+	r.addInFlight(one, -1)
 	if one.slot {
 		r.slots.Release(1)
 	}
@@ -296,7 +299,28 @@ func (r *run) finish(one *inFlight) {
 
 func (r *run) addUnfinished() { r.tallied(func(t *Tally) { t.Unfinished++ }) }
 
-func (r *run) addInFlight(n int) { r.tallied(func(t *Tally) { t.InFlight += n }) }
+func (r *run) addInFlight(one *inFlight, n int) {
+	r.tallied(func(t *Tally) {
+		if one.doubtful {
+			t.Unknown += n
+		} else {
+			t.InFlight += n
+		}
+	})
+}
+
+// unknown describes the tasks of earlier runs that may have been accepted.
+func (r *run) unknown() (e AwaitingUnknown) {
+	for _, one := range r.resumed {
+		if one.doubtful {
+			e.Lines++
+			if until := time.Now().Add(r.left(one.State)); until.After(e.Until) {
+				e.Until = until
+			}
+		}
+	}
+	return e
+}
 
 // completed counts and queues the outcome of a line, whose task was sent by this run or an
 // earlier one.

@@ -91,7 +91,11 @@ func (r *run) left(s State) time.Duration {
 func (r *run) await(ctx context.Context, o *Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), errTimeLimit)
 	defer cancel()
-	answer, err := r.engine.Resume(ctx, await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)})
+	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)}
+	if !r.engine.Receives(o.CallbackURL) {
+		task.Ticket = "" // no callback can arrive: it is polled
+	}
+	answer, err := r.engine.Resume(ctx, task)
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
 	case err == nil:

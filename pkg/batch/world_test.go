@@ -58,6 +58,7 @@ type world struct {
 	tasks   int64
 
 	sent, awaited []string
+	polled        []string // of awaited, those without a ticket
 	windows       map[string]int // tasks in each now
 	most, flight  int            // tasks in flight
 	overlap       bool           // two tasks were in one window
@@ -127,7 +128,7 @@ func (w *world) backend() Backend {
 // run runs a batch.
 func (w *world) run(o Options) Verdict {
 	w.t.Helper()
-	w.sent, w.awaited, w.events = nil, nil, nil
+	w.sent, w.awaited, w.polled, w.events = nil, nil, nil, nil
 	w.out.Reset()
 	v, err := w.open(o).Run(w.t.Context(), w.backend())
 	if err != nil {
@@ -268,6 +269,9 @@ func (w *world) Resume(ctx context.Context, d await.Dispatched) (await.Answer, e
 	w.mu.Unlock()
 	lines := strings.Split(w.read(w.name), "\n")
 	prompt := lines[i.Line-1]
+	if d.Ticket == "" {
+		w.polled = append(w.polled, prompt)
+	}
 	w.begin(prompt, i.Window, &w.awaited)
 	return w.wait(ctx, i, prompt)
 }
