@@ -239,10 +239,17 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 			return
 		}
 	}
+	r.fly(one, func() { r.await(ctx, &one.Outcome) })
+}
+
+// fly does a task in the background, and completes it. A panic is an error of all lines.
+func (r *run) fly(one *inFlight, do func()) {
 	r.addInFlight(one, 1)
-	r.tasks.Go(func() {
-		r.await(ctx, &one.Outcome)
-		r.finish(one)
+	r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
+		defer stopOnPanic(r.stop)
+		defer r.finish(one)
+		defer stopOnPanic(func(err error) { one.Err, one.Fatal = err, true })
+		do()
 	})
 }
 
@@ -252,11 +259,7 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	ready, err := r.prepare(one)
 	if ready {
 		r.tallied(func(t *Tally) { t.Sent++ })
-		r.addInFlight(one, 1)
-		r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
-			r.dispatch(ctx, one)
-			r.finish(one)
-		})
+		r.fly(one, func() { r.dispatch(ctx, one) })
 		return nil
 	}
 	r.windows.release(one.Window, true)
@@ -341,6 +344,9 @@ func (r *run) count(o Outcome, sent bool) (final bool) {
 	switch {
 	case o.Fatal:
 		r.stop(o.Err)
+		if o.Phase != New {
+			r.addUnfinished()
+		}
 		return false
 	case !o.Phase.ended() && (o.Phase != Unknown || o.Err != nil):
 		r.addUnfinished()

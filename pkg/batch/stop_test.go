@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,41 @@ func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
 			t.Errorf("%+v", v)
 		}
 		w.wantSent("fatal 1s", "good 5s")
+	})
+}
+
+// Tasks in flight are awaited, and the task may be running.
+func TestAPanicStopsTheBatch(t *testing.T) {
+	for name, tasks := range map[string]map[string]store.Task{"sent": nil, "awaited": {"panic": running}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "panic 1s\ngood 5s\ngood 1s\n"
+				w.earlier(text, tasks)
+				o := w.options(text)
+				o.Concurrency = 2
+				v := w.run(o)
+				failure, ok := errors.AsType[*PanicError](v.Err)
+				if v.Ending != Broken || !ok || failure.Value != "the engine is broken" || !strings.Contains(v.Err.Error(), "world_test.go") {
+					t.Errorf("%+v", v)
+				}
+				if v.Tally.Ended != 1 || v.Tally.Unfinished != 1 || v.Tally.InFlight != 0 {
+					t.Errorf("%+v", v.Tally)
+				}
+			})
+		})
+	}
+}
+
+// A result that cannot be written, too.
+func TestAPanicWhileAnOutcomeIsWrittenStopsTheBatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 1s\ngood 2s\n")
+		o.Concurrency, o.Stdout = 1, writer(func([]byte) error { panic("it is closed") })
+		v := w.run(o)
+		if failure, ok := errors.AsType[*PanicError](v.Err); v.Ending != Broken || !ok || failure.Value != "it is closed" {
+			t.Errorf("%+v", v)
+		}
+		w.wantSent("good 1s")
 	})
 }
 

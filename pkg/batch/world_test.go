@@ -40,6 +40,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	calling     the dispatch call is under way until the context ends
 //	unkept      it cannot be stored
 //	unread      the store cannot be read when the task is awaited
+//	panic       the engine panics
 type world struct {
 	t    *testing.T
 	dir  string
@@ -330,6 +331,8 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}
 	case "notime":
 		return await.Answer{}, &narada.DispatchError{Err: &await.NoTimeError{Err: &narada.APIError{StatusCode: 503}}}
+	case "panic":
+		panic("the engine is broken")
 	case "unread":
 		return await.Answer{}, errors.New("the disk cannot be read")
 	case "fatal":
