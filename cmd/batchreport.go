@@ -36,7 +36,11 @@ func (r *batchRun) report(event batch.Event) {
 // count is what the bar shows.
 func (r *batchRun) count() term.Count {
 	t, now := r.progress(), time.Now()
-	note := fmt.Sprintf("%d failed, %d in flight, %s", t.Failed(), t.InFlight, units.Rate(t.Rate(now)))
+	note := fmt.Sprintf("%d failed, %d in flight, ", t.Failed(), t.InFlight)
+	if t.Unknown > 0 {
+		note += fmt.Sprintf("%d unknown, ", t.Unknown)
+	}
+	note += units.Rate(t.Rate(now))
 	if left := t.Remaining(now); left > 0 {
 		note += ", " + units.Round(left).String() + " left"
 	}
@@ -69,6 +73,46 @@ func (r *batchRun) summarize(t batch.Tally) {
 	}
 	if t.Counts[store.StatusUnknown] > 0 {
 		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
+	}
+}
+
+// logBatchEvent logs an event of the batch of that name.
+func logBatchEvent(inv *invocation, name string, event batch.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case batch.LineRejected:
+		log.Text("line", e.Err.Error())
+	case batch.LineWarned:
+		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
+	case batch.MoreWarnings:
+		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
+	case batch.InputChanged:
+		logChangedInput(inv, name, e)
+	case batch.Resumed:
+		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
+	case batch.Stopping:
+		unknown := ""
+		if e.Unknown > 0 {
+			unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
+		}
+		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown))
+	case batch.AwaitingUnknown:
+		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
+			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))
+	}
+}
+
+// logChangedInput reports how the input differs from that of the last run.
+func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
+	const changed = "the input has changed: "
+	if n := e.Gone; n > 0 {
+		inv.log.Warn("changed", changed+"missing "+units.Count(n, "line")+" sent before; print the results: narada batch results "+output.ShellWord(name))
+	} else if e.WasLines != e.Lines {
+		inv.log.Info("changed", fmt.Sprintf("%sit had %d lines, now %d", changed, e.WasLines, e.Lines))
+	}
+	if n := e.Different; n > 0 {
+		inv.log.Warn("changed", changed+units.Count(n, "line")+
+			" with different content under the same id; the answers are for the content that was sent. To send a line again, change its id")
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/forward"
-	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/session"
@@ -119,39 +118,6 @@ func lossText(loss await.Loss) string {
 		return "the answer is not stored"
 	}
 	return "callbacks that another narada receives are missed"
-}
-
-// logBatchEvent logs an event of the batch of that name.
-func logBatchEvent(inv *invocation, name string, event batch.Event) {
-	log := inv.log
-	switch e := event.(type) {
-	case batch.LineRejected:
-		log.Text("line", e.Err.Error())
-	case batch.LineWarned:
-		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
-	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
-	case batch.InputChanged:
-		logChangedInput(inv, name, e)
-	case batch.Resumed:
-		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
-	case batch.Stopping:
-		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight: press Ctrl-C again to quit", e.InFlight))
-	}
-}
-
-// logChangedInput reports how the input differs from that of the last run.
-func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
-	const changed = "the input has changed: "
-	if n := e.Gone; n > 0 {
-		inv.log.Warn("changed", changed+"missing "+units.Count(n, "line")+" sent before; print the results: narada batch results "+output.ShellWord(name))
-	} else if e.WasLines != e.Lines {
-		inv.log.Info("changed", fmt.Sprintf("%sit had %d lines, now %d", changed, e.WasLines, e.Lines))
-	}
-	if n := e.Different; n > 0 {
-		inv.log.Warn("changed", changed+units.Count(n, "line")+
-			" with different content under the same id; the answers are for the content that was sent. To send a line again, change its id")
-	}
 }
 
 // receiveEvents logs the events of an endpoint. With show it shows the credentials that a

@@ -190,7 +190,8 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 	watching.Go(func() {
 		select {
 		case <-interrupt:
-			b.o.Report(Stopping{b.Progress().InFlight})
+			t := b.Progress()
+			b.o.Report(Stopping{t.InFlight, t.Unknown})
 			b.run.stop(ErrInterrupted)
 		case <-done:
 		}
@@ -214,6 +215,9 @@ func (b *Batch) recoverAndSend(ctx context.Context, earlier bool) (recovered boo
 		if err := b.results.publish(); err != nil {
 			return true, err
 		}
+	}
+	if unknown := b.run.unknown(); unknown.Lines > 0 {
+		b.o.Report(unknown)
 	}
 	b.o.Report(Sending{})
 	return true, b.run.send(ctx)

@@ -1,5 +1,7 @@
 package batch
 
+import "time"
+
 // Event is what a Batch reports: one of the structs below. The events of its tasks are
 // reported by the engine, as await.Events with the line's Item.
 type Event interface{ event() }
@@ -35,8 +37,15 @@ type (
 	// ResultsIncomplete is results that could not be written, of a run that was stopped for
 	// another reason.
 	ResultsIncomplete struct{ Err error }
-	// Stopping is an interrupt: no more tasks are sent, those in flight are awaited.
-	Stopping struct{ InFlight int }
+	// Stopping is an interrupt: no more tasks are sent, those in flight are awaited, and
+	// those that may have been accepted.
+	Stopping struct{ InFlight, Unknown int }
+	// AwaitingUnknown is lines that may have been accepted by an earlier run: only callbacks
+	// can tell. They are awaited until then at the latest.
+	AwaitingUnknown struct {
+		Lines int
+		Until time.Time
+	}
 )
 
 func (LineRejected) event()      {}
@@ -48,3 +57,4 @@ func (Sending) event()           {}
 func (Ended) event()             {}
 func (ResultsIncomplete) event() {}
 func (Stopping) event()          {}
+func (AwaitingUnknown) event()   {}

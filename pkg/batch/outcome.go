@@ -12,8 +12,8 @@ type Outcome struct {
 	Result       *narada.Result // of a finished line; nil if it is only in the store
 	SchemaErrors []string       // where its data violate the schema
 
-	// Err is why a line has not ended. With Fatal, it was not accepted, and no other line
-	// would be.
+	// Err is why a line has not ended. With Fatal, no other line would be accepted, or
+	// awaited.
 	Err   error
 	Fatal bool
 }

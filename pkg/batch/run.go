@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -100,6 +101,9 @@ func (r *run) recover(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(context.Cause(ctx), err)
 		}
+		if r.actions[l.Index] != actionSend {
+			r.tallied(func(t *Tally) { t.Earlier++ })
+		}
 	}
 	return nil
 }
@@ -123,7 +127,7 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
-		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}})
+		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}, doubtful: s.Phase == Unknown})
 		return action, nil
 	case actionKeep:
 		return r.keep(ctx, l, s)
@@ -165,11 +169,15 @@ func (r *run) checkSchema(o *Outcome) {
 // send waits for running tasks and sends new lines. It returns when all have ended, or, after
 // a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
 func (r *run) send(ctx context.Context) error {
-	var held []string
+	var held, doubtful []string
 	for _, one := range r.resumed {
+		if one.doubtful { // it may never be answered, and holds no window
+			doubtful, one.Window = append(doubtful, one.Window), ""
+			continue
+		}
 		held = append(held, one.Window)
 	}
-	r.windows = newWindows(r.o.Windows, held, func() { r.stop(ErrWindows) })
+	r.windows = newWindows(r.o.Windows, held, doubtful, func() { r.stop(ErrWindows) })
 	for _, one := range r.resumed { // first: new ones may need their windows
 		r.resume(ctx, one)
 	}
@@ -206,7 +214,7 @@ func (r *run) start(ctx context.Context, l Line) error {
 	case actionSend:
 		return r.sendOne(ctx, l)
 	case actionReport:
-		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}})
+		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}}, false)
 	}
 	return nil
 }
@@ -215,6 +223,9 @@ func (r *run) start(ctx context.Context, l Line) error {
 type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new task, until it is sent
+	sent bool       // by this run
+	// It may have been accepted by an earlier run, and only its callback can tell.
+	doubtful bool
 	slot bool       // it has one of slots
 	call bool       // it has one of calls
 }
@@ -222,29 +233,33 @@ type inFlight struct {
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no
 // slot, as it may never be answered.
 func (r *run) resume(ctx context.Context, one *inFlight) {
-	if one.Phase != Unknown {
+	if !one.doubtful {
 		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
 			r.addUnfinished()
 			return
 		}
 	}
-	r.addInFlight(1)
-	r.tasks.Go(func() {
-		r.await(ctx, &one.Outcome)
-		r.finish(one)
+	r.fly(one, func() { r.await(ctx, &one.Outcome) })
+}
+
+// fly does a task in the background, and completes it. A panic is an error of all lines.
+func (r *run) fly(one *inFlight, do func()) {
+	r.addInFlight(one, 1)
+	r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
+		defer stopOnPanic(r.stop)
+		defer r.finish(one)
+		defer stopOnPanic(func(err error) { one.Err, one.Fatal = err, true })
+		do()
 	})
 }
 
 // sendOne sends a task, unless the sending is stopped first.
 func (r *run) sendOne(ctx context.Context, l Line) error {
-	one := &inFlight{Outcome: Outcome{Line: l}}
+	one := &inFlight{Outcome: Outcome{Line: l}, sent: true}
 	ready, err := r.prepare(one)
 	if ready {
-		r.addInFlight(1)
-		r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
-			r.dispatch(ctx, one)
-			r.finish(one)
-		})
+		r.tallied(func(t *Tally) { t.Sent++ })
+		r.fly(one, func() { r.dispatch(ctx, one) })
 		return nil
 	}
 	r.windows.release(one.Window, true)
@@ -278,8 +293,8 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 // the outcomes may be slow.
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
-	r.completed(&one.Outcome)
-	r.addInFlight(-1)
+	r.completed(&one.Outcome, one.sent)
+	r.addInFlight(one, -1)
 	if one.slot {
 		r.slots.Release(1)
 	}
@@ -287,12 +302,34 @@ func (r *run) finish(one *inFlight) {
 
 func (r *run) addUnfinished() { r.tallied(func(t *Tally) { t.Unfinished++ }) }
 
-func (r *run) addInFlight(n int) { r.tallied(func(t *Tally) { t.InFlight += n }) }
+func (r *run) addInFlight(one *inFlight, n int) {
+	r.tallied(func(t *Tally) {
+		if one.doubtful {
+			t.Unknown += n
+		} else {
+			t.InFlight += n
+		}
+	})
+}
 
-// completed counts and queues the outcome of a line in this run.
-func (r *run) completed(o *Outcome) {
+// unknown describes the tasks of earlier runs that may have been accepted.
+func (r *run) unknown() (e AwaitingUnknown) {
+	for _, one := range r.resumed {
+		if one.doubtful {
+			e.Lines++
+			if until := time.Now().Add(r.left(one.State)); until.After(e.Until) {
+				e.Until = until
+			}
+		}
+	}
+	return e
+}
+
+// completed counts and queues the outcome of a line, whose task was sent by this run or an
+// earlier one.
+func (r *run) completed(o *Outcome, sent bool) {
 	index := o.Index
-	if r.checkSchema(o); !r.count(*o) {
+	if r.checkSchema(o); !r.count(*o, sent) {
 		o = nil
 	}
 	if err := r.put(index, o); err != nil {
@@ -301,17 +338,21 @@ func (r *run) completed(o *Outcome) {
 }
 
 // count counts an outcome, and reports whether it is final. A task that is or may be running
-// has its outcome in another run.
-func (r *run) count(o Outcome) (final bool) {
+// has its outcome in another run. A line that an earlier run left unknown, and that still
+// is, has not failed in this one.
+func (r *run) count(o Outcome, sent bool) (final bool) {
 	switch {
 	case o.Fatal:
 		r.stop(o.Err)
+		if o.Phase != New {
+			r.addUnfinished()
+		}
 		return false
 	case !o.Phase.ended() && (o.Phase != Unknown || o.Err != nil):
 		r.addUnfinished()
 		return false
 	}
-	r.countEnded(o, false)
+	r.countEnded(o, !sent && o.Phase == Unknown)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -228,6 +229,69 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 			if i.SchemaErrors != "" {
 				t.Errorf("kept %q", i.SchemaErrors)
 			}
+		}
+	})
+}
+
+// They are no tasks in flight, and how long they are awaited is reported.
+func TestLinesThatMayHaveBeenAcceptedAreCountedApart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 9h\nlost 9h\ngood 1h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		o := w.options(text)
+		o.Timeout = 2 * time.Hour
+		time.Sleep(30 * time.Minute)
+		until := time.Now().Add(90 * time.Minute)
+		b := w.open(o)
+		time.AfterFunc(time.Minute, func() {
+			if t := b.Progress(); t.InFlight != 1 || t.Unknown != 2 {
+				w.t.Errorf("%+v", t)
+			}
+			close(w.interrupt)
+		})
+		v, err := b.Run(w.t.Context(), w.backend())
+		if err != nil || v.Tally.Unknown != 0 || v.Tally.InFlight != 0 {
+			w.t.Errorf("%+v, %v", v.Tally, err)
+		}
+		for _, want := range []Event{AwaitingUnknown{2, until}, Stopping{1, 2}} {
+			if !slices.Contains(w.events, want) {
+				w.t.Errorf("reported %+v, not %+v", w.events, want)
+			}
+		}
+	})
+}
+
+// Its callback goes to another address, so that it has to be polled.
+func TestARunningTaskWhoseCallbackArrivesElsewhereIsAwaitedWithoutItsTicket(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "here 1s\nthere 1s\n"
+		w.earlier(text, map[string]store.Task{"here": running, "there": running})
+		for _, i := range w.items {
+			i.Task.TicketPath, i.CallbackURL = "/a", []string{"https://here/a", "https://there/a"}[i.Line-1]
+		}
+		wantEnding(w.t, w.run(w.options(text)), AllSucceeded, nil)
+		w.wantAwaited("here 1s", "there 1s")
+		if diff := cmp.Diff([]string{"there 1s"}, w.polled); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The clock may have been set back since the task was sent.
+func TestAnUnknownTaskIsAwaitedForTheTimeLimitAtMost(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const text = "lost 50h\n"
+		w.earlier(text, map[string]store.Task{"lost": unknown})
+		for _, i := range w.items {
+			i.Task.DispatchedAt = time.Now().Add(10 * time.Hour)
+		}
+		o := w.options(text)
+		o.Timeout = time.Hour
+		start := time.Now()
+		wantEnding(w.t, w.run(o), SomeFailed, nil)
+		w.wantPrinted("1 unknown")
+		if took := time.Since(start); took != time.Hour {
+			t.Errorf("waited %v", took)
 		}
 	})
 }

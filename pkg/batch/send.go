@@ -75,18 +75,27 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 // canResume reports whether an unknown task can still be answered: its callback arrives
 // here, and its time limit is not over.
 func (r *run) canResume(s State) bool {
-	return s.Ticket != "" && time.Since(s.SentAt) < r.o.Timeout && r.engine.Receives(s.CallbackURL)
+	return s.Ticket != "" && r.left(s) > 0 && r.engine.Receives(s.CallbackURL)
+}
+
+// left returns how long a task is still waited for. The clock may have been set back since
+// it was sent.
+func (r *run) left(s State) time.Duration {
+	if s.Phase != Unknown {
+		return r.o.Timeout
+	}
+	return min(r.o.Timeout, time.Until(s.SentAt.Add(r.o.Timeout)))
 }
 
 // await waits for a task that was sent earlier.
 func (r *run) await(ctx context.Context, o *Outcome) {
-	limit := r.o.Timeout
-	if o.Phase == Unknown {
-		limit = time.Until(o.SentAt.Add(limit))
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), errTimeLimit)
 	defer cancel()
-	answer, err := r.engine.Resume(ctx, await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)})
+	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)}
+	if !r.engine.Receives(o.CallbackURL) {
+		task.Ticket = "" // no callback can arrive: it is polled
+	}
+	answer, err := r.engine.Resume(ctx, task)
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	switch {
 	case err == nil:

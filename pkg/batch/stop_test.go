@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,34 @@ func TestLimitsStopTheSending(t *testing.T) {
 	}
 }
 
+// A line that an earlier run left unknown, and that still is, is no failure of this one.
+func TestOnlyLinesThatEndInThisRunCountAsItsFailures(t *testing.T) {
+	for name, receives := range map[string]string{"awaited": "https://here/", "no callback can arrive": "https://elsewhere/"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "lost 9h\nlost 9h\ngood 1h\n"
+				w.earlier(text, map[string]store.Task{"lost": unknown})
+				w.receives = receives
+				o := w.options(text)
+				o.MaxFailures, o.Timeout = 1, 2*time.Hour
+				o.Concurrency = 1
+				v := w.run(o)
+				if v.Tally.Failures != 0 || v.Tally.Counts[store.StatusUnknown] != 2 || v.Tally.Earlier != 2 || v.Tally.Sent != 1 {
+					t.Errorf("%+v", v.Tally)
+				}
+				w.wantSent("good 1h")
+			})
+		})
+	}
+	inWorld(t, func(w *world) { // an answer of this run counts, whoever has sent the task
+		const text = "bad 1s\nnew 2s\n"
+		w.earlier(text, map[string]store.Task{"bad": running})
+		o := w.options(text)
+		o.MaxFailures, o.Concurrency = 1, 1
+		wantEnding(w.t, w.run(o), Limited, ErrFailures)
+	})
+}
+
 // An error that affects all lines stops the batch, and tasks in flight are awaited.
 func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
 	inWorld(t, func(w *world) {
@@ -71,6 +100,41 @@ func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
 			t.Errorf("%+v", v)
 		}
 		w.wantSent("fatal 1s", "good 5s")
+	})
+}
+
+// Tasks in flight are awaited, and the task may be running.
+func TestAPanicStopsTheBatch(t *testing.T) {
+	for name, tasks := range map[string]map[string]store.Task{"sent": nil, "awaited": {"panic": running}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "panic 1s\ngood 5s\ngood 1s\n"
+				w.earlier(text, tasks)
+				o := w.options(text)
+				o.Concurrency = 2
+				v := w.run(o)
+				failure, ok := errors.AsType[*PanicError](v.Err)
+				if v.Ending != Broken || !ok || failure.Value != "the engine is broken" || !strings.Contains(v.Err.Error(), "world_test.go") {
+					t.Errorf("%+v", v)
+				}
+				if v.Tally.Ended != 1 || v.Tally.Unfinished != 1 || v.Tally.InFlight != 0 {
+					t.Errorf("%+v", v.Tally)
+				}
+			})
+		})
+	}
+}
+
+// A result that cannot be written, too.
+func TestAPanicWhileAnOutcomeIsWrittenStopsTheBatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		o := w.options("good 1s\ngood 2s\n")
+		o.Concurrency, o.Stdout = 1, writer(func([]byte) error { panic("it is closed") })
+		v := w.run(o)
+		if failure, ok := errors.AsType[*PanicError](v.Err); v.Ending != Broken || !ok || failure.Value != "it is closed" {
+			t.Errorf("%+v", v)
+		}
+		w.wantSent("good 1s")
 	})
 }
 

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -16,8 +17,9 @@ type windows struct {
 	lost  map[string]bool // windows whose task may still be running
 }
 
-// newWindows returns a pool in which tasks of earlier runs hold windows.
-func newWindows(names, held []string, none func()) *windows {
+// newWindows returns a pool in which running tasks of earlier runs hold windows. Those in
+// which a task of an earlier run may or may not be running are used last.
+func newWindows(names, held, doubtful []string, none func()) *windows {
 	w := &windows{free: make(chan string, len(names)), none: none, tasks: map[string]int{}, lost: map[string]bool{}}
 	for _, name := range names {
 		w.tasks[name] = 0
@@ -25,9 +27,11 @@ func newWindows(names, held []string, none func()) *windows {
 	for _, name := range held {
 		w.hold(name)
 	}
-	for _, name := range names {
-		if w.tasks[name] == 0 {
-			w.free <- name
+	for _, last := range []bool{false, true} {
+		for _, name := range names {
+			if w.tasks[name] == 0 && slices.Contains(doubtful, name) == last {
+				w.free <- name
+			}
 		}
 	}
 	return w

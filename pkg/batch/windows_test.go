@@ -43,6 +43,55 @@ func TestTheWindowOfAnEarlierTaskIsUsedAfterItsEnd(t *testing.T) {
 	})
 }
 
+// It is not known whether they run, and no answer may ever arrive.
+func TestUnknownTasksOfAnEarlierRunHoldNoWindow(t *testing.T) {
+	for name, windows := range map[string]string{"all windows": "A B", "one window": "A A"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				const text = "lost 9h\nlost 9h\ngood 1s\ngood 1s\ngood 1s\n"
+				w.earlier(text, map[string]store.Task{"lost": unknown})
+				for _, i := range w.items {
+					i.Window = strings.Fields(windows)[i.Line-1]
+				}
+				o := w.options(text)
+				o.Windows, o.Timeout, o.Concurrency = []string{"A", "B"}, time.Hour, 1
+				sent := 0
+				report := o.Report
+				o.Report = func(e Event) {
+					if report(e); e == (Sending{}) {
+						time.AfterFunc(10*time.Second, func() {
+							w.mu.Lock()
+							defer w.mu.Unlock()
+							sent = len(w.sent)
+						})
+					}
+				}
+				v := w.run(o)
+				wantEnding(w.t, v, SomeFailed, nil)
+				if sent != 3 || v.Tally.Succeeded() != 3 || v.Tally.Failed() != 2 {
+					t.Errorf("%d were sent after 10 seconds; %+v", sent, v.Tally)
+				}
+			})
+		})
+	}
+}
+
+func TestWindowsThatMayBeBusyAreUsedLast(t *testing.T) {
+	w := newWindows([]string{"A", "B", "C", "D"}, []string{"C"}, []string{"A"}, func() {})
+	var got []string
+	for len(got) < 3 {
+		name, _ := w.take(t.Context())
+		got = append(got, name)
+	}
+	if text := strings.Join(got, " "); text != "B D A" {
+		t.Errorf("used %s", text)
+	}
+	w.release("C", true)
+	if name, ok := w.take(t.Context()); !ok || name != "C" {
+		t.Errorf("got %q", name)
+	}
+}
+
 func TestAWindowWhoseTaskDoesNotEndIsNotUsedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		o := w.options("endless 1s\nendless 2s\ngood 1s\n")

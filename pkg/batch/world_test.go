@@ -40,6 +40,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	calling     the dispatch call is under way until the context ends
 //	unkept      it cannot be stored
 //	unread      the store cannot be read when the task is awaited
+//	panic       the engine panics
 type world struct {
 	t    *testing.T
 	dir  string
@@ -58,6 +59,7 @@ type world struct {
 	tasks   int64
 
 	sent, awaited []string
+	polled        []string // of awaited, those without a ticket
 	windows       map[string]int // tasks in each now
 	most, flight  int            // tasks in flight
 	overlap       bool           // two tasks were in one window
@@ -127,7 +129,7 @@ func (w *world) backend() Backend {
 // run runs a batch.
 func (w *world) run(o Options) Verdict {
 	w.t.Helper()
-	w.sent, w.awaited, w.events = nil, nil, nil
+	w.sent, w.awaited, w.polled, w.events = nil, nil, nil, nil
 	w.out.Reset()
 	v, err := w.open(o).Run(w.t.Context(), w.backend())
 	if err != nil {
@@ -268,6 +270,9 @@ func (w *world) Resume(ctx context.Context, d await.Dispatched) (await.Answer, e
 	w.mu.Unlock()
 	lines := strings.Split(w.read(w.name), "\n")
 	prompt := lines[i.Line-1]
+	if d.Ticket == "" {
+		w.polled = append(w.polled, prompt)
+	}
 	w.begin(prompt, i.Window, &w.awaited)
 	return w.wait(ctx, i, prompt)
 }
@@ -326,6 +331,8 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}
 	case "notime":
 		return await.Answer{}, &narada.DispatchError{Err: &await.NoTimeError{Err: &narada.APIError{StatusCode: 503}}}
+	case "panic":
+		panic("the engine is broken")
 	case "unread":
 		return await.Answer{}, errors.New("the disk cannot be read")
 	case "fatal":
