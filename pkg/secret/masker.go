@@ -4,18 +4,20 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 const (
 	// A shorter value is not masked: replacing every "a" would make the text unreadable
 	// and reveal the secret.
 	shortest     = 4    // bytes
+	shortestLine = 8    // bytes of a line of a secret of several lines
 	maxForgotten = 1000 // forgotten secrets that are still masked
 	maxEscapes   = 4    // levels of escaping, as of JSON in JSON in a URL
 )
@@ -31,6 +33,7 @@ type Masker struct {
 	mu        sync.RWMutex
 	secrets   map[string]*sought
 	forms     map[string][]string // of the secrets, by their first four bytes
+	starts    [1 << 16]bool       // the first two bytes of forms, some of them no longer
 	forgotten []string            // secrets, the oldest first
 }
 
@@ -55,6 +58,7 @@ func (m *Masker) Hide(secrets ...String) {
 			m.secrets[value] = &sought{forms: formsOf(value, m.spellings)}
 			for _, form := range m.secrets[value].forms {
 				m.forms[form[:shortest]] = append(m.forms[form[:shortest]], form)
+				m.starts[int(form[0])<<8|int(form[1])] = true
 			}
 		}
 		m.secrets[value].count++
@@ -100,7 +104,7 @@ func (m *Masker) MaskStart(text string) string {
 func (m *Masker) mask(text string, cutOff bool) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for len(m.forms) > 0 {
+	for len(m.forms) > 0 && m.within(text, maxEscapes, cutOff) {
 		found := m.find(text, maxEscapes, cutOff)
 		if len(found) == 0 {
 			break
@@ -110,28 +114,47 @@ func (m *Masker) mask(text string, cutOff bool) string {
 	return text
 }
 
+// within reports whether find finds something. It is much faster where nothing is.
+func (m *Masker) within(text string, depth int, cutOff bool) bool {
+	for i := 0; i+shortest <= len(text); i++ {
+		if m.starts[int(text[i])<<8|int(text[i+1])] && m.at(text, i, cutOff) > 0 {
+			return true
+		}
+	}
+	for _, mark := range []byte(`\%&`) {
+		if plain, _ := undo(text, mark, false); depth > 0 && plain != "" && m.within(plain, depth-1, cutOff) {
+			return true
+		}
+	}
+	return false
+}
+
+// at returns the end of the longest form that is in text at i, 0 if there is none.
+func (m *Masker) at(text string, i int, cutOff bool) (to int) {
+	for _, form := range m.forms[text[i:i+shortest]] {
+		switch {
+		case strings.HasPrefix(text[i:], form):
+			to = max(to, i+len(form))
+		case cutOff && strings.HasPrefix(form, text[i:]):
+			to = len(text)
+		}
+	}
+	return to
+}
+
 // span is the part text[from:to].
 type span struct{ from, to int }
 
 // find returns where secrets are in text, and in text without depth levels of escapes.
 func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
 	for i := 0; i+shortest <= len(text); i++ {
-		to := 0
-		for _, form := range m.forms[text[i:i+shortest]] {
-			switch {
-			case strings.HasPrefix(text[i:], form):
-				to = max(to, i+len(form))
-			case cutOff && strings.HasPrefix(form, text[i:]):
-				to = len(text)
-			}
-		}
-		if to > 0 {
+		if to := m.at(text, i, cutOff); to > 0 {
 			found = append(found, span{i, to})
 		}
 	}
 	for _, mark := range []byte(`\%&`) {
-		plain, from := undo(text, mark)
-		if from == nil || depth == 0 {
+		plain, from := undo(text, mark, true)
+		if plain == "" || depth == 0 {
 			continue
 		}
 		for _, s := range m.find(plain, depth-1, cutOff) {
@@ -160,9 +183,14 @@ func replace(text string, spans []span) string {
 }
 
 // formsOf returns the forms of a secret: plain, its parts, and these in base64 and changed
-// by spellings.
+// by spellings. The lines of a secret of several, such as a PEM key, are parts.
 func formsOf(value string, spellings []func(string) string) (forms []string) {
 	plain := []string{value}
+	for line := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line != value && len(line) >= shortestLine && !strings.HasPrefix(line, "-----") {
+			plain = append(plain, line)
+		}
+	}
 	if token := withoutScheme(value); token != value {
 		plain = append(plain, token)
 		credentials, err := base64.StdEncoding.DecodeString(token)
@@ -214,44 +242,87 @@ func base64Forms(text string) (forms []string) {
 	return forms
 }
 
-// escape matches an escaped character of JSON, a URL or HTML.
-var escape = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);)`)
-})
-
-// undo removes one level of the escapes that begin with mark. from has the offset in text of
-// each byte of plain, and of its end; nil if there is no escape.
-func undo(text string, mark byte) (plain string, from []int) {
-	if strings.IndexByte(text, mark) < 0 {
+// undo removes one level of the escapes that begin with mark; plain is "" if there is none.
+// With offsets, from has the offset in text of each byte of plain, and of its end.
+func undo(text string, mark byte, offsets bool) (plain string, from []int) {
+	var b strings.Builder
+	done := 0
+	write := func(part string, at, step int) {
+		b.WriteString(part)
+		for i := 0; offsets && i < len(part); i++ {
+			from = append(from, at+i*step)
+		}
+	}
+	for at := 0; ; {
+		next := strings.IndexByte(text[at:], mark)
+		if next < 0 {
+			break
+		}
+		at += next
+		char, length := unescape(text[at:])
+		if length == 0 {
+			at++
+			continue
+		}
+		write(text[done:at], done, 1)
+		write(char, at, 0)
+		at += length
+		done = at
+	}
+	if done == 0 {
 		return "", nil
 	}
-	bytes, from := make([]byte, 0, len(text)), make([]int, 0, len(text)+1)
-	for at := 0; at < len(text); {
-		part, size := text[at:at+1], 1
-		if text[at] == mark {
-			if escaped := escape().FindString(text[at:]); escaped != "" {
-				part, size = unescape(escaped), len(escaped)
-			}
-		}
-		for i := range len(part) {
-			bytes, from = append(bytes, part[i]), append(from, at)
-		}
-		at += size
-	}
-	if len(bytes) == len(text) {
-		return "", nil
-	}
-	return string(bytes), append(from, len(text))
+	write(text[done:], done, 1)
+	return b.String(), append(from, len(text))
 }
 
-func unescape(escaped string) string {
-	switch escaped[0] {
-	case '&':
-		return html.UnescapeString(escaped)
-	case '%':
-		escaped, _ = url.PathUnescape(escaped) // the form is valid
-		return escaped
+// simple are the escapes of JSON with one letter.
+var simple = map[byte]string{'"': `"`, '\\': `\`, '/': "/", 'b': "\b", 'f': "\f", 'n': "\n", 'r': "\r", 't': "\t"}
+
+// unescape returns the character that is escaped for JSON, a URL or HTML at the start of text,
+// and the length of its escape, 0 if there is none.
+func unescape(text string) (char string, length int) {
+	switch {
+	case text[0] == '%':
+		if code, ok := hexadecimal(text, 1, 2); ok {
+			return string([]byte{byte(code)}), 3
+		}
+	case text[0] == '&':
+		if end := strings.IndexByte(text[:min(len(text), 10)], ';'); end > 0 {
+			if char = html.UnescapeString(text[:end+1]); char != text[:end+1] {
+				return char, end + 1
+			}
+		}
+	case len(text) > 1 && text[1] != 'u':
+		if char, ok := simple[text[1]]; ok {
+			return char, 2
+		}
+	default:
+		return unescapeUnicode(text)
 	}
-	_ = json.Unmarshal([]byte(`"`+escaped+`"`), &escaped) // likewise
-	return escaped
+	return "", 0
+}
+
+// unescapeUnicode is unescape for \u00e4, and for the two halves of a character beyond the
+// first 65,536.
+func unescapeUnicode(text string) (char string, length int) {
+	code, ok := hexadecimal(text, 2, 4)
+	if !ok {
+		return "", 0
+	}
+	if low, ok := hexadecimal(text, 8, 4); ok && text[6:8] == `\u` {
+		if r := utf16.DecodeRune(rune(code), rune(low)); r != utf8.RuneError {
+			return string(r), 12
+		}
+	}
+	return string(rune(code)), 6 // half a character is U+FFFD
+}
+
+// hexadecimal returns the number of that many digits in text.
+func hexadecimal(text string, from, digits int) (uint64, bool) {
+	if len(text) < from+digits {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text[from:from+digits], 16, 32)
+	return n, err == nil && !strings.ContainsAny(text[from:from+digits], "_+")
 }
