@@ -73,6 +73,9 @@ const (
 
 // resume is the hint for a task that was not waited for; "" if there is none.
 func (r *results) resume(id, outcome string) string {
+	if narada.CheckRequestID(id) != nil {
+		return ""
+	}
 	label, words := "resume: ", commandLine(r.inv, "status", "--wait")
 	switch outcome {
 	case outcomeSandbox:
@@ -94,7 +97,7 @@ func (r *results) resume(id, outcome string) string {
 
 // stopped is the error that the command stopped waiting for a task.
 func (r *results) stopped(id, outcome string, why error) *exitError {
-	return &exitError{code: codeUnfinished, text: cause(why) + ": " + id + " " + outcome, next: r.resume(id, outcome), err: why}
+	return &exitError{code: codeUnfinished, text: cause(why) + ": " + shownID(id) + " " + outcome, next: r.resume(id, outcome), err: why}
 }
 
 // maxBodyHint is what to do about an answer that is too large, "" for another error.

@@ -56,6 +56,7 @@ func TestAStalledStreamDoesNotKeepACommandFromEnding(t *testing.T) {
 		"stderr of run -v, the time limit":  {"run --sandbox -v --timeout 2s x", stderr, false, codeUnreachable},
 		"stdin of run, the time limit":      {"run --sandbox --timeout 300ms", stdin, false, codeUsage},
 		"stdin of dispatch, the time limit": {"dispatch --timeout 300ms --window w", stdin, false, codeUsage},
+		"stdin of status, the time limit":   {"status --timeout 300ms --schema - req_1", stdin, false, codeUsage},
 		"stdin of a batch, a signal":        {"batch run --sandbox -", stdin, true, codeSignal},
 		"stdout of help, a signal":          {"help", stdout, true, codeSignal},
 		"stdout of completion, a signal":    {"completion bash", stdout, true, codeSignal},

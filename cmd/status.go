@@ -95,6 +95,12 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
+	limit := inv.duration(config.Timeout)
+	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
+		limit = lookupLimit
+	}
+	ctx, cancel := inv.deadline(ctx, limit) // of reading stdin, too
+	defer cancel()
 	if r.data = o.schema != ""; r.data {
 		if _, r.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
@@ -104,13 +110,6 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
-	limit := inv.duration(config.Timeout)
-	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
-		limit = lookupLimit
-	}
-	ctx, cancel := inv.deadline(ctx, limit)
-	defer cancel()
-
 	kept, err := o.openLedger(ctx, inv)
 	if err != nil {
 		return err
@@ -217,7 +216,7 @@ func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.Unf
 	}
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
 	case o.wait:
 		return r.unfinished(u, outcomeRunning)
 	case signals.Of(ctx) != nil:

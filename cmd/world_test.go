@@ -141,6 +141,12 @@ var oddAPIs = map[string]http.HandlerFunc{
 		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client disconnects
 		<-r.Context().Done()
 	},
+	"half": func(w http.ResponseWriter, r *http.Request) { // of an answer
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"requestId":"req_`)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	},
 	"refused": func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusPaymentRequired)
 		_, _ = io.WriteString(w, `{"detail":"Out of credits"}`)
