@@ -37,18 +37,9 @@ type App struct {
 	Random  io.Reader        // cryptographic
 	Build   Build
 
-	start          time.Time // of the command; time limits count from here
-	interrupt      signals.Soft
-	stdout, stderr *signals.Writer // to Stdout and Stderr; a signal and the time limit end them
-}
-
-// until sets what ends the reads and writes of the streams.
-func (a *App) until(ctx context.Context) {
-	if stdin, ok := a.Stdin.(*signals.Reader); ok {
-		stdin.Context = ctx
-	}
-	a.stdout.Until(ctx)
-	a.stderr.Until(ctx)
+	start     time.Time // of the command; time limits count from here
+	interrupt signals.Soft
+	streams   *signals.Streams // Stdin, Stdout and Stderr; a signal and the time limit end them
 }
 
 // Main runs the program and returns its exit code. After a signal it does not return:

@@ -38,17 +38,17 @@ type invocation struct {
 }
 
 func newInvocation(app *App) *invocation {
-	app.stdout, app.stderr = signals.NewWriter(context.Background(), app.Stdout), signals.NewWriter(context.Background(), app.Stderr)
-	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
+	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.streams.In}}
 	inv.log = newReporter(inv)
 	return inv
 }
 
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
-	a.start, a.Stdin = a.now(), &signals.Reader{Context: ctx, Source: a.Stdin}
+	a.start = a.now()
 	inv := newInvocation(a)
-	a.until(ctx)
+	a.streams.Until(ctx)
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
@@ -59,10 +59,10 @@ func (a *App) Run(ctx context.Context) (code int) {
 		}
 	}()
 	root.SetArgs(a.Args)
-	root.SetIn(a.Stdin)
-	help := output.NewWriter(a.stdout)
+	root.SetIn(a.streams.In)
+	help := output.NewWriter(a.streams.Out)
 	root.SetOut(help)
-	root.SetErr(a.stderr)
+	root.SetErr(a.streams.Err)
 	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
@@ -153,19 +153,12 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 
 // deadline ends ctx, and the reads and writes of the streams, after d, which is that of
 // --timeout, counted from the start of the command.
-func (inv *invocation) deadline(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
 	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
-	ctx, cancel := context.WithDeadlineCause(parent, inv.app.start.Add(d), limit)
-	inv.app.until(ctx)
-	return ctx, func() {
-		if ctx.Err() == nil { // what follows has as long as it needs
-			inv.app.until(parent)
-		}
-		cancel()
-	}
+	return inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
@@ -191,7 +184,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: app.stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: app.streams.Err, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	return term.NewReporter(o)

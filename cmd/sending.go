@@ -57,7 +57,7 @@ func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address 
 		return usage.Errorf("add --yes to send "+what, "nothing was sent: %s is not an address of this machine", u.Host)
 	}
 	_, _ = io.WriteString(inv.app.Stderr, "Send "+what+" to "+u.Host+"? y or n: ")
-	answer, err := bufio.NewReader(inv.app.Stdin).ReadString('\n')
+	answer, err := bufio.NewReader(inv.app.streams.In).ReadString('\n')
 	if ctx.Err() != nil {
 		return &exitError{code: codeUsage, text: cause(context.Cause(ctx)) + ": nothing was sent"}
 	}

@@ -71,6 +71,38 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 }
 
+// Streams are the streams of a command.
+type Streams struct {
+	In       *Reader
+	Out, Err *Writer
+}
+
+// NewStreams returns streams whose context never ends.
+func NewStreams(in io.Reader, out, err io.Writer) *Streams {
+	ctx := context.Background()
+	return &Streams{&Reader{ctx, in}, NewWriter(ctx, out), NewWriter(ctx, err)}
+}
+
+// Until replaces the context of the streams. Nothing may be reading.
+func (s *Streams) Until(ctx context.Context) {
+	s.In.Context = ctx
+	s.Out.Until(ctx)
+	s.Err.Until(ctx)
+}
+
+// Deadline is context.WithDeadlineCause for the streams, too. If cancel is called before the
+// deadline, they have the parent's context again: what follows has as long as it needs.
+func (s *Streams) Deadline(parent context.Context, at time.Time, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithDeadlineCause(parent, at, cause)
+	s.Until(ctx)
+	return ctx, func() {
+		if ctx.Err() == nil {
+			s.Until(parent)
+		}
+		cancel()
+	}
+}
+
 type outcome struct {
 	n   int
 	err error
