@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -19,12 +20,14 @@ type answerFlags struct {
 	via     string
 	sandbox bool
 	rules   string
+	maxBody int64
 }
 
 func (a *answerFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var(usage.Choice(&a.via, "auto", "auto", "callback", "poll"), "via", "get the answer by `MODE`: auto, callback or poll")
 	a.catch.add(cmd)
+	addMaxBody(f, &a.maxBody, "answers")
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")
 	f.StringVar(&a.rules, "rules", "", "use the sandbox rules in `FILE`")
 }
@@ -37,7 +40,7 @@ func (a *answerFlags) check() error {
 	case a.rules != "" && !a.sandbox:
 		return usage.Errorf("", "--rules requires --sandbox")
 	}
-	return nil
+	return usage.AtLeast("max-body", a.maxBody, 1)
 }
 
 // endpoint returns how to open an endpoint for callbacks of that API, or nil for none.
@@ -73,8 +76,8 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 // cloud returns the API: a sandbox, or that of the settings.
 func (a *answerFlags) cloud(ctx context.Context, inv *invocation) (*cloud, func(), error) {
 	if a.sandbox {
-		return startSandbox(ctx, inv, a.rules)
+		return startSandbox(ctx, inv, a.rules, narada.WithMaxAnswer(a.maxBody))
 	}
-	c, err := inv.cloud()
+	c, err := inv.cloud(narada.WithMaxAnswer(a.maxBody))
 	return c, func() {}, err
 }

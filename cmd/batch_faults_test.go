@@ -72,7 +72,7 @@ type faultyBatch struct {
 	unknown map[int]bool // lines that were reported as unknown
 }
 
-func newFaultyBatch(t *testing.T, tasks int) *faultyBatch {
+func newFaultyBatch(t *testing.T, tasks int, text string) *faultyBatch {
 	t.Helper()
 	b := &faultyBatch{t: t, tasks: tasks, dir: t.TempDir(), unknown: map[int]bool{}}
 	edge, err := ngroktest.New(ngroktest.Options{})
@@ -81,7 +81,7 @@ func newFaultyBatch(t *testing.T, tasks int) *faultyBatch {
 	}
 	t.Cleanup(edge.Close)
 	b.edge = edge
-	rules, err := sandbox.ParseRules([]byte(faultRules()))
+	rules, err := sandbox.ParseRules([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestABatchSendsEachLineOnceDespiteFaults(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_TASKS")); err == nil {
 		tasks = n
 	}
-	b := newFaultyBatch(t, tasks)
+	b := newFaultyBatch(t, tasks, faultRules())
 	accepted := func(share float64) bool { return float64(b.cloud.Stats().Dispatches) > share*float64(tasks) }
 	c := b.start()
 	for i := range 3 {

@@ -141,7 +141,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)
-			engine, closer, err := openEngine(ctx, r.inv, options, ledger, endpoint, r.o.answer.via)
+			engine, closer, err := openEngine(ctx, r.inv, options, ledger, endpoint, &r.o.answer)
 			if err != nil {
 				return nil, err
 			}

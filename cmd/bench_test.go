@@ -41,7 +41,7 @@ func benchmarkRun(b *testing.B) {
 	}
 	client := &benchClient{requests: make(chan *narada.Request, 1)}
 	engine, closeEngine, err := openEngine(b.Context(), inv, await.Options{Client: client, PollInterval: time.Hour}, nil,
-		&tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, "callback")
+		&tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, &answerFlags{via: "callback"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -59,6 +59,7 @@ func warnWithHint(inv *invocation, event, consequence string, err error) {
 
 // logError reports an error that does not end the command.
 func logError(inv *invocation, err error) {
+	logCrash(inv, err)
 	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
 }
 

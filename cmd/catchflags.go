@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // catchFlags select the address that receives callbacks.
@@ -32,6 +35,12 @@ func (c *catchFlags) add(cmd *cobra.Command) {
 	f.StringVar(&c.tlsCert, "tls-cert", "", "serve --addr with the certificate in `FILE` (PEM)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "serve --addr with the private key in `FILE` (PEM)")
 	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for tests")
+}
+
+// addMaxBody adds the flag for the largest callback and, of a command that waits for tasks,
+// answer to a status call.
+func addMaxBody(f *pflag.FlagSet, size *int64, what string) {
+	f.Var(units.SizeFlag(size, webhook.DefaultMaxBody), "max-body", "accept "+what+" of at most this `SIZE`")
 }
 
 // own reports whether the flags select an address without ngrok.

@@ -9,7 +9,6 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -37,7 +36,12 @@ func logAwaitEvent(inv *invocation, event await.Event) {
 		}
 		log.Detail("poll", "a poll failed: "+errorText(e.Err))
 	case await.PollRefused:
-		log.Warn("poll", "a poll was refused; waiting for the callback only: "+errorText(e.Err))
+		text := "a poll was refused; waiting for the callback only: "
+		if e.Ends {
+			text = "the wait for " + e.RequestID + " has ended: "
+			logCrash(inv, e.Err)
+		}
+		log.Warn("poll", text+errorText(e.Err)+maxBodyHint(e.Err))
 	case await.EndpointChanged:
 		logTunnelEvent(inv, e)
 	case await.StoreFailed:
@@ -92,6 +96,10 @@ func logDispatchEvent(inv *invocation, event await.Event) {
 		log("answer-lost", batch.Prefix(e.Item)+"it is not known yet whether the task was accepted; waiting for its callback: "+errorText(e.Err))
 	case await.AcceptedTwice:
 		logAcceptedTwice(inv, e)
+	case await.OtherTask:
+		inv.log.Warn("other-task", batch.Prefix(e.Item)+e.Text()+": stored, not taken as the answer", requestField(e.RequestID))
+	case await.IDReused:
+		inv.log.Warn("id-reused", e.Err.Error()+": the answer may be that task's", requestField(e.Err.RequestID))
 	}
 }
 
@@ -225,21 +233,6 @@ func notForwarded(r forward.Result) string {
 		return reason + "; not retried"
 	}
 	return reason + " after " + units.Count(r.Attempts, "attempt")
-}
-
-// logSandboxEvent logs, for -v, an event of the sandbox.
-func logSandboxEvent(inv *invocation, e sandbox.Event) {
-	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
-	if e.Kind == sandbox.EventCallback {
-		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
-	}
-	if e.Err != nil {
-		line += " " + e.Err.Error()
-	}
-	if e.Fault != "" {
-		line += " (fault: " + e.Fault + ")"
-	}
-	inv.log.Detail("sandbox", term.OneLine(line))
 }
 
 // logSessionEvent logs an event of a cloud browser session.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
 	"syscall"
 	"time"
@@ -130,6 +131,7 @@ func exit(ctx context.Context, inv *invocation, err error) int {
 		code = codeSignal
 	}
 	if text := err.Error(); text != "" {
+		logCrash(inv, err)
 		inv.log.Error("error", text, hintOf(err), exitField(code)...)
 	}
 	return code
@@ -158,7 +160,7 @@ func exitCode(err error) int {
 
 // isAPI reports whether err is from a call to the API, and ended what was asked for.
 func isAPI(err error) bool {
-	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || narada.Temporary(err)
+	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || is[*url.Error](err) || narada.Temporary(err)
 	return called && !is[*await.UnfinishedError](err)
 }
 

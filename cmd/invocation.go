@@ -13,6 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/term"
@@ -37,30 +38,43 @@ type invocation struct {
 }
 
 func newInvocation(app *App) *invocation {
-	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
+	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.streams.In}}
 	inv.log = newReporter(inv)
 	return inv
 }
 
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
-	a.start, a.Stdin = a.now(), &signals.Reader{Context: ctx, Source: a.Stdin}
+	a.start = a.now()
 	inv := newInvocation(a)
+	a.streams.Until(ctx)
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
 		if fault := recover(); fault != nil {
-			inv.log.Error("panic", fmt.Sprintf("internal error: %v\n%s", fault, debug.Stack()),
-				"report it, with the lines above, at https://github.com/narada-cli/narada/issues")
+			crash := &panics.Error{Value: fault, Stack: debug.Stack()}
+			inv.log.Error("panic", fmt.Sprintf("%v\n%s", crash, crash.Stack), reportCrash)
 			code = codeUnexpected
 		}
 	}()
 	root.SetArgs(a.Args)
-	root.SetIn(a.Stdin)
-	help := output.NewWriter(a.Stdout)
+	root.SetIn(a.streams.In)
+	help := output.NewWriter(a.streams.Out)
 	root.SetOut(help)
-	root.SetErr(a.Stderr)
+	root.SetErr(a.streams.Err)
 	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
+}
+
+// reportCrash is the hint for an internal error.
+const reportCrash = "report it, with the lines above, at https://github.com/narada-cli/narada/issues"
+
+// logCrash logs, for -v, the stack of a panic that is the cause of an error.
+func logCrash(inv *invocation, err error) {
+	if crash, ok := errors.AsType[*panics.Error](err); ok {
+		inv.log.Detail("panic", string(crash.Stack))
+		inv.log.Detail("panic", reportCrash)
+	}
 }
 
 // addGlobals adds the global flags.
@@ -137,14 +151,14 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	return nil
 }
 
-// deadline ends ctx after d, which is that of --timeout, counted from the start of the
-// command.
+// deadline ends ctx, and the reads and writes of the streams, after d, which is that of
+// --timeout, counted from the start of the command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
 	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
-	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
+	return inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
@@ -190,7 +204,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: app.Stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: app.streams.Err, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	return term.NewReporter(o)

@@ -19,7 +19,6 @@ import (
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
-	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 type listenOptions struct {
@@ -79,7 +78,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 	f.StringVar(&o.name, "name", "", "set the `NAME` for --callback-url listener:NAME (default listen-1, listen-2, ...)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `FILE` once the address answers")
 	f.BoolVar(&o.showSecret, "show-secret", false, "show the secret and headers even if stderr is not a terminal")
-	f.Var(units.SizeFlag(&o.maxBody, webhook.DefaultMaxBody), "max-body", "accept callbacks of at most this `SIZE`")
+	addMaxBody(f, &o.maxBody, "callbacks")
 	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
 	o.forward.add(cmd)
 	o.callback.addCredentials(cmd)

@@ -10,6 +10,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -45,8 +46,21 @@ func addFlag(words []string, flag, value string) []string {
 	return append(words, flag, output.ShellWord(value))
 }
 
+// withID is the command for the task; "" if that cannot be its ID, and the command would
+// fail.
 func withID(words []string, id string) string {
+	if narada.CheckRequestID(id) != nil {
+		return ""
+	}
 	return strings.Join(append(words, output.ShellWord(id)), " ")
+}
+
+// shownID is the ID as it is shown. One that can be none may have any length and characters.
+func shownID(id string) string {
+	if narada.CheckRequestID(id) != nil {
+		return fmt.Sprintf("%.60q", id)
+	}
+	return id
 }
 
 // What happens to a task that a command stops waiting for.
@@ -59,6 +73,9 @@ const (
 
 // resume is the hint for a task that was not waited for; "" if there is none.
 func (r *results) resume(id, outcome string) string {
+	if narada.CheckRequestID(id) != nil {
+		return ""
+	}
 	label, words := "resume: ", commandLine(r.inv, "status", "--wait")
 	switch outcome {
 	case outcomeSandbox:
@@ -80,7 +97,31 @@ func (r *results) resume(id, outcome string) string {
 
 // stopped is the error that the command stopped waiting for a task.
 func (r *results) stopped(id, outcome string, why error) *exitError {
-	return &exitError{code: codeUnfinished, text: cause(why) + ": " + id + " " + outcome, next: r.resume(id, outcome), err: why}
+	return &exitError{code: codeUnfinished, text: cause(why) + ": " + shownID(id) + " " + outcome, next: r.resume(id, outcome), err: why}
+}
+
+// maxBodyHint is what to do about an answer that is too large, "" for another error.
+func maxBodyHint(err error) string {
+	if is[*narada.TooLargeError](err) {
+		return "; --max-body raises the limit"
+	}
+	return ""
+}
+
+// broken is the error of a wait that an answer that is too large or a panic has ended, nil
+// for other ends.
+func (r *results) broken(u *await.UnfinishedError, outcome string) *exitError {
+	e := r.stopped(u.ID, outcome, u.Cause)
+	e.code, e.err = codeUnexpected, u
+	switch {
+	case u.ID == "":
+	case is[*narada.TooLargeError](u.Cause):
+		e.text = u.ID + ": " + errorText(u.Cause) + maxBodyHint(u.Cause)
+		return e
+	case is[*panics.Error](u.Cause):
+		return e
+	}
+	return nil
 }
 
 // unfinished prints what is known of a task without an answer, and returns why there is
@@ -89,6 +130,9 @@ func (r *results) unfinished(err error, outcome string) error {
 	u, ok := errors.AsType[*await.UnfinishedError](err)
 	if !ok || u.ID == "" {
 		return dispatchError(err)
+	}
+	if broken := r.broken(u, outcome); broken != nil {
+		return broken
 	}
 	e := r.stopped(u.ID, outcome, u.Cause)
 	e.err = err
@@ -161,8 +205,11 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation) error 
 	line := statusLine(result)
 	switch {
 	case result.Status == narada.StatusInputRequired:
-		return &exitError{code: codeInput, text: line,
-			next: "continue the conversation: " + strings.Join(commandLine(r.inv, "run", "--previous", output.ShellWord(result.RequestID)), " ") + " PROMPT"}
+		e := &exitError{code: codeInput, text: line}
+		if command := withID(commandLine(r.inv, "run", "--previous"), result.RequestID); command != "" {
+			e.next = "continue the conversation: " + command + " PROMPT"
+		}
+		return e
 	case result.Status != narada.StatusSuccess:
 		return &exitError{code: codeFailed, text: line}
 	case len(errs) > 0:
@@ -195,7 +242,7 @@ func schemaErrors(s *schema.Schema, result *narada.Result) ([]schema.Violation, 
 
 // statusLine is "req_1: success in 45s, 12 actions, 5 credits".
 func statusLine(r *narada.Result) string {
-	line := fmt.Sprintf("%s: %s", r.RequestID, r.Status)
+	line := fmt.Sprintf("%s: %s", shownID(r.RequestID), r.Status)
 	if d := r.Duration(); d > 0 {
 		line += fmt.Sprintf(" in %s", units.Round(d))
 	}

@@ -9,9 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -102,7 +104,7 @@ func closeSandbox(server *sandbox.Server) error {
 }
 
 // startSandbox starts a sandbox on a free port for this command, with a random API key.
-func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*cloud, func(), error) {
+func startSandbox(ctx context.Context, inv *invocation, rulesPath string, options ...narada.Option) (*cloud, func(), error) {
 	rules, err := loadRules(rulesPath)
 	if err != nil {
 		return nil, nil, err
@@ -124,11 +126,26 @@ func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*clou
 	}
 	inv.masker.Hide(secret.New(key))
 	base, badURL := url.Parse(server.URL())
-	c, badKey := newCloud(inv, secret.New(key), base)
+	c, badKey := newCloud(inv, secret.New(key), base, options...)
 	if err := errors.Join(badURL, badKey); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("sandbox: %w", err)
 	}
 	inv.log.Info("sandbox", "this is the sandbox: nothing leaves your machine")
 	return c, stop, nil
+}
+
+// logSandboxEvent logs, for -v, an event of the sandbox.
+func logSandboxEvent(inv *invocation, e sandbox.Event) {
+	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
+	if e.Kind == sandbox.EventCallback {
+		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
+	}
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	if e.Fault != "" {
+		line += " (fault: " + e.Fault + ")"
+	}
+	inv.log.Detail("sandbox", term.OneLine(line))
 }

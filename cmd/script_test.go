@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 //	tasks                                 prints the bodies of the dispatched tasks
 //	uploads                               prints key, name, size and start of each upload
 //	api KIND                              starts an API with unusual answers
+//	unreachable WHY                       points the settings to an API that cannot be reached
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or changes its state
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
@@ -85,20 +86,21 @@ func needUnix(t *testing.T) {
 
 func scriptCommands() map[string]scriptCommand {
 	commands := map[string]scriptCommand{
-		"exits":      scriptExits,
-		"signal":     scriptSignal,
-		"cloud":      scriptCloud,
-		"counts":     scriptCounts,
-		"awaits":     scriptAwaits,
-		"tasks":      scriptTasks,
-		"uploads":    scriptUploads,
-		"api":        scriptAPI,
-		"edge":       scriptEdge,
-		"cert":       scriptCert,
-		"post":       scriptPost,
-		"misdeliver": scriptMisdeliver,
-		"until":      scriptUntil,
-		"mode":       scriptMode,
+		"exits":       scriptExits,
+		"signal":      scriptSignal,
+		"cloud":       scriptCloud,
+		"counts":      scriptCounts,
+		"awaits":      scriptAwaits,
+		"tasks":       scriptTasks,
+		"uploads":     scriptUploads,
+		"api":         scriptAPI,
+		"edge":        scriptEdge,
+		"cert":        scriptCert,
+		"post":        scriptPost,
+		"misdeliver":  scriptMisdeliver,
+		"unreachable": scriptUnreachable,
+		"until":       scriptUntil,
+		"mode":        scriptMode,
 	}
 	maps.Copy(commands, unixCommands)
 	return commands

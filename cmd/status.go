@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type statusOptions struct {
 	open       bool
 	schema     string
 	noValidate bool
+	maxBody    int64
 }
 
 func newStatus(inv *invocation) *cobra.Command {
@@ -65,6 +67,7 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 	f.StringVar(&o.schema, "schema", "", "check the answer's data against the JSON Schema in `FILE`, and print it")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
 	o.out.add(cmd)
+	addMaxBody(f, &o.maxBody, "answers")
 	settingFlag(f, "timeout", config.Timeout, "stop waiting after this `DURATION` (default 20m; 1m without --wait)")
 	addPollInterval(cmd)
 	return cmd
@@ -72,7 +75,7 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
-	err := usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0})
+	err := cmp.Or(usage.AtLeast("max-body", o.maxBody, 1), usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0}))
 	if err == nil && len(args) == 0 && !o.open {
 		err = oneTask(args, o.last)
 	}
@@ -92,22 +95,21 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
+	limit := inv.duration(config.Timeout)
+	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
+		limit = lookupLimit
+	}
+	ctx, cancel := inv.deadline(ctx, limit) // of reading stdin, too
+	defer cancel()
 	if r.data = o.schema != ""; r.data {
 		if _, r.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
 		}
 	}
-	c, err := inv.cloud()
+	c, err := inv.cloud(narada.WithMaxAnswer(o.maxBody))
 	if err != nil {
 		return err
 	}
-	limit := inv.duration(config.Timeout)
-	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
-		limit = lookupLimit
-	}
-	ctx, cancel := inv.deadline(ctx, limit)
-	defer cancel()
-
 	kept, err := o.openLedger(ctx, inv)
 	if err != nil {
 		return err
@@ -209,9 +211,12 @@ func (o *statusOptions) report(ctx context.Context, r *results, result *narada.R
 
 // unfinished words why the state of a task, or its answer, is not known.
 func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.UnfinishedError) error {
+	if broken := r.broken(u, outcomeRunning); broken != nil {
+		return broken
+	}
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: u.ID + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
 	case o.wait:
 		return r.unfinished(u, outcomeRunning)
 	case signals.Of(ctx) != nil:

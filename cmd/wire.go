@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -27,7 +28,7 @@ type cloud struct {
 }
 
 // cloud returns the API that the settings name.
-func (inv *invocation) cloud() (*cloud, error) {
+func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
 	setting := inv.settings.Get(config.BaseURL)
 	base, err := narada.ParseBaseURL(setting.Text)
 	if err != nil {
@@ -37,16 +38,16 @@ func (inv *invocation) cloud() (*cloud, error) {
 	if key.Empty() {
 		return nil, noKey(inv.settings)
 	}
-	c, err := newCloud(inv, key, base)
+	c, err := newCloud(inv, key, base, options...)
 	if err != nil {
 		return nil, inv.settings.Get(config.APIKey).Invalid(err)
 	}
 	return c, nil
 }
 
-func newCloud(inv *invocation, key secret.String, base *url.URL) (*cloud, error) {
-	client, err := narada.NewClient(key.Reveal(), narada.WithBaseURL(base.String()),
-		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))
+func newCloud(inv *invocation, key secret.String, base *url.URL, options ...narada.Option) (*cloud, error) {
+	client, err := narada.NewClient(key.Reveal(), append(options, narada.WithBaseURL(base.String()),
+		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))...)
 	return &cloud{client, base}, err
 }
 
@@ -89,12 +90,12 @@ func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store)
 }
 
 // openEngine opens an engine and, unless t is nil, the endpoint for its callbacks.
-// Unless via is "callback", it falls back to polling when the endpoint fails.
-func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sqlite.Store, t *tunnel.Config, via string) (*await.Engine, func(), error) {
+// Unless a.via is "callback", it falls back to polling when the endpoint fails.
+func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sqlite.Store, t *tunnel.Config, a *answerFlags) (*await.Engine, func(), error) {
 	var e *tunnel.Endpoint
 	if t != nil {
 		var err error
-		if e, err = openOptional(ctx, inv, *t, via == "callback"); err != nil {
+		if e, err = openOptional(ctx, inv, *t, a.via == "callback"); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -102,7 +103,7 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	if e == nil {
 		return engine, engine.Close, nil
 	}
-	receiving := receive.Options{Sink: engine, Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
+	receiving := receive.Options{Sink: engine, MaxBody: a.maxBody, Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
 	if kept != nil {
 		receiving.Tickets, receiving.Refused = kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
@@ -114,7 +115,13 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 		changes := map[tunnel.EventKind]await.EndpointEvent{
 			tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
 		}
-		receive.Follow(open, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+		err := panics.Catch(func() error {
+			receive.Follow(open, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+			return nil
+		})
+		if err != nil {
+			engine.Endpoint(await.EndpointClosed, err)
+		}
 	})
 	return engine, func() {
 		inv.closeInbox(server)

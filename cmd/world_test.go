@@ -141,6 +141,12 @@ var oddAPIs = map[string]http.HandlerFunc{
 		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client disconnects
 		<-r.Context().Done()
 	},
+	"half": func(w http.ResponseWriter, r *http.Request) { // of an answer
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"requestId":"req_`)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	},
 	"refused": func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusPaymentRequired)
 		_, _ = io.WriteString(w, `{"detail":"Out of credits"}`)
@@ -176,6 +182,9 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 	handler := oddAPIs[args[0]]
 	if args[0] == "early" {
 		handler = w.callsBackEarly
+	}
+	if args[0] == "tasks" {
+		handler = (&taskAPI{world: w, tasks: map[string]*oddTask{}}).ServeHTTP
 	}
 	if args[0] == "growing" { // the file grows before it is read
 		path := ts.MkAbs(args[1])
@@ -219,27 +228,11 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 
 // callsBackEarly sends the callback, and then answers the dispatch call with 503.
 func (w *scriptWorld) callsBackEarly(rw http.ResponseWriter, r *http.Request) {
-	var body struct {
-		URL     string            `json:"callbackUrl"`
-		Secret  string            `json:"callbackSecret"`
-		Headers map[string]string `json:"callbackHeaders"`
-	}
+	var body callbackBody
 	if json.NewDecoder(r.Body).Decode(&body) != nil {
 		return
 	}
-	callback := fmt.Sprintf(`{"requestId":"req_early","secret":%q,"status":"success","response":{"text":"early"},"completedAt":"2026-01-01T00:00:00Z"}`, body.Secret)
-	req, err := http.NewRequest(http.MethodPost, body.URL, strings.NewReader(callback))
-	if err != nil {
-		return
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for name, value := range body.Headers {
-		req.Header.Set(name, value)
-	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots}, DisableKeepAlives: true}}
-	if resp, err := client.Do(req); err == nil {
-		resp.Body.Close()
-	}
+	w.callBack(body, fmt.Sprintf(finished, "req_early", "early"))
 	rw.Header().Set("Retry-After", "1")
 	rw.WriteHeader(http.StatusServiceUnavailable)
 }

@@ -1,6 +1,7 @@
 package await
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -50,10 +51,7 @@ type (
 		Named     string // may be any text
 	}
 	// IDReused is a request ID that the API has given to another task of the store before.
-	IDReused struct {
-		RequestID string
-		Task      int64 // number of that task
-	}
+	IDReused struct{ Err *store.ReusedIDError }
 	// PollFailed is a status call that failed and is retried. Notable is set for the third
 	// failure in a row, and for the first answer about another task; with Many, for the first
 	// task only.
@@ -62,11 +60,13 @@ type (
 		Err       error
 		Notable   bool
 	}
-	// PollRefused is a status call that is not retried: only a callback can answer. With
-	// Many, it is reported for the first task only.
+	// PollRefused is a status call that is not retried: only a callback can answer, or,
+	// with Ends, the wait has ended. With Many, it is reported for the first task only;
+	// without, the end is the error of the wait instead.
 	PollRefused struct {
 		RequestID string
 		Err       error
+		Ends      bool
 	}
 	// CallbackReceived is a callback that arrived here.
 	CallbackReceived struct{ Result *narada.Result }
@@ -81,6 +81,18 @@ type (
 		Err  error
 	}
 )
+
+// Text says what the callback names.
+func (e OtherTask) Text() string {
+	text := "a callback"
+	if e.RequestID != "" {
+		text += " for " + e.RequestID
+	}
+	if narada.CheckRequestID(e.Named) != nil {
+		return fmt.Sprintf("%s names %.60q, which is not a request ID", text, e.Named)
+	}
+	return text + " names another task, " + e.Named
+}
 
 func (Accepted) event()         {}
 func (Resending) event()        {}

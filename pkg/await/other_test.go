@@ -122,6 +122,18 @@ func TestAnImpossibleIDOfACallbackIsNotUsed(t *testing.T) {
 	}
 }
 
+func TestTheTextOfAnotherTaskIsOneShortLine(t *testing.T) {
+	for want, e := range map[string]OtherTask{
+		"a callback for req_1 names another task, req_2":                                {RequestID: "req_1", Named: "req_2"},
+		`a callback for req_1 names "../x\ny", which is not a request ID`:               {RequestID: "req_1", Named: "../x\ny"},
+		`a callback names "` + strings.Repeat("x", 60) + `", which is not a request ID`: {Named: strings.Repeat("x", 1<<20)},
+	} {
+		if got := e.Text(); got != want {
+			t.Errorf("got %.200q, want %q", got, want)
+		}
+	}
+}
+
 func TestAnInvalidStatusAnswerDoesNotEndThePolling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, every(time.Second))

@@ -44,7 +44,7 @@ func (e *Engine) keep(op store.Op) error {
 	reused, isReused := errors.AsType[*store.ReusedIDError](err)
 	switch {
 	case isReused:
-		e.o.Report(IDReused{reused.RequestID, reused.Task})
+		e.o.Report(IDReused{reused})
 	case err != nil && !e.storeFails.Swap(true):
 		e.o.Report(StoreFailed{LossProgress, err})
 	}

@@ -105,11 +105,13 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 		w.failure = n.err
 		e.o.Report(PollFailed{w.id, n.err, w.notable(n) && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
-		if w.failure, w.refusedBy = n.err, n.err; endsWait(n.err) {
-			return true, w.unfinished(n.err)
+		w.failure, w.refusedBy = n.err, n.err
+		ends := endsWait(n.err)
+		if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
+			e.o.Report(PollRefused{w.id, n.err, ends})
 		}
-		if w.callbacks && !e.saidBefore(&e.pollsRefused) {
-			e.o.Report(PollRefused{w.id, n.err})
+		if ends {
+			return true, w.unfinished(n.err)
 		}
 	case callbacksClosed:
 		w.callbacks = false

@@ -217,7 +217,7 @@ func (w *world) note(event Event) {
 	case OtherTask:
 		text = "other task " + e.RequestID + " " + e.Named
 	case IDReused:
-		text = fmt.Sprint("reused ", e.RequestID, " of ", e.Task)
+		text = fmt.Sprint("reused ", e.Err.RequestID, " of ", e.Err.Task)
 	case PersonAsked:
 		text = "asked " + e.RequestID + " " + e.Input.InputID
 	case PollFailed:

@@ -7,7 +7,6 @@ package signals
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -115,30 +114,4 @@ func Raise(s os.Signal) error {
 		return err
 	}
 	return self.Signal(s)
-}
-
-// Reader reads until Context ends, so that a pipe without input does not keep the
-// program from ending. It abandons the read that is under way then.
-type Reader struct {
-	Context context.Context
-	Source  io.Reader
-}
-
-// Read implements io.Reader.
-func (r *Reader) Read(p []byte) (int, error) {
-	type outcome struct {
-		n   int
-		err error
-	}
-	done, buffer := make(chan outcome, 1), make([]byte, len(p))
-	go func() {
-		n, err := r.Source.Read(buffer)
-		done <- outcome{n, err}
-	}()
-	select {
-	case o := <-done:
-		return copy(p, buffer[:o.n]), o.err
-	case <-r.Context.Done():
-		return 0, context.Cause(r.Context)
-	}
 }
