@@ -12,6 +12,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -48,6 +49,7 @@ type Options struct {
 	Timeout       time.Duration // of a task, from its dispatch
 	RetryFailed   bool          // send failed lines again
 	ResendUnknown bool          // send lines again whose task may have been accepted
+	Restart       bool          // send all lines again
 	MaxFailures   int           // failures in this run that stop the sending; 0: no limit
 	MaxCredits    float64       // credits of the batch that stop the sending when exceeded; 0: no limit
 
@@ -58,6 +60,10 @@ type Options struct {
 	Stdout  io.Writer
 	Query   *output.Query // applied to each result; nil: none
 	Ordered bool          // write the results in input order
+
+	// Confirm is called before a batch is restarted of which lines were sent, some of them
+	// open: their tasks are or may be running.
+	Confirm func(ctx context.Context, sent, open int) error
 
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
 	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
@@ -91,7 +97,7 @@ type Batch struct {
 func Open(ctx context.Context, o Options) (*Batch, error) {
 	b := &Batch{o: o}
 	input := o.StdinFile
-	if o.Path != "-" {
+	if o.Path != stdinPath {
 		input, _ = os.Stat(o.Path) // openSource reports the error
 	}
 	var err error
@@ -139,18 +145,18 @@ func (b *Batch) checked() iter.Seq2[Line, error] {
 func (b *Batch) Progress() Tally { return b.run.progress() }
 
 // Run runs the batch. It returns an error if the run did not start: a *TakenError, an
-// *OtherBatchError, a *ResultsError, or one of the backend's.
+// *OtherBatchError, a *ResultsError, or one of Options.Confirm or the backend.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	unlock, err := lock(w.Dir, b.o.Name)
 	if err != nil {
 		return Verdict{}, err
 	}
 	defer unlock()
-	number, earlier, err := b.find(ctx, w)
+	r, err := b.find(ctx, w)
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.run = newRun(ctx, b, w.Store, number)
+	b.run = newRun(ctx, b, w.Store)
 	defer b.run.stop(nil)
 	if b.run.engine, err = w.Open(ctx, b.run.pace.adjust); err != nil {
 		return Verdict{}, err
@@ -158,10 +164,13 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	if err := b.results.begin(); err != nil {
 		return Verdict{}, err
 	}
+	if b.run.number, err = b.put(ctx, w.Store, r); err != nil {
+		return Verdict{}, errors.Join(err, b.results.close(false))
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	stopWatching := b.watch(w.Interrupt())
-	recovered, err := b.recoverAndSend(ctx, earlier)
+	recovered, err := b.recoverAndSend(ctx, r)
 	stopWatching()
 	failed := cmp.Or(b.results.close(recovered), b.results.failed)
 	v := verdict(ctx, b.Progress(), err)
@@ -203,15 +212,19 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 }
 
 // recoverAndSend recovers the results of earlier runs and sends the remaining lines.
-func (b *Batch) recoverAndSend(ctx context.Context, earlier bool) (recovered bool, err error) {
+func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, err error) {
 	err = b.run.recover(ctx)
-	if earlier {
-		b.o.Report(Resumed{b.Progress()})
+	t := b.Progress()
+	if r.earlier && !b.o.Restart {
+		b.o.Report(Resumed{t})
+		if changed := r.changed(); len(changed) > 0 && t.Earlier > 0 {
+			b.o.Report(SettingsChanged{changed, t.Earlier})
+		}
 	}
 	if err != nil {
 		return false, err
 	}
-	if !b.o.Ordered || b.Progress().Recovered == 0 {
+	if !b.o.Ordered || t.Recovered == 0 {
 		if err := b.results.publish(); err != nil {
 			return true, err
 		}

@@ -43,9 +43,9 @@ type run struct {
 }
 
 // newRun returns a run whose sending ends with ctx.
-func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
+func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, store: s, number: number, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
+		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -226,8 +226,8 @@ type inFlight struct {
 	sent bool       // by this run
 	// It may have been accepted by an earlier run, and only its callback can tell.
 	doubtful bool
-	slot bool       // it has one of slots
-	call bool       // it has one of calls
+	slot     bool // it has one of slots
+	call     bool // it has one of calls
 }
 
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no

@@ -33,6 +33,9 @@ func withoutPath(err error) error {
 	return err
 }
 
+// stdinPath is the path that means stdin.
+const stdinPath = "-"
+
 // source is an input that can be read repeatedly.
 type source struct {
 	Input
@@ -52,7 +55,7 @@ func openSource(in Input, path string, stdin io.Reader) (*source, error) {
 }
 
 func (s *source) open(path string, stdin io.Reader) error {
-	if path == "-" {
+	if path == stdinPath {
 		s.title = "standard input"
 		return s.copy(stdin)
 	}

@@ -59,7 +59,7 @@ type world struct {
 	tasks   int64
 
 	sent, awaited []string
-	polled        []string // of awaited, those without a ticket
+	polled        []string       // of awaited, those without a ticket
 	windows       map[string]int // tasks in each now
 	most, flight  int            // tasks in flight
 	overlap       bool           // two tasks were in one window
@@ -101,7 +101,8 @@ func (w *world) options(text string) Options {
 	}
 	return Options{
 		Name: NameOf(w.name), Path: w.path(w.name), Format: FormatOf(w.name), Template: template, Concurrency: 100, Timeout: 24 * time.Hour, Stdout: &w.out,
-		Hide: func(...secret.String) {}, Report: func(e Event) {
+		Confirm: func(context.Context, int, int) error { return nil },
+		Hide:    func(...secret.String) {}, Report: func(e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
@@ -391,11 +392,25 @@ func (w *world) Final(_ context.Context, t store.Task) (*narada.Result, error) {
 	return w.results[t.Number], nil
 }
 
-// PutBatch implements Store.
-func (w *world) PutBatch(_ context.Context, b store.Batch) (int64, error) {
-	b.Number = 1
-	w.batch = &b
-	return 1, nil
+// Write implements store.Writer.
+func (w *world) Write(_ context.Context, ops ...store.Op) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, op := range ops {
+		switch op := op.(type) {
+		case *store.PutBatch:
+			w.batch, op.Number = &op.Batch, 1
+			w.batch.Number = 1
+		case *store.RestartBatch:
+			clear(w.items)
+		case *store.DeleteBatch:
+			w.batch = nil
+			clear(w.items)
+		default:
+			w.t.Errorf("written: %T", op)
+		}
+	}
+	return nil
 }
 
 // Items implements Store.
