@@ -30,6 +30,9 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.Stdout
 	b.Hide, b.Report, b.Confirm = inv.masker.Hide, r.report, r.confirmRestart
+	if o.task.dryRun {
+		b.Results = "" // the file has results, and no requests
+	}
 	if inv.app.StdoutTerminal {
 		b.Stdout = inv.log.Over(b.Stdout)
 	}

@@ -133,6 +133,9 @@ func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
 
 // explain words an error of the batch for people.
 func (r *batchRun) explain(err error) error {
+	if errors.Is(err, batch.ErrTimeLimit) {
+		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
+	}
 	if e, ok := errors.AsType[*batch.InputError](err); ok {
 		hint := ""
 		if errors.Is(e, batch.ErrInputChanged) {

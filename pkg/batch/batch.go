@@ -56,7 +56,7 @@ type Options struct {
 	// Check checks the data of a success against its schema; nil: no check.
 	Check func(*schema.Schema, *narada.Result) ([]schema.Violation, error)
 
-	Results string // path of the results file; "": Stdout
+	Results string // path of the results file; "" or "-": Stdout
 	Stdout  io.Writer
 	Query   *output.Query // applied to each result; nil: none
 	Ordered bool          // write the results in input order
@@ -104,7 +104,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
-	if b.source, err = openSource(Input{o.Format, o.Prompt}, o.Path, o.Stdin); err != nil {
+	if err = b.openSource(ctx); err != nil {
 		return nil, err
 	}
 	if o.ByName {
@@ -118,6 +118,24 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// openSource waits for an input from a pipe for the time limit at most.
+func (b *Batch) openSource(ctx context.Context) (err error) {
+	limited, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
+	defer cancel()
+	b.source, err = openSource(limited, Input{b.o.Format, b.o.Prompt}, b.o.Path, b.o.Stdin, b.o.StdinFile)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// beginResults opens the output. A pipe waits for its reader, for the time limit at most.
+func (b *Batch) beginResults(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
+	defer cancel()
+	return b.results.begin(ctx)
 }
 
 // Close closes the input.
@@ -161,7 +179,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	if b.run.engine, err = w.Open(ctx, b.run.pace.adjust); err != nil {
 		return Verdict{}, err
 	}
-	if err := b.results.begin(); err != nil {
+	if err := b.beginResults(ctx); err != nil {
 		return Verdict{}, err
 	}
 	if b.run.number, err = b.put(ctx, w.Store, r); err != nil {

@@ -78,7 +78,7 @@ func (b *Batch) check(ctx context.Context) error {
 
 // Preview prints the requests without sending them.
 func (b *Batch) Preview(ctx context.Context) error {
-	if err := b.results.begin(); err != nil {
+	if err := b.beginResults(ctx); err != nil {
 		return err
 	}
 	return errors.Join(b.preview(ctx, b.results.printer), b.results.close(true))

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -42,7 +43,7 @@ type results struct {
 
 // newResults checks the path before anything is sent. input is the input file, if it is one.
 func newResults(path string, stdout io.Writer, query *output.Query, input os.FileInfo) (*results, error) {
-	if path == "" {
+	if path == "" || path == stdinPath { // which also means stdout
 		return &results{stdout: stdout, query: query}, nil
 	}
 	path = linkTarget(path)
@@ -78,8 +79,8 @@ func linkTarget(path string) string {
 	return filepath.Join(filepath.Dir(path), target)
 }
 
-// begin opens the output.
-func (r *results) begin() error {
+// begin opens the output. The end of ctx ends the wait for the reader of a pipe.
+func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
 		return nil
@@ -91,7 +92,9 @@ func (r *results) begin() error {
 	}
 	var w io.Writer
 	if err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
-		r.device, err = os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0)
+		if r.device, err = openWithin(ctx, r.path, os.O_WRONLY|os.O_APPEND); err != nil {
+			return &ResultsError{r.path, err, true}
+		}
 		w = r.device
 	} else {
 		r.file, err = atomicfile.Create(r.path, mode)

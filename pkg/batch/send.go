@@ -17,8 +17,8 @@ type Engine interface {
 	Receives(callbackURL string) bool
 }
 
-// errTimeLimit is the cause of the end of a context that Options.Timeout ended.
-var errTimeLimit = errors.New("the time limit is over")
+// ErrTimeLimit is the cause of the end of a context that Options.Timeout ended.
+var ErrTimeLimit = errors.New("the time limit is over")
 
 // dispatch sends a task and waits for it.
 func (r *run) dispatch(ctx context.Context, one *inFlight) {
@@ -29,7 +29,7 @@ func (r *run) dispatch(ctx context.Context, one *inFlight) {
 	if one.Window != "" {
 		job.Request.BrowserWindowID = one.Window
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, errTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, ErrTimeLimit)
 	defer cancel()
 	answer, err := r.engine.Run(ctx, job)
 	one.Task, one.Ticket = answer.Task, answer.Ticket
@@ -56,7 +56,7 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
 	case sent:
-		if !errors.Is(err, errTimeLimit) { // else the line stays unknown
+		if !errors.Is(err, ErrTimeLimit) { // else the line stays unknown
 			o.Err = err
 		}
 	case failed && dispatch.Maybe:
@@ -89,7 +89,7 @@ func (r *run) left(s State) time.Duration {
 
 // await waits for a task that was sent earlier.
 func (r *run) await(ctx context.Context, o *Outcome) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), errTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), ErrTimeLimit)
 	defer cancel()
 	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)}
 	if !r.engine.Receives(o.CallbackURL) {
@@ -105,7 +105,7 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 	case unfinished.ID != "":
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Err = unfinished.ID, err
-	case ctx.Err() != nil && context.Cause(ctx) != errTimeLimit: // it was interrupted
+	case ctx.Err() != nil && context.Cause(ctx) != ErrTimeLimit: // it was interrupted
 		o.Err = err
 	}
 }
