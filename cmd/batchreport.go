@@ -21,6 +21,10 @@ func (r *batchRun) report(event batch.Event) {
 	switch e := event.(type) {
 	case batch.Sending:
 		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
+	case batch.AnswersNotStored:
+		r.inv.warnOfLedger(e.Err, units.Count(e.Answers, "answer")+" not stored, which only the output of this run has")
+	case batch.EarlierKept:
+		log.Warn("results", fmt.Sprintf("%s keeps %s whose answers are not in the ledger; delete it when you do not need them", e.Path, units.Count(e.Lines, "earlier result")))
 	case batch.ResultsIncomplete:
 		warnWithHint(r.inv, "results", "", r.explain(e.Err))
 	case batch.Ended:

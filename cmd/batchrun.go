@@ -144,7 +144,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.interrupt.Wait,
+		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Temporary: r.o.answer.sandbox, Interrupt: r.inv.app.interrupt.Wait,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)

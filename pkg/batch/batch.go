@@ -75,6 +75,9 @@ type Backend struct {
 	Store Store
 	Dir   string // of the store; it has the lock of a running batch
 
+	// Temporary is a store that is deleted after the run.
+	Temporary bool
+
 	// Open opens the engine, with adjust applied to its options, and uploads the files that
 	// all tasks share.
 	Open func(ctx context.Context, adjust func(*await.Options)) (Engine, error)
@@ -176,21 +179,30 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	}
 	b.run = newRun(ctx, b, w.Store)
 	defer b.run.stop(nil)
-	if b.run.engine, err = w.Open(ctx, b.run.pace.adjust); err != nil {
+	if b.run.engine, err = w.Open(ctx, b.run.adjust); err != nil {
 		return Verdict{}, err
+	}
+	if !w.Temporary {
+		b.results.earlier = &earlier{path: b.results.path, known: b.run.known, open: b.run.open, written: map[Key]bool{}}
 	}
 	if err := b.beginResults(ctx); err != nil {
 		return Verdict{}, err
 	}
 	if b.run.number, err = b.put(ctx, w.Store, r); err != nil {
-		return Verdict{}, errors.Join(err, b.results.close(false))
+		_, closing := b.results.close(false)
+		return Verdict{}, errors.Join(err, closing)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	stopWatching := b.watch(w.Interrupt())
 	recovered, err := b.recoverAndSend(ctx, r)
 	stopWatching()
-	failed := cmp.Or(b.results.close(recovered), b.results.failed)
+	b.storeAgain(ctx)
+	kept, closing := b.results.close(recovered)
+	if kept > 0 {
+		b.o.Report(EarlierKept{b.results.path + earlierSuffix, kept})
+	}
+	failed := cmp.Or(closing, b.results.failed)
 	v := verdict(ctx, b.Progress(), err)
 	switch {
 	case failed == nil || v.Ending == Broken:
@@ -209,6 +221,16 @@ const (
 	collectAt   = 300 // percent
 	memoryLimit = 180 << 20
 )
+
+// storeAgain tries again to store what could not be stored.
+func (b *Batch) storeAgain(ctx context.Context) {
+	if b.run.stored == nil {
+		return
+	}
+	if answers, err := b.run.stored.finish(ctx); err != nil {
+		b.o.Report(AnswersNotStored{answers, err})
+	}
+}
 
 // watch stops the sending on an interrupt, until stop is called.
 func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {

@@ -47,6 +47,17 @@ type (
 	Sending struct{}
 	// Ended is the end of a run, after the results are written, with the state of the batch.
 	Ended struct{ Tally Tally }
+	// AnswersNotStored is answers that are in the results, but could not be stored.
+	AnswersNotStored struct {
+		Answers int
+		Err     error
+	}
+	// EarlierKept is results of earlier runs whose answers are not in the store. They stay in
+	// a file beside the results.
+	EarlierKept struct {
+		Path  string
+		Lines int
+	}
 	// ResultsIncomplete is results that could not be written, of a run that was stopped for
 	// another reason.
 	ResultsIncomplete struct{ Err error }
@@ -70,6 +81,8 @@ func (SettingsChanged) event()   {}
 func (Restarted) event()         {}
 func (Sending) event()           {}
 func (Ended) event()             {}
+func (AnswersNotStored) event()  {}
+func (EarlierKept) event()       {}
 func (ResultsIncomplete) event() {}
 func (Stopping) event()          {}
 func (AwaitingUnknown) event()   {}

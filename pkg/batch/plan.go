@@ -81,7 +81,9 @@ func (b *Batch) Preview(ctx context.Context) error {
 	if err := b.beginResults(ctx); err != nil {
 		return err
 	}
-	return errors.Join(b.preview(ctx, b.results.printer), b.results.close(true))
+	err := b.preview(ctx, b.results.printer)
+	_, closing := b.results.close(true)
+	return errors.Join(err, closing)
 }
 
 func (b *Batch) preview(ctx context.Context, p *output.Printer) error {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -23,6 +24,7 @@ type run struct {
 	store  Store
 	number int64 // of the batch in the store
 	engine Engine
+	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
 
 	sending context.Context         // ended by stop; tasks in flight continue
@@ -53,7 +55,19 @@ func newRun(ctx context.Context, b *Batch, s Store) *run {
 	return r
 }
 
-// emit stores the schema errors of an outcome if they are new, and writes its result.
+// known reports whether the store has the answer of a task.
+func (r *run) known(requestID string) (bool, error) {
+	t, ok, err := r.store.Task(context.Background(), requestID)
+	return ok && !t.Open(), err
+}
+
+// open reports whether lines that were sent have no answer in the store.
+func (r *run) open() bool {
+	t := r.progress()
+	return t.Sent+t.Earlier > t.Ended-t.Counts[store.StatusUnknown]-t.Counts[StatusPruned]
+}
+
+// emit writes the result of an outcome, and stores its schema errors if they are new.
 func (r *run) emit(o *Outcome) error {
 	if o.Result == nil && o.Phase == Finished {
 		if err := o.readResult(context.Background(), r.store); err != nil {
@@ -67,12 +81,11 @@ func (r *run) emit(o *Outcome) error {
 			return err
 		}
 	}
+	err := r.results.put(*o)
 	if string(text) != o.StoredErrors {
-		if err := r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)); err != nil {
-			return err
-		}
+		err = cmp.Or(err, r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)))
 	}
-	return r.results.put(*o)
+	return err
 }
 
 // progress returns the current state of the batch.

@@ -111,11 +111,15 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 }
 
 // adjust sets the options of an engine for a batch: its dispatch calls keep and adapt the
-// pace.
-func (p *pace) adjust(o *await.Options) {
+// pace, and what it cannot store is tried again.
+func (r *run) adjust(o *await.Options) {
 	o.Source, o.Many = "batch", true
-	o.Client = &pacedClient{o.Client, p}
-	o.Again = p.wait
+	o.Client = &pacedClient{o.Client, r.pace}
+	o.Again = r.pace.wait
+	if o.Store != nil {
+		r.stored = &retriedStore{Store: o.Store}
+		o.Store = r.stored
+	}
 }
 
 // pacedClient is a client whose dispatch calls adapt the pace.

@@ -413,6 +413,18 @@ func (w *world) Write(_ context.Context, ops ...store.Op) error {
 	return nil
 }
 
+// Task implements Store.
+func (w *world) Task(_ context.Context, id string) (store.Task, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, i := range w.items {
+		if i.Task.RequestID == id {
+			return i.Task, true, nil
+		}
+	}
+	return store.Task{}, false, nil
+}
+
 // Items implements Store.
 func (w *world) Items(_ context.Context, _ int64, keys [][]byte) (list []store.ItemTask, err error) {
 	w.mu.Lock()
