@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -259,10 +260,20 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 func (r *run) fly(one *inFlight, do func()) {
 	r.addInFlight(one, 1)
 	r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
-		defer stopOnPanic(r.stop)
-		defer r.finish(one)
-		defer stopOnPanic(func(err error) { one.Err, one.Fatal = err, true })
-		do()
+		if err := panicked(do); err != nil {
+			one.Err, one.Fatal = err, true
+		}
+		if err := panicked(func() { r.finish(one) }); err != nil {
+			r.stop(err)
+		}
+	})
+}
+
+// panicked calls f, and returns its panic as an error.
+func panicked(f func()) error {
+	return panics.Catch(func() error {
+		f()
+		return nil
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 )
 
 // Engine sends tasks and waits for them. *await.Engine implements it.
@@ -51,7 +52,10 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 	unfinished, sent := errors.AsType[*await.UnfinishedError](err)
 	dispatch, failed := errors.AsType[*narada.DispatchError](err)
 	notKept, unkept := errors.AsType[*await.NotKeptError](err)
+	crash, crashed := errors.AsType[*panics.Error](err)
 	switch {
+	case crashed: // its task may be running
+		o.Err, o.Fatal = crash, true
 	case sent && unfinished.ID != "":
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
@@ -97,9 +101,12 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 	}
 	answer, err := r.engine.Resume(ctx, task)
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
+	crash, crashed := errors.AsType[*panics.Error](err)
 	switch {
 	case err == nil:
 		o.answered(answer.Result)
+	case crashed:
+		o.Err, o.Fatal = crash, true
 	case !ok:
 		o.Err, o.Fatal = err, true
 	case unfinished.ID != "":

@@ -20,6 +20,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
@@ -41,6 +42,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	unkept      it cannot be stored
 //	unread      the store cannot be read when the task is awaited
 //	panic       the engine panics
+//	crash       the engine reports a panic
 type world struct {
 	t    *testing.T
 	dir  string
@@ -332,6 +334,9 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}
 	case "notime":
 		return await.Answer{}, &narada.DispatchError{Err: &await.NoTimeError{Err: &narada.APIError{StatusCode: 503}}}
+	case "crash":
+		err := panics.Catch(func() error { panic("the engine is broken") })
+		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: err}
 	case "panic":
 		panic("the engine is broken")
 	case "unread":
