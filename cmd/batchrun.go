@@ -72,7 +72,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
-	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout")
+	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout; - is stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
 	f.StringVar(&o.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
 	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once")
