@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,7 @@ import (
 func newBatch(inv *invocation) *cobra.Command {
 	cmd := usage.Group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
 a batch that was stopped, run the same command again.`)
-	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv))
+	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv), newBatchDelete(inv))
 	return cmd
 }
 
@@ -91,7 +93,7 @@ func (inv *invocation) completeBatch(cmd *cobra.Command, args []string, _ string
 }
 
 // readBatch calls read with the ledger, which has the batch of that name.
-func (inv *invocation) readBatch(ctx context.Context, name string, read func(batch.Reader) error) error {
+func (inv *invocation) readBatch(ctx context.Context, name string, read func(batch.Store) error) error {
 	l, err := inv.existingLedger(ctx)
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 }
 
 func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
-	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+	return inv.readBatch(ctx, name, func(r batch.Store) error {
 		b, failed, err := batch.Show(ctx, r, name)
 		if err != nil {
 			return err
@@ -142,10 +144,47 @@ longer in the input come last, with null as their line number. The API is not as
 }
 
 func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string) error {
-	return inv.readBatch(ctx, name, func(r batch.Reader) error {
+	return inv.readBatch(ctx, name, func(r batch.Store) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {
 			inv.log.Info("batch", units.Count(open, "line")+" not finished yet, according to the ledger")
+		}
+		return err
+	})
+}
+
+func newBatchDelete(inv *invocation) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a batch, but not its tasks",
+		Long: `delete forgets a batch and its lines: the next batch run with that name sends all
+lines. The tasks and their answers remain in narada history. On a terminal it asks
+first; elsewhere it requires --yes.`,
+		Example: `  narada batch delete companies --yes`,
+		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchDelete(cmd.Context(), inv, args[0], yes) }),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete it without asking")
+	return cmd
+}
+
+func runBatchDelete(ctx context.Context, inv *invocation, name string, yes bool) error {
+	return inv.readBatch(ctx, name, func(s batch.Store) error {
+		b, _, err := batch.Show(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		question := fmt.Sprintf("delete the batch %q? The next run sends all lines, of which %d were sent", name, b.Sent)
+		dir, err := inv.stateDir()
+		if err = cmp.Or(err, confirm(ctx, inv, question, yes, "add --yes")); err != nil {
+			return err
+		}
+		if err = batch.Delete(ctx, s, dir, name); is[*batch.TakenError](err) {
+			return usage.Errorf("stop it first", "%v", err)
+		}
+		if err == nil {
+			inv.log.Info("deleted", fmt.Sprintf("deleted the batch %s; the tasks of %s remain in narada history", name, units.Count(b.Sent, "line")), slog.Any("lines", b.Sent))
 		}
 		return err
 	})

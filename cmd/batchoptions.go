@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -28,7 +29,10 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.MaxFailures = 1
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.streams.Out
-	b.Hide, b.Report = inv.masker.Hide, r.report
+	b.Hide, b.Report, b.Confirm = inv.masker.Hide, r.report, r.confirmRestart
+	if o.task.dryRun {
+		b.Results = "" // the file has results, and no requests
+	}
 	if inv.app.StdoutTerminal {
 		b.Stdout = inv.log.Over(b.Stdout)
 	}
@@ -45,6 +49,12 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	}
 	b.Template, err = r.template()
 	return err
+}
+
+// confirmRestart asks, on a terminal, before lines are sent again.
+func (r *batchRun) confirmRestart(ctx context.Context, sent, open int) error {
+	ask := r.inv.app.StdinTerminal && r.inv.app.StderrTerminal && !r.o.yes
+	return confirm(ctx, r.inv, fmt.Sprintf("send all lines of the batch %q again? %s", r.o.batch.Name, batch.Restarted{Sent: sent, Open: open}.Text()), !ask, "")
 }
 
 // input sets the format of the file.

@@ -21,6 +21,10 @@ func (r *batchRun) report(event batch.Event) {
 	switch e := event.(type) {
 	case batch.Sending:
 		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
+	case batch.AnswersNotStored:
+		r.inv.warnOfLedger(e.Err, units.Count(e.Answers, "answer")+" not stored, which only the output of this run has")
+	case batch.EarlierKept:
+		log.Warn("results", fmt.Sprintf("%s keeps %s whose answers are not in the ledger; delete it when you do not need them", e.Path, units.Count(e.Lines, "earlier result")))
 	case batch.ResultsIncomplete:
 		warnWithHint(r.inv, "results", "", r.explain(e.Err))
 	case batch.Ended:
@@ -50,9 +54,9 @@ func (r *batchRun) count() term.Count {
 // summarize reports the state of the batch at the end.
 func (r *batchRun) summarize(t batch.Tally) {
 	log := r.inv.log
-	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), t.CountsText(),
+	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), t.Text(),
 		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
-		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("unfinished", t.Unfinished),
+		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("sent", t.Sent), slog.Any("earlier", t.Earlier), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {
 		var slowest []string
@@ -74,6 +78,16 @@ func (r *batchRun) summarize(t batch.Tally) {
 	if t.Counts[store.StatusUnknown] > 0 {
 		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
 	}
+	if n := t.Counts[batch.StatusPruned]; n > 0 {
+		log.Hint(units.Count(n, "line") + " pruned: the tasks are no longer in the ledger, nor are their answers; --restart sends all lines again")
+	}
+	if t.Recovered == t.Total && t.Counts[store.StatusUnknown]+t.Counts[batch.StatusPruned] == 0 {
+		retry := ""
+		if t.Failed() > 0 {
+			retry = "--retry-failed sends the failed ones again, "
+		}
+		log.Hint("nothing was sent: all lines have finished; " + retry + "--restart sends all lines again")
+	}
 }
 
 // logBatchEvent logs an event of the batch of that name.
@@ -90,6 +104,11 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 		logChangedInput(inv, name, e)
 	case batch.Resumed:
 		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
+	case batch.SettingsChanged:
+		log.Warn("changed", fmt.Sprintf("%s changed since the last run: answers to what was sent before are kept for %s; --restart sends all lines again",
+			strings.Join(e.Changed, ", "), units.Count(e.Lines, "line")), slog.Any("changed", e.Changed), slog.Any("lines", e.Lines))
+	case batch.Restarted:
+		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))
 	case batch.Stopping:
 		unknown := ""
 		if e.Unknown > 0 {
@@ -112,12 +131,15 @@ func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
 	}
 	if n := e.Different; n > 0 {
 		inv.log.Warn("changed", changed+units.Count(n, "line")+
-			" with different content under the same id; the answers are for the content that was sent. To send a line again, change its id")
+			" with different content under the same id; the answers are for the content that was sent. To send a line again, change its id; --restart sends all lines again")
 	}
 }
 
 // explain words an error of the batch for people.
 func (r *batchRun) explain(err error) error {
+	if errors.Is(err, batch.ErrTimeLimit) {
+		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
+	}
 	if e, ok := errors.AsType[*batch.InputError](err); ok {
 		hint := ""
 		if errors.Is(e, batch.ErrInputChanged) {
@@ -139,22 +161,10 @@ func (r *batchRun) explain(err error) error {
 		return failure
 	}
 	if e, ok := errors.AsType[*batch.OtherBatchError](err); ok {
-		return r.explainOther(e)
+		return usage.Errorf(e.Hint(), "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.TakenError](err); ok {
 		return usage.Errorf("--name runs it as a separate batch, which sends its tasks again", "%v", e)
 	}
 	return err
-}
-
-// explainOther words that another batch has the name.
-func (r *batchRun) explainOther(e *batch.OtherBatchError) error {
-	switch {
-	case e.Sent == 0:
-		return usage.Errorf("set another name with --name", "the batch %q belongs to the API at %s, not %s", r.o.batch.Name, e.Was.Cloud, e.Is.Cloud)
-	case r.o.batch.Path == "-":
-		return usage.Errorf("set another name with --name: the default for a pipe is stdin",
-			"the batch %q has another input: none of its %d sent lines is in standard input", r.o.batch.Name, e.Sent)
-	}
-	return usage.Errorf("set another name with --name", "the batch %q has another input: none of the %d lines sent from %s is in %s", r.o.batch.Name, e.Sent, e.Was.Input, e.Is.Input)
 }

@@ -24,6 +24,7 @@ type batchRunOptions struct {
 	jq       string
 	rate     string
 	failFast bool
+	yes      bool
 }
 
 func newBatchRun(inv *invocation) *cobra.Command {
@@ -42,7 +43,8 @@ of a line override them.
 
 The whole file is checked before anything is sent. To resume a batch, run it again:
 finished lines are printed from the ledger and not sent again, running ones are waited
-for. A line is identified by its id, or without one by its content.
+for. A line is identified by its id, or without one by its content. --restart sends all
+lines again.
 
 Ctrl-C stops sending and waits for the running tasks; press it again to quit.
 
@@ -58,7 +60,10 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
   narada batch run prompts.jsonl --rate 5/s --window-pool ID1,ID2,ID3
 
   # retry the failed lines
-  narada batch run prompts.txt --retry-failed`,
+  narada batch run prompts.txt --retry-failed
+
+  # run the whole batch again
+  narada batch run prompts.txt --restart`,
 		Args: usage.OneArg("FILE", "narada batch run FILE; - is stdin"),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
@@ -67,7 +72,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
-	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout")
+	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout; - is stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
 	f.StringVar(&o.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
 	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once")
@@ -75,6 +80,8 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.StringSliceVar(&o.batch.Windows, "window-pool", nil, "use browser windows `ID,ID,...`, each for one task at a time")
 	f.BoolVar(&o.batch.RetryFailed, "retry-failed", false, "send failed lines again")
 	f.BoolVar(&o.batch.ResendUnknown, "resend-unknown", false, "send lines again that the API may or may not have accepted")
+	f.BoolVar(&o.batch.Restart, "restart", false, "send all lines again, and forget the earlier runs; on a terminal it asks first")
+	f.BoolVarP(&o.yes, "yes", "y", false, "restart without asking")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop sending after the first failure")
 	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "stop sending after `N` failures; 0 is no limit")
 	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "stop sending once the batch has used more than `N` credits; 0 is no limit")
@@ -137,7 +144,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
-		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Interrupt: r.inv.app.interrupt.Wait,
+		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Temporary: r.o.answer.sandbox, Interrupt: r.inv.app.interrupt.Wait,
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)
@@ -197,15 +204,18 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 }
 
 // resume is the hint with the command that resumes the batch, "" with a sandbox. It asks
-// for a higher limit on credits, since the same one would stop the batch again.
+// for a higher limit on credits, since the same one would stop the batch again, and does not
+// restart the batch again.
 func (r *batchRun) resume() string {
 	if r.o.answer.sandbox {
 		return ""
 	}
 	words := []string{"narada"}
 	for i, arg := range r.inv.app.Args {
-		const limit = "--max-credits"
+		const limit, restart = "--max-credits", "--restart"
 		switch {
+		case arg == restart, strings.HasPrefix(arg, restart+"="):
+			continue
 		case i > 0 && r.inv.app.Args[i-1] == limit:
 			arg = "MORE"
 		case strings.HasPrefix(arg, limit+"="):

@@ -12,6 +12,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -48,16 +49,21 @@ type Options struct {
 	Timeout       time.Duration // of a task, from its dispatch
 	RetryFailed   bool          // send failed lines again
 	ResendUnknown bool          // send lines again whose task may have been accepted
+	Restart       bool          // send all lines again
 	MaxFailures   int           // failures in this run that stop the sending; 0: no limit
 	MaxCredits    float64       // credits of the batch that stop the sending when exceeded; 0: no limit
 
 	// Check checks the data of a success against its schema; nil: no check.
 	Check func(*schema.Schema, *narada.Result) ([]schema.Violation, error)
 
-	Results string // path of the results file; "": Stdout
+	Results string // path of the results file; "" or "-": Stdout
 	Stdout  io.Writer
 	Query   *output.Query // applied to each result; nil: none
 	Ordered bool          // write the results in input order
+
+	// Confirm is called before a batch is restarted of which lines were sent, some of them
+	// open: their tasks are or may be running.
+	Confirm func(ctx context.Context, sent, open int) error
 
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
 	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
@@ -68,6 +74,9 @@ type Backend struct {
 	Cloud string // address of the API
 	Store Store
 	Dir   string // of the store; it has the lock of a running batch
+
+	// Temporary is a store that is deleted after the run.
+	Temporary bool
 
 	// Open opens the engine, with adjust applied to its options, and uploads the files that
 	// all tasks share.
@@ -91,14 +100,14 @@ type Batch struct {
 func Open(ctx context.Context, o Options) (*Batch, error) {
 	b := &Batch{o: o}
 	input := o.StdinFile
-	if o.Path != "-" {
+	if o.Path != stdinPath {
 		input, _ = os.Stat(o.Path) // openSource reports the error
 	}
 	var err error
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
-	if b.source, err = openSource(Input{o.Format, o.Prompt}, o.Path, o.Stdin); err != nil {
+	if err = b.openSource(ctx); err != nil {
 		return nil, err
 	}
 	if o.ByName {
@@ -112,6 +121,24 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// openSource waits for an input from a pipe for the time limit at most.
+func (b *Batch) openSource(ctx context.Context) (err error) {
+	limited, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
+	defer cancel()
+	b.source, err = openSource(limited, Input{b.o.Format, b.o.Prompt}, b.o.Path, b.o.Stdin, b.o.StdinFile)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// beginResults opens the output. A pipe waits for its reader, for the time limit at most.
+func (b *Batch) beginResults(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
+	defer cancel()
+	return b.results.begin(ctx)
 }
 
 // Close closes the input.
@@ -139,31 +166,43 @@ func (b *Batch) checked() iter.Seq2[Line, error] {
 func (b *Batch) Progress() Tally { return b.run.progress() }
 
 // Run runs the batch. It returns an error if the run did not start: a *TakenError, an
-// *OtherBatchError, a *ResultsError, or one of the backend's.
+// *OtherBatchError, a *ResultsError, or one of Options.Confirm or the backend.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	unlock, err := lock(w.Dir, b.o.Name)
 	if err != nil {
 		return Verdict{}, err
 	}
 	defer unlock()
-	number, earlier, err := b.find(ctx, w)
+	r, err := b.find(ctx, w)
 	if err != nil {
 		return Verdict{}, err
 	}
-	b.run = newRun(ctx, b, w.Store, number)
+	b.run = newRun(ctx, b, w.Store)
 	defer b.run.stop(nil)
-	if b.run.engine, err = w.Open(ctx, b.run.pace.adjust); err != nil {
+	if b.run.engine, err = w.Open(ctx, b.run.adjust); err != nil {
 		return Verdict{}, err
 	}
-	if err := b.results.begin(); err != nil {
+	if !w.Temporary {
+		b.results.earlier = &earlier{path: b.results.path, known: b.run.known, open: b.run.open, written: map[Key]bool{}}
+	}
+	if err := b.beginResults(ctx); err != nil {
 		return Verdict{}, err
+	}
+	if b.run.number, err = b.put(ctx, w.Store, r); err != nil {
+		_, closing := b.results.close(false)
+		return Verdict{}, errors.Join(err, closing)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	stopWatching := b.watch(w.Interrupt())
-	recovered, err := b.recoverAndSend(ctx, earlier)
+	recovered, err := b.recoverAndSend(ctx, r)
 	stopWatching()
-	failed := cmp.Or(b.results.close(recovered), b.results.failed)
+	b.storeAgain(ctx)
+	kept, closing := b.results.close(recovered)
+	if kept > 0 {
+		b.o.Report(EarlierKept{b.results.path + earlierSuffix, kept})
+	}
+	failed := cmp.Or(closing, b.results.failed)
 	v := verdict(ctx, b.Progress(), err)
 	switch {
 	case failed == nil || v.Ending == Broken:
@@ -182,6 +221,16 @@ const (
 	collectAt   = 300 // percent
 	memoryLimit = 180 << 20
 )
+
+// storeAgain tries again to store what could not be stored.
+func (b *Batch) storeAgain(ctx context.Context) {
+	if b.run.stored == nil {
+		return
+	}
+	if answers, err := b.run.stored.finish(ctx); err != nil {
+		b.o.Report(AnswersNotStored{answers, err})
+	}
+}
 
 // watch stops the sending on an interrupt, until stop is called.
 func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
@@ -203,15 +252,19 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 }
 
 // recoverAndSend recovers the results of earlier runs and sends the remaining lines.
-func (b *Batch) recoverAndSend(ctx context.Context, earlier bool) (recovered bool, err error) {
+func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, err error) {
 	err = b.run.recover(ctx)
-	if earlier {
-		b.o.Report(Resumed{b.Progress()})
+	t := b.Progress()
+	if r.earlier && !b.o.Restart {
+		b.o.Report(Resumed{t})
+		if changed := r.changed(); len(changed) > 0 && t.Earlier > 0 {
+			b.o.Report(SettingsChanged{changed, t.Earlier})
+		}
 	}
 	if err != nil {
 		return false, err
 	}
-	if !b.o.Ordered || b.Progress().Recovered == 0 {
+	if !b.o.Ordered || t.Recovered == 0 {
 		if err := b.results.publish(); err != nil {
 			return true, err
 		}

@@ -26,14 +26,38 @@ type (
 	}
 )
 
+// The events of a batch that was run before.
+type (
+	// Resumed is the state of a batch that is resumed.
+	Resumed struct{ Tally Tally }
+	// SettingsChanged is a batch whose tasks have something else in common than in the last
+	// run: the names of flags. Lines that were sent before are not sent again.
+	SettingsChanged struct {
+		Changed []string
+		Lines   int
+	}
+	// Restarted is a batch that is run afresh, with its lines that were sent before. The tasks
+	// of the open ones are or may be running.
+	Restarted struct{ Sent, Open int }
+)
+
 // The events of a run.
 type (
-	// Resumed is the state of a batch that was run before.
-	Resumed struct{ Tally Tally }
 	// Sending is the start of the sending, from which Batch.Progress may be called.
 	Sending struct{}
 	// Ended is the end of a run, after the results are written, with the state of the batch.
 	Ended struct{ Tally Tally }
+	// AnswersNotStored is answers that are in the results, but could not be stored.
+	AnswersNotStored struct {
+		Answers int
+		Err     error
+	}
+	// EarlierKept is results of earlier runs whose answers are not in the store. They stay in
+	// a file beside the results.
+	EarlierKept struct {
+		Path  string
+		Lines int
+	}
 	// ResultsIncomplete is results that could not be written, of a run that was stopped for
 	// another reason.
 	ResultsIncomplete struct{ Err error }
@@ -53,8 +77,12 @@ func (LineWarned) event()        {}
 func (MoreWarnings) event()      {}
 func (InputChanged) event()      {}
 func (Resumed) event()           {}
+func (SettingsChanged) event()   {}
+func (Restarted) event()         {}
 func (Sending) event()           {}
 func (Ended) event()             {}
+func (AnswersNotStored) event()  {}
+func (EarlierKept) event()       {}
 func (ResultsIncomplete) event() {}
 func (Stopping) event()          {}
 func (AwaitingUnknown) event()   {}

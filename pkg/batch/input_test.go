@@ -129,7 +129,7 @@ func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
 func TestBatchNamesAreCheckedAndDerivedFromFiles(t *testing.T) {
 	for path, want := range map[string]string{
-		"a/b.txt": "b", "-": "stdin", ".hidden": "hidden", "x y ü.csv": "x-y-", "...": "batch", "a.tar.gz": "a.tar",
+		"a/b.txt": "b", "-": "stdin", ".hidden": "hidden", "x y ü.csv": "x-y-", "...": "batch", "a.tar.gz": "a.tar", "/dev/stdin": "stdin", "/dev/fd/63": "stdin",
 	} {
 		if got := NameOf(path); got != want || CheckName(got) != nil {
 			t.Errorf("%s: %q, %v", path, got, CheckName(got))

@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,7 +15,9 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/task"
 )
 
 func TestAnotherBatchWithTheSameNameIsRefused(t *testing.T) {
@@ -19,11 +25,12 @@ func TestAnotherBatchWithTheSameNameIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*world)
 		sent   int
+		text   string
 	}{
-		"of another cloud": {func(w *world) { w.batch.Cloud = "https://other.example.com" }, 0},
+		"of another cloud": {func(w *world) { w.batch.Cloud = "https://other.example.com" }, 0, `the batch "jobs" belongs to the API at https://other.example.com, not `},
 		"of another input": {func(w *world) {
 			w.items = map[Key]*store.ItemTask{{1}: {Item: store.Item{Key: make([]byte, 16), Line: 1}}}
-		}, 1},
+		}, 1, `the batch "jobs" has another input: none of the 1 lines sent from `},
 	} {
 		w := newWorld(t)
 		w.earlier(text, map[string]store.Task{"good": finished})
@@ -31,10 +38,10 @@ func TestAnotherBatchWithTheSameNameIsRefused(t *testing.T) {
 		before := *w.batch
 		_, err := w.open(w.options(text)).Run(t.Context(), w.backend())
 		other, ok := errors.AsType[*OtherBatchError](err)
-		if !ok || other.Sent != test.sent || other.Was != before || *w.batch != before {
+		if !ok || other.Sent != test.sent || other.Was != before || *w.batch != before || len(other.Changed) > 0 {
 			t.Errorf("%s: %v, %+v", name, err, other)
 		}
-		if err.Error() != `there is another batch with the name "jobs"` {
+		if !strings.HasPrefix(err.Error(), test.text) {
 			t.Error(err)
 		}
 	}
@@ -64,6 +71,125 @@ func TestAChangedInputIsReported(t *testing.T) {
 		}
 		w.wantSent()
 		w.run(w.options(was))
+	}
+}
+
+// All lines are sent again, also with another input and another cloud.
+func TestARestartSendsAllLinesAgain(t *testing.T) {
+	w := newWorld(t)
+	w.earlier("good 0s\nrunning 0s\nunsure 0s\npruned 0s\n", map[string]store.Task{"good": finished, "running": running, "unsure": unknown, "pruned": pruned})
+	w.batch.Cloud = "https://other.example.com"
+	o := w.options("good 0s\nbetter 0s\n")
+	o.Restart = true
+	refused := errors.New("not confirmed")
+	asked := ""
+	o.Confirm = func(_ context.Context, sent, open int) error {
+		asked = fmt.Sprint(sent, " ", open)
+		return refused
+	}
+	if _, err := w.open(o).Run(t.Context(), w.backend()); err != refused || asked != "4 2" || len(w.items) != 4 {
+		t.Errorf("%v, asked %q; it has %d lines", err, asked, len(w.items))
+	}
+	o.Confirm = func(context.Context, int, int) error { return nil }
+	v := w.run(o)
+	wantEnding(t, v, AllSucceeded, nil)
+	w.wantSent("better 0s", "good 0s")
+	if v.Tally.Sent != 2 || v.Tally.Earlier != 0 || w.batch.Cloud != w.cloud || w.batch.Input != w.path("jobs.txt") {
+		t.Errorf("%+v, %+v", v.Tally, w.batch)
+	}
+	if !slices.Contains(w.events, Event(Restarted{4, 2})) {
+		t.Errorf("reported %+v", w.events)
+	}
+	w.run(w.options("good 0s\nbetter 0s\n"))
+	w.wantSent()
+}
+
+// A batch that cannot begin is not restarted.
+func TestARestartThatCannotBeginKeepsTheLines(t *testing.T) {
+	w := newWorld(t)
+	w.earlier("good 0s\n", map[string]store.Task{"good": finished})
+	o := w.options("good 0s\n")
+	o.Restart = true
+	backend := w.backend()
+	wrong := errors.New("no endpoint")
+	backend.Open = func(context.Context, func(*await.Options)) (Engine, error) { return nil, wrong }
+	if _, err := w.open(o).Run(t.Context(), backend); err != wrong || len(w.items) != 1 {
+		t.Errorf("%v; it has %d lines", err, len(w.items))
+	}
+}
+
+// What was sent is kept, and the change is reported once.
+func TestAChangeOfWhatTheTasksHaveInCommonIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.name = "jobs.csv"
+	const text = "id,name\na,good 0s\nb,bad 0s\n"
+	w.write("schema.json", `{"type": "object"}`)
+	options := func(prompt string, change func(*task.Spec)) Options {
+		o := w.options(text)
+		spec := task.Spec{Agent: "generalist", OwnCallback: true, AnyWindow: true}
+		change(&spec)
+		var err error
+		if o.Template, err = spec.Template(&secret.Source{Lookup: os.LookupEnv}); err != nil {
+			t.Fatal(err)
+		}
+		if o.Prompt, err = ParsePrompt(prompt); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	w.run(options("{{.name}}", func(*task.Spec) {}))
+	for _, test := range []struct {
+		prompt string
+		change func(*task.Spec)
+		want   []string
+	}{
+		{"{{.name}}", func(*task.Spec) {}, nil},
+		{"{{.name}} ", func(*task.Spec) {}, []string{"--prompt"}},
+		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, []string{"--agent", "--schema"}},
+		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, nil},
+		{"{{.name}} ", func(s *task.Spec) { s.Vars = []string{"a=b"} }, []string{"--agent", "--schema", "task flags"}},
+	} {
+		w.run(options(test.prompt, test.change))
+		var got []string
+		for _, e := range w.events {
+			if e, ok := e.(SettingsChanged); ok {
+				if got = e.Changed; e.Lines != 2 {
+					t.Errorf("%d lines were sent before", e.Lines)
+				}
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Error(diff)
+		}
+		w.wantSent()
+	}
+	w.batch.Settings = "" // of an older version
+	w.run(options("{{.name}}", func(*task.Spec) {}))
+	for _, e := range w.events {
+		if e, ok := e.(SettingsChanged); ok {
+			t.Errorf("reported %+v", e)
+		}
+	}
+}
+
+func TestABatchIsDeletedUnlessItRuns(t *testing.T) {
+	w := newWorld(t)
+	w.earlier("good 0s\n", map[string]store.Task{"good": finished})
+	unlock, err := lock(w.dir, "jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Delete(t.Context(), w, w.dir, "jobs"); err == nil || err.Error() != `another narada process is running the batch "jobs"` || w.batch == nil {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	if err := Delete(t.Context(), w, w.dir, "jobs"); err != nil || w.batch != nil {
+		t.Errorf("got %v", err)
+	}
+	for _, name := range []string{"jobs", "../none"} {
+		if err := Delete(t.Context(), w, w.dir, name); !errors.Is(err, ErrNoBatch) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

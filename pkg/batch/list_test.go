@@ -141,7 +141,8 @@ func TestContentThatContradictsTheName(t *testing.T) {
 
 // Whatever the input, each line has a prompt or an object, and a number above that of the last.
 func FuzzLines(f *testing.F) {
-	for _, text := range []string{"a\nb", "\"a\"\n{\"id\":1}", "[\"a\",{\"id\":\"b\"}]", "- a\n- {prompt: b}", "prompt,id\na,1\n\"b\nc\",2", "prompt\tid\na\t1", "[\"a\"", "\ufeff[]"} {
+	for _, text := range []string{"a\nb", "\"a\"\n{\"id\":1}", "[\"a\",{\"id\":\"b\"}]", "- a\n- {prompt: b}", "prompt,id\na,1\n\"b\nc\",2", "prompt\tid\na\t1", "[\"a\"", "\ufeff[]",
+		"a\r\n\r\nb", "id,prompt\n\"a", "\"\\ud800\"", "[\"a\", \"a\"]", "- &x a\n- *x", "{\"id\":1,\"prompt\":\"a\"}\n{\"id\":1,\"prompt\":\"b\"}"} {
 		for i := range Formats {
 			f.Add(i, []byte(text))
 		}

@@ -28,7 +28,7 @@ func CheckName(name string) error {
 
 // NameOf returns the default name for a batch from its input file.
 func NameOf(path string) string {
-	if path == "-" {
+	if path == stdinPath || path == "/dev/stdin" || strings.HasPrefix(path, "/dev/fd/") {
 		return "stdin"
 	}
 	base := filepath.Base(path)

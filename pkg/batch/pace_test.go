@@ -92,7 +92,7 @@ func TestARefusedDispatchCallLowersThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(0)
 		o := await.Options{Client: &busyClient{}}
-		p.adjust(&o)
+		(&run{pace: p}).adjust(&o)
 		start := time.Now()
 		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err == nil {
 			t.Fatal("it was not busy")

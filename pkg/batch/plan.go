@@ -78,10 +78,12 @@ func (b *Batch) check(ctx context.Context) error {
 
 // Preview prints the requests without sending them.
 func (b *Batch) Preview(ctx context.Context) error {
-	if err := b.results.begin(); err != nil {
+	if err := b.beginResults(ctx); err != nil {
 		return err
 	}
-	return errors.Join(b.preview(ctx, b.results.printer), b.results.close(true))
+	err := b.preview(ctx, b.results.printer)
+	_, closing := b.results.close(true)
+	return errors.Join(err, closing)
 }
 
 func (b *Batch) preview(ctx context.Context, p *output.Printer) error {

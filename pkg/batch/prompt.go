@@ -11,10 +11,13 @@ import (
 )
 
 // Prompt is the text/template of the prompts of a table's rows. Its data are the columns.
-type Prompt struct{ t *template.Template }
+type Prompt struct {
+	t    *template.Template
+	text string
+}
 
 // promptColumn returns the template that is the column prompt.
-func promptColumn() *Prompt { return &Prompt{template.Must(newTemplate().Parse("{{.prompt}}"))} }
+func promptColumn() *Prompt { return &Prompt{t: template.Must(newTemplate().Parse("{{.prompt}}"))} }
 
 func newTemplate() *template.Template {
 	return template.New("prompt").Option("missingkey=error").Funcs(template.FuncMap{
@@ -39,7 +42,7 @@ func ParsePrompt(text string) (*Prompt, error) {
 	if err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: prompt:"))
 	}
-	return &Prompt{t}, nil
+	return &Prompt{t, text}, nil
 }
 
 // row has a record's values by column.

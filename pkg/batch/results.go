@@ -2,6 +2,7 @@ package batch
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func (e *ResultsError) Unwrap() error { return e.Err }
 //
 // Every run writes a new file, which replaces that of the last run once it has the results
 // of earlier runs, so that a killed run loses none. With --ordered it is replaced at the
-// end. Each line is one write.
+// end. Each line is one write. Answers that are only in that file are kept beside it.
 type results struct {
 	path    string // links resolved; "": stdout
 	query   *output.Query
@@ -37,12 +38,15 @@ type results struct {
 	printer *output.Printer
 	file    *atomicfile.File // nil: stdout or a device
 	device  *os.File         // a pipe or a device
-	failed  error            // first error of put
+
+	published bool     // file is at its path
+	failed    error    // first error of put
+	earlier   *earlier // nil: the file may be replaced as it is
 }
 
 // newResults checks the path before anything is sent. input is the input file, if it is one.
 func newResults(path string, stdout io.Writer, query *output.Query, input os.FileInfo) (*results, error) {
-	if path == "" {
+	if path == "" || path == stdinPath { // which also means stdout
 		return &results{stdout: stdout, query: query}, nil
 	}
 	path = linkTarget(path)
@@ -78,8 +82,8 @@ func linkTarget(path string) string {
 	return filepath.Join(filepath.Dir(path), target)
 }
 
-// begin opens the output.
-func (r *results) begin() error {
+// begin opens the output. The end of ctx ends the wait for the reader of a pipe.
+func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
 		return nil
@@ -91,11 +95,16 @@ func (r *results) begin() error {
 	}
 	var w io.Writer
 	if err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
-		r.device, err = os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND, 0)
+		if r.device, err = openWithin(ctx, r.path, os.O_WRONLY|os.O_APPEND); err != nil {
+			return &ResultsError{r.path, err, true}
+		}
 		w = r.device
 	} else {
 		r.file, err = atomicfile.Create(r.path, mode)
 		w = r.file
+		if r.earlier != nil && err == nil {
+			w = io.MultiWriter(r.file, r.earlier)
+		}
 	}
 	r.printer = output.NewPrinter(w, false, r.query)
 	return r.error(err)
@@ -127,22 +136,37 @@ func (r *results) error(err error) error {
 
 // publish replaces the file of the last run.
 func (r *results) publish() error {
-	if r.file == nil {
+	if r.file == nil || r.published {
 		return nil
 	}
-	return r.error(r.file.Publish())
+	if r.earlier != nil {
+		if err := r.earlier.save(); err != nil {
+			return r.error(err)
+		}
+	}
+	err := r.file.Publish()
+	r.published = err == nil
+	return r.error(err)
 }
 
 // close publishes and closes the file. One that is neither whole nor published is removed:
-// it has fewer results than that of the last run.
-func (r *results) close(whole bool) error {
+// it has fewer results than that of the last run. kept counts the results of earlier runs
+// that stay in the file beside it.
+func (r *results) close(whole bool) (kept int, err error) {
 	switch {
 	case r.device != nil:
-		return r.error(r.device.Close())
+		return 0, r.error(r.device.Close())
 	case r.file == nil:
-		return nil
-	case whole:
-		return r.error(r.file.Close())
+		return 0, nil
+	case !whole:
+		return 0, r.error(r.file.Discard())
 	}
-	return r.error(r.file.Discard())
+	if err := r.publish(); err != nil {
+		return 0, errors.Join(err, r.file.Discard())
+	}
+	if err := r.file.Close(); err != nil || r.earlier == nil {
+		return 0, r.error(err)
+	}
+	kept, err = r.earlier.settle()
+	return kept, r.error(err)
 }

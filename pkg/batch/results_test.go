@@ -55,6 +55,15 @@ func TestResultsAreWrittenToAFile(t *testing.T) {
 	}
 }
 
+// With - they are written to stdout.
+func TestResultsAreWrittenToStdout(t *testing.T) {
+	w := newWorld(t)
+	o := w.options("good 0s\n")
+	o.Results = "-"
+	w.run(o)
+	w.wantPrinted("1 success")
+}
+
 // The link is kept, and its target is written, even if it does not exist yet.
 func TestResultsAreWrittenThroughLinks(t *testing.T) {
 	w := newWorld(t)

@@ -3,6 +3,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -41,6 +42,102 @@ func TestResultsAreWrittenToPipesAndDevices(t *testing.T) {
 	o.Results = os.DevNull
 	if v := w.run(o); v.Ending != AllSucceeded {
 		t.Errorf("%+v", v)
+	}
+}
+
+// A pipe without another side would wait for ever.
+func TestAPipeWithoutAnotherSideEndsWithTheContextOrTheTimeLimit(t *testing.T) {
+	interrupted := errors.New("interrupted")
+	for name, limit := range map[string]time.Duration{"the context": time.Hour, "the time limit": time.Millisecond} {
+		for _, what := range []string{"input", "results"} {
+			w := newWorld(t)
+			if err := syscall.Mkfifo(w.path("pipe"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := w.options("good 0s\n")
+			o.Timeout = limit
+			ctx, cancel := context.WithCancelCause(t.Context())
+			want, flag := ErrTimeLimit, os.O_WRONLY
+			if limit == time.Hour {
+				want = interrupted
+				time.AfterFunc(time.Millisecond, func() { cancel(interrupted) })
+			}
+			var err error
+			if what == "input" {
+				o.Path = w.path("pipe")
+				_, err = Open(ctx, o)
+			} else {
+				o.Results, flag = w.path("pipe"), os.O_RDONLY
+				b := w.open(o)
+				_, err = b.Run(ctx, w.backend())
+			}
+			if !errors.Is(err, want) || len(w.sent) > 0 {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+			if other, err := os.OpenFile(w.path("pipe"), flag, 0); err != nil { // ends the abandoned open
+				t.Error(err)
+			} else {
+				_ = other.Close()
+			}
+			cancel(nil)
+		}
+	}
+}
+
+// The other side of this one is open, but nothing is written.
+func TestAReadUnderWayEndsWithTheContext(t *testing.T) {
+	w := newWorld(t)
+	r, wr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := w.options("good 0s\n")
+	o.Path, o.Stdin = "-", r
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	time.AfterFunc(time.Millisecond, func() { cancel(interrupted) })
+	if _, err := Open(ctx, o); err != interrupted {
+		t.Errorf("got %v", err)
+	}
+	_ = wr.Close() // ends the abandoned read
+}
+
+func TestAnInputMayBeAPipe(t *testing.T) {
+	w := newWorld(t)
+	if err := syscall.Mkfifo(w.path("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { w.write("pipe", "good 0s\nbad 0s\n") }()
+	o := w.options("")
+	o.Path = w.path("pipe")
+	if v := w.run(o); v.Tally.Ended != 2 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A link to one does not hang either.
+func TestADeviceWithoutAnEndIsRefused(t *testing.T) {
+	const zero = "/dev/zero"
+	device, err := os.Open(zero)
+	if err != nil {
+		t.Skip("there is no " + zero)
+	}
+	defer device.Close()
+	info, err := device.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	if err := os.Symlink(zero, w.path("link")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{zero: zero, w.path("link"): w.path("link"), "-": "standard input"} {
+		o := w.options("")
+		o.Path, o.Stdin, o.StdinFile = path, device, info
+		_, err := Open(t.Context(), o)
+		if failure, ok := errors.AsType[*InputError](err); !ok || failure.Error() != want+": larger than 64 MiB: save it as a file" {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

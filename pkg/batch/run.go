@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -23,6 +25,7 @@ type run struct {
 	store  Store
 	number int64 // of the batch in the store
 	engine Engine
+	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
 
 	sending context.Context         // ended by stop; tasks in flight continue
@@ -43,9 +46,9 @@ type run struct {
 }
 
 // newRun returns a run whose sending ends with ctx.
-func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
+func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, store: s, number: number, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
+		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -53,7 +56,19 @@ func newRun(ctx context.Context, b *Batch, s Store, number int64) *run {
 	return r
 }
 
-// emit stores the schema errors of an outcome if they are new, and writes its result.
+// known reports whether the store has the answer of a task.
+func (r *run) known(requestID string) (bool, error) {
+	t, ok, err := r.store.Task(context.Background(), requestID)
+	return ok && !t.Open(), err
+}
+
+// open reports whether lines that were sent have no answer in the store.
+func (r *run) open() bool {
+	t := r.progress()
+	return t.Sent+t.Earlier > t.Ended-t.Counts[store.StatusUnknown]-t.Counts[StatusPruned]
+}
+
+// emit writes the result of an outcome, and stores its schema errors if they are new.
 func (r *run) emit(o *Outcome) error {
 	if o.Result == nil && o.Phase == Finished {
 		if err := o.readResult(context.Background(), r.store); err != nil {
@@ -67,12 +82,11 @@ func (r *run) emit(o *Outcome) error {
 			return err
 		}
 	}
+	err := r.results.put(*o)
 	if string(text) != o.StoredErrors {
-		if err := r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)); err != nil {
-			return err
-		}
+		err = cmp.Or(err, r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)))
 	}
-	return r.results.put(*o)
+	return err
 }
 
 // progress returns the current state of the batch.
@@ -226,8 +240,8 @@ type inFlight struct {
 	sent bool       // by this run
 	// It may have been accepted by an earlier run, and only its callback can tell.
 	doubtful bool
-	slot bool       // it has one of slots
-	call bool       // it has one of calls
+	slot     bool // it has one of slots
+	call     bool // it has one of calls
 }
 
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no
@@ -246,10 +260,20 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 func (r *run) fly(one *inFlight, do func()) {
 	r.addInFlight(one, 1)
 	r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
-		defer stopOnPanic(r.stop)
-		defer r.finish(one)
-		defer stopOnPanic(func(err error) { one.Err, one.Fatal = err, true })
-		do()
+		if err := panicked(do); err != nil {
+			one.Err, one.Fatal = err, true
+		}
+		if err := panicked(func() { r.finish(one) }); err != nil {
+			r.stop(err)
+		}
+	})
+}
+
+// panicked calls f, and returns its panic as an error.
+func panicked(f func()) error {
+	return panics.Catch(func() error {
+		f()
+		return nil
 	})
 }
 

@@ -242,13 +242,19 @@ func TestLinesThatMayHaveBeenAcceptedAreCountedApart(t *testing.T) {
 		o.Timeout = 2 * time.Hour
 		time.Sleep(30 * time.Minute)
 		until := time.Now().Add(90 * time.Minute)
-		b := w.open(o)
-		time.AfterFunc(time.Minute, func() {
-			if t := b.Progress(); t.InFlight != 1 || t.Unknown != 2 {
-				w.t.Errorf("%+v", t)
+		var b *Batch
+		report := o.Report
+		o.Report = func(e Event) {
+			if report(e); e == (Sending{}) {
+				time.AfterFunc(time.Minute, func() {
+					if t := b.Progress(); t.InFlight != 1 || t.Unknown != 2 {
+						w.t.Errorf("%+v", t)
+					}
+					close(w.interrupt)
+				})
 			}
-			close(w.interrupt)
-		})
+		}
+		b = w.open(o)
 		v, err := b.Run(w.t.Context(), w.backend())
 		if err != nil || v.Tally.Unknown != 0 || v.Tally.InFlight != 0 {
 			w.t.Errorf("%+v, %v", v.Tally, err)

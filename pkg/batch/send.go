@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 )
 
 // Engine sends tasks and waits for them. *await.Engine implements it.
@@ -17,8 +18,8 @@ type Engine interface {
 	Receives(callbackURL string) bool
 }
 
-// errTimeLimit is the cause of the end of a context that Options.Timeout ended.
-var errTimeLimit = errors.New("the time limit is over")
+// ErrTimeLimit is the cause of the end of a context that Options.Timeout ended.
+var ErrTimeLimit = errors.New("the time limit is over")
 
 // dispatch sends a task and waits for it.
 func (r *run) dispatch(ctx context.Context, one *inFlight) {
@@ -29,7 +30,7 @@ func (r *run) dispatch(ctx context.Context, one *inFlight) {
 	if one.Window != "" {
 		job.Request.BrowserWindowID = one.Window
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, errTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, ErrTimeLimit)
 	defer cancel()
 	answer, err := r.engine.Run(ctx, job)
 	one.Task, one.Ticket = answer.Task, answer.Ticket
@@ -51,12 +52,15 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 	unfinished, sent := errors.AsType[*await.UnfinishedError](err)
 	dispatch, failed := errors.AsType[*narada.DispatchError](err)
 	notKept, unkept := errors.AsType[*await.NotKeptError](err)
+	crash, crashed := errors.AsType[*panics.Error](err)
 	switch {
+	case crashed: // its task may be running
+		o.Err, o.Fatal = crash, true
 	case sent && unfinished.ID != "":
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Status, o.Err = unfinished.ID, narada.StatusPending, err
 	case sent:
-		if !errors.Is(err, errTimeLimit) { // else the line stays unknown
+		if !errors.Is(err, ErrTimeLimit) { // else the line stays unknown
 			o.Err = err
 		}
 	case failed && dispatch.Maybe:
@@ -89,7 +93,7 @@ func (r *run) left(s State) time.Duration {
 
 // await waits for a task that was sent earlier.
 func (r *run) await(ctx context.Context, o *Outcome) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), errTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), ErrTimeLimit)
 	defer cancel()
 	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)}
 	if !r.engine.Receives(o.CallbackURL) {
@@ -97,25 +101,32 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 	}
 	answer, err := r.engine.Resume(ctx, task)
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
+	crash, crashed := errors.AsType[*panics.Error](err)
 	switch {
 	case err == nil:
 		o.answered(answer.Result)
+	case crashed:
+		o.Err, o.Fatal = crash, true
 	case !ok:
 		o.Err, o.Fatal = err, true
 	case unfinished.ID != "":
 		o.Phase = o.Phase.after(stepAccepted)
 		o.RequestID, o.Err = unfinished.ID, err
-	case ctx.Err() != nil && context.Cause(ctx) != errTimeLimit: // it was interrupted
+	case ctx.Err() != nil && context.Cause(ctx) != ErrTimeLimit: // it was interrupted
 		o.Err = err
 	}
 }
 
 // adjust sets the options of an engine for a batch: its dispatch calls keep and adapt the
-// pace.
-func (p *pace) adjust(o *await.Options) {
+// pace, and what it cannot store is tried again.
+func (r *run) adjust(o *await.Options) {
 	o.Source, o.Many = "batch", true
-	o.Client = &pacedClient{o.Client, p}
-	o.Again = p.wait
+	o.Client = &pacedClient{o.Client, r.pace}
+	o.Again = r.pace.wait
+	if o.Store != nil {
+		r.stored = &retriedStore{Store: o.Store}
+		o.Store = r.stored
+	}
 }
 
 // pacedClient is a client whose dispatch calls adapt the pace.

@@ -32,7 +32,7 @@ func TestAnInputCanBeReadRepeatedly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, "-"} {
-		s, err := openSource(Input{Format: Text}, name, strings.NewReader("a\nb\n"))
+		s, err := openSource(t.Context(), Input{Format: Text}, name, strings.NewReader("a\nb\n"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
 		"a folder":         {dir, nil, dir + ": it is a folder"},
 		"stdin that fails": {"-", &failing{wrong}, "standard input: wrong"},
 	} {
-		_, err := openSource(Input{Format: Text}, test.path, test.stdin)
+		_, err := openSource(t.Context(), Input{Format: Text}, test.path, test.stdin, nil)
 		if _, ok := errors.AsType[*InputError](err); !ok || err.Error() != test.want {
 			t.Errorf("%s: %v", name, err)
 		}

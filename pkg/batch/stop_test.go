@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -105,16 +106,24 @@ func TestAFatalOutcomeStopsTheBatch(t *testing.T) {
 
 // Tasks in flight are awaited, and the task may be running.
 func TestAPanicStopsTheBatch(t *testing.T) {
-	for name, tasks := range map[string]map[string]store.Task{"sent": nil, "awaited": {"panic": running}} {
+	for name, test := range map[string]struct {
+		text  string
+		tasks map[string]store.Task
+	}{
+		"sent":                  {"panic 1s\ngood 5s\ngood 1s\n", nil},
+		"awaited":               {"panic 1s\ngood 5s\ngood 1s\n", map[string]store.Task{"panic": running}},
+		"sent by the engine":    {"crash 1s\ngood 5s\ngood 1s\n", nil},
+		"awaited by the engine": {"crash 1s\ngood 5s\ngood 1s\n", map[string]store.Task{"crash": running}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				const text = "panic 1s\ngood 5s\ngood 1s\n"
-				w.earlier(text, tasks)
+				text := test.text
+				w.earlier(text, test.tasks)
 				o := w.options(text)
 				o.Concurrency = 2
 				v := w.run(o)
-				failure, ok := errors.AsType[*PanicError](v.Err)
-				if v.Ending != Broken || !ok || failure.Value != "the engine is broken" || !strings.Contains(v.Err.Error(), "world_test.go") {
+				failure, ok := errors.AsType[*panics.Error](v.Err)
+				if v.Ending != Broken || !ok || failure.Value != "the engine is broken" || !strings.Contains(string(failure.Stack), "world_test.go") {
 					t.Errorf("%+v", v)
 				}
 				if v.Tally.Ended != 1 || v.Tally.Unfinished != 1 || v.Tally.InFlight != 0 {
@@ -131,7 +140,7 @@ func TestAPanicWhileAnOutcomeIsWrittenStopsTheBatch(t *testing.T) {
 		o := w.options("good 1s\ngood 2s\n")
 		o.Concurrency, o.Stdout = 1, writer(func([]byte) error { panic("it is closed") })
 		v := w.run(o)
-		if failure, ok := errors.AsType[*PanicError](v.Err); v.Ending != Broken || !ok || failure.Value != "it is closed" {
+		if failure, ok := errors.AsType[*panics.Error](v.Err); v.Ending != Broken || !ok || failure.Value != "it is closed" {
 			t.Errorf("%+v", v)
 		}
 		w.wantSent("good 1s")

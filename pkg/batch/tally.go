@@ -18,12 +18,12 @@ const (
 // Tally counts the lines of a batch.
 type Tally struct {
 	Total     int
-	Sent      int // lines that this run has sent
-	Earlier   int // lines that an earlier run has sent, and this one has not sent again
-	Recovered int // lines that ended in earlier runs, or that they left unknown
-	Ended     int // lines that ended, in earlier runs too
-	InFlight  int // without Unknown
-	Unknown   int // lines that may have been accepted by an earlier run, and are awaited
+	Sent      int                   // lines that this run has sent
+	Earlier   int                   // lines that an earlier run has sent, and this one has not sent again
+	Recovered int                   // lines that ended in earlier runs, or that they left unknown
+	Ended     int                   // lines that ended, in earlier runs too
+	InFlight  int                   // without Unknown
+	Unknown   int                   // lines that may have been accepted by an earlier run, and are awaited
 	Counts    map[narada.Status]int // of those that ended; with StatusSchemaError
 
 	Failures    int       // lines that failed in this run

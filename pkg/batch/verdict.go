@@ -3,8 +3,6 @@ package batch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 )
 
 // Reasons to stop the sending.
@@ -14,21 +12,6 @@ var (
 	ErrWindows     = errors.New("every browser window of the pool has a task that may still be running")
 	ErrInterrupted = errors.New("interrupted")
 )
-
-// PanicError is a panic while a task was sent or awaited.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v\n%s", e.Value, e.Stack) }
-
-// stopOnPanic, deferred, calls stop with a *PanicError if its function panics.
-func stopOnPanic(stop func(error)) {
-	if value := recover(); value != nil {
-		stop(&PanicError{value, debug.Stack()})
-	}
-}
 
 // Ending is how a run ended.
 type Ending int

@@ -44,6 +44,23 @@ func (t Tally) CountsText() string {
 	return strings.Join(list, ", ")
 }
 
+// Text describes the lines that were sent before.
+func (e Restarted) Text() string {
+	text := fmt.Sprintf("lines sent before: %d", e.Sent)
+	if e.Open > 0 {
+		text += fmt.Sprintf(", of which %d may still be running", e.Open)
+	}
+	return text
+}
+
+// Text is CountsText, and after an earlier run how many lines were sent now.
+func (t Tally) Text() string {
+	if t.Earlier == 0 {
+		return t.CountsText()
+	}
+	return fmt.Sprintf("%s (%d sent now, %d from earlier runs)", t.CountsText(), t.Sent, t.Earlier)
+}
+
 // Text describes the outcome of a line that did not succeed. It may have control characters
 // of the API's.
 func (o Outcome) Text() string {

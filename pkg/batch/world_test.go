@@ -20,6 +20,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
@@ -41,6 +42,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	unkept      it cannot be stored
 //	unread      the store cannot be read when the task is awaited
 //	panic       the engine panics
+//	crash       the engine reports a panic
 type world struct {
 	t    *testing.T
 	dir  string
@@ -59,7 +61,7 @@ type world struct {
 	tasks   int64
 
 	sent, awaited []string
-	polled        []string // of awaited, those without a ticket
+	polled        []string       // of awaited, those without a ticket
 	windows       map[string]int // tasks in each now
 	most, flight  int            // tasks in flight
 	overlap       bool           // two tasks were in one window
@@ -101,7 +103,8 @@ func (w *world) options(text string) Options {
 	}
 	return Options{
 		Name: NameOf(w.name), Path: w.path(w.name), Format: FormatOf(w.name), Template: template, Concurrency: 100, Timeout: 24 * time.Hour, Stdout: &w.out,
-		Hide: func(...secret.String) {}, Report: func(e Event) {
+		Confirm: func(context.Context, int, int) error { return nil },
+		Hide:    func(...secret.String) {}, Report: func(e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
@@ -331,6 +334,9 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 		return await.Answer{}, &narada.DispatchError{Err: &narada.APIError{StatusCode: 422}}
 	case "notime":
 		return await.Answer{}, &narada.DispatchError{Err: &await.NoTimeError{Err: &narada.APIError{StatusCode: 503}}}
+	case "crash":
+		err := panics.Catch(func() error { panic("the engine is broken") })
+		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: err}
 	case "panic":
 		panic("the engine is broken")
 	case "unread":
@@ -391,11 +397,37 @@ func (w *world) Final(_ context.Context, t store.Task) (*narada.Result, error) {
 	return w.results[t.Number], nil
 }
 
-// PutBatch implements Store.
-func (w *world) PutBatch(_ context.Context, b store.Batch) (int64, error) {
-	b.Number = 1
-	w.batch = &b
-	return 1, nil
+// Write implements store.Writer.
+func (w *world) Write(_ context.Context, ops ...store.Op) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, op := range ops {
+		switch op := op.(type) {
+		case *store.PutBatch:
+			w.batch, op.Number = &op.Batch, 1
+			w.batch.Number = 1
+		case *store.RestartBatch:
+			clear(w.items)
+		case *store.DeleteBatch:
+			w.batch = nil
+			clear(w.items)
+		default:
+			w.t.Errorf("written: %T", op)
+		}
+	}
+	return nil
+}
+
+// Task implements Store.
+func (w *world) Task(_ context.Context, id string) (store.Task, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, i := range w.items {
+		if i.Task.RequestID == id {
+			return i.Task, true, nil
+		}
+	}
+	return store.Task{}, false, nil
 }
 
 // Items implements Store.

@@ -1,6 +1,9 @@
 package task
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"reflect"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -72,6 +75,34 @@ func (t *Template) Object(f *File) (*Plan, error) {
 		return nil, err
 	}
 	return p, own.place(p, t.source)
+}
+
+// Digests returns a digest of each part of what the tasks have in common: their agent, their
+// schema, and the other fields. The values of secrets, and where a task runs, do not count.
+// It is called before the uploads are done.
+func (t *Template) Digests() map[string]string {
+	r := t.Plan.Request.Masked()
+	agent, schema := r.Prompt, r.ResponseFormat
+	r.Prompt, r.ResponseFormat, r.BrowserWindowID, r.CloudBrowserSessionID, r.ExecutionTraceContext = "", nil, "", "", nil
+	if !t.spec.ZoneFlag && r.TimeZone == t.spec.TimeZone { // that of the machine
+		r.TimeZone = ""
+	}
+	type file struct {
+		Path string
+		Size int64
+	}
+	var files []file
+	for _, u := range t.Plan.Uploads {
+		files = append(files, file{u.Path, u.Size})
+	}
+	return map[string]string{"agent": digest(agent), "schema": digest(schema), "flags": digest(r, files)}
+}
+
+// digest returns a digest of values that can be encoded as JSON.
+func digest(values ...any) string {
+	doc, _ := json.Marshal(values) // they are parts of a request that was checked
+	sum := sha256.Sum256(doc)
+	return hex.EncodeToString(sum[:16])
 }
 
 // merge returns a copy of over with the fields that only under has. Maps are merged by

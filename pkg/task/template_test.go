@@ -124,3 +124,63 @@ func TestInvalidLinesAreRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The values of secrets, and where a task runs, do not count.
+func TestDigestsTellWhatTasksHaveInCommon(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("PASSWORD", "hunter2")
+	t.Setenv("OTHER", "hunter3")
+	digests := func(change func(*Spec)) map[string]string {
+		spec := Spec{
+			Agent: "operator", Window: "w", TimeZone: "Etc/UTC", OwnCallback: true, Schema: file("a.json", `{"type":"object"}`),
+			SecretVars: []string{"p=env:PASSWORD"}, Attach: []string{file("a.txt", "text")},
+		}
+		change(&spec)
+		tm, err := spec.Template(&secret.Source{Lookup: os.LookupEnv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tm.Digests()
+	}
+	before := digests(func(*Spec) {})
+	for name, test := range map[string]struct {
+		change func(*Spec)
+		want   string // what has changed
+	}{
+		"nothing":            {func(*Spec) {}, ""},
+		"a secret":           {func(s *Spec) { s.SecretVars = []string{"p=env:OTHER"} }, ""},
+		"the window":         {func(s *Spec) { s.Window = "x" }, ""},
+		"the machine's zone": {func(s *Spec) { s.TimeZone = "Europe/Berlin" }, ""},
+		"the trace":          {func(s *Spec) { s.TraceContext = `{"a":1}` }, ""},
+		"the schema's form":  {func(s *Spec) { s.Schema = file("b.json", `{ "type": "object" }`) }, ""},
+		"the schema":         {func(s *Spec) { s.Schema = file("c.json", `{"type":"array"}`) }, "schema"},
+		"no schema":          {func(s *Spec) { s.Schema = "" }, "schema"},
+		"the agent":          {func(s *Spec) { s.Agent = "core" }, "agent"},
+		"no prefix":          {func(s *Spec) { s.Raw = true }, "agent"},
+		"the zone":           {func(s *Spec) { s.TimeZone, s.ZoneFlag = "Europe/Berlin", true }, "flags"},
+		"a variable":         {func(s *Spec) { s.Vars = []string{"a=b"} }, "flags"},
+		"another secret":     {func(s *Spec) { s.SecretVars = []string{"q=env:PASSWORD"} }, "flags"},
+		"the attachment":     {func(s *Spec) { s.Attach = []string{file("b.txt", "text")} }, "flags"},
+	} {
+		after := digests(test.change)
+		got := ""
+		for _, part := range []string{"agent", "schema", "flags"} {
+			if before[part] == "" || after[part] != before[part] {
+				got = strings.TrimPrefix(got+" "+part, " ")
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: %q has changed", name, got)
+		}
+	}
+	if text := strings.Join([]string{before["agent"], before["schema"], before["flags"]}, ""); strings.Contains(text, "hunter") || len(text) != 96 {
+		t.Error(text)
+	}
+}

@@ -1,0 +1,107 @@
+package batch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// How writes are tried again at the end of a run.
+const (
+	storeAttempts = 3
+	storePause    = time.Second
+	maxUnstored   = 64 << 20 // bytes of answers that are kept in memory for that
+)
+
+// retriedStore is the store of an engine. What it could not write about tasks that were sent
+// is tried again after the next write that works, and at the end of the run: without its
+// answer in the store, a line is unknown in the next run.
+type retriedStore struct {
+	await.Store
+
+	mu       sync.Mutex
+	unstored []store.Op // in their order
+	size     int        // bytes of the answers among them
+}
+
+// Write implements store.Writer.
+func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
+	err := s.Store.Write(ctx, ops...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		_ = s.again(ctx) // what fails stays
+		return nil
+	}
+	for _, op := range ops {
+		r, ofTask := answerOf(op)
+		if size := s.size + sizeOf(r); ofTask && size <= maxUnstored {
+			s.unstored, s.size = append(s.unstored, op), size
+		}
+	}
+	return err
+}
+
+// again writes what could not be written.
+func (s *retriedStore) again(ctx context.Context) error {
+	for len(s.unstored) > 0 {
+		op := s.unstored[0]
+		if err := s.Store.Write(context.WithoutCancel(ctx), op); err != nil {
+			return err
+		}
+		r, _ := answerOf(op)
+		s.unstored, s.size = s.unstored[1:], s.size-sizeOf(r)
+	}
+	return nil
+}
+
+// finish writes what could not be written, with a few attempts. With an error, answers are
+// not stored.
+func (s *retriedStore) finish(ctx context.Context) (answers int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range storeAttempts {
+		if err = s.again(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-time.After(storePause):
+		case <-ctx.Done():
+		}
+	}
+	if err == nil {
+		return 0, nil
+	}
+	ids := map[string]bool{}
+	for _, op := range s.unstored {
+		if r, _ := answerOf(op); r != nil && r.Final() {
+			ids[r.RequestID] = true
+		}
+	}
+	return len(ids), err
+}
+
+// answerOf returns the answer that an op stores, nil if it has none. ofTask is false for an op
+// that is not about a task that was sent.
+func answerOf(op store.Op) (r *narada.Result, ofTask bool) {
+	switch op := op.(type) {
+	case *store.Deliver:
+		return op.Delivery.Result, true
+	case *store.Poll:
+		return op.Result, true
+	case *store.Accept, *store.AcceptTwice, *store.Refuse:
+		return nil, true
+	}
+	return nil, false
+}
+
+func sizeOf(r *narada.Result) int {
+	if r == nil {
+		return 0
+	}
+	return len(r.Raw())
+}

@@ -1,0 +1,136 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+// fullStore is a store whose disk is full for a while.
+type fullStore struct {
+	await.Store
+	full   atomic.Bool
+	writes []string
+}
+
+var errFull = errors.New("the disk is full")
+
+func (s *fullStore) Write(_ context.Context, ops ...store.Op) error {
+	if s.full.Load() {
+		return errFull
+	}
+	for _, op := range ops {
+		s.writes = append(s.writes, strings.TrimPrefix(fmt.Sprintf("%T", op), "*store."))
+	}
+	return nil
+}
+
+func finalResult(t *testing.T, id string) *narada.Result {
+	t.Helper()
+	r, err := narada.ParseResult([]byte(`{"requestId":"` + id + `","status":"success","completedAt":"2026-01-01T00:00:00Z"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What is about a task that was not sent is not.
+func TestFailedWritesAboutSentTasksAreTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := &fullStore{}
+		full.full.Store(true)
+		r := &run{pace: newPace(0)}
+		o := await.Options{Store: full}
+		r.adjust(&o)
+		a, b := finalResult(t, "req_a"), finalResult(t, "req_b")
+		for _, op := range []store.Op{
+			&store.Intend{}, &store.Accept{}, &store.Poll{Result: a}, &store.Deliver{Delivery: webhook.Delivery{Result: b}}, &store.Deliver{Delivery: webhook.Delivery{Result: b}},
+		} {
+			if err := o.Store.Write(t.Context(), op); err != errFull {
+				t.Errorf("%T: %v", op, err)
+			}
+		}
+		start := time.Now()
+		if answers, err := r.stored.finish(t.Context()); answers != 2 || err != errFull || time.Since(start) != storeAttempts*storePause {
+			t.Errorf("%d are not stored after %v: %v", answers, time.Since(start), err)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if answers, err := r.stored.finish(ended); answers != 2 || err != errFull {
+			t.Errorf("%d are not stored: %v", answers, err)
+		}
+		full.full.Store(false)
+		if err := o.Store.Write(t.Context(), &store.Refuse{}); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"Refuse", "Accept", "Poll", "Deliver", "Deliver"}, full.writes); diff != "" {
+			t.Error(diff)
+		}
+		if answers, err := r.stored.finish(t.Context()); answers != 0 || err != nil || r.stored.size != 0 {
+			t.Errorf("%d are not stored: %v", answers, err)
+		}
+	})
+}
+
+// The disk is full until shortly after the last answer.
+func TestAnswersAreStoredBeforeTheEndOfTheRun(t *testing.T) {
+	for name, full := range map[string]bool{"it has space again": false, "it stays full": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				disk := &fullStore{}
+				disk.full.Store(true)
+				backend := w.backend()
+				backend.Open = func(_ context.Context, adjust func(*await.Options)) (Engine, error) {
+					o := await.Options{Store: disk}
+					adjust(&o)
+					return storingEngine{w, o.Store}, nil
+				}
+				time.AfterFunc(time.Second+storePause/2, func() { disk.full.Store(full) })
+				v, err := w.open(w.options("good 1s\n")).Run(w.t.Context(), backend)
+				if err != nil || v.Ending != AllSucceeded {
+					t.Errorf("%+v, %v", v, err)
+				}
+				want := []string{"Poll"}
+				if full {
+					want = nil
+				}
+				if diff := cmp.Diff(want, disk.writes); diff != "" {
+					t.Error(diff)
+				}
+				reported := 0
+				for _, e := range w.events {
+					if e, ok := e.(AnswersNotStored); ok && e.Err == errFull {
+						reported += e.Answers
+					}
+				}
+				if reported == 1 != full {
+					t.Errorf("reported %+v", w.events)
+				}
+			})
+		})
+	}
+}
+
+// storingEngine stores the answers in a store of its own, and continues if it fails.
+type storingEngine struct {
+	*world
+	to await.Store
+}
+
+func (e storingEngine) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	a, err := e.world.Run(ctx, j)
+	_ = e.to.Write(ctx, &store.Poll{Result: a.Result})
+	return a, err
+}
