@@ -29,6 +29,8 @@ type (
 	}
 	// TargetUp: it accepts them again.
 	TargetUp struct{ Target string }
+	// CommandBusy: the command of an earlier listener still runs, and is waited for.
+	CommandBusy struct{ Target string }
 	// Finishing: Close waits for an attempt in progress.
 	Finishing struct{ Target string }
 	// Remaining: callbacks still wait for the target at the end.
@@ -44,5 +46,6 @@ func (Forwarded) event()    {}
 func (NotForwarded) event() {}
 func (TargetDown) event()   {}
 func (TargetUp) event()     {}
+func (CommandBusy) event()  {}
 func (Finishing) event()    {}
 func (Remaining) event()    {}
