@@ -257,6 +257,9 @@ func notForwarded(r forward.Result) string {
 	if r.StatusCode != 0 {
 		reason = fmt.Sprintf("answered %d", r.StatusCode)
 	}
+	if r.StatusCode/100 == 3 {
+		reason += ", a redirect, which is not followed"
+	}
 	if r.Permanent {
 		return reason + "; not retried"
 	}
