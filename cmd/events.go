@@ -238,6 +238,8 @@ func logForwardEvent(inv *invocation, event forward.Event) {
 		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 	case forward.TargetUp:
 		log.Info("target-back", e.Target+" accepts callbacks again")
+	case forward.StoreFailed:
+		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
 	case forward.CommandBusy:
 		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
 	case forward.Finishing:

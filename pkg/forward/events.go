@@ -29,6 +29,11 @@ type (
 	}
 	// TargetUp: it accepts them again.
 	TargetUp struct{ Target string }
+	// StoreFailed: forwarding waits until the store works again.
+	StoreFailed struct {
+		Target string
+		Err    error
+	}
 	// CommandBusy: the command of an earlier listener still runs, and is waited for.
 	CommandBusy struct{ Target string }
 	// Finishing: Close waits for an attempt in progress.
@@ -46,6 +51,7 @@ func (Forwarded) event()    {}
 func (NotForwarded) event() {}
 func (TargetDown) event()   {}
 func (TargetUp) event()     {}
+func (StoreFailed) event()  {}
 func (CommandBusy) event()  {}
 func (Finishing) event()    {}
 func (Remaining) event()    {}
