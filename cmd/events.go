@@ -179,7 +179,7 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 			}
 			inv.log.Warn("tunnel-lost", "the tunnel is lost: no callbacks arrive until it is back")
 		case receive.NotPrinted:
-			inv.log.Warn("not-printed", "stdout is not read: narada history has the callbacks that were not printed")
+			inv.log.Warn("not-printed", "not all callbacks could be printed before the end: narada history has them")
 		default:
 			logCallbackEvent(inv, e)
 		}
