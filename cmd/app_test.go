@@ -113,7 +113,7 @@ func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 	}
 	<-stdout.began
 	cancel(&signals.Error{Signal: os.Interrupt})
-	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: stdout is not read: ") {
+	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: not all callbacks could be printed before the end: ") {
 		t.Errorf("code %d, stderr %s", code, stderr)
 	}
 }

@@ -153,7 +153,7 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 			}
 			inv.log.Warn("tunnel-lost", "the tunnel is lost: no callbacks arrive until it is back")
 		case receive.NotPrinted:
-			inv.log.Warn("not-printed", "stdout is not read: narada history has the callbacks that were not printed")
+			inv.log.Warn("not-printed", "not all callbacks could be printed before the end: narada history has them")
 		default:
 			logCallbackEvent(inv, e)
 		}
@@ -212,6 +212,10 @@ func logForwardEvent(inv *invocation, event forward.Event) {
 		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 	case forward.TargetUp:
 		log.Info("target-back", e.Target+" accepts callbacks again")
+	case forward.StoreFailed:
+		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
+	case forward.CommandBusy:
+		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
 	case forward.Finishing:
 		log.Info("finishing", "finishing the callback to "+e.Target+": press Ctrl-C again to quit")
 	case forward.Remaining:
@@ -228,6 +232,9 @@ func notForwarded(r forward.Result) string {
 	reason := r.Failure
 	if r.StatusCode != 0 {
 		reason = fmt.Sprintf("answered %d", r.StatusCode)
+	}
+	if r.StatusCode/100 == 3 {
+		reason += ", a redirect, which is not followed"
 	}
 	if r.Permanent {
 		return reason + "; not retried"

@@ -163,10 +163,10 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 	if l.Ticket, given, err = newTicket(inv, &o.callback, true); err != nil {
 		return l, nil, err
 	}
-	if targets, err = o.targets(inv, given.Secrets()); err != nil {
+	if l.Dir, err = inv.stateDir(); err != nil {
 		return l, nil, err
 	}
-	l.Dir, err = inv.stateDir()
+	targets, err = o.targets(inv, l.Dir, given.Secrets())
 	return l, targets, err
 }
 
@@ -240,9 +240,9 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 	return nil
 }
 
-// targets are where callbacks are forwarded to. hidden are secrets beside those of the
-// settings.
-func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list []forward.Target, err error) {
+// targets are where callbacks are forwarded to. dir is the folder of the state; hidden are
+// secrets beside those of the settings.
+func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.String) (list []forward.Target, err error) {
 	if o.forward.to != "" {
 		t, err := o.forward.target(inv)
 		if err != nil {
@@ -262,6 +262,7 @@ func (o *listenOptions) targets(inv *invocation, hidden []secret.String) (list [
 	c := &forward.Command{
 		Words: o.command, Line: output.ShellLine(o.command...), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
 		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
+		State:   dir, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 	}
 	if err := c.Find(); err != nil {
 		return nil, usage.Errorf("", "%s: %v", o.command[0], err)

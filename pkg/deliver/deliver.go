@@ -18,9 +18,11 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/narada-cli/narada/pkg/narada"
 )
@@ -69,18 +71,17 @@ func (a Attempt) Accepted() bool { return a.StatusCode/100 == 2 }
 // CutOff reports whether Answer may be truncated.
 func (a Attempt) CutOff() bool { return len(a.Answer) == keptAnswer }
 
-// Temporary reports whether a retry may succeed: there was no answer, or it was 408, 429
-// or 5xx.
-func (a Attempt) Temporary() bool {
-	return a.StatusCode == 0 || a.StatusCode == http.StatusRequestTimeout || a.StatusCode == http.StatusTooManyRequests || a.StatusCode >= 500
-}
-
 // RefusedError says that a callback was answered, but not with 2xx.
 type RefusedError struct{ StatusCode int }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the callback was refused: %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 }
+
+// InvalidError says that a callback cannot be sent: its URL or a header is invalid.
+type InvalidError struct{ Reason string }
+
+func (e *InvalidError) Error() string { return e.Reason }
 
 // TimeoutError says that an attempt timed out. It is a context.DeadlineExceeded.
 type TimeoutError struct{ Limit time.Duration }
@@ -103,7 +104,7 @@ type Sender struct {
 
 	Timeout time.Duration // of one attempt
 
-	// RetryRefused also retries after a permanent refusal, such as 401 or 404.
+	// RetryRefused also retries after what is not temporary, such as 401 or 404.
 	RetryRefused bool
 
 	// Observe, if set, is called after each attempt, before the pause.
@@ -116,6 +117,11 @@ type Sender struct {
 
 // ErrStopped says that Sender.Stop ended before a callback was accepted.
 var ErrStopped = errors.New("stopped before the callback was accepted")
+
+// Again reports whether the attempt is followed by another.
+func (s *Sender) Again(a Attempt) bool {
+	return !a.Accepted() && a.Number < s.Attempts && (s.RetryRefused || a.retryable())
+}
 
 // Send sends the callback until it is accepted, and returns the last attempt, which is zero
 // if Stop had ended before. The error is nil if it was accepted, a *RefusedError if it was
@@ -145,7 +151,7 @@ func (s *Sender) Send(ctx context.Context, c Callback) (last Attempt, err error)
 		switch {
 		case last.Accepted():
 			return struct{}{}, nil
-		case number >= s.Attempts || !last.Temporary() && !s.RetryRefused:
+		case !s.Again(last):
 			return struct{}{}, backoff.Permanent(last.Failure())
 		}
 		return struct{}{}, last.Failure()
@@ -182,8 +188,7 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 	ctx, cancel := context.WithTimeoutCause(ctx, late.Limit, late)
 	defer cancel()
 	req, err := request(ctx, c)
-	if err != nil {
-		a.Err = withoutURL(err)
+	if a.Err = err; err != nil {
 		return a
 	}
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -212,11 +217,19 @@ func (s *Sender) attempt(ctx context.Context, c Callback) (a Attempt) {
 
 func request(ctx context.Context, c Callback) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, cmp.Or(c.Method, http.MethodPost), c.URL, bytes.NewReader(c.Body))
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return nil, &InvalidError{withoutURL(err).Error()}
+	case req.URL.Scheme != "https" && req.URL.Scheme != "http":
+		return nil, &InvalidError{"the URL is not http or https"}
+	case req.URL.Hostname() == "":
+		return nil, &InvalidError{"the URL has no host"}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	for name, values := range c.Header {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(strings.Join(values, "")) {
+			return nil, &InvalidError{"a header is invalid"}
+		}
 		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 	// net/http reads the host from its own field and ignores the header.

@@ -3,10 +3,14 @@ package forward
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,12 +29,18 @@ func IsCommand(target string) bool { return strings.HasPrefix(target, commandPre
 // Command is a target that runs once for each callback, one at a time. It gets the
 // callback, without the secret, on stdin, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in
 // its environment.
+//
+// On Unix systems it inherits a lock, so that it does not run twice at once: if this process
+// is killed, the next listener waits until the command, and what it has started, ends.
 type Command struct {
 	Words          []string // the command and its arguments
 	Line           string   // the same, quoted for a shell
 	Dir            string
 	Environ        []string // as WithoutSecrets returns it
 	Stdout, Stderr io.Writer
+	State          string // folder of narada's state, where the lock is
+
+	Report func(Event)
 }
 
 // Find returns an error if there is no such command.
@@ -57,11 +67,17 @@ func (c *Command) Forward(ctx, stop context.Context, _ http.Header, body []byte,
 	if err != nil {
 		return Result{}, err
 	}
+	lock, err := c.lock(stop)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock(lock)
 	command := exec.CommandContext(ctx, c.Words[0], c.Words[1:]...)
 	command.Dir = c.Dir
 	command.Stdin = bytes.NewReader(append(bytes.Clone(bytes.TrimSpace(r.Raw())), '\n'))
 	command.Stdout, command.Stderr = c.Stdout, c.Stderr
 	command.Env = append(slices.Clone(c.Environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
+	command.ExtraFiles = inherited(lock)
 	command.WaitDelay = time.Second // for processes that inherited its streams
 	inOwnGroup(command)
 	failure := command.Run()
@@ -75,6 +91,35 @@ func (c *Command) Forward(ctx, stop context.Context, _ http.Header, body []byte,
 		return Result{}, deliver.ErrStopped
 	}
 	return Result{Attempts: 1, Failure: failure.Error(), Permanent: true}, nil
+}
+
+// lockInterval is how often the lock of a command is tried.
+const lockInterval = 50 * time.Millisecond
+
+// lock waits until no command of this target runs. The error is deliver.ErrStopped if stop
+// ends before.
+func (c *Command) lock(stop context.Context) (*os.File, error) {
+	folder := filepath.Join(c.State, "commands")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(folder, fmt.Sprintf("%x.lock", sha256.Sum256([]byte(c.Name()))))
+	reported := false
+	for start := time.Now(); ; {
+		lock, ok, err := tryLock(path)
+		if ok || err != nil {
+			return lock, err
+		}
+		if !reported && time.Since(start) > quietLimit {
+			reported = true
+			c.Report(CommandBusy{c.Name()})
+		}
+		select {
+		case <-time.After(lockInterval):
+		case <-stop.Done():
+			return nil, deliver.ErrStopped
+		}
+	}
 }
 
 // WithoutSecrets returns the environment without the variables of these names, and

@@ -45,7 +45,7 @@ func newCommand(t *testing.T, what string, stdout, stderr io.Writer) *Command {
 	t.Helper()
 	environ := []string{asCommand + "=" + what, "KEPT=yes", "SECRET=a-s3cret-b"}
 	c := &Command{
-		Words: []string{os.Args[0], "an arg"}, Line: "x", Dir: t.TempDir(), Stdout: stdout, Stderr: stderr,
+		Words: []string{os.Args[0], "an arg"}, Line: "x", Dir: t.TempDir(), Stdout: stdout, Stderr: stderr, State: t.TempDir(),
 		Environ: WithoutSecrets(environ, nil, []secret.String{secret.New("s3cret"), secret.New("")}),
 	}
 	if err := c.Find(); err != nil {

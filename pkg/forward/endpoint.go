@@ -49,7 +49,7 @@ func (e *Endpoint) Forward(ctx, stop context.Context, header http.Header, body [
 	sender := e.Sender
 	sender.Stop = stop
 	sender.Observe = func(a deliver.Attempt) {
-		again := a.Temporary() && a.Number < e.Sender.Attempts && ctx.Err() == nil && stop.Err() == nil
+		again := sender.Again(a) && ctx.Err() == nil && stop.Err() == nil
 		if event := e.observe(a, again); event != nil {
 			e.Report(event)
 		}

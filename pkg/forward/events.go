@@ -29,6 +29,13 @@ type (
 	}
 	// TargetUp: it accepts them again.
 	TargetUp struct{ Target string }
+	// StoreFailed: forwarding waits until the store works again.
+	StoreFailed struct {
+		Target string
+		Err    error
+	}
+	// CommandBusy: the command of an earlier listener still runs, and is waited for.
+	CommandBusy struct{ Target string }
 	// Finishing: Close waits for an attempt in progress.
 	Finishing struct{ Target string }
 	// Remaining: callbacks still wait for the target at the end.
@@ -44,5 +51,7 @@ func (Forwarded) event()    {}
 func (NotForwarded) event() {}
 func (TargetDown) event()   {}
 func (TargetUp) event()     {}
+func (StoreFailed) event()  {}
+func (CommandBusy) event()  {}
 func (Finishing) event()    {}
 func (Remaining) event()    {}

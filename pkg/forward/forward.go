@@ -138,7 +138,8 @@ type queue struct {
 	drain    chan struct{} // closed: ends when nothing waits
 	ended    chan struct{}
 
-	failed atomic.Int64 // callbacks that the target refused
+	failed     atomic.Int64 // callbacks that the target refused
+	storeFails atomic.Bool  // StoreFailed was reported
 }
 
 func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
@@ -186,8 +187,43 @@ func (q *queue) adopt(ctx context.Context) error {
 	return nil
 }
 
-func (q *queue) next(ctx context.Context, after int64, limit int) ([]store.Forward, error) {
-	return q.Store.WaitingForwards(ctx, q.target.Name(), q.Listener, after, limit)
+func (q *queue) next(ctx context.Context, after int64, limit int) (list []store.Forward, err error) {
+	err = q.insist(func() (err error) {
+		list, err = q.Store.WaitingForwards(ctx, q.target.Name(), q.Listener, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// storePause is the pause before a failed use of the store is repeated.
+const storePause = time.Second
+
+// insist repeats a use of the store as long as its failure is temporary, until the queue
+// stops: a callback whose outcome is not stored would be forwarded again.
+func (q *queue) insist(use func() error) error {
+	for {
+		err := use()
+		var failure interface{ Temporary() bool }
+		if !errors.As(err, &failure) || !failure.Temporary() || q.starting.Err() != nil {
+			return err
+		}
+		if !q.storeFails.Swap(true) {
+			q.Report(StoreFailed{q.target.Name(), err})
+		}
+		select {
+		case <-time.After(storePause):
+		case <-q.starting.Done(): // then it is tried a last time
+		}
+	}
+}
+
+// write writes to the store, whatever has ended.
+func (q *queue) write(op store.Op) error {
+	err := q.insist(func() error { return q.Store.Write(context.Background(), op) })
+	if err == nil {
+		q.storeFails.Store(false)
+	}
+	return err
 }
 
 func (q *queue) count(ctx context.Context) (int, error) {
@@ -198,13 +234,19 @@ func (q *queue) count(ctx context.Context) (int, error) {
 // be forwarded again.
 func (q *queue) forward(f store.Forward) error {
 	ctx := context.Background()
-	header, body, ok, err := q.Store.ForwardContent(ctx, f)
+	var header http.Header
+	var body []byte
+	var ok bool
+	err := q.insist(func() (err error) {
+		header, body, ok, err = q.Store.ForwardContent(ctx, f)
+		return err
+	})
 	if err != nil || !ok { // pruned
 		return err
 	}
 	var failed error
 	r, err := q.target.Forward(q.running, q.starting, header, body, func(r Result) {
-		failed = errors.Join(failed, q.Store.Write(ctx, &store.ForwardTried{
+		failed = errors.Join(failed, q.write(&store.ForwardTried{
 			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
@@ -220,7 +262,7 @@ func (q *queue) forward(f store.Forward) error {
 		q.failed.Add(1)
 		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
-	return errors.Join(failed, q.Store.Write(ctx, &store.ForwardEnded{Forward: f}))
+	return errors.Join(failed, q.write(&store.ForwardEnded{Forward: f}))
 }
 
 // close is Close for one target.

@@ -27,7 +27,14 @@ type memoryStore struct {
 
 	tried    []*store.ForwardTried
 	triedErr error
+	full     int // how many writes fail with a temporary error
 }
+
+// diskFull is an error that may pass.
+type diskFull struct{}
+
+func (diskFull) Error() string   { return "disk full" }
+func (diskFull) Temporary() bool { return true }
 
 type row struct {
 	store.Forward
@@ -79,6 +86,10 @@ func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.H
 func (m *memoryStore) Write(_ context.Context, ops ...store.Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.full > 0 {
+		m.full--
+		return diskFull{}
+	}
 	switch op := ops[0].(type) {
 	case *store.ForwardTried:
 		m.tried = append(m.tried, op)
@@ -319,6 +330,39 @@ func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
 		want := []string{"forward.Waiting{target 1}", "forward.NotForwarded{req_1 target {5 0 0s 503 Service Unavailable false}}"}
 		if diff := cmp.Diff(want, e.list); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+func TestForwardingWaitsWhileTheDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, e, to := &memoryStore{full: 100}, &events{}, &retryTarget{}
+		m.add("listener", "target", "req_1", "req_2")
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{to}, Report: e.report})
+		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 0 || waiting != 0 {
+			t.Errorf("%d not forwarded, %d waiting", notForwarded, waiting)
+		}
+		slices.Sort(to.taken)
+		if diff := cmp.Diff([]string{"req_1 1", "req_2 2"}, to.taken); diff != "" || len(m.tried) != 2 {
+			t.Errorf("%d attempts are stored, %s", len(m.tried), diff)
+		}
+		if e.list[1] != "forward.StoreFailed{target disk full}" || len(e.list) > 1+2+2 {
+			t.Errorf("got %q", e.list)
+		}
+	})
+}
+
+// An interrupt does not wait for space on the disk.
+func TestAFullDiskDoesNotDelayTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memoryStore{full: 1 << 30}
+		m.add("listener", "target", "req_1")
+		var failed error
+		f := start(t, Options{Store: m, Listener: "listener", Targets: []Target{&slowTarget{}}, Failed: func(err error) { failed = err }})
+		time.Sleep(time.Hour)
+		began := time.Now()
+		if _, waiting := f.Close(t.Context(), false); waiting != 1 || time.Since(began) > 0 || !errors.Is(failed, diskFull{}) {
+			t.Errorf("%d wait, %v after %v", waiting, failed, time.Since(began))
 		}
 	})
 }

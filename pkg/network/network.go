@@ -6,6 +6,7 @@ package network
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +28,24 @@ func Transport(getenv func(string) string) *http.Transport {
 	find := Proxy(getenv)
 	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+		if resp.StatusCode != http.StatusOK {
+			return &ProxyError{resp.StatusCode}
+		}
+		return nil
+	}
 	return t
 }
+
+// ProxyError is the answer of a proxy that does not connect.
+type ProxyError struct{ StatusCode int }
+
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the proxy answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+}
+
+// ProxyStatus returns the status of the answer.
+func (e *ProxyError) ProxyStatus() int { return e.StatusCode }
 
 // Proxy returns a function that finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY
 // and NO_PROXY, in capitals or lower case. That is nil where no proxy is used.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -85,5 +86,23 @@ func TestAFailedCallNamesTheHostOnly(t *testing.T) {
 		if got := ErrorText(&url.Error{Op: "Get", URL: "https://api.example/files?signature=s3cret", Err: err}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+func TestTheAnswerOfAProxyThatDoesNotConnectIsKnown(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	transport := Transport(func(name string) string { return map[string]string{"HTTPS_PROXY": proxy.URL}[name] })
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequest(http.MethodPost, "https://hook.example/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.RoundTrip(r)
+	refused, ok := errors.AsType[*ProxyError](err)
+	if !ok || refused.ProxyStatus() != http.StatusProxyAuthRequired || err.Error() != "the proxy answered 407 Proxy Authentication Required" {
+		t.Errorf("got %v", err)
 	}
 }

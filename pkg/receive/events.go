@@ -55,7 +55,8 @@ type (
 		RequestID string
 		Further   bool // an earlier final callback had another body
 	}
-	// NotPrinted: callbacks were not printed, since the reader of stdout stalled.
+	// NotPrinted: callbacks were not printed, since the reader of stdout stalled or Print was
+	// ended.
 	NotPrinted struct{}
 )
 

@@ -57,7 +57,9 @@ type ListeningOptions struct {
 	// Filter says which callbacks are printed, forwarded and counted; nil: all. If it fails with
 	// context.Canceled, the callback is not acknowledged.
 	Filter func(*narada.Result) (bool, error)
-	Print  func(*narada.Result) error // nil: nothing is printed
+	// Print prints a callback; nil: nothing is printed. If it fails with context.Canceled, no
+	// more are printed; any other error ends the command.
+	Print func(*narada.Result) error
 
 	Random    io.Reader         // a cryptographic source
 	Transport http.RoundTripper // for testing the address
@@ -77,6 +79,9 @@ type Listening struct {
 	store     Store
 	forwarder Forwarder
 }
+
+// endLimit is how long a reader of stdout that stalls may delay the end.
+const endLimit = time.Second
 
 // Summary is the outcome of a Listening.
 type Summary struct {
@@ -164,12 +169,13 @@ func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notF
 	others.Go(func() { l.announce(serving, in) })
 	go l.printing.run() // ends in finish, unless the reader has stalled
 	<-serving.Done()
+	defer time.AfterFunc(endLimit, l.printing.abandon).Stop() // what is being stored may wait for it
 	l.noteEnd(whole)
 	if err := in.Close(); err != nil {
 		l.o.Report(CloseFailed{err})
 	}
 	others.Wait()
-	if !l.printing.finish(CloseLimit) {
+	if !l.printing.finish() {
 		l.o.Report(NotPrinted{})
 	}
 	notForwarded, waiting = l.forwarder.Close(whole, l.machine.now().reason == ErrCounted)
@@ -203,7 +209,8 @@ func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	isNew, err := l.store.Store(ctx, d, l.forwarder.Plan())
 	if err != nil || !isNew {
 		l.machine.apply(dropped, nil)
-	} else {
+	}
+	if err == nil { // a repeat may be of one whose first answer was 503 although it was stored
 		l.forwarder.Wake()
 	}
 	return l.notStored(err)
@@ -251,7 +258,12 @@ func (l *Listening) print(e store.Entry) {
 		return
 	}
 	if l.o.Print != nil {
-		if err := l.o.Print(e.Result); err != nil {
+		err := l.o.Print(e.Result)
+		switch {
+		case errors.Is(err, context.Canceled): // the command has ended, and printing with it
+			l.printing.abandon()
+			return
+		case err != nil:
 			l.fail(err)
 			return
 		}

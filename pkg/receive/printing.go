@@ -2,7 +2,6 @@ package receive
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -73,15 +72,14 @@ func (p *printing) printOne(e store.Entry) {
 	}
 }
 
-// finish waits until all callbacks are printed. ok is false if that takes longer than
-// limit: the rest is not printed.
-func (p *printing) finish(limit time.Duration) (ok bool) {
+// finish waits until all callbacks are printed. ok is false if printing was abandoned
+// before: the rest is not printed.
+func (p *printing) finish() (ok bool) {
 	defer p.abandon()
 	close(p.last)
 	select {
 	case <-p.ended:
-		return true
-	case <-time.After(limit):
-		return false
+	case <-p.active.Done():
 	}
+	return p.active.Err() == nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,36 +39,66 @@ type readyContent struct {
 // newReadyFile removes a stale file at path and checks that one can be written there.
 // The error is a *ReadyFileError.
 func newReadyFile(path string) (*readyFile, error) {
-	if path == "" {
+	switch path {
+	case "":
 		return &readyFile{}, nil
+	case "-":
+		return nil, &ReadyFileError{errors.New("expected a path, not - (stdout)")}
 	}
-	err := removeStale(path)
-	if err == nil {
-		err = atomicfile.CheckFolder(filepath.Dir(path))
-	}
-	if err != nil {
+	if err := removeStale(path); err != nil {
 		return nil, &ReadyFileError{err}
+	}
+	if err := atomicfile.CheckFolder(filepath.Dir(path)); err != nil {
+		return nil, &ReadyFileError{named(filepath.Dir(path), err)}
 	}
 	return &readyFile{path: path}, nil
 }
 
-// removeStale removes an earlier listener's ready file at path, and no other file.
-func removeStale(path string) error {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// named returns an error about the path, without another path in it.
+func named(path string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
 	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// removeStale removes an earlier listener's ready file at path, and no other file.
+func removeStale(path string) error {
+	content, err := readRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return named(path, err)
 	}
 	var old readyContent
 	if len(bytes.TrimSpace(content)) > 0 && (json.Unmarshal(content, &old) != nil || old.URL == "") {
 		return fmt.Errorf("%s exists and is not a ready file", path)
 	}
 	return os.Remove(path)
+}
+
+// maxReadyFile is the maximum size of a ready file in bytes.
+const maxReadyFile = 1 << 20
+
+var errNotRegular = errors.New("not a regular file")
+
+// readRegular reads a regular file. It does not open another one: that may block, or have an
+// effect on a device. What is too large for a ready file is cut.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotRegular
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxReadyFile))
 }
 
 // write writes address, secret and headers to an atomic file with mode 0600.
@@ -92,7 +123,7 @@ func (r *readyFile) remove() error {
 	if r.content == nil {
 		return nil
 	}
-	if b, err := os.ReadFile(r.path); err != nil || !bytes.Equal(b, r.content) {
+	if b, err := readRegular(r.path); err != nil || !bytes.Equal(b, r.content) {
 		return nil
 	}
 	return os.Remove(r.path)

@@ -40,7 +40,10 @@ const (
 	readLimit   = 60 * time.Second
 	writeLimit  = 90 * time.Second
 	idleLimit   = 90 * time.Second
-	answerLimit = 500 * time.Millisecond // for answers that are being sent at the end
+
+	// At the end: for bodies that are being read, and for answers that are being sent.
+	lastReadLimit = 500 * time.Millisecond
+	answerLimit   = 500 * time.Millisecond
 )
 
 // Endpoint is a public address, as tunnel.Open returns it.
@@ -73,14 +76,15 @@ type Server struct {
 
 	mu      sync.Mutex
 	tickets map[string]webhook.Ticket
-	closing bool // inFlight does not grow
+	reading map[*http.ResponseController]bool // of the requests in flight
+	closing bool                              // inFlight does not grow
 }
 
 // Open starts a Server at the endpoint, which it owns from then on.
 func Open(endpoint Endpoint, o Options) *Server {
 	s := &Server{
 		endpoint: endpoint, random: o.Random, store: o.Tickets,
-		tickets: map[string]webhook.Ticket{}, served: make(chan struct{}),
+		tickets: map[string]webhook.Ticket{}, reading: map[*http.ResponseController]bool{}, served: make(chan struct{}),
 	}
 	options := []webhook.Option{webhook.WithMaxBody(cmp.Or(o.MaxBody, webhook.DefaultMaxBody))}
 	if o.Refused != nil {
@@ -162,13 +166,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // a copy
 		r.URL = &u
 	}
-	if !s.enter() {
+	control := http.NewResponseController(w)
+	if !s.enter(control) {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "1")
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "closing: try again"})
 		return
 	}
-	defer s.inFlight.Done()
+	defer s.leave(control)
 	if answer, isProbe := s.probes.Load(r.URL.Path); isProbe && r.Method == http.MethodPost {
 		writeJSON(w, http.StatusOK, probe{answer.(string)})
 		return
@@ -176,25 +181,44 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-func (s *Server) enter() bool {
+func (s *Server) enter(control *http.ResponseController) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return false
 	}
+	s.reading[control] = true
 	s.inFlight.Add(1)
 	return true
 }
 
+func (s *Server) leave(control *http.ResponseController) {
+	s.mu.Lock()
+	delete(s.reading, control)
+	s.mu.Unlock()
+	s.inFlight.Done()
+}
+
+// stopReading ends the reading of bodies: their requests are answered 408.
+func (s *Server) stopReading() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for control := range s.reading {
+		_ = control.SetReadDeadline(time.Now()) // or the connection is closed
+	}
+}
+
 // Close refuses new requests with 503, waits until those in flight are answered, stops
 // the server and closes the endpoint, in this order: otherwise connections would be
-// refused, or answers lost. It takes CloseLimit at most. Close may be called once.
+// refused, or answers lost. A body that is still being read after a moment is not waited
+// for. It takes CloseLimit at most. Close may be called once.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), CloseLimit)
 	defer cancel()
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
+	defer time.AfterFunc(lastReadLimit, s.stopReading).Stop()
 	idle := make(chan struct{})
 	go func() {
 		defer close(idle)

@@ -251,6 +251,38 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
+// A callback of which the body is still arriving was not acknowledged.
+func TestASlowBodyDoesNotDelayClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		i := Open(m, Options{Sink: &collect{}, Random: rand.Reader})
+		ticket, _ := i.Issue()
+		body, sender := io.Pipe()
+		answer := make(chan int, 1)
+		go func() {
+			r := callbackRequest(t, i.URL(ticket), ticket, "")
+			r.Body, r.ContentLength = body, 100_000
+			code, _ := post(t, m.client(t), r)
+			answer <- code
+		}()
+		if _, err := io.WriteString(sender, "{"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took < lastReadLimit || took > lastReadLimit+answerLimit {
+			t.Errorf("Close took %v", took)
+		}
+		if code := <-answer; code != http.StatusRequestTimeout {
+			t.Errorf("it was answered %d", code)
+		}
+		sender.Close()
+	})
+}
+
 // One byte per second must not block other clients or last forever.
 func TestASlowClientIsCutOffAndBlocksNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

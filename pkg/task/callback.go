@@ -50,7 +50,7 @@ func CheckCallbackURL(address string) error {
 	switch {
 	case err == nil && u.User != nil: // which may contain a password
 		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
-	case err != nil || u.Host == "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.Fragment != "":
 		return inputError("", "invalid callback URL %q", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil

@@ -47,6 +47,9 @@ func networkError(kind string) error {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Temporary reports whether the ledger may work again by itself, as once the disk has space.
+func (e *Error) Temporary() bool { return cannotWrite(e.Err) }
+
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
 	switch code := resultCode(e.Err); {
@@ -56,8 +59,8 @@ func (e *Error) Hint() string {
 		return "put it back, or start the command again, with a new ledger"
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
 		return "move it away to start a new one; sqlite3 FILE .recover may save its content"
-	case code == sqlite3.SQLITE_FULL, errors.Is(e.Err, syscall.ENOSPC):
-		return "free space on the disk"
+	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, errors.Is(e.Err, syscall.ENOSPC):
+		return "free space on the disk, and check it"
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
 		return "set a writable folder on a local disk: narada config set state-dir DIR"
 	}
@@ -68,6 +71,7 @@ func (e *Error) Hint() string {
 var reasons = map[int]string{
 	sqlite3.SQLITE_READONLY: "it is read-only",
 	sqlite3.SQLITE_FULL:     "the disk is full",
+	sqlite3.SQLITE_IOERR:    "the disk is full or fails (I/O error)",
 	sqlite3.SQLITE_CORRUPT:  errDamaged.Error(),
 	sqlite3.SQLITE_NOTADB:   "the file is damaged or not a ledger",
 	sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
@@ -85,7 +89,7 @@ func (e *Error) Error() string {
 
 // cannotWrite reports whether the ledger can be read but not written.
 func cannotWrite(err error) bool {
-	return slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY}, resultCode(err))
+	return slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY}, resultCode(err))
 }
 
 // resultCode returns SQLite's primary result code, 0 for another error.

@@ -41,6 +41,9 @@ func (l *Store) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, 
 		return t, true, nil
 	}
 	digest, ok, err := readOne(ctx, l, plain[string], "SELECT ticket_digest FROM tasks WHERE ticket_path = ?", path)
+	if !ok && err == nil {
+		err = newError(l.path, l.checkIdentity()) // another file may have it
+	}
 	if !ok || err != nil {
 		return webhook.Ticket{}, false, err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -207,5 +209,8 @@ func (w *writer) do(tx transaction, one *write, isolated, grouped bool) error {
 // undo rolls the transaction back, and drops the memory of its callbacks.
 func (w *writer) undo(tx transaction, err error) error {
 	w.ledger.unindexed.forget(0)
-	return errors.Join(err, tx.run("ROLLBACK"))
+	if undone := tx.run("ROLLBACK"); resultCode(undone) != sqlite3.SQLITE_ERROR { // else SQLite has done it
+		err = errors.Join(err, undone)
+	}
+	return err
 }
