@@ -68,6 +68,8 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if !toListener {
 		o.task.Callback = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
 	}
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+	defer cancel()
 	plan, err := o.task.plan(inv, args)
 	if err != nil {
 		return err
@@ -82,8 +84,6 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
 	var kept *sqlite.Store
 	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
 	if toListener {

@@ -25,6 +25,8 @@ type invocation struct {
 	masker *secret.Masker
 	log    *term.Reporter
 	source secret.Source
+	stdout *signals.Writer // App.Stdout and App.Stderr until a signal
+	stderr *signals.Writer
 
 	quiet     bool
 	verbose   bool
@@ -36,16 +38,20 @@ type invocation struct {
 	settings *config.Settings
 }
 
-func newInvocation(app *App) *invocation {
-	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+func newInvocation(ctx context.Context, app *App) *invocation {
+	inv := &invocation{
+		app: app, masker: secret.NewMasker(term.OneLine, term.Visible),
+		source: secret.Source{Context: ctx, Lookup: app.Lookup, Stdin: app.Stdin},
+		stdout: signals.NewWriter(ctx, app.Stdout), stderr: signals.NewWriter(ctx, app.Stderr),
+	}
 	inv.log = newReporter(inv)
 	return inv
 }
 
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
-	a.start, a.Stdin = a.now(), &signals.Reader{Context: ctx, Source: a.Stdin}
-	inv := newInvocation(a)
+	a.start = a.now()
+	inv := newInvocation(ctx, a)
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
@@ -57,9 +63,9 @@ func (a *App) Run(ctx context.Context) (code int) {
 	}()
 	root.SetArgs(a.Args)
 	root.SetIn(a.Stdin)
-	help := output.NewWriter(a.Stdout)
+	help := output.NewWriter(inv.stdout)
 	root.SetOut(help)
-	root.SetErr(a.Stderr)
+	root.SetErr(inv.stderr)
 	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
@@ -87,7 +93,7 @@ func scanGlobals(inv *invocation) {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
 	scan.SetOutput(io.Discard)
-	scanned := invocation{app: inv.app, masker: inv.masker}
+	scanned := invocation{app: inv.app, masker: inv.masker, stderr: inv.stderr}
 	addGlobals(&scanned, scan)
 	scan.BoolP("help", "h", false, "")
 	_ = scan.Parse(inv.app.Args)
@@ -137,14 +143,21 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	return nil
 }
 
-// deadline ends ctx after d, which is that of --timeout, counted from the start of the
-// command.
+// deadline ends ctx, and what the command reads, after d, which is that of --timeout,
+// counted from the start of the command. If the flag is given, it ends what is written to
+// stdout, too: otherwise an answer in a pager would have the limit of the settings.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
-	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+	v := inv.settings.Get(config.Timeout)
+	if v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
-	return context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
+	ctx, cancel := context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
+	inv.source.Context = ctx
+	if v.Layer == config.LayerFlag {
+		inv.stdout.Until(ctx)
+	}
+	return ctx, cancel
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
@@ -158,7 +171,7 @@ func confirm(ctx context.Context, inv *invocation, question string, yes bool, hi
 	case !app.StdinTerminal || !app.StderrTerminal:
 		return usage.Errorf(hint, "not confirmed, and there is no terminal to ask on: %s", question)
 	default:
-		ok, err := term.Ask(ctx, app.Stdin, app.Stderr, term.Visible(inv.masker.Mask(question)))
+		ok, err := term.Ask(ctx, app.Stdin, inv.stderr, term.Visible(inv.masker.Mask(question)))
 		switch {
 		case ctx.Err() != nil:
 			return &exitError{code: codeUnfinished, text: cause(context.Cause(ctx)) + ": nothing was done"}
@@ -190,7 +203,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: app.Stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: inv.stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	return term.NewReporter(o)

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
-	stdout := inv.app.Stdout
+	stdout := io.Writer(inv.stdout)
 	if inv.app.StdoutTerminal { // perhaps the terminal of the spinner
 		stdout = inv.log.Over(stdout)
 	}

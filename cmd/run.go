@@ -69,6 +69,8 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := o.answer.check(); err != nil {
 		return err
 	}
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+	defer cancel()
 	o.task.OwnCallback, o.task.AnyWindow = true, o.answer.sandbox
 	plan, err := o.task.plan(inv, args)
 	if err != nil {
@@ -79,8 +81,6 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		return o.task.preview(inv, out.Printer, plan)
 	}
 	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
-	defer cancel()
 	return o.run(ctx, inv, out, plan)
 }
 

@@ -92,6 +92,12 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
+	limit := inv.duration(config.Timeout)
+	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
+		limit = lookupLimit
+	}
+	ctx, cancel := inv.deadline(ctx, limit)
+	defer cancel()
 	if r.data = o.schema != ""; r.data {
 		if _, r.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {
 			return err
@@ -101,13 +107,6 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
-	limit := inv.duration(config.Timeout)
-	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
-		limit = lookupLimit
-	}
-	ctx, cancel := inv.deadline(ctx, limit)
-	defer cancel()
-
 	kept, err := o.openLedger(ctx, inv)
 	if err != nil {
 		return err

@@ -1,12 +1,13 @@
 package secret
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
 
@@ -20,6 +21,9 @@ var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:N
 type Source struct {
 	Lookup func(name string) (string, bool) // of the environment; nil: no variable is set
 	Stdin  io.Reader                        // for "-"; nil: empty
+
+	// Context ends the reads of standard input and of pipes; nil: nothing does.
+	Context context.Context
 
 	stdinTaken bool
 }
@@ -40,7 +44,7 @@ func (s *Source) Resolve(ref string) (String, error) {
 	case kind == "env":
 		return s.fromEnv(rest)
 	case kind == "file":
-		return fromFile(rest)
+		return s.fromFile(rest)
 	}
 	r, err := s.TakeStdin()
 	if err != nil {
@@ -58,7 +62,19 @@ func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.Stdin == nil {
 		return strings.NewReader(""), nil
 	}
-	return s.Stdin, nil
+	return &signals.Reader{Context: s.context(), Source: s.Stdin}, nil
+}
+
+// ReadFile reads the text of the file or pipe at path, of at most limit bytes.
+func (s *Source) ReadFile(path string, limit int64) (string, error) {
+	return textfile.ReadFile(s.context(), path, limit)
+}
+
+func (s *Source) context() context.Context {
+	if s.Context == nil {
+		return context.Background()
+	}
+	return s.Context
 }
 
 func (s *Source) fromEnv(name string) (String, error) {
@@ -78,11 +94,11 @@ func (s *Source) fromEnv(name string) (String, error) {
 	return String{New(value).reveal, name}, nil
 }
 
-func fromFile(path string) (String, error) {
+func (s *Source) fromFile(path string) (String, error) {
 	if path == "" {
 		return String{}, errors.New("file: expected a path")
 	}
-	f, err := os.Open(path)
+	f, err := textfile.Open(s.context(), path)
 	if err != nil {
 		return String{}, textfile.Named(path, err)
 	}

@@ -92,7 +92,7 @@ func readInput(path string, limit int64, source *secret.Source) (text string, er
 		}
 		text, err = textfile.Read(stdin, limit)
 	} else {
-		text, err = textfile.ReadFile(path, limit)
+		text, err = source.ReadFile(path, limit)
 	}
 	if err != nil {
 		return "", textfile.Named(path, err)
