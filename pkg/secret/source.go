@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
 
@@ -62,7 +61,7 @@ func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.Stdin == nil {
 		return strings.NewReader(""), nil
 	}
-	return &signals.Reader{Context: s.context(), Source: s.Stdin}, nil
+	return textfile.Until(s.context(), s.Stdin), nil
 }
 
 // ReadFile reads the text of the file or pipe at path, of at most limit bytes.

@@ -24,11 +24,16 @@ func Open(ctx context.Context, path string) (io.ReadCloser, error) {
 		return struct {
 			io.Reader
 			io.Closer
-		}{&signals.Reader{Context: ctx, Source: p}, p}, nil
+		}{Until(ctx, p), p}, nil
 	case isNull(info):
 		return os.Open(path)
 	}
 	return OpenRegular(path)
+}
+
+// Until returns a reader of r whose reads end with ctx. It is a *signals.Reader.
+func Until(ctx context.Context, r io.Reader) io.Reader {
+	return &signals.Reader{Context: ctx, Source: r}
 }
 
 // OpenRegular opens a regular file for reading. Anything else is an error, and is neither
