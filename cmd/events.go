@@ -190,9 +190,13 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 func logCallbackEvent(inv *invocation, event receive.Event) {
 	switch e := event.(type) {
 	case receive.Refused:
+		if e.Times > 0 {
+			inv.log.Warn("refused", fmt.Sprintf("refused a callback with %d: %s%s", e.StatusCode, term.OneLine(e.Reason.Error()), repeated(e.Times)), slog.Any("status", e.StatusCode))
+			return
+		}
 		inv.log.Detail("refused", fmt.Sprintf("refused a %s with %d: %s", term.OneLine(e.Method), e.StatusCode, term.OneLine(e.Reason.Error())), slog.Any("status", e.StatusCode))
 	case receive.NotStored:
-		inv.log.Warn("not-stored", "callback not acknowledged: "+e.Err.Error())
+		warnWithHint(inv, "not-stored", repeated(e.Times), fmt.Errorf("callback not acknowledged: %w", e.Err))
 	case receive.FilteredOut:
 		if e.Err == nil {
 			inv.log.Detail("filter", term.OneLine(e.RequestID)+": stored; does not match --filter")
@@ -205,6 +209,14 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 		}
 		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
 	}
+}
+
+// repeated says how often the same happened since it was reported.
+func repeated(times int) string {
+	if times == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d since the last warning)", times)
 }
 
 // logForwardEvent logs an event of forwarding.

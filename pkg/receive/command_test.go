@@ -31,7 +31,7 @@ type keeper struct {
 }
 
 func (k *keeper) Ticket(context.Context, string) (webhook.Ticket, bool, error) {
-	return webhook.Ticket{}, false, nil
+	return webhook.Ticket{}, false, k.err
 }
 func (k *keeper) Share(t webhook.Ticket) { k.shared = append(k.shared, t.Path) }
 

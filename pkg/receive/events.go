@@ -34,9 +34,17 @@ type (
 		Method     string
 		StatusCode int // of the answer
 		Reason     error
+
+		// Times is set if address and headers of the request were right, at most once a
+		// minute for each reason: how many were refused for it since.
+		Times int
 	}
-	// NotStored: a callback could not be stored and was not acknowledged.
-	NotStored struct{ Err error }
+	// NotStored: callbacks could not be stored and were not acknowledged. It is reported at
+	// most once a minute for each reason.
+	NotStored struct {
+		Err   error
+		Times int // how many since the last report
+	}
 	// FilteredOut: a callback was stored that the filter excludes.
 	FilteredOut struct {
 		RequestID string

@@ -72,6 +72,7 @@ type Listening struct {
 	ready        *readyFile
 	printing     *printing
 	machine      machine
+	unstored     repeats
 
 	store     Store
 	forwarder Forwarder
@@ -155,7 +156,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 // The end of whole ends the forwarding early.
 func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notForwarded, waiting int) {
 	in := Open(endpoint, Options{
-		Sink: l, Tickets: l.store, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
+		Sink: l, Tickets: l, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
 	})
 	in.Admit(l.o.Ticket)
 	var others sync.WaitGroup
@@ -208,6 +209,15 @@ func (l *Listening) Deliver(ctx context.Context, d webhook.Delivery) error {
 	return l.notStored(err)
 }
 
+// Ticket implements webhook.TicketStore: tickets of tasks in the ledger.
+func (l *Listening) Ticket(ctx context.Context, path string) (webhook.Ticket, bool, error) {
+	t, ok, err := l.store.Ticket(ctx, path)
+	if ctx.Err() == nil { // else the client is gone
+		err = l.notStored(err)
+	}
+	return t, ok, err
+}
+
 // matches applies the filter. An error says that it was ended before it could tell: the
 // callback is not acknowledged, and left for the next listener.
 func (l *Listening) matches(r *narada.Result) (bool, error) {
@@ -227,7 +237,9 @@ func (l *Listening) matches(r *narada.Result) (bool, error) {
 
 func (l *Listening) notStored(err error) error {
 	if err != nil {
-		l.o.Report(NotStored{err})
+		if times := l.unstored.note(err.Error(), time.Now()); times > 0 {
+			l.o.Report(NotStored{err, times})
+		}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,45 @@ func TestOnlyNewCallbacksThatMatchAreCounted(t *testing.T) {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{c.o.Ticket.Path}, c.kept.shared); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The sender repeats what was not acknowledged.
+func TestAFailingStoreIsReportedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failures []string
+		c := listen(t, func(_ *command, o *ListeningOptions) {
+			report := o.Report
+			o.Report = func(e Event) {
+				report(e)
+				if failure, ok := e.(NotStored); ok {
+					failures = append(failures, fmt.Sprint(failure.Err, failure.Times))
+				}
+			}
+		})
+		c.kept.err = errors.New("disk full")
+		if diff := cmp.Diff([]int{503, 503, 503}, c.send("a", "b", "a")); diff != "" {
+			t.Error(diff)
+		}
+		time.Sleep(repeatPause)
+		if diff := cmp.Diff([]int{503}, c.send("a")); diff != "" {
+			t.Error(diff)
+		}
+		path, _ := strings.CutPrefix(c.o.Ticket.Path, Prefix)
+		other := c.o.Ticket
+		other.Path = Prefix + strings.Repeat("x", len(path)) // may be a task's
+		if code, _ := post(t, c.m.client(t), callbackRequest(t, "https://hook.example/base"+other.Path, other, "a")); code != 503 {
+			t.Errorf("a callback of a task is answered %d", code)
+		}
+		c.kept.err = nil
+		if diff := cmp.Diff([]int{200}, c.send("a")); diff != "" {
+			t.Error(diff)
+		}
+		c.interrupt(errInterrupted)
+		c.end(Summary{Reason: errInterrupted, Done: 1, Waiting: 1}, nil, "a")
+		if diff := cmp.Diff([]string{"disk full 1", "disk full 3"}, failures); diff != "" {
 			t.Error(diff)
 		}
 	})
