@@ -89,6 +89,8 @@ func (s *Source) fromEnv(name string) (String, error) {
 		return String{}, fmt.Errorf("environment variable %s is not set", name)
 	case value == "":
 		return String{}, fmt.Errorf("environment variable %s is empty", name)
+	case textfile.Check(value) != nil:
+		return String{}, fmt.Errorf("environment variable %s: %w", name, textfile.ErrNotText)
 	}
 	return String{New(value).reveal, name}, nil
 }

@@ -115,6 +115,8 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() == 0:
 		return fmt.Errorf("%s is empty", path)
+	case textfile.Check(name) != nil: // it is sent
+		return fmt.Errorf("%q: the file name is %w", path, textfile.ErrNotText)
 	}
 	i := slices.IndexFunc(p.Uploads, func(u *Upload) bool { return u.Name == name && os.SameFile(u.info, info) })
 	if i < 0 {
