@@ -118,7 +118,51 @@ func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 	}
 }
 
-// stalled is a stdout that nobody reads.
+// A pager that does not read, as in history | sleep 100, must not keep a command from ending.
+func TestASignalEndsACommandWhoseOutputIsNotRead(t *testing.T) {
+	for _, args := range [][]string{{"config", "list"}, {"history", "--help"}, {"completion", "bash"}, {"run", "--sandbox", "--dry-run", "x"}, {"run", "--sandbox", "x"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			app, _, stderr := testApp(t, args...)
+			stdout := &stalled{began: make(chan struct{}), reads: make(chan struct{})}
+			defer close(stdout.reads)
+			app.Stdout = stdout
+			ctx, cancel := context.WithCancelCause(t.Context())
+			go func() {
+				<-stdout.began
+				cancel(&signals.Error{Signal: os.Interrupt})
+			}()
+			if code := app.Run(ctx); code != codeSignal || !strings.Contains(stderr.String(), "interrupted") {
+				t.Errorf("code %d, stderr %s", code, stderr)
+			}
+		})
+	}
+	t.Run("stderr", func(t *testing.T) {
+		app, _, _ := testApp(t, "sandbox", "--addr", "127.0.0.1:0")
+		stderr := &stalled{began: make(chan struct{}), reads: make(chan struct{})}
+		defer close(stderr.reads)
+		app.Stderr = stderr
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			<-stderr.began
+			cancel(&signals.Error{Signal: os.Interrupt})
+		}()
+		if code := app.Run(ctx); code != codeDone {
+			t.Errorf("code %d", code)
+		}
+	})
+}
+
+func TestTheTimeLimitEndsACommandWhoseOutputIsNotRead(t *testing.T) {
+	app, _, stderr := testApp(t, "run", "--sandbox", "--timeout", "1s", "--dry-run", "x")
+	stdout := &stalled{began: make(chan struct{}), reads: make(chan struct{})}
+	defer close(stdout.reads)
+	app.Stdout = stdout
+	if code := app.Run(t.Context()); code != codeUnexpected || !strings.Contains(stderr.String(), "error: writing to stdout: not finished within 1s (--timeout)") {
+		t.Errorf("code %d, stderr %s", code, stderr)
+	}
+}
+
+// stalled is a stream that nobody reads.
 type stalled struct{ began, reads chan struct{} }
 
 func (s *stalled) Write(p []byte) (int, error) {

@@ -95,7 +95,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		}
 	}
 	if d.APIKey.Empty() && s.Get(config.BaseURL).Layer != config.LayerDefault {
-		d.NoAPIKey = noKey(s)
+		d.NoAPIKey = s.NoKey(output.ShellWord)
 	}
 	if token := s.Get(config.NgrokAuthtoken); token.Set() {
 		d.AuthtokenOrigin = token.Origin

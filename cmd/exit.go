@@ -166,7 +166,7 @@ func isAPI(err error) bool {
 
 func isUnauthorized(err error) bool {
 	api, ok := errors.AsType[*narada.APIError](err)
-	return ok && isAPI(err) && api.Unauthorized()
+	return ok && isAPI(err) && api.Unauthorized() || is[*config.NoKeyError](err)
 }
 
 // mayBeAccepted reports whether the API may have done what a failed call asked for.

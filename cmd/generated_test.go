@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"io"
 	"os"
@@ -38,7 +39,7 @@ func testRoot() *cobra.Command {
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
 		Lookup: func(string) (string, bool) { return "", false },
 	}
-	inv := newInvocation(app)
+	inv := newInvocation(context.Background(), app)
 	return newRoot(inv, commands[:])
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -36,14 +35,13 @@ it prints the size of the ledger and what some limits would delete.`,
   narada history prune --older-than 30d --keep 1000 --yes`,
 		Args: usage.NoArgs,
 		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) (err error) {
-			keep := cmd.Flags().Changed("keep")
-			if keep && o.limits.Keep < 1 {
+			if cmd.Flags().Changed("keep") && o.limits.Keep < 1 {
 				return usage.AtLeast("keep", o.limits.Keep, 1)
 			}
 			if o.limits.Before, err = usage.Time("older-than", o.olderThan, inv.app.start); err != nil {
 				return err
 			}
-			return runHistoryPrune(cmd.Context(), inv, &o, keep || o.olderThan != "")
+			return runHistoryPrune(cmd.Context(), inv, &o)
 		}),
 	}
 	f := cmd.Flags()
@@ -55,23 +53,22 @@ it prints the size of the ledger and what some limits would delete.`,
 	return cmd
 }
 
-func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions, limited bool) error {
+func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions) error {
 	l, err := inv.existingLedger(ctx)
-	if err != nil || l == nil && limited {
+	if l == nil {
 		return inv.nothingKept(err)
 	}
 	defer inv.closeLedger(l)
-	if !limited {
-		return unlimitedPrune(ctx, inv, l)
-	}
-	found, err := l.Prunable(ctx, o.limits)
+	found, lines, err := history.Preview(ctx, l, o.limits, inv.app.start)
 	if err != nil {
 		return err
 	}
-	for _, line := range history.Consequences(found) {
+	for _, line := range lines {
 		inv.log.Info("prunable", line)
 	}
 	switch {
+	case o.limits.Keep == 0 && o.olderThan == "":
+		return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
 	case o.dryRun:
 		return printText(ctx, inv, "would delete "+history.Deleted(found))
 	case found.Tasks > 0:
@@ -86,18 +83,4 @@ func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions, limi
 	inv.log.Info("pruned", fmt.Sprintf("deleted %s; ledger size: %s", units.Count(count, "task"), units.Size(l.Size())),
 		slog.Any("tasks", count), slog.Any("bytes", l.Size()))
 	return nil
-}
-
-// unlimitedPrune is the error that there are no limits. It logs what some would delete.
-func unlimitedPrune(ctx context.Context, inv *invocation, l *sqlite.Store) error {
-	if l != nil {
-		lines, err := history.PruneExamples(ctx, l, inv.app.start)
-		if err != nil {
-			return err
-		}
-		for _, line := range append(lines, "ledger size: "+units.Size(l.Size())) {
-			inv.log.Info("prunable", line)
-		}
-	}
-	return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
 }

@@ -37,9 +37,13 @@ type invocation struct {
 	settings *config.Settings
 }
 
-func newInvocation(app *App) *invocation {
+func newInvocation(ctx context.Context, app *App) *invocation {
 	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
-	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.streams.In}}
+	app.streams.Until(ctx)
+	inv := &invocation{
+		app: app, masker: secret.NewMasker(term.OneLine, term.Visible),
+		source: secret.Source{Context: ctx, Lookup: app.Lookup, Stdin: app.Stdin},
+	}
 	inv.log = newReporter(inv)
 	return inv
 }
@@ -47,8 +51,7 @@ func newInvocation(app *App) *invocation {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start = a.now()
-	inv := newInvocation(a)
-	a.streams.Until(ctx)
+	inv := newInvocation(ctx, a)
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
@@ -155,10 +158,13 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 // --timeout, counted from the start of the command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
-	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+	v := inv.settings.Get(config.Timeout)
+	if v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
-	return inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)
+	ctx, cancel := inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)
+	inv.source.Context = ctx
+	return ctx, cancel
 }
 
 func (inv *invocation) duration(name string) time.Duration { return inv.settings.Get(name).Duration() }
@@ -172,7 +178,7 @@ func confirm(ctx context.Context, inv *invocation, question string, yes bool, hi
 	case !app.StdinTerminal || !app.StderrTerminal:
 		return usage.Errorf(hint, "not confirmed, and there is no terminal to ask on: %s", question)
 	default:
-		ok, err := term.Ask(ctx, app.Stdin, app.Stderr, term.Visible(inv.masker.Mask(question)))
+		ok, err := term.Ask(ctx, app.streams.In, app.streams.Err, term.Visible(inv.masker.Mask(question)))
 		switch {
 		case ctx.Err() != nil:
 			return &exitError{code: codeUnfinished, text: cause(context.Cause(ctx)) + ": nothing was done"}

@@ -107,6 +107,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
+	inv.app.streams.Out.Until(context.Background()) // receive.Listening reports what it could not print
 	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
@@ -145,6 +146,8 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 	}
 	if o.timeout > 0 {
 		l.Until = inv.app.start.Add(o.timeout)
+		_, cancel := inv.deadline(ctx, o.timeout) // of what the flags name
+		defer cancel()
 	}
 	if len(o.command) == 0 { // else its output is printed
 		l.Print = func(r *narada.Result) error { return printCallback(p, r) }

@@ -62,7 +62,7 @@ It runs until it is interrupted.`,
 }
 
 func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
-	rules, err := loadRules(o.rules)
+	rules, err := loadRules(ctx, o.rules)
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rul
 	}
 }
 
-func loadRules(path string) (*sandbox.Rules, error) {
+func loadRules(ctx context.Context, path string) (*sandbox.Rules, error) {
 	if path == "" {
 		return nil, nil
 	}
-	rules, err := sandbox.LoadRules(path)
+	rules, err := sandbox.LoadRules(ctx, path)
 	if err != nil {
 		return nil, usage.Errorf("see the example in "+docsURL+"sandbox.md", "--rules: %v", err)
 	}
@@ -105,7 +105,7 @@ func closeSandbox(server *sandbox.Server) error {
 
 // startSandbox starts a sandbox on a free port for this command, with a random API key.
 func startSandbox(ctx context.Context, inv *invocation, rulesPath string, options ...narada.Option) (*cloud, func(), error) {
-	rules, err := loadRules(rulesPath)
+	rules, err := loadRules(ctx, rulesPath)
 	if err != nil {
 		return nil, nil, err
 	}

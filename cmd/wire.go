@@ -36,7 +36,7 @@ func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
 	}
 	key := inv.settings.Secret(config.APIKey)
 	if key.Empty() {
-		return nil, noKey(inv.settings)
+		return nil, inv.settings.NoKey(output.ShellWord)
 	}
 	c, err := newCloud(inv, key, base, options...)
 	if err != nil {
@@ -49,27 +49,6 @@ func newCloud(inv *invocation, key secret.String, base *url.URL, options ...nara
 	client, err := narada.NewClient(key.Reveal(), append(options, narada.WithBaseURL(base.String()),
 		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))...)
 	return &cloud{client, base}, err
-}
-
-// noKey is the error that there is no API key for the base URL.
-func noKey(s *config.Settings) *exitError {
-	base := s.Get(config.BaseURL)
-	e := &exitError{code: codeUnauthorized, text: "no API key for " + base.Text}
-	if base.Layer != config.LayerDefault {
-		e.text += ": that address is from " + base.Origin
-	}
-	if s.Withheld.Set() {
-		e.text += ", and the key from " + s.Withheld.Origin + " is not sent there"
-	}
-	switch base.Layer {
-	case config.LayerProfile:
-		e.next = "narada --profile " + output.ShellWord(s.Profile) + " config set api-key - stores one for the profile"
-	case config.LayerEnvironment:
-		e.next = "set NARADA_API_KEY too, or give the address with --base-url"
-	default:
-		e.next = "set NARADA_API_KEY, or store one: narada config set api-key -"
-	}
-	return e
 }
 
 // engineOptions returns the options of an engine for the command called source. kept

@@ -12,10 +12,7 @@ import (
 	"io"
 	"iter"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
-	"unicode/utf8"
 
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
@@ -241,7 +238,7 @@ func readLine(r *bufio.Reader) (line []byte, err error) {
 func (l *Line) parse(text []byte) (content []byte, err error) {
 	l.Prompt = ""
 	text = bytes.TrimSpace(text)
-	if err := checkText(text); err != nil {
+	if err := yamljson.CheckText(text); err != nil {
 		return nil, err
 	}
 	switch text[0] {
@@ -267,28 +264,6 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 	var compact bytes.Buffer
 	err = json.Compact(&compact, text)
 	return compact.Bytes(), err
-}
-
-// escapes matches the escapes in JSON text. The group is a lone surrogate.
-var escapes = sync.OnceValue(func() *regexp.Regexp {
-	const hex = "[0-9a-fA-F]"
-	return regexp.MustCompile(`\\u[dD][89abAB]` + hex + hex + `\\u[dD][c-fC-F]` + hex + hex + `|(\\u[dD][89a-fA-F]` + hex + hex + `)|\\.`)
-})
-
-// checkText rejects what encoding/json replaces: invalid UTF-8 and lone surrogates.
-func checkText(doc []byte) error {
-	if !utf8.Valid(doc) {
-		return errors.New("not UTF-8 text")
-	}
-	if !bytes.Contains(doc, []byte(`\ud`)) && !bytes.Contains(doc, []byte(`\uD`)) {
-		return nil
-	}
-	for _, match := range escapes().FindAllSubmatch(doc, -1) {
-		if half := match[1]; half != nil {
-			return fmt.Errorf("invalid character %s: a lone surrogate", half)
-		}
-	}
-	return nil
 }
 
 // parseID parses an ID, a string or a number.

@@ -21,7 +21,7 @@ const maxFile = 1 << 20
 
 // readFile reads a YAML file into a viper, and warns about unknown settings.
 func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
-	text, err := textfile.ReadFile(path, maxFile)
+	text, err := textfile.ReadRegular(path, maxFile)
 	if err != nil {
 		return nil, nil, fileError(path, err)
 	}
@@ -114,7 +114,7 @@ func Write(path, profile, name string, value *string) error {
 	if path == "" {
 		return errors.New("no folder for the config file: HOME is not set")
 	}
-	old, err := textfile.ReadFile(path, maxFile)
+	old, err := textfile.ReadRegular(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fileError(path, err)
 	}

@@ -138,6 +138,10 @@ func (s *Settings) projectFile(dir string) (*viper.Viper, string, error) {
 	if path == "" {
 		return newViper(), "", nil
 	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		s.warn("%s is not a regular file: ignored", path)
+		return newViper(), "", nil
+	}
 	if owned, err := ownedByUs(path); err != nil || !owned {
 		s.warn("%s belongs to another user: ignored", path)
 		return newViper(), "", nil

@@ -42,7 +42,7 @@ func findProjectFile(dir string) string {
 	nearest := ""
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, projectFileName)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && nearest == "" {
+		if _, err := os.Stat(path); err == nil && nearest == "" {
 			nearest = path
 		}
 		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {

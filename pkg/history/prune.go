@@ -13,6 +13,18 @@ import (
 // Pruner knows what is deleted within limits. *sqlite.Store implements it.
 type Pruner interface {
 	Prunable(ctx context.Context, limits store.Limits) (store.Prunable, error)
+	Size() int64 // bytes
+}
+
+// Preview returns what is deleted within the limits, and lines for a person: what depends on
+// it, or without limits what some limits would delete at that time.
+func Preview(ctx context.Context, p Pruner, limits store.Limits, now time.Time) (found store.Prunable, lines []string, err error) {
+	if limits.Keep == 0 && limits.Before.IsZero() {
+		lines, err = examples(ctx, p, now)
+		return found, lines, err
+	}
+	found, err = p.Prunable(ctx, limits)
+	return found, consequences(found), err
 }
 
 // Deleted says what is deleted, as "812 tasks, 3 of them unfinished".
@@ -27,12 +39,12 @@ func Deleted(p store.Prunable) string {
 	return text
 }
 
-// maxNames is the number of batches that Consequences names.
+// maxNames is the number of batches that are named.
 const maxNames = 5
 
-// Consequences says what depends on the tasks that are deleted, and what is kept, in a line
+// consequences says what depends on the tasks that are deleted, and what is kept, in a line
 // each.
-func Consequences(p store.Prunable) (lines []string) {
+func consequences(p store.Prunable) (lines []string) {
 	if n := len(p.Batches); n > 0 {
 		names := strings.Join(p.Batches[:min(n, maxNames)], ", ")
 		if n > maxNames {
@@ -46,9 +58,9 @@ func Consequences(p store.Prunable) (lines []string) {
 	return lines
 }
 
-// PruneExamples says how many tasks the ledger has, and what the flags of prune would delete
-// at that time, in a line each.
-func PruneExamples(ctx context.Context, p Pruner, now time.Time) (lines []string, err error) {
+// examples says how large the ledger is, and what the flags of prune would delete at that
+// time, in a line each.
+func examples(ctx context.Context, p Pruner, now time.Time) (lines []string, err error) {
 	for _, example := range []struct {
 		text   string
 		limits store.Limits
@@ -64,5 +76,5 @@ func PruneExamples(ctx context.Context, p Pruner, now time.Time) (lines []string
 		}
 		lines = append(lines, fmt.Sprintf(example.text, Deleted(found)))
 	}
-	return lines, nil
+	return append(lines, "ledger size: "+units.Size(p.Size())), nil
 }

@@ -29,13 +29,15 @@ func TestWordsOfPruneNameWhatDependsOnTheTasks(t *testing.T) {
 		if got := Deleted(test.found); got != test.deleted {
 			t.Errorf("%s: %s", name, got)
 		}
-		if diff := cmp.Diff(test.consequences, Consequences(test.found)); diff != "" {
+		if diff := cmp.Diff(test.consequences, consequences(test.found)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
 type prunerFunc func(store.Limits) (store.Prunable, error)
+
+func (prunerFunc) Size() int64 { return 3 << 20 }
 
 func (f prunerFunc) Prunable(_ context.Context, limits store.Limits) (store.Prunable, error) {
 	return f(limits)
@@ -56,13 +58,22 @@ func TestExamplesOfPruneCountWhatTheLimitsDelete(t *testing.T) {
 		}
 		return store.Prunable{}, nil
 	})
-	got, err := PruneExamples(t.Context(), counts, now)
-	want := []string{"in the ledger: 40 tasks, 2 of them unfinished", "--older-than 30d would delete 20 tasks", "--keep 1000 would delete 30 tasks", "both would delete 10 tasks"}
+	_, got, err := Preview(t.Context(), counts, store.Limits{Open: true}, now)
+	want := []string{
+		"in the ledger: 40 tasks, 2 of them unfinished", "--older-than 30d would delete 20 tasks", "--keep 1000 would delete 30 tasks",
+		"both would delete 10 tasks", "ledger size: 3.0 MiB",
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
+	found, got, err := Preview(t.Context(), counts, store.Limits{Keep: 1}, now)
+	if found.Tasks != 30 || got != nil || err != nil {
+		t.Errorf("with limits: got %+v, %v, %v", found, got, err)
+	}
 	broken := errors.New("broken")
-	if _, err := PruneExamples(t.Context(), prunerFunc(func(store.Limits) (store.Prunable, error) { return store.Prunable{}, broken }), now); err != broken {
-		t.Error(err)
+	for _, limits := range []store.Limits{{}, {Keep: 1}} {
+		if _, _, err := Preview(t.Context(), prunerFunc(func(store.Limits) (store.Prunable, error) { return store.Prunable{}, broken }), limits, now); err != broken {
+			t.Errorf("%+v: got %v", limits, err)
+		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -28,7 +30,10 @@ type NameError struct {
 
 func (e *NameError) Error() string {
 	if errors.Is(e.Err, ErrBadNumber) {
-		return fmt.Sprintf("%v %q", e.Err, e.Name)
+		return fmt.Sprintf("%v %.60q", e.Err, e.Name)
+	}
+	if err := narada.CheckRequestID(e.Name); err != nil && !strings.HasPrefix(e.Name, "#") { // which may be long
+		return err.Error()
 	}
 	return e.Name + " is " + e.Err.Error()
 }
@@ -38,11 +43,12 @@ func (e *NameError) Unwrap() error { return e.Err }
 
 // Named returns the tasks with these Names. The error may be a *NameError.
 func Named(ctx context.Context, s Selector, names []string) (list []store.Task, err error) {
+	finder := Finder(noTasks{})
+	if s != nil {
+		finder = s
+	}
 	for _, name := range names {
-		t, err := store.Task{}, ErrNotFound
-		if s != nil {
-			t, err = Find(ctx, s, name)
-		}
+		t, err := Find(ctx, finder, name)
 		switch {
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrBadNumber):
 			return nil, &NameError{name, err}
@@ -53,6 +59,15 @@ func Named(ctx context.Context, s Selector, names []string) (list []store.Task, 
 	}
 	return list, nil
 }
+
+// noTasks is the Finder where there is no ledger.
+type noTasks struct{}
+
+// Task implements Finder.
+func (noTasks) Task(context.Context, string) (t store.Task, ok bool, err error) { return }
+
+// Numbered implements Finder.
+func (noTasks) Numbered(context.Context, int64) (t store.Task, ok bool, err error) { return }
 
 // Last returns the newest task that has a request ID. newer, if not nil, is the newest of
 // all: it has none, and has not finished. The error may be ErrNoTasks.

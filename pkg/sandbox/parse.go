@@ -2,17 +2,17 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 	"github.com/narada-cli/narada/pkg/yamljson"
@@ -39,19 +39,17 @@ type document struct {
 	} `yaml:"faults"`
 }
 
-// LoadRules reads the rules in a file. Its errors name the file.
-func LoadRules(path string) (*Rules, error) {
-	text, err := os.ReadFile(path)
-	if err == nil {
-		var rules *Rules
-		if rules, err = ParseRules(text); err == nil {
-			return rules, nil
-		}
+// LoadRules reads the rules in a file or pipe. ctx ends the read. Its errors name the file.
+func LoadRules(ctx context.Context, path string) (*Rules, error) {
+	text, err := textfile.ReadFile(ctx, path, maxRules)
+	if err != nil {
+		return nil, textfile.Named(path, err)
 	}
-	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		err = failure.Err
+	rules, err := ParseRules([]byte(text))
+	if err != nil {
+		return nil, textfile.Named(path, err)
 	}
-	return nil, fmt.Errorf("%s: %w", path, err)
+	return rules, nil
 }
 
 // ParseRules parses rules of up to 1 MiB. An empty document has no rules. Unknown

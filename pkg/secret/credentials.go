@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Credentials are the secret and the headers that prove a callback genuine. They print as
@@ -117,7 +119,7 @@ func CheckHeader(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
 		return fmt.Errorf("invalid header name %q", name)
-	case !httpguts.ValidHeaderFieldValue(value):
+	case !httpguts.ValidHeaderFieldValue(value), textfile.Check(value) != nil:
 		return fmt.Errorf("invalid value of header %s: it contains a line break or another character that is not allowed", name)
 	}
 	return nil

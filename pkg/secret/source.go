@@ -1,10 +1,10 @@
 package secret
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/textfile"
@@ -20,6 +20,9 @@ var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:N
 type Source struct {
 	Lookup func(name string) (string, bool) // of the environment; nil: no variable is set
 	Stdin  io.Reader                        // for "-"; nil: empty
+
+	// Context ends the reads of standard input and of pipes; nil: nothing does.
+	Context context.Context
 
 	stdinTaken bool
 }
@@ -40,7 +43,7 @@ func (s *Source) Resolve(ref string) (String, error) {
 	case kind == "env":
 		return s.fromEnv(rest)
 	case kind == "file":
-		return fromFile(rest)
+		return s.fromFile(rest)
 	}
 	r, err := s.TakeStdin()
 	if err != nil {
@@ -58,7 +61,19 @@ func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.Stdin == nil {
 		return strings.NewReader(""), nil
 	}
-	return s.Stdin, nil
+	return textfile.Until(s.context(), s.Stdin), nil
+}
+
+// ReadFile reads the text of the file or pipe at path, of at most limit bytes.
+func (s *Source) ReadFile(path string, limit int64) (string, error) {
+	return textfile.ReadFile(s.context(), path, limit)
+}
+
+func (s *Source) context() context.Context {
+	if s.Context == nil {
+		return context.Background()
+	}
+	return s.Context
 }
 
 func (s *Source) fromEnv(name string) (String, error) {
@@ -74,15 +89,17 @@ func (s *Source) fromEnv(name string) (String, error) {
 		return String{}, fmt.Errorf("environment variable %s is not set", name)
 	case value == "":
 		return String{}, fmt.Errorf("environment variable %s is empty", name)
+	case textfile.Check(value) != nil:
+		return String{}, fmt.Errorf("environment variable %s: %w", name, textfile.ErrNotText)
 	}
 	return String{New(value).reveal, name}, nil
 }
 
-func fromFile(path string) (String, error) {
+func (s *Source) fromFile(path string) (String, error) {
 	if path == "" {
 		return String{}, errors.New("file: expected a path")
 	}
-	f, err := os.Open(path)
+	f, err := textfile.Open(s.context(), path)
 	if err != nil {
 		return String{}, textfile.Named(path, err)
 	}

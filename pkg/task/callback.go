@@ -7,6 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // useDispatch is the hint of a command that opens its own callback endpoint.
@@ -50,7 +51,7 @@ func CheckCallbackURL(address string) error {
 	switch {
 	case err == nil && u.User != nil: // which may contain a password
 		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
-	case err != nil || u.Hostname() == "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.Fragment != "" || textfile.Check(address) != nil:
 		return inputError("", "invalid callback URL %q", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil

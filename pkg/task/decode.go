@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/spelling"
@@ -21,23 +23,66 @@ func refuseNulls(doc json.RawMessage) error {
 
 // decode decodes a JSON value. Unknown members and null are errors.
 func decode(doc json.RawMessage, into any) error {
+	doc = bytes.TrimSpace(doc)
 	if string(doc) == "null" {
 		return fmt.Errorf("expected %s, got null", typeName(reflect.TypeOf(into).Elem()))
 	}
-	dec := json.NewDecoder(bytes.NewReader(doc))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
+	err := checkNames(doc, reflect.TypeOf(into).Elem(), reflect.TypeOf(into))
+	if err == nil {
+		err = json.Unmarshal(doc, into)
+	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		place, _ := findPlace(doc, func(_ json.Token, end int64) bool { return end >= wrong.Offset })
 		return fmt.Errorf("%sexpected %s, got %s", place, typeName(wrong.Type), wrong.Value)
 	}
-	if err == nil {
-		return nil
-	}
-	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return fmt.Errorf("unknown field %s%s", name, near(strings.Trim(name, `"`), fieldNames(reflect.TypeOf(into))))
-	}
 	return err
+}
+
+// checkNames refuses members of valid JSON that are no fields of the type, of which whole is
+// the outermost. encoding/json ignores the case of a name: it would take URL as url.
+func checkNames(doc json.RawMessage, t, whole reflect.Type) error {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return checkNames(doc, t.Elem(), whole)
+	case t.Kind() == reflect.Slice && doc[0] == '[':
+		var items []json.RawMessage
+		if err := json.Unmarshal(doc, &items); err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := checkNames(item, t.Elem(), whole); err != nil {
+				return err
+			}
+		}
+	case (t.Kind() == reflect.Struct || t.Kind() == reflect.Map) && doc[0] == '{':
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(doc, &members); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			member, ok := memberType(t, name)
+			if !ok {
+				return fmt.Errorf("unknown field %q%s", name, near(name, fieldNames(whole)))
+			}
+			if err := checkNames(members[name], member, whole); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// memberType returns the type of the member with that name, of a struct or a map.
+func memberType(t reflect.Type, name string) (reflect.Type, bool) {
+	if t.Kind() == reflect.Map {
+		return t.Elem(), true
+	}
+	for i := range t.NumField() {
+		if tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); tag == name && tag != "-" {
+			return t.Field(i).Type, true
+		}
+	}
+	return nil, false
 }
 
 // findPlace returns the path of the first value in valid JSON for which is reports true, such

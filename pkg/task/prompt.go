@@ -71,7 +71,7 @@ func checkPrompt(text string) (string, error) {
 
 // CheckAgent returns an error if agent cannot be the name of an agent.
 func CheckAgent(agent string) error {
-	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") {
+	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") || textfile.Check(name) != nil {
 		return fmt.Errorf("invalid agent name %q", agent)
 	}
 	return nil

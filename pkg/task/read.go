@@ -2,8 +2,6 @@ package task
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -22,9 +20,6 @@ func LoadSchema(path string, check bool, source *secret.Source) (json.RawMessage
 	doc, err := loadJSON(path, schema.MaxSize, source)
 	if err != nil {
 		return nil, nil, inputError("", "--schema: %v", err)
-	}
-	if name, line, ok := yamljson.Repeated(doc); ok {
-		return nil, nil, inputError("", "--schema: %s: line %d: duplicate member %q", path, line, name)
 	}
 	if !check {
 		return doc, nil, nil
@@ -66,19 +61,13 @@ func readJSON(text string, source *secret.Source) (json.RawMessage, error) {
 	return json.RawMessage(text), checkJSON(text)
 }
 
-// checkJSON returns an error with line and column if text is not one JSON value.
+// checkJSON returns an error with the line if text is not one JSON value without duplicate
+// names.
 func checkJSON(text string) error {
 	if err := textfile.Check(text); err != nil {
 		return err
 	}
-	var value json.RawMessage
-	err := json.Unmarshal([]byte(text), &value)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		before := text[:min(max(int(syntax.Offset)-1, 0), len(text))] // the invalid byte
-		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
-		return fmt.Errorf("not valid JSON: %v (line %d, column %d)", syntax, line, column)
-	}
-	return err
+	return yamljson.CheckJSON([]byte(text))
 }
 
 // readInput reads the text of the file at path, or of standard input for -, of at most
@@ -92,7 +81,7 @@ func readInput(path string, limit int64, source *secret.Source) (text string, er
 		}
 		text, err = textfile.Read(stdin, limit)
 	} else {
-		text, err = textfile.ReadFile(path, limit)
+		text, err = source.ReadFile(path, limit)
 	}
 	if err != nil {
 		return "", textfile.Named(path, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Spec is a task as the user wrote it. The zero value of a field is a flag that is not
@@ -106,7 +107,7 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	}
 	s.overlay(p.Request)
 	steps := []func(*Plan, *secret.Source) error{
-		s.modes, s.place, s.timeZone, s.schema, s.attachment, s.variables, s.context, s.secretVariables,
+		s.modes, s.window, s.place, s.timeZone, s.schema, s.attachment, s.variables, s.context, s.secretVariables,
 		s.documents, s.callback, s.fields, s.traceContext,
 	}
 	for _, step := range steps {
@@ -173,6 +174,13 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 		if err := narada.CheckRequestID(r.PreviousRequestID); err != nil {
 			return inputError("", "%s: %v", s.from("--previous", s.Previous != "", "previousRequestId"), err)
 		}
+	}
+	return nil
+}
+
+func (s Spec) window(p *Plan, _ *secret.Source) error {
+	if err := textfile.Check(p.Request.BrowserWindowID); err != nil {
+		return inputError("", "%s: %v", s.from("--window", s.WindowFlag, "browserWindowId"), err)
 	}
 	return nil
 }
@@ -275,6 +283,12 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 		}
 		if flag, owned := fieldOwners[name]; owned {
 			return inputError("", "--field %s: use %s instead", name, flag)
+		}
+		if right := guarded(name); right != "" {
+			return inputError("", "--field: unknown field %q; did you mean %s?", name, right)
+		}
+		if textfile.Check(name) != nil {
+			return inputError("", "--field %.60q: %v", name, textfile.ErrNotText)
 		}
 		if given[name] {
 			return inputError("", "--field: duplicate name %s", name)

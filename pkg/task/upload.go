@@ -57,14 +57,14 @@ func (u *Upload) Done(uploaded *narada.Uploaded) {
 // disk is the part of the file system that may be read.
 type disk interface {
 	stat(path string) (fs.FileInfo, error)
-	open(path string) (*os.File, error)
+	open(path string) (*os.File, error) // a regular file
 }
 
 // anywhere is the whole file system, for paths on the command line.
 type anywhere struct{}
 
 func (anywhere) stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
-func (anywhere) open(path string) (*os.File, error)    { return os.Open(path) }
+func (anywhere) open(path string) (*os.File, error)    { return textfile.OpenRegular(path) }
 
 // nowhere is for input that cannot name files.
 type nowhere struct{}
@@ -79,7 +79,7 @@ func (nowhere) open(string) (*os.File, error)    { return nil, errNowhere }
 type folder struct{ dir string }
 
 func (f folder) stat(path string) (fs.FileInfo, error) { return within(f, path, (*os.Root).Stat) }
-func (f folder) open(path string) (*os.File, error)    { return within(f, path, (*os.Root).Open) }
+func (f folder) open(path string) (*os.File, error)    { return within(f, path, textfile.OpenRegularIn) }
 
 // within does something with a path in the folder.
 func within[T any](f folder, path string, do func(*os.Root, string) (T, error)) (result T, err error) {
@@ -115,6 +115,8 @@ func (p *Plan) upload(d disk, path string, use func(*narada.Uploaded)) error {
 		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() == 0:
 		return fmt.Errorf("%s is empty", path)
+	case textfile.Check(name) != nil: // it is sent
+		return fmt.Errorf("%q: the file name is %w", path, textfile.ErrNotText)
 	}
 	i := slices.IndexFunc(p.Uploads, func(u *Upload) bool { return u.Name == name && os.SameFile(u.info, info) })
 	if i < 0 {

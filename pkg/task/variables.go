@@ -35,7 +35,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 			return nil
 		})
 	}
-	if err := set("--var", s.Vars, func(text string) (any, error) { return text, textfile.Check(text) }); err != nil {
+	if err := set("--var", s.Vars, func(text string) (any, error) { return text, nil }); err != nil {
 		return err
 	}
 	if err := set("--var-json", s.JSONVars, func(text string) (any, error) { return readJSON(text, source) }); err != nil {
@@ -48,7 +48,7 @@ func (s Spec) variables(p *Plan, source *secret.Source) error {
 func (s Spec) context(p *Plan, _ *secret.Source) error {
 	return eachPair("--context", s.Context, map[string]bool{}, func(name, text string) error {
 		put(&p.Request.AdditionalContext, name, text)
-		return textfile.Check(text)
+		return nil
 	})
 }
 
@@ -78,6 +78,8 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		switch {
 		case !ok || name == "":
 			return inputError("write it as "+flag+" NAME=VALUE", "%s: expected NAME=VALUE, got %q", flag, text)
+		case textfile.Check(text) != nil:
+			return inputError("", "%s %.60q: %v", flag, name, textfile.ErrNotText)
 		case given[name]:
 			return inputError("", "%s: duplicate name %s", flag, name)
 		}

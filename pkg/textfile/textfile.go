@@ -1,5 +1,6 @@
 // Package textfile reads text of limited size: UTF-8, without the byte order mark that some
-// editors write.
+// editors write. It opens what a user names as an input: a file or a pipe, and never waits
+// for one longer than its context.
 //
 // Its errors omit the name of the file, which the caller adds: see Named.
 //
@@ -7,11 +8,11 @@
 package textfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -21,9 +22,19 @@ import (
 // ErrNotText is the error of text that is not UTF-8 or contains a NUL.
 var ErrNotText = errors.New("not UTF-8 text")
 
-// ReadFile reads the file at path, of at most limit bytes.
-func ReadFile(path string, limit int64) (string, error) {
-	f, err := os.Open(path)
+// ReadFile reads the file or pipe at path, of at most limit bytes, as Open opens it.
+func ReadFile(ctx context.Context, path string, limit int64) (string, error) {
+	f, err := Open(ctx, path)
+	if err != nil {
+		return "", Cause(err)
+	}
+	defer f.Close()
+	return Read(f, limit)
+}
+
+// ReadRegular reads the regular file at path, of at most limit bytes.
+func ReadRegular(path string, limit int64) (string, error) {
+	f, err := OpenRegular(path)
 	if err != nil {
 		return "", Cause(err)
 	}
@@ -33,11 +44,6 @@ func ReadFile(path string, limit int64) (string, error) {
 
 // Read reads r, a file or stream of at most limit bytes.
 func Read(r io.Reader, limit int64) (string, error) {
-	if f, ok := r.(fs.File); ok {
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return "", errors.New("is a folder")
-		}
-	}
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:

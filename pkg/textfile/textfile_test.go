@@ -30,7 +30,7 @@ func TestTextIsReadUpToItsLimitWithoutAByteOrderMark(t *testing.T) {
 		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		fromFile, err := ReadFile(path, test.limit)
+		fromFile, err := ReadFile(t.Context(), path, test.limit)
 		if fromFile != test.want && test.err == "" || text(err) != test.err {
 			t.Errorf("%s: file: %q, %v", name, fromFile, err)
 		}
@@ -51,11 +51,11 @@ func text(err error) string {
 func TestAnErrorOfAFileHasItsNameOnce(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing")
-	_, err := ReadFile(missing, 1)
+	_, err := ReadFile(t.Context(), missing, 1)
 	if named := Named(missing, err); !errors.Is(named, fs.ErrNotExist) || strings.Count(named.Error(), missing) != 1 {
 		t.Errorf("a missing file: %v", named)
 	}
-	if _, err := ReadFile(dir, 1); text(Named(dir, err)) != dir+": is a folder" {
+	if _, err := ReadFile(t.Context(), dir, 1); text(Named(dir, err)) != dir+": is a folder" {
 		t.Errorf("a folder: %v", err)
 	}
 	broken := errors.New("broken")

@@ -29,10 +29,7 @@ import (
 // the line.
 func Read(text []byte) (json.RawMessage, error) {
 	if json.Valid(text) {
-		if name, line, ok := Repeated(text); ok {
-			return nil, fmt.Errorf("line %d: duplicate name %q", line, name)
-		}
-		return json.RawMessage(text), nil
+		return json.RawMessage(text), CheckJSON(text)
 	}
 	root, err := Parse(text)
 	if err != nil || root == nil {
@@ -173,7 +170,7 @@ func Repeated(text []byte) (name string, line int, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	if name, ok = repeated(dec); ok {
-		line = 1 + bytes.Count(text[:dec.InputOffset()], []byte("\n"))
+		line = lineAt(text[:dec.InputOffset()])
 	}
 	return name, line, ok
 }
