@@ -87,17 +87,7 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 	case heard:
 		return e.handleAnswer(w, n.Answer), nil
 	case dispatchEnded:
-		switch id := w.sent.id; {
-		case w.sent.err != nil:
-			return e.handleNotSent(w, w.sent.err)
-		case w.id == "":
-			e.named(w, id, ByPoll)
-		case w.id != id && !w.sent.again.Load(): // sent once: the callback was of another task
-			e.renamed(w, id)
-		case w.id != id:
-			e.acceptedTwice(w, id)
-		}
-		return w.handOver, w.over
+		return e.handleDispatched(w)
 	case resending:
 		e.o.Report(Resending{w.item, n.err, n.in})
 		w.callEnded()
@@ -105,16 +95,37 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 		w.failure = n.err
 		e.o.Report(PollFailed{w.id, n.err, w.notable(n) && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
-		w.failure, w.refusedBy = n.err, n.err
-		ends := endsWait(n.err)
-		if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
-			e.o.Report(PollRefused{w.id, n.err, ends})
-		}
-		if ends {
-			return true, w.unfinished(n.err)
-		}
+		return e.handleRefused(w, n.err)
 	case callbacksClosed:
 		w.callbacks = false
+	}
+	return false, nil
+}
+
+// handleDispatched handles the end of the dispatch.
+func (e *Engine) handleDispatched(w *waiter) (ended bool, err error) {
+	switch id := w.sent.id; {
+	case w.sent.err != nil:
+		return e.handleNotSent(w, w.sent.err)
+	case w.id == "":
+		e.named(w, id, ByPoll)
+	case w.id != id && !w.sent.again.Load(): // sent once: the callback was of another task
+		e.renamed(w, id)
+	case w.id != id:
+		e.acceptedTwice(w, id)
+	}
+	return w.handOver, w.over
+}
+
+// handleRefused handles a poll whose failure is permanent.
+func (e *Engine) handleRefused(w *waiter, failure error) (ended bool, err error) {
+	w.failure, w.refusedBy = failure, failure
+	ends := endsWait(failure)
+	if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
+		e.o.Report(PollRefused{w.id, failure, ends})
+	}
+	if ends {
+		return true, w.unfinished(failure)
 	}
 	return false, nil
 }
@@ -122,13 +133,7 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 // handleAnswer handles a result or a state of the task.
 func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	r := a.Result
-	impossible := narada.CheckRequestID(r.RequestID) != nil
-	switch again := w.sent != nil && w.sent.again.Load(); {
-	case w.id == "" && !impossible:
-		e.named(w, r.RequestID, a.By)
-	case w.id == "" && r.Final(): // its ticket proves that it is the answer
-	case r.RequestID != w.id && (impossible || !again):
-		e.otherTask(w, r.RequestID)
+	if !e.isOf(w, a) {
 		return false
 	}
 	first, before := w.last == nil && w.sent == nil, w.state
@@ -137,12 +142,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 		_ = e.keep(&store.Poll{Result: r, At: time.Now()}) // reported
 	}
 	if !w.once && w.state != finished {
-		if w.state != waitingPerson {
-			return false
-		}
-		if input, isNew := w.question(r); isNew {
-			e.o.Report(PersonAsked{w.item, w.id, input})
-		}
+		e.handleInterim(w, r)
 		return false
 	}
 	if w.sent != nil && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
@@ -152,6 +152,32 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	e.concludeTwice(w)
 	w.answer.RequestID, w.answer.Result, w.answer.By = r.RequestID, r, a.By
 	return true
+}
+
+// isOf reports whether an answer is of the waiter's task, which it may name. The ID of a task
+// that was sent once, and is known, is no other.
+func (e *Engine) isOf(w *waiter, a Answer) bool {
+	id := a.Result.RequestID
+	impossible := narada.CheckRequestID(id) != nil
+	switch again := w.sent != nil && w.sent.again.Load(); {
+	case w.id == "" && !impossible:
+		e.named(w, id, a.By)
+	case w.id == "" && a.Result.Final(): // its ticket proves that it is the answer
+	case id != w.id && (impossible || !again):
+		e.otherTask(w, id)
+		return false
+	}
+	return true
+}
+
+// handleInterim reports what an unfinished task asks a person, once.
+func (e *Engine) handleInterim(w *waiter, r *narada.Result) {
+	if w.state != waitingPerson {
+		return
+	}
+	if input, isNew := w.question(r); isNew {
+		e.o.Report(PersonAsked{w.item, w.id, input})
+	}
 }
 
 // named sets the request ID of the task.
