@@ -282,7 +282,6 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	one := &inFlight{Outcome: Outcome{Line: l}, sent: true}
 	ready, err := r.prepare(one)
 	if ready {
-		r.tallied(func(t *Tally) { t.Sent++ })
 		r.fly(one, func() { r.dispatch(ctx, one) })
 		return nil
 	}
@@ -317,6 +316,9 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 // the outcomes may be slow.
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
+	if one.sent && one.Phase != New {
+		r.tallied(func(t *Tally) { t.Sent++ })
+	}
 	r.completed(&one.Outcome, one.sent)
 	r.addInFlight(one, -1)
 	if one.slot {
