@@ -33,6 +33,13 @@ type earlier struct {
 	written map[Key]bool // lines that this run has written
 }
 
+// exists reports whether there are results of earlier runs.
+func (e *earlier) exists() bool {
+	_, err := os.Stat(e.path)
+	_, keptErr := os.Stat(e.path + earlierSuffix)
+	return err == nil || keptErr == nil
+}
+
 // Write implements io.Writer: it notes what is written, which are whole lines.
 func (e *earlier) Write(p []byte) (int, error) {
 	for line := range bytes.Lines(p) {

@@ -102,6 +102,9 @@ func (r *results) begin(ctx context.Context) error {
 	} else {
 		r.file, err = atomicfile.Create(r.path, mode)
 		w = r.file
+		if r.earlier != nil && !r.earlier.exists() {
+			r.earlier = nil
+		}
 		if r.earlier != nil && err == nil {
 			w = io.MultiWriter(r.file, r.earlier)
 		}

@@ -238,10 +238,10 @@ type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new task, until it is sent
 	sent bool       // by this run
-	// It may have been accepted by an earlier run, and only its callback can tell.
-	doubtful bool
-	slot     bool // it has one of slots
-	call     bool // it has one of calls
+	slot bool       // it has one of slots
+	call bool       // it has one of calls
+
+	doubtful bool // an earlier run left it unknown: only its callback can tell
 }
 
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no
