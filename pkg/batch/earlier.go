@@ -30,7 +30,7 @@ type earlier struct {
 	// query has changed cannot be compared with the store: it may be that line's.
 	open func() bool
 
-	written map[Key]bool // lines that this run has written
+	written map[Key]bool // lines that this run has written, and their tasks
 }
 
 // exists reports whether there are results of earlier runs.
@@ -48,6 +48,11 @@ func (e *earlier) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// answered notes the task of a result that this run writes.
+func (e *earlier) answered(requestID string) { e.written[requestKey(requestID)] = true }
+
+func requestKey(id string) Key { return sum("request", []byte(id)) }
+
 func lineKey(line []byte) Key { return sum("result", bytes.TrimRight(line, "\n")) }
 
 // missing reports whether the store may not have the answer in a line.
@@ -63,6 +68,8 @@ func (e *earlier) missing(line []byte) (bool, error) {
 	case json.Unmarshal(line, &r) != nil, r.Status == "":
 		return e.open(), nil
 	case r.RequestID == nil: // it has no answer
+		return false, nil
+	case e.written[requestKey(*r.RequestID)]:
 		return false, nil
 	}
 	known, err := e.known(*r.RequestID)

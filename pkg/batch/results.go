@@ -119,6 +119,9 @@ func (r *results) put(o Outcome) error {
 	if err == nil {
 		err = r.printer.JSON(doc)
 	}
+	if r.earlier != nil && o.Result != nil {
+		r.earlier.answered(o.RequestID)
+	}
 	if r.path == "" {
 		return err
 	}
