@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -125,10 +126,17 @@ func (e *earlier) settle() (lines int, err error) {
 
 // eachLine calls do with the lines of a file, none if it does not exist.
 func eachLine(path string, do func(line []byte) error) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err == nil && !info.Mode().IsRegular(): // a pipe would wait for ever
+		err = fmt.Errorf("%s is not a regular file", path)
 	}
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
