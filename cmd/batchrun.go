@@ -216,6 +216,8 @@ func (r *batchRun) resume() string {
 		switch {
 		case arg == restart, strings.HasPrefix(arg, restart+"="):
 			continue
+		case strings.HasPrefix(arg, "/dev/fd/"): // which ends with the command
+			arg = "INPUT"
 		case i > 0 && r.inv.app.Args[i-1] == limit:
 			arg = "MORE"
 		case strings.HasPrefix(arg, limit+"="):

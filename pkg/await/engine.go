@@ -91,7 +91,7 @@ func New(o Options) *Engine {
 	}
 	e.running, e.stop = context.WithCancel(context.Background())
 	e.poller = newPoller(pollerOptions{
-		status: o.Client.Status, pace: noEndpoint.pace(o.PollInterval),
+		status: o.Client.Status, pace: noEndpoint.pace(o.PollInterval), alone: paceAlone(o.PollInterval),
 		answer: func(id string, r *narada.Result) {
 			e.tell(id, heard{Answer{Result: r, By: ByPoll}})
 		},
@@ -214,7 +214,7 @@ func (e *Engine) expect(w *waiter) {
 // watch starts polling for the waiter's task, immediately if it was dispatched earlier.
 func (e *Engine) watch(w *waiter, deadline time.Time) {
 	e.expect(w)
-	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known, reached: w.sent != nil}, w.sent == nil, deadline)
+	w.unwatch = e.poller.watch(watch{id: w.id, mayAppear: !w.known, reached: w.sent != nil, alone: w.answer.Ticket == ""}, w.sent == nil, deadline)
 }
 
 // forget unregisters the waiter.

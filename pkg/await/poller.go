@@ -41,6 +41,7 @@ const (
 type pollerOptions struct {
 	status func(ctx context.Context, id string) (*narada.Result, error)
 	pace   pace
+	alone  pace // of tasks that only polls can answer
 	answer func(id string, r *narada.Result)
 	failed func(id string, err error, inARow int, gaveUp bool) // of each call that failed
 }
@@ -65,6 +66,7 @@ type poller struct {
 type watch struct {
 	id        string
 	mayAppear bool // the cloud may not know a new ID for a moment
+	alone     bool // no callback can answer
 	at        time.Time
 	timer     *time.Timer // fires at that time
 	lastLook  time.Time   // the last poll before the deadline, even during Retry-After; zero: none, or done
@@ -108,7 +110,7 @@ func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 		if left := deadline.Sub(now); !deadline.IsZero() {
 			w.lastLook = deadline.Add(-min(lookBefore, left/4))
 		}
-		w.interval, w.at = p.pace.first, now
+		w.interval, w.at = p.paceOf(&w).first, now
 		if !atOnce {
 			w.at = now.Add(w.interval)
 		}
@@ -139,7 +141,7 @@ func (p *poller) setPace(pace pace, atOnce bool) {
 		latest = latest.Add(pace.first)
 	}
 	for _, w := range p.watched {
-		w.interval = pace.first
+		w.interval = p.paceOf(w).first
 		switch {
 		case w.calling:
 			w.hurry = w.hurry || atOnce
@@ -147,6 +149,14 @@ func (p *poller) setPace(pace pace, atOnce bool) {
 			p.plan(w, latest)
 		}
 	}
+}
+
+// paceOf returns the pace of a task.
+func (p *poller) paceOf(w *watch) pace {
+	if w.alone {
+		return p.o.alone
+	}
+	return p.pace
 }
 
 // plan schedules the next poll.
@@ -266,7 +276,7 @@ func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 		return false, 0
 	case err == nil:
 		w.failures, w.backoff = 0, nil
-		w.interval = min(time.Duration(float64(w.interval)*growth), p.pace.max)
+		w.interval = min(time.Duration(float64(w.interval)*growth), p.paceOf(w).max)
 	case !narada.Temporary(err) && !(w.mayAppear && NotFound(err)) && !(w.reached && connection):
 		delete(p.watched, w.id)
 		return true, w.failures + 1
@@ -283,7 +293,7 @@ func (p *poller) reschedule(w *watch, r *narada.Result, err error) (gaveUp bool,
 
 func (p *poller) afterFailure(w *watch, err error) time.Duration {
 	if w.backoff == nil {
-		w.backoff = newBackoff(p.pace.first/3, p.pace.max)
+		w.backoff = newBackoff(p.paceOf(w).first/3, p.paceOf(w).max)
 	}
 	pause := w.backoff.NextBackOff()
 	if asked := retryAfter(err); asked > 0 {

@@ -106,6 +106,27 @@ func TestANewPaceAppliesAtOnce(t *testing.T) {
 	})
 }
 
+// It is polled as without an endpoint, and a change of the endpoint makes no difference.
+func TestATaskThatOnlyPollsCanAnswerHasItsOwnPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := &fakeCloud{start: time.Now()}
+		cloud.answers(pending(t))
+		p := newPoller(pollerOptions{
+			status: cloud.Status, pace: paceBeside(3 * time.Second), alone: paceAlone(3 * time.Second),
+			answer: func(string, *narada.Result) {}, failed: func(string, error, int, bool) {},
+		})
+		t.Cleanup(p.close)
+		p.watch(watch{id: "req_alone", alone: true}, true, time.Time{})
+		time.Sleep(14 * time.Second)
+		p.setPace(paceBeside(3*time.Second), false)
+		time.Sleep(time.Minute)
+		polls := cloud.polled()
+		if len(polls) < 10 || polls[1] != 3*time.Second || polls[2]-polls[1] > 4*time.Second {
+			t.Errorf("polled at %v", polls)
+		}
+	})
+}
+
 func TestAStoppedTaskIsNotPolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, cloud := newTestPoller(t, paceAlone(time.Second))

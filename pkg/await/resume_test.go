@@ -53,9 +53,13 @@ func TestResumeReturnsTheAnswerOfATask(t *testing.T) {
 				} else {
 					time.AfterFunc(time.Millisecond, func() { test.act(t, w) })
 				}
+				start := time.Now()
 				a, err := w.engine.Resume(t.Context(), test.task)
 				if err != nil || a.By != test.by || a.Result.Text() != "x" || a.Task != 5 {
 					t.Errorf("got %+v, %v", a, err)
+				}
+				if took := time.Since(start); test.task.Ticket == "" && took > 10*time.Second {
+					t.Errorf("it took %v, although only polls can answer", took)
 				}
 				if test.kept && len(w.cloud.polled()) > 0 {
 					t.Errorf("polled at %v", w.cloud.polled())

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -30,7 +31,14 @@ type earlier struct {
 	// query has changed cannot be compared with the store: it may be that line's.
 	open func() bool
 
-	written map[Key]bool // lines that this run has written
+	written map[Key]bool // lines that this run has written, and their tasks
+}
+
+// exists reports whether there are results of earlier runs.
+func (e *earlier) exists() bool {
+	_, err := os.Stat(e.path)
+	_, keptErr := os.Stat(e.path + earlierSuffix)
+	return err == nil || keptErr == nil
 }
 
 // Write implements io.Writer: it notes what is written, which are whole lines.
@@ -40,6 +48,11 @@ func (e *earlier) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// answered notes the task of a result that this run writes.
+func (e *earlier) answered(requestID string) { e.written[requestKey(requestID)] = true }
+
+func requestKey(id string) Key { return sum("request", []byte(id)) }
 
 func lineKey(line []byte) Key { return sum("result", bytes.TrimRight(line, "\n")) }
 
@@ -56,6 +69,8 @@ func (e *earlier) missing(line []byte) (bool, error) {
 	case json.Unmarshal(line, &r) != nil, r.Status == "":
 		return e.open(), nil
 	case r.RequestID == nil: // it has no answer
+		return false, nil
+	case e.written[requestKey(*r.RequestID)]:
 		return false, nil
 	}
 	known, err := e.known(*r.RequestID)
@@ -111,10 +126,17 @@ func (e *earlier) settle() (lines int, err error) {
 
 // eachLine calls do with the lines of a file, none if it does not exist.
 func eachLine(path string, do func(line []byte) error) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err == nil && !info.Mode().IsRegular(): // a pipe would wait for ever
+		err = fmt.Errorf("%s is not a regular file", path)
 	}
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -102,6 +102,9 @@ func (r *results) begin(ctx context.Context) error {
 	} else {
 		r.file, err = atomicfile.Create(r.path, mode)
 		w = r.file
+		if r.earlier != nil && !r.earlier.exists() {
+			r.earlier = nil
+		}
 		if r.earlier != nil && err == nil {
 			w = io.MultiWriter(r.file, r.earlier)
 		}
@@ -115,6 +118,9 @@ func (r *results) put(o Outcome) error {
 	doc, err := encodeOutcome(o)
 	if err == nil {
 		err = r.printer.JSON(doc)
+	}
+	if r.earlier != nil && o.Result != nil {
+		r.earlier.answered(o.RequestID)
 	}
 	if r.path == "" {
 		return err

@@ -238,10 +238,10 @@ type inFlight struct {
 	Outcome
 	plan *task.Plan // of a new task, until it is sent
 	sent bool       // by this run
-	// It may have been accepted by an earlier run, and only its callback can tell.
-	doubtful bool
-	slot     bool // it has one of slots
-	call     bool // it has one of calls
+	slot bool       // it has one of slots
+	call bool       // it has one of calls
+
+	doubtful bool // an earlier run left it unknown: only its callback can tell
 }
 
 // resume waits for a task of an earlier run, also after a stop. An unknown one takes no
@@ -282,7 +282,6 @@ func (r *run) sendOne(ctx context.Context, l Line) error {
 	one := &inFlight{Outcome: Outcome{Line: l}, sent: true}
 	ready, err := r.prepare(one)
 	if ready {
-		r.tallied(func(t *Tally) { t.Sent++ })
 		r.fly(one, func() { r.dispatch(ctx, one) })
 		return nil
 	}
@@ -317,6 +316,9 @@ func (r *run) prepare(one *inFlight) (ready bool, err error) {
 // the outcomes may be slow.
 func (r *run) finish(one *inFlight) {
 	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
+	if one.sent && one.Phase != New {
+		r.tallied(func(t *Tally) { t.Sent++ })
+	}
 	r.completed(&one.Outcome, one.sent)
 	r.addInFlight(one, -1)
 	if one.slot {

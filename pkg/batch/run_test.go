@@ -184,6 +184,10 @@ func TestTheOutcomeOfALineWithoutAnAnswer(t *testing.T) {
 			if diff := cmp.Diff(test.printed, printed(w.t, w.out.String())); diff != "" {
 				t.Errorf("%q: %s", text, diff)
 			}
+			notAccepted := strings.Contains("unkept notime calling fatal", strings.Fields(text)[0])
+			if v.Tally.Sent == 0 != notAccepted {
+				t.Errorf("%q: %d were sent", text, v.Tally.Sent)
+			}
 		})
 	}
 }

@@ -18,13 +18,14 @@ const (
 // Tally counts the lines of a batch.
 type Tally struct {
 	Total     int
-	Sent      int                   // lines that this run has sent
-	Earlier   int                   // lines that an earlier run has sent, and this one has not sent again
-	Recovered int                   // lines that ended in earlier runs, or that they left unknown
-	Ended     int                   // lines that ended, in earlier runs too
-	InFlight  int                   // without Unknown
-	Unknown   int                   // lines that may have been accepted by an earlier run, and are awaited
-	Counts    map[narada.Status]int // of those that ended; with StatusSchemaError
+	Sent      int // lines that this run has sent, without those in flight
+	Earlier   int // lines that an earlier run has sent, and this one not again
+	Recovered int // lines that ended in earlier runs, or that they left unknown
+	Ended     int // lines that ended, in earlier runs too
+	InFlight  int // without Unknown
+	Unknown   int // lines that may have been accepted by an earlier run, and are awaited
+
+	Counts map[narada.Status]int // of those that ended; with StatusSchemaError
 
 	Failures    int       // lines that failed in this run
 	FirstFailed []Outcome // without results
