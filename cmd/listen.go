@@ -107,6 +107,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
+	inv.app.streams.Out.Until(context.Background()) // callbacks are printed for receive.CloseLimit longer
 	options, targets, err := o.resolve(ctx, inv, p)
 	if err != nil {
 		return err
