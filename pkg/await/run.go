@@ -87,16 +87,10 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 	case heard:
 		return e.handleAnswer(w, n.Answer), nil
 	case dispatchEnded:
-		switch id := w.sent.id; {
-		case w.sent.err != nil:
+		if w.sent.err != nil {
 			return e.handleNotSent(w, w.sent.err)
-		case w.id == "":
-			e.named(w, id, ByPoll)
-		case w.id != id && !w.sent.again.Load(): // sent once: the callback was of another task
-			e.renamed(w, id)
-		case w.id != id:
-			e.acceptedTwice(w, id)
 		}
+		e.handleAccepted(w, w.sent.id)
 		return w.handOver, w.over
 	case resending:
 		e.o.Report(Resending{w.item, n.err, n.in})
@@ -105,30 +99,58 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 		w.failure = n.err
 		e.o.Report(PollFailed{w.id, n.err, w.notable(n) && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
-		w.failure, w.refusedBy = n.err, n.err
-		ends := endsWait(n.err)
-		if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
-			e.o.Report(PollRefused{w.id, n.err, ends})
-		}
-		if ends {
-			return true, w.unfinished(n.err)
-		}
+		return e.handlePollRefused(w, n.err)
 	case callbacksClosed:
 		w.callbacks = false
 	}
 	return false, nil
 }
 
+// handleAccepted handles the request ID that the dispatch returned.
+func (e *Engine) handleAccepted(w *waiter, id string) {
+	switch {
+	case w.id == "":
+		e.named(w, id, ByPoll)
+	case w.id != id && !w.sentAgain(): // the callback was of another task
+		e.renamed(w, id)
+	case w.id != id:
+		e.acceptedTwice(w, id)
+	}
+}
+
+// handlePollRefused handles a failed status call that is not retried.
+func (e *Engine) handlePollRefused(w *waiter, failure error) (ended bool, err error) {
+	w.failure, w.refusedBy = failure, failure
+	ends := endsWait(failure)
+	if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
+		e.o.Report(PollRefused{w.id, failure, ends})
+	}
+	if ends {
+		return true, w.unfinished(failure)
+	}
+	return false, nil
+}
+
+// identify sets the request ID if the result is the first to name it, and reports whether
+// the result is of the waiter's task. The ticket proves that of a callback, unless its ID is
+// another one. A task that was sent again may have two IDs.
+func (e *Engine) identify(w *waiter, r *narada.Result, by Way) bool {
+	impossible := narada.CheckRequestID(r.RequestID) != nil
+	switch {
+	case w.id == "" && !impossible:
+		e.named(w, r.RequestID, by)
+	case w.id == "" && r.Final():
+	case r.RequestID != w.id && (impossible || !w.sentAgain()):
+		e.otherTask(w, r.RequestID)
+		return false
+	}
+	return true
+}
+
 // handleAnswer handles a result or a state of the task.
 func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	r := a.Result
-	impossible := narada.CheckRequestID(r.RequestID) != nil
-	switch again := w.sent != nil && w.sent.again.Load(); {
-	case w.id == "" && !impossible:
-		e.named(w, r.RequestID, a.By)
-	case w.id == "" && r.Final(): // its ticket proves that it is the answer
-	case r.RequestID != w.id && (impossible || !again):
-		e.otherTask(w, r.RequestID)
+	if !e.identify(w, r, a.By) {
 		return false
 	}
 	first, before := w.last == nil && w.sent == nil, w.state
@@ -145,7 +167,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 		}
 		return false
 	}
-	if w.sent != nil && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
+	if w.sentAgain() && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
 		w.twice = true
 		e.o.Report(AcceptedTwice{w.item, w.id})
 	}
@@ -214,7 +236,7 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 // concludeTwice reports a second task: after a dispatch was retried, the cloud may have
 // accepted both attempts.
 func (e *Engine) concludeTwice(w *waiter) {
-	if w.sent == nil || !w.sent.again.Load() || w.twice {
+	if !w.sentAgain() || w.twice {
 		return
 	}
 	w.sent.conclude()
