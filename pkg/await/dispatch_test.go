@@ -270,21 +270,21 @@ func TestARefusalIsStoredUntilTheRetry(t *testing.T) {
 		w := newWorld(t, withStore)
 		var atCall [][]string
 		w.cloud.dispatch = func(_ context.Context, n int) (string, error) {
-			atCall = append(atCall, slices.Clone(w.store.writes))
+			atCall = append(atCall, w.store.written())
 			if n < 3 {
 				return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 429, RetryAfter: time.Minute}}
 			}
 			return "req_1", nil
 		}
-		var inPause []string
-		time.AfterFunc(time.Second, func() { inPause = slices.Clone(w.store.writes) })
+		inPause := make(chan []string, 1)
+		time.AfterFunc(time.Second, func() { inPause <- w.store.written() })
 		w.cloud.answers(success(t, "x"))
 		if _, err := w.run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		all := []string{"intend run https://api.example x ", "refused 7 ", "retried 7", "refused 7 ", "retried 7", "accepted 7 req_1", "polled req_1 success"}
 		want(t, "writes", w.store.writes, all)
-		want(t, "writes in the pause", inPause, all[:2])
+		want(t, "writes in the pause", <-inPause, all[:2])
 		for i, writes := range atCall {
 			want(t, fmt.Sprint("writes at call ", i), writes, all[:1+2*i])
 		}

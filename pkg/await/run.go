@@ -87,7 +87,11 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 	case heard:
 		return e.handleAnswer(w, n.Answer), nil
 	case dispatchEnded:
-		return e.handleDispatched(w)
+		if w.sent.err != nil {
+			return e.handleNotSent(w, w.sent.err)
+		}
+		e.handleAccepted(w, w.sent.id)
+		return w.handOver, w.over
 	case resending:
 		e.o.Report(Resending{w.item, n.err, n.in})
 		w.callEnded()
@@ -95,30 +99,27 @@ func (e *Engine) handle(w *waiter, n news) (ended bool, err error) {
 		w.failure = n.err
 		e.o.Report(PollFailed{w.id, n.err, w.notable(n) && !e.saidBefore(&e.pollsFail)})
 	case pollRefused:
-		return e.handleRefused(w, n.err)
+		return e.handlePollRefused(w, n.err)
 	case callbacksClosed:
 		w.callbacks = false
 	}
 	return false, nil
 }
 
-// handleDispatched handles the end of the dispatch.
-func (e *Engine) handleDispatched(w *waiter) (ended bool, err error) {
-	switch id := w.sent.id; {
-	case w.sent.err != nil:
-		return e.handleNotSent(w, w.sent.err)
+// handleAccepted handles the request ID that the dispatch returned.
+func (e *Engine) handleAccepted(w *waiter, id string) {
+	switch {
 	case w.id == "":
 		e.named(w, id, ByPoll)
-	case w.id != id && !w.sent.again.Load(): // sent once: the callback was of another task
+	case w.id != id && !w.sentAgain(): // the callback was of another task
 		e.renamed(w, id)
 	case w.id != id:
 		e.acceptedTwice(w, id)
 	}
-	return w.handOver, w.over
 }
 
-// handleRefused handles a poll whose failure is permanent.
-func (e *Engine) handleRefused(w *waiter, failure error) (ended bool, err error) {
+// handlePollRefused handles a failed status call that is not retried.
+func (e *Engine) handlePollRefused(w *waiter, failure error) (ended bool, err error) {
 	w.failure, w.refusedBy = failure, failure
 	ends := endsWait(failure)
 	if (w.callbacks || ends && e.o.Many) && !e.saidBefore(&e.pollsRefused) {
@@ -130,10 +131,26 @@ func (e *Engine) handleRefused(w *waiter, failure error) (ended bool, err error)
 	return false, nil
 }
 
+// identify sets the request ID if the result is the first to name it, and reports whether
+// the result is of the waiter's task. The ticket proves that of a callback, unless its ID is
+// another one. A task that was sent again may have two IDs.
+func (e *Engine) identify(w *waiter, r *narada.Result, by Way) bool {
+	impossible := narada.CheckRequestID(r.RequestID) != nil
+	switch {
+	case w.id == "" && !impossible:
+		e.named(w, r.RequestID, by)
+	case w.id == "" && r.Final():
+	case r.RequestID != w.id && (impossible || !w.sentAgain()):
+		e.otherTask(w, r.RequestID)
+		return false
+	}
+	return true
+}
+
 // handleAnswer handles a result or a state of the task.
 func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	r := a.Result
-	if !e.isOf(w, a) {
+	if !e.identify(w, r, a.By) {
 		return false
 	}
 	first, before := w.last == nil && w.sent == nil, w.state
@@ -142,42 +159,21 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 		_ = e.keep(&store.Poll{Result: r, At: time.Now()}) // reported
 	}
 	if !w.once && w.state != finished {
-		e.handleInterim(w, r)
+		if w.state != waitingPerson {
+			return false
+		}
+		if input, isNew := w.question(r); isNew {
+			e.o.Report(PersonAsked{w.item, w.id, input})
+		}
 		return false
 	}
-	if w.sent != nil && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
+	if w.sentAgain() && w.id != "" && r.RequestID != w.id && !w.twice { // an attempt that the cloud had refused, and accepted all the same
 		w.twice = true
 		e.o.Report(AcceptedTwice{w.item, w.id})
 	}
 	e.concludeTwice(w)
 	w.answer.RequestID, w.answer.Result, w.answer.By = r.RequestID, r, a.By
 	return true
-}
-
-// isOf reports whether an answer is of the waiter's task, which it may name. The ID of a task
-// that was sent once, and is known, is no other.
-func (e *Engine) isOf(w *waiter, a Answer) bool {
-	id := a.Result.RequestID
-	impossible := narada.CheckRequestID(id) != nil
-	switch again := w.sent != nil && w.sent.again.Load(); {
-	case w.id == "" && !impossible:
-		e.named(w, id, a.By)
-	case w.id == "" && a.Result.Final(): // its ticket proves that it is the answer
-	case id != w.id && (impossible || !again):
-		e.otherTask(w, id)
-		return false
-	}
-	return true
-}
-
-// handleInterim reports what an unfinished task asks a person, once.
-func (e *Engine) handleInterim(w *waiter, r *narada.Result) {
-	if w.state != waitingPerson {
-		return
-	}
-	if input, isNew := w.question(r); isNew {
-		e.o.Report(PersonAsked{w.item, w.id, input})
-	}
 }
 
 // named sets the request ID of the task.
@@ -240,7 +236,7 @@ func (e *Engine) handleNotSent(w *waiter, failure *narada.DispatchError) (ended 
 // concludeTwice reports a second task: after a dispatch was retried, the cloud may have
 // accepted both attempts.
 func (e *Engine) concludeTwice(w *waiter) {
-	if w.sent == nil || !w.sent.again.Load() || w.twice {
+	if !w.sentAgain() || w.twice {
 		return
 	}
 	w.sent.conclude()

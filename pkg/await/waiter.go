@@ -107,6 +107,9 @@ func (w *waiter) unfinished(cause error) error {
 	return &UnfinishedError{ID: w.id, Last: w.last, Cause: cause, Failure: w.failure}
 }
 
+// sentAgain reports whether the dispatch was retried here.
+func (w *waiter) sentAgain() bool { return w.sent != nil && w.sent.again.Load() }
+
 // notable reports whether a failed status call is worth a warning.
 func (w *waiter) notable(n pollFailed) bool {
 	if odd, ok := errors.AsType[*narada.AnswerError](n.err); !ok || odd.OtherTask == "" {

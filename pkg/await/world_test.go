@@ -102,6 +102,13 @@ func (s *fakeStore) write(method, format string, args ...any) error {
 	return s.fails[method]
 }
 
+// written returns what was written so far.
+func (s *fakeStore) written() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 func (s *fakeStore) Write(_ context.Context, ops ...store.Op) error {
 	switch op := ops[0].(type) {
 	case *store.Intend:

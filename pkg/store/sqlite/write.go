@@ -84,6 +84,13 @@ func (w *write) apply(t transaction, op store.Op) error {
 		return t.retry(op)
 	case *store.Poll:
 		return t.poll(op)
+	}
+	return t.applyOther(op)
+}
+
+// applyOther applies an op about forwards or batches.
+func (t transaction) applyOther(op store.Op) error {
+	switch op := op.(type) {
 	case *store.ForwardTried:
 		return t.forwardTried(op)
 	case *store.ForwardEnded:
