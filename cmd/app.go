@@ -37,6 +37,7 @@ type App struct {
 	Random  io.Reader        // cryptographic
 	Build   Build
 
+	log       io.Writer // Stderr, which does not delay the end
 	start     time.Time // of the command; time limits count from here
 	interrupt signals.Soft
 }

@@ -37,6 +37,9 @@ type invocation struct {
 }
 
 func newInvocation(app *App) *invocation {
+	if app.log == nil { // it does not run a command
+		app.log = app.Stderr
+	}
 	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
 	inv.log = newReporter(inv)
 	return inv
@@ -45,6 +48,7 @@ func newInvocation(app *App) *invocation {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start, a.Stdin = a.now(), &signals.Reader{Context: ctx, Source: a.Stdin}
+	a.log = &signals.Writer{Context: ctx, Target: a.Stderr}
 	inv := newInvocation(a)
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
@@ -170,7 +174,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: app.Stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: app.log, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	return term.NewReporter(o)

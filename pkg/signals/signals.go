@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -140,5 +141,44 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return copy(p, buffer[:o.n]), o.err
 	case <-r.Context.Done():
 		return 0, context.Cause(r.Context)
+	}
+}
+
+// writeLimit is how long a write may take after the end of the context.
+const writeLimit = 250 * time.Millisecond
+
+// Writer writes to Target, and after the end of Context only as long as that does not stall:
+// a pipe that nobody reads does not keep the program from ending.
+type Writer struct {
+	Context context.Context
+	Target  io.Writer
+
+	stalled atomic.Bool
+}
+
+// Write implements io.Writer. A write that stalls, and those after it, fail with
+// os.ErrDeadlineExceeded.
+func (w *Writer) Write(p []byte) (n int, err error) {
+	if w.stalled.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	done, content := make(chan struct{}), slices.Clone(p)
+	var written int
+	var failure error
+	go func() {
+		defer close(done)
+		written, failure = w.Target.Write(content)
+	}()
+	select {
+	case <-done:
+		return written, failure
+	case <-w.Context.Done():
+	}
+	select {
+	case <-done:
+		return written, failure
+	case <-time.After(writeLimit):
+		w.stalled.Store(true)
+		return 0, os.ErrDeadlineExceeded
 	}
 }
