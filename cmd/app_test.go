@@ -118,6 +118,26 @@ func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 	}
 }
 
+// With 2>&1 it is the same pipe.
+func TestListenEndsWhileStderrIsStalled(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready.json")
+	app, _, _ := testApp(t, "listen", "--local", "--ready-file", ready)
+	reader, stderr := io.Pipe()
+	defer reader.Close()
+	app.Stderr = stderr
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended := make(chan int, 1)
+	go func() { ended <- app.Run(ctx) }()
+	if err := eventually(func() bool { _, err := os.Stat(ready); return err == nil }); err != nil {
+		t.Fatal(err)
+	}
+	cancel(&signals.Error{Signal: os.Interrupt})
+	if code := <-ended; code != codeDone {
+		t.Errorf("code %d", code)
+	}
+}
+
 // stalled is a stdout that nobody reads.
 type stalled struct{ began, reads chan struct{} }
 
