@@ -88,6 +88,18 @@ func TestInternalErrorNamesWhereToReportIt(t *testing.T) {
 	}
 }
 
+// runUntilReady starts the program and returns when its ready file exists.
+func runUntilReady(t *testing.T, app *App, ready string) (interrupt func(), ended <-chan int) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	codes := make(chan int, 1)
+	go func() { codes <- app.Run(ctx) }()
+	if err := eventually(func() bool { _, err := os.Stat(ready); return err == nil }); err != nil {
+		t.Fatal(err)
+	}
+	return func() { cancel(&signals.Error{Signal: os.Interrupt}) }, codes
+}
+
 // A stalled reader of stdout must neither delay the acknowledgement of callbacks nor keep
 // the program from ending.
 func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
@@ -96,13 +108,7 @@ func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 	stdout := &stalled{began: make(chan struct{}), reads: make(chan struct{})}
 	defer close(stdout.reads)
 	app.Stdout = stdout
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	ended := make(chan int, 1)
-	go func() { ended <- app.Run(ctx) }()
-	if err := eventually(func() bool { _, err := os.Stat(ready); return err == nil }); err != nil {
-		t.Fatal(err)
-	}
+	interrupt, ended := runUntilReady(t, app, ready)
 	resp, err := http.DefaultClient.Do(readyRequest(t, ready))
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +118,23 @@ func TestListenEndsWhileStdoutIsStalled(t *testing.T) {
 		t.Errorf("the callback was answered %s", resp.Status)
 	}
 	<-stdout.began
-	cancel(&signals.Error{Signal: os.Interrupt})
+	interrupt()
 	if code := <-ended; code != codeDone || !strings.Contains(stderr.String(), "warning: not all callbacks could be printed before the end: ") {
 		t.Errorf("code %d, stderr %s", code, stderr)
+	}
+}
+
+// With 2>&1 it is the same pipe.
+func TestListenEndsWhileStderrIsStalled(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready.json")
+	app, _, _ := testApp(t, "listen", "--local", "--ready-file", ready)
+	reader, stderr := io.Pipe()
+	defer reader.Close()
+	app.Stderr = stderr
+	interrupt, ended := runUntilReady(t, app, ready)
+	interrupt()
+	if code := <-ended; code != codeDone {
+		t.Errorf("code %d", code)
 	}
 }
 

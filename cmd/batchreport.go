@@ -90,37 +90,6 @@ func (r *batchRun) summarize(t batch.Tally) {
 	}
 }
 
-// logBatchEvent logs an event of the batch of that name.
-func logBatchEvent(inv *invocation, name string, event batch.Event) {
-	log := inv.log
-	switch e := event.(type) {
-	case batch.LineRejected:
-		log.Text("line", e.Err.Error())
-	case batch.LineWarned:
-		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
-	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
-	case batch.InputChanged:
-		logChangedInput(inv, name, e)
-	case batch.Resumed:
-		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
-	case batch.SettingsChanged:
-		log.Warn("changed", fmt.Sprintf("%s changed since the last run: answers to what was sent before are kept for %s; --restart sends all lines again",
-			strings.Join(e.Changed, ", "), units.Count(e.Lines, "line")), slog.Any("changed", e.Changed), slog.Any("lines", e.Lines))
-	case batch.Restarted:
-		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))
-	case batch.Stopping:
-		unknown := ""
-		if e.Unknown > 0 {
-			unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
-		}
-		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown))
-	case batch.AwaitingUnknown:
-		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
-			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))
-	}
-}
-
 // logChangedInput reports how the input differs from that of the last run.
 func logChangedInput(inv *invocation, name string, e batch.InputChanged) {
 	const changed = "the input has changed: "

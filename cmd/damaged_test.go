@@ -3,12 +3,19 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/signals"
 )
 
 // ledgerCommands are the commands that read a ledger, and some that change it.
@@ -58,6 +65,65 @@ func FuzzDamagedLedger(f *testing.F) {
 			tryDamaged(t, state, line)
 		}
 	})
+}
+
+// It is reported, and listen and replay continue with the next one.
+func TestADamagedCallbackDoesNotKeepOthersFromBeingForwarded(t *testing.T) {
+	intact, err := os.ReadFile(filepath.Join("..", "pkg", "store", "sqlite", "testdata", "version1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	received := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- string(body)
+	}))
+	defer hook.Close()
+	state := t.TempDir()
+	path := filepath.Join(state, "ledger.db")
+	if err := os.WriteFile(path, intact, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const good = `{"requestId":"req_called","secret":"s","status":"success"}`
+	_, err = db.Exec(`DELETE FROM forwards;
+		INSERT INTO forwards (seq, target, listener, request_id, state, header, body) VALUES
+			(2, ?1, 'blue', 'req_called', 'waiting', ?3, 'x]'),
+			(3, ?1, 'blue', 'req_called', 'waiting', 'x]', '{}'),
+			(4, ?1, 'blue', 'req_called', 'waiting', ?3, ?2);
+		UPDATE deliveries SET body = 'x]' WHERE seq = 2`, hook.URL, good, "Content-Type: application/json\r\n")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	run := func(ctx context.Context, args ...string) (code int, stderr string) {
+		app, _, text := testApp(t, args...)
+		lookup := app.Lookup
+		app.Lookup = func(name string) (string, bool) {
+			if name == "NARADA_STATE_DIR" {
+				return state, true
+			}
+			return lookup(name)
+		}
+		return app.Run(ctx), text.String()
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		if got := <-received; got != good {
+			t.Errorf("received %s", got)
+		}
+		cancel(&signals.Error{Signal: os.Interrupt})
+	}()
+	code, text := run(ctx, "listen", "--local", "--forward-to", hook.URL)
+	if code != codeDone || strings.Count(text, "not forwarded to "+hook.URL+": the stored callback is damaged: ") != 2 {
+		t.Errorf("listen: %d, %s", code, text)
+	}
+	code, text = run(t.Context(), "replay", "--failed")
+	if code != codeFailed || !strings.Contains(text, "req_called: the stored callback is damaged: ") {
+		t.Errorf("replay: %d, %s", code, text)
+	}
 }
 
 func tryDamaged(t *testing.T, state, line string) {

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
@@ -128,6 +129,65 @@ func lossText(loss await.Loss) string {
 	return "callbacks that another narada receives are missed"
 }
 
+// logSessionEvent logs an event of a cloud browser session.
+func logSessionEvent(inv *invocation, event session.Event) {
+	const name = "the cloud browser session "
+	log := inv.log
+	switch e := event.(type) {
+	case session.Retrying:
+		what := "no session was started"
+		if e.ID != "" {
+			what = e.ID + " was not stopped"
+		}
+		logRetry(inv, "session", what, e.Err, e.In)
+	case session.Awaited:
+		log.Warn("session", cause(e.Cause)+": waiting for the session that is starting, to stop it")
+	case session.Started:
+		log.Info("session-started", name+e.ID+" was started", sessionField(e.ID))
+	case session.Stopping: // another signal ends the program at once
+		log.Error("session", cause(e.Cause)+": stopping "+name+e.ID, "if this is interrupted: "+stopCommand(inv, e.ID), sessionField(e.ID))
+	case session.Stopped:
+		text := name + e.ID + " was stopped"
+		if e.Err != nil {
+			text = fmt.Sprintf("%s%s had ended (%s)", name, e.ID, term.OneLine(e.Err.Error()))
+		}
+		log.Info("session-stopped", text, sessionField(e.ID))
+	case session.NotStopped:
+		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
+	}
+}
+
+// logBatchEvent logs an event of the batch of that name.
+func logBatchEvent(inv *invocation, name string, event batch.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case batch.LineRejected:
+		log.Text("line", e.Err.Error())
+	case batch.LineWarned:
+		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
+	case batch.MoreWarnings:
+		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
+	case batch.InputChanged:
+		logChangedInput(inv, name, e)
+	case batch.Resumed:
+		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
+	case batch.SettingsChanged:
+		log.Warn("changed", fmt.Sprintf("%s changed since the last run: answers to what was sent before are kept for %s; --restart sends all lines again",
+			strings.Join(e.Changed, ", "), units.Count(e.Lines, "line")), slog.Any("changed", e.Changed), slog.Any("lines", e.Lines))
+	case batch.Restarted:
+		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))
+	case batch.Stopping:
+		unknown := ""
+		if e.Unknown > 0 {
+			unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
+		}
+		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown))
+	case batch.AwaitingUnknown:
+		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
+			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))
+	}
+}
+
 // receiveEvents logs the events of an endpoint. With show it shows the credentials that a
 // callback must have.
 func receiveEvents(inv *invocation, show bool) func(receive.Event) {
@@ -185,14 +245,6 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 	}
 }
 
-// repeated says how often the same happened since it was reported.
-func repeated(times int) string {
-	if times == 1 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d since the last warning)", times)
-}
-
 // logForwardEvent logs an event of forwarding.
 func logForwardEvent(inv *invocation, event forward.Event) {
 	log := inv.log
@@ -240,32 +292,4 @@ func notForwarded(r forward.Result) string {
 		return reason + "; not retried"
 	}
 	return reason + " after " + units.Count(r.Attempts, "attempt")
-}
-
-// logSessionEvent logs an event of a cloud browser session.
-func logSessionEvent(inv *invocation, event session.Event) {
-	const name = "the cloud browser session "
-	log := inv.log
-	switch e := event.(type) {
-	case session.Retrying:
-		what := "no session was started"
-		if e.ID != "" {
-			what = e.ID + " was not stopped"
-		}
-		logRetry(inv, "session", what, e.Err, e.In)
-	case session.Awaited:
-		log.Warn("session", cause(e.Cause)+": waiting for the session that is starting, to stop it")
-	case session.Started:
-		log.Info("session-started", name+e.ID+" was started", sessionField(e.ID))
-	case session.Stopping: // another signal ends the program at once
-		log.Error("session", cause(e.Cause)+": stopping "+name+e.ID, "if this is interrupted: "+stopCommand(inv, e.ID), sessionField(e.ID))
-	case session.Stopped:
-		text := name + e.ID + " was stopped"
-		if e.Err != nil {
-			text = fmt.Sprintf("%s%s had ended (%s)", name, e.ID, term.OneLine(e.Err.Error()))
-		}
-		log.Info("session-stopped", text, sessionField(e.ID))
-	case session.NotStopped:
-		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
-	}
 }

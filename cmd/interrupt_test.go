@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,32 +66,16 @@ func TestAcknowledgedCallbacksSurviveInterrupts(t *testing.T) {
 		return killed{c}
 	}
 
-	var acknowledged atomic.Int64
-	work := make(chan int)
-	var senders sync.WaitGroup
-	for range interruptSenders {
-		senders.Go(func() {
-			for i := range work {
-				sendUntilTaken(t, address, tickets[i], i)
-				acknowledged.Add(1)
-			}
-		})
-	}
-	go func() {
-		for i := range tickets {
-			work <- i
-		}
-		close(work)
-	}()
+	sending := startSending(t, address, tickets, interruptSenders)
 	for n := range int64(interruptTimes) {
 		listen := start()
-		for acknowledged.Load() < (n+1)*interruptCallbacks/(interruptTimes+1) {
+		for sending.acknowledged.Load() < (n+1)*interruptCallbacks/(interruptTimes+1) {
 			time.Sleep(100 * time.Microsecond)
 		}
 		listen.stop(t)
 	}
 	last := start()
-	senders.Wait()
+	sending.Wait()
 	if err := eventually(func() bool { return target.tasks() == interruptCallbacks }); err != nil {
 		t.Error(err)
 	}

@@ -37,31 +37,15 @@ func TestAcknowledgedCallbacksSurviveKills(t *testing.T) {
 	tickets := intendTickets(t, dir, killCallbacks)
 	listen := startKilled(t, dir, address)
 
-	var acknowledged atomic.Int64
-	work := make(chan int)
-	var senders sync.WaitGroup
-	for range killSenders {
-		senders.Go(func() {
-			for i := range work {
-				sendUntilTaken(t, address, tickets[i], i)
-				acknowledged.Add(1)
-			}
-		})
-	}
-	go func() {
-		for i := range tickets {
-			work <- i
-		}
-		close(work)
-	}()
+	sending := startSending(t, address, tickets, killSenders)
 	for _, moment := range killMoments() {
-		for acknowledged.Load() < moment {
+		for sending.acknowledged.Load() < moment {
 			time.Sleep(100 * time.Microsecond)
 		}
 		listen.kill(t)
 		listen = startKilled(t, dir, address)
 	}
-	senders.Wait()
+	sending.Wait()
 	listen.stop(t)
 	checkKept(t, dir)
 }
@@ -142,6 +126,33 @@ func (k killed) stop(t *testing.T) {
 	if err := k.Wait(); err != nil {
 		t.Errorf("the listener ends with %v", err)
 	}
+}
+
+// sending is the sending of callbacks.
+type sending struct {
+	sync.WaitGroup
+	acknowledged atomic.Int64
+}
+
+// startSending sends the callback of each ticket until it is acknowledged, that many at once.
+func startSending(t *testing.T, address string, tickets []webhook.Ticket, senders int) *sending {
+	var s sending
+	work := make(chan int)
+	for range senders {
+		s.Go(func() {
+			for i := range work {
+				sendUntilTaken(t, address, tickets[i], i)
+				s.acknowledged.Add(1)
+			}
+		})
+	}
+	s.Go(func() {
+		for i := range tickets {
+			work <- i
+		}
+		close(work)
+	})
+	return &s
 }
 
 // sendUntilTaken sends the callback, and repeats it as the cloud does until it is

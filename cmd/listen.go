@@ -272,3 +272,11 @@ func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.Str
 	}
 	return append(list, c), nil
 }
+
+// repeated says how often the same happened since it was reported.
+func repeated(times int) string {
+	if times == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d since the last warning)", times)
+}

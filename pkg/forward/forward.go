@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -233,24 +234,13 @@ func (q *queue) count(ctx context.Context) (int, error) {
 // forward forwards a callback and stores the outcome, without a time limit: it must not
 // be forwarded again.
 func (q *queue) forward(f store.Forward) error {
-	ctx := context.Background()
-	var header http.Header
-	var body []byte
-	var ok bool
-	err := q.insist(func() (err error) {
-		header, body, ok, err = q.Store.ForwardContent(ctx, f)
-		return err
-	})
-	if err != nil || !ok { // pruned
-		return err
-	}
 	var failed error
-	r, err := q.target.Forward(q.running, q.starting, header, body, func(r Result) {
+	r, ok, err := q.send(f, func(r Result) {
 		failed = errors.Join(failed, q.write(&store.ForwardTried{
 			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
-	if err != nil {
+	if err != nil || !ok {
 		return cmp.Or(failed, err)
 	}
 	r.Attempts += f.Attempts
@@ -263,6 +253,31 @@ func (q *queue) forward(f store.Forward) error {
 		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
 	return errors.Join(failed, q.write(&store.ForwardEnded{Forward: f}))
+}
+
+// send sends a callback to the target; ok is false if it was pruned. A damaged one is not
+// sent: nothing would change that.
+func (q *queue) send(f store.Forward, retrying func(Result)) (r Result, ok bool, err error) {
+	var header http.Header
+	var body []byte
+	err = q.insist(func() (err error) {
+		header, body, ok, err = q.Store.ForwardContent(context.Background(), f)
+		return err
+	})
+	damage, damaged := errors.AsType[*store.DamagedError](err)
+	if ok && err == nil {
+		if _, _, wrong := narada.ParseCallback(body); wrong != nil {
+			damage, damaged = &store.DamagedError{Err: wrong}, true
+		}
+	}
+	switch {
+	case damaged:
+		return Result{Failure: damage.Error(), Permanent: true}, true, nil
+	case err != nil || !ok:
+		return r, false, err
+	}
+	r, err = q.target.Forward(q.running, q.starting, header, body, retrying)
+	return r, true, err
 }
 
 // close is Close for one target.

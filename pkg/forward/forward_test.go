@@ -80,6 +80,12 @@ func (m *memoryStore) ForwardContent(_ context.Context, f store.Forward) (http.H
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	body := fmt.Sprintf(`{"requestId":%q,"secret":"s3cret","status":"success"}`, f.RequestID)
+	switch f.RequestID {
+	case "damaged body":
+		body = "x]"
+	case "damaged header":
+		return nil, nil, false, &store.DamagedError{Err: errors.New("no colon")}
+	}
 	return http.Header{"X-Seq": {fmt.Sprint(f.Seq)}}, []byte(body), f.RequestID != "pruned", nil
 }
 
@@ -363,6 +369,22 @@ func TestAFullDiskDoesNotDelayTheEnd(t *testing.T) {
 		began := time.Now()
 		if _, waiting := f.Close(t.Context(), false); waiting != 1 || time.Since(began) > 0 || !errors.Is(failed, diskFull{}) {
 			t.Errorf("%d wait, %v after %v", waiting, failed, time.Since(began))
+		}
+	})
+}
+
+func TestADamagedCallbackDoesNotKeepOthersFromBeingForwarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, to := &memoryStore{}, &slowTarget{}
+		m.add("me", "target", "damaged body", "damaged header", "a")
+		f := start(t, Options{Store: m, Listener: "me", Targets: []Target{to}})
+		if notForwarded, waiting := f.Close(t.Context(), true); notForwarded != 2 || waiting != 0 {
+			t.Errorf("%d were not forwarded, %d wait", notForwarded, waiting)
+		}
+		want := []string{"damaged body me failed the stored callback is damaged: not valid JSON: invalid character 'x' looking for beginning of value",
+			"damaged header me failed the stored callback is damaged: no colon", "a me forwarded "}
+		if diff := cmp.Diff(want, m.states()); diff != "" || len(to.taken) != 1 {
+			t.Errorf("%q %s", to.taken, diff)
 		}
 	})
 }

@@ -81,7 +81,7 @@ type Listening struct {
 }
 
 // endLimit is how long a reader of stdout that stalls may delay the end.
-const endLimit = time.Second
+const endLimit = 500 * time.Millisecond
 
 // Summary is the outcome of a Listening.
 type Summary struct {

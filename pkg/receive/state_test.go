@@ -2,6 +2,7 @@ package receive
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,5 +56,46 @@ func TestTransitionsOfAListening(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(state{}), cmpopts.EquateErrors()); diff != "" || ok != tt.ok {
 			t.Errorf("%s: %v %s", tt.name, ok, diff)
 		}
+	}
+}
+
+// They are tried to a length of six.
+func TestEveryOrderOfInputsKeepsTheRules(t *testing.T) {
+	fault := errors.New("fault")
+	var try func(s state, open int, path []input)
+	try = func(s state, open int, path []input) {
+		if len(path) == 6 {
+			return
+		}
+		for in := offered; in <= drained; in++ {
+			if (in == dropped || in == done) && open == 0 {
+				continue // it is of a callback that was taken
+			}
+			next, ok := s.next(in, fault)
+			way := append(slices.Clone(path), in)
+			after := open
+			switch {
+			case ok && in == offered:
+				after++
+			case in == dropped, in == done:
+				after--
+			}
+			switch {
+			case next.taken > next.count || next.done > next.taken || next.taken < 0:
+				t.Fatalf("%v: %+v: more than the count is taken", way, next)
+			case next.phase < s.phase || s.phase == closed && ok:
+				t.Fatalf("%v: %+v: it goes back", way, next)
+			case (next.phase == serving) != (next.reason == nil) || in == failed && s.phase != closed && next.failure == nil:
+				t.Fatalf("%v: %+v: the reason is missing", way, next)
+			case next.done == next.count && next.phase == serving:
+				t.Fatalf("%v: %+v: it does not end", way, next)
+			case !ok && next != s:
+				t.Fatalf("%v: %+v: an input that is ignored changes it", way, next)
+			}
+			try(next, after, way)
+		}
+	}
+	for count := 1; count <= 2; count++ {
+		try(state{count: count}, 0, nil)
 	}
 }

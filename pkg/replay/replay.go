@@ -11,6 +11,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -53,6 +54,16 @@ type Sent struct {
 	// Skipped is true if the callback was not sent: a command had failed on it, and there
 	// is no URL.
 	Skipped bool
+}
+
+// damaged makes the error that the callback is damaged its outcome: the others are sent all
+// the same.
+func (s *Sent) damaged(err error) error {
+	if damage, ok := errors.AsType[*store.DamagedError](err); ok {
+		s.Attempt.Err = damage
+		return nil
+	}
+	return err
 }
 
 // NoCallbackError says that the ledger has no callback of a task.
@@ -121,6 +132,7 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 		if err == nil {
 			s.Attempt, err = o.send(ctx, o.URL, d.Body)
 		}
+		err = s.damaged(err)
 		if !yield(s, err) || err != nil {
 			return
 		}
@@ -150,6 +162,7 @@ func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 				if err == nil && !s.Skipped {
 					s.Attempt, err = o.forward(ctx, f, d.Body)
 				}
+				err = s.damaged(err)
 				if !yield(s, err) || err != nil {
 					return
 				}
@@ -161,10 +174,11 @@ func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	}
 }
 
-// send makes one attempt. The error is ctx's if it ended before an answer.
+// send makes one attempt, none with a damaged body. The error is ctx's if it ended before an
+// answer.
 func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.Attempt, err error) {
 	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
-		return a, err
+		return deliver.Attempt{Err: &store.DamagedError{Err: err}}, nil
 	}
 	a, _ = o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body}) // a has the error
 	if a.StatusCode == 0 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,6 +34,7 @@ type ledger struct {
 	failed     []store.Forward
 	records    []string
 	fail       string // the method that fails
+	damaged    int64  // the callback that is
 }
 
 var errBroken = errors.New("the ledger is broken")
@@ -62,6 +64,9 @@ func (l *ledger) Deliveries(ctx context.Context, t store.Task) ([]store.Delivery
 
 func (l *ledger) Callback(ctx context.Context, seq int64) (store.Delivery, bool, error) {
 	d, ok := l.callbacks[seq]
+	if seq == l.damaged {
+		return d, false, &store.DamagedError{Err: errBroken}
+	}
 	return d, ok, l.broken(ctx, "Callback")
 }
 
@@ -370,11 +375,27 @@ func TestNothingIsSentAfterIterationStops(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNotACallbackIsAnError(t *testing.T) {
+// It is an attempt that failed, and the others are sent.
+func TestADamagedCallbackIsNotSent(t *testing.T) {
 	var e endpoint
 	l := three()
-	l.deliveries["req_1"] = []store.Delivery{{Final: true, Body: json.RawMessage("[]")}}
-	if _, err := collect(t, e.options(l).All(t.Context())); err == nil || len(e.received) > 0 {
-		t.Errorf("%v, %q", err, e.received)
+	l.deliveries["req_1"] = []store.Delivery{{Final: true, Body: json.RawMessage("x]"), ReceivedAt: noon}}
+	got, err := collect(t, e.options(l).All(t.Context()))
+	if err != nil || len(got) < 2 || !slices.Contains(got, "req_1 0") || len(e.received) != len(got)-1 {
+		t.Errorf("%v, %q, %q", err, got, e.received)
+	}
+
+	e, l = endpoint{}, failures()
+	l.callbacks[1] = store.Delivery{ReceivedAt: noon, Body: json.RawMessage("x]")}
+	l.damaged = 2
+	o := e.options(l)
+	o.URL = ""
+	l.failed[1].Target = "https://hook.example/"
+	got, err = collect(t, o.Failed(t.Context()))
+	if diff := cmp.Diff([]string{"req_1 0", "req_2 0", "req_3 500"}, got); diff != "" || err != nil || len(e.received) != 1 {
+		t.Errorf("%v %q %s", err, e.received, diff)
+	}
+	if want := `1 to http://127.0.0.1:1/hook failed: 0 "the stored callback is damaged: `; !strings.HasPrefix(l.records[0], want) || len(l.records) != 2 {
+		t.Errorf("%q", l.records)
 	}
 }

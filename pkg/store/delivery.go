@@ -38,6 +38,14 @@ type Delivery struct {
 	Body       json.RawMessage // as received; the secret is blanked once the task has finished
 }
 
+// DamagedError says that a stored callback cannot be read.
+type DamagedError struct{ Err error }
+
+func (e *DamagedError) Error() string { return "the stored callback is damaged: " + e.Err.Error() }
+
+// Unwrap returns why.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // Refusal is a callback to the path of a task or a shared ticket that was not accepted.
 type Refusal struct {
 	Path       string

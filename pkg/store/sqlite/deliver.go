@@ -49,9 +49,13 @@ func encodeHeader(header http.Header) string {
 	return b.String()
 }
 
+// decodeHeader is the reverse of encodeHeader. The error is a *store.DamagedError.
 func decodeHeader(text string) (http.Header, error) {
 	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\r\n"))).ReadMIMEHeader()
-	return http.Header(header), err
+	if err != nil {
+		return nil, &store.DamagedError{Err: err}
+	}
+	return http.Header(header), nil
 }
 
 // insertDeliveries stores the deliveries that are not repeats, updates their tasks, and
