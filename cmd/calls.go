@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
@@ -85,7 +86,7 @@ func dispatchError(err error) error {
 		e.text = signal.Error()
 	case limited && failure.Maybe:
 		e.text = limit.Error()
-	case limited:
+	case limited && !strings.HasPrefix(e.text, limit.Error()):
 		e.text = limit.Error() + ": " + e.text
 	}
 	switch {

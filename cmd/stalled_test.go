@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,10 @@ func (s *stalledStream) Read([]byte) (int, error) {
 // No command outlives a signal or its time limit because of a stream that is not read, or
 // that nothing is written to.
 func TestAStalledStreamDoesNotKeepACommandFromEnding(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(rules, []byte("delay: 1ms\nrules:\n  - text: done\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	stdout := func(a *App, s *stalledStream) { a.Stdout = s }
 	stderr := func(a *App, s *stalledStream) { a.Stderr = s }
 	stdin := func(a *App, s *stalledStream) { a.Stdin = s }
@@ -51,7 +56,7 @@ func TestAStalledStreamDoesNotKeepACommandFromEnding(t *testing.T) {
 		code   int
 	}{
 		"stdout of run, a signal":           {"run --sandbox x", stdout, true, codeSignal},
-		"stdout of run, the time limit":     {"run --sandbox --timeout 2s x", stdout, false, codeUnexpected},
+		"stdout of run, the time limit":     {"run --sandbox --timeout 5s x", stdout, false, codeUnexpected},
 		"stderr of run, a signal":           {"run --sandbox x", stderr, true, codeSignal},
 		"stderr of run -v, the time limit":  {"run --sandbox -v --timeout 2s x", stderr, false, codeUnreachable},
 		"stdin of run, the time limit":      {"run --sandbox --timeout 300ms", stdin, false, codeUsage},
@@ -62,7 +67,8 @@ func TestAStalledStreamDoesNotKeepACommandFromEnding(t *testing.T) {
 		"stdout of completion, a signal":    {"completion bash", stdout, true, codeSignal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, _, text := testApp(t, strings.Fields(test.args)...)
+			args := strings.Fields(strings.ReplaceAll(test.args, "--sandbox", "--sandbox --rules "+rules))
+			app, _, text := testApp(t, args...)
 			s := newStalledStream(t)
 			test.stream(app, s)
 			ctx, cancel := context.WithCancelCause(t.Context())

@@ -135,6 +135,8 @@ func (w *waiter) failed(err *narada.DispatchError) error {
 		return err
 	case err.Maybe:
 		return w.unfinished(w.over)
+	case errors.Is(err.Err, w.over):
+		return err
 	}
 	return &narada.DispatchError{Err: fmt.Errorf("%w: %w", w.over, err.Err)}
 }
