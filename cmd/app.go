@@ -39,6 +39,7 @@ type App struct {
 
 	start     time.Time // of the command; time limits count from here
 	interrupt signals.Soft
+	streams   *signals.Streams // Stdin, Stdout and Stderr; a signal and the time limit end them
 }
 
 // Main runs the program and returns its exit code. After a signal it does not return:

@@ -27,7 +27,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	if o.failFast {
 		b.MaxFailures = 1
 	}
-	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.stdout
+	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.streams.Out
 	b.Hide, b.Report = inv.masker.Hide, r.report
 	if inv.app.StdoutTerminal {
 		b.Stdout = inv.log.Over(b.Stdout)

@@ -25,8 +25,6 @@ type invocation struct {
 	masker *secret.Masker
 	log    *term.Reporter
 	source secret.Source
-	stdout *signals.Writer // App.Stdout and App.Stderr until a signal
-	stderr *signals.Writer
 
 	quiet     bool
 	verbose   bool
@@ -38,12 +36,9 @@ type invocation struct {
 	settings *config.Settings
 }
 
-func newInvocation(ctx context.Context, app *App) *invocation {
-	inv := &invocation{
-		app: app, masker: secret.NewMasker(term.OneLine, term.Visible),
-		source: secret.Source{Context: ctx, Lookup: app.Lookup, Stdin: app.Stdin},
-		stdout: signals.NewWriter(ctx, app.Stdout), stderr: signals.NewWriter(ctx, app.Stderr),
-	}
+func newInvocation(app *App) *invocation {
+	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
+	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
 	inv.log = newReporter(inv)
 	return inv
 }
@@ -51,7 +46,9 @@ func newInvocation(ctx context.Context, app *App) *invocation {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start = a.now()
-	inv := newInvocation(ctx, a)
+	inv := newInvocation(a)
+	a.streams.Until(ctx)
+	inv.source.Context = ctx
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
@@ -62,10 +59,10 @@ func (a *App) Run(ctx context.Context) (code int) {
 		}
 	}()
 	root.SetArgs(a.Args)
-	root.SetIn(a.Stdin)
-	help := output.NewWriter(inv.stdout)
+	root.SetIn(a.streams.In)
+	help := output.NewWriter(a.streams.Out)
 	root.SetOut(help)
-	root.SetErr(inv.stderr)
+	root.SetErr(a.streams.Err)
 	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
@@ -93,7 +90,7 @@ func scanGlobals(inv *invocation) {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
 	scan.SetOutput(io.Discard)
-	scanned := invocation{app: inv.app, masker: inv.masker, stderr: inv.stderr}
+	scanned := invocation{app: inv.app, masker: inv.masker}
 	addGlobals(&scanned, scan)
 	scan.BoolP("help", "h", false, "")
 	_ = scan.Parse(inv.app.Args)
@@ -143,20 +140,15 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	return nil
 }
 
-// deadline ends ctx, and what the command reads, after d, which is that of --timeout,
-// counted from the start of the command. If the flag is given, it ends what is written to
-// stdout, too: otherwise an answer in a pager would have the limit of the settings.
+// deadline ends ctx, and the reads and writes of the streams and inputs, after d, which is
+// that of --timeout, counted from the start of the command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
-	v := inv.settings.Get(config.Timeout)
-	if v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, inv.app.start.Add(d), limit)
+	ctx, cancel := inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)
 	inv.source.Context = ctx
-	if v.Layer == config.LayerFlag {
-		inv.stdout.Until(ctx)
-	}
 	return ctx, cancel
 }
 
@@ -171,7 +163,7 @@ func confirm(ctx context.Context, inv *invocation, question string, yes bool, hi
 	case !app.StdinTerminal || !app.StderrTerminal:
 		return usage.Errorf(hint, "not confirmed, and there is no terminal to ask on: %s", question)
 	default:
-		ok, err := term.Ask(ctx, app.Stdin, inv.stderr, term.Visible(inv.masker.Mask(question)))
+		ok, err := term.Ask(ctx, app.Stdin, app.streams.Err, term.Visible(inv.masker.Mask(question)))
 		switch {
 		case ctx.Err() != nil:
 			return &exitError{code: codeUnfinished, text: cause(context.Cause(ctx)) + ": nothing was done"}
@@ -203,7 +195,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: inv.stderr, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: app.streams.Err, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	return term.NewReporter(o)

@@ -35,7 +35,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
-	stdout := io.Writer(inv.stdout)
+	var stdout io.Writer = inv.app.streams.Out
 	if inv.app.StdoutTerminal { // perhaps the terminal of the spinner
 		stdout = inv.log.Over(stdout)
 	}

@@ -7,10 +7,8 @@ package signals
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -116,82 +114,4 @@ func Raise(s os.Signal) error {
 		return err
 	}
 	return self.Signal(s)
-}
-
-// Reader reads until Context ends, so that a pipe without input does not keep the
-// program from ending. It abandons the read that is under way then.
-type Reader struct {
-	Context context.Context
-	Source  io.Reader
-}
-
-// Read implements io.Reader.
-func (r *Reader) Read(p []byte) (int, error) {
-	done, buffer := make(chan outcome, 1), make([]byte, len(p))
-	go func() {
-		n, err := r.Source.Read(buffer)
-		done <- outcome{n, err}
-	}()
-	select {
-	case o := <-done:
-		return copy(p, buffer[:o.n]), o.err
-	case <-r.Context.Done():
-		return 0, context.Cause(r.Context)
-	}
-}
-
-// writeGrace is the time that a write has to finish once its context has ended.
-const writeGrace = 400 * time.Millisecond
-
-// Writer writes until its context ends, so that a pipe that nobody reads does not keep the
-// program from ending. A write that is under way or begins then has a moment to finish;
-// once it does not, it is abandoned, and later writes fail.
-type Writer struct {
-	target    io.Writer
-	limit     atomic.Pointer[context.Context]
-	abandoned atomic.Bool
-}
-
-// NewWriter returns a writer to target until ctx ends.
-func NewWriter(ctx context.Context, target io.Writer) *Writer {
-	w := &Writer{target: target}
-	w.Until(ctx)
-	return w
-}
-
-// Until sets another context.
-func (w *Writer) Until(ctx context.Context) { w.limit.Store(&ctx) }
-
-// Write implements io.Writer.
-func (w *Writer) Write(p []byte) (int, error) {
-	ctx := *w.limit.Load()
-	if ctx.Done() == nil {
-		return w.target.Write(p)
-	}
-	if w.abandoned.Load() {
-		return 0, context.Cause(ctx)
-	}
-	done, buffer := make(chan outcome, 1), slices.Clone(p)
-	go func() {
-		n, err := w.target.Write(buffer)
-		done <- outcome{n, err}
-	}()
-	select {
-	case o := <-done:
-		return o.n, o.err
-	case <-ctx.Done():
-	}
-	select {
-	case o := <-done:
-		return o.n, o.err
-	case <-time.After(writeGrace):
-		w.abandoned.Store(true)
-		return 0, context.Cause(ctx)
-	}
-}
-
-// outcome is that of a read or write.
-type outcome struct {
-	n   int
-	err error
 }
