@@ -68,7 +68,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if !toListener {
 		o.task.Callback = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
 	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout)) // of reading stdin, too
 	defer cancel()
 	plan, err := o.task.plan(inv, args)
 	if err != nil {

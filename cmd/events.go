@@ -10,7 +10,6 @@ import (
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
@@ -259,21 +258,6 @@ func notForwarded(r forward.Result) string {
 		return reason + "; not retried"
 	}
 	return reason + " after " + units.Count(r.Attempts, "attempt")
-}
-
-// logSandboxEvent logs, for -v, an event of the sandbox.
-func logSandboxEvent(inv *invocation, e sandbox.Event) {
-	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
-	if e.Kind == sandbox.EventCallback {
-		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
-	}
-	if e.Err != nil {
-		line += " " + e.Err.Error()
-	}
-	if e.Fault != "" {
-		line += " (fault: " + e.Fault + ")"
-	}
-	inv.log.Detail("sandbox", term.OneLine(line))
 }
 
 // logSessionEvent logs an event of a cloud browser session.

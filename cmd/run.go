@@ -69,7 +69,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := o.answer.check(); err != nil {
 		return err
 	}
-	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout))
+	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout)) // of reading stdin, too
 	defer cancel()
 	o.task.OwnCallback, o.task.AnyWindow = true, o.answer.sandbox
 	plan, err := o.task.plan(inv, args)

@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -131,4 +132,19 @@ func startSandbox(ctx context.Context, inv *invocation, rulesPath string) (*clou
 	}
 	inv.log.Info("sandbox", "this is the sandbox: nothing leaves your machine")
 	return c, stop, nil
+}
+
+// logSandboxEvent logs, for -v, an event of the sandbox.
+func logSandboxEvent(inv *invocation, e sandbox.Event) {
+	line := fmt.Sprintf("sandbox: %s %s: %d", e.Method, e.Path, e.StatusCode)
+	if e.Kind == sandbox.EventCallback {
+		line = fmt.Sprintf("sandbox: callback for %s to %s, attempt %d: %d", e.RequestID, e.Host, e.Attempt, e.StatusCode)
+	}
+	if e.Err != nil {
+		line += " " + e.Err.Error()
+	}
+	if e.Fault != "" {
+		line += " (fault: " + e.Fault + ")"
+	}
+	inv.log.Detail("sandbox", term.OneLine(line))
 }

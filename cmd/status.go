@@ -96,7 +96,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
 		limit = lookupLimit
 	}
-	ctx, cancel := inv.deadline(ctx, limit)
+	ctx, cancel := inv.deadline(ctx, limit) // of reading stdin, too
 	defer cancel()
 	if r.data = o.schema != ""; r.data {
 		if _, r.schema, err = task.LoadSchema(o.schema, !o.noValidate, &inv.source); err != nil {

@@ -19,7 +19,7 @@ var outsideFiles = []string{"app.go", "wire.go"}
 
 // The limits of this folder.
 const (
-	maxLines       = 5545
+	maxLines       = 5550
 	maxFileLines   = 300
 	maxTypeMethods = 20
 )
