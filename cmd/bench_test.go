@@ -178,7 +178,7 @@ func benchInvocation(b *testing.B, stdout io.Writer) *invocation {
 		Lookup: func(name string) (string, bool) { v, ok := map[string]string{"HOME": dir}[name]; return v, ok },
 		start:  time.Now(),
 	}
-	inv := newInvocation(b.Context(), app)
+	inv := newInvocation(app)
 	var err error
 	if inv.settings, err = config.Load(config.Place{Getenv: app.getenv, Dir: dir}, nil); err != nil {
 		b.Fatal(err)

@@ -104,7 +104,7 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 		return n, nil
 	}
 	var err error
-	if n.ConnectCAs, err = tunnel.ReadCAs(cas.Text); err != nil {
+	if n.ConnectCAs, err = tunnel.ReadCAs(inv.source.Context, cas.Text); err != nil {
 		return nil, cas.Invalid(err)
 	}
 	return n, nil

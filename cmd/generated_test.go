@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"io"
 	"os"
@@ -39,7 +38,7 @@ func testRoot() *cobra.Command {
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
 		Lookup: func(string) (string, bool) { return "", false },
 	}
-	inv := newInvocation(context.Background(), app)
+	inv := newInvocation(app)
 	return newRoot(inv, commands[:])
 }
 

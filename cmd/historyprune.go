@@ -49,7 +49,7 @@ it prints the size of the ledger and what some limits would delete.`,
 	f.IntVar(&o.limits.Keep, "keep", 0, "delete all but the newest `N` tasks")
 	f.BoolVar(&o.limits.Open, "open", false, "also delete tasks that have not finished, or have a callback to be forwarded")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be deleted, and delete nothing")
-	f.BoolVar(&o.yes, "yes", false, "delete without asking")
+	f.BoolVarP(&o.yes, "yes", "y", false, "delete without asking")
 	return cmd
 }
 

@@ -51,7 +51,9 @@ func newInvocation(ctx context.Context, app *App) *invocation {
 // Run runs one command and returns its exit code.
 func (a *App) Run(ctx context.Context) (code int) {
 	a.start = a.now()
-	inv := newInvocation(ctx, a)
+	inv := newInvocation(a)
+	a.streams.Until(ctx)
+	inv.source.Context = ctx
 	root := newRoot(inv, commandsFor(a.Args))
 	scanGlobals(inv)
 	defer func() {
@@ -158,8 +160,7 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 // --timeout, counted from the start of the command.
 func (inv *invocation) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	limit := &timeLimitError{d, "--timeout"}
-	v := inv.settings.Get(config.Timeout)
-	if v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
+	if v := inv.settings.Get(config.Timeout); v.Layer != config.LayerFlag && v.Layer != config.LayerDefault {
 		limit.origin = v.Origin
 	}
 	ctx, cancel := inv.app.streams.Deadline(ctx, inv.app.start.Add(d), limit)

@@ -146,8 +146,9 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 	}
 	if o.timeout > 0 {
 		l.Until = inv.app.start.Add(o.timeout)
-		_, cancel := inv.deadline(ctx, o.timeout) // of what the flags name
+		reading, cancel := context.WithDeadlineCause(ctx, l.Until, &timeLimitError{o.timeout, "--timeout"})
 		defer cancel()
+		inv.source.Context = reading // what the flags name
 	}
 	if len(o.command) == 0 { // else its output is printed
 		l.Print = func(r *narada.Result) error { return printCallback(p, r) }

@@ -11,7 +11,7 @@ import (
 // An answer costs credits: it is printed even if it cannot be checked.
 func TestAnswerThatCannotBeCheckedIsPrinted(t *testing.T) {
 	app, stdout, stderr := testApp(t)
-	r, err := newResults(t.Context(), newInvocation(t.Context(), app), outputFlags{format: "json"}, "", false)
+	r, err := newResults(t.Context(), newInvocation(app), outputFlags{format: "json"}, "", false)
 	if err != nil {
 		t.Fatal(err)
 	}

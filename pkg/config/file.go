@@ -25,10 +25,8 @@ func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
 	if err != nil {
 		return nil, nil, fileError(path, err)
 	}
-	d := &decoder{profiles: map[string]map[string]any{}}
-	v := newViper(viper.WithDecoderRegistry(d))
-	v.SetConfigType("yaml")
-	if err := v.ReadConfig(strings.NewReader(text)); err != nil {
+	v, d, err := parseFile(text)
+	if err != nil {
 		return nil, nil, fileError(path, err)
 	}
 	for _, name := range d.unknown {
@@ -36,6 +34,15 @@ func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
 		s.warn("%s: %v; %s", path, unknown, unknown.Hint())
 	}
 	return v, d, nil
+}
+
+// parseFile parses the text of a config file.
+func parseFile(text string) (*viper.Viper, *decoder, error) {
+	d := &decoder{profiles: map[string]map[string]any{}}
+	v := newViper(viper.WithDecoderRegistry(d))
+	v.SetConfigType("yaml")
+	err := v.ReadConfig(strings.NewReader(text))
+	return v, d, err
 }
 
 // decoder decodes a config file for viper as strictly as a task file. A value is the text
@@ -146,10 +153,7 @@ func fileError(path string, err error) error {
 		err = parsing.Unwrap()
 	}
 	if syntax, ok := errors.AsType[*yamljson.SyntaxError](err); ok {
-		err = errors.New("not valid YAML")
-		if syntax.Line > 0 {
-			err = fmt.Errorf("not valid YAML (line %d)", syntax.Line)
-		}
+		err = fmt.Errorf("not valid YAML (line %d)", syntax.Line)
 	}
 	return &InvalidError{What: "config file " + path, Err: textfile.Cause(err)}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,9 +77,10 @@ func ParseRules(doc []byte) (*Rules, error) {
 		faultPresign: d.Faults.Presign, faultUpload: d.Faults.Upload, faultStart: d.Faults.Start,
 		faultStop: d.Faults.Stop, faultDownload: d.Faults.Download,
 	}}
-	for name, f := range rules.faults {
+	for _, name := range slices.Sorted(maps.Keys(rules.faults)) {
+		f := rules.faults[name]
 		if err := f.check(); err != nil {
-			return nil, fmt.Errorf("rules: faults.%s: %w", name, err)
+			return nil, fmt.Errorf("rules: faults.%s (line %d): %w", name, lineOfFault(root, name), err)
 		}
 		if f != nil && !f.Cut && f.Body == nil && (name == faultUpload || name == faultDownload) {
 			f.Body = new(string(storageAnswer(f.Status, storageCode(f.Status), http.StatusText(f.Status)).body))
@@ -118,6 +121,14 @@ func lineOfRule(root *yaml.Node, i int) int {
 	var nodes struct{ Rules []yaml.Node }
 	_ = root.Decode(&nodes) // the rules were decoded before
 	return nodes.Rules[i].Line
+}
+
+// lineOfFault returns the line on which a fault of all tasks starts.
+func lineOfFault(root *yaml.Node, name string) int {
+	var nodes struct{ Faults map[string]yaml.Node }
+	_ = root.Decode(&nodes) // the faults were decoded before
+	n := nodes.Faults[name]
+	return n.Line
 }
 
 // yamlError removes the names of Go types from the decoder's messages.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,6 +60,7 @@ func TestInvalidRulesAreErrors(t *testing.T) {
 		"unknown usage":           {"rules:\n  - usage: {cents: 3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"negative usage":          {"rules:\n  - usage: {actions: -3}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
 		"infinite usage":          {"rules:\n  - usage: {credits: .inf}", "rules: rule 1 (line 2): usage: line 2: actions and credits must be numbers from 0 up, and nothing else"},
+		"fault of all tasks":      {"faults:\n  presign: {status: 500}\n  download:\n    status: 99", "rules: faults.download (line 4): status: 99 is not between 200 and 599"},
 		"field twice":             {"delay: 1s\ndelay: 2s", `rules: line 2: duplicate name "delay"`},
 		"text for a list":         {"rules: x", "rules: line 1: cannot unmarshal !!str `x` into []rule"},
 		"bad duration":            {"delay: soon", `rules: line 1: "soon" is not a duration between 0s and 24h, such as 1.5s`},
@@ -113,12 +115,16 @@ func TestATextInRulesIsAsWritten(t *testing.T) {
 
 func FuzzParseRules(f *testing.F) {
 	f.Add([]byte(documented(f)))
-	for _, doc := range []string{"", "rules: [{structuredOutput: {a: [1e5, 0x1F, 1_000, ~, yes, !!binary aGk=]}}]", "a: &x [*x]", "rules: [null]", "{? [a] : b}", "delay: 1s\n---\n"} {
+	for _, doc := range []string{"", "rules: [{structuredOutput: {a: [1e5, 0x1F, 1_000, ~, yes, !!binary aGk=]}}]", "a: &x [*x]", "rules: [null]", "{? [a] : b}", "delay: 1s\n---\n", "faults: {upload: {}}", "\x01", "rules: \xff", "rules:\n  - {match: '('}"} {
 		f.Add([]byte(doc))
 	}
+	hasLine := regexp.MustCompile(`\bline [0-9]+`)
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		rules, err := ParseRules(doc)
 		if err != nil {
+			if len(doc) <= maxRules && !hasLine.MatchString(err.Error()) {
+				t.Errorf("%q: no line in %v", doc, err)
+			}
 			return
 		}
 		for i := range rules.list {

@@ -42,17 +42,35 @@ func ReadRegular(path string, limit int64) (string, error) {
 	return Read(f, limit)
 }
 
+// ReadBytes is ReadFile for content that need not be text.
+func ReadBytes(ctx context.Context, path string, limit int64) ([]byte, error) {
+	f, err := Open(ctx, path)
+	if err != nil {
+		return nil, Cause(err)
+	}
+	defer f.Close()
+	return read(f, limit)
+}
+
 // Read reads r, a file or stream of at most limit bytes.
 func Read(r io.Reader, limit int64) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	switch {
-	case err != nil:
-		return "", Cause(err)
-	case int64(len(b)) > limit:
-		return "", fmt.Errorf("larger than %s", strings.Replace(units.Size(limit), ".0 ", " ", 1))
+	b, err := read(r, limit)
+	if err != nil {
+		return "", err
 	}
 	text := strings.TrimPrefix(string(b), "\ufeff")
 	return text, Check(text)
+}
+
+func read(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return nil, Cause(err)
+	case int64(len(b)) > limit:
+		return nil, fmt.Errorf("larger than %s", strings.Replace(units.Size(limit), ".0 ", " ", 1))
+	}
+	return b, nil
 }
 
 // Check returns ErrNotText if text is not UTF-8 or contains a NUL.

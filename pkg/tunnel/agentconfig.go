@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // maxAgentConfig is the size limit of an ngrok configuration file. Real ones have
@@ -76,9 +76,9 @@ func agentConfigPaths(env func(string) string, goos string) []string {
 }
 
 func agentConfigToken(path string) (secret.String, error) {
-	f, err := os.Open(path)
+	f, err := textfile.OpenRegular(path)
 	if err != nil {
-		return secret.String{}, err
+		return secret.String{}, textfile.Named(path, err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxAgentConfig+1))

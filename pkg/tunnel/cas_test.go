@@ -2,6 +2,8 @@ package tunnel
 
 import (
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,14 +24,14 @@ func TestAuthoritiesAreReadFromAFile(t *testing.T) {
 		return path
 	}
 	good := write("good.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	if pool, err := ReadCAs(good); err != nil || pool == nil {
+	if pool, err := ReadCAs(t.Context(), good); err != nil || pool == nil {
 		t.Errorf("%v, %v", pool, err)
 	}
 	empty := write("empty.pem", nil)
-	if _, err := ReadCAs(empty); err == nil || err.Error() != "no PEM certificate in "+empty {
+	if _, err := ReadCAs(t.Context(), empty); err == nil || err.Error() != "no PEM certificate in "+empty {
 		t.Errorf("%v", err)
 	}
-	if _, err := ReadCAs(filepath.Join(dir, "missing.pem")); !os.IsNotExist(err) {
+	if _, err := ReadCAs(t.Context(), filepath.Join(dir, "missing.pem")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Ingress describes an endpoint at the user's own public address. There are two
@@ -99,7 +100,7 @@ func openIngress(ctx context.Context, i Ingress) (*Endpoint, error) {
 	var cert tls.Certificate
 	if i.tls() {
 		var err error
-		if cert, err = loadCertificate(i); err != nil {
+		if cert, err = loadCertificate(ctx, i); err != nil {
 			return nil, err
 		}
 	}
@@ -147,8 +148,20 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	}
 }
 
-func loadCertificate(i Ingress) (tls.Certificate, error) {
-	cert, err := tls.LoadX509KeyPair(i.TLSCert, i.TLSKey)
+func readCertificate(ctx context.Context, i Ingress) (none tls.Certificate, err error) {
+	cert, err := textfile.ReadBytes(ctx, i.TLSCert, maxPEM)
+	if err != nil {
+		return none, textfile.Named(i.TLSCert, err)
+	}
+	key, err := textfile.ReadBytes(ctx, i.TLSKey, maxPEM)
+	if err != nil {
+		return none, textfile.Named(i.TLSKey, err)
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+func loadCertificate(ctx context.Context, i Ingress) (tls.Certificate, error) {
+	cert, err := readCertificate(ctx, i)
 	if err != nil {
 		return cert, &Error{
 			message: "cannot use the TLS certificate: " + strings.TrimPrefix(err.Error(), "tls: "),

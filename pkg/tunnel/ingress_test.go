@@ -138,7 +138,7 @@ func TestAnIngressThatCannotBeOpenedIsAnErrorWithAHint(t *testing.T) {
 		want    string
 	}{
 		{"port in use", tunnel.Ingress{Addr: taken.Addr().String(), PublicURL: "https://example.com"}, "cannot listen on " + taken.Addr().String() + ": "},
-		{"no such file", tunnel.Ingress{Addr: ":0", TLSCert: "missing.pem", TLSKey: key}, "cannot use the TLS certificate: open missing.pem"},
+		{"no such file", tunnel.Ingress{Addr: ":0", TLSCert: "missing.pem", TLSKey: key}, "cannot use the TLS certificate: missing.pem: no such file or directory"},
 		{"not a certificate", tunnel.Ingress{Addr: ":0", TLSCert: key, TLSKey: key}, "cannot use the TLS certificate: "},
 		{"another key", tunnel.Ingress{Addr: ":0", TLSCert: cert, TLSKey: oldKey}, "cannot use the TLS certificate: private key does not match public key"},
 		{"expired", tunnel.Ingress{Addr: ":0", TLSCert: oldCert, TLSKey: oldKey}, "the TLS certificate " + oldCert + " expired on 2023-11-14"},

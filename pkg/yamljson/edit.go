@@ -22,6 +22,9 @@ func Set(text []byte, path []string, value *string) ([]byte, error) {
 	if doc == nil {
 		doc = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 		out.Write(text) // only comments
+		if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+			out.WriteByte('\n')
+		}
 	}
 	if doc.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("not a YAML mapping")

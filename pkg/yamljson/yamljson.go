@@ -57,7 +57,7 @@ func document(text []byte) (*yaml.Node, error) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, syntaxError(err)
+		return nil, syntaxError(err, text)
 	}
 	if err := check(&doc); err != nil {
 		return nil, err
@@ -66,23 +66,35 @@ func document(text []byte) (*yaml.Node, error) {
 	if err := dec.Decode(&second); err == nil {
 		return nil, fmt.Errorf("line %d: expected one document", second.Line)
 	} else if !errors.Is(err, io.EOF) {
-		return nil, syntaxError(err)
+		return nil, syntaxError(err, text)
 	}
 	return &doc, nil
 }
 
 // SyntaxError is the error of invalid YAML. Its text may quote the document.
 type SyntaxError struct {
-	Line int // 0: unknown
+	Line int // from 1
 	text string
 }
 
 func (e *SyntaxError) Error() string { return e.text }
 
-func syntaxError(err error) error {
+// syntaxError returns the library's error for a document. The library names no line if it is
+// the first, or for a character that YAML does not have.
+func syntaxError(err error, text []byte) error {
 	e := &SyntaxError{text: strings.TrimPrefix(err.Error(), "yaml: ")}
-	_, _ = fmt.Sscanf(e.text, "line %d:", &e.Line) // else unknown
+	if _, scanErr := fmt.Sscanf(e.text, "line %d:", &e.Line); scanErr == nil {
+		return e
+	}
+	before := text[:max(bytes.IndexFunc(text, notYAML), 0)]
+	e.Line = lineAt(before)
+	e.text = fmt.Sprintf("line %d: %s", e.Line, e.text)
 	return e
+}
+
+// notYAML reports whether a character is one that YAML does not have.
+func notYAML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r < 0xa0 && r != 0x85 || r == 0xfeff || r == 0xfffe || r == 0xffff
 }
 
 // tags are those that a document may have.

@@ -2,8 +2,10 @@ package yamljson
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -76,11 +78,15 @@ func TestAmbiguousYAMLIsRefused(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{"a: 1", `{"a":[1,{"b":null}]}`, "- &a 1\n- *a", "a: 1\n---\nb: 2", "x: !!binary aGk=", "? {a: b}\n: c"} {
+	for _, seed := range []string{"a: 1", `{"a":[1,{"b":null}]}`, "- &a 1\n- *a", "a: 1\n---\nb: 2", "x: !!binary aGk=", "? {a: b}\n: c", "\x01", "a: \"\\ud800\"", `{"a": "\ud800"}`} {
 		f.Add([]byte(seed))
 	}
+	hasLine := regexp.MustCompile(`\bline [0-9]+`)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		value, err := Read(text)
+		if err != nil && !hasLine.MatchString(err.Error()) && utf8.Valid(text) {
+			t.Errorf("Read(%q): no line in %v", text, err)
+		}
 		if err == nil && value != nil && !json.Valid(value) {
 			t.Errorf("Read(%q) = %s, which is not JSON", text, value)
 		}
