@@ -37,13 +37,9 @@ type invocation struct {
 	settings *config.Settings
 }
 
-func newInvocation(ctx context.Context, app *App) *invocation {
+func newInvocation(app *App) *invocation {
 	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
-	app.streams.Until(ctx)
-	inv := &invocation{
-		app: app, masker: secret.NewMasker(term.OneLine, term.Visible),
-		source: secret.Source{Context: ctx, Lookup: app.Lookup, Stdin: app.Stdin},
-	}
+	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
 	inv.log = newReporter(inv)
 	return inv
 }

@@ -95,7 +95,7 @@ func (crashingClient) Status(context.Context, string) (*narada.Result, error)   
 func TestAPanicBesideTheMainGoroutineNamesTheTask(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		app, _, stderr := testApp(t)
-		inv := newInvocation(t.Context(), app)
+		inv := newInvocation(app)
 		inv.verbose = verbose
 		inv.log = newReporter(inv)
 		out, err := newResults(t.Context(), inv, outputFlags{format: "text"}, "", false)
