@@ -64,6 +64,21 @@ func logError(inv *invocation, err error) {
 	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
 }
 
+// endedBy puts what ended a call before, or in place of, the text of its failure.
+func endedBy(err error, text string, maybe bool) string {
+	if signal, interrupted := errors.AsType[*signals.Error](err); interrupted {
+		return signal.Error()
+	}
+	limit, limited := errors.AsType[*timeLimitError](err)
+	switch {
+	case limited && maybe:
+		return limit.Error()
+	case limited && !strings.HasPrefix(text, limit.Error()):
+		return limit.Error() + ": " + text
+	}
+	return text
+}
+
 // dispatchError words an error of a dispatch.
 func dispatchError(err error) error {
 	const unknown = "it is not known whether the task was accepted"
@@ -79,16 +94,8 @@ func dispatchError(err error) error {
 	if noTime, ok := errors.AsType[*await.NoTimeError](failure.Err); ok {
 		e.text = errorText(noTime.Err) + "; the time limit leaves no time for another attempt"
 	}
-	signal, interrupted := errors.AsType[*signals.Error](err)
-	limit, limited := errors.AsType[*timeLimitError](err)
-	switch {
-	case interrupted:
-		e.text = signal.Error()
-	case limited && failure.Maybe:
-		e.text = limit.Error()
-	case limited && !strings.HasPrefix(e.text, limit.Error()):
-		e.text = limit.Error() + ": " + e.text
-	}
+	interrupted, limited := is[*signals.Error](err), is[*timeLimitError](err)
+	e.text = endedBy(err, e.text, failure.Maybe)
 	switch {
 	case failure.Maybe && (interrupted || limited):
 		e.code, e.text, e.next = codeUnknown, e.text+": "+unknown, lookFirst
