@@ -95,7 +95,7 @@ func (r *results) begin(ctx context.Context) error {
 	}
 	var w io.Writer
 	if err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
-		if r.device, err = openWithin(ctx, r.path, os.O_WRONLY|os.O_APPEND); err != nil {
+		if r.device, err = openDevice(ctx, r.path); err != nil {
 			return &ResultsError{r.path, err, true}
 		}
 		w = r.device
@@ -175,4 +175,29 @@ func (r *results) close(whole bool) (kept int, err error) {
 	}
 	kept, err = r.earlier.settle()
 	return kept, r.error(err)
+}
+
+// openDevice opens a device, or a pipe, for whose reader it waits until ctx ends.
+func openDevice(ctx context.Context, path string) (*os.File, error) {
+	type outcome struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan outcome)
+	go func() {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		select {
+		case done <- outcome{f, err}:
+		case <-ctx.Done():
+			if err == nil {
+				_ = f.Close() // nothing was written
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

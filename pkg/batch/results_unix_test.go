@@ -131,11 +131,13 @@ func TestADeviceWithoutAnEndIsRefused(t *testing.T) {
 	if err := os.Symlink(zero, w.path("link")); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{zero: zero, w.path("link"): w.path("link"), "-": "standard input"} {
+	for path, want := range map[string]string{
+		zero: zero + ": is a device", w.path("link"): w.path("link") + ": is a device", "-": "standard input: larger than 64 MiB: save it as a file",
+	} {
 		o := w.options("")
 		o.Path, o.Stdin, o.StdinFile = path, device, info
 		_, err := Open(t.Context(), o)
-		if failure, ok := errors.AsType[*InputError](err); !ok || failure.Error() != want+": larger than 64 MiB: save it as a file" {
+		if failure, ok := errors.AsType[*InputError](err); !ok || failure.Error() != want {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

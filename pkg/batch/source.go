@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // InputError is an error of the whole input. Nothing was sent.
@@ -46,7 +48,7 @@ type source struct {
 	copied bool // f is a temporary copy
 }
 
-// The limits of what is copied: of a pipe, and of a device, which may have no end.
+// The limits of what is copied: of a pipe, and of a device as stdin, which may have no end.
 const (
 	maxPipe   = 1 << 30
 	maxDevice = 64 << 20
@@ -66,30 +68,22 @@ func openSource(ctx context.Context, in Input, path string, stdin io.Reader, red
 func (s *source) open(ctx context.Context, path string, stdin io.Reader, redirected os.FileInfo) error {
 	if path == stdinPath {
 		s.title = "standard input"
-		return s.copy(ctx, stdin, redirected)
+		return s.copy(textfile.Until(ctx, stdin), redirected)
 	}
-	f, err := openWithin(ctx, path, os.O_RDONLY)
+	r, err := textfile.Open(ctx, path)
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() {
+	if f, ok := r.(*os.File); ok {
 		s.f = f
 		return nil
 	}
-	defer f.Close()
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		return errors.New("it is a folder")
-	}
-	return s.copy(ctx, f, info)
+	defer r.Close()
+	return s.copy(r, nil)
 }
 
-// copy copies r, which has that information, to a temporary file. The end of ctx abandons a
-// read under way.
-func (s *source) copy(ctx context.Context, r io.Reader, info os.FileInfo) (err error) {
+// copy copies r, which has that information, to a temporary file.
+func (s *source) copy(r io.Reader, info os.FileInfo) (err error) {
 	if s.f, err = os.CreateTemp("", "narada-batch-*"); err != nil { // has mode 0600
 		return err
 	}
@@ -98,8 +92,7 @@ func (s *source) copy(ctx context.Context, r io.Reader, info os.FileInfo) (err e
 	if info != nil && info.Mode()&os.ModeDevice != 0 {
 		limit = maxDevice
 	}
-	to := s.f
-	n, err := within(ctx, func() (int64, error) { return io.Copy(to, io.LimitReader(r, limit+1)) }, func(int64) {})
+	n, err := io.Copy(s.f, io.LimitReader(r, limit+1))
 	if err == nil && n > limit {
 		err = fmt.Errorf("larger than %d MiB: save it as a file", limit>>20)
 	}
@@ -107,40 +100,6 @@ func (s *source) copy(ctx context.Context, r io.Reader, info os.FileInfo) (err e
 		s.close()
 	}
 	return err
-}
-
-// openWithin opens a file. If it is a pipe, it waits for the other side until ctx ends.
-func openWithin(ctx context.Context, path string, flag int) (*os.File, error) {
-	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
-		return os.OpenFile(path, flag, 0)
-	}
-	return within(ctx, func() (*os.File, error) { return os.OpenFile(path, flag, 0) }, func(f *os.File) { _ = f.Close() })
-}
-
-// within calls do, and abandons it when ctx ends: what it returns later is dropped.
-func within[T any](ctx context.Context, do func() (T, error), drop func(T)) (value T, err error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome)
-	go func() {
-		var o outcome
-		o.value, o.err = do()
-		select {
-		case done <- o:
-		case <-ctx.Done():
-			if o.err == nil {
-				drop(o.value)
-			}
-		}
-	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		return value, context.Cause(ctx)
-	}
 }
 
 // sniff returns an error if the content contradicts the format that the name says.

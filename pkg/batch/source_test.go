@@ -59,7 +59,7 @@ func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
 		want  string
 	}{
 		"no file":          {filepath.Join(dir, "none"), nil, filepath.Join(dir, "none") + ": no such file or directory"},
-		"a folder":         {dir, nil, dir + ": it is a folder"},
+		"a folder":         {dir, nil, dir + ": is a folder"},
 		"stdin that fails": {"-", &failing{wrong}, "standard input: wrong"},
 	} {
 		_, err := openSource(t.Context(), Input{Format: Text}, test.path, test.stdin, nil)
