@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -50,6 +51,9 @@ func TestMain(m *testing.M) {
 //	mode PERM FILE                        checks the permissions of a file
 func TestScripts(t *testing.T) {
 	needUnix(t)
+	if signal.Ignored(syscall.SIGHUP) { // under nohup: the commands must get it all the same
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
