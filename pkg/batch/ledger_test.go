@@ -269,6 +269,10 @@ func TestListShowAndResultsReadABatch(t *testing.T) {
 	if o := failed[0]; o.StatusName() != narada.StatusSuccess || len(o.SchemaErrors) != 1 {
 		t.Errorf("%+v", o)
 	}
+	if got, want := (keptOutcome(store.ItemTask{Item: store.Item{Line: 8}, Task: store.Task{Number: 1, Status: store.StatusRefused}})).Text(),
+		"line 8: refused: not accepted yet; the next run sends it"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	text2 := ""
 	open, err := Results(t.Context(), w, "jobs", func(doc json.RawMessage) error { text2 += string(doc) + "\n"; return nil })
 	if err != nil || open != 2 {
