@@ -269,6 +269,9 @@ func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, e
 			return true, err
 		}
 	}
+	if err := b.settle(ctx, b.run.store, r, t); err != nil {
+		return true, err
+	}
 	if unknown := b.run.unknown(); unknown.Lines > 0 {
 		b.o.Report(unknown)
 	}
