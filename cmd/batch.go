@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/batch"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -175,7 +177,9 @@ func runBatchDelete(ctx context.Context, inv *invocation, name string, yes bool)
 		if err != nil {
 			return err
 		}
-		question := fmt.Sprintf("delete the batch %q? The next run sends all lines, of which %d were sent", name, b.Sent)
+		open := b.Counts[narada.StatusPending] + b.Counts[narada.StatusInputRequired] + b.Counts[store.StatusUnknown]
+		sent := batch.Restarted{Sent: b.Sent, Open: open}.Text()
+		question := fmt.Sprintf("delete the batch %q? The next run sends all lines again; %s", name, sent)
 		dir, err := inv.stateDir()
 		if err = cmp.Or(err, confirm(ctx, inv, question, yes, "add --yes")); err != nil {
 			return err
@@ -184,7 +188,7 @@ func runBatchDelete(ctx context.Context, inv *invocation, name string, yes bool)
 			return usage.Errorf("stop it first", "%v", err)
 		}
 		if err == nil {
-			inv.log.Info("deleted", fmt.Sprintf("deleted the batch %s; the tasks of %s remain in narada history", name, units.Count(b.Sent, "line")), slog.Any("lines", b.Sent))
+			inv.log.Info("deleted", fmt.Sprintf("deleted the batch %s: %s; their tasks remain in narada history", name, sent), slog.Any("lines", b.Sent), slog.Any("open", open))
 		}
 		return err
 	})

@@ -172,7 +172,7 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 	case batch.Resumed:
 		log.Info("resuming", fmt.Sprintf("resuming an earlier run: %d of %d lines have finished", e.Tally.Ended, e.Tally.Total))
 	case batch.SettingsChanged:
-		log.Warn("changed", fmt.Sprintf("%s changed since the last run: answers to what was sent before are kept for %s; --restart sends all lines again",
+		log.Warn("changed", fmt.Sprintf("%s changed since lines were last sent: answers to what was sent before are kept for %s; --restart sends all lines again",
 			strings.Join(e.Changed, ", "), units.Count(e.Lines, "line")), slog.Any("changed", e.Changed), slog.Any("lines", e.Lines))
 	case batch.Restarted:
 		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))

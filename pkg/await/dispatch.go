@@ -58,6 +58,7 @@ func (e *Engine) dispatch(ctx context.Context, j Job, w *waiter) *dispatching {
 			d.again.Store(true)
 			return nil
 		},
+		stopped: e.o.Stopped,
 	}
 	go func() {
 		defer close(d.done)

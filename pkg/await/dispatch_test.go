@@ -160,6 +160,23 @@ func TestADispatchWithoutTimeForARetryReturnsANoTimeError(t *testing.T) {
 	})
 }
 
+func TestAStopEndsThePauseBeforeARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopped := make(chan struct{})
+		w := newWorld(t, every(time.Second), func(o *Options, _ *world) { o.Stopped = stopped })
+		w.cloud.dispatch = func(context.Context, int) (string, error) {
+			return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 503, RetryAfter: time.Hour}}
+		}
+		time.AfterFunc(time.Second, func() { close(stopped) })
+		start := time.Now()
+		_, err := w.run(t.Context())
+		api, ok := errors.AsType[*narada.APIError](err)
+		if !ok || api.StatusCode != 503 || time.Since(start) != time.Second || w.cloud.dispatches != 1 {
+			t.Errorf("%v after %d dispatches, %v", err, w.cloud.dispatches, time.Since(start))
+		}
+	})
+}
+
 // The callback of the first attempt arrives while the dispatch is retried.
 func TestASecondAcceptanceIsReportedAtTheEndOfTheWait(t *testing.T) {
 	for _, tt := range []struct {

@@ -57,6 +57,10 @@ type Options struct {
 	// Again, if not nil, is called before a dispatch is retried. It may wait, and an error
 	// ends the dispatch.
 	Again func(context.Context) error
+
+	// Stopped, if not nil, is closed to end the retries of dispatches, also during their
+	// pauses. A task that was not accepted then ends with its last error.
+	Stopped <-chan struct{}
 }
 
 // Engine dispatches tasks and waits for them. It is safe for concurrent use.

@@ -36,6 +36,7 @@ type retrying struct {
 	retryable func(error) bool
 	told      func(err error, in time.Duration) // before the pause
 	before    func(context.Context) error       // after the pause; an error ends the retries; may be nil
+	stopped   <-chan struct{}                   // closed: no more retries; may be nil
 	attempts  int                               // at least, for a server that cannot be reached
 }
 
@@ -62,7 +63,11 @@ func (r retrying) do(ctx context.Context, call func(context.Context) error) erro
 			return err
 		}
 		r.told(err, pause)
-		if !sleep(ctx, pause) {
+		select {
+		case <-time.After(pause):
+		case <-r.stopped:
+			return err
+		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), err)
 		}
 		if r.before != nil && r.before(ctx) != nil {

@@ -211,7 +211,9 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	default:
 		b.o.Report(ResultsIncomplete{failed})
 	}
-	b.o.Report(Ended{v.Tally})
+	if recovered { // else the lines of earlier runs are not all counted
+		b.o.Report(Ended{v.Tally})
+	}
 	return v, nil
 }
 
@@ -253,7 +255,9 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 
 // recoverAndSend recovers the results of earlier runs and sends the remaining lines.
 func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, err error) {
-	err = b.run.recover(ctx)
+	if err := b.run.recover(ctx); err != nil {
+		return false, err
+	}
 	t := b.Progress()
 	if r.earlier && !b.o.Restart {
 		b.o.Report(Resumed{t})
@@ -261,13 +265,13 @@ func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, e
 			b.o.Report(SettingsChanged{changed, t.Earlier})
 		}
 	}
-	if err != nil {
-		return false, err
-	}
 	if !b.o.Ordered || t.Recovered == 0 {
 		if err := b.results.publish(); err != nil {
 			return true, err
 		}
+	}
+	if err := b.settle(ctx, b.run.store, r, t); err != nil {
+		return true, err
 	}
 	if unknown := b.run.unknown(); unknown.Lines > 0 {
 		b.o.Report(unknown)

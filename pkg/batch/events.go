@@ -30,8 +30,8 @@ type (
 type (
 	// Resumed is the state of a batch that is resumed.
 	Resumed struct{ Tally Tally }
-	// SettingsChanged is a batch whose tasks have something else in common than in the last
-	// run: the names of flags. Lines that were sent before are not sent again.
+	// SettingsChanged is a batch whose tasks have something else in common than when lines
+	// were last sent: the names of flags. What was sent is not sent again.
 	SettingsChanged struct {
 		Changed []string
 		Lines   int

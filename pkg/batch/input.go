@@ -247,7 +247,7 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 		return []byte(l.Prompt), err
 	case '{':
 	default:
-		return nil, errors.New("expected a JSON string or object")
+		return nil, errors.New("expected a string or an object")
 	}
 	if err := json.Unmarshal(text, &l.Object); err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func (e *OtherBatchError) Error() string {
 		text = fmt.Sprintf("the batch %q has another input: none of its %d sent lines is in standard input", e.Is.Name, e.Sent)
 	}
 	if len(e.Changed) > 0 {
-		text += "; changed since the last run: " + strings.Join(e.Changed, ", ")
+		text += "; changed since lines were last sent: " + strings.Join(e.Changed, ", ")
 	}
 	return text
 }
@@ -73,6 +73,7 @@ func (e *OtherBatchError) Hint() string {
 type record struct {
 	was, is store.Batch
 	earlier bool // there was a run
+	restart bool // its lines are forgotten
 	sent    int  // lines that were sent
 	open    int  // of them, those whose tasks are or may be running
 }
@@ -83,6 +84,7 @@ func (b *Batch) find(ctx context.Context, w Backend) (r record, err error) {
 	if r.was, r.earlier, err = w.Store.Batch(ctx, b.o.Name); err != nil {
 		return r, err
 	}
+	r.restart = b.o.Restart
 	input := b.o.Path
 	if abs, err := filepath.Abs(input); err == nil && input != stdinPath {
 		input = abs
@@ -109,9 +111,13 @@ func (b *Batch) find(ctx context.Context, w Backend) (r record, err error) {
 	return r, nil
 }
 
-// put stores the batch, and forgets its lines if it is restarted.
+// put stores the batch, and forgets its lines if it is restarted. The settings stay those of
+// the lines that were sent until settle.
 func (b *Batch) put(ctx context.Context, s Store, r record) (number int64, err error) {
 	put := &store.PutBatch{Batch: r.is}
+	if len(r.kept()) > 0 {
+		put.Batch.Settings = r.was.Settings
+	}
 	ops := []store.Op{put}
 	if r.earlier && b.o.Restart {
 		ops = append(ops, &store.RestartBatch{Batch: r.was.Number, At: b.o.Start})
@@ -120,6 +126,23 @@ func (b *Batch) put(ctx context.Context, s Store, r record) (number int64, err e
 		b.o.Report(Restarted{r.sent, r.open})
 	}
 	return put.Number, err
+}
+
+// settle stores settings that have changed, before lines are sent with them. A run that sends
+// none does not change them: the next one warns again.
+func (b *Batch) settle(ctx context.Context, s Store, r record, t Tally) error {
+	if len(r.kept()) == 0 || t.Earlier == t.Total {
+		return nil
+	}
+	return s.Write(ctx, &store.PutBatch{Batch: r.is})
+}
+
+// kept returns what has changed since lines were sent that are not sent again.
+func (r record) kept() []string {
+	if !r.earlier || r.sent == 0 || r.restart {
+		return nil
+	}
+	return r.changed()
 }
 
 // compare reports whether the input has changed since the last run.

@@ -118,7 +118,7 @@ func TestARestartThatCannotBeginKeepsTheLines(t *testing.T) {
 	}
 }
 
-// What was sent is kept, and the change is reported once.
+// What was sent is kept, and each run reports the change until lines are sent.
 func TestAChangeOfWhatTheTasksHaveInCommonIsReported(t *testing.T) {
 	w := newWorld(t)
 	w.name = "jobs.csv"
@@ -145,9 +145,10 @@ func TestAChangeOfWhatTheTasksHaveInCommonIsReported(t *testing.T) {
 	}{
 		{"{{.name}}", func(*task.Spec) {}, nil},
 		{"{{.name}} ", func(*task.Spec) {}, []string{"--prompt"}},
-		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, []string{"--agent", "--schema"}},
-		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, nil},
-		{"{{.name}} ", func(s *task.Spec) { s.Vars = []string{"a=b"} }, []string{"--agent", "--schema", "task flags"}},
+		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, []string{"--prompt", "--agent", "--schema"}},
+		{"{{.name}} ", func(s *task.Spec) { s.Agent, s.Schema = "core", w.path("schema.json") }, []string{"--prompt", "--agent", "--schema"}},
+		{"{{.name}} ", func(s *task.Spec) { s.Vars = []string{"a=b"} }, []string{"--prompt", "task flags"}},
+		{"{{.name}}", func(*task.Spec) {}, nil},
 	} {
 		w.run(options(test.prompt, test.change))
 		var got []string
@@ -163,6 +164,11 @@ func TestAChangeOfWhatTheTasksHaveInCommonIsReported(t *testing.T) {
 		}
 		w.wantSent()
 	}
+	more := options("{{.name}} ", func(*task.Spec) {})
+	w.write("jobs.csv", text+"c,good 0s\n")
+	w.run(more)
+	w.wantSent("good 0s ")
+	w.run(more)           // lines were sent with it
 	w.batch.Settings = "" // of an older version
 	w.run(options("{{.name}}", func(*task.Spec) {}))
 	for _, e := range w.events {
@@ -268,6 +274,10 @@ func TestListShowAndResultsReadABatch(t *testing.T) {
 	}
 	if o := failed[0]; o.StatusName() != narada.StatusSuccess || len(o.SchemaErrors) != 1 {
 		t.Errorf("%+v", o)
+	}
+	if got, want := (keptOutcome(store.ItemTask{Item: store.Item{Line: 8}, Task: store.Task{Number: 1, Status: store.StatusRefused}})).Text(),
+		"line 8: refused: not accepted yet; the next run sends it"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	text2 := ""
 	open, err := Results(t.Context(), w, "jobs", func(doc json.RawMessage) error { text2 += string(doc) + "\n"; return nil })

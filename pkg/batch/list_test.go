@@ -32,7 +32,7 @@ func TestListsAreBatches(t *testing.T) {
 		"empty array":       {JSON, " [ ]\n", nil, nil},
 		"empty file":        {JSON, "", nil, nil},
 		"object":            {JSON, "\n{\"prompt\": \"x\"}", nil, []string{"line 2: not a JSON array of tasks: expected a list of prompts or tasks"}},
-		"wrong items":       {JSON, "[1, \"a\", null, [], \"b\"]", []string{"2  a", "5  b"}, []string{"item 1: expected a JSON string or object", "item 3: expected a JSON string or object", "item 4: expected a JSON string or object"}},
+		"wrong items":       {JSON, "[1, \"a\", null, [], \"b\"]", []string{"2  a", "5  b"}, []string{"item 1: expected a string or an object", "item 3: expected a string or an object", "item 4: expected a string or an object"}},
 		"duplicate id":      {JSON, `[{"id": "a"}, {"id": "a", "v": 1}]`, []string{"1 a  "}, []string{`item 2: duplicate id "a": line 1 has it too`}},
 		"duplicate name":    {JSON, `[{"prompt": "a", "prompt": "b"}]`, nil, []string{`item 1: duplicate "prompt"`}},
 		"missing comma":     {JSON, "[\n\"a\",\n\"b\"\n\"c\"]", []string{"1  a", "2  b"}, []string{`line 4: not a JSON array of tasks: expected comma after array element`}},
@@ -45,7 +45,7 @@ func TestListsAreBatches(t *testing.T) {
 		"list":              {YAML, "# prompts\n- one\n- prompt: two\n  id: b\n  v: 1.10\n- |-\n  three\n  lines\n", []string{"1  one", `2 b "two" 1.10`, "3  three\nlines"}, nil},
 		"list in JSON":      {YAML, `["one", {"prompt": "two", "v": 2}]`, []string{"1  one", `2  "two" 2`}, nil},
 		"leading zero":      {YAML, "- one\n- prompt: two\n  v: 02134\n- three", []string{"1  one", "3  three"}, []string{`item 2: line 3: 02134 is a number with a leading zero: quote it ("02134") to send it as it is`}},
-		"not a text":        {YAML, "- 5\n- yes\n- ~", []string{"2  yes"}, []string{"item 1: expected a JSON string or object", "item 3: expected a JSON string or object"}},
+		"not a text":        {YAML, "- 5\n- yes\n- ~", []string{"2  yes"}, []string{"item 1: expected a string or an object", "item 3: expected a string or an object"}},
 		"mapping":           {YAML, "# a task\nprompt: x", nil, []string{"line 2: expected a list of prompts or tasks"}},
 		"two documents":     {YAML, "- a\n---\n- b", nil, []string{"line 2: expected one document"}},
 		"no document":       {YAML, "# nothing\n", nil, nil},
@@ -129,7 +129,7 @@ func TestContentThatContradictsTheName(t *testing.T) {
 		text   string
 		ok     bool
 	}{
-		{JSON, "{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n", false}, {JSON, "[\"a\"]", true}, {JSON, "- prompt: a", false},
+		{JSON, "{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n", false}, {JSON, "[\"a\"]", true}, {JSON, "- prompt: a", false}, {JSON, "{\n\"prompt\": \"a\"\n}", false},
 		{JSONL, "[\"a\",\n\"b\"]", false}, {JSONL, "{\"prompt\": \"a\"}", true}, {JSONL, "\"a\"", true},
 		{YAML, "[\"a\"]", true}, {CSV, "[\"a\"]", false}, {CSV, "id\tprompt\n", true}, {TSV, "{\"prompt\": \"a\"}", false},
 	} {

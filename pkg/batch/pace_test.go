@@ -92,7 +92,8 @@ func TestARefusedDispatchCallLowersThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(0)
 		o := await.Options{Client: &busyClient{}}
-		(&run{pace: p}).adjust(&o)
+		sending, stop := context.WithCancelCause(t.Context())
+		(&run{pace: p, sending: sending}).adjust(&o)
 		start := time.Now()
 		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err == nil {
 			t.Fatal("it was not busy")
@@ -100,6 +101,14 @@ func TestARefusedDispatchCallLowersThePace(t *testing.T) {
 		if err := o.Again(t.Context()); err != nil || time.Since(start) != 30*time.Second {
 			t.Errorf("waited %v, %v", time.Since(start), err)
 		}
+		p.refused(time.Minute)
+		stopped := errors.New("stopped")
+		time.AfterFunc(time.Second, func() { stop(stopped) })
+		start = time.Now()
+		if err := o.Again(t.Context()); err != stopped || time.Since(start) != time.Second {
+			t.Errorf("after a stop: waited %v, %v", time.Since(start), err)
+		}
+		<-o.Stopped
 		limit := p.limit
 		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err != nil || p.limit <= limit {
 			t.Errorf("%v; %v a second, then %v", err, limit, p.limit)

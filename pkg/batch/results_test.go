@@ -277,3 +277,21 @@ func TestAnErrorOfStdoutEndsTheRun(t *testing.T) {
 		wantEnding(t, w.run(o), Broken, wrong)
 	}
 }
+
+// The lines of earlier runs are not all counted then: a summary would call some not sent.
+func TestOutputThatFailsDuringTheRecoveryIsReportedWithoutASummary(t *testing.T) {
+	w := newWorld(t)
+	const text = "good 0s\ngood 0s \n"
+	w.run(w.options(text))
+	o := w.options(text)
+	wrong := errors.New("no space left on device")
+	o.Stdout = writer(func([]byte) error { return wrong })
+	v := w.run(o)
+	wantEnding(t, v, Broken, wrong)
+	for _, e := range w.events {
+		switch e.(type) {
+		case Resumed, Ended:
+			t.Errorf("reported %+v", e)
+		}
+	}
+}

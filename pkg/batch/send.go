@@ -118,15 +118,24 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 }
 
 // adjust sets the options of an engine for a batch: its dispatch calls keep and adapt the
-// pace, and what it cannot store is tried again.
+// pace, what it cannot store is tried again, and what was not accepted when the sending is
+// stopped is not sent again.
 func (r *run) adjust(o *await.Options) {
 	o.Source, o.Many = "batch", true
 	o.Client = &pacedClient{o.Client, r.pace}
-	o.Again = r.pace.wait
+	o.Again, o.Stopped = r.again, r.sending.Done()
 	if o.Store != nil {
 		r.stored = &retriedStore{Store: o.Store}
 		o.Store = r.stored
 	}
+}
+
+// again waits for the pace before a task is sent again, which a stop of the sending ends.
+func (r *run) again(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(r.sending, func() { cancel(context.Cause(r.sending)) })()
+	return r.pace.wait(ctx)
 }
 
 // pacedClient is a client whose dispatch calls adapt the pace.

@@ -52,7 +52,7 @@ var contents = map[Format]string{
 var contradictions = map[Format][]Format{
 	Text:  {JSON, JSONL, YAML, CSV, TSV, Archive, OneObject},
 	JSONL: {JSON, YAML, CSV, TSV, Archive},
-	JSON:  {JSONL, YAML, Archive},
+	JSON:  {JSONL, YAML, Archive, OneObject},
 	YAML:  {Archive},
 	CSV:   {JSON, JSONL, YAML, Archive, OneObject},
 	TSV:   {JSON, JSONL, YAML, Archive, OneObject},

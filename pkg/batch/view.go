@@ -116,6 +116,9 @@ func keptOutcome(i store.ItemTask) Outcome {
 	if i.Line == store.GoneLine {
 		o.Number = 0
 	}
+	if o.Phase == New {
+		o.Failure = "not accepted yet; the next run sends it"
+	}
 	if o.Phase == Finished && o.StoredErrors != "" && json.Unmarshal([]byte(o.StoredErrors), &o.SchemaErrors) != nil {
 		o.SchemaErrors = []string{o.StoredErrors}
 	}

@@ -71,7 +71,7 @@ func (o Outcome) Text() string {
 	switch {
 	case len(o.SchemaErrors) > 0:
 		text += ", but its data does not fit the schema: " + o.SchemaErrors[0]
-	case o.Phase == Refused:
+	case o.Failure != "":
 		text += ": " + o.Failure
 	}
 	return text
