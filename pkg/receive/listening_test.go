@@ -45,7 +45,7 @@ func TestOnlyNewCallbacksThatMatchAreCounted(t *testing.T) {
 		if diff := cmp.Diff(map[bool]int{true: 1, false: 2}, unlisted); diff != "" || c.forwards.woken != 3 { // once by the repeat
 			t.Errorf("woken %d times, unlisted %s", c.forwards.woken, diff)
 		}
-		if diff := cmp.Diff([]string{"wrong secret", "could not be stored, try again disk full"}, c.kept.refused); diff != "" {
+		if diff := cmp.Diff([]string{"wrong secret", "could not be stored, try again: disk full"}, c.kept.refused); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{c.o.Ticket.Path}, c.kept.shared); diff != "" {
