@@ -51,7 +51,7 @@ With --forward-to it also forwards each callback, unchanged. With a command afte
 runs the command for each callback, one at a time: the callback is JSON on stdin,
 without the secret, CALLBACK_REQUEST_ID and CALLBACK_STATUS are in the environment, and
 the command's output replaces the callback's. The next listen resumes what is not
-forwarded yet; narada replay --failed sends again what could not be forwarded.
+forwarded yet; narada replay --failed sends to an endpoint again what it refused.
 
 It runs until it is interrupted, or until --count or --timeout ends it. With --count it
 ends when the callbacks are forwarded; exit code 3: one could not be.`,
@@ -238,8 +238,11 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 		return &exitError{code: codeUnfinished, text: fmt.Sprintf("%s: received %s; %d not forwarded yet",
 			cause(why), units.Count(sum.Done, "callback"), sum.Waiting)}
 	case sum.NotForwarded > 0:
-		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded",
-			next: "send them to the endpoint again: narada replay --failed"}
+		next := "send them to the endpoint again: narada replay --failed"
+		if o.forward.to == "" { // only a command, which replay does not run
+			next = "narada history --failed lists them; narada replay --failed --to URL sends them to an endpoint"
+		}
+		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded", next: next}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 // results prints what is known of tasks. The errors it returns have the task's exit code
@@ -26,6 +27,7 @@ type results struct {
 	noValidate bool
 	schema     *schema.Schema // nil: the answer's data is not checked
 	data       bool           // structured data was requested
+	maxBody    int64          // of --max-body; 0: the default
 }
 
 func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
@@ -92,7 +94,19 @@ func (r *results) resume(id, outcome string) string {
 	if r.out.format != output.Text {
 		words = addFlag(words, "-o", string(r.out.format))
 	}
-	return label + withID(addFlag(words, "--jq", r.out.jq), id)
+	return label + withID(addFlag(addFlag(words, "--jq", r.out.jq), "--max-body", r.maxBodyWord()), id)
+}
+
+// maxBodyWord is the value of --max-body, "" for the default.
+func (r *results) maxBodyWord() string {
+	const mebi = 1 << 20
+	switch {
+	case r.maxBody == 0 || r.maxBody == webhook.DefaultMaxBody:
+		return ""
+	case r.maxBody%mebi == 0:
+		return fmt.Sprintf("%dMiB", r.maxBody/mebi)
+	}
+	return fmt.Sprintf("%dB", r.maxBody)
 }
 
 // stopped is the error that the command stopped waiting for a task.
@@ -113,10 +127,13 @@ func maxBodyHint(err error) string {
 func (r *results) broken(u *await.UnfinishedError, outcome string) *exitError {
 	e := r.stopped(u.ID, outcome, u.Cause)
 	e.code, e.err = codeUnexpected, u
+	large, tooLarge := errors.AsType[*narada.TooLargeError](u.Cause)
 	switch {
 	case u.ID == "":
-	case is[*narada.TooLargeError](u.Cause):
-		e.text = u.ID + ": " + errorText(u.Cause) + maxBodyHint(u.Cause)
+	case tooLarge:
+		raised := *r
+		raised.maxBody = 2 * large.Limit // the same limit would fail again
+		e.text, e.next = u.ID+": "+errorText(u.Cause)+maxBodyHint(u.Cause), raised.resume(u.ID, outcome)
 		return e
 	case is[*panics.Error](u.Cause):
 		return e

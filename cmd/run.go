@@ -69,6 +69,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err := o.answer.check(); err != nil {
 		return err
 	}
+	out.maxBody = o.answer.maxBody
 	ctx, cancel := inv.deadline(ctx, inv.duration(config.Timeout)) // of reading stdin, too
 	defer cancel()
 	o.task.OwnCallback, o.task.AnyWindow = true, o.answer.sandbox

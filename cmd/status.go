@@ -95,6 +95,7 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 	if err != nil {
 		return err
 	}
+	r.maxBody = o.maxBody
 	limit := inv.duration(config.Timeout)
 	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
 		limit = lookupLimit

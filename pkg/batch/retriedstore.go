@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,6 +38,9 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 		_ = s.again(ctx) // what fails stays
 		return nil
 	}
+	if isReused(err) {
+		return err
+	}
 	for _, op := range ops {
 		r, ofTask := answerOf(op)
 		if size := s.size + sizeOf(r); ofTask && size <= maxUnstored {
@@ -50,13 +54,20 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 func (s *retriedStore) again(ctx context.Context) error {
 	for len(s.unstored) > 0 {
 		op := s.unstored[0]
-		if err := s.Store.Write(context.WithoutCancel(ctx), op); err != nil {
+		if err := s.Store.Write(context.WithoutCancel(ctx), op); err != nil && !isReused(err) {
 			return err
 		}
 		r, _ := answerOf(op)
 		s.unstored, s.size = s.unstored[1:], s.size-sizeOf(r)
 	}
 	return nil
+}
+
+// isReused reports whether a write failed for a reason that another attempt does not change.
+// It must not hold back the other writes.
+func isReused(err error) bool {
+	_, ok := errors.AsType[*store.ReusedIDError](err)
+	return ok
 }
 
 // finish writes what could not be written, with a few attempts. With an error, answers are

@@ -22,6 +22,7 @@ import (
 type fullStore struct {
 	await.Store
 	full   atomic.Bool
+	reused bool // the API gives request IDs twice
 	writes []string
 }
 
@@ -32,6 +33,9 @@ func (s *fullStore) Write(_ context.Context, ops ...store.Op) error {
 		return errFull
 	}
 	for _, op := range ops {
+		if _, ok := op.(*store.Accept); ok && s.reused {
+			return fmt.Errorf("the ledger: %w", &store.ReusedIDError{RequestID: "req_a", Task: 1})
+		}
 		s.writes = append(s.writes, strings.TrimPrefix(fmt.Sprintf("%T", op), "*store."))
 	}
 	return nil
@@ -82,6 +86,31 @@ func TestFailedWritesAboutSentTasksAreTriedAgain(t *testing.T) {
 			t.Errorf("%d are not stored: %v", answers, err)
 		}
 	})
+}
+
+// Nothing changes that it was given twice.
+func TestARequestIDThatWasGivenTwiceHoldsBackNoOtherWrite(t *testing.T) {
+	for name, full := range map[string]bool{"at once": false, "when it is tried again": true} {
+		t.Run(name, func(t *testing.T) {
+			disk := &fullStore{reused: true}
+			s := &retriedStore{Store: disk}
+			disk.full.Store(full)
+			if err := s.Write(t.Context(), &store.Accept{}); err == nil {
+				t.Error("no error")
+			}
+			disk.full.Store(true)
+			if err := s.Write(t.Context(), &store.Poll{Result: finalResult(t, "req_b")}); err != errFull {
+				t.Error(err)
+			}
+			disk.full.Store(false)
+			if answers, err := s.finish(t.Context()); answers != 0 || err != nil {
+				t.Errorf("%d are not stored: %v", answers, err)
+			}
+			if diff := cmp.Diff([]string{"Poll"}, disk.writes); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
 
 // The disk is full until shortly after the last answer.

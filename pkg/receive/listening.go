@@ -128,7 +128,8 @@ func (l *Listening) Close() error { return errors.Join(l.ready.remove(), l.regis
 
 // Run listens until ctx ends or Count is reached. Once the endpoint is open it calls
 // forward, which starts to forward stored callbacks and reports a failure that ends Run
-// to failed. The error is that of opening, forwarding or printing, or a *StoppedError.
+// to failed. The error is that of opening, also when Until ends it, of forwarding or
+// printing, or a *StoppedError.
 // Run may be called once.
 func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.Context, failed func(error)) (Forwarder, error)) (Summary, error) {
 	if !l.o.Until.IsZero() {
@@ -142,7 +143,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 	s.Share(l.o.Ticket)
 	endpoint, err := l.o.Open(ctx)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return Summary{Reason: context.Cause(ctx)}, nil
 	case err != nil:
 		return Summary{}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
 
@@ -44,7 +45,7 @@ func TestOnlyNewCallbacksThatMatchAreCounted(t *testing.T) {
 		if diff := cmp.Diff(map[bool]int{true: 1, false: 2}, unlisted); diff != "" || c.forwards.woken != 3 { // once by the repeat
 			t.Errorf("woken %d times, unlisted %s", c.forwards.woken, diff)
 		}
-		if diff := cmp.Diff([]string{"wrong secret", "could not be stored, try again disk full"}, c.kept.refused); diff != "" {
+		if diff := cmp.Diff([]string{"wrong secret", "could not be stored, try again: disk full"}, c.kept.refused); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]string{c.o.Ticket.Path}, c.kept.shared); diff != "" {
@@ -183,6 +184,15 @@ func TestAPrintThatIsEndedIsNoFailure(t *testing.T) {
 	})
 }
 
+func TestWithoutCallbacksNothingIsUnprintedAtTheEnd(t *testing.T) {
+	p := newPrinting(1, 1, func(store.Entry) {})
+	go p.run()
+	p.abandon() // as something else delays the end
+	if !p.finish() {
+		t.Error("not all callbacks were printed")
+	}
+}
+
 // While the reader of stdout is too far behind, callbacks wait to be stored.
 func TestTheEndOfAStalledReaderAnswersWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -289,16 +299,21 @@ func TestAnEndpointThatCannotBeOpenedEndsTheCommand(t *testing.T) {
 	tests := []struct {
 		name      string
 		interrupt error
+		limit     time.Duration
 		want      Summary
 		err       error
 	}{
-		{"by itself", nil, Summary{}, refused},
-		{"since it was interrupted", errInterrupted, Summary{Reason: errInterrupted}, nil},
+		{"by itself", nil, 0, Summary{}, refused},
+		{"since it was interrupted", errInterrupted, 0, Summary{Reason: errInterrupted}, nil},
+		{"within the time limit", nil, time.Second / 2, Summary{}, refused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := listen(t, func(_ *command, o *ListeningOptions) {
+					if tt.limit > 0 {
+						o.Until = time.Now().Add(tt.limit)
+					}
 					o.Open = func(ctx context.Context) (Tunnel, error) {
 						select {
 						case <-time.After(time.Second):

@@ -2,6 +2,7 @@ package receive
 
 import (
 	"context"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -23,6 +24,7 @@ type printing struct {
 	entries chan store.Entry    // has room for all that room admits
 	last    chan struct{}       // closed: no more are added
 	ended   chan struct{}
+	waiting atomic.Int64 // callbacks that were added and not printed yet
 
 	active  context.Context // until printing is abandoned
 	abandon context.CancelFunc
@@ -39,6 +41,7 @@ func newPrinting(maxEntries int, maxBytes int64, print func(store.Entry)) *print
 
 // add queues the callback. It blocks while too many wait.
 func (p *printing) add(e store.Entry) {
+	p.waiting.Add(1)
 	if p.room.Acquire(p.active, p.size(e)) == nil {
 		p.entries <- e
 	}
@@ -70,10 +73,13 @@ func (p *printing) printOne(e store.Entry) {
 	if p.active.Err() == nil {
 		p.print(e)
 	}
+	if p.active.Err() == nil { // else it may not be printed
+		p.waiting.Add(-1)
+	}
 }
 
-// finish waits until all callbacks are printed. ok is false if printing was abandoned
-// before: the rest is not printed.
+// finish waits until all callbacks are printed, or printing is abandoned. ok is false if
+// some may not be printed.
 func (p *printing) finish() (ok bool) {
 	defer p.abandon()
 	close(p.last)
@@ -81,5 +87,5 @@ func (p *printing) finish() (ok bool) {
 	case <-p.ended:
 	case <-p.active.Done():
 	}
-	return p.active.Err() == nil
+	return p.waiting.Load() == 0
 }

@@ -138,7 +138,7 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	ticket, known, err := h.tickets.Ticket(r.Context(), r.URL.Path)
 	switch {
 	case err != nil:
-		return http.StatusServiceUnavailable, errors.Join(errStore, err)
+		return http.StatusServiceUnavailable, fmt.Errorf("%w: %w", errStore, err)
 	case !known:
 		return http.StatusNotFound, errUnknownPath
 	case r.Method != http.MethodPost:
@@ -169,7 +169,7 @@ func (h *Handler) acceptBody(r *http.Request, ticket Ticket) (status int, err er
 	}
 	d := Delivery{Ticket: ticket, Result: result, Header: r.Header, Body: body, ReceivedAt: time.Now()}
 	if err := h.sink.Deliver(r.Context(), d); err != nil {
-		return http.StatusServiceUnavailable, errors.Join(errStore, err)
+		return http.StatusServiceUnavailable, fmt.Errorf("%w: %w", errStore, err)
 	}
 	return http.StatusOK, nil
 }
@@ -204,9 +204,9 @@ func (h *Handler) read(r *http.Request) (body []byte, release func(), status int
 		case err == io.EOF:
 			return body, free, 0, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, nil, http.StatusRequestTimeout, errors.Join(errBody, err)
+			return nil, nil, http.StatusRequestTimeout, fmt.Errorf("%w: %w", errBody, err)
 		case err != nil:
-			return nil, nil, http.StatusBadRequest, errors.Join(errBody, err)
+			return nil, nil, http.StatusBadRequest, fmt.Errorf("%w: %w", errBody, err)
 		}
 	}
 }

@@ -41,6 +41,25 @@ func TestNothingIsAcknowledgedOnceTheFileIsGone(t *testing.T) {
 	}
 }
 
+// It is printed when it is sent again: it is not a repeat.
+func TestACallbackThatWasRefusedIsNewOnceTheFileIsBack(t *testing.T) {
+	dir, stored := t.TempDir(), 0
+	l, err := Open(ctx, dir, Options{Stored: func(store.Entry) { stored++ }})
+	must(t, err)
+	must(t, os.Rename(Path(dir), Path(dir)+".old"))
+	send := func() (bool, error) {
+		return l.Store(ctx, callback(t, ticket("a"), final("req_1", ticket("a"), "42")), store.Forwarding{})
+	}
+	if _, err := send(); !errors.Is(err, errMoved) {
+		t.Errorf("got %v", err)
+	}
+	must(t, os.Rename(Path(dir)+".old", Path(dir)))
+	if isNew, err := send(); err != nil || !isNew || stored != 1 {
+		t.Errorf("new %v, %v, %d reported as stored", isNew, err, stored)
+	}
+	must(t, l.Close())
+}
+
 func TestAVersionBelowZeroIsDamage(t *testing.T) {
 	dir := t.TempDir()
 	makeVersion(t, dir, 1)

@@ -128,9 +128,30 @@ func (w *writer) next(size int, limit <-chan time.Time) *write {
 	}
 }
 
+// withoutLost refuses the callbacks of the group, and returns its other writes, if the file
+// is not at its path. A refused callback must not be in the file: if that is put back, the
+// callback would be a repeat there when it is sent again, which nobody prints.
+func (w *writer) withoutLost(group []*write) (others []*write) {
+	err := newError(w.ledger.path, w.ledger.checkIdentity())
+	if err == nil {
+		return group
+	}
+	for _, one := range group {
+		if len(one.deliveries) > 0 {
+			one.done <- err
+		} else {
+			others = append(others, one)
+		}
+	}
+	return others
+}
+
 // commit commits the group in one transaction and reports to its callers. If one of the
 // writes fails, it starts again with each in a savepoint, which takes longer.
 func (w *writer) commit(group []*write) {
+	if group = w.withoutLost(group); len(group) == 0 {
+		return
+	}
 	stored, err := w.transact(group, false)
 	if _, ok := errors.AsType[*groupError](err); ok {
 		stored, err = w.transact(group, true)
