@@ -63,17 +63,26 @@ func (r retrying) do(ctx context.Context, call func(context.Context) error) erro
 			return err
 		}
 		r.told(err, pause)
-		select {
-		case <-time.After(pause):
-		case <-r.stopped:
-			return err
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		}
-		if r.before != nil && r.before(ctx) != nil {
+		if err := r.wait(ctx, pause, err); err != nil {
 			return err
 		}
 	}
+}
+
+// wait waits before the retry of a call that failed with err. An error, which is or has err,
+// ends the retries.
+func (r retrying) wait(ctx context.Context, pause time.Duration, err error) error {
+	select {
+	case <-time.After(pause):
+	case <-r.stopped:
+		return err
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), err)
+	}
+	if r.before != nil && r.before(ctx) != nil {
+		return err
+	}
+	return nil
 }
 
 // sleep reports whether d passed before ctx ended.
