@@ -97,17 +97,17 @@ func text(all schemas, p place) (any, bool) {
 
 // The syntax of ECMA-262 that package syntax does not parse. Look-arounds are
 // removed; the text may match them or not.
-var (
-	lookAround = regexp.MustCompile(`\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)`)
-	unicodeSet = regexp.MustCompile(`(\\[pP]\{)\w+=`)
-	codePoint  = regexp.MustCompile(`\\u(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{4}))`)
+const (
+	lookAround = `\(\?<?[=!](?:[^()\\\[]|\\.|\[(?:[^\]\\]|\\.)*\]|\((?:[^()\\]|\\.)*\))*\)`
+	unicodeSet = `(\\[pP]\{)\w+=`
+	codePoint  = `\\u(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{4}))`
 )
 
 // matches returns texts of several lengths that may match a pattern.
 func matches(pattern string, n int) []string {
-	pattern = lookAround.ReplaceAllString(pattern, "")
-	pattern = unicodeSet.ReplaceAllString(pattern, "$1")
-	pattern = codePoint.ReplaceAllString(pattern, `\x{$1$2}`)
+	pattern = regexp.MustCompile(lookAround).ReplaceAllString(pattern, "")
+	pattern = regexp.MustCompile(unicodeSet).ReplaceAllString(pattern, "$1")
+	pattern = regexp.MustCompile(codePoint).ReplaceAllString(pattern, `\x{$1$2}`)
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return nil
