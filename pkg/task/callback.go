@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -51,7 +52,7 @@ func CheckCallbackURL(address string) error {
 	switch {
 	case err == nil && u.User != nil: // which may contain a password
 		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
-	case err != nil || u.Hostname() == "" || u.Fragment != "" || textfile.Check(address) != nil:
+	case err != nil || u.Hostname() == "" || u.Fragment != "" || !isPort(u.Port()) || textfile.Check(address) != nil:
 		return inputError("", "invalid callback URL %q", address)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
@@ -60,6 +61,12 @@ func CheckCallbackURL(address string) error {
 			"%q is plain http", address)
 	}
 	return inputError("", "%q is not an https URL", address)
+}
+
+// isPort reports whether text is a port, or empty: that of the scheme.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
 }
 
 // ReadCredentials reads credentials from flags: the reference of --callback-secret, "" for
