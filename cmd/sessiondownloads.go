@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/transfer"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -104,10 +105,7 @@ func notSaved(ctx context.Context, err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return usage.Errorf("overwrite it with --force", "%s already exists", file.Path)
 	}
-	err = file.Err
-	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		err = failure.Err
-	}
+	err = textfile.Cause(file.Err)
 	if errors.Is(err, transfer.ErrFolder) {
 		return usage.Errorf("", "%s: %v", file.Path, err)
 	}

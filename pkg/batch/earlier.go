@@ -5,12 +5,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // A results file may have answers that the store does not have: they could not be stored, or
@@ -126,19 +126,12 @@ func (e *earlier) settle() (lines int, err error) {
 
 // eachLine calls do with the lines of a file, none if it does not exist.
 func eachLine(path string, do func(line []byte) error) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	f, err := textfile.OpenRegular(path) // a pipe would wait for ever
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err == nil && !info.Mode().IsRegular(): // a pipe would wait for ever
-		err = fmt.Errorf("%s is not a regular file", path)
 	}
 	if err != nil {
-		return err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+		return textfile.Named(path, err)
 	}
 	defer f.Close()
 	for r := bufio.NewReader(f); ; {

@@ -104,7 +104,7 @@ func TestAFileIsNotReplacedIfItsAnswersCannotBeKept(t *testing.T) {
 	w.write("out.jsonl", lostLine)
 	w.mkdir("out.jsonl.earlier")
 	v := w.resultsIn("out.jsonl", "lost 0s\n")
-	if failure, ok := errors.AsType[*ResultsError](v.Err); v.Ending != Broken || !ok || !strings.HasSuffix(failure.Error(), ".earlier is not a regular file") {
+	if failure, ok := errors.AsType[*ResultsError](v.Err); v.Ending != Broken || !ok || !strings.HasSuffix(failure.Error(), ".earlier: is a folder") {
 		t.Errorf("%+v", v)
 	}
 	if w.read("out.jsonl") != lostLine {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // ResultsError is a failure to write results to the file at Path.
@@ -20,7 +21,7 @@ type ResultsError struct {
 }
 
 func (e *ResultsError) Error() string {
-	return e.Path + ": " + withoutPath(e.Err).Error()
+	return textfile.Named(e.Path, e.Err).Error()
 }
 
 // Unwrap returns the cause.

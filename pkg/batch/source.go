@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 
@@ -18,7 +17,7 @@ type InputError struct {
 	Err   error
 }
 
-func (e *InputError) Error() string { return e.Input + ": " + withoutPath(e.Err).Error() }
+func (e *InputError) Error() string { return textfile.Named(e.Input, e.Err).Error() }
 
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Err }
@@ -28,14 +27,6 @@ var (
 	ErrInputChanged = errors.New("it changed while it was read")
 	ErrNoTask       = errors.New("it has no tasks")
 )
-
-// withoutPath removes the path from an error whose message has it already.
-func withoutPath(err error) error {
-	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		return failure.Err
-	}
-	return err
-}
 
 // stdinPath is the path that means stdin.
 const stdinPath = "-"
