@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // Prefix names a task's line before a message about it: "line 3 (acme): ". It is "" for a
@@ -46,7 +47,7 @@ func (t Tally) CountsText() string {
 
 // Text describes the lines that were sent before.
 func (e Restarted) Text() string {
-	text := fmt.Sprintf("lines sent before: %d", e.Sent)
+	text := units.Count(e.Sent, "line") + " sent before"
 	if e.Open > 0 {
 		text += fmt.Sprintf(", of which %d may still be running", e.Open)
 	}
