@@ -17,14 +17,10 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
 
-// The ngrok library ends these goroutines later: at the next heartbeat, and when the
-// heartbeat of a lost connection is overdue.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).check"),
-		goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).requester"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, ngroktest.IgnoreLibrary()...) }
 
 // hinted is an error with a hint.
 type hinted struct{ text, hint string }

@@ -94,7 +94,7 @@ func TestClosingTwiceOrOfflineIsNoError(t *testing.T) {
 }
 
 func TestNoGoroutineOutlivesTheEndpoint(t *testing.T) {
-	opts := append(theirs(), goleak.IgnoreCurrent())
+	opts := append(ngroktest.IgnoreLibrary(), goleak.IgnoreCurrent())
 	edge, err := ngroktest.New(ngroktest.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -20,18 +20,7 @@ import (
 
 const token = "2abcDEFghi_secretAuthtoken123"
 
-// theirs lists goroutines that the ngrok library ends late: at the next heartbeat (10
-// seconds), when a lost connection's heartbeat is overdue (25 seconds), and after a
-// pause between two attempts.
-func theirs() []goleak.Option {
-	return []goleak.Option{
-		goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).check"),
-		goleak.IgnoreAnyFunction("golang.ngrok.com/muxado/v2.(*Heartbeat).requester"),
-		goleak.IgnoreAnyFunction("golang.ngrok.com/ngrok/v2/internal/tunnel/client.(*reconnectingSession).connect"),
-	}
-}
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, theirs()...) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, ngroktest.IgnoreLibrary()...) }
 
 func newEdge(t *testing.T, opts ngroktest.Options) *ngroktest.Edge {
 	t.Helper()
