@@ -28,7 +28,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	if o.failFast {
 		b.MaxFailures = 1
 	}
-	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.toStdout()
+	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), toStdout(inv)
 	b.Hide, b.Report, b.Confirm = inv.masker.Hide, r.report, r.confirmRestart
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests

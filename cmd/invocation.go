@@ -212,7 +212,7 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: inv.colored(inv.stderr), Width: app.stderrWidth,
+		W: colored(inv, inv.stderr), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
 	r := term.NewReporter(o)
@@ -224,8 +224,8 @@ func newReporter(inv *invocation) *term.Reporter {
 
 // toStdout returns the writer of a command's output, with colours. On a terminal, perhaps
 // that of the spinner, it writes above it.
-func (inv *invocation) toStdout() *term.Writer {
-	w := inv.colored(inv.stdout)
+func toStdout(inv *invocation) *term.Writer {
+	w := colored(inv, inv.stdout)
 	if w.Terminal {
 		w = inv.log.Over(w)
 	}
@@ -233,7 +233,7 @@ func (inv *invocation) toStdout() *term.Writer {
 }
 
 // colored returns w with colours, if they are on.
-func (inv *invocation) colored(w *term.Writer) *term.Writer {
+func colored(inv *invocation, w *term.Writer) *term.Writer {
 	mode := inv.color
 	if inv.settings != nil {
 		mode = inv.settings.Get(config.ColorMode).Text

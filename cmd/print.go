@@ -34,7 +34,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
-	p := output.NewPrinter(inv.toStdout(), inv.app.StdoutTerminal, query)
+	p := output.NewPrinter(toStdout(inv), inv.app.StdoutTerminal, query)
 	p.AsJSON = o.format == output.JSON || query != nil
 	return p, nil
 }
