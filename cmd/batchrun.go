@@ -113,6 +113,9 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	}
 	defer b.Close()
 	if o.task.dryRun {
+		if _, err := baseURL(inv); err != nil {
+			return err
+		}
 		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -124,11 +123,15 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 	if t.dryRun && t.curl {
 		return usage.Errorf("", "--dry-run and --curl cannot be used together")
 	}
+	base, err := baseURL(inv)
+	if err != nil {
+		return err
+	}
 	if t.NewSession {
 		inv.log.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added once the session has started")
 	}
 	if t.curl {
-		return printCurl(inv, p, plan)
+		return printCurl(inv, p, plan, base.String())
 	}
 	for _, u := range plan.Uploads {
 		inv.log.Info("dry-run", u.Key()+" stands for the key of "+u.Path+", which is known after the upload")
@@ -141,11 +144,11 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 }
 
 // printCurl prints the request as a curl command.
-func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
+func printCurl(inv *invocation, p *printer, plan *task.Plan, base string) error {
 	if p.AsJSON {
 		return usage.Errorf("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
 	}
-	command, names, err := plan.Curl(strings.TrimRight(inv.settings.Get(config.BaseURL).Text, "/"))
+	command, names, err := plan.Curl(base)
 	if err != nil {
 		return usage.Errorf("", "%v", err)
 	}

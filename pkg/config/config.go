@@ -56,6 +56,8 @@ type Place struct {
 	Dir     string // the working directory; a project file is there or above
 	Profile string // named by a flag; "": NARADA_PROFILE, else none
 	GOOS    string // "": runtime.GOOS
+
+	Found func(Value) // gets each value of each layer before it is checked; may be nil
 }
 
 // Settings are all values. They do not change after Load.
@@ -90,7 +92,13 @@ func Load(p Place, flags *pflag.FlagSet) (*Settings, error) {
 	}
 	for _, key := range Keys() {
 		value := Value{Key: key, Origin: "not set"}
-		if found := values(layers, key); len(found) > 0 {
+		found := values(layers, key)
+		for _, v := range found {
+			if p.Found != nil {
+				p.Found(v)
+			}
+		}
+		if len(found) > 0 {
 			value = found[0]
 			if err := key.Check(value.Text); err != nil {
 				return nil, &InvalidError{What: key.Name + " (" + value.Origin + ")", Err: err}

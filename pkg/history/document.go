@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -96,7 +97,7 @@ func (d Detail) Document() Document {
 	for _, c := range d.Callbacks {
 		forwards := []ForwardDocument{}
 		for _, f := range c.Forwards {
-			forwards = append(forwards, ForwardDocument{f.Target, string(f.State), f.Attempts, known(f.StatusCode), known(f.Failure), known(f.EndedAt)})
+			forwards = append(forwards, ForwardDocument{secret.MaskURLs(f.Target), string(f.State), f.Attempts, known(f.StatusCode), known(f.Failure), known(f.EndedAt)})
 		}
 		doc.Callbacks = append(doc.Callbacks, CallbackDocument{c.ReceivedAt, Accepted, c.Kind, c.Header, maskedBody(c.Body), forwards})
 	}
@@ -109,8 +110,8 @@ func (d Detail) Document() Document {
 // maskedBody returns the body of a callback with its secret masked.
 func maskedBody(body json.RawMessage) json.RawMessage {
 	mask := ""
-	if _, secret, err := narada.ParseCallback(body); err == nil && secret != "" {
-		mask = "***"
+	if _, value, err := narada.ParseCallback(body); err == nil && value != "" {
+		mask = secret.Mask
 	}
 	masked, err := narada.ReplaceSecret(body, mask)
 	if err != nil { // cannot happen: it was parsed before it was stored
