@@ -11,7 +11,6 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -85,18 +84,18 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 		Args:              usage.ExactArgs(2, "KEY and VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConfigSet(cmd.Context(), inv, args[0], args[1])
+			return runConfigSet(inv, args[0], args[1])
 		},
 	}
 }
 
-func runConfigSet(ctx context.Context, inv *invocation, name, value string) error {
+func runConfigSet(inv *invocation, name, value string) error {
 	key, err := config.Lookup(name)
 	if err != nil {
 		return err
 	}
 	if key.Secret {
-		if value, err = secretValue(ctx, inv, key, value); err != nil {
+		if value, err = secretValue(inv, key, value); err != nil {
 			return err
 		}
 	} else if err := checkSetting(key, value); err != nil {
@@ -110,18 +109,14 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 	return nil
 }
 
-// secretValue resolves the reference to a secret. On a terminal, - prompts for it.
-func secretValue(ctx context.Context, inv *invocation, key config.Key, ref string) (value string, err error) {
+// secretValue resolves the reference to a secret.
+func secretValue(inv *invocation, key config.Key, ref string) (value string, err error) {
 	next := "narada config set " + key.Name + " -"
-	if inv.app.StdinTerminal && ref == "-" {
-		value, err = inv.app.readSecret(ctx, inv.stderr, key.Name+": ")
+	resolved, err := inv.source.Resolve(key.Name, ref)
+	if inv.masker.Hide(resolved); ref == "-" && inv.app.StdinTerminal {
 		next = ""
-	} else {
-		var resolved secret.String
-		resolved, err = inv.source.Resolve(ref)
-		value = resolved.Reveal()
 	}
-	inv.masker.Hide(secret.New(value))
+	value = resolved.Reveal()
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""

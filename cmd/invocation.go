@@ -49,6 +49,9 @@ func newInvocation(app *App) *invocation {
 		stdout: &term.Writer{W: app.streams.Out, Terminal: app.StdoutTerminal},
 		stderr: &term.Writer{W: app.streams.Err, Terminal: app.StderrTerminal},
 	}
+	if app.StdinTerminal {
+		inv.source.Ask = func(ctx context.Context, name string) (string, error) { return app.readSecret(ctx, inv.stderr, name+": ") }
+	}
 	isURL := regexp.MustCompile(`^(--[\w-]+=)?[A-Za-z][\w+.-]*://`) // not only contains one, as a prompt may
 	for _, arg := range app.Args {
 		if isURL.MatchString(arg) {

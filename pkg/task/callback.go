@@ -79,7 +79,7 @@ func isPort(text string) bool {
 func ReadCredentials(headerFlag, callbackSecret string, headers []string, source *secret.Source) (c secret.Credentials, warnings []string, err error) {
 	var value secret.String
 	if callbackSecret != "" {
-		if value, err = source.Resolve(callbackSecret); err != nil {
+		if value, err = source.Resolve("--callback-secret", callbackSecret); err != nil {
 			return c, nil, inputError("", "--callback-secret: %v", err)
 		}
 	}
