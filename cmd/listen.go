@@ -260,6 +260,7 @@ func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.Str
 	if len(o.command) == 0 {
 		return list, nil
 	}
+	hidden = append(hidden, secret.InURLs(o.forward.to)...)
 	var names []string
 	for _, key := range config.Keys() {
 		if key.Secret {
