@@ -40,7 +40,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 		stdout = inv.log.Over(stdout)
 	}
 	p := output.NewPrinter(stdout, inv.app.StdoutTerminal, query)
-	p.AsJSON = o.format == output.JSON || query != nil
+	p.AsJSON, p.Masker = o.format == output.JSON || query != nil, inv.masker
 	return p, nil
 }
 

@@ -35,6 +35,7 @@ func (e *ResultsError) Unwrap() error { return e.Err }
 type results struct {
 	path    string // links resolved; "": stdout
 	query   *output.Query
+	masker  output.Masker // nil: nothing is masked
 	stdout  io.Writer
 	printer *output.Printer
 	file    *atomicfile.File // nil: stdout or a device
@@ -87,6 +88,7 @@ func linkTarget(path string) string {
 func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
+		r.printer.Masker = r.masker
 		return nil
 	}
 	mode := os.FileMode(0o666) // the umask narrows it
@@ -111,6 +113,7 @@ func (r *results) begin(ctx context.Context) error {
 		}
 	}
 	r.printer = output.NewPrinter(w, false, r.query)
+	r.printer.Masker = r.masker
 	return r.error(err)
 }
 

@@ -25,10 +25,17 @@ const (
 	JSON Format = "json"
 )
 
+// Masker removes secrets from what is printed. *secret.Masker implements it.
+type Masker interface {
+	MaskJSON(doc []byte) []byte
+	MaskAnswer(text string) string
+}
+
 // Printer prints to a stream. A JSON document is one compact line, on a terminal it is
 // indented.
 type Printer struct {
-	AsJSON bool // Print prints documents
+	AsJSON bool   // Print prints documents
+	Masker Masker // nil: nothing is masked
 
 	w        io.Writer
 	terminal bool
@@ -47,7 +54,7 @@ func (p *Printer) Text(text string) error { return p.Led("", text) }
 
 // Led is Text after a lead, which may be coloured and is printed unchanged.
 func (p *Printer) Led(lead, text string) error {
-	if p.terminal {
+	if text = p.mask(text); p.terminal {
 		text = term.Visible(text)
 	}
 	text = lead + text
@@ -57,9 +64,20 @@ func (p *Printer) Led(lead, text string) error {
 	return p.write([]byte(text))
 }
 
-// JSON prints a JSON document. Only its white space changes.
+func (p *Printer) mask(text string) string {
+	if p.Masker == nil {
+		return text
+	}
+	return p.Masker.MaskAnswer(text)
+}
+
+// JSON prints a JSON document. Apart from secrets, only its white space changes. A query may
+// put a secret together, so what it returns is masked too.
 func (p *Printer) JSON(doc json.RawMessage) error {
 	if p.query != nil {
+		if p.Masker != nil {
+			doc = p.Masker.MaskJSON(doc)
+		}
 		return p.query.each(doc, func(value []byte, raw bool) error {
 			if raw {
 				return p.Text(string(value))
@@ -80,6 +98,9 @@ func (p *Printer) Value(v any) error {
 }
 
 func (p *Printer) document(doc []byte) error {
+	if p.Masker != nil {
+		doc = p.Masker.MaskJSON(doc)
+	}
 	var buf bytes.Buffer
 	var err error
 	if p.terminal {

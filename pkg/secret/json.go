@@ -35,6 +35,15 @@ func (m *Masker) MaskJSON(doc []byte) []byte {
 	return masked.Bytes()
 }
 
+// MaskHTTP masks the body of an HTTP answer with that status: data, or from 400 on a
+// message, of which only a part may be kept.
+func (m *Masker) MaskHTTP(statusCode int, body []byte) []byte {
+	if statusCode < 400 {
+		return m.MaskJSON(body)
+	}
+	return []byte(m.Mask(string(m.MaskJSON(body))))
+}
+
 // mayReveal reports whether text has a secret that is masked in data, or one escape deeper
 // than in text that is no JSON.
 func (m *Masker) mayReveal(text string) bool {
