@@ -29,6 +29,12 @@ func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlit
 	if err != nil {
 		return nil, err
 	}
+	return inv.ledgerIn(ctx, dir, o)
+}
+
+// ledgerIn opens the ledger in the folder.
+func (inv *invocation) ledgerIn(ctx context.Context, dir string, o sqlite.Options) (*sqlite.Store, error) {
+	o.Mask = inv.masker.Mask
 	return sqlite.Open(ctx, dir, o)
 }
 
@@ -53,7 +59,7 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	if exists, err := sqlite.Exists(dir); !exists {
 		return nil, err
 	}
-	return sqlite.Open(ctx, dir, sqlite.Options{})
+	return inv.ledgerIn(ctx, dir, sqlite.Options{})
 }
 
 // withLedger makes the RunE of a command that reads the ledger and prints to stdout.

@@ -32,6 +32,7 @@ type Client struct {
 	storage   *http.Client // for presigned URLs: without the API key
 	userAgent string
 	maxAnswer int64
+	mask      func(statusCode int, body []byte) []byte
 }
 
 // Option configures a Client.
@@ -69,6 +70,13 @@ func WithMaxAnswer(size int64) Option {
 	}
 }
 
+// WithMask sets a function that is applied to the body of each answer, also of the storage
+// for files, before it is read: it removes what neither a result nor an error may show, such
+// as secrets that a server repeats. An answer that is not an error must stay valid JSON.
+func WithMask(mask func(statusCode int, body []byte) []byte) Option {
+	return func(c *Client) error { c.mask = mask; return nil }
+}
+
 // NewClient returns a client that authenticates with the API key. It makes no request.
 // The key must be printable ASCII without spaces.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
@@ -76,6 +84,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		key:       apiKey,
 		userAgent: "narada-go",
 		maxAnswer: maxAnswer,
+		mask:      func(_ int, body []byte) []byte { return body },
 		// The key is sent with every request and must not follow a redirect to
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -295,18 +304,18 @@ func (c *Client) call(ctx context.Context, e endpoint, query string, body any) (
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return e.read(resp, c.maxAnswer)
+	return c.read(e, resp)
 }
 
-// read reads the answer of the endpoint, of at most limit bytes.
-func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
+// read reads the answer of the endpoint.
+func (c *Client) read(e endpoint, resp *http.Response) ([]byte, error) {
 	odd := func(reason string) error {
 		return &AnswerError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Reason: reason}
 	}
 	switch {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		refused := &APIError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Detail: detail(body)}
+		refused := &APIError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Detail: detail(c.mask(resp.StatusCode, body))}
 		refused.RetryAfter, refused.hasRetry = RetryAfter(resp.Header, time.Now())
 		return nil, refused
 	case resp.StatusCode >= 300:
@@ -316,18 +325,18 @@ func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
 		}
 		return nil, odd("it redirects " + to + ", where the API key is not sent")
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, odd("the answer is incomplete: " + err.Error())
-	case int64(len(body)) > limit:
-		return nil, &TooLargeError{e.method, e.path, limit}
+	case int64(len(body)) > c.maxAnswer:
+		return nil, &TooLargeError{e.method, e.path, c.maxAnswer}
 	case len(body) == 0 && resp.StatusCode == http.StatusNoContent:
 		return nil, nil
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}
-	return body, nil
+	return c.mask(resp.StatusCode, body), nil
 }
 
 // RetryAfter returns how long the Retry-After header, in seconds or as a date, asks to

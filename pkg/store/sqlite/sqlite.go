@@ -32,6 +32,10 @@ type Options struct {
 	// while it blocks, nothing is stored.
 	Stored func(store.Entry)
 
+	// Mask masks secrets in what is stored of the headers and the refusals of callbacks; nil:
+	// nothing but what MaskHeader and MaskRefusedHeader of package secret mask.
+	Mask func(string) string
+
 	tick <-chan time.Time // when to maintain the database; nil: every maintainInterval
 }
 
@@ -40,6 +44,7 @@ type Store struct {
 	store.Writes
 
 	path   string
+	mask   func(string) string
 	file   os.FileInfo // of the open database
 	write  *sql.DB     // one connection
 	read   *sql.DB
@@ -83,8 +88,11 @@ func Exists(dir string) (bool, error) {
 // 0700, and migrates the ledger of an earlier version. The error is an *Error.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	path := Path(dir)
-	l := &Store{path: path, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
+	l := &Store{path: path, mask: o.Mask, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
 	l.Writes = store.WritesOf(l)
+	if l.mask == nil {
+		l.mask = func(text string) string { return text }
+	}
 	if err := l.open(ctx, dir); err != nil {
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
 	}
