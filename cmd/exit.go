@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/oserr"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
@@ -105,7 +105,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func (e *exitError) Hint() string { return e.next }
 
 // errPipe reports whether err is that the reader of stdout has closed it.
-func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+func errPipe(err error) bool { return oserr.Unread(err) }
 
 // exitWith ends the program with code, without another message.
 func exitWith(code int) error {

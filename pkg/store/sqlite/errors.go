@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/narada-cli/narada/pkg/oserr"
 )
 
 // Error is why a ledger cannot be used, in one line.
@@ -62,9 +63,9 @@ func (e *Error) Hint() string {
 		return "put it back, or start the command again, with a new ledger"
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
 		return DamageHint
-	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, errors.Is(e.Err, syscall.ENOSPC):
+	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, oserr.Full(e.Err):
 		return "free space on the disk, and check it"
-	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
+	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), oserr.ReadOnly(e.Err):
 		return "set a writable folder on a local disk: narada config set state-dir DIR"
 	}
 	return ""
@@ -85,7 +86,7 @@ var reasons = map[int]string{
 func (e *Error) Error() string {
 	text := strings.Join(strings.Fields(e.Err.Error()), " ")
 	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
-		text = fmt.Sprintf("%s: %v", path.Path, path.Err)
+		text = fmt.Sprintf("%s: %v", path.Path, oserr.Worded(path.Err))
 	}
 	return "the ledger " + e.Path + ": " + cmp.Or(reasons[resultCode(e.Err)], text)
 }
