@@ -29,7 +29,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.MaxFailures = 1
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), toStdout(inv)
-	b.Hide, b.Report, b.Confirm = inv.masker.Hide, r.report, r.confirmRestart
+	b.Masker, b.Hide, b.Report, b.Confirm = inv.masker, inv.masker.Hide, r.report, r.confirmRestart
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests
 	}

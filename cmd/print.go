@@ -35,7 +35,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 		}
 	}
 	p := output.NewPrinter(toStdout(inv), inv.app.StdoutTerminal, query)
-	p.AsJSON = o.format == output.JSON || query != nil
+	p.AsJSON, p.Masker = o.format == output.JSON || query != nil, inv.masker
 	return p, nil
 }
 

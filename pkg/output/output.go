@@ -25,10 +25,17 @@ const (
 	JSON Format = "json"
 )
 
+// Masker removes secrets from what is printed. *secret.Masker implements it.
+type Masker interface {
+	MaskJSON(doc []byte) []byte
+	MaskAnswer(text string) string
+}
+
 // Printer prints to a stream. A JSON document is one compact line, on a terminal it is
 // indented.
 type Printer struct {
-	AsJSON bool // Print prints documents
+	AsJSON bool   // Print prints documents
+	Masker Masker // nil: nothing is masked
 
 	w        *term.Writer
 	terminal bool
@@ -50,15 +57,27 @@ func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
 // Led is Text after a lead, which may be coloured.
 func (p *Printer) Led(lead term.Span, text string) error {
+	text = p.mask(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
 	return p.write(lead, term.Span{Text: text})
 }
 
-// JSON prints a JSON document. Only its white space changes.
+func (p *Printer) mask(text string) string {
+	if p.Masker == nil {
+		return text
+	}
+	return p.Masker.MaskAnswer(text)
+}
+
+// JSON prints a JSON document. Apart from secrets, only its white space changes. A query may
+// put a secret together, so what it returns is masked too.
 func (p *Printer) JSON(doc json.RawMessage) error {
 	if p.query != nil {
+		if p.Masker != nil {
+			doc = p.Masker.MaskJSON(doc)
+		}
 		return p.query.each(doc, func(value []byte, raw bool) error {
 			if raw {
 				return p.Text(string(value))
@@ -79,6 +98,9 @@ func (p *Printer) Value(v any) error {
 }
 
 func (p *Printer) document(doc []byte) error {
+	if p.Masker != nil {
+		doc = p.Masker.MaskJSON(doc)
+	}
 	var buf bytes.Buffer
 	var err error
 	if p.terminal {
