@@ -67,7 +67,7 @@ func newConfigGet(inv *invocation) *cobra.Command {
 				inv.log.Info("not-set", key.Name+" is not set")
 				return nil
 			}
-			return printText(cmd.Context(), inv, inv.masker.Mask(value.Shown()))
+			return printText(cmd.Context(), inv, value.Shown())
 		}),
 	}
 }
@@ -191,10 +191,9 @@ func listSettings(inv *invocation, p *printer) error {
 	rows := [][]string{{"KEY", "VALUE", "ORIGIN"}}
 	for _, key := range config.Keys() {
 		v := inv.settings.Get(key.Name)
-		shown := inv.masker.Mask(v.Shown()) // a URL may contain a secret
-		rows = append(rows, []string{key.Name, term.OneLine(shown), v.Origin})
+		rows = append(rows, []string{key.Name, term.OneLine(v.Shown()), v.Origin})
 		if p.AsJSON {
-			if err := p.Value(setting{key.Name, shown, v.Layer, v.Origin, key.Env}); err != nil {
+			if err := p.Value(setting{key.Name, v.Shown(), v.Layer, v.Origin, key.Env}); err != nil {
 				return err
 			}
 		}

@@ -50,7 +50,9 @@ func newInvocation(app *App) *invocation {
 		stderr: &term.Writer{W: app.streams.Err, Terminal: app.StderrTerminal},
 	}
 	if app.StdinTerminal {
-		inv.source.Ask = func(ctx context.Context, name string) (string, error) { return app.readSecret(ctx, inv.stderr, name+": ") }
+		inv.source.Ask = func(ctx context.Context, name string) (string, error) {
+			return app.readSecret(ctx, inv.stderr, name+": ")
+		}
 	}
 	isURL := regexp.MustCompile(`^(--[\w-]+=)?[A-Za-z][\w+.-]*://`) // not only contains one, as a prompt may
 	for _, arg := range app.Args {

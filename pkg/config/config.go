@@ -42,12 +42,12 @@ type Value struct {
 // Set reports whether the value is not empty.
 func (v Value) Set() bool { return v.Text != "" }
 
-// Shown returns the text, masked if it is a secret.
+// Shown returns the text, masked if it is a secret. Secrets in a URL are masked too.
 func (v Value) Shown() string {
 	if v.Key.Secret {
 		return secret.New(v.Text).String()
 	}
-	return v.Text
+	return secret.MaskURLs(v.Text)
 }
 
 // Place says where Load finds the settings.

@@ -492,6 +492,9 @@ func TestSecretsAreNotShown(t *testing.T) {
 			t.Errorf("%s shows %s", key.Name, shown)
 		}
 	}
+	if shown := (Value{Text: "https://u:needle@h/?token=needle&page=2"}).Shown(); shown != "https://u:***@h/?token=***&page=2" {
+		t.Errorf("a URL is shown as %s", shown)
+	}
 	if s.Secret(APIKey).Reveal() != "needle" {
 		t.Error("the secret is lost")
 	}

@@ -47,7 +47,7 @@ type Printer struct {
 func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
 	to, ok := w.(*term.Writer)
 	if !ok {
-		to = &term.Writer{W: w, Terminal: terminal}
+		to = &term.Writer{W: w, Terminal: terminal || term.IsTerminal(w)} // it may be a file such as /dev/tty
 	}
 	return &Printer{w: to, terminal: terminal, query: query}
 }
