@@ -64,6 +64,7 @@ type Options struct {
 	// open: their tasks are or may be running.
 	Confirm func(ctx context.Context, sent, open int) error
 
+	Masker output.Masker          // masks the results; nil: nothing is masked
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
 	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
 }
@@ -106,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
+	b.results.masker = o.Masker
 	if err = b.openSource(ctx); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ func (e *ResultsError) Unwrap() error { return e.Err }
 type results struct {
 	path    string // links resolved; "": stdout
 	query   *output.Query
+	masker  output.Masker // nil: nothing is masked
 	stdout  io.Writer
 	printer *output.Printer
 	file    *atomicfile.File // nil: stdout or a device
@@ -116,6 +117,7 @@ func within(outer, inner string) bool {
 func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
+		r.printer.Masker = r.masker
 		return nil
 	}
 	var w io.Writer
@@ -137,6 +139,7 @@ func (r *results) begin(ctx context.Context) error {
 		}
 	}
 	r.printer = output.NewPrinter(w, false, r.query)
+	r.printer.Masker = r.masker
 	return nil
 }
 
