@@ -78,7 +78,7 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 	}
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return inv.nothingKept(err)
+		return nothingKept(inv, err)
 	}
 	defer inv.closeLedger(l)
 	if o.refused {

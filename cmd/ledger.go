@@ -68,7 +68,7 @@ func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *pr
 	return inv.printing(out, func(ctx context.Context, p *printer, _ []string) error {
 		l, err := inv.existingLedger(ctx)
 		if l == nil {
-			return inv.nothingKept(err)
+			return nothingKept(inv, err)
 		}
 		defer inv.closeLedger(l)
 		return run(ctx, p, l)
@@ -84,7 +84,7 @@ func selector(l *sqlite.Store) history.Selector {
 }
 
 // nothingKept reports that there is no ledger, unless err is not nil.
-func (inv *invocation) nothingKept(err error) error {
+func nothingKept(inv *invocation, err error) error {
 	if err == nil {
 		inv.log.Info("history", "no tasks yet")
 	}
