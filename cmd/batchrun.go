@@ -3,11 +3,11 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -171,11 +171,10 @@ func (r *batchRun) stateDir() (dir string, remove func(), err error) {
 		dir, err = r.inv.stateDir()
 		return dir, func() {}, err
 	}
-	dir, err = os.MkdirTemp("", "narada-batch-")
-	if err != nil {
+	if dir, remove, err = atomicfile.TemporaryFolder("narada-batch-"); err != nil {
 		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
 	}
-	return dir, func() { _ = os.RemoveAll(dir) }, nil
+	return dir, remove, nil
 }
 
 // verdict is the error with the exit code for the end of a batch.

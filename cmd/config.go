@@ -138,6 +138,10 @@ func checkSetting(key config.Key, value string) error {
 		return err
 	case config.TimeZone:
 		return task.CheckZone(value)
+	case config.Agent:
+		return narada.CheckAgent(value)
+	case config.BrowserWindowID:
+		return narada.CheckWindowID(value)
 	}
 	return key.Check(value)
 }

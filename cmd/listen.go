@@ -103,7 +103,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 			return usage.Errorf("", "--%s and a command cannot be used together", name)
 		}
 	}
-	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
+	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.Between("max-body", o.maxBody, 1, maxMaxBody), o.forward.check(cmd))
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {

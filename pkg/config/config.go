@@ -135,6 +135,17 @@ func (s *Settings) Get(name string) Value {
 	return v
 }
 
+// FromProject returns the names of the settings whose value is that of the project file, and
+// the origin of these values.
+func (s *Settings) FromProject() (names []string, origin string) {
+	for _, key := range Keys() {
+		if v := s.values[key.Name]; v.Layer == LayerProject {
+			names, origin = append(names, key.Name), v.Origin
+		}
+	}
+	return names, origin
+}
+
 // Secret returns the value of a secret setting.
 func (s *Settings) Secret(name string) secret.String { return secret.New(s.Get(name).Text) }
 

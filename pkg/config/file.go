@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,9 +20,9 @@ import (
 // maxFile is the maximum size of a config file in bytes.
 const maxFile = 1 << 20
 
-// readFile reads a YAML file into a viper, and warns about unknown settings.
-func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
-	text, err := textfile.ReadRegular(path, maxFile)
+// readFile reads the YAML file at path into a viper, and warns about unknown settings.
+func (s *Settings) readFile(path string, f io.Reader) (*viper.Viper, *decoder, error) {
+	text, err := textfile.Read(f, maxFile)
 	if err != nil {
 		return nil, nil, fileError(path, err)
 	}

@@ -42,9 +42,6 @@ const (
 	StateDir        = "state-dir"
 )
 
-// year is the maximum of a duration.
-const year = 365 * 24 * time.Hour
-
 // Keys lists the settings in the order in which config list shows them.
 func Keys() []Key {
 	return []Key{
@@ -57,8 +54,8 @@ func Keys() []Key {
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},
 		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "public https address that leads to --addr"},
-		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: 1, Max: year, Usage: "maximum time to wait for an answer"},
-		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: year, Usage: "minimum time between two polls of a task"},
+		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: time.Millisecond, Max: units.MaxDuration, Usage: "maximum time to wait for an answer"},
+		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: 24 * time.Hour, Usage: "minimum time between two polls of a task"},
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that runs the tasks"},

@@ -241,6 +241,10 @@ func CheckRequestID(id string) error {
 	return checkID(id, "a request ID", `/\?#%`)
 }
 
+// CheckWindowID returns an error if id cannot be the ID of a browser window: it must be 1 to
+// 256 visible ASCII characters without quotes and backslashes.
+func CheckWindowID(id string) error { return checkID(id, "a browser window ID", "\"'`\\") }
+
 // checkID checks for 1 to 256 visible ASCII characters, none of them in forbidden.
 func checkID(id, kind, forbidden string) error {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(forbidden, r) }

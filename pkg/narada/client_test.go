@@ -234,6 +234,20 @@ func TestAnAnswerAboutAnotherTaskIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnIDThatIsNotUnicodeIsAnOddAnswer(t *testing.T) {
+	c := newTestClient(t, answerWith(200, nil, "{\"requestId\":\"req_\xff\",\"status\":\"success\"}"))
+	if r, err := c.Status(t.Context(), "req_\ufffd"); r != nil || err == nil {
+		t.Errorf("status: got %v, %v", r, err)
+	}
+	r, err := c.Status(t.Context(), "req_1")
+	if odd, ok := errors.AsType[*AnswerError](err); r != nil || !ok || !strings.Contains(odd.Error(), "requestId: not Unicode text") {
+		t.Errorf("status: got %v, %v", r, err)
+	}
+	if id, err := c.Dispatch(t.Context(), &Request{Prompt: "x"}); err == nil {
+		t.Errorf("dispatch: got %q", id)
+	}
+}
+
 func TestErrorDetailIsOneLine(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`{"detail":"out of\n credits"}`, "out of credits"},

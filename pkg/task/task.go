@@ -179,7 +179,10 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 }
 
 func (s Spec) window(p *Plan, _ *secret.Source) error {
-	if err := textfile.Check(p.Request.BrowserWindowID); err != nil {
+	if p.Request.BrowserWindowID == "" {
+		return nil
+	}
+	if err := narada.CheckWindowID(p.Request.BrowserWindowID); err != nil {
 		return inputError("", "%s: %v", s.from("--window", s.WindowFlag, "browserWindowId"), err)
 	}
 	return nil
