@@ -218,7 +218,7 @@ func formsOf(value string, spellings []func(string) string) (list []form) {
 			written = append(written, spelling(text))
 		}
 		doc, _ := json.Marshal(text) // a body in base64 may contain it
-		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
+		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(quoteJSON(text)), string(doc)}) {
 			written = append(written, base64Forms(body[1:len(body)-1])...)
 		}
 		for _, w := range written {
@@ -299,6 +299,9 @@ func undo(text string, mark byte, offsets bool) (plain string, from []int) {
 		if length == 0 {
 			at++
 			continue
+		}
+		if done == 0 {
+			b.Grow(len(text))
 		}
 		write(text[done:at], done, 1)
 		write(char, at, 0)
