@@ -32,18 +32,20 @@ func leakSecrets() map[string]string {
 	return map[string]string{
 		"HOOK_SECRET": `shop"s3cret<1>/` + "\u00e9&x", "HOOK_AUTH": `Bearer t0ken+/"q"<2>=&`, "HOOK_SHOP": `he4der-"h"<3>&/`,
 		"NARADA_API_KEY": `key-5ecret"<4>&/+`, "NGROK_AUTHTOKEN": `ngr0k-t0ken"<5>&/`, "TASK_PASSWORD": `p4ss"word<6>&/`,
+		"MCP_TOKEN": `mcp-t0ken"<7>&/`, "MCP_HEADER": `mcp-he4der"<8>&/`, "CLOUD_TOKEN": `cl0ud-"<9>&/`,
 	}
 }
 
 // leakWorld has an API and an endpoint whose answers repeat the secrets that they receive.
 type leakWorld struct {
-	t      *testing.T
-	env    map[string]string
-	dir    string
-	hook   *httptest.Server
-	status int // of the endpoint's answer to a callback that it refuses
-	accept func(*http.Request) bool
-	write  func(string) string
+	t       *testing.T
+	env     map[string]string
+	dir     string
+	hook    *httptest.Server
+	status  int      // of the endpoint's answer to a callback that it refuses
+	unknown []string // secrets that the commands cannot know
+	accept  func(*http.Request) bool
+	write   func(string) string
 }
 
 func newLeakWorld(t *testing.T) *leakWorld {
@@ -102,7 +104,7 @@ func (w *leakWorld) look(what, text string) {
 	w.t.Helper()
 	for name, value := range leakSecrets() {
 		value = strings.TrimPrefix(value, "Bearer ")
-		if secrettest.Reveals(text, value) {
+		if !slices.Contains(w.unknown, name) && secrettest.Reveals(text, value) {
 			w.t.Errorf("%s has %s in it:\n%.3000s", what, name, text)
 		}
 	}
