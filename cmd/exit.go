@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/oserr"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
@@ -105,7 +105,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func (e *exitError) Hint() string { return e.next }
 
 // errPipe reports whether err is that the reader of stdout has closed it.
-func errPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+func errPipe(err error) bool { return oserr.Unread(err) }
 
 // exitWith ends the program with code, without another message.
 func exitWith(code int) error {
@@ -160,7 +160,7 @@ func exitCode(err error) int {
 
 // isAPI reports whether err is from a call to the API, and ended what was asked for.
 func isAPI(err error) bool {
-	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || is[*url.Error](err) || narada.Temporary(err)
+	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || is[*narada.CallError](err) || is[*url.Error](err) || narada.Temporary(err)
 	return called && !is[*await.UnfinishedError](err)
 }
 
@@ -176,7 +176,8 @@ func mayBeAccepted(err error) bool {
 	}
 	dispatch, isDispatch := errors.AsType[*narada.DispatchError](err)
 	session, isSession := errors.AsType[*narada.SessionError](err)
-	return isDispatch && dispatch.Maybe || isSession && session.Maybe
+	call, isCall := errors.AsType[*narada.CallError](err)
+	return isDispatch && dispatch.Maybe || isSession && session.Maybe || isCall && call.Maybe
 }
 
 func isUnreachable(err error) bool { return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) }

@@ -8,7 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"syscall"
+
+	"github.com/narada-cli/narada/pkg/oserr"
 )
 
 // How often a callback is sent at most, by how its attempts fail.
@@ -80,7 +81,7 @@ func ofNetwork(err error) kind {
 		return kind{"no TLS", few}
 	case errors.Is(err, context.DeadlineExceeded) || isNet && timeout.Timeout():
 		return kind{"no answer in time", anyTime}
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case oserr.Refused(err):
 		return kind{"connection refused", anyTime}
 	}
 	return kind{"connection broken", anyTime}

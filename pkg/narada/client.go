@@ -9,11 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -163,17 +161,12 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 	return id, nil
 }
 
-// create is call for an endpoint that must not be called twice, since it creates what the
-// ID in the field of its answer names. On an error, maybe says whether it may have been
-// created.
+// create is tracked for an endpoint that creates what the ID in the field of its answer
+// names. On an error, maybe says whether it may have been created.
 func (c *Client) create(ctx context.Context, e endpoint, body any, field string, check func(id string) error) (answer []byte, id string, maybe bool, err error) {
-	// A request whose headers were not written was never sent; the error alone does
-	// not tell that from a lost answer.
-	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-	answer, err = c.call(ctx, e, nil, body)
+	answer, maybe, err = c.tracked(ctx, e, "", body)
 	if err != nil {
-		return nil, "", maybeAccepted(err, wrote.Load()), err
+		return nil, "", maybe, err
 	}
 	if id, err = createdID(answer, field, check); err != nil {
 		return nil, "", true, e.odd(err.Error())
@@ -226,7 +219,7 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 		return nil, err
 	}
 	e := endpoint{http.MethodGet, "/remote-dispatch/responses/" + url.PathEscape(id)}
-	answer, err := c.call(ctx, e, nil, nil)
+	answer, err := c.call(ctx, e, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +259,7 @@ func checkID(id, kind, forbidden string) error {
 // supports, "" if it names none.
 func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) {
 	e := endpoint{http.MethodGet, "/sdk/config"}
-	answer, err := c.call(ctx, e, nil, nil)
+	answer, err := c.call(ctx, e, "", nil)
 	if err != nil {
 		return "", err
 	}
@@ -289,14 +282,15 @@ func (e endpoint) odd(reason string) *AnswerError {
 	return &AnswerError{Method: e.method, Path: e.path, StatusCode: http.StatusOK, Reason: reason}
 }
 
-// call makes one attempt and returns the body of a 2xx answer, which is valid JSON.
-// Other answers are an *APIError or an *AnswerError. The query and the body may be nil.
-func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body any) ([]byte, error) {
+// call makes one attempt and returns the body of a 2xx answer, which is valid JSON, or nil
+// for 204.
+// Other answers are an *APIError or an *AnswerError. The query may be "", the body nil.
+func (c *Client) call(ctx context.Context, e endpoint, query string, body any) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, e.method, c.base.String()+e.path, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.URL.RawQuery = query.Encode()
+	req.URL.RawQuery = query
 	if body != nil {
 		doc, err := EncodeJSON(body)
 		if err != nil {
@@ -342,6 +336,8 @@ func (c *Client) read(e endpoint, resp *http.Response) ([]byte, error) {
 		return nil, odd("the answer is incomplete: " + err.Error())
 	case int64(len(body)) > c.maxAnswer:
 		return nil, &TooLargeError{e.method, e.path, c.maxAnswer}
+	case len(body) == 0 && resp.StatusCode == http.StatusNoContent:
+		return nil, nil
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}

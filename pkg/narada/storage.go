@@ -82,7 +82,7 @@ func (c *Client) storageError(req *http.Request, resp *http.Response) error {
 // presigned decodes an answer of the API into said, and returns the presigned URL in
 // address, a field of said. It must be https, or http on a loopback address if the base
 // URL is http too.
-func (c *Client) presigned(ctx context.Context, e endpoint, query url.Values, body, said any, address *string) (*url.URL, error) {
+func (c *Client) presigned(ctx context.Context, e endpoint, query string, body, said any, address *string) (*url.URL, error) {
 	answer, err := c.call(ctx, e, query, body)
 	if err != nil {
 		return nil, err

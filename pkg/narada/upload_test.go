@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -176,7 +177,10 @@ func TestUploadFileUploadsARegularFile(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{dir: "not a regular file", empty: "the file is empty", path + "x": "no such file"} {
+	if _, err := c.UploadFile(t.Context(), path+"x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+	for path, want := range map[string]string{dir: "not a regular file", empty: "the file is empty"} {
 		if _, err := c.UploadFile(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -37,31 +37,31 @@ type Printer struct {
 	AsJSON bool   // Print prints documents
 	Masker Masker // nil: nothing is masked
 
-	w        io.Writer
+	w        *term.Writer
 	terminal bool
 	query    *Query
 }
 
-// NewPrinter returns a Printer that writes to w. A query that is not nil is applied to each
-// document.
+// NewPrinter returns a Printer that writes to w, which may be a *term.Writer. A query that is
+// not nil is applied to each document.
 func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
-	return &Printer{w: w, terminal: terminal, query: query}
+	to, ok := w.(*term.Writer)
+	if !ok {
+		to = &term.Writer{W: w, Terminal: terminal}
+	}
+	return &Printer{w: to, terminal: terminal, query: query}
 }
 
-// Text prints text, with a newline at the end. On a terminal it makes control characters
-// visible.
-func (p *Printer) Text(text string) error { return p.Led("", text) }
+// Text prints text, with a newline at the end.
+func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
-// Led is Text after a lead, which may be coloured and is printed unchanged.
-func (p *Printer) Led(lead, text string) error {
-	if text = p.mask(text); p.terminal {
-		text = term.Visible(text)
-	}
-	text = lead + text
+// Led is Text after a lead, which may be coloured.
+func (p *Printer) Led(lead term.Span, text string) error {
+	text = p.mask(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return p.write([]byte(text))
+	return p.write(lead, term.Span{Text: text})
 }
 
 func (p *Printer) mask(text string) string {
@@ -111,18 +111,11 @@ func (p *Printer) document(doc []byte) error {
 	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	text := buf.Bytes()
-	if p.terminal { // a JSON string may contain C1 controls
-		text = []byte(term.Visible(string(text)))
-	}
-	return p.write(append(text, '\n'))
+	return p.write(term.Span{Text: buf.String() + "\n"})
 }
 
 // write writes a document with one Write, so that a reader sees whole lines.
-func (p *Printer) write(b []byte) error {
-	_, err := p.w.Write(b)
-	return writeError(err)
-}
+func (p *Printer) write(spans ...term.Span) error { return writeError(p.w.Print(spans...)) }
 
 // Writer writes to stdout for a library and remembers the first error.
 type Writer struct {

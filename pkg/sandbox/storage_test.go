@@ -218,7 +218,9 @@ func TestStorageReservesSpaceForRunningUploads(t *testing.T) {
 
 // A full disk is an error of the server.
 func TestFileThatCannotBeStoredIsAServerError(t *testing.T) {
-	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	none := filepath.Join(t.TempDir(), "none")
+	t.Setenv("TMPDIR", none)
+	t.Setenv("TMP", none) // on Windows
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "", nil)
 		_, err := w.client.Upload(t.Context(), narada.File{Name: "a", Size: 1, Body: strings.NewReader("a")})

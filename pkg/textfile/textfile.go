@@ -16,6 +16,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/narada-cli/narada/pkg/oserr"
 	"github.com/narada-cli/narada/pkg/units"
 )
 
@@ -85,7 +86,7 @@ func Check(text string) error {
 // denied", and any other error unchanged.
 func Cause(err error) error {
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
-		return failure.Err
+		return oserr.Worded(failure.Err)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func TestTextIsReadUpToItsLimitWithoutAByteOrderMark(t *testing.T) {
 		"byte order mark":    {"\ufeffa\n", 8, "a\n", ""},
 		"only one such mark": {"\ufeff\ufeffa", 8, "\ufeffa", ""},
 		"Latin-1":            {"caf\xe9", 8, "", "not UTF-8 text"},
-		"NUL":                {"a\x00", 8, "", "not UTF-8 text"},
+		"a zero byte":        {"a\x00", 8, "", "not UTF-8 text"},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {

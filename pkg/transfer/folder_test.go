@@ -134,6 +134,9 @@ func TestLinkDoesNotLeadOutOfTheFolder(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "a.txt")); err != nil {
 		t.Skip(err)
 	}
+	if _, err := os.Readlink(filepath.Join(dir, "a.txt")); err != nil {
+		t.Skip("the system makes links that it does not follow, as Wine: ", err)
+	}
 	f, err := OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)

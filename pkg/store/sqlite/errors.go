@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/narada-cli/narada/pkg/oserr"
 )
 
 // Error is why a ledger cannot be used, in one line.
@@ -50,6 +51,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Temporary reports whether the ledger may work again by itself, as once the disk has space.
 func (e *Error) Temporary() bool { return cannotWrite(e.Err) }
 
+// DamageHint says what to do about a damaged ledger.
+const DamageHint = "move it away to start a new one; sqlite3 FILE .recover may save its content"
+
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
 	switch code := resultCode(e.Err); {
@@ -58,10 +62,10 @@ func (e *Error) Hint() string {
 	case errors.Is(e.Err, errMoved):
 		return "put it back, or start the command again, with a new ledger"
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
-		return "move it away to start a new one; sqlite3 FILE .recover may save its content"
-	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, errors.Is(e.Err, syscall.ENOSPC):
+		return DamageHint
+	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, oserr.Full(e.Err):
 		return "free space on the disk, and check it"
-	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, syscall.ENOTDIR):
+	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), oserr.ReadOnly(e.Err):
 		return "set a writable folder on a local disk: narada config set state-dir DIR"
 	}
 	return ""
@@ -82,7 +86,7 @@ var reasons = map[int]string{
 func (e *Error) Error() string {
 	text := strings.Join(strings.Fields(e.Err.Error()), " ")
 	if path, ok := errors.AsType[*fs.PathError](e.Err); ok {
-		text = fmt.Sprintf("%s: %v", path.Path, path.Err)
+		text = fmt.Sprintf("%s: %v", path.Path, oserr.Worded(path.Err))
 	}
 	return "the ledger " + e.Path + ": " + cmp.Or(reasons[resultCode(e.Err)], text)
 }

@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,11 +123,4 @@ func (l *Store) Close() error {
 // Size returns the size of the ledger on disk in bytes.
 func (l *Store) Size() int64 {
 	return fileSize(l.path) + l.logSize() + fileSize(l.path+"-shm")
-}
-
-// Check checks the integrity of the database and returns the damage, "" if there is none.
-// It reads the whole database, until ctx ends.
-func (l *Store) Check(ctx context.Context) (damage string, err error) {
-	damage, _, err = readOne(ctx, l, plain[string], "PRAGMA quick_check(1)")
-	return strings.TrimPrefix(damage, "ok"), err
 }

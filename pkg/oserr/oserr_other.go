@@ -1,0 +1,14 @@
+//go:build !windows
+
+package oserr
+
+import "syscall"
+
+var (
+	refused  = []syscall.Errno{syscall.ECONNREFUSED}
+	unread   = []syscall.Errno{syscall.EPIPE}
+	full     = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT}
+	readOnly = []syscall.Errno{syscall.EROFS, syscall.ENOTDIR}
+
+	words []wording // these are the texts
+)
