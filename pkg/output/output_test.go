@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/term"
 )
 
 func TestDocumentsKeepWhatTheCloudSent(t *testing.T) {
@@ -218,10 +220,10 @@ func TestPrinterMasksTextBeforeItIsCut(t *testing.T) {
 	p := NewPrinter(&b, true, nil)
 	p.Masker = shout{}
 	l := NewList(p, func() int { return 15 }, "A", "B")
-	if err := errors.Join(l.Add(nil, "a secret", "0123456secret"), l.Finish(nil), p.Led("lead ", "a secret")); err != nil {
+	if err := errors.Join(l.Add(nil, "a secret", "0123456secret"), l.Finish(nil), p.Led(term.Span{Text: "a secret lead "}, "a secret")); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); strings.Contains(got, "sec") || !strings.Contains(got, "a ***") || !strings.Contains(got, "lead a ***") {
+	if got := b.String(); strings.Contains(got, "sec") || !strings.Contains(got, "a ***") || !strings.Contains(got, "a *** lead a ***") {
 		t.Errorf("got %q", got)
 	}
 }
