@@ -49,7 +49,7 @@ func (m *Masker) MaskHTTP(statusCode int, body []byte) []byte {
 func (m *Masker) mayReveal(text string) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return len(m.forms) > 0 && m.within(text, maxEscapes+1, scope{data: true})
+	return len(m.forms) > 0 && m.within(text, maxEscapes+1, scope{data: true}, undone{})
 }
 
 // maskToken masks a token of a JSON document.
