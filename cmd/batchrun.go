@@ -139,7 +139,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	ledger, err := r.inv.ledgerIn(ctx, dir, sqlite.Options{})
+	ledger, err := openLedgerIn(ctx, r.inv, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}

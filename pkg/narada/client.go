@@ -74,7 +74,12 @@ func WithMaxAnswer(size int64) Option {
 // for files, before it is read: it removes what neither a result nor an error may show, such
 // as secrets that a server repeats. An answer that is not an error must stay valid JSON.
 func WithMask(mask func(statusCode int, body []byte) []byte) Option {
-	return func(c *Client) error { c.mask = mask; return nil }
+	return func(c *Client) error {
+		if mask != nil {
+			c.mask = mask
+		}
+		return nil
+	}
 }
 
 // NewClient returns a client that authenticates with the API key. It makes no request.

@@ -57,7 +57,7 @@ func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
 // Led is Text after a lead, which may be coloured.
 func (p *Printer) Led(lead term.Span, text string) error {
-	text = p.mask(text)
+	lead.Text, text = p.mask(lead.Text), p.mask(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}

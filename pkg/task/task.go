@@ -115,6 +115,11 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 			return nil, err
 		}
 	}
+	other := narada.Request{Extra: p.Request.Extra} // the rest is hidden as it is read
+	other.WithSecrets(func(_, value string) string {
+		p.hide(secret.New(value))
+		return value
+	})
 	return p, nil
 }
 
