@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"syscall"
 	"time"
@@ -37,6 +38,8 @@ type App struct {
 	Random  io.Reader        // cryptographic
 	Build   Build
 
+	Loggers func(*slog.Logger) // sets the logger of libraries; nil: they keep theirs
+
 	start     time.Time // of the command; time limits count from here
 	interrupt signals.Soft
 	streams   *signals.Streams // Stdin, Stdout and Stderr; a signal and the time limit end them
@@ -55,6 +58,7 @@ func Main(build Build) int {
 		StdoutTerminal: term.IsTerminal(os.Stdout),
 		StderrTerminal: term.IsTerminal(os.Stderr),
 		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Machine: machine, Random: rand.Reader, Build: build,
+		Loggers: slog.SetDefault, // of package log, too
 	}
 	ctx, stop := context.Background(), func() {}
 	if commandsFor(app.Args) != nil { // else the program ends before a signal could arrive
@@ -94,9 +98,9 @@ func (a *App) stdoutWidth() int { return term.Width(os.Stdout) }
 // stderrWidth returns the columns of the terminal that stderr is.
 func (a *App) stderrWidth() int { return term.Width(os.Stderr) }
 
-// readSecret reads a line from the terminal that stdin is, without echo.
-func (a *App) readSecret(ctx context.Context, prompt string) (string, error) {
-	text, err := term.ReadSecret(ctx, os.Stdin, a.Stderr, prompt)
+// readSecret reads a line from the terminal that stdin is, without echo. It prompts on w.
+func (a *App) readSecret(ctx context.Context, w io.Writer, prompt string) (string, error) {
+	text, err := term.ReadSecret(ctx, os.Stdin, w, prompt)
 	if errors.Is(err, io.EOF) || err == nil && text == "" {
 		err = errors.New("nothing was typed")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -37,20 +38,15 @@ each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: usage.NoArgs,
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, _ []string) error { return runBatchList(ctx, inv, p) }),
+		RunE: withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error { return runBatchList(ctx, inv, p, l) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func runBatchList(ctx context.Context, inv *invocation, p *printer) error {
-	l, err := inv.existingLedger(ctx)
-	if l == nil {
-		return inv.nothingKept(err)
-	}
-	defer inv.closeLedger(l)
+func runBatchList(ctx context.Context, inv *invocation, p *printer, l *sqlite.Store) error {
 	list := output.NewList(p, inv.app.stdoutWidth, "NAME", "AGE", "SENT", "STATUS", "INPUT")
-	err = batch.List(ctx, l, func(b batch.Summary) error {
+	err := batch.List(ctx, l, func(b batch.Summary) error {
 		return list.Add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))
 	})
 	if err == nil && list.Count == 0 {

@@ -28,13 +28,10 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	if o.failFast {
 		b.MaxFailures = 1
 	}
-	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), inv.app.streams.Out
-	b.Hide, b.Report, b.Confirm = inv.masker.Hide, r.report, r.confirmRestart
+	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), toStdout(inv)
+	b.Masker, b.Hide, b.Report, b.Confirm = inv.masker, inv.masker.Hide, r.report, r.confirmRestart
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests
-	}
-	if inv.app.StdoutTerminal {
-		b.Stdout = inv.log.Over(b.Stdout)
 	}
 	if o.jq != "" {
 		if b.Query, err = output.ParseQuery(ctx, o.jq); err != nil {

@@ -136,7 +136,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	ledger, err := sqlite.Open(ctx, dir, sqlite.Options{})
+	ledger, err := r.inv.ledgerIn(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}

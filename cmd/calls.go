@@ -22,6 +22,9 @@ func errorText(err error) string {
 	if failure, ok := errors.AsType[*narada.SessionError](err); ok {
 		err = failure.Err
 	}
+	if failure, ok := errors.AsType[*narada.CallError](err); ok {
+		err = failure.Err
+	}
 	if failure, ok := errors.AsType[*url.Error](err); ok {
 		return network.ErrorText(failure)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
@@ -149,6 +148,5 @@ func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) e
 	colors := map[contract.Verdict]color.Attribute{
 		contract.Pass: color.FgGreen, contract.Warn: color.FgYellow, contract.Fail: color.FgRed, contract.Skip: color.Faint,
 	}
-	on := term.Color(term.ColorMode(inv.settings.Get(config.ColorMode).Text), inv.app.getenv, inv.app.StdoutTerminal)
-	return p.Led(term.Paint(string(f.Verdict), colors[f.Verdict], on), line)
+	return p.Led(term.Span{Text: string(f.Verdict), Color: colors[f.Verdict]}, line)
 }

@@ -13,10 +13,10 @@ func newCompletion(inv *invocation) *cobra.Command {
 		name, example string
 		write         func(root *cobra.Command) error
 	}{
-		{"bash", "  source <(narada completion bash)", func(root *cobra.Command) error { return root.GenBashCompletionV2(inv.app.streams.Out, true) }},
-		{"zsh", `  narada completion zsh > "${fpath[1]}/_narada"`, func(root *cobra.Command) error { return root.GenZshCompletion(inv.app.streams.Out) }},
-		{"fish", "  narada completion fish > ~/.config/fish/completions/narada.fish", func(root *cobra.Command) error { return root.GenFishCompletion(inv.app.streams.Out, true) }},
-		{"powershell", "  narada completion powershell | Out-String | Invoke-Expression", func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(inv.app.streams.Out) }},
+		{"bash", "  source <(narada completion bash)", func(root *cobra.Command) error { return root.GenBashCompletionV2(inv.stdout, true) }},
+		{"zsh", `  narada completion zsh > "${fpath[1]}/_narada"`, func(root *cobra.Command) error { return root.GenZshCompletion(inv.stdout) }},
+		{"fish", "  narada completion fish > ~/.config/fish/completions/narada.fish", func(root *cobra.Command) error { return root.GenFishCompletion(inv.stdout, true) }},
+		{"powershell", "  narada completion powershell | Out-String | Invoke-Expression", func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(inv.stdout) }},
 	}
 	for _, shell := range shells {
 		cmd.AddCommand(&cobra.Command{

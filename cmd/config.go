@@ -114,7 +114,7 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 func secretValue(ctx context.Context, inv *invocation, key config.Key, ref string) (value string, err error) {
 	next := "narada config set " + key.Name + " -"
 	if inv.app.StdinTerminal && ref == "-" {
-		value, err = inv.app.readSecret(ctx, key.Name+": ")
+		value, err = inv.app.readSecret(ctx, inv.stderr, key.Name+": ")
 		next = ""
 	} else {
 		var resolved secret.String

@@ -23,7 +23,7 @@ var ledgerCommands = []string{
 	"history", "history -o json", "history show req_called", "history show req_called -o json", "history show #1 -o json", "history show req_elsewhere",
 	"status req_called --timeout 100ms", "status --open --timeout 100ms", "batch list -o json", "batch show companies", "batch results companies",
 	"replay req_called --to http://127.0.0.1:1/", "replay --failed --to http://127.0.0.1:1/", "listen --local --timeout 1ms",
-	"history prune --older-than 1d --open --yes", "history",
+	"history prune --older-than 1d --open --yes", "history", "store info", "store check",
 }
 
 // Whatever is in the file of the ledger, a command that opens it ends with an exit code of
@@ -98,8 +98,8 @@ func TestADamagedCallbackDoesNotKeepOthersFromBeingForwarded(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	run := func(ctx context.Context, args ...string) (code int, stderr string) {
-		app, _, text := testApp(t, args...)
+	run := func(ctx context.Context, args ...string) (code int, output string) {
+		app, stdout, stderr := testApp(t, args...)
 		lookup := app.Lookup
 		app.Lookup = func(name string) (string, bool) {
 			if name == "NARADA_STATE_DIR" {
@@ -107,7 +107,8 @@ func TestADamagedCallbackDoesNotKeepOthersFromBeingForwarded(t *testing.T) {
 			}
 			return lookup(name)
 		}
-		return app.Run(ctx), text.String()
+		code = app.Run(ctx)
+		return code, stdout.String() + stderr.String()
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
@@ -119,6 +120,10 @@ func TestADamagedCallbackDoesNotKeepOthersFromBeingForwarded(t *testing.T) {
 	code, text := run(ctx, "listen", "--local", "--forward-to", hook.URL)
 	if code != codeDone || strings.Count(text, "not forwarded to "+hook.URL+": the stored callback is damaged: ") != 2 {
 		t.Errorf("listen: %d, %s", code, text)
+	}
+	code, text = run(t.Context(), "store", "check", "-o", "json")
+	if code != codeFailed || strings.Count(text, `{"damage":"`) != 1 || !strings.Contains(text, "error: the ledger is damaged\nhint: move it away ") {
+		t.Errorf("store check: %d, %s", code, text)
 	}
 	code, text = run(t.Context(), "replay", "--failed")
 	if code != codeFailed || !strings.Contains(text, "req_called: the stored callback is damaged: ") {

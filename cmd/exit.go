@@ -160,7 +160,7 @@ func exitCode(err error) int {
 
 // isAPI reports whether err is from a call to the API, and ended what was asked for.
 func isAPI(err error) bool {
-	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || is[*url.Error](err) || narada.Temporary(err)
+	called := is[*narada.DispatchError](err) || is[*narada.AnswerError](err) || is[*narada.APIError](err) || is[*narada.SessionError](err) || is[*narada.CallError](err) || is[*url.Error](err) || narada.Temporary(err)
 	return called && !is[*await.UnfinishedError](err)
 }
 
@@ -176,7 +176,8 @@ func mayBeAccepted(err error) bool {
 	}
 	dispatch, isDispatch := errors.AsType[*narada.DispatchError](err)
 	session, isSession := errors.AsType[*narada.SessionError](err)
-	return isDispatch && dispatch.Maybe || isSession && session.Maybe
+	call, isCall := errors.AsType[*narada.CallError](err)
+	return isDispatch && dispatch.Maybe || isSession && session.Maybe || isCall && call.Maybe
 }
 
 func isUnreachable(err error) bool { return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) }

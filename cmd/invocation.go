@@ -27,6 +27,9 @@ type invocation struct {
 	log    *term.Reporter
 	source secret.Source
 
+	// All that is written goes through them, or through what newReporter and toStdout make.
+	stdout, stderr *term.Writer
+
 	quiet     bool
 	verbose   bool
 	logFormat output.Format
@@ -39,7 +42,11 @@ type invocation struct {
 
 func newInvocation(app *App) *invocation {
 	app.streams = signals.NewStreams(app.Stdin, app.Stdout, app.Stderr)
-	inv := &invocation{app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin}}
+	inv := &invocation{
+		app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin},
+		stdout: &term.Writer{W: app.streams.Out, Terminal: app.StdoutTerminal},
+		stderr: &term.Writer{W: app.streams.Err, Terminal: app.StderrTerminal},
+	}
 	inv.log = newReporter(inv)
 	return inv
 }
@@ -61,9 +68,9 @@ func (a *App) Run(ctx context.Context) (code int) {
 	}()
 	root.SetArgs(a.Args)
 	root.SetIn(a.streams.In)
-	help := output.NewWriter(a.streams.Out)
+	help := output.NewWriter(inv.stdout)
 	root.SetOut(help)
-	root.SetErr(a.streams.Err)
+	root.SetErr(inv.stderr)
 	return exit(ctx, inv, errors.Join(root.ExecuteContext(ctx), help.Err()))
 }
 
@@ -102,7 +109,7 @@ func scanGlobals(inv *invocation) {
 	scan := pflag.NewFlagSet("globals", pflag.ContinueOnError)
 	scan.ParseErrorsAllowlist.UnknownFlags = true
 	scan.SetOutput(io.Discard)
-	scanned := invocation{app: inv.app, masker: inv.masker}
+	scanned := *inv
 	addGlobals(&scanned, scan)
 	scan.BoolP("help", "h", false, "")
 	_ = scan.Parse(inv.app.Args)
@@ -175,7 +182,7 @@ func confirm(ctx context.Context, inv *invocation, question string, yes bool, hi
 	case !app.StdinTerminal || !app.StderrTerminal:
 		return usage.Errorf(hint, "not confirmed, and there is no terminal to ask on: %s", question)
 	default:
-		ok, err := term.Ask(ctx, app.streams.In, app.streams.Err, term.Visible(inv.masker.Mask(question)))
+		ok, err := term.Ask(ctx, app.streams.In, inv.stderr, inv.masker.Mask(question))
 		switch {
 		case ctx.Err() != nil:
 			return &exitError{code: codeUnfinished, text: cause(context.Cause(ctx)) + ": nothing was done"}
@@ -193,13 +200,11 @@ func (inv *invocation) warnOfTask(warnings []string) {
 	}
 }
 
-// newReporter makes a reporter of the global flags and settings as they are now.
+// newReporter makes a reporter of the global flags and settings as they are now, and lets
+// the loggers of libraries follow it.
 func newReporter(inv *invocation) *term.Reporter {
-	app, mode := inv.app, inv.color
-	if inv.settings != nil {
-		mode = inv.settings.Get(config.ColorMode).Text
-	}
-	o := term.ReporterOptions{Level: term.Normal, JSON: inv.logFormat == output.JSON, Mask: inv.masker.Mask, Terminal: app.StderrTerminal}
+	app := inv.app
+	o := term.ReporterOptions{Level: term.Normal, JSON: inv.logFormat == output.JSON, Mask: inv.masker.Mask}
 	switch {
 	case inv.quiet:
 		o.Level = term.Quiet
@@ -207,8 +212,31 @@ func newReporter(inv *invocation) *term.Reporter {
 		o.Level = term.Verbose
 	}
 	o.Screen = &term.Screen{
-		W: app.streams.Err, Color: term.Color(term.ColorMode(mode), app.getenv, app.StderrTerminal), Width: app.stderrWidth,
+		W: colored(inv, inv.stderr), Width: app.stderrWidth,
 		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
 	}
-	return term.NewReporter(o)
+	r := term.NewReporter(o)
+	if app.Loggers != nil {
+		app.Loggers(r.Logger("library"))
+	}
+	return r
+}
+
+// toStdout returns the writer of a command's output, with colours. On a terminal, perhaps
+// that of the spinner, it writes above it.
+func toStdout(inv *invocation) *term.Writer {
+	w := colored(inv, inv.stdout)
+	if w.Terminal {
+		w = inv.log.Over(w)
+	}
+	return w
+}
+
+// colored returns w with colours, if they are on.
+func colored(inv *invocation, w *term.Writer) *term.Writer {
+	mode := inv.color
+	if inv.settings != nil {
+		mode = inv.settings.Get(config.ColorMode).Text
+	}
+	return &term.Writer{W: w.W, Terminal: w.Terminal, Color: term.Color(term.ColorMode(mode), inv.app.getenv, w.Terminal)}
 }

@@ -54,6 +54,7 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 		"narada session start":     timeout,
 		"narada session stop":      timeout,
 		"narada session downloads": timeout,
+		"narada api":               timeout,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("flags that set a setting (-wanted, +bound):\n%s", diff)

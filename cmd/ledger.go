@@ -3,6 +3,8 @@ package cmd
 import (
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
@@ -27,6 +29,12 @@ func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlit
 	if err != nil {
 		return nil, err
 	}
+	return inv.ledgerIn(ctx, dir, o)
+}
+
+// ledgerIn opens the ledger in the folder.
+func (inv *invocation) ledgerIn(ctx context.Context, dir string, o sqlite.Options) (*sqlite.Store, error) {
+	o.Mask = inv.masker.Mask
 	return sqlite.Open(ctx, dir, o)
 }
 
@@ -51,7 +59,20 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	if exists, err := sqlite.Exists(dir); !exists {
 		return nil, err
 	}
-	return sqlite.Open(ctx, dir, sqlite.Options{})
+	return inv.ledgerIn(ctx, dir, sqlite.Options{})
+}
+
+// withLedger makes the RunE of a command that reads the ledger and prints to stdout.
+// Without a ledger it says so.
+func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *printer, *sqlite.Store) error) func(*cobra.Command, []string) error {
+	return inv.printing(out, func(ctx context.Context, p *printer, _ []string) error {
+		l, err := inv.existingLedger(ctx)
+		if l == nil {
+			return inv.nothingKept(err)
+		}
+		defer inv.closeLedger(l)
+		return run(ctx, p, l)
+	})
 }
 
 // selector selects tasks of the ledger, which may be nil.

@@ -142,7 +142,7 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
 		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
-		Random: inv.app.Random, Transport: inv.transport(), Report: receiveEvents(inv, show),
+		Random: inv.app.Random, Transport: inv.transport(), Masker: inv.masker, Report: receiveEvents(inv, show),
 	}
 	if o.timeout > 0 {
 		l.Until = inv.app.start.Add(o.timeout)

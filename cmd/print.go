@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,12 +34,8 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 			return nil, usage.Errorf("", "--jq: %v", err)
 		}
 	}
-	var stdout io.Writer = inv.app.streams.Out
-	if inv.app.StdoutTerminal { // perhaps the terminal of the spinner
-		stdout = inv.log.Over(stdout)
-	}
-	p := output.NewPrinter(stdout, inv.app.StdoutTerminal, query)
-	p.AsJSON = o.format == output.JSON || query != nil
+	p := output.NewPrinter(toStdout(inv), inv.app.StdoutTerminal, query)
+	p.AsJSON, p.Masker = o.format == output.JSON || query != nil, inv.masker
 	return p, nil
 }
 

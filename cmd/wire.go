@@ -47,16 +47,16 @@ func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
 
 func newCloud(inv *invocation, key secret.String, base *url.URL, options ...narada.Option) (*cloud, error) {
 	client, err := narada.NewClient(key.Reveal(), append(options, narada.WithBaseURL(base.String()),
-		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()))...)
+		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()), narada.WithMask(inv.masker.MaskHTTP))...)
 	return &cloud{client, base}, err
 }
 
 // engineOptions returns the options of an engine for the command called source. kept
 // is nil for a command without a ledger.
 func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
-	client := &await.LoggedClient{Client: c.client, Mask: inv.log.Mask}
+	var client await.Client = c.client
 	if inv.log.Verbose() {
-		client.Log = func(event, text string) { inv.log.Detail(event, term.OneLine(text)) }
+		client = &await.LoggedClient{Client: client, Log: func(event, text string) { inv.log.Detail(event, term.OneLine(text)) }}
 	}
 	o := await.Options{
 		Client: client, Source: source, Machine: inv.app.Machine, Cloud: c.baseURL.String(),
@@ -82,7 +82,7 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sql
 	if e == nil {
 		return engine, engine.Close, nil
 	}
-	receiving := receive.Options{Sink: engine, MaxBody: a.maxBody, Random: inv.app.Random, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
+	receiving := receive.Options{Sink: engine, MaxBody: a.maxBody, Random: inv.app.Random, Masker: inv.masker, Refused: receive.NoteRefused(nil, receiveEvents(inv, false))}
 	if kept != nil {
 		receiving.Tickets, receiving.Refused = kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}

@@ -172,6 +172,22 @@ var oddAPIs = map[string]http.HandlerFunc{
 	"plain-storage": func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"url":"http://storage.example/?sig=s1gnature","fields":{"key":"k"}}`)
 	},
+	// It sends a second answer, with the key, that nobody asked for.
+	"unsolicited": func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		const answer = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+		body := `{"requestId":"req_odd"}`
+		if r.Method == http.MethodGet {
+			body = fmt.Sprintf(finished, "req_odd", "mine")
+		}
+		key, _ := json.Marshal(r.Header.Get("x-api-key"))
+		_, _ = fmt.Fprintf(conn, answer+"HTTP/1.1 200 OK\r\nX-Key: %s\r\n\r\n\x1b", len(body), body, key)
+		_, _ = io.Copy(io.Discard, conn) // until the client closes it
+	},
 	"escapes": func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"success","response":{"text":"a\u001b]0;title\u0007b\u009bc"},"completedAt":"2026-01-01T00:00:00Z"}`)
 	},

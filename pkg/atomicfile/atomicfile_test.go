@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,14 +19,20 @@ func folder(t *testing.T, dir string) string {
 	var files []string
 	for _, e := range entries {
 		text := "folder"
-		if !e.IsDir() {
+		if e.Type()&os.ModeSymlink != 0 {
+			text = ""
+		} else if !e.IsDir() {
 			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
 			if err != nil {
 				t.Fatal(err)
 			}
 			text = string(b)
 		}
-		files = append(files, e.Name()+"="+text)
+		name := e.Name()
+		if strings.HasPrefix(name, ".narada-") {
+			name = ".narada-*"
+		}
+		files = append(files, name+"="+text)
 	}
 	return strings.Join(files, " ")
 }
@@ -80,7 +87,7 @@ func TestFileExistsOnlyAfterItIsPublished(t *testing.T) {
 	if _, err := f.WriteString("new"); err != nil {
 		t.Fatal(err)
 	}
-	wantFolder(t, dir, ".a.narada=new a=old")
+	wantFolder(t, dir, ".narada-*=new a=old")
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,20 +115,105 @@ func TestPublishedFileCanGrow(t *testing.T) {
 	wantFolder(t, dir, "a=12")
 }
 
+func TestANewFileIsAtItsPathUntilItIsDiscarded(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFolder(t, dir, "a=")
+	if err := f.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	wantFolder(t, dir, "")
+}
+
+// It keeps the mode of the old one, and follows no link at its path.
+func TestAFileIsWrittenByOneAtATime(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, old := range []bool{false, true} {
+		f, err := Create(path, 0o640)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, published := range []bool{false, true} {
+			if _, err := Create(path, 0o600); !errors.Is(err, ErrBusy) {
+				t.Errorf("old %v, published %v: got %v", old, published, err)
+			}
+			if err := f.Publish(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 && runtime.GOOS != "windows" {
+			t.Errorf("mode %v, %v", info.Mode(), err)
+		}
+	}
+	if err := os.Symlink("missing", filepath.Join(dir, "link")); err != nil {
+		t.Skip(err) // Windows, without the right to
+	}
+	if f, err := Create(filepath.Join(dir, "link"), 0o600); err == nil {
+		t.Errorf("a link was followed: %v", f.Close())
+	}
+	wantFolder(t, filepath.Dir(path), "a= link=")
+}
+
+func TestWhatAKilledProcessHasLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		if err := Write(filepath.Join(dir, name), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var open []*File
+	for range 2 {
+		for _, name := range []string{"a", "b"} {
+			f, err := Create(filepath.Join(dir, name), 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Discard()
+			open = append(open, f)
+		}
+		wantFolder(t, dir, ".narada-*= .narada-*= a= b=")
+		for _, f := range open {
+			_ = f.close() // as the end of a process does
+		}
+	}
+}
+
+func TestATemporaryFileWithoutANameCanBeRead(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	f, err := Unnamed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	wantFolder(t, dir, "")
+	if _, err := f.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 2)
+	if n, _ := f.ReadAt(b, 0); n != 1 || b[0] != 'x' {
+		t.Errorf("got %q", b[:n])
+	}
+}
+
 func TestDiscardKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	if err := Write(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".a.narada"), []byte("left by one that was killed"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	f, err := Create(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantFolder(t, dir, ".a.narada= a=old")
+	wantFolder(t, dir, ".narada-*= a=old")
 	if err := f.Discard(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package await
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -11,28 +9,17 @@ import (
 )
 
 func TestWhatIsSentAndReceivedIsLoggedWithoutSecrets(t *testing.T) {
-	cloud := &fakeCloud{dispatch: func(context.Context, int) (string, error) {
-		return "", &narada.DispatchError{Err: &narada.APIError{StatusCode: 422, Detail: "s3cret is too short"}}
-	}}
+	cloud := &fakeCloud{dispatch: func(context.Context, int) (string, error) { return "req_1", nil }}
 	cloud.answers(pending(t))
 	var log []string
-	c := &LoggedClient{Client: cloud, Mask: func(text string) string { return strings.ReplaceAll(text, "s3cret", "***") }}
-	for _, logged := range []bool{false, true} {
-		if logged {
-			c.Log = func(event, text string) { log = append(log, event+": "+text) }
-		}
-		_, err := c.Dispatch(t.Context(), &narada.Request{Prompt: "x", CallbackSecret: "s3cret"})
-		if refusal, ok := errors.AsType[*narada.APIError](err); !ok || refusal.Detail != "*** is too short" {
-			t.Errorf("%v", err)
-		}
-		if _, err := c.Status(t.Context(), "req_1"); err != nil {
-			t.Error(err)
-		}
+	c := &LoggedClient{Client: cloud, Log: func(event, text string) { log = append(log, event+": "+text) }}
+	if id, err := c.Dispatch(t.Context(), &narada.Request{Prompt: "x", CallbackSecret: "s3cret"}); id != "req_1" || err != nil {
+		t.Errorf("%q, %v", id, err)
 	}
-	if len(log) != 2 || !strings.HasPrefix(log[0], `sent: sending {`) || !strings.HasPrefix(log[1], `received: received {"requestId":"req_1"`) {
+	if _, err := c.Status(t.Context(), "req_1"); err != nil {
+		t.Error(err)
+	}
+	if len(log) != 2 || !strings.HasPrefix(log[0], `sent: sending {`) || !strings.HasPrefix(log[1], `received: received {"requestId":"req_1"`) || strings.Contains(log[0], "s3cret") {
 		t.Errorf("%q", log)
-	}
-	if slices.ContainsFunc(log, func(text string) bool { return strings.Contains(text, "s3cret") }) {
-		t.Errorf("a secret: %q", log)
 	}
 }

@@ -12,7 +12,6 @@ package batch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"os"
@@ -65,6 +64,7 @@ type Options struct {
 	// open: their tasks are or may be running.
 	Confirm func(ctx context.Context, sent, open int) error
 
+	Masker output.Masker          // masks the results; nil: nothing is masked
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
 	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
 }
@@ -107,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
+	b.results.masker = o.Masker
 	if err = b.openSource(ctx); err != nil {
 		return nil, err
 	}
@@ -179,18 +180,18 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	}
 	b.run = newRun(ctx, b, w.Store)
 	defer b.run.stop(nil)
-	if b.run.engine, err = w.Open(ctx, b.run.adjust); err != nil {
-		return Verdict{}, err
-	}
 	if !w.Temporary {
 		b.results.earlier = &earlier{path: b.results.path, known: b.run.known, open: b.run.open, written: map[Key]bool{}}
 	}
 	if err := b.beginResults(ctx); err != nil {
 		return Verdict{}, err
 	}
-	if b.run.number, err = b.put(ctx, w.Store, r); err != nil {
-		_, closing := b.results.close(false)
-		return Verdict{}, errors.Join(err, closing)
+	if b.run.engine, err = w.Open(ctx, b.run.adjust); err == nil {
+		b.run.number, err = b.put(ctx, w.Store, r)
+	}
+	if err != nil {
+		_, _ = b.results.close(false) // the first error counts
+		return Verdict{}, err
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
@@ -37,7 +38,7 @@ type earlier struct {
 // exists reports whether there are results of earlier runs.
 func (e *earlier) exists() bool {
 	_, err := os.Stat(e.path)
-	_, keptErr := os.Stat(e.path + earlierSuffix)
+	_, keptErr := os.Lstat(e.path + earlierSuffix)
 	return err == nil || keptErr == nil
 }
 
@@ -80,30 +81,28 @@ func (e *earlier) missing(line []byte) (bool, error) {
 // save moves the lines with missing answers to the file beside the results.
 func (e *earlier) save() error {
 	saved := map[Key]bool{}
+	var lines []byte
+	keep := func(line []byte) { lines = append(append(lines, bytes.TrimRight(line, "\n")...), '\n') }
 	err := eachLine(e.path+earlierSuffix, func(line []byte) error {
 		saved[lineKey(line)] = true
+		keep(line)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var lines []byte
+	before := len(lines)
 	err = eachLine(e.path, func(line []byte) error {
 		missing, err := e.missing(line)
 		if missing && !saved[lineKey(line)] {
-			lines = append(append(lines, bytes.TrimRight(line, "\n")...), '\n')
+			keep(line)
 		}
 		return err
 	})
-	if err != nil || len(lines) == 0 {
+	if err != nil || len(lines) == before {
 		return err
 	}
-	f, err := os.OpenFile(e.path+earlierSuffix, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(lines)
-	return errors.Join(err, f.Sync(), f.Close())
+	return atomicfile.Write(e.path+earlierSuffix, lines)
 }
 
 // settle removes the file beside the results if no answer in it is missing. lines counts the
@@ -126,7 +125,7 @@ func (e *earlier) settle() (lines int, err error) {
 
 // eachLine calls do with the lines of a file, none if it does not exist.
 func eachLine(path string, do func(line []byte) error) error {
-	f, err := textfile.OpenRegular(path) // a pipe would wait for ever
+	f, err := textfile.OpenUnlinked(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -31,10 +32,12 @@ func (e *ResultsError) Unwrap() error { return e.Err }
 //
 // Every run writes a new file, which replaces that of the last run once it has the results
 // of earlier runs, so that a killed run loses none. With --ordered it is replaced at the
-// end. Each line is one write. Answers that are only in that file are kept beside it.
+// end. Each line is one write. Answers that are only in that file are kept beside it. The
+// file is locked during the run.
 type results struct {
 	path    string // links resolved; "": stdout
 	query   *output.Query
+	masker  output.Masker // nil: nothing is masked
 	stdout  io.Writer
 	printer *output.Printer
 	file    *atomicfile.File // nil: stdout or a device
@@ -50,13 +53,16 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	if path == "" || path == stdinPath { // which also means stdout
 		return &results{stdout: stdout, query: query}, nil
 	}
-	path = linkTarget(path)
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return nil, &ResultsError{path, errors.New("it is a folder"), true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
 		return nil, &ResultsError{path, errors.New("it is the input"), true}
+	case err != nil || info.Mode().IsRegular():
+		if path, err = linkTarget(path); err != nil {
+			return nil, &ResultsError{path, err, true}
+		}
 	}
 	folder := filepath.Dir(path)
 	if info, err = os.Stat(folder); err == nil && !info.IsDir() {
@@ -68,50 +74,73 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	return &results{path: path, query: query}, nil
 }
 
-// linkTarget resolves a link, whose target may not exist yet.
-func linkTarget(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
+// maxLinks limits the links that lead to a file.
+const maxLinks = 40
+
+// linkTarget follows links to a file, which may not exist yet. A link that leads out of its
+// folder is an error: whoever made the folder, as by a repository, would choose a file of
+// ours to be replaced. The error is about the path.
+func linkTarget(path string) (string, error) {
+	target := path
+	for range maxLinks {
+		next, err := os.Readlink(target)
+		if err != nil { // not a link, or missing
+			break
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(target), next)
+		}
+		target = next
 	}
-	target, err := os.Readlink(path)
-	switch {
-	case err != nil:
-		return path
-	case filepath.IsAbs(target):
-		return target
+	if target == path || within(filepath.Dir(path), filepath.Dir(target)) {
+		return target, nil
 	}
-	return filepath.Join(filepath.Dir(path), target)
+	return path, fmt.Errorf("it is a link out of its folder; name the file itself: %s", target)
+}
+
+// within reports whether a folder is in another, or the same.
+func within(outer, inner string) bool {
+	var err error
+	for _, path := range []*string{&outer, &inner} {
+		if *path, err = filepath.EvalSymlinks(*path); err != nil {
+			return false
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return false
+		}
+	}
+	rel, err := filepath.Rel(outer, inner)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // begin opens the output. The end of ctx ends the wait for the reader of a pipe.
 func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
 		r.printer = output.NewPrinter(r.stdout, false, r.query)
+		r.printer.Masker = r.masker
 		return nil
 	}
-	mode := os.FileMode(0o666) // the umask narrows it
-	info, err := os.Stat(r.path)
-	if err == nil {
-		mode = info.Mode().Perm()
-	}
 	var w io.Writer
-	if err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
+	if info, err := os.Stat(r.path); err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
 		if r.device, err = openDevice(ctx, r.path); err != nil {
 			return &ResultsError{r.path, err, true}
 		}
 		w = r.device
 	} else {
-		r.file, err = atomicfile.Create(r.path, mode)
-		w = r.file
 		if r.earlier != nil && !r.earlier.exists() {
 			r.earlier = nil
 		}
-		if r.earlier != nil && err == nil {
+		if r.file, err = atomicfile.Create(r.path, 0o666); err != nil { // the umask narrows it
+			return &ResultsError{r.path, err, errors.Is(err, atomicfile.ErrBusy)}
+		}
+		w = r.file
+		if r.earlier != nil {
 			w = io.MultiWriter(r.file, r.earlier)
 		}
 	}
 	r.printer = output.NewPrinter(w, false, r.query)
-	return r.error(err)
+	r.printer.Masker = r.masker
+	return nil
 }
 
 // put writes the result of a line.

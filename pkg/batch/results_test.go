@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,8 +33,13 @@ func (w *world) wantFile(name string, want ...string) {
 	if diff := cmp.Diff(want, printed(w.t, w.read(name))); diff != "" {
 		w.t.Errorf("%s: %s", name, diff)
 	}
-	if _, err := os.Lstat(w.path("." + name + ".narada")); err == nil {
-		w.t.Errorf("%s: the temporary file is left", name)
+	w.wantNothingTemporary()
+}
+
+func (w *world) wantNothingTemporary() {
+	w.t.Helper()
+	if left, _ := filepath.Glob(w.path(".narada-*")); len(left) > 0 {
+		w.t.Errorf("temporary files are left: %q", left)
 	}
 }
 
@@ -139,10 +145,14 @@ func TestAResultsFileThatCannotBeReplacedIsAnError(t *testing.T) {
 	w := newWorld(t)
 	const text = "good 0s\nnew 0s\n"
 	w.earlier(text, map[string]store.Task{"good": finished})
+	w.write("out.jsonl", "what was there\n")
 	v := w.resultsIn("out.jsonl", text, func(o *Options) {
 		report := o.Report
 		o.Ordered, o.Report = true, func(e Event) {
 			if report(e); e == (Sending{}) {
+				if err := os.Remove(w.path("out.jsonl")); err != nil {
+					t.Error(err)
+				}
 				w.mkdir("out.jsonl/full")
 			}
 		}
@@ -176,9 +186,7 @@ func TestTheResultsFileIsKeptIfTheRunCannotStart(t *testing.T) {
 	if text := w.read("out.jsonl"); text != "what was there\n" {
 		t.Errorf("it has %q", text)
 	}
-	if _, err := os.Lstat(w.path(".out.jsonl.narada")); err == nil {
-		t.Error("the temporary file is left")
-	}
+	w.wantNothingTemporary()
 }
 
 type brokenStore struct {

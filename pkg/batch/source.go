@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
 
@@ -34,9 +35,8 @@ const stdinPath = "-"
 // source is an input that can be read repeatedly.
 type source struct {
 	Input
-	title  string // its name in messages
-	f      *os.File
-	copied bool // f is a temporary copy
+	title string // its name in messages
+	f     *os.File
 }
 
 // The limits of what is copied: of a pipe, and of a device as stdin, which may have no end.
@@ -46,8 +46,8 @@ const (
 )
 
 // openSource opens the file at path, or stdin for -, which is redirected from the file with
-// that information, if any. What cannot be read twice is copied to a temporary file. The end
-// of ctx ends the wait for a pipe that no one writes to.
+// that information, if any. What cannot be read twice is copied to a temporary file, which has no name: a killed
+// process leaves nothing. The end of ctx ends the wait for a pipe that no one writes to.
 func openSource(ctx context.Context, in Input, path string, stdin io.Reader, redirected os.FileInfo) (*source, error) {
 	s := &source{Input: in, title: path}
 	if err := s.open(ctx, path, stdin, redirected); err != nil {
@@ -75,10 +75,9 @@ func (s *source) open(ctx context.Context, path string, stdin io.Reader, redirec
 
 // copy copies r, which has that information, to a temporary file.
 func (s *source) copy(r io.Reader, info os.FileInfo) (err error) {
-	if s.f, err = os.CreateTemp("", "narada-batch-*"); err != nil { // has mode 0600
+	if s.f, err = atomicfile.Unnamed(); err != nil {
 		return err
 	}
-	s.copied = true
 	limit := int64(maxPipe)
 	if info != nil && info.Mode()&os.ModeDevice != 0 {
 		limit = maxDevice
@@ -124,10 +123,5 @@ func (s *source) lines() iter.Seq2[Line, error] {
 	}
 }
 
-// close closes the input and deletes the copy.
-func (s *source) close() {
-	_ = s.f.Close() // only read
-	if s.copied {
-		_ = os.Remove(s.f.Name())
-	}
-}
+// close closes the input. A copy disappears.
+func (s *source) close() { _ = s.f.Close() } // only read

@@ -59,8 +59,8 @@ type Setting struct{ Name, Origin string }
 
 // Ledger is the ledger on this machine.
 type Ledger interface {
-	// Check returns what is damaged, or "". It reads everything; ctx bounds it.
-	Check(ctx context.Context) (damage string, err error)
+	// Check returns what is damaged. It reads everything; ctx bounds it.
+	Check(ctx context.Context) (damages []string, err error)
 	Size() int64 // bytes
 	Close() error
 }

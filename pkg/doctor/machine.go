@@ -81,7 +81,7 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 	}
 	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
-	damage, err := l.Check(limited)
+	damages, err := l.Check(limited)
 	size := units.Size(l.Size())
 	closed := l.Close()
 	switch {
@@ -89,8 +89,8 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 		return contract.Passed(size + "; too large to check completely")
 	case err != nil:
 		return d.failedWith(err)
-	case damage != "":
-		return contract.Failed("damaged: "+damage, "Move it away: the next task creates a new one. narada history may still read the old one.")
+	case len(damages) > 0:
+		return contract.Failed("damaged: "+damages[0], "See all with narada store check. Move it away: the next task creates a new one. narada history may still read the old one.")
 	case closed != nil:
 		return d.failedWith(closed)
 	}

@@ -80,17 +80,17 @@ func TestStateDirCheckReportsWhetherTheFolderIsWritable(t *testing.T) {
 
 // kept is a Ledger for tests.
 type kept struct {
-	damage           string
+	damages          []string
 	err, closeErr    error
 	endless, wasOpen bool
 }
 
-func (k *kept) Check(ctx context.Context) (string, error) {
+func (k *kept) Check(ctx context.Context) ([]string, error) {
 	if k.endless {
 		<-ctx.Done()
-		return "", ctx.Err()
+		return nil, ctx.Err()
 	}
-	return k.damage, k.err
+	return k.damages, k.err
 }
 
 func (k *kept) Size() int64 { return 40 << 10 }
@@ -112,7 +112,7 @@ func TestLedgerCheckReportsDamage(t *testing.T) {
 		"whole":            {&kept{}, nil, contract.Passed("40 KiB, intact")},
 		"cannot be read":   {&kept{err: broken}, nil, contract.Failed("it is broken", "mend it")},
 		"cannot be closed": {&kept{closeErr: broken}, nil, contract.Failed("it is broken", "mend it")},
-		"damaged":          {&kept{damage: "page 7"}, nil, contract.Failed("damaged: page 7", "Move it away: the next task creates a new one. narada history may still read the old one.")},
+		"damaged":          {&kept{damages: []string{"page 7", "page 8"}}, nil, contract.Failed("damaged: page 7", "See all with narada store check. Move it away: the next task creates a new one. narada history may still read the old one.")},
 		"too large":        {&kept{endless: true}, nil, contract.Passed("40 KiB; too large to check completely")},
 	} {
 		t.Run(name, func(t *testing.T) {

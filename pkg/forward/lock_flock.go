@@ -6,27 +6,21 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"github.com/narada-cli/narada/pkg/filelock"
 )
 
 // tryLock locks the file at path; ok is false if it is locked. It stays locked until unlock,
 // or until the file is closed here and in the processes that have inherited it.
 func tryLock(path string) (lock *os.File, ok bool, err error) {
-	lock, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600)
+	lock, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, false, err
 	}
-	for {
-		if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EINTR {
-			break
-		}
+	if ok, err = filelock.TryLock(lock); !ok || err != nil {
+		return nil, false, errors.Join(err, lock.Close())
 	}
-	switch err {
-	case nil:
-		return lock, true, nil
-	case syscall.EWOULDBLOCK:
-		return nil, false, lock.Close()
-	}
-	return nil, false, errors.Join(&os.PathError{Op: "lock", Path: path, Err: err}, lock.Close())
+	return lock, true, nil
 }
 
 // unlock unlocks the file, whichever processes have it open, and closes it.

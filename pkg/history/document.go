@@ -98,23 +98,10 @@ func (d Detail) Document() Document {
 		for _, f := range c.Forwards {
 			forwards = append(forwards, ForwardDocument{f.Target, string(f.State), f.Attempts, known(f.StatusCode), known(f.Failure), known(f.EndedAt)})
 		}
-		doc.Callbacks = append(doc.Callbacks, CallbackDocument{c.ReceivedAt, Accepted, c.Kind, c.Header, maskedBody(c.Body), forwards})
+		doc.Callbacks = append(doc.Callbacks, CallbackDocument{c.ReceivedAt, Accepted, c.Kind, c.Header, c.Body, forwards})
 	}
 	for _, r := range d.Refusals {
 		doc.Refused = append(doc.Refused, NewRefusalDocument(r))
 	}
 	return doc
-}
-
-// maskedBody returns the body of a callback with its secret masked.
-func maskedBody(body json.RawMessage) json.RawMessage {
-	mask := ""
-	if _, secret, err := narada.ParseCallback(body); err == nil && secret != "" {
-		mask = "***"
-	}
-	masked, err := narada.ReplaceSecret(body, mask)
-	if err != nil { // cannot happen: it was parsed before it was stored
-		return nil
-	}
-	return masked
 }

@@ -64,12 +64,12 @@ func (l ledger) Numbered(_ context.Context, number int64) (store.Task, bool, err
 
 var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func body(secret, completed string) json.RawMessage {
-	return json.RawMessage(`{"requestId":"req_1", "status":"success","completedAt":` + completed + `,"secret":` + secret + `}`)
+func body(completed string) json.RawMessage {
+	return json.RawMessage(`{"requestId":"req_1", "status":"success","completedAt":` + completed + `,"secret":null}`)
 }
 
 func testLedger(t *testing.T) ledger {
-	result, err := narada.ParseResult(body("null", `"2026-01-02T03:04:05Z"`))
+	result, err := narada.ParseResult(body(`"2026-01-02T03:04:05Z"`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func testLedger(t *testing.T) ledger {
 			Task:      store.Task{Number: 12, RequestID: "req_1", Source: "run", Status: narada.StatusSuccess, Way: "callback", DispatchedAt: at, FinishedAt: at, Took: time.Second, Prompt: "p <b>"},
 			Request:   json.RawMessage(`{"prompt":"/Operator p <b>"}`),
 			Result:    result,
-			Callbacks: []Callback{callback(1, false, body(`"s3cret"`, "null")), callback(2, true, body("null", `"x"`)), callback(5, true, body("null", `"y"`)), callback(6, false, body("null", "null"))},
+			Callbacks: []Callback{callback(1, false, body("null")), callback(2, true, body(`"x"`)), callback(5, true, body(`"y"`)), callback(6, false, body("null"))},
 			Refusals:  []store.Refusal{{ReceivedAt: at, StatusCode: 401, Reason: "wrong secret", Size: 7, Header: http.Header{}}},
 		},
 		forwards: []store.Forward{{Seq: 2, Target: "a", State: store.ForwardDelivered, Attempts: 1, StatusCode: 200, EndedAt: at}, {Seq: 2, Target: "b", State: store.ForwardWaiting}},
@@ -113,7 +113,7 @@ func TestADetailHasEachCallbackWithItsKindAndForwards(t *testing.T) {
 	}
 }
 
-func TestTaskDocumentHasAllMembersAndNoSecret(t *testing.T) {
+func TestTaskDocumentHasAllMembers(t *testing.T) {
 	l := testLedger(t)
 	d, err := Read(t.Context(), l, l.Detail.Task)
 	if err != nil {
@@ -127,9 +127,9 @@ func TestTaskDocumentHasAllMembersAndNoSecret(t *testing.T) {
 	if err := json.Unmarshal(doc, &got); err != nil {
 		t.Fatal(err)
 	}
-	callback := func(kind, secret, completed string, forwards ...any) any {
+	callback := func(kind, completed string, forwards ...any) any {
 		var content map[string]any
-		if err := json.Unmarshal(body(secret, completed), &content); err != nil {
+		if err := json.Unmarshal(body(completed), &content); err != nil {
 			t.Fatal(err)
 		}
 		return map[string]any{"receivedAt": "2026-01-02T03:04:05Z", "verdict": "accepted", "kind": kind, "headers": map[string]any{"A": []any{"b"}}, "body": content, "forwards": append([]any{}, forwards...)}
@@ -140,11 +140,11 @@ func TestTaskDocumentHasAllMembersAndNoSecret(t *testing.T) {
 		"request": map[string]any{"prompt": "/Operator p <b>"},
 		"result":  map[string]any{"requestId": "req_1", "status": "success", "completedAt": "2026-01-02T03:04:05Z"},
 		"callbacks": []any{
-			callback("phase", `"***"`, "null"),
-			callback("final", "null", `"x"`,
+			callback("phase", "null"),
+			callback("final", `"x"`,
 				map[string]any{"target": "a", "state": "forwarded", "attempts": 1.0, "statusCode": 200.0, "error": nil, "endedAt": "2026-01-02T03:04:05Z"},
 				map[string]any{"target": "b", "state": "waiting", "attempts": 0.0, "statusCode": nil, "error": nil, "endedAt": nil}),
-			callback("further", "null", `"y"`), callback("further", "null", "null"),
+			callback("further", `"y"`), callback("further", "null"),
 		},
 		"refused": []any{map[string]any{"receivedAt": "2026-01-02T03:04:05Z", "verdict": "wrong secret", "statusCode": 401.0, "size": 7.0, "headers": map[string]any{}}},
 	}

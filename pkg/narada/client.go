@@ -9,11 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +32,7 @@ type Client struct {
 	storage   *http.Client // for presigned URLs: without the API key
 	userAgent string
 	maxAnswer int64
+	mask      func(statusCode int, body []byte) []byte
 }
 
 // Option configures a Client.
@@ -71,6 +70,13 @@ func WithMaxAnswer(size int64) Option {
 	}
 }
 
+// WithMask sets a function that is applied to the body of each answer, also of the storage
+// for files, before it is read: it removes what neither a result nor an error may show, such
+// as secrets that a server repeats. An answer that is not an error must stay valid JSON.
+func WithMask(mask func(statusCode int, body []byte) []byte) Option {
+	return func(c *Client) error { c.mask = mask; return nil }
+}
+
 // NewClient returns a client that authenticates with the API key. It makes no request.
 // The key must be printable ASCII without spaces.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
@@ -78,6 +84,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		key:       apiKey,
 		userAgent: "narada-go",
 		maxAnswer: maxAnswer,
+		mask:      func(_ int, body []byte) []byte { return body },
 		// The key is sent with every request and must not follow a redirect to
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -149,17 +156,12 @@ func (c *Client) Dispatch(ctx context.Context, r *Request) (id string, err error
 	return id, nil
 }
 
-// create is call for an endpoint that must not be called twice, since it creates what the
-// ID in the field of its answer names. On an error, maybe says whether it may have been
-// created.
+// create is tracked for an endpoint that creates what the ID in the field of its answer
+// names. On an error, maybe says whether it may have been created.
 func (c *Client) create(ctx context.Context, e endpoint, body any, field string, check func(id string) error) (answer []byte, id string, maybe bool, err error) {
-	// A request whose headers were not written was never sent; the error alone does
-	// not tell that from a lost answer.
-	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
-	answer, err = c.call(ctx, e, nil, body)
+	answer, maybe, err = c.tracked(ctx, e, "", body)
 	if err != nil {
-		return nil, "", maybeAccepted(err, wrote.Load()), err
+		return nil, "", maybe, err
 	}
 	if id, err = createdID(answer, field, check); err != nil {
 		return nil, "", true, e.odd(err.Error())
@@ -212,7 +214,7 @@ func (c *Client) Status(ctx context.Context, id string) (*Result, error) {
 		return nil, err
 	}
 	e := endpoint{http.MethodGet, "/remote-dispatch/responses/" + url.PathEscape(id)}
-	answer, err := c.call(ctx, e, nil, nil)
+	answer, err := c.call(ctx, e, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +254,7 @@ func checkID(id, kind, forbidden string) error {
 // supports, "" if it names none.
 func (c *Client) MinSDKVersion(ctx context.Context, pkg string) (string, error) {
 	e := endpoint{http.MethodGet, "/sdk/config"}
-	answer, err := c.call(ctx, e, nil, nil)
+	answer, err := c.call(ctx, e, "", nil)
 	if err != nil {
 		return "", err
 	}
@@ -275,14 +277,15 @@ func (e endpoint) odd(reason string) *AnswerError {
 	return &AnswerError{Method: e.method, Path: e.path, StatusCode: http.StatusOK, Reason: reason}
 }
 
-// call makes one attempt and returns the body of a 2xx answer, which is valid JSON.
-// Other answers are an *APIError or an *AnswerError. The query and the body may be nil.
-func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body any) ([]byte, error) {
+// call makes one attempt and returns the body of a 2xx answer, which is valid JSON, or nil
+// for 204.
+// Other answers are an *APIError or an *AnswerError. The query may be "", the body nil.
+func (c *Client) call(ctx context.Context, e endpoint, query string, body any) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, e.method, c.base.String()+e.path, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.URL.RawQuery = query.Encode()
+	req.URL.RawQuery = query
 	if body != nil {
 		doc, err := EncodeJSON(body)
 		if err != nil {
@@ -301,18 +304,18 @@ func (c *Client) call(ctx context.Context, e endpoint, query url.Values, body an
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return e.read(resp, c.maxAnswer)
+	return c.read(e, resp)
 }
 
-// read reads the answer of the endpoint, of at most limit bytes.
-func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
+// read reads the answer of the endpoint.
+func (c *Client) read(e endpoint, resp *http.Response) ([]byte, error) {
 	odd := func(reason string) error {
 		return &AnswerError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Reason: reason}
 	}
 	switch {
 	case resp.StatusCode >= 400:
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		refused := &APIError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Detail: detail(body)}
+		refused := &APIError{Method: e.method, Path: e.path, StatusCode: resp.StatusCode, Detail: detail(c.mask(resp.StatusCode, body))}
 		refused.RetryAfter, refused.hasRetry = RetryAfter(resp.Header, time.Now())
 		return nil, refused
 	case resp.StatusCode >= 300:
@@ -322,16 +325,18 @@ func (e endpoint) read(resp *http.Response, limit int64) ([]byte, error) {
 		}
 		return nil, odd("it redirects " + to + ", where the API key is not sent")
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
 	switch {
 	case err != nil:
 		return nil, odd("the answer is incomplete: " + err.Error())
-	case int64(len(body)) > limit:
-		return nil, &TooLargeError{e.method, e.path, limit}
+	case int64(len(body)) > c.maxAnswer:
+		return nil, &TooLargeError{e.method, e.path, c.maxAnswer}
+	case len(body) == 0 && resp.StatusCode == http.StatusNoContent:
+		return nil, nil
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}
-	return body, nil
+	return c.mask(resp.StatusCode, body), nil
 }
 
 // RetryAfter returns how long the Retry-After header, in seconds or as a date, asks to

@@ -78,7 +78,7 @@ func (c *Client) StopSession(ctx context.Context, id string, status SessionStatu
 		return err
 	}
 	stop := endpoint{http.MethodPost, "/cloud-browser/stop-cloud-browser-session"}
-	answer, err := c.call(ctx, stop, nil, struct {
+	answer, err := c.call(ctx, stop, "", struct {
 		ID     string        `json:"session_id"`
 		Status SessionStatus `json:"status"`
 	}{id, status})
@@ -122,7 +122,7 @@ func (c *Client) Downloads(ctx context.Context, sessionID string) ([]Download, e
 		return nil, err
 	}
 	e := endpoint{http.MethodGet, "/cloud-browser/replay/downloads"}
-	answer, err := c.call(ctx, e, url.Values{"session_id": {sessionID}}, nil)
+	answer, err := c.call(ctx, e, url.Values{"session_id": {sessionID}}.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (c *Client) DownloadURL(ctx context.Context, sessionID, key string) (*url.U
 	var said struct {
 		URL string `json:"presigned_url"`
 	}
-	return c.presigned(ctx, e, url.Values{"session_id": {sessionID}, "key": {key}}, nil, &said, &said.URL)
+	return c.presigned(ctx, e, url.Values{"session_id": {sessionID}, "key": {key}}.Encode(), nil, &said, &said.URL)
 }
 
 // OpenDownload starts the download of a file of a session. The API key is not sent to

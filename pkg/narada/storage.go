@@ -54,13 +54,13 @@ func (c *Client) store(req *http.Request) (*http.Response, error) {
 	// elsewhere.
 	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusSeeOther {
 		defer resp.Body.Close()
-		return nil, storageError(req, resp)
+		return nil, c.storageError(req, resp)
 	}
 	return resp, nil
 }
 
 // storageError reads the storage's error, which is S3's XML.
-func storageError(req *http.Request, resp *http.Response) error {
+func (c *Client) storageError(req *http.Request, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	e := &StorageError{
 		Method: req.Method, Host: req.URL.Host, StatusCode: resp.StatusCode,
@@ -70,7 +70,7 @@ func storageError(req *http.Request, resp *http.Response) error {
 		Code    string `xml:"Code"`
 		Message string `xml:"Message"`
 	}
-	if xml.Unmarshal(body, &said) == nil {
+	if xml.Unmarshal(c.mask(resp.StatusCode, body), &said) == nil {
 		e.Code, e.Message = oneLine(said.Code), oneLine(said.Message)
 	}
 	if to, err := resp.Location(); err == nil {
@@ -82,7 +82,7 @@ func storageError(req *http.Request, resp *http.Response) error {
 // presigned decodes an answer of the API into said, and returns the presigned URL in
 // address, a field of said. It must be https, or http on a loopback address if the base
 // URL is http too.
-func (c *Client) presigned(ctx context.Context, e endpoint, query url.Values, body, said any, address *string) (*url.URL, error) {
+func (c *Client) presigned(ctx context.Context, e endpoint, query string, body, said any, address *string) (*url.URL, error) {
 	answer, err := c.call(ctx, e, query, body)
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPo
 		URL    string          `json:"url"`
 		Fields json.RawMessage `json:"fields"`
 	}
-	u, err := c.presigned(ctx, presign, nil, map[string]string{"filename": filename}, &said, &said.URL)
+	u, err := c.presigned(ctx, presign, "", map[string]string{"filename": filename}, &said, &said.URL)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,9 @@ func NewList(p *Printer, width func() int, header ...string) *List {
 func (l *List) Add(document any, columns ...string) error {
 	l.Count++
 	if l.p.terminal && !l.p.AsJSON {
+		for i, text := range columns { // before one is cut
+			columns[i] = l.p.mask(text)
+		}
 		l.rows = append(l.rows, columns)
 		return nil
 	}

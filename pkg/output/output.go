@@ -25,41 +25,59 @@ const (
 	JSON Format = "json"
 )
 
+// Masker removes secrets from what is printed. *secret.Masker implements it.
+type Masker interface {
+	MaskJSON(doc []byte) []byte
+	MaskAnswer(text string) string
+}
+
 // Printer prints to a stream. A JSON document is one compact line, on a terminal it is
 // indented.
 type Printer struct {
-	AsJSON bool // Print prints documents
+	AsJSON bool   // Print prints documents
+	Masker Masker // nil: nothing is masked
 
-	w        io.Writer
+	w        *term.Writer
 	terminal bool
 	query    *Query
 }
 
-// NewPrinter returns a Printer that writes to w. A query that is not nil is applied to each
-// document.
+// NewPrinter returns a Printer that writes to w, which may be a *term.Writer. A query that is
+// not nil is applied to each document.
 func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
-	return &Printer{w: w, terminal: terminal, query: query}
+	to, ok := w.(*term.Writer)
+	if !ok {
+		to = &term.Writer{W: w, Terminal: terminal}
+	}
+	return &Printer{w: to, terminal: terminal, query: query}
 }
 
-// Text prints text, with a newline at the end. On a terminal it makes control characters
-// visible.
-func (p *Printer) Text(text string) error { return p.Led("", text) }
+// Text prints text, with a newline at the end.
+func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
-// Led is Text after a lead, which may be coloured and is printed unchanged.
-func (p *Printer) Led(lead, text string) error {
-	if p.terminal {
-		text = term.Visible(text)
-	}
-	text = lead + text
+// Led is Text after a lead, which may be coloured.
+func (p *Printer) Led(lead term.Span, text string) error {
+	text = p.mask(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return p.write([]byte(text))
+	return p.write(lead, term.Span{Text: text})
 }
 
-// JSON prints a JSON document. Only its white space changes.
+func (p *Printer) mask(text string) string {
+	if p.Masker == nil {
+		return text
+	}
+	return p.Masker.MaskAnswer(text)
+}
+
+// JSON prints a JSON document. Apart from secrets, only its white space changes. A query may
+// put a secret together, so what it returns is masked too.
 func (p *Printer) JSON(doc json.RawMessage) error {
 	if p.query != nil {
+		if p.Masker != nil {
+			doc = p.Masker.MaskJSON(doc)
+		}
 		return p.query.each(doc, func(value []byte, raw bool) error {
 			if raw {
 				return p.Text(string(value))
@@ -80,6 +98,9 @@ func (p *Printer) Value(v any) error {
 }
 
 func (p *Printer) document(doc []byte) error {
+	if p.Masker != nil {
+		doc = p.Masker.MaskJSON(doc)
+	}
 	var buf bytes.Buffer
 	var err error
 	if p.terminal {
@@ -90,18 +111,11 @@ func (p *Printer) document(doc []byte) error {
 	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	text := buf.Bytes()
-	if p.terminal { // a JSON string may contain C1 controls
-		text = []byte(term.Visible(string(text)))
-	}
-	return p.write(append(text, '\n'))
+	return p.write(term.Span{Text: buf.String() + "\n"})
 }
 
 // write writes a document with one Write, so that a reader sees whole lines.
-func (p *Printer) write(b []byte) error {
-	_, err := p.w.Write(b)
-	return writeError(err)
-}
+func (p *Printer) write(spans ...term.Span) error { return writeError(p.w.Print(spans...)) }
 
 // Writer writes to stdout for a library and remembers the first error.
 type Writer struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -62,6 +63,7 @@ type ListeningOptions struct {
 	Print func(*narada.Result) error
 
 	Random    io.Reader         // a cryptographic source
+	Masker    *secret.Masker    // masks the results that are printed and stored; nil: nothing is masked
 	Transport http.RoundTripper // for testing the address
 	Report    func(Event)
 }
@@ -162,7 +164,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 // The end of whole ends the forwarding early.
 func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notForwarded, waiting int) {
 	in := Open(endpoint, Options{
-		Sink: l, Tickets: l, MaxBody: l.o.MaxBody, Random: l.o.Random, Refused: NoteRefused(l.store, l.o.Report),
+		Sink: l, Tickets: l, MaxBody: l.o.MaxBody, Random: l.o.Random, Masker: l.o.Masker, Refused: NoteRefused(l.store, l.o.Report),
 	})
 	in.Admit(l.o.Ticket)
 	var others sync.WaitGroup

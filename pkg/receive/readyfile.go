@@ -12,6 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -49,17 +50,9 @@ func newReadyFile(path string) (*readyFile, error) {
 		return nil, &ReadyFileError{err}
 	}
 	if err := atomicfile.CheckFolder(filepath.Dir(path)); err != nil {
-		return nil, &ReadyFileError{named(filepath.Dir(path), err)}
+		return nil, &ReadyFileError{textfile.Named(filepath.Dir(path), err)}
 	}
 	return &readyFile{path: path}, nil
-}
-
-// named returns an error about the path, without another path in it.
-func named(path string, err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathError.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // removeStale removes an earlier listener's ready file at path, and no other file.
@@ -69,7 +62,7 @@ func removeStale(path string) error {
 		return nil
 	}
 	if err != nil {
-		return named(path, err)
+		return textfile.Named(path, err)
 	}
 	var old readyContent
 	if len(bytes.TrimSpace(content)) > 0 && (json.Unmarshal(content, &old) != nil || old.URL == "") {
@@ -81,19 +74,10 @@ func removeStale(path string) error {
 // maxReadyFile is the maximum size of a ready file in bytes.
 const maxReadyFile = 1 << 20
 
-var errNotRegular = errors.New("not a regular file")
-
-// readRegular reads a regular file. It does not open another one: that may block, or have an
-// effect on a device. What is too large for a ready file is cut.
+// readRegular reads a regular file, which is not waited for if it is another one. What is too
+// large for a ready file is cut.
 func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errNotRegular
-	}
-	f, err := os.Open(path)
+	f, err := textfile.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}

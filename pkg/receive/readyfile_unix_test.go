@@ -28,12 +28,12 @@ func TestAReadyFileThatIsNotRegularIsRefused(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		in("pipe"):            in("pipe") + ": not a regular file",
-		in("to-pipe"):         in("to-pipe") + ": not a regular file",
-		os.DevNull:            os.DevNull + ": not a regular file",
-		in("to-device"):       in("to-device") + ": not a regular file",
-		dir:                   dir + ": not a regular file",
-		in("to-folder"):       in("to-folder") + ": not a regular file",
+		in("pipe"):            in("pipe") + ": is a pipe",
+		in("to-pipe"):         in("to-pipe") + ": is a pipe",
+		os.DevNull:            os.DevNull + ": is a device",
+		in("to-device"):       in("to-device") + ": is a device",
+		dir:                   dir + ": is a folder",
+		in("to-folder"):       in("to-folder") + ": is a folder",
 		in("to-itself"):       in("to-itself") + ": too many levels of symbolic links",
 		in("pipe") + "/ready": in("pipe") + "/ready: not a directory",
 		"-":                   "expected a path, not - (stdout)",

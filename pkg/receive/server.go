@@ -59,6 +59,7 @@ type Options struct {
 	Tickets webhook.TicketStore // more tickets than those issued here; nil: none
 	MaxBody int64               // bytes; 0: webhook.DefaultMaxBody
 	Random  io.Reader           // a cryptographic source
+	Masker  *secret.Masker      // masks the results that Sink gets; nil: nothing is masked
 	Refused func(r *http.Request, status int, reason error)
 }
 
@@ -90,7 +91,7 @@ func Open(endpoint Endpoint, o Options) *Server {
 	if o.Refused != nil {
 		options = append(options, webhook.WithRefused(o.Refused))
 	}
-	s.handler = webhook.NewHandler(s, o.Sink, options...)
+	s.handler = webhook.NewHandler(s, maskResults(o.Masker, o.Sink), options...)
 	s.server = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerLimit,

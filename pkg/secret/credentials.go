@@ -132,19 +132,47 @@ func sensitive(name string) bool {
 }
 
 // MaskHeader returns the header of a callback for storage: it masks headers whose names are
-// in credentials or suggest a secret, and headers that contain a value of credentials.
-func MaskHeader(header, credentials http.Header) http.Header {
-	masked := make(http.Header, len(header))
-	for name, values := range header {
+// in credentials or suggest a secret, and headers that contain a value of credentials. mask
+// is applied to the other values.
+func MaskHeader(header, credentials http.Header, mask func(string) string) http.Header {
+	return maskHeader(header, mask, func(name string, values []string) bool {
 		_, hide := credentials[name]
 		for other := range credentials {
 			token := withoutScheme(header.Get(other))
 			hide = hide || len(token) >= shortest && strings.Contains(strings.Join(values, "\n"), token)
 		}
-		if hide || sensitive(name) {
-			values = []string{Mask}
+		return hide || sensitive(name)
+	})
+}
+
+// harmless are the headers of a refused callback that are stored with their values.
+var harmless = []string{
+	"Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Host", "Traceparent", "User-Agent", "Via",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
+}
+
+// MaskRefusedHeader is MaskHeader for a callback that was refused, which may come from
+// another system with secrets of its own: only values of well-known headers, and of those that
+// begin with Narada-, are stored.
+func MaskRefusedHeader(header, credentials http.Header, mask func(string) string) http.Header {
+	header = MaskHeader(header, credentials, mask)
+	return maskHeader(header, mask, func(name string, _ []string) bool {
+		return !slices.Contains(harmless, name) && !strings.HasPrefix(name, "Narada-")
+	})
+}
+
+// maskHeader returns the header with Mask for the values to hide, and with mask applied to
+// the others.
+func maskHeader(header http.Header, mask func(string) string, hide func(name string, values []string) bool) http.Header {
+	masked := make(http.Header, len(header))
+	for name, values := range header {
+		if hide(name, values) {
+			masked[name] = []string{Mask}
+			continue
 		}
-		masked[name] = values
+		for _, value := range values {
+			masked[name] = append(masked[name], mask(value))
+		}
 	}
 	return masked
 }

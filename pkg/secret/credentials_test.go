@@ -94,14 +94,19 @@ func TestMissingCredentialsAreTakenFromOthers(t *testing.T) {
 func TestMaskHeaderRemovesSecrets(t *testing.T) {
 	header := http.Header{
 		"X-Shop": {"Bearer shop-t0ken"}, "X-Copy": {"was: shop-t0ken"}, "Cookie": {"a=b"}, "X-Hub-Signature": {"c"},
-		"Content-Type": {"application/json"}, "X-Two": {"1", "2"},
+		"Content-Type": {"application/json"}, "X-Two": {"1", "2"}, "User-Agent": {"with an-api-key"},
 	}
 	want := http.Header{
 		"X-Shop": {Mask}, "X-Copy": {Mask}, "Cookie": {Mask}, "X-Hub-Signature": {Mask},
-		"Content-Type": {"application/json"}, "X-Two": {"1", "2"},
+		"Content-Type": {"application/json"}, "X-Two": {"1", "2"}, "User-Agent": {"with ***"},
 	}
-	if diff := cmp.Diff(want, MaskHeader(header, http.Header{"X-Shop": {"***"}, "X-Missing": {"***"}})); diff != "" {
+	if diff := cmp.Diff(want, MaskHeader(header, http.Header{"X-Shop": {"***"}, "X-Missing": {"***"}}, masking("an-api-key").Mask)); diff != "" {
 		t.Error(diff)
+	}
+	want["X-Two"] = []string{Mask}
+	header["Narada-Event"], want["Narada-Event"] = []string{"task"}, []string{"task"}
+	if diff := cmp.Diff(want, MaskRefusedHeader(header, http.Header{"X-Shop": {"***"}}, masking("an-api-key").Mask)); diff != "" {
+		t.Errorf("refused: %s", diff)
 	}
 	if header.Get("X-Shop") != "Bearer shop-t0ken" {
 		t.Error("the header was changed")

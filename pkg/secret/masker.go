@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,36 +17,55 @@ import (
 const (
 	// A shorter value is not masked: replacing every "a" would make the text unreadable
 	// and reveal the secret.
-	shortest     = 4    // bytes
-	shortestLine = 8    // bytes of a line of a secret of several lines
+	shortest     = 4 // bytes
+	shortestLine = 8 // bytes of a line of a secret of several lines
+
+	// In data, which must not be changed unnoticed, a PIN or a word is not masked.
+	shortestInData = 8 // bytes
+
 	maxForgotten = 1000 // forgotten secrets that are still masked
 	maxEscapes   = 4    // levels of escaping, as of JSON in JSON in a URL
 )
 
 // Masker replaces secrets with Mask, in every form in which the program or a server that
 // echoes them may write them: plain, without the scheme of a header (Bearer, Basic), in
-// base64 of either alphabet, alone or within more, and each of these escaped for JSON, URLs
-// or HTML up to four times. It does not find a secret that is split between two texts. It is
-// safe for concurrent use.
+// base64 of either alphabet, alone or within more, and each of these escaped for JSON, Go,
+// Python, JavaScript, URLs or HTML up to four times. It does not find a secret that is split
+// between two texts. It is safe for concurrent use.
+//
+// Mask and MaskStart are for messages, MaskJSON and MaskAnswer for data, in which secrets
+// shorter than eight bytes are left.
 type Masker struct {
 	spellings []func(string) string
 
 	mu        sync.RWMutex
 	secrets   map[string]*sought
-	forms     map[string][]string // of the secrets, by their first four bytes
-	starts    [1 << 16]bool       // the first two bytes of forms, some of them no longer
-	forgotten []string            // secrets, the oldest first
+	forms     map[string][]form // of the secrets, by their first four bytes
+	starts    [1 << 16]bool     // the first two bytes of forms, some of them no longer
+	forgotten []string          // secrets, the oldest first
 }
 
 type sought struct {
 	count int // calls of Hide without Forget
-	forms []string
+	forms []form
+}
+
+// form is a text that is a secret, or a part of one, as it may be written.
+type form struct {
+	text string
+	data bool // it is masked in data too
+}
+
+// scope says what text is searched.
+type scope struct {
+	cutOff bool // it may end within a secret
+	data   bool
 }
 
 // NewMasker returns a Masker without secrets. The functions are the changes that the
 // program makes to a text before it masks it.
 func NewMasker(spellings ...func(string) string) *Masker {
-	return &Masker{spellings: spellings, secrets: map[string]*sought{}, forms: map[string][]string{}}
+	return &Masker{spellings: spellings, secrets: map[string]*sought{}, forms: map[string][]form{}}
 }
 
 // Hide masks the secrets from now on, except those shorter than four bytes.
@@ -56,9 +76,9 @@ func (m *Masker) Hide(secrets ...String) {
 		value := s.Reveal()
 		if m.secrets[value] == nil {
 			m.secrets[value] = &sought{forms: formsOf(value, m.spellings)}
-			for _, form := range m.secrets[value].forms {
-				m.forms[form[:shortest]] = append(m.forms[form[:shortest]], form)
-				m.starts[int(form[0])<<8|int(form[1])] = true
+			for _, f := range m.secrets[value].forms {
+				m.forms[f.text[:shortest]] = append(m.forms[f.text[:shortest]], f)
+				m.starts[int(f.text[0])<<8|int(f.text[1])] = true
 			}
 		}
 		m.secrets[value].count++
@@ -82,30 +102,35 @@ func (m *Masker) Forget(secrets ...String) {
 			continue
 		}
 		delete(m.secrets, m.forgotten[0])
-		for _, form := range known.forms {
-			list := m.forms[form[:shortest]]
-			i := slices.Index(list, form) // one of them: another secret may have the same form
-			if m.forms[form[:shortest]] = slices.Delete(list, i, i+1); len(list) == 1 {
-				delete(m.forms, form[:shortest])
+		for _, f := range known.forms {
+			list := m.forms[f.text[:shortest]]
+			i := slices.Index(list, f) // one of them: another secret may have the same form
+			if m.forms[f.text[:shortest]] = slices.Delete(list, i, i+1); len(list) == 1 {
+				delete(m.forms, f.text[:shortest])
 			}
 		}
 	}
 }
 
-// Mask returns text with each secret replaced by Mask.
-func (m *Masker) Mask(text string) string { return m.mask(text, false) }
+// Mask returns a message with each secret replaced by Mask.
+func (m *Masker) Mask(text string) string { return m.mask(text, scope{}) }
+
+// half is an escape that is not complete at the end of a text.
+var half = regexp.MustCompile(`(?:[\\%]u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?)?|%(?:u[0-9a-fA-F]{0,3}|[0-9a-fA-F])?|&#?[0-9a-zA-Z]{0,10})?$`)
 
 // MaskStart is Mask for the start of a longer text, which may end within a secret.
 func (m *Masker) MaskStart(text string) string {
-	half := regexp.MustCompile(`(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]?|&#?[0-9a-zA-Z]{0,8})?$`)
-	return m.mask(strings.TrimSuffix(text, half.FindString(text)), true)
+	return m.mask(strings.TrimSuffix(text, half.FindString(text)), scope{cutOff: true})
 }
 
-func (m *Masker) mask(text string, cutOff bool) string {
+// MaskAnswer is Mask for data that is text, such as the answer of a task.
+func (m *Masker) MaskAnswer(text string) string { return m.mask(text, scope{data: true}) }
+
+func (m *Masker) mask(text string, in scope) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for len(m.forms) > 0 && m.within(text, maxEscapes, cutOff) {
-		found := m.find(text, maxEscapes, cutOff)
+	for len(m.forms) > 0 && m.within(text, maxEscapes, in) {
+		found := m.find(text, maxEscapes, in)
 		if len(found) == 0 {
 			break
 		}
@@ -115,14 +140,14 @@ func (m *Masker) mask(text string, cutOff bool) string {
 }
 
 // within reports whether find finds something. It is much faster where nothing is.
-func (m *Masker) within(text string, depth int, cutOff bool) bool {
+func (m *Masker) within(text string, depth int, in scope) bool {
 	for i := 0; i+shortest <= len(text); i++ {
-		if m.starts[int(text[i])<<8|int(text[i+1])] && m.at(text, i, cutOff) > 0 {
+		if m.starts[int(text[i])<<8|int(text[i+1])] && m.at(text, i, in) > 0 {
 			return true
 		}
 	}
 	for _, mark := range []byte(`\%&`) {
-		if plain, _ := undo(text, mark, false); depth > 0 && plain != "" && m.within(plain, depth-1, cutOff) {
+		if plain, _ := undo(text, mark, false); depth > 0 && plain != "" && m.within(plain, depth-1, in) {
 			return true
 		}
 	}
@@ -130,12 +155,13 @@ func (m *Masker) within(text string, depth int, cutOff bool) bool {
 }
 
 // at returns the end of the longest form that is in text at i, 0 if there is none.
-func (m *Masker) at(text string, i int, cutOff bool) (to int) {
-	for _, form := range m.forms[text[i:i+shortest]] {
+func (m *Masker) at(text string, i int, in scope) (to int) {
+	for _, f := range m.forms[text[i:i+shortest]] {
 		switch {
-		case strings.HasPrefix(text[i:], form):
-			to = max(to, i+len(form))
-		case cutOff && strings.HasPrefix(form, text[i:]):
+		case in.data && !f.data:
+		case strings.HasPrefix(text[i:], f.text):
+			to = max(to, i+len(f.text))
+		case in.cutOff && strings.HasPrefix(f.text, text[i:]):
 			to = len(text)
 		}
 	}
@@ -146,9 +172,9 @@ func (m *Masker) at(text string, i int, cutOff bool) (to int) {
 type span struct{ from, to int }
 
 // find returns where secrets are in text, and in text without depth levels of escapes.
-func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
+func (m *Masker) find(text string, depth int, in scope) (found []span) {
 	for i := 0; i+shortest <= len(text); i++ {
-		if to := m.at(text, i, cutOff); to > 0 {
+		if to := m.at(text, i, in); to > 0 {
 			found = append(found, span{i, to})
 		}
 	}
@@ -157,7 +183,7 @@ func (m *Masker) find(text string, depth int, cutOff bool) (found []span) {
 		if plain == "" || depth == 0 {
 			continue
 		}
-		for _, s := range m.find(plain, depth-1, cutOff) {
+		for _, s := range m.find(plain, depth-1, in) {
 			to := s.to
 			for from[to] == from[s.to-1] { // the rest of an escaped character
 				to++
@@ -184,7 +210,31 @@ func replace(text string, spans []span) string {
 
 // formsOf returns the forms of a secret: plain, its parts, and these in base64 and changed
 // by spellings. The lines of a secret of several, such as a PEM key, are parts.
-func formsOf(value string, spellings []func(string) string) (forms []string) {
+func formsOf(value string, spellings []func(string) string) (list []form) {
+	forms := map[string]bool{} // whether they are masked in data
+	for _, text := range partsOf(value) {
+		written := []string{text, strings.ReplaceAll(text, " ", "+")} // as the query of a URL has it
+		for _, spelling := range spellings {
+			written = append(written, spelling(text))
+		}
+		doc, _ := json.Marshal(text) // a body in base64 may contain it
+		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
+			written = append(written, base64Forms(body[1:len(body)-1])...)
+		}
+		for _, w := range written {
+			if len(w) >= shortest {
+				forms[w] = forms[w] || min(len(text), len(w)) >= shortestInData
+			}
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(forms)) {
+		list = append(list, form{text, forms[text]})
+	}
+	return list
+}
+
+// partsOf returns a secret and its parts, except those that are too short to be masked.
+func partsOf(value string) []string {
 	plain := []string{value}
 	for line := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line != value && len(line) >= shortestLine && !strings.HasPrefix(line, "-----") {
@@ -198,21 +248,7 @@ func formsOf(value string, spellings []func(string) string) (forms []string) {
 			plain = append(plain, string(credentials), password)
 		}
 	}
-	for _, text := range plain {
-		if len(text) < shortest {
-			continue
-		}
-		forms = append(forms, text, strings.ReplaceAll(text, " ", "+")) // as the query of a URL has it
-		for _, spelling := range spellings {
-			forms = append(forms, spelling(text))
-		}
-		doc, _ := json.Marshal(text) // a body in base64 may contain it
-		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
-			forms = append(forms, base64Forms(body[1:len(body)-1])...)
-		}
-	}
-	slices.Sort(forms)
-	return slices.DeleteFunc(slices.Compact(forms), func(form string) bool { return len(form) < shortest })
+	return slices.DeleteFunc(plain, func(text string) bool { return len(text) < shortest })
 }
 
 // withoutScheme returns TOKEN for "Bearer TOKEN", and a value without a scheme unchanged.
@@ -276,46 +312,75 @@ func undo(text string, mark byte, offsets bool) (plain string, from []int) {
 	return b.String(), append(from, len(text))
 }
 
-// simple are the escapes of JSON with one letter.
-var simple = map[byte]string{'"': `"`, '\\': `\`, '/': "/", 'b': "\b", 'f': "\f", 'n': "\n", 'r': "\r", 't': "\t"}
+// simple are the escapes of JSON, Go, Python and JavaScript with one letter.
+var simple = map[byte]string{
+	'"': `"`, '\'': "'", '\\': `\`, '/': "/", 'a': "\a", 'b': "\b", 'f': "\f", 'n': "\n", 'r': "\r", 't': "\t", 'v': "\v",
+}
 
-// unescape returns the character that is escaped for JSON, a URL or HTML at the start of text,
-// and the length of its escape, 0 if there is none.
+// unescape returns the character that is escaped at the start of text, and the length of its
+// escape, 0 if there is none.
 func unescape(text string) (char string, length int) {
 	switch {
-	case text[0] == '%':
-		if code, ok := hexadecimal(text, 1, 2); ok {
-			return string([]byte{byte(code)}), 3
-		}
 	case text[0] == '&':
-		if end := strings.IndexByte(text[:min(len(text), 10)], ';'); end > 0 {
+		if end := strings.IndexByte(text[:min(len(text), 12)], ';'); end > 0 {
 			if char = html.UnescapeString(text[:end+1]); char != text[:end+1] {
 				return char, end + 1
 			}
 		}
-	case len(text) > 1 && text[1] != 'u':
+	case len(text) == 1:
+	case text[1] == 'u': // after % too, as JavaScript's escape writes it
+		return unescapeUnicode(text)
+	case text[0] == '%':
+		if code, ok := hexadecimal(text, 1, 2); ok {
+			return string([]byte{byte(code)}), 3
+		}
+	case text[1] == 'x':
+		return unescapeBytes(text)
+	case text[1] == 'U':
+		if code, ok := hexadecimal(text, 2, 8); ok {
+			return string(rune(code)), 10
+		}
+	default:
 		if char, ok := simple[text[1]]; ok {
 			return char, 2
 		}
-	default:
-		return unescapeUnicode(text)
 	}
 	return "", 0
 }
 
-// unescapeUnicode is unescape for \u00e4, and for the two halves of a character beyond the
-// first 65,536.
+// unescapeUnicode is unescape for \u00e4 or %u00e4, and for the two halves of a character
+// beyond the first 65,536.
 func unescapeUnicode(text string) (char string, length int) {
 	code, ok := hexadecimal(text, 2, 4)
 	if !ok {
 		return "", 0
 	}
-	if low, ok := hexadecimal(text, 8, 4); ok && text[6:8] == `\u` {
+	if low, ok := hexadecimal(text, 8, 4); ok && text[6:8] == text[:2] {
 		if r := utf16.DecodeRune(rune(code), rune(low)); r != utf8.RuneError {
 			return string(r), 12
 		}
 	}
 	return string(rune(code)), 6 // half a character is U+FFFD
+}
+
+// unescapeBytes is unescape for \xe4, a character, and \xc3\xa4, the bytes of one.
+func unescapeBytes(text string) (char string, length int) {
+	var encoded []byte
+	for at := 0; len(encoded) < utf8.UTFMax && strings.HasPrefix(text[at:], `\x`); at += 4 {
+		code, ok := hexadecimal(text, at+2, 2)
+		if !ok {
+			break
+		}
+		encoded = append(encoded, byte(code))
+	}
+	r, size := utf8.DecodeRune(encoded)
+	switch {
+	case size == 0:
+		return "", 0
+	case r == utf8.RuneError:
+		r, size = rune(encoded[0]), 1
+	}
+	return string(r), 4 * size
 }
 
 // hexadecimal returns the number of that many digits in text.

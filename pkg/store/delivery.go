@@ -35,7 +35,7 @@ type Delivery struct {
 	ReceivedAt time.Time
 	Final      bool
 	Header     http.Header     // credentials in it are masked
-	Body       json.RawMessage // as received; the secret is blanked once the task has finished
+	Body       json.RawMessage // as received, with other secrets masked; its secret is null
 }
 
 // DamagedError says that a stored callback cannot be read.
@@ -53,7 +53,7 @@ type Refusal struct {
 	StatusCode int // of the answer
 	Reason     string
 	Size       int64       // declared, in bytes; -1: none
-	Header     http.Header // credentials in it are masked
+	Header     http.Header // values that may be secret are masked
 
 	// HeaderFits is set if its header was that of the ticket. It is not stored. A refusal at
 	// a shared path is kept only then: an unauthenticated request must not fill the ledger.
@@ -70,15 +70,16 @@ const (
 	maxRefusalReason = 200     // bytes; a longer one is cut
 )
 
-// Bounded returns the refusal as it may be stored, whoever sent it: with its reason cut, a
-// long header dropped, and credentials masked, with those in the ticket's headers.
-func (r Refusal) Bounded(ticket http.Header) Refusal {
-	r.Header = secret.MaskHeader(r.Header, ticket)
+// Bounded returns the refusal as it may be stored, whoever sent it: with its reason masked
+// and cut, a long header dropped, and the values of headers masked, with those in the
+// ticket's headers.
+func (r Refusal) Bounded(ticket http.Header, mask func(string) string) Refusal {
+	r.Header = secret.MaskRefusedHeader(r.Header, ticket, mask)
 	var lines strings.Builder
 	if _ = r.Header.Write(&lines); lines.Len() > maxRefusalHeader {
 		r.Header = http.Header{}
 	}
-	r.Reason = shorten(r.Reason, maxRefusalReason)
+	r.Reason = shorten(mask(r.Reason), maxRefusalReason)
 	return r
 }
 

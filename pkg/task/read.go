@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/textfile"
@@ -87,4 +88,18 @@ func readInput(path string, limit int64, source *secret.Source) (text string, er
 		return "", textfile.Named(path, err)
 	}
 	return text, nil
+}
+
+// JSONObject returns the JSON object whose members are given by a flag as NAME=VALUE, where
+// VALUE is JSON, file:PATH or - for standard input. Errors name the flag.
+func JSONObject(flag string, fields []string, source *secret.Source) (json.RawMessage, error) {
+	members := map[string]json.RawMessage{}
+	err := eachPair(flag, fields, map[string]bool{}, func(name, text string) (err error) {
+		members[name], err = readJSON(text, source)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return narada.EncodeJSON(members)
 }

@@ -271,6 +271,9 @@ var fieldOwners = map[string]string{
 	"userResourceCredentials": "--credentials",
 }
 
+// quoteStrings is the hint for a field that is not JSON.
+const quoteStrings = `put strings in quotes: --field 'NAME="text"'`
+
 func (s Spec) fields(p *Plan, source *secret.Source) error {
 	given := map[string]bool{}
 	for _, field := range s.Fields {
@@ -299,7 +302,7 @@ func (s Spec) fields(p *Plan, source *secret.Source) error {
 			err = s.setField(p.Request, name, value)
 		}
 		if err != nil {
-			return inputError(`put strings in quotes: --field 'NAME="text"'`, "--field %s: %v", name, err)
+			return inputError(quoteStrings, "--field %s: %v", name, err)
 		}
 	}
 	return nil

@@ -86,8 +86,11 @@ func eachPair(flag string, list []string, given map[string]bool, each func(name,
 		given[name] = true
 		if err := each(name, value); err != nil {
 			hint := ""
-			if flag == "--var-json" {
+			switch flag {
+			case "--var-json":
 				hint = "text needs no quotes with --var NAME=TEXT"
+			case "--field":
+				hint = quoteStrings
 			}
 			return inputError(hint, "%s %s: %v", flag, name, err)
 		}

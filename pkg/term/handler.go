@@ -2,9 +2,6 @@ package term
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -34,7 +31,7 @@ const (
 // kind is how the lines of a level look.
 type kind struct {
 	name  string
-	paint color.Attribute // 0: none
+	color color.Attribute // 0: none
 	lead  bool            // begin the line with the name
 }
 
@@ -57,59 +54,47 @@ func kindOf(level slog.Level) kind {
 // newHandler returns a handler that writes lines for people: a record's message after its
 // kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
 // record is one Write.
-func newHandler(w io.Writer, o ReporterOptions) slog.Handler { return &people{o, w} }
-
-type people struct {
-	ReporterOptions
-	w io.Writer
+func newHandler(w *Writer, o ReporterOptions) slog.Handler {
+	return &masking{&people{w, o.Level}, o.Mask}
 }
 
-func (h *people) Enabled(_ context.Context, level slog.Level) bool { return level >= h.Level }
+type people struct {
+	w     *Writer
+	level slog.Level
+}
+
+func (h *people) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 func (h *people) WithAttrs([]slog.Attr) slog.Handler               { return h }
 func (h *people) WithGroup(string) slog.Handler                    { return h }
 
 func (h *people) Handle(_ context.Context, r slog.Record) error {
-	text := h.line(r.Level, r.Message)
+	spans := line(r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == hintKey {
-			text += h.line(levelHint, a.Value.String())
+			spans = append(spans, line(levelHint, a.Value.String())...)
 		}
 		return true
 	})
-	_, err := io.WriteString(h.w, text)
-	return err
+	return h.w.Print(spans...)
 }
 
-func (h *people) line(level slog.Level, text string) string {
-	if text = h.Mask(text); h.Terminal {
-		text = Visible(text)
-	}
+func line(level slog.Level, text string) []Span {
 	k := kindOf(level)
 	if k.lead {
-		return paint(k.name+":", k.paint, h.color) + " " + text + "\n"
+		return []Span{{k.name + ":", k.color}, {Text: " " + text + "\n"}}
 	}
-	return paint(text, k.paint, h.color) + "\n"
-}
-
-// paint colours text if on; the attribute 0 is none.
-func paint(text string, attribute color.Attribute, on bool) string {
-	if !on || attribute == 0 {
-		return text
-	}
-	c := color.New(attribute)
-	c.EnableColor()
-	return c.Sprint(text)
+	return []Span{{text, k.color}, {Text: "\n"}}
 }
 
 // newJSONHandler returns a handler that writes each record as a JSON object with time,
 // level, message and the attributes. Each record is one Write.
-func newJSONHandler(w io.Writer, o ReporterOptions) slog.Handler {
-	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: o.member})
+func newJSONHandler(w *Writer, o ReporterOptions) slog.Handler {
+	return &masking{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: member}), o.Mask}
 }
 
-// member returns a member of the object: time, level and message as they are named here, an
-// attribute with its secrets masked. An attribute with one of these names is left out.
-func (o *ReporterOptions) member(groups []string, a slog.Attr) slog.Attr {
+// member returns a member of the object: time, level and message as they are named here. An
+// attribute with one of these names is left out.
+func member(groups []string, a slog.Attr) slog.Attr {
 	top := len(groups) == 0
 	switch value := a.Value.Any().(type) {
 	case time.Time:
@@ -125,20 +110,5 @@ func (o *ReporterOptions) member(groups []string, a slog.Attr) slog.Attr {
 	case top && a.Key == slog.MessageKey:
 		a.Key = messageKey
 	}
-	return slog.Any(a.Key, o.maskedValue(a.Value))
-}
-
-// maskedValue returns a value that is not JSON, or contains a secret, as text.
-func (o *ReporterOptions) maskedValue(v slog.Value) any {
-	if v.Kind() == slog.KindString {
-		return o.Mask(v.String())
-	}
-	if err, ok := v.Any().(error); ok {
-		return o.Mask(err.Error())
-	}
-	doc, err := json.Marshal(v.Any())
-	if err != nil || o.Mask(string(doc)) != string(doc) {
-		return o.Mask(fmt.Sprint(v.Any()))
-	}
-	return json.RawMessage(doc)
+	return a
 }

@@ -75,15 +75,16 @@ func TestTextHandlerWritesLines(t *testing.T) {
 	}{
 		{"normal", ReporterOptions{Level: Normal}, "info\nhint: do that\nwarning: warn \x1b\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
 		{"quiet", ReporterOptions{Level: Quiet}, "the agent's\nwords\nerror: failed\nhint: do this\n"},
-		{"verbose, in colour", ReporterOptions{Level: Verbose, color: true},
+		{"verbose, in colour", ReporterOptions{Level: Verbose},
 			"\x1b[2mdetail\x1b[22m\ninfo\n\x1b[36mhint:\x1b[0m do that\n\x1b[33mwarning:\x1b[0m warn \x1b\nthe agent's\nwords\n\x1b[31merror:\x1b[0m failed\n\x1b[36mhint:\x1b[0m do this\n"},
-		{"on a terminal", ReporterOptions{Level: Normal, Terminal: true}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
+		{"on a terminal", ReporterOptions{Level: Normal}, "info\nhint: do that\nwarning: warn ^[\nthe agent's\nwords\nerror: failed\nhint: do this\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.o.Mask = plain
 			var w writes
-			if diff := cmp.Diff(tt.want, written(t, newHandler(&w, tt.o), &w, each()...)); diff != "" {
+			to := &Writer{W: &w, Terminal: tt.name == "on a terminal", Color: strings.HasSuffix(tt.name, "in colour")}
+			if diff := cmp.Diff(tt.want, written(t, newHandler(to, tt.o), &w, each()...)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -106,7 +107,7 @@ func TestJSONHandlerWritesOneObjectPerRecord(t *testing.T) {
 		want  []string
 	}{{"verbose", Verbose, lines}, {"normal", Normal, lines[1:]}, {"quiet", Quiet, lines[4:]}} {
 		var w writes
-		got := written(t, newJSONHandler(&w, ReporterOptions{Level: tt.level, Mask: plain, color: true, Terminal: true}), &w, each()...)
+		got := written(t, newJSONHandler(&Writer{&w, true, true}, ReporterOptions{Level: tt.level, Mask: plain}), &w, each()...)
 		if diff := cmp.Diff(strings.Join(tt.want, ""), got); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
@@ -128,14 +129,14 @@ func TestJSONHandlerWritesAttributesAsMembers(t *testing.T) {
 		{"a string type", slog.Any("a", status("success")), `"a":"success"`},
 		{"a string type with a secret", slog.Any("a", status("s3cret")), `"a":"***"`},
 		{"a map", slog.Any("a", map[string]int{"b": 1}), `"a":{"b":1}`},
-		{"a list with a secret", slog.Any("a", []string{"x", "s3cret"}), `"a":"[x ***]"`},
+		{"a list with a secret", slog.Any("a", []string{"x", "s3cret"}), `"a":["x","***"]`},
 		{"an error", slog.Any("a", errors.New("it is s3cret")), `"a":"it is ***"`},
 		{"a group", slog.Group("a", slog.String("b", "s3cret"), slog.Int("c", 1)), `"a":{"b":"***","c":1}`},
 		{"a LogValuer", slog.Any("a", ownText{}), `"a":"hidden"`},
 		{"not JSON", slog.Any("a", chan int(nil)), `"a":"<nil>"`},
 	} {
 		var w writes
-		got := written(t, newJSONHandler(&w, ReporterOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
+		got := written(t, newJSONHandler(&Writer{W: &w}, ReporterOptions{Mask: masked}), &w, record(slog.LevelInfo, "s3cret", tt.attr))
 		if want := `{"time":"2026-01-02T03:04:05.000006Z","level":"info","message":"***",` + tt.want + "}\n"; got != want {
 			t.Errorf("%s:\ngot  %swant %s", tt.name, got, want)
 		}
@@ -148,9 +149,9 @@ func (ownText) LogValue() slog.Value { return slog.StringValue("hidden") }
 
 func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 	var people, objects writes
-	for _, h := range []slog.Handler{newHandler(&people, ReporterOptions{Mask: masked}), newJSONHandler(&objects, ReporterOptions{Mask: masked})} {
+	for _, h := range []slog.Handler{newHandler(&Writer{W: &people}, ReporterOptions{Mask: masked}), newJSONHandler(&Writer{W: &objects}, ReporterOptions{Mask: masked})} {
 		log := slog.New(h)
-		with := log.With("a", "s3cret", "time", "never").WithGroup("g").With("b", 1)
+		with := log.With("a", "s3cret", "time", "never").WithGroup("s3cret").With("b", 1)
 		with.Info("one", "c", 2)
 		log.Info("two")
 	}
@@ -158,7 +159,7 @@ func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 		t.Errorf("text: %q", got)
 	}
 	lines := strings.Split(objects.String(), "\n")
-	for i, want := range []map[string]any{{"a": "***", "g": map[string]any{"b": 1., "c": 2.}, "level": "info", "message": "one"}, {"level": "info", "message": "two"}} {
+	for i, want := range []map[string]any{{"a": "***", "***": map[string]any{"b": 1., "c": 2.}, "level": "info", "message": "one"}, {"level": "info", "message": "two"}} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
 			t.Fatal(err)
@@ -175,7 +176,7 @@ func TestHandlersTakeAttributesOfALogger(t *testing.T) {
 
 func TestHintsAreMaskedAndMadeVisible(t *testing.T) {
 	var w writes
-	h := newHandler(&w, ReporterOptions{Mask: masked, Terminal: true})
+	h := newHandler(&Writer{W: &w, Terminal: true}, ReporterOptions{Mask: masked})
 	if got := written(t, h, &w, record(slog.LevelError, "s3cret\r", slog.String(hintKey, "not s3cret\r"))); got != "error: ***^M\nhint: not ***^M\n" {
 		t.Errorf("got %q", got)
 	}

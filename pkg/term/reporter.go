@@ -2,20 +2,16 @@ package term
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"time"
 )
 
 // ReporterOptions say how a Reporter writes.
 type ReporterOptions struct {
-	Screen   *Screen
-	Level    slog.Level          // Quiet, Normal or Verbose
-	JSON     bool                // an object a line
-	Mask     func(string) string // masks secrets in text
-	Terminal bool                // the screen is a terminal: make control characters visible
-
-	color bool // of the Screen
+	Screen *Screen
+	Level  slog.Level          // Quiet, Normal or Verbose
+	JSON   bool                // an object a line
+	Mask   func(string) string // masks secrets in text
 }
 
 // Reporter writes log records to stderr, and shows the spinner and the bar there, which
@@ -30,11 +26,10 @@ type Reporter struct {
 func NewReporter(o ReporterOptions) *Reporter {
 	logger := func(o ReporterOptions) *slog.Logger {
 		if o.JSON {
-			return slog.New(newJSONHandler(o.Screen, o))
+			return slog.New(newJSONHandler(o.Screen.lines(), o))
 		}
-		return slog.New(newHandler(o.Screen, o))
+		return slog.New(newHandler(o.Screen.lines(), o))
 	}
-	o.color = o.Screen.Color
 	unmasked := o
 	unmasked.Mask = func(text string) string { return text }
 	return &Reporter{log: logger(o), revealed: logger(unmasked), o: o}
@@ -128,19 +123,19 @@ func (r *Reporter) Progress(event, label string, total int64) *Progress {
 
 // Over returns a writer to w, which may be the same terminal. It hides the spinner
 // while it writes.
-func (r *Reporter) Over(w io.Writer) io.Writer { return r.o.Screen.Over(w) }
+func (r *Reporter) Over(w *Writer) *Writer { return r.o.Screen.Over(w) }
 
 // Logger returns a logger for a library, whose records are logged as details under that
-// event. It is nil, for no logging, unless the reporter is verbose.
+// event. Unless the reporter is verbose, they are not.
 func (r *Reporter) Logger(event string) *slog.Logger {
 	if !r.Verbose() {
-		return nil
+		return slog.New(slog.DiscardHandler)
 	}
 	write := func(line []byte) (int, error) {
 		r.Detail(event, event+": "+OneLine(string(line)))
 		return len(line), nil
 	}
-	return slog.New(slog.NewTextHandler(writerFunc(write), &slog.HandlerOptions{
+	return slog.New(&masking{slog.NewTextHandler(writerFunc(write), &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
@@ -148,5 +143,5 @@ func (r *Reporter) Logger(event string) *slog.Logger {
 			}
 			return a
 		},
-	}))
+	}), r.o.Mask})
 }

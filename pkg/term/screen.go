@@ -21,26 +21,27 @@ const (
 // elapsed time, or a bar, redrawn below everything that is written. It is safe for
 // concurrent use.
 type Screen struct {
-	W       io.Writer
-	Spinner bool // W is a terminal that can show a spinner
-	Color   bool
+	W       *Writer
+	Spinner bool       // W is a terminal that can show a spinner
 	Width   func() int // of the terminal, in columns
 
 	mu   sync.Mutex
 	wait *wait // nil: no status line
 }
 
-// Write writes whole lines.
-func (s *Screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.write(s.W, p)
+// lines returns a writer of whole lines to W.
+func (s *Screen) lines() *Writer {
+	return s.W.through(func(w io.Writer, p []byte) (int, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.write(w, p)
+	})
 }
 
 // write is called with the lock held.
 func (s *Screen) write(w io.Writer, p []byte) (int, error) {
 	if s.wait != nil {
-		_, _ = io.WriteString(s.W, clearLine) // a broken stderr cannot be reported
+		_, _ = io.WriteString(s.W.W, clearLine) // a broken stderr cannot be reported
 		defer s.wait.draw()
 	}
 	return w.Write(p)
@@ -48,8 +49,8 @@ func (s *Screen) write(w io.Writer, p []byte) (int, error) {
 
 // Over returns a writer of whole lines to w, which may be the same terminal. The status line
 // is hidden while it writes.
-func (s *Screen) Over(w io.Writer) io.Writer {
-	return writerFunc(func(p []byte) (int, error) {
+func (s *Screen) Over(w *Writer) *Writer {
+	return w.through(func(w io.Writer, p []byte) (int, error) {
 		s.mu.Lock()
 		if s.wait == nil { // a stalled w must not block writes to stderr
 			s.mu.Unlock()
@@ -59,12 +60,6 @@ func (s *Screen) Over(w io.Writer) io.Writer {
 		return s.write(w, p)
 	})
 }
-
-// writerFunc is a function that is an io.Writer.
-type writerFunc func([]byte) (int, error)
-
-// Write implements io.Writer.
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // Show shows a status line with the label and the progress of m until stop is called.
 // Without a spinner it calls alive every 30 s. A Screen has one status line at a time.
@@ -100,7 +95,7 @@ func (s *Screen) Follow(label func() string, m Meter, alive func(text string, el
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.wait = nil
-		_, _ = io.WriteString(s.W, clearLine)
+		_, _ = io.WriteString(s.W.W, clearLine)
 	}
 }
 
@@ -149,7 +144,8 @@ func (w *wait) draw() {
 	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
 		label = append(label[:max(room-1, 0)], '…')
 	}
-	_, _ = fmt.Fprintf(w.screen.W, "%s%s %s %s", clearLine, paint(frames[w.frame%len(frames)], color.FgCyan, w.screen.Color), string(label), state)
+	status := w.screen.W.rendered(Span{frames[w.frame%len(frames)], color.FgCyan}, Span{Text: " " + string(label) + " " + state})
+	_, _ = io.WriteString(w.screen.W.W, clearLine+status)
 }
 
 func (w *wait) elapsed() time.Duration { return time.Since(w.start).Truncate(time.Second) }

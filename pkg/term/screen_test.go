@@ -24,10 +24,10 @@ func lives(w io.Writer) func(string, time.Duration) {
 func TestWaitingIsReportedEvery30SecondsWithoutATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		screen := &Screen{W: &b}
-		stop := screen.Show("waiting for req_1", Meter{}, lives(screen))
+		screen := &Screen{W: &Writer{W: &b}}
+		stop := screen.Show("waiting for req_1", Meter{}, lives(screen.lines()))
 		time.Sleep(65 * time.Second)
-		_, _ = screen.Write([]byte("a message\n"))
+		_, _ = screen.lines().Write([]byte("a message\n"))
 		stop()
 		time.Sleep(time.Minute)
 		if want := "still waiting for req_1 (30s) after 30s\nstill waiting for req_1 (1m0s) after 1m0s\na message\n"; b.String() != want {
@@ -41,9 +41,9 @@ func TestALabelThatChangesIsShownAsItIs(t *testing.T) {
 		var b strings.Builder
 		var label atomic.Value
 		label.Store("submitting")
-		screen := &Screen{W: &b}
+		screen := &Screen{W: &Writer{W: &b}}
 		var none Meter
-		stop := screen.Follow(func() string { return label.Load().(string) }, none, lives(screen))
+		stop := screen.Follow(func() string { return label.Load().(string) }, none, lives(screen.lines()))
 		time.Sleep(31 * time.Second)
 		label.Store("waiting")
 		time.Sleep(30 * time.Second)
@@ -57,11 +57,11 @@ func TestALabelThatChangesIsShownAsItIs(t *testing.T) {
 func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		screen := &Screen{W: &b, Spinner: true, Width: columns(24)}
+		screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: columns(24)}
 		stop := screen.Show("waiting for req_1", Meter{}, nil)
 		time.Sleep(2500 * time.Millisecond)
-		slog.New(newHandler(screen, ReporterOptions{Mask: plain})).Info("a message")
-		_, _ = screen.Over(&b).Write([]byte("the answer\n"))
+		slog.New(newHandler(screen.lines(), ReporterOptions{Mask: plain})).Info("a message")
+		_, _ = screen.Over(&Writer{W: &b}).Write([]byte("the answer\n"))
 		time.Sleep(time.Second)
 		stop()
 		text := b.String()
@@ -74,7 +74,7 @@ func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 			t.Errorf("the spinner is not cleared: %q", text)
 		}
 		b.Reset()
-		_, _ = screen.Write([]byte("a message\n"))
+		_, _ = screen.lines().Write([]byte("a message\n"))
 		if b.String() != "a message\n" {
 			t.Errorf("after the wait: %q", b.String())
 		}
@@ -84,7 +84,7 @@ func TestSpinnerLeavesMessagesWhole(t *testing.T) {
 func TestSpinnerFitsTheTerminalAndIsColoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		screen := &Screen{W: &b, Spinner: true, Width: columns(20)}
+		screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: columns(20)}
 		stop := screen.Show("waiting\tfor\x1b req_0123456789abcdef", Meter{}, nil)
 		time.Sleep(time.Second)
 		stop()
@@ -94,7 +94,7 @@ func TestSpinnerFitsTheTerminalAndIsColoured(t *testing.T) {
 			}
 		}
 		b.Reset()
-		(&Screen{W: &b, Spinner: true, Color: true, Width: columns(80)}).Show("x", Meter{}, nil)()
+		(&Screen{W: &Writer{W: &b, Color: true}, Spinner: true, Width: columns(80)}).Show("x", Meter{}, nil)()
 		if want := clearLine + "\x1b[36m⠋\x1b[0m x 0s" + clearLine; b.String() != want {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
@@ -103,13 +103,13 @@ func TestSpinnerFitsTheTerminalAndIsColoured(t *testing.T) {
 
 func TestStalledStdoutDoesNotBlockStderr(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		screen := &Screen{W: io.Discard, Spinner: true}
+		screen := &Screen{W: &Writer{W: io.Discard}, Spinner: true}
 		read, write := io.Pipe()
-		go func() { _, _ = screen.Over(write).Write([]byte("x")) }()
+		go func() { _, _ = screen.Over(&Writer{W: write}).Write([]byte("x")) }()
 		synctest.Wait() // until the write blocks
 		said := make(chan struct{})
 		go func() {
-			_, _ = screen.Write([]byte("a message\n"))
+			_, _ = screen.lines().Write([]byte("a message\n"))
 			close(said)
 		}()
 		<-said
@@ -119,13 +119,13 @@ func TestStalledStdoutDoesNotBlockStderr(t *testing.T) {
 
 func TestConcurrentWritesDoNotMixWithTheSpinner(t *testing.T) {
 	var b bytes.Buffer
-	screen := &Screen{W: &b, Spinner: true, Width: columns(80)}
-	log := slog.New(newHandler(screen, ReporterOptions{Mask: plain}))
+	screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: columns(80)}
+	log := slog.New(newHandler(screen.lines(), ReporterOptions{Mask: plain}))
 	stop := screen.Show("waiting", Meter{}, nil)
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() { log.Info("a message") })
-		group.Go(func() { _, _ = screen.Over(&b).Write([]byte("an answer\n")) })
+		group.Go(func() { _, _ = screen.Over(&Writer{W: &b}).Write([]byte("an answer\n")) })
 	}
 	group.Wait()
 	stop()
@@ -148,8 +148,8 @@ func TestProgressIsABarOnATerminalAndTextElsewhere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var b strings.Builder
-				screen := &Screen{W: &b, Spinner: tt.spinner, Width: columns(tt.wide)}
-				p := newProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen)) })
+				screen := &Screen{W: &Writer{W: &b}, Spinner: tt.spinner, Width: columns(tt.wide)}
+				p := newProgress(4<<20, func(m Meter) func() { return screen.Show("uploading a.csv", m, lives(screen.lines())) })
 				time.Sleep(time.Second)
 				p.Add(3 << 20)
 				p.Restart()

@@ -54,9 +54,11 @@ func Color(mode ColorMode, getenv func(string) string, terminal bool) bool {
 }
 
 // Visible returns text with visible control characters, except newline and tab: text from
-// elsewhere must not move the cursor, change the title or hide other text. Those below 0x20
-// and DEL become ^X, the rest (C1 and bidirectional controls) <U+XXXX>.
+// elsewhere must not move the cursor, change the title, reorder or hide other text. Those
+// below 0x20 and DEL become ^X, the rest (C1, and the format characters of Unicode)
+// <U+XXXX>. What is not UTF-8, and may be C1 to a terminal, becomes U+FFFD.
 func Visible(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	if !strings.ContainsFunc(text, hidden) {
 		return text
 	}
@@ -76,8 +78,11 @@ func Visible(text string) string {
 }
 
 func hidden(r rune) bool {
-	turnsDirection := r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-	return r != '\n' && r != '\t' && unicode.IsControl(r) || turnsDirection
+	switch r {
+	case '\n', '\t', '\u00ad', '\u200c', '\u200d': // soft hyphen, and what words and emoji need
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
 // OneLine is Visible on one line: newlines and tabs become spaces.

@@ -15,6 +15,9 @@ func TestVisibleReplacesControlCharacters(t *testing.T) {
 		{"a\rb\x00c\x7f", "a^Mb^@c^?"},
 		{"c1 \u009b31m", "c1 <U+009B>31m"},
 		{"turned \u202etxt.exe", "turned <U+202E>txt.exe"},
+		{"not UTF-8: \x9b31m", "not UTF-8: \ufffd31m"},
+		{"soft\u00ad hyphen, \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645, \U0001f468\u200d\U0001f33e, \u0600\u0661", "soft\u00ad hyphen, \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645, \U0001f468\u200d\U0001f33e, \u0600\u0661"},
+		{"tag \U000e0041, mark \u200f, line \u2028", "tag <U+E0041>, mark <U+200F>, line <U+2028>"},
 	}
 	for _, tt := range tests {
 		if got := Visible(tt.in); got != tt.want {

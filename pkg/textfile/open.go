@@ -45,6 +45,25 @@ func OpenRegular(path string) (*os.File, error) {
 	return regular(os.OpenFile(path, os.O_RDONLY|nonBlocking, 0))
 }
 
+// OpenUnlinked is OpenRegular for a path at which a link is an error too.
+func OpenUnlinked(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = kindError(info.Mode())
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+		return nil, errors.Join(errors.New("was replaced while it was opened"), f.Close())
+	}
+	return f, nil
+}
+
 // OpenRegularIn is OpenRegular for a path in a root.
 func OpenRegularIn(root *os.Root, path string) (*os.File, error) {
 	if info, err := root.Stat(path); err == nil && !info.Mode().IsRegular() {
@@ -78,6 +97,8 @@ func kindError(mode fs.FileMode) error {
 		return errors.New("is a pipe")
 	case mode&fs.ModeSocket != 0:
 		return errors.New("is a socket")
+	case mode&fs.ModeSymlink != 0:
+		return errors.New("is a link")
 	}
 	return errors.New("is a device")
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
@@ -136,7 +137,7 @@ func (f *Folder) Save(name string, r io.Reader, force bool) (n int64, err error)
 	if err := f.Check(name, force); err != nil { // before reading; publish checks again
 		return 0, err
 	}
-	part, temporary, err := f.create()
+	part, temporary, err := atomicfile.Temporary(f.root, 0o666) // the umask narrows it
 	if err != nil {
 		return 0, err
 	}
@@ -160,17 +161,6 @@ func (s *source) Read(p []byte) (int, error) {
 		err = &ReadError{err}
 	}
 	return n, err
-}
-
-// create creates a temporary file.
-func (f *Folder) create() (part *os.File, name string, err error) {
-	for n := 0; ; n++ {
-		name = fmt.Sprintf(".narada-%d-%d.part", os.Getpid(), n)
-		part, err = f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return part, name, err
-		}
-	}
 }
 
 // publish renames the temporary file.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -19,23 +18,20 @@ type delivery struct {
 	id     string            // request ID
 	digest [sha256.Size]byte // of the body as received
 	header string            // masked
-	body   []byte            // as stored
+	body   []byte            // masked, its secret null
 
 	// Set by the writer.
 	seq            int64
 	earlier, ended bool // the task has an earlier callback, an earlier final one
 }
 
-func newDelivery(op *store.Deliver) (*delivery, error) {
-	d := &delivery{op: op, id: op.Result.RequestID, digest: sha256.Sum256(op.Body), body: op.Body}
-	if op.Result.Final() { // the secret is no longer needed
-		var err error
-		if d.body, err = op.Result.BodyWithSecret(""); err != nil {
-			return nil, err
-		}
+func newDelivery(op *store.Deliver, mask func(string) string) (*delivery, error) {
+	body, err := op.Result.BodyWithSecret("")
+	if err != nil {
+		return nil, err
 	}
-	d.header = encodeHeader(secret.MaskHeader(op.Header, op.Ticket.Header))
-	return d, nil
+	header := encodeHeader(secret.MaskHeader(op.Header, op.Ticket.Header, mask))
+	return &delivery{op: op, id: op.Result.RequestID, digest: sha256.Sum256(op.Body), header: header, body: body}, nil
 }
 
 func (d *delivery) entry() store.Entry {
@@ -75,9 +71,6 @@ func (l *Store) insertDeliveries(tx transaction, deliveries []*delivery) ([]*del
 	}
 	for _, d := range fresh {
 		if err := l.noteTask(tx, d); err != nil {
-			return nil, err
-		}
-		if err := tx.blankPhases(d); err != nil {
 			return nil, err
 		}
 		if err := tx.insertForwards(d); err != nil {
@@ -127,42 +120,6 @@ func insertAll(tx transaction, deliveries []*delivery) error {
 				row+strings.Repeat(","+row, size-1), args...); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// blankPhases blanks the secrets in the callback's task's phases if it has finished.
-func (t transaction) blankPhases(d *delivery) error {
-	final := d.op.Result.Final()
-	switch {
-	case final && !d.earlier:
-		return nil // no phases
-	case final || d.ended:
-		return t.blank("", d.id)
-	}
-	// A poll may have reported the end.
-	return t.blank("AND EXISTS (SELECT 1 FROM tasks t WHERE t.request_id = d.request_id AND t.finished_at IS NOT NULL)", d.id)
-}
-
-// blank blanks the secret in the task's phases that meet the condition.
-func (t transaction) blank(condition, id string) error {
-	bodies := map[int64][]byte{}
-	err := t.each(func(row scanner) error {
-		var seq int64
-		var body []byte
-		err := row.Scan(&seq, &body)
-		if err == nil {
-			bodies[seq], err = narada.ReplaceSecret(body, "")
-		}
-		return err
-	}, "SELECT seq, body FROM deliveries d WHERE request_id = ? AND NOT final "+condition, id)
-	if err != nil {
-		return err
-	}
-	for seq, body := range bodies {
-		if err := t.run("UPDATE deliveries SET body = ? WHERE seq = ?", body, seq); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -51,6 +51,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Temporary reports whether the ledger may work again by itself, as once the disk has space.
 func (e *Error) Temporary() bool { return cannotWrite(e.Err) }
 
+// DamageHint says what to do about a damaged ledger.
+const DamageHint = "move it away to start a new one; sqlite3 FILE .recover may save its content"
+
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
 	switch code := resultCode(e.Err); {
@@ -59,7 +62,7 @@ func (e *Error) Hint() string {
 	case errors.Is(e.Err, errMoved):
 		return "put it back, or start the command again, with a new ledger"
 	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
-		return "move it away to start a new one; sqlite3 FILE .recover may save its content"
+		return DamageHint
 	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, oserr.Full(e.Err):
 		return "free space on the disk, and check it"
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, errors.Is(e.Err, errNetwork), errors.Is(e.Err, fs.ErrPermission), oserr.ReadOnly(e.Err):

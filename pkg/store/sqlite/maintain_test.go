@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -54,13 +53,26 @@ func wantSecret(t *testing.T, dir string, there bool) {
 	}
 }
 
+// forwarding stores a callback, with its credentials, that waits to be forwarded.
+func forwarding(t *testing.T, l *Store) {
+	t.Helper()
+	_, err := l.Store(ctx, callback(t, ticket("a"), final("req_1", ticket("a"), "42")), store.Forwarding{Listener: "x", Targets: []string{"t"}})
+	must(t, err)
+}
+
+// forwarded ends the forwarding of that callback.
+func forwarded(t *testing.T, l *Store) {
+	t.Helper()
+	must(t, l.Write(ctx, &store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: "t", State: store.ForwardDelivered, EndedAt: start}}))
+}
+
 func TestCloseErasesSecretsFromTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(ctx, dir, Options{tick: make(chan time.Time)})
 	must(t, err)
-	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	forwarding(t, l)
 	wantSecret(t, dir, true)
-	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	forwarded(t, l)
 	must(t, l.Close())
 	wantSecret(t, dir, false)
 }
@@ -81,12 +93,12 @@ func TestCredentialsAreErasedWhenForwardingHasEnded(t *testing.T) {
 	wantSecret(t, dir, false)
 }
 
-// The log is emptied soon after the task has finished.
+// The log is emptied soon after the callback was forwarded.
 func TestSecretsAreErasedFromTheLogOfARunningProcess(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
-	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
-	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	forwarding(t, l)
+	forwarded(t, l)
 	wantSecret(t, dir, true)
 	maintain(enough)
 	wantSecret(t, dir, false)
@@ -96,15 +108,11 @@ func TestSecretsAreErasedFromTheLogOfARunningProcess(t *testing.T) {
 func TestSecretsThatAnotherProcessBlankedAreErasedFromTheLog(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
-	number := intend(t, l, ticket("a"), "p")
-	must(t, l.Write(ctx, &store.Accept{Task: number, RequestID: "req_1", At: start}))
-	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	forwarding(t, l)
 	maintain(enough)
 	other, err := Open(ctx, dir, Options{})
 	must(t, err)
-	r, err := narada.ParseResult([]byte(`{"requestId":"req_1","status":"error","completedAt":"2026-01-02T03:04:05Z"}`))
-	must(t, err)
-	must(t, other.Write(ctx, &store.Poll{Result: r, At: start}))
+	forwarded(t, other)
 	must(t, other.Close())
 	wantSecret(t, dir, true)
 	maintain(enough)
@@ -116,8 +124,8 @@ func TestALedgerIsMaintainedAutomatically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		l := open(t, dir)
-		deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
-		deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+		forwarding(t, l)
+		forwarded(t, l)
 		time.Sleep((enough + 1) * maintainInterval)
 		synctest.Wait()
 		wantSecret(t, dir, false)
@@ -128,11 +136,11 @@ func TestALedgerIsMaintainedAutomatically(t *testing.T) {
 func TestTheLogIsEmptiedWhenNoReaderBlocksIt(t *testing.T) {
 	dir := t.TempDir()
 	l, maintain := openTicking(t, dir)
-	deliver(t, l, ticket("a"), phase("req_1", ticket("a")))
+	forwarding(t, l)
 	reader, err := l.read.Query("SELECT 1 FROM deliveries UNION ALL SELECT 2")
 	must(t, err)
 	reader.Next()
-	deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
+	forwarded(t, l)
 	if blocked, err := l.checkpoint(ctx, emptyLog); !blocked || err != nil {
 		t.Errorf("blocked: %v, %v", blocked, err)
 	}

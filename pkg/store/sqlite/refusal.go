@@ -19,7 +19,7 @@ func (l *Store) Refuse(path string, r store.Refusal) {
 	case !shared:
 		ticket, _, _ = l.Ticket(context.Background(), path)
 	}
-	r = r.Bounded(ticket.Header)
+	r = r.Bounded(ticket.Header, l.mask)
 	r.Path = path
 	l.mu.Lock()
 	defer l.mu.Unlock()

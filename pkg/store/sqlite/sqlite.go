@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +32,10 @@ type Options struct {
 	// while it blocks, nothing is stored.
 	Stored func(store.Entry)
 
+	// Mask masks secrets in what is stored of the headers and the refusals of callbacks; nil:
+	// nothing but what MaskHeader and MaskRefusedHeader of package secret mask.
+	Mask func(string) string
+
 	tick <-chan time.Time // when to maintain the database; nil: every maintainInterval
 }
 
@@ -41,6 +44,7 @@ type Store struct {
 	store.Writes
 
 	path   string
+	mask   func(string) string
 	file   os.FileInfo // of the open database
 	write  *sql.DB     // one connection
 	read   *sql.DB
@@ -84,8 +88,11 @@ func Exists(dir string) (bool, error) {
 // 0700, and migrates the ledger of an earlier version. The error is an *Error.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	path := Path(dir)
-	l := &Store{path: path, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
+	l := &Store{path: path, mask: o.Mask, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
 	l.Writes = store.WritesOf(l)
+	if l.mask == nil {
+		l.mask = func(text string) string { return text }
+	}
 	if err := l.open(ctx, dir); err != nil {
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
 	}
@@ -116,11 +123,4 @@ func (l *Store) Close() error {
 // Size returns the size of the ledger on disk in bytes.
 func (l *Store) Size() int64 {
 	return fileSize(l.path) + l.logSize() + fileSize(l.path+"-shm")
-}
-
-// Check checks the integrity of the database and returns the damage, "" if there is none.
-// It reads the whole database, until ctx ends.
-func (l *Store) Check(ctx context.Context) (damage string, err error) {
-	damage, _, err = readOne(ctx, l, plain[string], "PRAGMA quick_check(1)")
-	return strings.TrimPrefix(damage, "ok"), err
 }

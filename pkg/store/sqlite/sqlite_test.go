@@ -192,7 +192,7 @@ func TestAFailedWriteDoesNotAffectTheOthersOfItsGroup(t *testing.T) {
 // newTestWrite returns the write that Write makes of the ops.
 func newTestWrite(t *testing.T, ops ...store.Op) *write {
 	t.Helper()
-	one, err := newWrite(ops)
+	one, err := newWrite(ops, strings.TrimSpace)
 	must(t, err)
 	return one
 }

@@ -114,11 +114,8 @@ func (t transaction) poll(op *store.Poll) error {
 	changed := task
 	switch {
 	case r.Final():
-		if err := t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, result = ? WHERE number = ?",
-			r.Status, milliseconds(op.At), r.Duration().Milliseconds(), []byte(r.Raw()), task); err != nil {
-			return err
-		}
-		err = t.blank("", r.RequestID)
+		err = t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, result = ? WHERE number = ?",
+			r.Status, milliseconds(op.At), r.Duration().Milliseconds(), []byte(r.Raw()), task)
 	case task != 0:
 		changed, err = t.change("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
 	}

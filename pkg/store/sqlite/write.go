@@ -15,7 +15,7 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	if err := l.indexForwards(ctx, ops); err != nil {
 		return err
 	}
-	one, err := newWrite(ops)
+	one, err := newWrite(ops, l.mask)
 	if err != nil {
 		return newError(l.path, err)
 	}
@@ -32,14 +32,14 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 
 // newWrite does the work that need not be done by the writer. Callbacks alone are stored
 // together with those of other writes.
-func newWrite(ops []store.Op) (*write, error) {
+func newWrite(ops []store.Op, mask func(string) string) (*write, error) {
 	one := &write{}
 	for _, op := range ops {
 		deliver, ok := op.(*store.Deliver)
 		if !ok {
 			return mixedWrite(ops), nil
 		}
-		d, err := newDelivery(deliver)
+		d, err := newDelivery(deliver, mask)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func mixedWrite(ops []store.Op) *write {
 func (w *write) apply(t transaction, op store.Op) error {
 	switch op := op.(type) {
 	case *store.Deliver:
-		d, err := newDelivery(op)
+		d, err := newDelivery(op, t.ledger.mask)
 		if err != nil {
 			return err
 		}

@@ -180,8 +180,8 @@ func manyProcesses(l ledger) {
 		}
 		l.same(t.RequestID, []string{"dispatched", "accepted " + t.RequestID, "callback-delivered " + t.RequestID + " success"}, h.eventsOf(t.RequestID))
 	}
-	if damage, err := h.Check(l.ctx()); damage != "" || err != nil {
-		l.Errorf("damage %q, %v", damage, err)
+	if damages, err := h.Check(l.ctx()); len(damages) > 0 || err != nil {
+		l.Errorf("damages %q, %v", damages, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 var queryTests = []test{
 	{"Tasks are found by their properties", tasksAreFound},
 	{"Tasks are read in pages by number", pages},
+	{"Info counts what is in the ledger", infoCounts},
 	{"Tasks stops at the limit and when yield returns an error", limits},
 }
 
@@ -51,6 +52,32 @@ func tasksAreFound(l ledger) {
 		"below":              {store.Query{Below: h.task("req_2").Number}, []string{"req_1", "req_0"}},
 	} {
 		l.same(name, test.want, h.ids(test.query))
+	}
+}
+
+func infoCounts(l ledger) {
+	h := l.open()
+	empty, err := h.Info(l.ctx())
+	l.must(err)
+	l.same("an empty ledger", store.Info{Engine: empty.Engine, Schema: empty.Schema, Location: empty.Location, Bytes: empty.Bytes}, empty)
+	for i := range 3 {
+		op := &store.Intend{Intent: store.Intent{Source: "dispatch", At: start.Add(time.Duration(i) * time.Hour)}}
+		h.write(op)
+		h.write(&store.Accept{Task: op.Number, RequestID: fmt.Sprintf("req_%d", i), At: start})
+	}
+	h.deliver("x", final("req_1", "x", ""))
+	h.write(&store.Deliver{Delivery: callback("x", final("req_2", "x", "")), Forwarding: store.Forwarding{Listener: "a", Targets: []string{"http://127.0.0.1:1/"}}})
+	info, err := h.Info(l.ctx())
+	l.must(err)
+	if info.Engine == "" || info.Schema < 1 || info.Location == "" || info.Bytes < 1 {
+		l.Errorf("%+v", info)
+	}
+	l.same("a ledger with tasks", store.Info{
+		Engine: info.Engine, Schema: info.Schema, Location: info.Location, Bytes: info.Bytes,
+		Tasks: 3, Open: 1, Callbacks: 2, Waiting: 1, Oldest: start,
+	}, info)
+	if damages, err := h.Check(l.ctx()); damages != nil || err != nil {
+		l.Errorf("damages %q, %v", damages, err)
 	}
 }
 

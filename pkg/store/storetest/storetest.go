@@ -73,7 +73,8 @@ type Store interface {
 	Prunable(ctx context.Context, limits store.Limits) (store.Prunable, error)
 	Prune(ctx context.Context, limits store.Limits) (count int64, err error)
 
-	Check(context.Context) (damage string, err error)
+	Check(context.Context) (damages []string, err error)
+	Info(context.Context) (store.Info, error)
 	Size() int64
 	Close() error
 }

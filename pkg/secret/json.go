@@ -1,0 +1,91 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// MaskJSON is MaskAnswer for a JSON document, which stays one: each string in it, names
+// included, is masked as the text that it stands for, and a number that is a secret becomes
+// a string. Every other byte is unchanged; doc itself is returned if there is no secret in
+// it. Text that is not JSON is masked as text.
+func (m *Masker) MaskJSON(doc []byte) []byte {
+	if !m.mayReveal(string(doc)) {
+		return doc
+	}
+	if !json.Valid(doc) {
+		return []byte(m.MaskAnswer(string(doc)))
+	}
+	var masked bytes.Buffer
+	done := 0
+	for at := 0; at < len(doc); {
+		end := tokenEnd(doc, at)
+		if token, changed := m.maskToken(doc[at:end]); changed {
+			masked.Write(doc[done:at])
+			masked.Write(token)
+			done = end
+		}
+		at = end
+	}
+	if done == 0 {
+		return doc
+	}
+	masked.Write(doc[done:])
+	return masked.Bytes()
+}
+
+// MaskHTTP masks the body of an HTTP answer with that status: data, or from 400 on a
+// message, of which only a part may be kept.
+func (m *Masker) MaskHTTP(statusCode int, body []byte) []byte {
+	if statusCode < 400 {
+		return m.MaskJSON(body)
+	}
+	return []byte(m.Mask(string(m.MaskJSON(body))))
+}
+
+// mayReveal reports whether text has a secret that is masked in data, or one escape deeper
+// than in text that is no JSON.
+func (m *Masker) mayReveal(text string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.forms) > 0 && m.within(text, maxEscapes+1, scope{data: true})
+}
+
+// maskToken masks a token of a JSON document.
+func (m *Masker) maskToken(token []byte) (masked []byte, changed bool) {
+	text := string(token)
+	if token[0] == '"' {
+		if json.Unmarshal(token, &text) != nil {
+			return nil, false // cannot be: the document is valid
+		}
+	}
+	hidden := m.MaskAnswer(text)
+	if hidden == text || token[0] != '"' && hidden != Mask {
+		return nil, false
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(hidden) // a string can be encoded
+	return []byte(strings.TrimSuffix(b.String(), "\n")), true
+}
+
+// tokenEnd returns the end of the token at at: a string, a number or a word, or any other
+// byte.
+func tokenEnd(doc []byte, at int) int {
+	end := at + 1
+	if doc[at] == '"' {
+		for ; doc[end] != '"'; end++ {
+			if doc[end] == '\\' {
+				end++
+			}
+		}
+		return end + 1
+	}
+	const more = "+-.0123456789eEabcdefghijklmnopqrstuvwxyz"
+	for strings.IndexByte(more, doc[at]) >= 0 && end < len(doc) && strings.IndexByte(more, doc[end]) >= 0 {
+		end++
+	}
+	return end
+}
