@@ -17,6 +17,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/private"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -104,7 +105,7 @@ const lockInterval = 50 * time.Millisecond
 // ends before.
 func (c *Command) lock(stop context.Context) (*os.File, error) {
 	folder := filepath.Join(c.State, "commands")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := private.MkdirAll(folder); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(folder, fmt.Sprintf("%x.lock", sha256.Sum256([]byte(c.Name()))))

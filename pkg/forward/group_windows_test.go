@@ -18,7 +18,7 @@ func TestACommandAndItsProcessesEndWithThisProcess(t *testing.T) {
 		return
 	}
 	listener := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
-	listener.Env = append(os.Environ(), append(c.Environ[len(c.Environ)-1:], "LISTENER=yes")...)
+	listener.Env = append(os.Environ(), append(c.Environ[len(c.Environ)-1:], "LISTENER=yes", "TMP="+t.TempDir())...)
 	if err := listener.Start(); err != nil {
 		t.Fatal(err)
 	}
