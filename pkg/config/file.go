@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/private"
 	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
@@ -134,7 +134,7 @@ func Write(path, profile, name string, value *string) error {
 	if err != nil {
 		return fileError(path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := private.MkdirAll(filepath.Dir(path)); err != nil {
 		return fileError(path, err)
 	}
 	target := path // dotfiles are often links into a repository

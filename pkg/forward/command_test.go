@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,19 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, slices.Index(os.Args, "an arg") > 0)
 	case "fail":
 		os.Exit(7)
+	case "nest": // a command with a process of its own
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asCommand+"=connect")
+		_ = child.Run()
+	case "leave": // a process
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asCommand+"=connect")
+		_ = child.Start()
+		_ = os.WriteFile("pid", fmt.Append(nil, child.Process.Pid), 0o600)
+	case "connect": // as long as it lives
+		conn, _ := net.Dial("tcp", os.Getenv("ADDRESS"))
+		_, _ = io.WriteString(conn, "x")
+		time.Sleep(time.Hour)
 	case "hang":
 		fmt.Println("began")
 		time.Sleep(time.Hour)
@@ -91,6 +106,55 @@ func TestACommandEndsWithItsContext(t *testing.T) {
 	if _, err := newCommand(t, "hang", began, io.Discard).Forward(ctx, ctx, nil, toCommand, nil); !errors.Is(err, deliver.ErrStopped) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// nested makes c a command with a process of its own. begun waits until that runs, and returns
+// a function that waits until it has ended.
+func nested(t *testing.T, c *Command) (begun func() (ended func())) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	c.Environ = append(c.Environ, "ADDRESS="+l.Addr().String())
+	return func() func() {
+		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Error(err)
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.ReadFull(conn, make([]byte, 1))
+		return func() {
+			if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Error(err)
+			}
+			if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the process of the command lives")
+			}
+		}
+	}
+}
+
+func TestTheProcessesOfACommandEndWithItsContext(t *testing.T) {
+	c := newCommand(t, "nest", io.Discard, io.Discard)
+	begun := nested(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Forward(ctx, ctx, nil, toCommand, nil)
+		result <- err
+	}()
+	ended := begun()
+	cancel()
+	if err := <-result; !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("got %v", err)
+	}
+	ended()
 }
 
 type writerFunc func([]byte) (int, error)

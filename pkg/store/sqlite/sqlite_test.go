@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,9 @@ func theTask(t testing.TB, l *Store, id string) store.Task {
 }
 
 func TestOnlyTheUserCanReadTheFiles(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a mode means nothing there; package private tests the access lists")
+	}
 	dir := filepath.Join(t.TempDir(), "state", "narada")
 	l := open(t, dir)
 	intend(t, l, ticket("a"), "p")
