@@ -81,6 +81,7 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		},
 		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
+		Window:    s.Get(config.BrowserWindowID).Text,
 		UserAgent: "narada-cli/" + inv.app.Build.version(),
 		API:       loggedTransport(inv),
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
