@@ -2,9 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -117,6 +118,9 @@ func secretValue(inv *invocation, key config.Key, ref string) (value string, err
 		next = ""
 	}
 	value = resolved.Reveal()
+	if key.Token {
+		value = strings.TrimSpace(value)
+	}
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""
@@ -155,16 +159,16 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
-			if _, err := os.Stat(path); os.IsNotExist(err) {
-				inv.log.Info("unset", path+" does not exist: nothing to unset")
-				return nil
-			}
 			// An unknown key can be removed, too.
-			if err := config.Write(path, profileName(inv), args[0], nil); err != nil {
-				return err
+			err := config.Write(path, profileName(inv), args[0], nil)
+			switch {
+			case errors.Is(err, config.ErrNotSet):
+				inv.log.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
+				return nil
+			case err == nil:
+				inv.log.Info("unset", fmt.Sprintf("%s was removed from %s", args[0], path))
 			}
-			inv.log.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
-			return nil
+			return err
 		},
 	}
 }

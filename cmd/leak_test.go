@@ -22,6 +22,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret/secrettest"
 	"github.com/narada-cli/narada/pkg/signals"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/tunnel/ngroktest"
 )
@@ -331,7 +332,8 @@ func TestARefusedCallbackIsKeptWithoutSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task, _, err := ledger.Newest(t.Context())
+	var task store.Task
+	err = ledger.Tasks(t.Context(), store.Query{Samples: true, Limit: 1}, func(sample store.Task) error { task = sample; return nil })
 	if err := errors.Join(err, ledger.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -340,10 +342,10 @@ func TestARefusedCallbackIsKeptWithoutSecrets(t *testing.T) {
 	l.interrupt()
 	l.end(codeDone)
 	w.lookInFiles()
-	w.run("", "with 401: wrong secret", "history", "show", "--last")
-	w.run("", `"X-Shop":["***"]`, "history", "show", "--last", "-o", "json")
-	w.run("", `"X-Custom-Thing":["***"]`, "history", "show", "--last", "-o", "json")
-	w.run("", `"User-Agent":["***"]`, "history", "show", "--last", "-o", "json")
+	w.run("", "with 401: wrong secret", "history", "show", task.RequestID)
+	w.run("", `"X-Shop":["***"]`, "history", "show", task.RequestID, "-o", "json")
+	w.run("", `"X-Custom-Thing":["***"]`, "history", "show", task.RequestID, "-o", "json")
+	w.run("", `"User-Agent":["***"]`, "history", "show", task.RequestID, "-o", "json")
 }
 
 // With --show-secret, the secret is printed.

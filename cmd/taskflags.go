@@ -88,7 +88,6 @@ func (t *taskFlags) plan(inv *invocation, args []string) (*task.Plan, error) {
 		return nil, err
 	}
 	inv.masker.Hide(plan.Secrets...)
-	inv.warnOfTask(plan.Warnings)
 	return plan, nil
 }
 

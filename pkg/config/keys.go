@@ -16,6 +16,7 @@ type Key struct {
 	Env     string // environment variable
 	Default string
 	Secret  bool // never shown
+	Token   bool // white space around it is not part of it
 	Project bool // a project file may set it
 	Usage   string
 
@@ -45,11 +46,11 @@ const (
 // Keys lists the settings in the order in which config list shows them.
 func Keys() []Key {
 	return []Key{
-		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Usage: "API key of Narada Cloud"},
+		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Token: true, Usage: "API key of Narada Cloud"},
 		{Name: BaseURL, Env: "NARADA_API_BASE_URL", Default: "https://api.narada.ai/fast/v2", Usage: "base URL of the API; http on loopback only"},
 		{Name: BrowserWindowID, Env: "NARADA_BROWSER_WINDOW_ID", Project: true, Usage: "ID of the browser window in which tasks run"},
 		{Name: CallbackSecret, Env: "NARADA_CALLBACK_SECRET", Secret: true, Usage: "secret that listen expects in callbacks"},
-		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Usage: "ngrok authtoken, to open a public address"},
+		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Token: true, Usage: "ngrok authtoken, to open a public address"},
 		{Name: NgrokDomain, Env: "NARADA_NGROK_DOMAIN", Usage: "ngrok domain; assigned by ngrok when not set"},
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},

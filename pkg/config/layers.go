@@ -28,7 +28,11 @@ func values(layers []layer, key Key) (found []Value) {
 		if l.name == LayerProject && !key.Project {
 			continue
 		}
-		if text := l.text(key); text != "" {
+		text := l.text(key)
+		if key.Token {
+			text = strings.TrimSpace(text)
+		}
+		if text != "" {
 			found = append(found, Value{Key: key, Text: text, Layer: l.name, Origin: l.origin(key)})
 		}
 	}

@@ -37,7 +37,8 @@ type Options struct {
 	BaseURL, BaseURLOrigin string
 	APIKey                 secret.String
 	APIKeyOrigin           string
-	NoAPIKey               error // why there is no key, unless none is set
+	NoAPIKey               error  // why there is no key, unless none is set
+	Window                 string // ID of the browser window; "": none is set
 	UserAgent              string
 	API                    http.RoundTripper                        // for requests to the API
 	Mask                   func(statusCode int, body []byte) []byte // masks secrets in its answers
@@ -105,6 +106,7 @@ var checks = [...]struct {
 	{"api", (*Doctor).api},
 	{"clock", (*Doctor).clock},
 	{"api-key", (*Doctor).apiKey},
+	{"browser-window", (*Doctor).window},
 	{"ngrok-token", (*Doctor).ngrokToken},
 	{"ngrok", (*Doctor).ngrok},
 	{"public-endpoint", (*Doctor).publicEndpoint},

@@ -211,8 +211,7 @@ func (s Spec) place(p *Plan, _ *secret.Source) error {
 	}
 	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
 	if inClient && r.BrowserWindowID == "" && !s.NewSession && !s.AnyWindow {
-		p.warn(`no browser window: client mode requires one (--window ID, or narada config set browser-window-id ID); ` +
-			`"Authentication" at https://docs.narada.ai shows where to find the ID`)
+		p.warn("no browser window: set one with --window ID, or use --mode cloud_browser")
 	}
 	return nil
 }
