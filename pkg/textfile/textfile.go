@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -86,6 +87,9 @@ func Check(text string) error {
 // denied", and any other error unchanged.
 func Cause(err error) error {
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		return oserr.Worded(failure.Err)
+	}
+	if failure, ok := errors.AsType[*os.LinkError](err); ok { // of a rename
 		return oserr.Worded(failure.Err)
 	}
 	return err

@@ -58,6 +58,10 @@ func TestAnErrorOfAFileHasItsNameOnce(t *testing.T) {
 	if _, err := ReadFile(t.Context(), dir, 1); text(Named(dir, err)) != dir+": is a folder" {
 		t.Errorf("a folder: %v", err)
 	}
+	err = os.Rename(missing, dir)
+	if named := Named(dir, err); !errors.Is(named, fs.ErrNotExist) || strings.Contains(named.Error(), missing) {
+		t.Errorf("a rename: %v", named)
+	}
 	broken := errors.New("broken")
 	if _, err := Read(iotest.ErrReader(broken), 1); err != broken {
 		t.Errorf("a broken stream: %v", err)
