@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -302,7 +303,7 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 	for {
 		b.left = maxLine
 		record, err := c.Read()
-		l, err := recordLine(c, err)
+		l, err := recordLine(c, record, err)
 		switch {
 		case b.over:
 			l.Number = max(l.Number, 1)
@@ -345,8 +346,8 @@ func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
 }
 
 // recordLine returns the line that a record begins at, 0 if reading failed, and the error
-// without its position.
-func recordLine(c *csv.Reader, err error) (Line, error) {
+// without its position. Each field must be text.
+func recordLine(c *csv.Reader, record []string, err error) (Line, error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return Line{Number: parse.StartLine}, parse.Err
 	}
@@ -354,7 +355,10 @@ func recordLine(c *csv.Reader, err error) (Line, error) {
 		return Line{}, err
 	}
 	number, _ := c.FieldPos(0)
-	return Line{Number: number}, nil
+	for _, field := range record {
+		err = cmp.Or(err, textfile.Check(field))
+	}
+	return Line{Number: number}, err
 }
 
 var errRecord = fmt.Errorf("a record is %w: is a quotation mark missing? The rest was not checked", errLong)

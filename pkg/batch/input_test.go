@@ -46,6 +46,8 @@ func TestInputsAreParsedByTheirFormat(t *testing.T) {
 		"too few fields":    {Input{Format: CSV}, "prompt,x\none\ntwo,2\n", []string{"3  two"}, []string{"line 2: expected 2 fields as in the header, got 1"}},
 		"a missing column":  {Input{CSV, prompt}, "compny,the city\nA,B\n", nil, []string{`line 2: unknown column "company"; did you mean "compny"?`}},
 		"a column twice":    {Input{Format: CSV}, "a,a\n1,2\n", nil, []string{`line 1: duplicate column "a"`}},
+		"not text":          {Input{Format: CSV}, "prompt,id\none,a\xff\ntwo,a\xfe\nthree,a\x00\nfour,a\n", []string{"5 a four"}, []string{"line 2: not UTF-8 text", "line 3: not UTF-8 text", "line 4: not UTF-8 text"}},
+		"no text as header": {Input{Format: CSV}, "prompt,\xff\none,a\n", nil, []string{"line 1: not UTF-8 text"}},
 		"an open quotation": {Input{Format: CSV}, "prompt\n\"" + long + long + "\n", nil, []string{"line 2: a record is longer than 4 MiB: is a quotation mark missing? The rest was not checked"}},
 		"a later one":       {Input{Format: CSV}, "prompt\none\n\"two\nlines\"\n\"" + long + long + "\n", []string{"2  one", "3  two\nlines"}, []string{"line 5: a record is longer than 4 MiB: is a quotation mark missing? The rest was not checked"}},
 		"no end of blanks":  {Input{Format: CSV}, "prompt\none\n" + strings.Repeat("\n", 2*maxLine) + "two\n", []string{"2  one"}, []string{"line 1: a record is longer than 4 MiB: is a quotation mark missing? The rest was not checked"}},
