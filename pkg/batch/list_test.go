@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -105,23 +106,31 @@ func TestContentThatContradictsTheName(t *testing.T) {
 		"\"Prompt\",\"City\"\n":                           CSV,
 		"id\tprompt\n1\ta\n":                              TSV,
 		"PK\x03\x04\x14\x00":                              Archive,
-		"":                                                "",
-		"count the issues\nsum them\n":                    "",
-		"[draft] write a summary\n":                       "",
-		"[1] and [2] are references\n":                    "",
-		"{{name}} is a placeholder\n":                     "",
-		"- a bullet\n- another\n":                         "",
-		"find the id, prompt the user\n":                  "",
-		"Berlin, Paris\n":                                 "",
-		"\"quoted prompt\"\n":                             "",
-		"/Operator id,prompt\n":                           "",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00":            Archive,
+		"\xff\xfei\x00d\x00\t\x00p\x00r\x00o\x00m\x00p\x00t\x00\r\x00\n\x00": TSV,
+		"id\tprompt\r1\ta\r":             TSV,
+		"id;prompt\n1;a\n":               CSV,
+		"id|prompt\n":                    CSV,
+		"sep=;\r\nCity;Name\r\n":         CSV,
+		"sep=^\r\nCity^Name\r\n":         CSV,
+		"":                               "",
+		"count the issues\nsum them\n":   "",
+		"[draft] write a summary\n":      "",
+		"[1] and [2] are references\n":   "",
+		"{{name}} is a placeholder\n":    "",
+		"- a bullet\n- another\n":        "",
+		"find the id, prompt the user\n": "",
+		"Berlin, Paris\n":                "",
+		"\"quoted prompt\"\n":            "",
+		"/Operator id,prompt\n":          "",
 	} {
-		if got := contentFormat([]byte(strings.TrimPrefix(text, byteOrderMark))); got != want {
-			t.Errorf("%.40q looks like %q, want %q", text, got, want)
-		}
+		is := Format("")
 		err := sniff(strings.NewReader(text), Text)
-		if (err != nil) != (want != "") {
-			t.Errorf("%.40q as text: %v", text, err)
+		if wrong, ok := errors.AsType[*FormatError](err); ok {
+			is = wrong.Is
+		}
+		if is != want || (err != nil) != (want != "") {
+			t.Errorf("%.40q as text: %v, want %q", text, err, want)
 		}
 	}
 	for _, test := range []struct {
