@@ -176,11 +176,12 @@ func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error 
 		return err
 	}
 	for {
-		record, l, err := t.next()
+		record, number, err := t.next()
+		l := Line{Number: number}
 		switch {
 		case err == io.EOF:
 			return nil
-		case err != nil && l.Number == 0:
+		case err != nil && number == 0:
 			return err
 		case t.row == nil:
 			if err == nil {
@@ -237,15 +238,15 @@ func (in Input) newTable(r io.Reader) (*table, error) {
 
 // next returns the next record that is not blank, its line, which is 0 if reading failed, and
 // the error without its position.
-func (t *table) next() (record []string, l Line, err error) {
+func (t *table) next() (record []string, line int, err error) {
 	for {
 		t.left = maxLine
 		record, err = t.csv.Read()
-		if l, err = recordLine(t.csv, err); t.over {
-			return nil, Line{Number: max(l.Number, 1)}, errRecord
+		if line, err = recordLine(t.csv, err); t.over {
+			return nil, max(line, 1), errRecord
 		}
 		if err != nil && err != csv.ErrFieldCount || !blank(record) {
-			return record, l, err
+			return record, line, err
 		}
 		if t.row == nil {
 			t.csv.FieldsPerRecord = 0 // as the header has
@@ -269,15 +270,15 @@ func (l *Line) fill(r *row, record []string, prompt *Prompt) (err error) {
 
 // recordLine returns the line that a record begins at, 0 if reading failed, and the error
 // without its position.
-func recordLine(c *csv.Reader, err error) (Line, error) {
+func recordLine(c *csv.Reader, err error) (line int, cause error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return Line{Number: parse.StartLine}, parse.Err
+		return parse.StartLine, parse.Err
 	}
 	if err != nil {
-		return Line{}, err
+		return 0, err
 	}
-	number, _ := c.FieldPos(0)
-	return Line{Number: number}, nil
+	line, _ = c.FieldPos(0)
+	return line, nil
 }
 
 var errRecord = fmt.Errorf("a record is %w: is a quotation mark missing? The rest was not checked", errLong)
