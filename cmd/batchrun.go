@@ -38,7 +38,7 @@ object as each task finishes. With - as FILE it reads stdin.
 
 The file is text (a prompt per line), JSONL (a string, or an object with a task's
 fields, per line), a JSON array or YAML list of these, or a table (CSV or TSV, whose
-columns --prompt puts into prompts). Its name or --format selects the format; a file whose
+columns --prompt puts into prompts, with fields separated by , ; tab or |). Its name or --format selects the format; a file whose
 content contradicts its name is refused. The task flags apply to all lines; the fields
 of a line override them.
 

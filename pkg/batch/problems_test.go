@@ -49,7 +49,7 @@ func TestACauseIsReportedOnce(t *testing.T) {
 		}, "50 of 60 lines cannot be sent; nothing was sent"},
 		"no such column":  {"a.csv", "a,b\n" + strings.Repeat("1,2\n", 5), []string{`5 lines: unknown column "prompt"; the columns are a, b: lines 2, 3, 4 and 2 more`}, "5 of 5 lines cannot be sent; nothing was sent"},
 		"an empty prompt": {"a.csv", "prompt,b\n" + strings.Repeat(",2\n", 5), []string{`5 lines: the prompt is empty: lines 2, 3, 4 and 2 more`}, "5 of 5 lines cannot be sent; nothing was sent"},
-		"quotes":          {"a.csv", "prompt,b\n" + strings.Repeat("say \"x\",2\n", 5), []string{`5 lines: bare " in non-quoted-field: lines 2, 3, 4 and 2 more`}, "5 of 5 lines cannot be sent; nothing was sent"},
+		"quotes":          {"a.csv", "prompt,b\n" + strings.Repeat("say \"x\",2\n", 5), []string{`5 lines: a quotation mark in a field that is not quoted: write "say ""hello"" twice": lines 2, 3, 4 and 2 more`}, "5 of 5 lines cannot be sent; nothing was sent"},
 		"duplicate ids": {"a.jsonl", ids("{\"id\": \"a%d\", \"prompt\": \"x\"}\n", 9) + ids("{\"id\": \"a%d\", \"prompt\": \"x\"}\n", 9), []string{
 			`line 10: duplicate id "a0": line 1 has it too`, `line 11: duplicate id "a1": line 2 has it too`, `line 12: duplicate id "a2": line 3 has it too`,
 			`6 lines: duplicate id "a3": line 4 has it too (or similar): lines 13, 14, 15 and 3 more`,

@@ -272,13 +272,19 @@ func (l *Line) fill(r *row, record []string, prompt *Prompt) (err error) {
 // without its position.
 func recordLine(c *csv.Reader, err error) (line int, cause error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return parse.StartLine, parse.Err
+		return parse.StartLine, cmp.Or(quoteErrors[parse.Err], parse.Err)
 	}
 	if err != nil {
 		return 0, err
 	}
 	line, _ = c.FieldPos(0)
 	return line, nil
+}
+
+// quoteErrors says in plain words what the reader says.
+var quoteErrors = map[error]error{
+	csv.ErrBareQuote: errors.New(`a quotation mark in a field that is not quoted: write "say ""hello"" twice"`),
+	csv.ErrQuote:     errors.New("a quotation mark is missing, or not doubled in a quoted field"),
 }
 
 var errRecord = fmt.Errorf("a record is %w: is a quotation mark missing? The rest was not checked", errLong)
