@@ -16,8 +16,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/filelock"
+	"github.com/narada-cli/narada/pkg/oserr"
+	"github.com/narada-cli/narada/pkg/private"
 	"github.com/narada-cli/narada/pkg/textfile"
 )
 
@@ -48,6 +51,11 @@ const prefix = ".narada-"
 func temporary(root *os.Root, prefix string, mode fs.FileMode) (f *os.File, name string, err error) {
 	name = prefix + rand.Text()
 	f, err = root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, mode)
+	if err == nil && mode == 0o600 {
+		if err = private.Restrict(filepath.Join(root.Name(), name)); err != nil {
+			return nil, "", errors.Join(err, f.Close(), root.Remove(name))
+		}
+	}
 	return f, name, err
 }
 
@@ -183,9 +191,27 @@ func (f *File) Publish() error {
 	}
 	err := f.Sync()
 	if err == nil && f.name != f.base {
-		err = f.root.Rename(f.name, f.base)
+		err = f.rename()
 	}
 	f.published = err == nil
+	return err
+}
+
+// maxInUse limits how long a file that another program uses is waited for.
+const maxInUse = 2 * time.Second
+
+// rename replaces the file at the path. Windows may refuse that for as long as it is open,
+// here or in another program, such as one that looks for viruses.
+func (f *File) rename() error {
+	err := f.root.Rename(f.name, f.base)
+	for pause := 5 * time.Millisecond; oserr.InUse(err) && pause < maxInUse/2; pause *= 2 {
+		if f.old != nil {
+			_ = f.old.Close() // which ends its lock: the new file is locked
+			f.old = nil
+		}
+		time.Sleep(pause)
+		err = f.root.Rename(f.name, f.base)
+	}
 	return err
 }
 

@@ -3,13 +3,14 @@ package batch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/gofrs/flock"
+
+	"github.com/narada-cli/narada/pkg/private"
 )
 
 // maxName is the maximum length of a batch's name.
@@ -55,7 +56,7 @@ func (e *TakenError) Error() string {
 // The lock ends with the process.
 func lock(dir, name string) (unlock func(), err error) {
 	folder := filepath.Join(dir, "batches")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := private.MkdirAll(folder); err != nil {
 		return nil, err
 	}
 	l := flock.New(filepath.Join(folder, name+".lock"), flock.SetPermissions(0o600))

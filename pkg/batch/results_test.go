@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,7 +52,7 @@ func TestResultsAreWrittenToAFile(t *testing.T) {
 	}
 	w.resultsIn("out.jsonl", "good 0s\n")
 	w.wantFile("out.jsonl", "1 success")
-	if info, err := os.Stat(w.path("out.jsonl")); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(w.path("out.jsonl")); err != nil || info.Mode().Perm() != 0o640 && runtime.GOOS != "windows" {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	w.resultsIn("out.jsonl", "good 0s\nbad 0s\n")
@@ -77,6 +78,9 @@ func TestResultsAreWrittenThroughLinks(t *testing.T) {
 	for name, target := range map[string]string{"link.jsonl": "real.jsonl", "dangling.jsonl": "new.jsonl", "absolute.jsonl": w.path("other.jsonl")} {
 		if err := os.Symlink(target, w.path(name)); err != nil {
 			t.Skip(err) // Windows, without the right to
+		}
+		if _, err := os.Readlink(w.path(name)); err != nil {
+			t.Skip("Wine makes links that it does not follow: ", err)
 		}
 		w.resultsIn(name, "good 0s\n")
 		w.wantFile(name, "1 success")
@@ -149,7 +153,16 @@ func TestAResultsFileThatCannotBeReplacedIsAnError(t *testing.T) {
 	v := w.resultsIn("out.jsonl", text, func(o *Options) {
 		report := o.Report
 		o.Ordered, o.Report = true, func(e Event) {
-			if report(e); e == (Sending{}) {
+			report(e)
+			switch {
+			case e != Sending{}:
+			case runtime.GOOS == "windows": // nothing replaces a file that another program has open
+				f, err := os.Open(w.path("out.jsonl"))
+				if err != nil {
+					t.Error(err)
+				}
+				t.Cleanup(func() { _ = f.Close() })
+			default:
 				if err := os.Remove(w.path("out.jsonl")); err != nil {
 					t.Error(err)
 				}

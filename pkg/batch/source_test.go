@@ -26,7 +26,9 @@ func linesOf(s *source) (prompts []string, err error) {
 
 // An input from a pipe is copied to a temporary file.
 func TestAnInputCanBeReadRepeatedly(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary) // on Windows
 	path := filepath.Join(t.TempDir(), "a.txt")
 	if err := os.WriteFile(path, []byte("a\nb\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,7 +52,9 @@ func TestAnInputCanBeReadRepeatedly(t *testing.T) {
 }
 
 func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("TMP", temporary) // on Windows
 	dir := t.TempDir()
 	wrong := errors.New("wrong")
 	for name, test := range map[string]struct {

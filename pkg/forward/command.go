@@ -17,6 +17,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/private"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -30,8 +31,9 @@ func IsCommand(target string) bool { return strings.HasPrefix(target, commandPre
 // callback, without the secret, on stdin, and CALLBACK_REQUEST_ID and CALLBACK_STATUS in
 // its environment.
 //
-// On Unix systems it inherits a lock, so that it does not run twice at once: if this process
-// is killed, the next listener waits until the command, and what it has started, ends.
+// It does not run twice at once, even if this process is killed. On Unix systems it inherits a
+// lock, for which the next listener waits until the command, and what it has started, ends. On
+// Windows these end with this process.
 type Command struct {
 	Words          []string // the command and its arguments
 	Line           string   // the same, quoted for a shell
@@ -79,10 +81,13 @@ func (c *Command) Forward(ctx, stop context.Context, _ http.Header, body []byte,
 	command.Env = append(slices.Clone(c.Environ), "CALLBACK_REQUEST_ID="+r.RequestID, "CALLBACK_STATUS="+string(r.Status))
 	command.ExtraFiles = inherited(lock)
 	command.WaitDelay = time.Second // for processes that inherited its streams
-	inOwnGroup(command)
-	failure := command.Run()
+	group, failure := startGroup(command)
+	defer group.release()
+	if failure == nil {
+		failure = command.Wait()
+	}
 	if ctx.Err() != nil {
-		killGroup(command)
+		_ = group.kill() // it may be empty
 	}
 	switch {
 	case failure == nil, errors.Is(failure, exec.ErrWaitDelay): // exit status 0
@@ -100,7 +105,7 @@ const lockInterval = 50 * time.Millisecond
 // ends before.
 func (c *Command) lock(stop context.Context) (*os.File, error) {
 	folder := filepath.Join(c.State, "commands")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := private.MkdirAll(folder); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(folder, fmt.Sprintf("%x.lock", sha256.Sum256([]byte(c.Name()))))
@@ -122,12 +127,20 @@ func (c *Command) lock(stop context.Context) (*os.File, error) {
 	}
 }
 
-// WithoutSecrets returns the environment without the variables of these names, and
-// without those whose value contains one of the secrets.
+// minPart is the minimum length in bytes of a value that is taken for a part of a secret: a
+// shorter one, such as that of USER or TERM, may be in it by chance.
+const minPart = 8
+
+// WithoutSecrets returns the environment without the variables of these names, and without
+// those whose value is one of the secrets or a part of one, or contains one in any form that
+// a secret.Masker finds, such as a token without its scheme.
 func WithoutSecrets(environ, names []string, secrets []secret.String) []string {
+	masker := secret.NewMasker()
+	masker.Hide(secrets...)
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, value, _ := strings.Cut(variable, "=")
-		return slices.Contains(names, name) ||
-			slices.ContainsFunc(secrets, func(s secret.String) bool { return !s.Empty() && strings.Contains(value, s.Reveal()) })
+		return slices.Contains(names, name) || masker.Mask(value) != value || slices.ContainsFunc(secrets, func(s secret.String) bool {
+			return value != "" && value == s.Reveal() || len(value) >= minPart && strings.Contains(s.Reveal(), value)
+		})
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,19 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, slices.Index(os.Args, "an arg") > 0)
 	case "fail":
 		os.Exit(7)
+	case "nest": // a command with a process of its own
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asCommand+"=connect")
+		_ = child.Run()
+	case "leave": // a process
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asCommand+"=connect")
+		_ = child.Start()
+		_ = os.WriteFile("pid", fmt.Append(nil, child.Process.Pid), 0o600)
+	case "connect": // as long as it lives
+		conn, _ := net.Dial("tcp", os.Getenv("ADDRESS"))
+		_, _ = io.WriteString(conn, "x")
+		time.Sleep(time.Hour)
 	case "hang":
 		fmt.Println("began")
 		time.Sleep(time.Hour)
@@ -93,14 +108,72 @@ func TestACommandEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// nested makes c a command with a process of its own. begun waits until that runs, and returns
+// a function that waits until it has ended.
+func nested(t *testing.T, c *Command) (begun func() (ended func())) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	c.Environ = append(c.Environ, "ADDRESS="+l.Addr().String())
+	return func() func() {
+		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Error(err)
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.ReadFull(conn, make([]byte, 1))
+		return func() {
+			if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Error(err)
+			}
+			if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the process of the command lives")
+			}
+		}
+	}
+}
+
+func TestTheProcessesOfACommandEndWithItsContext(t *testing.T) {
+	c := newCommand(t, "nest", io.Discard, io.Discard)
+	begun := nested(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Forward(ctx, ctx, nil, toCommand, nil)
+		result <- err
+	}()
+	ended := begun()
+	cancel()
+	if err := <-result; !errors.Is(err, deliver.ErrStopped) {
+		t.Errorf("got %v", err)
+	}
+	ended()
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestVariablesWithSecretsAreRemovedFromTheEnvironment(t *testing.T) {
-	environ := []string{"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING"}
-	got := WithoutSecrets(environ, []string{"KEY"}, []secret.String{secret.New("s3cret"), {}})
-	if diff := cmp.Diff([]string{"A=1", "EMPTY=", "NOTHING"}, got); diff != "" {
+	environ := []string{
+		"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING", "PATH=/bin:/abc", "HTTPS_PROXY=http://user:pass@proxy",
+		"TOKEN=t0ken-of-hook", "AUTHORIZATION=Bearer t0ken-of-hook", "HALF=ken-of-hook", "SHORT_PART=hook", "SCHEME=Bearer",
+		"ENCODED=czNjcmV0", "IN_JSON={\"a\":\"p\\\"ss/word\"}", "BASIC=bob:p4ssword", "PASSWORD=p4ssword", "USER=bob", "SHORT=abc", "SHORTER=a",
+	}
+	secrets := []secret.String{
+		secret.New("s3cret"), {}, secret.New("Bearer t0ken-of-hook"), secret.New(`p"ss/word`), secret.New("Basic Ym9iOnA0c3N3b3Jk"), secret.New("abc"),
+	}
+	want := []string{
+		"A=1", "EMPTY=", "NOTHING", "PATH=/bin:/abc", "HTTPS_PROXY=http://user:pass@proxy", "SHORT_PART=hook", "SCHEME=Bearer", "USER=bob", "SHORTER=a",
+	}
+	if diff := cmp.Diff(want, WithoutSecrets(environ, []string{"KEY"}, secrets)); diff != "" {
 		t.Error(diff)
 	}
 }

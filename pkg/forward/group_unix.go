@@ -7,16 +7,22 @@ import (
 	"syscall"
 )
 
-// inOwnGroup runs the command in its own process group, which gets SIGTERM when the
-// context ends.
-func inOwnGroup(c *exec.Cmd) {
+// group is a process group: the command and the processes that it starts.
+type group struct{ c *exec.Cmd }
+
+// startGroup starts the command in a group, which gets SIGTERM when its context ends.
+func startGroup(c *exec.Cmd) (group, error) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
+	return group{c}, c.Start()
 }
 
-// killGroup kills the remaining processes of the group.
-func killGroup(c *exec.Cmd) {
-	if c.Process != nil {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // the group may be empty
+// kill kills the remaining processes of the group.
+func (g group) kill() error {
+	if g.c.Process == nil {
+		return nil
 	}
+	return syscall.Kill(-g.c.Process.Pid, syscall.SIGKILL)
 }
+
+func (group) release() {}

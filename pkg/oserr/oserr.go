@@ -24,6 +24,10 @@ func Full(err error) bool { return is(err, full) }
 // path that leads through a file.
 func ReadOnly(err error) bool { return is(err, readOnly) }
 
+// InUse reports whether a file may be refused because it is open, which only Windows does. It
+// has the same error for a file that the user may not change.
+func InUse(err error) bool { return is(err, inUse) }
+
 func is(err error, numbers []syscall.Errno) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	return ok && slices.Contains(numbers, number)

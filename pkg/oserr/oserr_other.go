@@ -10,5 +10,7 @@ var (
 	full     = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT}
 	readOnly = []syscall.Errno{syscall.EROFS, syscall.ENOTDIR}
 
+	inUse []syscall.Errno
+
 	words []wording // these are the texts
 )

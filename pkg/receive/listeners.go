@@ -16,6 +16,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
+	"github.com/narada-cli/narada/pkg/private"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // Listener is a running listen command.
@@ -77,7 +79,7 @@ func register(dir, name string) (*Registration, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`).MatchString(name) {
 		return nil, &NameError{Name: name}
 	}
-	if err := os.MkdirAll(folder(dir), 0o700); err != nil {
+	if err := private.MkdirAll(folder(dir)); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(folder(dir), name)
@@ -182,14 +184,14 @@ func read(path string) (l Listener, alive bool, err error) {
 	case locked: // its process has ended
 		return l, false, lock.Close()
 	}
-	doc, err := os.ReadFile(path + dataSuffix)
+	doc, err := textfile.ReadRegular(path+dataSuffix, maxReadyFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it has just ended
 		return l, false, nil
 	case err != nil:
-		return l, false, err
+		return l, false, textfile.Named(path+dataSuffix, err)
 	}
-	if err := json.Unmarshal(doc, &l); err != nil {
+	if err := json.Unmarshal([]byte(doc), &l); err != nil {
 		return l, false, fmt.Errorf("%s: %w", path+dataSuffix, err)
 	}
 	return l, true, nil

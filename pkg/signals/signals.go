@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // Error is the cause of a context that a signal ended.
@@ -97,21 +96,9 @@ func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()
 }
 
 // Die ends the program by the signal, which a shell can tell from an exit code. Where
-// that does not work, it exits with 128 plus the signal's number.
+// that does not work, as on Windows, it exits with 128 plus the signal's number.
 func Die(s os.Signal) {
-	signal.Reset(s)
-	if Raise(s) == nil {
-		time.Sleep(time.Second) // until the signal arrives
-	}
+	die(s)
 	number, _ := s.(syscall.Signal)
 	os.Exit(128 + int(number))
-}
-
-// Raise sends the signal to the program itself.
-func Raise(s os.Signal) error {
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return err
-	}
-	return self.Signal(s)
 }

@@ -1,9 +1,12 @@
 package signals
 
 import (
+	"context"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
@@ -26,5 +29,24 @@ func TestFirstInterruptIsSoftForACommandThatWaitsForOne(t *testing.T) {
 	<-requested
 	if soft.take(os.Interrupt) {
 		t.Error("the second SIGINT was taken")
+	}
+}
+
+func TestAnInterruptOfItselfEndsTheContext(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it would interrupt go test, too")
+	}
+	ctx, stop := Catch(t.Context(), &Soft{})
+	defer stop()
+	if err := Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ctx.Done():
+		if Of(ctx) != os.Interrupt {
+			t.Errorf("got %v", context.Cause(ctx))
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the context has not ended")
 	}
 }

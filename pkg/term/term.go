@@ -115,7 +115,7 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 	switch {
 	case err == term.ErrPasteIndicator:
 		err = nil
-	case err == errInterrupt && signals.Raise(os.Interrupt) == nil:
+	case err == errInterrupt && signals.Interrupt() == nil:
 		<-ctx.Done()
 		err = context.Cause(ctx)
 	}

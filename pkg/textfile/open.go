@@ -42,7 +42,7 @@ func OpenRegular(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // some devices act on being opened
 		return nil, kindError(info.Mode())
 	}
-	return regular(os.OpenFile(path, os.O_RDONLY|nonBlocking, 0))
+	return regular(open(path))
 }
 
 // OpenUnlinked is OpenRegular for a path at which a link is an error too.

@@ -135,7 +135,7 @@ func TestLinkDoesNotLeadOutOfTheFolder(t *testing.T) {
 		t.Skip(err)
 	}
 	if _, err := os.Readlink(filepath.Join(dir, "a.txt")); err != nil {
-		t.Skip("the system makes links that it does not follow, as Wine: ", err)
+		t.Skip("Wine makes links that it does not follow: ", err)
 	}
 	f, err := OpenFolder(dir)
 	if err != nil {

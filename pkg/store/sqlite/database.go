@@ -13,6 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
+
+	"github.com/narada-cli/narada/pkg/private"
 )
 
 // The files of a ledger in its folder. SQLite adds files with the prefix fileName.
@@ -28,7 +30,7 @@ const (
 )
 
 func (l *Store) open(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return err
 	}
 	if name := networkFileSystem(dir); name != "" {
@@ -96,7 +98,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(private.Restrict(path), f.Close())
 }
 
 // dsn returns the data source name. Every transaction begins as a write transaction: an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/narada-cli/narada/pkg/store"
@@ -26,7 +27,12 @@ func TestNothingIsAcknowledgedOnceTheFileIsGone(t *testing.T) {
 			l, err := Open(ctx, dir, Options{Stored: func(store.Entry) { stored++ }})
 			must(t, err)
 			deliver(t, l, ticket("a"), final("req_1", ticket("a"), "42"))
-			must(t, lose(dir))
+			if err := lose(dir); runtime.GOOS == "windows" && err != nil {
+				must(t, l.Close())
+				t.Skip("Windows keeps a file that is open: ", err)
+			} else {
+				must(t, err)
+			}
 			isNew, err := l.Store(ctx, callback(t, ticket("b"), final("req_2", ticket("b"), "43")), store.Forwarding{})
 			failure, ok := errors.AsType[*Error](err)
 			if isNew || !ok || !errors.Is(err, errMoved) || failure.Hint() == "" || stored != 1 {
@@ -43,6 +49,9 @@ func TestNothingIsAcknowledgedOnceTheFileIsGone(t *testing.T) {
 
 // It is printed when it is sent again: it is not a repeat.
 func TestACallbackThatWasRefusedIsNewOnceTheFileIsBack(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows keeps a file that is open")
+	}
 	dir, stored := t.TempDir(), 0
 	l, err := Open(ctx, dir, Options{Stored: func(store.Entry) { stored++ }})
 	must(t, err)

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package signals
-
-func withoutCore() {}
