@@ -76,10 +76,8 @@ func (o *batchRunOptions) input() (err error) {
 			return usage.Errorf("write {{.company}} for the column company", "--prompt: %v", err)
 		}
 	}
-	if o.comma != "" {
-		if b.Delimiter, err = batch.ParseDelimiter(o.comma); err != nil {
-			return usage.Errorf("", "--delimiter: %v", err)
-		}
+	if b.Delimiter, err = batch.ParseDelimiter(o.comma); err != nil {
+		return usage.Errorf("", "--delimiter: %v", err)
 	}
 	return nil
 }

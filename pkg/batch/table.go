@@ -43,8 +43,11 @@ func (d Delimiter) flag() string {
 	return fmt.Sprintf("--delimiter '%s'", d)
 }
 
-// ParseDelimiter returns the delimiter of that name.
+// ParseDelimiter returns the delimiter of that name, 0 for "".
 func ParseDelimiter(name string) (Delimiter, error) {
+	if name == "" {
+		return 0, nil
+	}
 	for _, d := range delimiters {
 		if name == d.String() {
 			return d, nil

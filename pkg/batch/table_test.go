@@ -153,6 +153,9 @@ func TestTheDelimiterIsRecognizedOrRefused(t *testing.T) {
 }
 
 func TestTheFlagDecidesOnTheDelimiter(t *testing.T) {
+	if d, err := ParseDelimiter(""); d != 0 || err != nil {
+		t.Errorf("none: got %s, %v", d, err)
+	}
 	for name, want := range map[string]string{",": "1", ";": "1,5", "tab": "", "|": ""} {
 		d, err := ParseDelimiter(name)
 		if err != nil {
@@ -174,7 +177,7 @@ func TestTheFlagDecidesOnTheDelimiter(t *testing.T) {
 			t.Errorf("%s: got %v, %q", name, lines, wrong)
 		}
 	}
-	for _, name := range []string{"", " ", ":", "\t", ",,", "Tab", "comma"} {
+	for _, name := range []string{" ", ":", "\t", ",,", "Tab", "comma"} {
 		if d, err := ParseDelimiter(name); err == nil {
 			t.Errorf("%q: got %s", name, d)
 		}
