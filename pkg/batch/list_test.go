@@ -151,7 +151,8 @@ func TestContentThatContradictsTheName(t *testing.T) {
 // Whatever the input, each line has a prompt or an object, and a number above that of the last.
 func FuzzLines(f *testing.F) {
 	for _, text := range []string{"a\nb", "\"a\"\n{\"id\":1}", "[\"a\",{\"id\":\"b\"}]", "- a\n- {prompt: b}", "prompt,id\na,1\n\"b\nc\",2", "prompt\tid\na\t1", "[\"a\"", "\ufeff[]",
-		"a\r\n\r\nb", "id,prompt\n\"a", "\"\\ud800\"", "[\"a\", \"a\"]", "- &x a\n- *x", "{\"id\":1,\"prompt\":\"a\"}\n{\"id\":1,\"prompt\":\"b\"}"} {
+		"a\r\n\r\nb", "id,prompt\n\"a", "\"\\ud800\"", "[\"a\", \"a\"]", "- &x a\n- *x", "{\"id\":1,\"prompt\":\"a\"}\n{\"id\":1,\"prompt\":\"b\"}",
+		"sep=;\nid;prompt;\n;;\n1;a;", "a, b;prompt\r1,5;x\r\r\n", "\xff\xfep\x00r\x00o\x00m\x00p\x00t\x00\n\x00a\x00", "prompt,id\n\xfc", "prompt\na\x1a", "a|prompt\n1|\x00"} {
 		for i := range Formats {
 			f.Add(i, []byte(text))
 		}
