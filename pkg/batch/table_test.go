@@ -68,6 +68,7 @@ func TestTablesOfOtherProgramsAreReadOrRefused(t *testing.T) {
 		"sep= of another":      {CSV, "sep=:\nid:city\n", "", `line 1: "sep=:" is not sep= with one of , ; tab |`},
 		"sep= and a wrong row": {CSV, "sep=;\nid;city\n1\n", "", "line 3: expected 2 fields as in the header, got 1"},
 		"empty rows":           {CSV, crlf(";;\nid;city;\n;;\n1;Ulm;\n;;\n;;;;\n \n\n"), `[{"id":"1","city":"Ulm"}]`, ""},
+		"empty rows above":     {CSV, ";;;;\nid;city\n1;Ulm\n", `[{"id":"1","city":"Ulm"}]`, ""},
 		"empty columns":        {CSV, crlf("id,city,,\n1,Ulm,,\n2,Bonn, ,\n"), `[{"id":"1","city":"Ulm"},{"id":"2","city":"Bonn"}]`, ""},
 		"a value outside":      {CSV, crlf("id,city,,\n1,Ulm,,x\n"), "", "line 2: column 4 has a value and no name"},
 		"no name at first":     {CSV, ",city\n0,Ulm\n", `[{"":"0","city":"Ulm"}]`, ""},
@@ -111,22 +112,23 @@ func TestTablesOfOtherProgramsAreReadOrRefused(t *testing.T) {
 func TestTheDelimiterIsRecognizedOrRefused(t *testing.T) {
 	many := strings.Repeat("1,5;Find a hotel\n", sniffed/8)
 	for text, want := range map[string]string{
-		"id,prompt\n1,a\n":                         ",",
-		"id;prompt\n1;a, b\n":                      ";",
-		"id\tprompt\n1\ta, b\n":                    "tab",
-		"id|prompt\n1|a, b\n":                      "|",
-		"prompt\nFind a, b; c\n":                   ",", // whose rows do not fit
-		"":                                         ",",
-		"\n\n":                                     ",",
-		"\"city; town\",prompt\n\"a;b\",c\n":       ",",
-		"\"city, town\";prompt\n\"a,b\";c\n":       ";",
-		"city, town;prompt\nUlm;Find a hotel\n":    ";",
-		"city, town;prompt\n1,5;Find\n2;b\n":       ";",
-		"city, town;prompt\n1,5;Find\n;;;;;\n2;b":  ";",
-		"city, town;prompt\n\"1,5\";Find a hotel":  ";",
-		"city, town;prompt\n1,5;Find a hotel\n":    ", or ;", // both fit
-		"city, town;prompt\n" + many:               ", or ;",
-		"city, town;prompt\n":                      ", or ;",
+		"id,prompt\n1,a\n":                        ",",
+		"id;prompt\n1;a, b\n":                     ";",
+		"id\tprompt\n1\ta, b\n":                   "tab",
+		"id|prompt\n1|a, b\n":                     "|",
+		"prompt\nFind a, b; c\n":                  ",", // whose rows do not fit
+		"":                                        ",",
+		"\n\n":                                    ",",
+		"\"city; town\",prompt\n\"a;b\",c\n":      ",",
+		"\"city, town\";prompt\n\"a,b\";c\n":      ";",
+		"city, town;prompt\nUlm;Find a hotel\n":   ";",
+		"city, town;prompt\n1,5;Find\n2;b\n":      ";",
+		"city, town;prompt\n1,5;Find\n;;;;;\n2;b": ";",
+		"city, town;prompt\n\"1,5\";Find a hotel": ";",
+		"city, town;prompt\n1,5;Find a hotel\n":   ", or ;", // both fit
+		"city, town;prompt\n" + many:              ", or ;",
+		"city, town;prompt\n":                     ", or ;",
+		"the city, town;prompt\n" + strings.Repeat("Ulm in Germany;x\n", sniffed/17): ";", // the last row is cut off
 		"\n\na,b|c;d\n1,2|3;4\n":                   ", or ; or |",
 		"a,b;c\n1\n2\n":                            ", or ;", // none fits
 		"city, town;prompt\n" + many + "x;y\n1;2;": ", or ;",
