@@ -1,6 +1,6 @@
-// Package textfile reads text of limited size: UTF-8, without the byte order mark that some
-// editors write. It opens what a user names as an input: a file or a pipe, and never waits
-// for one longer than its context.
+// Package textfile reads text: UTF-8, or UTF-16 with a byte order mark, as UTF-8 without
+// one. It opens what a user names as an input: a file or a pipe, and never waits for one longer
+// than its context.
 //
 // Its errors omit the name of the file, which the caller adds: see Named.
 //
@@ -8,6 +8,7 @@
 package textfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,8 +61,10 @@ func Read(r io.Reader, limit int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := strings.TrimPrefix(string(b), "\ufeff")
-	return text, Check(text)
+	if b, err = io.ReadAll(NewReader(bytes.NewReader(b), false)); err != nil {
+		return "", err
+	}
+	return string(b), nil
 }
 
 func read(r io.Reader, limit int64) ([]byte, error) {
