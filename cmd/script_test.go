@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +51,6 @@ func TestMain(m *testing.M) {
 //	until FILE [TEXT]                     waits for a file that has the text
 //	mode PERM FILE                        checks the permissions of a file
 func TestScripts(t *testing.T) {
-	needUnix(t)
 	if signal.Ignored(syscall.SIGHUP) { // under nohup: the commands must get it all the same
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
@@ -64,7 +64,8 @@ func TestScripts(t *testing.T) {
 			env.Defer(w.close)
 			env.Vars = append(env.Vars,
 				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
-				"GORACE=atexit_sleep_ms=0", // without the second for which the race detector waits at the end
+				"LocalAppData="+env.WorkDir+"/home/.local/state", // on Windows, the same as elsewhere
+				"GORACE=atexit_sleep_ms=0",                       // without the second for which the race detector waits at the end
 				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=100ms", "NARADA_BROWSER_WINDOW_ID=window_1")
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
@@ -134,9 +135,29 @@ func wantCode(ts *testscript.TestScript, neg bool, args []string, least int) int
 	return want
 }
 
+// withoutEnv sets the variables of env NAME=VALUE... COMMAND until restore is called, and
+// returns the command: Windows has no env.
+func withoutEnv(ts *testscript.TestScript, args []string) (command []string, restore func()) {
+	before := map[string]string{}
+	if args[0] == "env" && runtime.GOOS == "windows" {
+		for args = args[1:]; strings.Contains(args[0], "="); args = args[1:] {
+			name, value, _ := strings.Cut(args[0], "=")
+			before[name] = ts.Getenv(name)
+			ts.Setenv(name, value)
+		}
+	}
+	return args, func() {
+		for name, value := range before {
+			ts.Setenv(name, value)
+		}
+	}
+}
+
 func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	want := wantCode(ts, neg, args, 2)
-	err := ts.Exec(args[1], args[2:]...)
+	args, restore := withoutEnv(ts, args[1:])
+	err := ts.Exec(args[0], args[1:]...)
+	restore()
 	if got := code(err); got != want {
 		ts.Fatalf("exit code %d, want %d (%v)", got, want, err)
 	}
