@@ -40,7 +40,7 @@ func (a *answerFlags) check() error {
 	case a.rules != "" && !a.sandbox:
 		return usage.Errorf("", "--rules requires --sandbox")
 	}
-	return usage.AtLeast("max-body", a.maxBody, 1)
+	return usage.Between("max-body", a.maxBody, 1, maxMaxBody)
 }
 
 // endpoint returns how to open an endpoint for callbacks of that API, or nil for none.

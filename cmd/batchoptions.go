@@ -10,6 +10,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
@@ -142,8 +143,11 @@ func (o *batchRunOptions) check() (err error) {
 		if w == "" || slices.Contains(b.Windows[:i], w) {
 			return usage.Errorf("", "--window-pool: empty or duplicate ID %q", w)
 		}
+		if err := narada.CheckWindowID(w); err != nil {
+			return usage.Errorf("", "--window-pool: %v", err)
+		}
 	}
 	return cmp.Or(
 		usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
-		usage.AtLeast("concurrency", b.Concurrency, 1), usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
+		usage.Between("concurrency", b.Concurrency, 1, maxConcurrency), usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
 }

@@ -3,11 +3,11 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -113,6 +113,9 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	}
 	defer b.Close()
 	if o.task.dryRun {
+		if _, err := baseURL(inv); err != nil {
+			return err
+		}
 		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}
@@ -136,7 +139,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	ledger, err := r.inv.ledgerIn(ctx, dir, sqlite.Options{})
+	ledger, err := openLedgerIn(ctx, r.inv, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
@@ -168,11 +171,10 @@ func (r *batchRun) stateDir() (dir string, remove func(), err error) {
 		dir, err = r.inv.stateDir()
 		return dir, func() {}, err
 	}
-	dir, err = os.MkdirTemp("", "narada-batch-")
-	if err != nil {
+	if dir, remove, err = atomicfile.TemporaryFolder("narada-batch-"); err != nil {
 		return "", nil, &exitError{code: codeUnexpected, text: err.Error(), err: err}
 	}
-	return dir, func() { _ = os.RemoveAll(dir) }, nil
+	return dir, remove, nil
 }
 
 // verdict is the error with the exit code for the end of a batch.

@@ -95,7 +95,7 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 		return t, given, err
 	}
 	t, err = receive.NewTicket(inv.app.Random, given)
-	inv.masker.Hide(secret.NewCredentials(secret.New(t.Secret), t.Header).Secrets()...)
+	inv.masker.Hide(given.Or(secret.NewCredentials(secret.New(t.Secret), t.Header)).Secrets()...)
 	return t, given, err
 }
 

@@ -37,6 +37,12 @@ func (c *catchFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for tests")
 }
 
+// The maxima of flags: what takes no machine's whole memory.
+const (
+	maxConcurrency       = 10_000
+	maxMaxBody     int64 = 1 << 30
+)
+
 // addMaxBody adds the flag for the largest callback and, of a command that waits for tasks,
 // answer to a status call.
 func addMaxBody(f *pflag.FlagSet, size *int64, what string) {

@@ -2,16 +2,16 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -85,18 +85,18 @@ that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
 		Args:              usage.ExactArgs(2, "KEY and VALUE"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConfigSet(cmd.Context(), inv, args[0], args[1])
+			return runConfigSet(inv, args[0], args[1])
 		},
 	}
 }
 
-func runConfigSet(ctx context.Context, inv *invocation, name, value string) error {
+func runConfigSet(inv *invocation, name, value string) error {
 	key, err := config.Lookup(name)
 	if err != nil {
 		return err
 	}
 	if key.Secret {
-		if value, err = secretValue(ctx, inv, key, value); err != nil {
+		if value, err = secretValue(inv, key, value); err != nil {
 			return err
 		}
 	} else if err := checkSetting(key, value); err != nil {
@@ -110,18 +110,17 @@ func runConfigSet(ctx context.Context, inv *invocation, name, value string) erro
 	return nil
 }
 
-// secretValue resolves the reference to a secret. On a terminal, - prompts for it.
-func secretValue(ctx context.Context, inv *invocation, key config.Key, ref string) (value string, err error) {
+// secretValue resolves the reference to a secret.
+func secretValue(inv *invocation, key config.Key, ref string) (value string, err error) {
 	next := "narada config set " + key.Name + " -"
-	if inv.app.StdinTerminal && ref == "-" {
-		value, err = inv.app.readSecret(ctx, inv.stderr, key.Name+": ")
+	resolved, err := inv.source.Resolve(key.Name, ref)
+	if inv.masker.Hide(resolved); ref == "-" && inv.app.StdinTerminal {
 		next = ""
-	} else {
-		var resolved secret.String
-		resolved, err = inv.source.Resolve(ref)
-		value = resolved.Reveal()
 	}
-	inv.masker.Hide(secret.New(value))
+	value = resolved.Reveal()
+	if key.Token {
+		value = strings.TrimSpace(value)
+	}
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""
@@ -143,6 +142,10 @@ func checkSetting(key config.Key, value string) error {
 		return err
 	case config.TimeZone:
 		return task.CheckZone(value)
+	case config.Agent:
+		return narada.CheckAgent(value)
+	case config.BrowserWindowID:
+		return narada.CheckWindowID(value)
 	}
 	return key.Check(value)
 }
@@ -156,16 +159,16 @@ func newConfigUnset(inv *invocation) *cobra.Command {
 		ValidArgsFunction: completeKeys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
-			if _, err := os.Stat(path); os.IsNotExist(err) {
-				inv.log.Info("unset", path+" does not exist: nothing to unset")
-				return nil
-			}
 			// An unknown key can be removed, too.
-			if err := config.Write(path, profileName(inv), args[0], nil); err != nil {
-				return err
+			err := config.Write(path, profileName(inv), args[0], nil)
+			switch {
+			case errors.Is(err, config.ErrNotSet):
+				inv.log.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
+				return nil
+			case err == nil:
+				inv.log.Info("unset", fmt.Sprintf("%s was removed from %s", args[0], path))
 			}
-			inv.log.Info("unset", fmt.Sprintf("%s is not set in %s", args[0], path))
-			return nil
+			return err
 		},
 	}
 }

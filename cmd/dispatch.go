@@ -75,6 +75,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	if o.task.previews() {
+		inv.warnOfTask(plan.Warnings)
 		if toListener {
 			inv.log.Info("dry-run", "callbackUrl, callbackHeaders and callbackSecret of the listener are added when the task is sent")
 		}
@@ -84,6 +85,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
+	inv.warnOfTask(plan.Warnings)
 	var kept *sqlite.Store
 	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
 	if toListener {

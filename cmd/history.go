@@ -29,6 +29,7 @@ type historyOptions struct {
 	grep    string
 	limit   int
 	refused bool
+	samples bool
 }
 
 func newHistory(inv *invocation) *cobra.Command {
@@ -63,6 +64,7 @@ and reason. Only those with the right header are recorded.`,
 	f.BoolVar(&o.open, "open", false, "list tasks that have not finished, according to the ledger")
 	f.BoolVar(&o.failed, "failed", false, "list tasks with a callback that was not forwarded")
 	f.BoolVar(&o.refused, "refused", false, "list the newest callbacks that listeners refused")
+	f.BoolVar(&o.samples, "samples", false, "list the samples of narada trigger too")
 	f.StringVar(&o.since, "since", "", "list tasks dispatched within this `DURATION` (24h, 7d), or since a date")
 	f.StringVar(&o.grep, "grep", "", "list tasks whose prompt or request ID matches `REGEXP`")
 	f.IntVar(&o.limit, "limit", 30, "list at most `N` tasks; 0 lists all")
@@ -78,7 +80,7 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 	}
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return inv.nothingKept(err)
+		return nothingKept(inv, err)
 	}
 	defer inv.closeLedger(l)
 	if o.refused {
@@ -117,7 +119,6 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 	if text := history.RefusedText(refused, inv.app.start); text != "" {
 		inv.log.Info("history", term.OneLine(text)+"; narada history --refused lists them", slog.Any("refused", len(refused)))
 	}
-	inv.log.Info("history", fmt.Sprintf("ledger size: %s; narada history prune deletes old tasks", units.Size(l.Size())), slog.Any("bytes", l.Size()))
 	return nil
 }
 
@@ -140,7 +141,7 @@ func listRefused(ctx context.Context, inv *invocation, p *printer, l history.Ref
 }
 
 func (o *historyOptions) query(now time.Time) (q store.Query, err error) {
-	q = store.Query{Status: o.status, Open: o.open, Failed: o.failed, Limit: o.limit}
+	q = store.Query{Status: o.status, Open: o.open, Failed: o.failed, Limit: o.limit, Samples: o.samples}
 	if o.refused && (o.status != "" || o.open || o.failed || o.grep != "") {
 		return q, usage.Errorf("", "--refused lists callbacks: use it without --status, --open, --failed and --grep")
 	}

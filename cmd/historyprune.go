@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,19 +57,20 @@ it prints the size of the ledger and what some limits would delete.`,
 func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions) error {
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return inv.nothingKept(err)
+		return nothingKept(inv, err)
 	}
 	defer inv.closeLedger(l)
 	found, lines, err := history.Preview(ctx, l, o.limits, inv.app.start)
 	if err != nil {
 		return err
 	}
+	if o.limits.Keep == 0 && o.olderThan == "" {
+		return printText(ctx, inv, strings.Join(lines, "\n"))
+	}
 	for _, line := range lines {
 		inv.log.Info("prunable", line)
 	}
 	switch {
-	case o.limits.Keep == 0 && o.olderThan == "":
-		return usage.Errorf("narada history prune --older-than 30d", "specify --older-than or --keep")
 	case o.dryRun:
 		return printText(ctx, inv, "would delete "+history.Deleted(found))
 	case found.Tasks > 0:

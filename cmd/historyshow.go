@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/history"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -69,7 +70,7 @@ func runHistoryShow(ctx context.Context, inv *invocation, p *printer, args []str
 
 // forwardText says whether a callback was forwarded.
 func forwardText(f store.Forward) string {
-	target := term.OneLine(f.Target)
+	target := term.OneLine(secret.MaskURLs(f.Target))
 	switch f.State {
 	case store.ForwardWaiting:
 		return "waiting to be forwarded to " + target

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -46,6 +48,20 @@ func newInvocation(app *App) *invocation {
 		app: app, masker: secret.NewMasker(term.OneLine, term.Visible), source: secret.Source{Lookup: app.Lookup, Stdin: app.Stdin},
 		stdout: &term.Writer{W: app.streams.Out, Terminal: app.StdoutTerminal},
 		stderr: &term.Writer{W: app.streams.Err, Terminal: app.StderrTerminal},
+	}
+	if app.StdinTerminal {
+		inv.source.Ask = func(ctx context.Context, name string) (string, error) {
+			return app.readSecret(ctx, inv.stderr, name+": ")
+		}
+	}
+	isURL := regexp.MustCompile(`^(--[\w-]+=)?[A-Za-z][\w+.-]*://`) // not only contains one, as a prompt may
+	for _, arg := range app.Args {
+		if isURL.MatchString(arg) {
+			inv.masker.Hide(secret.InURLs(arg)...)
+		}
+	}
+	for _, address := range network.ProxyAddresses(app.getenv) {
+		inv.masker.Hide(secret.InURLs(address)...)
 	}
 	inv.log = newReporter(inv)
 	return inv
@@ -141,17 +157,15 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	if err := usage.NoEmpty(cmd.Flags()); err != nil {
 		return err
 	}
-	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile}, cmd.Flags())
+	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile, Found: func(v config.Value) {
+		if inv.masker.Hide(secret.InURLs(v.Text)...); v.Key.Secret {
+			inv.masker.Hide(secret.New(v.Text))
+		}
+	}}, cmd.Flags())
 	if err != nil {
 		return err
 	}
 	inv.settings = settings
-	for _, key := range config.Keys() {
-		if key.Secret {
-			inv.masker.Hide(settings.Secret(key.Name))
-		}
-	}
-	inv.masker.Hide(secret.New(settings.Withheld.Text))
 	inv.log = newReporter(inv)
 	for _, warning := range settings.Warnings {
 		inv.log.Warn("settings", warning)

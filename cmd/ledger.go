@@ -29,11 +29,11 @@ func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlit
 	if err != nil {
 		return nil, err
 	}
-	return inv.ledgerIn(ctx, dir, o)
+	return openLedgerIn(ctx, inv, dir, o)
 }
 
-// ledgerIn opens the ledger in the folder.
-func (inv *invocation) ledgerIn(ctx context.Context, dir string, o sqlite.Options) (*sqlite.Store, error) {
+// openLedgerIn opens the ledger in the folder.
+func openLedgerIn(ctx context.Context, inv *invocation, dir string, o sqlite.Options) (*sqlite.Store, error) {
 	o.Mask = inv.masker.Mask
 	return sqlite.Open(ctx, dir, o)
 }
@@ -59,7 +59,7 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	if exists, err := sqlite.Exists(dir); !exists {
 		return nil, err
 	}
-	return inv.ledgerIn(ctx, dir, sqlite.Options{})
+	return openLedgerIn(ctx, inv, dir, sqlite.Options{})
 }
 
 // withLedger makes the RunE of a command that reads the ledger and prints to stdout.
@@ -68,7 +68,7 @@ func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *pr
 	return inv.printing(out, func(ctx context.Context, p *printer, _ []string) error {
 		l, err := inv.existingLedger(ctx)
 		if l == nil {
-			return inv.nothingKept(err)
+			return nothingKept(inv, err)
 		}
 		defer inv.closeLedger(l)
 		return run(ctx, p, l)
@@ -84,7 +84,7 @@ func selector(l *sqlite.Store) history.Selector {
 }
 
 // nothingKept reports that there is no ledger, unless err is not nil.
-func (inv *invocation) nothingKept(err error) error {
+func nothingKept(inv *invocation, err error) error {
 	if err == nil {
 		inv.log.Info("history", "no tasks yet")
 	}

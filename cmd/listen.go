@@ -73,7 +73,7 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks; 0 is no limit")
+	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks (default: no limit)")
 	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `DURATION` (default: never)")
 	f.StringVar(&o.name, "name", "", "set the `NAME` for --callback-url listener:NAME (default listen-1, listen-2, ...)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `FILE` once the address answers")
@@ -103,7 +103,15 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 			return usage.Errorf("", "--%s and a command cannot be used together", name)
 		}
 	}
-	return cmp.Or(usage.AtLeast("count", o.count, 0), usage.AtLeast("timeout", o.timeout, 0), usage.AtLeast("max-body", o.maxBody, 1), o.forward.check(cmd))
+	return cmp.Or(o.checkCount(cmd), usage.AtLeast("timeout", o.timeout, 0), usage.Between("max-body", o.maxBody, 1, maxMaxBody), o.forward.check(cmd))
+}
+
+// checkCount checks --count. Without the flag there is no limit.
+func (o *listenOptions) checkCount(cmd *cobra.Command) error {
+	if !cmd.Flags().Changed("count") {
+		return nil
+	}
+	return usage.AtLeast("count", o.count, 1)
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
@@ -260,6 +268,7 @@ func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.Str
 	if len(o.command) == 0 {
 		return list, nil
 	}
+	hidden = append(hidden, secret.InURLs(o.forward.to)...)
 	var names []string
 	for _, key := range config.Keys() {
 		if key.Secret {

@@ -31,7 +31,7 @@ func newReplay(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay ID... --to URL",
 		Short: "Send stored callbacks again",
-		Long: `replay sends the callbacks of tasks again, unchanged, to an endpoint, and prints a
+		Long: `replay sends the callbacks of tasks again, as the ledger has them, and prints a
 line for each: request ID, status code and duration, with tabs between them, or with
 -o json an object. For a task with several callbacks it sends the newest final one.
 

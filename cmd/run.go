@@ -78,6 +78,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		return err
 	}
 	if o.task.previews() {
+		inv.warnOfTask(plan.Warnings)
 		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
 		return o.task.preview(inv, out.Printer, plan)
 	}
@@ -92,6 +93,7 @@ func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, pla
 		return err
 	}
 	defer stop()
+	inv.warnOfTask(plan.Warnings)
 	endpoint, err := o.answer.endpoint(inv, c)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,7 +88,6 @@ func (t *taskFlags) plan(inv *invocation, args []string) (*task.Plan, error) {
 		return nil, err
 	}
 	inv.masker.Hide(plan.Secrets...)
-	inv.warnOfTask(plan.Warnings)
 	return plan, nil
 }
 
@@ -103,8 +103,11 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	if !zone.Set() {
 		zone.Text = task.MachineZone(inv.app.getenv)
 	}
-	if err := cmp.Or(agent.CheckOrigin(task.CheckAgent), zone.CheckOrigin(task.CheckZone)); err != nil {
+	if err := cmp.Or(agent.CheckOrigin(narada.CheckAgent), zone.CheckOrigin(task.CheckZone), window.CheckOrigin(narada.CheckWindowID)); err != nil {
 		return spec, err
+	}
+	if names, file := inv.settings.FromProject(); len(names) > 0 {
+		inv.log.Info("project-file", file+" sets "+strings.Join(names, ", "), slog.Any("settings", names))
 	}
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
@@ -124,11 +127,15 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 	if t.dryRun && t.curl {
 		return usage.Errorf("", "--dry-run and --curl cannot be used together")
 	}
+	base, err := baseURL(inv)
+	if err != nil {
+		return err
+	}
 	if t.NewSession {
 		inv.log.Info("dry-run", "cloudBrowserSessionId and browserWindowId are added once the session has started")
 	}
 	if t.curl {
-		return printCurl(inv, p, plan)
+		return printCurl(inv, p, plan, base.String())
 	}
 	for _, u := range plan.Uploads {
 		inv.log.Info("dry-run", u.Key()+" stands for the key of "+u.Path+", which is known after the upload")
@@ -141,11 +148,11 @@ func (t *taskFlags) preview(inv *invocation, p *printer, plan *task.Plan) error 
 }
 
 // printCurl prints the request as a curl command.
-func printCurl(inv *invocation, p *printer, plan *task.Plan) error {
+func printCurl(inv *invocation, p *printer, plan *task.Plan, base string) error {
 	if p.AsJSON {
 		return usage.Errorf("use --dry-run to print the request as JSON", "--curl cannot be used with JSON output")
 	}
-	command, names, err := plan.Curl(strings.TrimRight(inv.settings.Get(config.BaseURL).Text, "/"))
+	command, names, err := plan.Curl(base)
 	if err != nil {
 		return usage.Errorf("", "%v", err)
 	}

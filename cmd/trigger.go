@@ -113,7 +113,7 @@ func (o *triggerOptions) check(toListener bool) error {
 	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
 		return usage.Errorf(forwardHint(o.to), "--to: %v", err)
 	}
-	return cmp.Or(usage.AtLeast("count", o.count, 1), usage.AtLeast("concurrency", o.concurrency, 1))
+	return cmp.Or(usage.AtLeast("count", o.count, 1), usage.Between("concurrency", o.concurrency, 1, maxConcurrency))
 }
 
 // toListener finds the listener, and opens the ledger in which the listener finds the

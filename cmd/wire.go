@@ -27,12 +27,21 @@ type cloud struct {
 	baseURL *url.URL
 }
 
-// cloud returns the API that the settings name.
-func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
+// baseURL returns the address of the API in the settings.
+func baseURL(inv *invocation) (*url.URL, error) {
 	setting := inv.settings.Get(config.BaseURL)
 	base, err := narada.ParseBaseURL(setting.Text)
 	if err != nil {
 		return nil, setting.Invalid(err)
+	}
+	return base, nil
+}
+
+// cloud returns the API that the settings name.
+func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
+	base, err := baseURL(inv)
+	if err != nil {
+		return nil, err
 	}
 	key := inv.settings.Secret(config.APIKey)
 	if key.Empty() {

@@ -42,12 +42,12 @@ type Value struct {
 // Set reports whether the value is not empty.
 func (v Value) Set() bool { return v.Text != "" }
 
-// Shown returns the text, masked if it is a secret.
+// Shown returns the text, masked if it is a secret. Secrets in a URL are masked too.
 func (v Value) Shown() string {
 	if v.Key.Secret {
 		return secret.New(v.Text).String()
 	}
-	return v.Text
+	return secret.MaskURLs(v.Text)
 }
 
 // Place says where Load finds the settings.
@@ -56,6 +56,8 @@ type Place struct {
 	Dir     string // the working directory; a project file is there or above
 	Profile string // named by a flag; "": NARADA_PROFILE, else none
 	GOOS    string // "": runtime.GOOS
+
+	Found func(Value) // gets each value of each layer before it is checked; may be nil
 }
 
 // Settings are all values. They do not change after Load.
@@ -90,7 +92,13 @@ func Load(p Place, flags *pflag.FlagSet) (*Settings, error) {
 	}
 	for _, key := range Keys() {
 		value := Value{Key: key, Origin: "not set"}
-		if found := values(layers, key); len(found) > 0 {
+		found := values(layers, key)
+		for _, v := range found {
+			if p.Found != nil {
+				p.Found(v)
+			}
+		}
+		if len(found) > 0 {
 			value = found[0]
 			if err := key.Check(value.Text); err != nil {
 				return nil, &InvalidError{What: key.Name + " (" + value.Origin + ")", Err: err}
@@ -125,6 +133,17 @@ func (s *Settings) Get(name string) Value {
 		panic("config: no setting " + name)
 	}
 	return v
+}
+
+// FromProject returns the names of the settings whose value is that of the project file, and
+// the origin of these values.
+func (s *Settings) FromProject() (names []string, origin string) {
+	for _, key := range Keys() {
+		if v := s.values[key.Name]; v.Layer == LayerProject {
+			names, origin = append(names, key.Name), v.Origin
+		}
+	}
+	return names, origin
 }
 
 // Secret returns the value of a secret setting.

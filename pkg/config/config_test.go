@@ -486,6 +486,19 @@ func TestWriteThroughALinkKeepsTheLink(t *testing.T) {
 	}
 }
 
+func TestWhiteSpaceAroundATokenIsRemoved(t *testing.T) {
+	env := map[string]string{"NARADA_API_KEY": " key\r\n", "NGROK_AUTHTOKEN": "token\n", "NARADA_CALLBACK_SECRET": " secret "}
+	s, err := Load(Place{Getenv: func(name string) string { return env[name] }, Dir: t.TempDir()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{APIKey: "key", NgrokAuthtoken: "token", CallbackSecret: " secret "} {
+		if got := s.Get(name).Text; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	s, err := Load(place(t, map[string]string{"NARADA_API_KEY": "needle", "NGROK_AUTHTOKEN": "needle", "NARADA_CALLBACK_SECRET": "needle"}), nil)
 	if err != nil {
@@ -495,6 +508,9 @@ func TestSecretsAreNotShown(t *testing.T) {
 		if shown := s.Get(key.Name).Shown(); strings.Contains(shown, "needle") {
 			t.Errorf("%s shows %s", key.Name, shown)
 		}
+	}
+	if shown := (Value{Text: "https://u:needle@h/?token=needle&page=2"}).Shown(); shown != "https://u:***@h/?token=***&page=2" {
+		t.Errorf("a URL is shown as %s", shown)
 	}
 	if s.Secret(APIKey).Reveal() != "needle" {
 		t.Error("the secret is lost")

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -19,9 +20,9 @@ import (
 // maxFile is the maximum size of a config file in bytes.
 const maxFile = 1 << 20
 
-// readFile reads a YAML file into a viper, and warns about unknown settings.
-func (s *Settings) readFile(path string) (*viper.Viper, *decoder, error) {
-	text, err := textfile.ReadRegular(path, maxFile)
+// readFile reads the YAML file at path into a viper, and warns about unknown settings.
+func (s *Settings) readFile(path string, f io.Reader) (*viper.Viper, *decoder, error) {
+	text, err := textfile.Read(f, maxFile)
 	if err != nil {
 		return nil, nil, fileError(path, err)
 	}
@@ -114,8 +115,11 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 	return nil
 }
 
+// ErrNotSet is the error of removing a setting that is not in the file.
+var ErrNotSet = yamljson.ErrNotSet
+
 // Write sets a setting in the user file at path, in the profile if it is not ""; value nil
-// removes it. Comments and order are kept. The file is replaced atomically and has mode
+// removes it, or is ErrNotSet. Comments and order are kept. The file is replaced atomically and has mode
 // 0600.
 func Write(path, profile, name string, value *string) error {
 	if path == "" {
@@ -130,6 +134,9 @@ func Write(path, profile, name string, value *string) error {
 		steps = append([]string{"profiles", profile}, steps...)
 	}
 	text, err := yamljson.Set([]byte(old), steps, value)
+	if err == ErrNotSet {
+		return err
+	}
 	if err != nil {
 		return fileError(path, err)
 	}

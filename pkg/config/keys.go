@@ -16,6 +16,7 @@ type Key struct {
 	Env     string // environment variable
 	Default string
 	Secret  bool // never shown
+	Token   bool // white space around it is not part of it
 	Project bool // a project file may set it
 	Usage   string
 
@@ -42,23 +43,20 @@ const (
 	StateDir        = "state-dir"
 )
 
-// year is the maximum of a duration.
-const year = 365 * 24 * time.Hour
-
 // Keys lists the settings in the order in which config list shows them.
 func Keys() []Key {
 	return []Key{
-		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Usage: "API key of Narada Cloud"},
+		{Name: APIKey, Env: "NARADA_API_KEY", Secret: true, Token: true, Usage: "API key of Narada Cloud"},
 		{Name: BaseURL, Env: "NARADA_API_BASE_URL", Default: "https://api.narada.ai/fast/v2", Usage: "base URL of the API; http on loopback only"},
 		{Name: BrowserWindowID, Env: "NARADA_BROWSER_WINDOW_ID", Project: true, Usage: "ID of the browser window in which tasks run"},
 		{Name: CallbackSecret, Env: "NARADA_CALLBACK_SECRET", Secret: true, Usage: "secret that listen expects in callbacks"},
-		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Usage: "ngrok authtoken, to open a public address"},
+		{Name: NgrokAuthtoken, Env: "NGROK_AUTHTOKEN", Secret: true, Token: true, Usage: "ngrok authtoken, to open a public address"},
 		{Name: NgrokDomain, Env: "NARADA_NGROK_DOMAIN", Usage: "ngrok domain; assigned by ngrok when not set"},
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},
 		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "public https address that leads to --addr"},
-		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: 1, Max: year, Usage: "maximum time to wait for an answer"},
-		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: year, Usage: "minimum time between two polls of a task"},
+		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: time.Millisecond, Max: units.MaxDuration, Usage: "maximum time to wait for an answer"},
+		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: 24 * time.Hour, Usage: "minimum time between two polls of a task"},
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that runs the tasks"},

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/narada-cli/narada/pkg/spelling"
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // layer is one source of values.
@@ -25,7 +28,11 @@ func values(layers []layer, key Key) (found []Value) {
 		if l.name == LayerProject && !key.Project {
 			continue
 		}
-		if text := l.text(key); text != "" {
+		text := l.text(key)
+		if key.Token {
+			text = strings.TrimSpace(text)
+		}
+		if text != "" {
 			found = append(found, Value{Key: key, Text: text, Layer: l.name, Origin: l.origin(key)})
 		}
 	}
@@ -104,12 +111,17 @@ func flagLayer(flags *pflag.FlagSet) layer {
 
 // userFile reads the user file, which may be missing, and its profiles.
 func (s *Settings) userFile() (*viper.Viper, *decoder, error) {
-	info, err := os.Stat(s.UserFile)
-	if s.UserFile == "" || os.IsNotExist(err) {
+	f, err := textfile.OpenRegular(s.UserFile)
+	if s.UserFile == "" || errors.Is(err, fs.ErrNotExist) {
 		return newViper(), &decoder{}, nil
 	}
-	v, d, err := s.readFile(s.UserFile)
-	if err == nil && info != nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	if err != nil {
+		return nil, nil, fileError(s.UserFile, err)
+	}
+	defer f.Close()
+	v, d, err := s.readFile(s.UserFile, f)
+	info, statErr := f.Stat()
+	if err == nil && statErr == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		s.warn("%s can be read by others (mode %04o): run chmod 600 %s", s.UserFile, info.Mode().Perm(), s.UserFile)
 	}
 	return v, d, err
@@ -138,15 +150,20 @@ func (s *Settings) projectFile(dir string) (*viper.Viper, string, error) {
 	if path == "" {
 		return newViper(), "", nil
 	}
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() { // nor a link, which may lead anywhere
 		s.warn("%s is not a regular file: ignored", path)
 		return newViper(), "", nil
 	}
-	if owned, err := ownedByUs(path); err != nil || !owned {
-		s.warn("%s belongs to another user: ignored", path)
+	f, err := textfile.OpenUnlinked(path)
+	if err != nil {
+		return nil, "", fileError(path, err)
+	}
+	defer f.Close()
+	if why := notOurs(f); why != "" {
+		s.warn("%s %s: ignored", path, why)
 		return newViper(), "", nil
 	}
-	v, d, err := s.readFile(path)
+	v, d, err := s.readFile(path, f)
 	if err != nil {
 		return nil, "", err
 	}

@@ -4,8 +4,5 @@ package config
 
 import "os"
 
-// ownedByUs reports whether the file at path exists: this system has no numeric owner.
-func ownedByUs(path string) (bool, error) {
-	_, err := os.Stat(path)
-	return err == nil, err
-}
+// notOurs does not know: this system has no numeric owner.
+func notOurs(*os.File) string { return "" }

@@ -7,12 +7,18 @@ import (
 	"syscall"
 )
 
-// ownedByUs reports whether the file at path belongs to the current user.
-func ownedByUs(path string) (bool, error) {
-	info, err := os.Stat(path)
+// notOurs says why another user may have written the file, "" if none can.
+func notOurs(f *os.File) string {
+	info, err := f.Stat()
 	if err != nil {
-		return false, err
+		return "cannot be examined"
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Getuid(), nil
+	switch {
+	case !ok || int(stat.Uid) != os.Getuid():
+		return "belongs to another user"
+	case info.Mode().Perm()&0o002 != 0:
+		return "can be written by other users"
+	}
+	return ""
 }

@@ -42,7 +42,7 @@ func findProjectFile(dir string) string {
 	nearest := ""
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, projectFileName)
-		if _, err := os.Stat(path); err == nil && nearest == "" {
+		if _, err := os.Lstat(path); err == nil && nearest == "" {
 			nearest = path
 		}
 		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {

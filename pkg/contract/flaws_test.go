@@ -361,6 +361,16 @@ func TestEachFlawFailsOneTest(t *testing.T) {
 	}
 }
 
+// Servers answer 501 to a method that they do not know.
+func TestAGETMayBeAnsweredAsAnUnknownMethod(t *testing.T) {
+	e := newEndpoint()
+	inFront(refusing(501, func(r *http.Request) bool { return r.Method == http.MethodGet }))(e)
+	e.skimming = true
+	if got := verdicts(e.check(t))["get"]; got != Pass {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestThereIsAFlawForEachTest(t *testing.T) {
 	flawed := map[string]bool{}
 	for _, f := range flaws() {

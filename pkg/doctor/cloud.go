@@ -93,3 +93,12 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	}
 	return contract.Skipped("the API was not reached", "")
 }
+
+// window reports which browser window tasks run in.
+func (d *Doctor) window(context.Context) contract.Finding {
+	if d.Window == "" {
+		return contract.Warned("none is set: tasks in client mode require one",
+			`Set its ID: narada config set browser-window-id ID ("Authentication" at https://docs.narada.ai shows where to find it), or use --mode cloud_browser.`)
+	}
+	return contract.Passed(d.Window)
+}

@@ -37,9 +37,11 @@ type Options struct {
 	BaseURL, BaseURLOrigin string
 	APIKey                 secret.String
 	APIKeyOrigin           string
-	NoAPIKey               error // why there is no key, unless none is set
+	NoAPIKey               error  // why there is no key, unless none is set
+	Window                 string // ID of the browser window; "": none is set
 	UserAgent              string
-	API                    http.RoundTripper // for requests to the API
+	API                    http.RoundTripper                        // for requests to the API
+	Mask                   func(statusCode int, body []byte) []byte // masks secrets in its answers
 
 	// Endpoint returns how to open a public endpoint; ok is false if that is not configured.
 	Endpoint        func() (c tunnel.Config, ok bool, err error)
@@ -89,7 +91,7 @@ type Doctor struct {
 func New(o Options) *Doctor {
 	d := &Doctor{Options: o}
 	d.client, d.noClient = narada.NewClient(cmp.Or(o.APIKey.Reveal(), "none"),
-		narada.WithBaseURL(o.BaseURL), narada.WithUserAgent(o.UserAgent), narada.WithTransport(dated{d}))
+		narada.WithBaseURL(o.BaseURL), narada.WithUserAgent(o.UserAgent), narada.WithTransport(dated{d}), narada.WithMask(o.Mask))
 	return d
 }
 
@@ -104,6 +106,7 @@ var checks = [...]struct {
 	{"api", (*Doctor).api},
 	{"clock", (*Doctor).clock},
 	{"api-key", (*Doctor).apiKey},
+	{"browser-window", (*Doctor).window},
 	{"ngrok-token", (*Doctor).ngrokToken},
 	{"ngrok", (*Doctor).ngrok},
 	{"public-endpoint", (*Doctor).publicEndpoint},

@@ -87,7 +87,7 @@ func TestTheChecksRunInOrder(t *testing.T) {
 	}
 	want := []string{
 		"settings PASS", "state-dir PASS", "ledger SKIP", "proxy PASS", "api PASS", "clock SKIP", "api-key PASS",
-		"ngrok-token SKIP", "ngrok SKIP", "public-endpoint PASS", "callback PASS",
+		"browser-window WARN", "ngrok-token SKIP", "ngrok SKIP", "public-endpoint PASS", "callback PASS",
 	}
 	if diff := cmp.Diff(want, verdicts(findings)); diff != "" {
 		t.Errorf("%s\n%+v", diff, findings)

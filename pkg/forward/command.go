@@ -127,12 +127,20 @@ func (c *Command) lock(stop context.Context) (*os.File, error) {
 	}
 }
 
-// WithoutSecrets returns the environment without the variables of these names, and
-// without those whose value contains one of the secrets.
+// minPart is the minimum length in bytes of a value that is taken for a part of a secret: a
+// shorter one, such as that of USER or TERM, may be in it by chance.
+const minPart = 8
+
+// WithoutSecrets returns the environment without the variables of these names, and without
+// those whose value is one of the secrets or a part of one, or contains one in any form that
+// a secret.Masker finds, such as a token without its scheme.
 func WithoutSecrets(environ, names []string, secrets []secret.String) []string {
+	masker := secret.NewMasker()
+	masker.Hide(secrets...)
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, value, _ := strings.Cut(variable, "=")
-		return slices.Contains(names, name) ||
-			slices.ContainsFunc(secrets, func(s secret.String) bool { return !s.Empty() && strings.Contains(value, s.Reveal()) })
+		return slices.Contains(names, name) || masker.Mask(value) != value || slices.ContainsFunc(secrets, func(s secret.String) bool {
+			return value != "" && value == s.Reveal() || len(value) >= minPart && strings.Contains(s.Reveal(), value)
+		})
 	})
 }

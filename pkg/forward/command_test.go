@@ -162,9 +162,18 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestVariablesWithSecretsAreRemovedFromTheEnvironment(t *testing.T) {
-	environ := []string{"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING"}
-	got := WithoutSecrets(environ, []string{"KEY"}, []secret.String{secret.New("s3cret"), {}})
-	if diff := cmp.Diff([]string{"A=1", "EMPTY=", "NOTHING"}, got); diff != "" {
+	environ := []string{
+		"A=1", "KEY=x", "COPY=--s3cret--", "EMPTY=", "NOTHING", "PATH=/bin:/abc", "HTTPS_PROXY=http://user:pass@proxy",
+		"TOKEN=t0ken-of-hook", "AUTHORIZATION=Bearer t0ken-of-hook", "HALF=ken-of-hook", "SHORT_PART=hook", "SCHEME=Bearer",
+		"ENCODED=czNjcmV0", "IN_JSON={\"a\":\"p\\\"ss/word\"}", "BASIC=bob:p4ssword", "PASSWORD=p4ssword", "USER=bob", "SHORT=abc", "SHORTER=a",
+	}
+	secrets := []secret.String{
+		secret.New("s3cret"), {}, secret.New("Bearer t0ken-of-hook"), secret.New(`p"ss/word`), secret.New("Basic Ym9iOnA0c3N3b3Jk"), secret.New("abc"),
+	}
+	want := []string{
+		"A=1", "EMPTY=", "NOTHING", "PATH=/bin:/abc", "HTTPS_PROXY=http://user:pass@proxy", "SHORT_PART=hook", "SCHEME=Bearer", "USER=bob", "SHORTER=a",
+	}
+	if diff := cmp.Diff(want, WithoutSecrets(environ, []string{"KEY"}, secrets)); diff != "" {
 		t.Error(diff)
 	}
 }

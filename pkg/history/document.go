@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -96,7 +97,7 @@ func (d Detail) Document() Document {
 	for _, c := range d.Callbacks {
 		forwards := []ForwardDocument{}
 		for _, f := range c.Forwards {
-			forwards = append(forwards, ForwardDocument{f.Target, string(f.State), f.Attempts, known(f.StatusCode), known(f.Failure), known(f.EndedAt)})
+			forwards = append(forwards, ForwardDocument{secret.MaskURLs(f.Target), string(f.State), f.Attempts, known(f.StatusCode), known(f.Failure), known(f.EndedAt)})
 		}
 		doc.Callbacks = append(doc.Callbacks, CallbackDocument{c.ReceivedAt, Accepted, c.Kind, c.Header, c.Body, forwards})
 	}

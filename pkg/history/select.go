@@ -35,7 +35,10 @@ func (e *NameError) Error() string {
 	if err := narada.CheckRequestID(e.Name); err != nil && !strings.HasPrefix(e.Name, "#") { // which may be long
 		return err.Error()
 	}
-	return e.Name + " is " + e.Err.Error()
+	if strings.HasPrefix(e.Name, "#") {
+		return "no task " + e.Name + " in the ledger"
+	}
+	return "no task with request ID " + e.Name + " in the ledger"
 }
 
 // Unwrap returns what is wrong with the name.

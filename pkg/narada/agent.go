@@ -1,6 +1,9 @@
 package narada
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // builtIn has the names of the built-in agents, by the word that their prompts start with.
 var builtIn = map[string]string{
@@ -22,6 +25,20 @@ func AgentPrefix(agent string) (prefix string, isBuiltIn bool) {
 	return "/" + strings.TrimPrefix(agent, "/") + " ", false
 }
 
+// CheckAgent returns an error if name cannot be the name of an agent: 1 to 256 ASCII letters,
+// digits and - _ . / @ + $, as in my-agent and $USER/my-agent. A slash before it is no part
+// of it.
+func CheckAgent(name string) error {
+	bare := strings.TrimPrefix(name, "/")
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./@+$", r))
+	}
+	if bare == "" || len(bare) > 256 || strings.ContainsFunc(bare, odd) {
+		return fmt.Errorf("invalid agent name %.60q", name)
+	}
+	return nil
+}
+
 // PromptAgent returns the agent that a prompt is for, by its prefix.
 func PromptAgent(prompt string) (agent string, isBuiltIn bool) {
 	word, _, _ := strings.Cut(prompt, " ")
@@ -29,7 +46,7 @@ func PromptAgent(prompt string) (agent string, isBuiltIn bool) {
 		return name, true
 	}
 	name, prefixed := strings.CutPrefix(word, "/")
-	if !prefixed || name == "" || strings.ContainsAny(name, "\t\r\n") {
+	if !prefixed || CheckAgent(name) != nil {
 		return builtIn[""], true
 	}
 	return name, false

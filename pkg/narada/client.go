@@ -74,7 +74,12 @@ func WithMaxAnswer(size int64) Option {
 // for files, before it is read: it removes what neither a result nor an error may show, such
 // as secrets that a server repeats. An answer that is not an error must stay valid JSON.
 func WithMask(mask func(statusCode int, body []byte) []byte) Option {
-	return func(c *Client) error { c.mask = mask; return nil }
+	return func(c *Client) error {
+		if mask != nil {
+			c.mask = mask
+		}
+		return nil
+	}
 }
 
 // NewClient returns a client that authenticates with the API key. It makes no request.
@@ -240,6 +245,10 @@ func CheckRequestID(id string) error {
 	}
 	return checkID(id, "a request ID", `/\?#%`)
 }
+
+// CheckWindowID returns an error if id cannot be the ID of a browser window: it must be 1 to
+// 256 visible ASCII characters without quotes and backslashes.
+func CheckWindowID(id string) error { return checkID(id, "a browser window ID", "\"'`\\") }
 
 // checkID checks for 1 to 256 visible ASCII characters, none of them in forbidden.
 func checkID(id, kind, forbidden string) error {

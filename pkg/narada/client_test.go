@@ -234,6 +234,20 @@ func TestAnAnswerAboutAnotherTaskIsAnError(t *testing.T) {
 	}
 }
 
+func TestAnIDThatIsNotUnicodeIsAnOddAnswer(t *testing.T) {
+	c := newTestClient(t, answerWith(200, nil, "{\"requestId\":\"req_\xff\",\"status\":\"success\"}"))
+	if r, err := c.Status(t.Context(), "req_\ufffd"); r != nil || err == nil {
+		t.Errorf("status: got %v, %v", r, err)
+	}
+	r, err := c.Status(t.Context(), "req_1")
+	if odd, ok := errors.AsType[*AnswerError](err); r != nil || !ok || !strings.Contains(odd.Error(), "requestId: not Unicode text") {
+		t.Errorf("status: got %v, %v", r, err)
+	}
+	if id, err := c.Dispatch(t.Context(), &Request{Prompt: "x"}); err == nil {
+		t.Errorf("dispatch: got %q", id)
+	}
+}
+
 func TestErrorDetailIsOneLine(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`{"detail":"out of\n credits"}`, "out of credits"},
@@ -476,4 +490,41 @@ func FuzzStatus(f *testing.F) {
 			t.Errorf("%d %q: %q, %q, final %v, %s", status, body, r.RequestID, r.Status, r.Final(), r.Raw())
 		}
 	})
+}
+
+// A secret that is cut would not be recognized afterwards.
+func TestAnswersAreMaskedBeforeTheyAreReadAndCut(t *testing.T) {
+	mask := func(status int, body []byte) []byte {
+		if status == http.StatusOK {
+			return bytes.ReplaceAll(body, []byte("s3cret"), []byte("ok"))
+		}
+		return bytes.ReplaceAll(body, []byte("s3cret"), []byte("***"))
+	}
+	status, body := 422, `{"detail":"`+strings.Repeat("x", maxDetail-3)+`s3cret"}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	defer server.Close()
+	c, err := NewClient("key", WithBaseURL(server.URL), WithMask(nil), WithMask(mask))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Status(t.Context(), "req_1")
+	if refusal, ok := errors.AsType[*APIError](err); !ok || !strings.HasSuffix(refusal.Detail, "x***") {
+		t.Errorf("%v", err)
+	}
+	status, body = 200, `{"status":"success","response":{"text":"s3cret"}}`
+	if r, err := c.Status(t.Context(), "req_1"); err != nil || r.Text() != "ok" || strings.Contains(string(r.Raw()), "s3cret") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	body = `{"requestId":"` + strings.Repeat("y", 55) + `s3cret"}`
+	if _, err = c.Status(t.Context(), "req_1"); err == nil || strings.Contains(err.Error(), "s3c") {
+		t.Errorf("%v", err)
+	}
+	status, body = 403, `<Error><Code>AccessDenied</Code><Message>s3cret</Message></Error>`
+	err = c.storageError(httptest.NewRequest(http.MethodGet, server.URL, nil), &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))})
+	if refusal, ok := errors.AsType[*StorageError](err); !ok || refusal.Message != "***" {
+		t.Errorf("%v", err)
+	}
 }

@@ -167,13 +167,14 @@ func (r *Request) Masked() *Request {
 }
 
 // WithSecrets returns a copy of r with every secret value replaced: those of secret
-// variables, credentials, MCP authentication, queries of MCP URLs, callback headers,
-// the callback secret, and members of Extra with a name such as token or password.
+// variables, credentials, MCP authentication, queries of MCP URLs and of the callback URL,
+// callback headers, the callback secret, and members of Extra with a name such as token or password.
 // replace gets the value and its place in the body, such as secretVariables.pw or
 // mcpServers.0.authentication.bearerToken, always in the same order.
 func (r *Request) WithSecrets(replace func(place, value string) string) *Request {
 	m := *r
 	m.SecretVariables = replaceValues("secretVariables", r.SecretVariables, replace)
+	m.CallbackURL = replaceQuery("callbackUrl", r.CallbackURL, replace)
 	m.CallbackHeaders = replaceValues("callbackHeaders", r.CallbackHeaders, replace)
 	if r.CallbackSecret != "" {
 		m.CallbackSecret = replace("callbackSecret", r.CallbackSecret)
@@ -185,9 +186,7 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 	m.MCPServers = slices.Clone(r.MCPServers)
 	for i := range m.MCPServers {
 		server := &m.MCPServers[i]
-		if base, query, found := strings.Cut(server.URL, "?"); found { // which may contain a key
-			server.URL = base + "?" + replace(fmt.Sprintf("mcpServers.%d.url.query", i), query)
-		}
+		server.URL = replaceQuery(fmt.Sprintf("mcpServers.%d.url", i), server.URL, replace)
 		place, auth := fmt.Sprintf("mcpServers.%d.authentication", i), &server.Authentication
 		if auth.BearerToken != "" {
 			auth.BearerToken = replace(place+".bearerToken", auth.BearerToken)
@@ -203,6 +202,15 @@ func (r *Request) WithSecrets(replace func(place, value string) string) *Request
 		m.Extra[name] = replaceExtra(name, m.Extra[name], replace)
 	}
 	return &m
+}
+
+// replaceQuery replaces the query of a URL, which may contain a key.
+func replaceQuery(place, address string, replace func(place, value string) string) string {
+	base, query, found := strings.Cut(address, "?")
+	if !found {
+		return address
+	}
+	return base + "?" + replace(place+".query", query)
 }
 
 // secretWords occur in the names of members of Extra that contain secrets.

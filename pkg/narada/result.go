@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Status is the state of a task.
@@ -106,7 +107,7 @@ type HumanInput struct {
 
 // ParseResult reads the answer of a status call. It is an error if body is not a JSON
 // object, if status is missing, or if requestId, status or secret is a duplicate (in any
-// case) or not a string. Other members of an unexpected type are ignored.
+// case) or not a string of Unicode text. Other members of an unexpected type are ignored.
 func ParseResult(body []byte) (*Result, error) {
 	list, err := members(body)
 	if err != nil {
@@ -124,13 +125,15 @@ func ParseResult(body []byte) (*Result, error) {
 }
 
 // ParseCallback reads the body of a callback as ParseResult does. requestId and secret
-// are required; secret may be null, which is "". The result does not contain the
+// are required; secret may be null, which is "". A body that is not UTF-8 is an error. The result does not contain the
 // secret. The callback is not verified: see package webhook.
 func ParseCallback(body []byte) (result *Result, secret string, err error) {
 	r, err := ParseResult(body)
 	switch {
 	case err != nil:
 		return nil, "", err
+	case !utf8.Valid(body):
+		return nil, "", errors.New("not UTF-8 text")
 	case r.RequestID == "":
 		return nil, "", errors.New("no requestId")
 	case !r.hasSecret:
@@ -244,10 +247,16 @@ func decodeLenient[T any](value json.RawMessage, into *T) {
 	}
 }
 
-// strictText decodes a string; null is "".
+// strictText decodes a string; null is "". Bytes that are not UTF-8, and halves of a
+// surrogate pair, are an error: encoding/json replaces them all by U+FFFD, and two IDs that
+// differ would become one.
 func strictText(value json.RawMessage) (string, error) {
 	if value[0] == '"' {
-		return unquote(value), nil
+		text := unquote(value)
+		if strings.ContainsRune(text, utf8.RuneError) {
+			return "", errors.New("not Unicode text")
+		}
+		return text, nil
 	}
 	var text *string
 	err := json.Unmarshal(value, &text)

@@ -87,6 +87,10 @@ func TestMalformedCallbacksAreRefused(t *testing.T) {
 		{"duplicate status", `{"requestId":"r","secret":"a","status":"error","Status":"success"}`, "duplicate"},
 		{"duplicate requestId", `{"requestId":"r","requestid":"q","secret":"a","status":"success"}`, "duplicate"},
 		{"status a number", `{"requestId":"r","secret":"a","status":1}`, "status: unexpected number"},
+		{"requestId not UTF-8", "{\"requestId\":\"r\xff\",\"secret\":\"s\",\"status\":\"success\"}", "requestId: not Unicode text"},
+		{"secret with half of a surrogate pair", `{"requestId":"r","secret":"\ud800","status":"success"}`, "secret: not Unicode text"},
+		{"status with the other half", `{"requestId":"r","secret":"s","status":"\udc00"}`, "status: not Unicode text"},
+		{"another member not UTF-8", "{\"requestId\":\"r\",\"secret\":\"s\",\"status\":\"success\",\"x\":\"\xff\"}", "not UTF-8 text"},
 		{"secret an object", `{"requestId":"r","secret":{},"status":"success"}`, "secret: unexpected object"},
 	}
 	for _, tt := range tests {
@@ -96,6 +100,13 @@ func TestMalformedCallbacksAreRefused(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 		})
+	}
+}
+
+func TestTextOutsideOfTheASCIIRangeIsKept(t *testing.T) {
+	r, secret, err := ParseCallback([]byte(`{"requestId":"é","secret":"\ud83d\ude00","status":"success","response":{"text":"a\ud800"}}`))
+	if err != nil || r.RequestID != "é" || secret != "😀" {
+		t.Errorf("got %+v, %q, %v", r, secret, err)
 	}
 }
 

@@ -47,6 +47,14 @@ func (e *ProxyError) Error() string {
 // ProxyStatus returns the status of the answer.
 func (e *ProxyError) ProxyStatus() int { return e.StatusCode }
 
+// ProxyAddresses returns the addresses of proxies in the environment.
+func ProxyAddresses(getenv func(string) string) (list []string) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
+		list = append(list, getenv(name), getenv(strings.ToLower(name)))
+	}
+	return list
+}
+
 // Proxy returns a function that finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY
 // and NO_PROXY, in capitals or lower case. That is nil where no proxy is used.
 func Proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {

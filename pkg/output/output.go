@@ -47,7 +47,7 @@ type Printer struct {
 func NewPrinter(w io.Writer, terminal bool, query *Query) *Printer {
 	to, ok := w.(*term.Writer)
 	if !ok {
-		to = &term.Writer{W: w, Terminal: terminal}
+		to = &term.Writer{W: w, Terminal: terminal || term.IsTerminal(w)} // it may be a file such as /dev/tty
 	}
 	return &Printer{w: to, terminal: terminal, query: query}
 }
@@ -57,7 +57,7 @@ func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
 // Led is Text after a lead, which may be coloured.
 func (p *Printer) Led(lead term.Span, text string) error {
-	text = p.mask(text)
+	lead.Text, text = p.mask(lead.Text), p.mask(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/term"
 )
 
 func TestDocumentsKeepWhatTheCloudSent(t *testing.T) {
@@ -173,5 +175,55 @@ func TestTrueFollowsTheRulesOfJQ(t *testing.T) {
 	}
 	if got, err := q.True(doc); got || err == nil {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// shout masks the word secret.
+type shout struct{}
+
+func (shout) MaskJSON(doc []byte) []byte {
+	return bytes.ReplaceAll(doc, []byte("secret"), []byte("***"))
+}
+
+func (shout) MaskAnswer(text string) string { return strings.ReplaceAll(text, "secret", "***") }
+
+// A query may split a secret, or put one together.
+func TestPrinterMasksBeforeAndAfterAQuery(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                       `{"a":"***","b":"sec","c":"ret"}`,
+		".a":                     "***",
+		".a[0:3]":                "***",
+		".b + .c":                "***",
+		"{d: (.b + .c)}":         `{"d":"***"}`,
+		`(.a | length) + 0`:      "3",
+		`[.b, .c] | join("")`:    "***",
+		`"se" + "cret" | [., 1]`: `["***",1]`,
+	} {
+		var b bytes.Buffer
+		var q *Query
+		if query != "" {
+			var err error
+			if q, err = ParseQuery(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := NewPrinter(&b, false, q)
+		p.Masker = shout{}
+		if err := p.JSON([]byte(`{"a":"secret","b":"sec","c":"ret"}`)); err != nil || b.String() != want+"\n" {
+			t.Errorf("%s: %q, %v", query, &b, err)
+		}
+	}
+}
+
+func TestPrinterMasksTextBeforeItIsCut(t *testing.T) {
+	var b bytes.Buffer
+	p := NewPrinter(&b, true, nil)
+	p.Masker = shout{}
+	l := NewList(p, func() int { return 15 }, "A", "B")
+	if err := errors.Join(l.Add(nil, "a secret", "0123456secret"), l.Finish(nil), p.Led(term.Span{Text: "a secret lead "}, "a secret")); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Contains(got, "sec") || !strings.Contains(got, "a ***") || !strings.Contains(got, "a *** lead a ***") {
+		t.Errorf("got %q", got)
 	}
 }

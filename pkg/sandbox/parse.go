@@ -60,6 +60,7 @@ func ParseRules(doc []byte) (*Rules, error) {
 	if len(doc) > maxRules {
 		return nil, fmt.Errorf("the rules are larger than %d MiB", maxRules>>20)
 	}
+	doc = yamljson.JoinSurrogates(doc)
 	root, err := yamljson.Parse(doc)
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)

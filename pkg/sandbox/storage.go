@@ -9,10 +9,11 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/atomicfile"
 )
 
 // The limits of the storage, which is a temporary folder.
@@ -44,6 +45,7 @@ type upload struct {
 // storage has the uploads. The server's lock guards it.
 type storage struct {
 	dir     string // "": nothing is stored yet
+	remove  func() // removes it
 	byKey   map[string]*upload
 	forms   []*upload // oldest first
 	stored  int64     // bytes
@@ -232,11 +234,11 @@ func (c *Server) folder() (string, error) {
 		return "", &fs.PathError{Op: "create", Path: "the upload folder", Err: errors.New("the sandbox is closing")}
 	}
 	if c.storage.dir == "" {
-		dir, err := os.MkdirTemp("", "narada-sandbox-")
+		dir, remove, err := atomicfile.TemporaryFolder("narada-sandbox-")
 		if err != nil {
 			return "", err
 		}
-		c.storage.dir = dir
+		c.storage.dir, c.storage.remove = dir, remove
 	}
 	return c.storage.dir, nil
 }
@@ -272,11 +274,11 @@ func (c *Server) unused(key string) bool {
 // removeFolder deletes all files.
 func (c *Server) removeFolder() {
 	c.mu.Lock()
-	dir := c.storage.dir
+	remove := c.storage.remove
 	c.storage = storage{}
 	c.mu.Unlock()
-	if dir != "" {
-		_ = os.RemoveAll(filepath.Clean(dir)) // the system cleans up temporary folders
+	if remove != nil {
+		remove()
 	}
 }
 

@@ -98,7 +98,7 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 		case c.Header()[http.CanonicalHeaderKey(name)] != nil:
 			return c, nil, fmt.Errorf("duplicate header %s", name)
 		case value != "-" && isReference(value):
-			if h.value, err = s.Resolve(value); err != nil {
+			if h.value, err = s.Resolve(name, value); err != nil {
 				return c, nil, fmt.Errorf("%s: %w", name, err)
 			}
 		case sensitive(name):

@@ -49,7 +49,7 @@ func (m *Masker) MaskHTTP(statusCode int, body []byte) []byte {
 func (m *Masker) mayReveal(text string) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return len(m.forms) > 0 && m.within(text, maxEscapes+1, scope{data: true})
+	return len(m.forms) > 0 && m.within(text, maxEscapes+1, scope{data: true}, undone{})
 }
 
 // maskToken masks a token of a JSON document.
@@ -64,11 +64,16 @@ func (m *Masker) maskToken(token []byte) (masked []byte, changed bool) {
 	if hidden == text || token[0] != '"' && hidden != Mask {
 		return nil, false
 	}
-	var b strings.Builder
+	return quoteJSON(hidden), true
+}
+
+// quoteJSON returns text as a JSON string without escapes for HTML.
+func quoteJSON(text string) []byte {
+	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(hidden) // a string can be encoded
-	return []byte(strings.TrimSuffix(b.String(), "\n")), true
+	_ = enc.Encode(text) // a string can be encoded
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // tokenEnd returns the end of the token at at: a string, a number or a word, or any other

@@ -129,8 +129,8 @@ func (m *Masker) MaskAnswer(text string) string { return m.mask(text, scope{data
 func (m *Masker) mask(text string, in scope) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for len(m.forms) > 0 && m.within(text, maxEscapes, in) {
-		found := m.find(text, maxEscapes, in)
+	for len(m.forms) > 0 && m.within(text, maxEscapes, in, undone{}) {
+		found := m.find(text, maxEscapes, in, undone{})
 		if len(found) == 0 {
 			break
 		}
@@ -139,15 +139,31 @@ func (m *Masker) mask(text string, in scope) string {
 	return text
 }
 
+// undone has the texts that were searched, each with the levels of escapes that were left:
+// the order in which escapes are undone rarely makes a difference.
+type undone map[string]int
+
+// again reports whether text was searched as deep before, and notes it.
+func (u undone) again(text string, depth int) bool {
+	if before, ok := u[text]; ok && before >= depth {
+		return true
+	}
+	u[text] = depth
+	return false
+}
+
 // within reports whether find finds something. It is much faster where nothing is.
-func (m *Masker) within(text string, depth int, in scope) bool {
+func (m *Masker) within(text string, depth int, in scope, before undone) bool {
 	for i := 0; i+shortest <= len(text); i++ {
 		if m.starts[int(text[i])<<8|int(text[i+1])] && m.at(text, i, in) > 0 {
 			return true
 		}
 	}
 	for _, mark := range []byte(`\%&`) {
-		if plain, _ := undo(text, mark, false); depth > 0 && plain != "" && m.within(plain, depth-1, in) {
+		if depth == 0 || strings.IndexByte(text, mark) < 0 {
+			continue
+		}
+		if plain, _ := undo(text, mark, false); plain != "" && !before.again(plain, depth) && m.within(plain, depth-1, in, before) {
 			return true
 		}
 	}
@@ -172,18 +188,21 @@ func (m *Masker) at(text string, i int, in scope) (to int) {
 type span struct{ from, to int }
 
 // find returns where secrets are in text, and in text without depth levels of escapes.
-func (m *Masker) find(text string, depth int, in scope) (found []span) {
+func (m *Masker) find(text string, depth int, in scope, before undone) (found []span) {
 	for i := 0; i+shortest <= len(text); i++ {
 		if to := m.at(text, i, in); to > 0 {
 			found = append(found, span{i, to})
 		}
 	}
 	for _, mark := range []byte(`\%&`) {
+		if depth == 0 {
+			break
+		}
 		plain, from := undo(text, mark, true)
-		if plain == "" || depth == 0 {
+		if plain == "" || before.again(plain, depth) {
 			continue
 		}
-		for _, s := range m.find(plain, depth-1, in) {
+		for _, s := range m.find(plain, depth-1, in, before) {
 			to := s.to
 			for from[to] == from[s.to-1] { // the rest of an escaped character
 				to++
@@ -218,7 +237,7 @@ func formsOf(value string, spellings []func(string) string) (list []form) {
 			written = append(written, spelling(text))
 		}
 		doc, _ := json.Marshal(text) // a body in base64 may contain it
-		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(doc)}) {
+		for _, body := range slices.Compact([]string{`"` + text + `"`, strconv.Quote(text), string(quoteJSON(text)), string(doc)}) {
 			written = append(written, base64Forms(body[1:len(body)-1])...)
 		}
 		for _, w := range written {
@@ -299,6 +318,12 @@ func undo(text string, mark byte, offsets bool) (plain string, from []int) {
 		if length == 0 {
 			at++
 			continue
+		}
+		if done == 0 {
+			b.Grow(len(text))
+			if offsets {
+				from = make([]int, 0, len(text)+1)
+			}
 		}
 		write(text[done:at], done, 1)
 		write(char, at, 0)

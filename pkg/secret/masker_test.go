@@ -20,7 +20,7 @@ func masking(values ...string) *Masker {
 
 func TestEveryFormOfASecretIsMasked(t *testing.T) {
 	for _, value := range []string{
-		"abcd", "plain-t0ken_0123", `se"cret/<1>&more`, "pass word+1 %41", "zo\u00eb \U0001f389 key", "tab\tand\\n", "a&amp;b%2Fc\\u0041", "====", "0000",
+		"abcd", "plain-t0ken_0123", `se"cret/<1>&more`, "pass word+1 %41", "zo\u00eb \U0001f389 key", "tab\tand\\n", "it's \a\v\x01\x7f\u00ad", "a&amp;b%2Fc\\u0041", "====", "0000",
 	} {
 		for name, write := range secrettest.Forms() {
 			text := "before " + write(value) + " after"

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func TestSourceResolvesReferences(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			source := &Source{Lookup: lookup, Stdin: strings.NewReader(tt.stdin)}
-			got, err := source.Resolve(tt.ref)
+			got, err := source.Resolve("name", tt.ref)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Fatalf("error %v, want %q", err, tt.err)
@@ -98,17 +99,37 @@ func TestSourceResolvesReferences(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (&Source{}).Resolve("literal"); !errors.Is(err, ErrLiteral) {
+	if _, err := (&Source{}).Resolve("name", "literal"); !errors.Is(err, ErrLiteral) {
 		t.Errorf("a literal: %v", err)
 	}
 }
 
 func TestStandardInputIsReadOnce(t *testing.T) {
 	source := &Source{Stdin: strings.NewReader("a")}
-	if _, err := source.Resolve("-"); err != nil {
+	if _, err := source.Resolve("name", "-"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := source.Resolve("-"); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := source.Resolve("name", "-"); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("the second -: %v", err)
+	}
+}
+
+func TestASecretIsAskedForOnATerminal(t *testing.T) {
+	ctx, failed := t.Context(), errors.New("nothing was typed")
+	source := &Source{Context: ctx, Stdin: strings.NewReader("not this"), Ask: func(got context.Context, name string) (string, error) {
+		if got != ctx || name != "api-key" {
+			t.Errorf("it asks for %s", name)
+		}
+		return "typed", nil
+	}}
+	if s, err := source.Resolve("api-key", "-"); err != nil || s.Reveal() != "typed" {
+		t.Errorf("got %q, %v", s.Reveal(), err)
+	}
+	if _, err := source.Resolve("api-key", "-"); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("the second -: %v", err)
+	}
+	source = &Source{Ask: func(context.Context, string) (string, error) { return "", failed }}
+	if _, err := source.Resolve("api-key", "-"); err != failed {
+		t.Errorf("got %v", err)
 	}
 }

@@ -21,6 +21,10 @@ type Source struct {
 	Lookup func(name string) (string, bool) // of the environment; nil: no variable is set
 	Stdin  io.Reader                        // for "-"; nil: empty
 
+	// Ask asks for a secret, of which it gets the name, on the terminal that Stdin is; nil: it
+	// is none.
+	Ask func(ctx context.Context, name string) (string, error)
+
 	// Context ends the reads of standard input and of pipes; nil: nothing does.
 	Context context.Context
 
@@ -32,10 +36,10 @@ func isReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
-// Resolve returns the secret of a reference: env:NAME (set and not empty), file:PATH, or -
-// (standard input, at most once per Source). One trailing LF or CRLF is removed. Anything
-// else is ErrLiteral.
-func (s *Source) Resolve(ref string) (String, error) {
+// Resolve returns the secret called name of a reference: env:NAME (set and not empty),
+// file:PATH, or - (standard input, at most once per Source; on a terminal it is asked for).
+// One trailing LF or CRLF is removed. Anything else is ErrLiteral.
+func (s *Source) Resolve(name, ref string) (String, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
 	case !isReference(ref):
@@ -48,6 +52,10 @@ func (s *Source) Resolve(ref string) (String, error) {
 	r, err := s.TakeStdin()
 	if err != nil {
 		return String{}, err
+	}
+	if s.Ask != nil {
+		text, err := s.Ask(s.context(), name)
+		return New(text), err
 	}
 	return Read(r, "standard input")
 }

@@ -10,7 +10,7 @@ import (
 
 // Intent is a task that is about to be sent.
 type Intent struct {
-	Source  string          // the command that sends it
+	Source  string          // the command that sends it, such as SourceTrigger
 	Cloud   string          // address of the API
 	Machine string          // host name of the machine that sends it
 	Prompt  string          // as written

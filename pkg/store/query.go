@@ -7,18 +7,20 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
-// Query selects tasks. Its zero value selects all.
+// Query selects tasks. Its zero value selects all, except samples.
 type Query struct {
 	Status narada.Status
 	Agent  string
 	Batch  int64 // number of the batch
 	Open   bool
-	Since  time.Time      // dispatched since
-	Heard  time.Time      // a callback has arrived since
-	Failed bool           // a callback could not be forwarded
-	Grep   *regexp.Regexp // in prompt or request ID
-	Below  int64          // only tasks with a smaller number, to get the next page; 0: all
-	Limit  int            // 0: no limit
+	Since  time.Time // dispatched since
+	Heard  time.Time // a callback has arrived since
+	Failed bool      // a callback could not be forwarded; of samples too
+
+	Samples bool           // samples too: tasks of SourceTrigger
+	Grep    *regexp.Regexp // in prompt or request ID
+	Below   int64          // only tasks with a smaller number, to get the next page; 0: all
+	Limit   int            // 0: no limit
 }
 
 // Limits say which tasks Prune deletes: those that are both old enough and not among the

@@ -43,3 +43,6 @@ const (
 // SourceCallback is the source of a task that became known by a callback: it was sent
 // elsewhere, or is the second task of a request that was accepted twice.
 const SourceCallback = "callback"
+
+// SourceTrigger is the source of a sample, which narada trigger sends to a listener.
+const SourceTrigger = "trigger"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -41,6 +42,7 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 		put(&r.CallbackHeaders, name, value)
 	})
 	p.hide(given.Secrets()...)
+	p.hide(secret.InURLs(r.CallbackURL)...)
 	p.Warnings = append(p.Warnings, warnings...)
 	return nil
 }
@@ -49,18 +51,21 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 // it must be https, or http on a loopback address.
 func CheckCallbackURL(address string) error {
 	u, err := url.Parse(address)
+	shown := secret.MaskURLs(address)
 	switch {
-	case err == nil && u.User != nil: // which may contain a password
-		return inputError("", "invalid callback URL %q: it contains a user name", u.Redacted())
+	case strings.Contains(address, secret.Mask):
+		return inputError("write the secret in place of "+secret.Mask, "invalid callback URL %q: its secret is masked", shown)
+	case err == nil && u.User != nil:
+		return inputError("", "invalid callback URL %q: it contains a user name", shown)
 	case err != nil || u.Hostname() == "" || u.Fragment != "" || !isPort(u.Port()) || textfile.Check(address) != nil:
-		return inputError("", "invalid callback URL %q", address)
+		return inputError("", "invalid callback URL %q", shown)
 	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return inputError("use https: callbacks carry the secret and the answer",
-			"%q is plain http", address)
+			"%q is plain http", shown)
 	}
-	return inputError("", "%q is not an https URL", address)
+	return inputError("", "%q is not an https URL", shown)
 }
 
 // isPort reports whether text is a port, or empty: that of the scheme.
@@ -74,7 +79,7 @@ func isPort(text string) bool {
 func ReadCredentials(headerFlag, callbackSecret string, headers []string, source *secret.Source) (c secret.Credentials, warnings []string, err error) {
 	var value secret.String
 	if callbackSecret != "" {
-		if value, err = source.Resolve(callbackSecret); err != nil {
+		if value, err = source.Resolve("--callback-secret", callbackSecret); err != nil {
 			return c, nil, inputError("", "--callback-secret: %v", err)
 		}
 	}

@@ -66,7 +66,7 @@ func (w *written) secret(text string) (string, error) {
 			return "", fmt.Errorf("the file uses the environment variable %s; allow it with --allow-env %s", name, name)
 		}
 		var err error
-		if value, err = w.source.Resolve(text); err != nil {
+		if value, err = w.source.Resolve(name, text); err != nil {
 			return "", err
 		}
 	case kind == "file":

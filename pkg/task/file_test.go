@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -260,6 +261,25 @@ secretVariables: {a: "env:SET_1", b: "file:secret.txt"}
 	_, err = planOf(t, `{"prompt":"x","secretVariables":{"a":"env:SET_2"}}`, func(s *Spec) { s.AllowEnv = []string{"SET_1", "SET"} })
 	if err == nil || !strings.Contains(err.Error(), "--allow-env SET_2") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What else a request may have that is a secret is masked, too.
+func TestOtherSecretsOfARequestAreHidden(t *testing.T) {
+	p, err := planOf(t, `
+prompt: x
+mcpServers: [{url: "https://m.example/?v=2&key=key-of-a-query"}]
+`, func(s *Spec) { s.Fields = []string{`myTokens=["t0ken-of-a-field"]`, `note="n0te"`} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hidden []string
+	for _, s := range p.Secrets {
+		hidden = append(hidden, s.Reveal())
+	}
+	slices.Sort(hidden)
+	if want := []string{"key-of-a-query", "t0ken-of-a-field", "v=2&key=key-of-a-query"}; !slices.Equal(hidden, want) {
+		t.Errorf("hidden: %q", hidden)
 	}
 }
 

@@ -25,6 +25,9 @@ func (w *written) servers(list []narada.MCPServer) ([]narada.MCPServer, error) {
 	return list, nil
 }
 
+// minQuerySecret is the length in bytes of a value in a query from which it may be a key.
+const minQuerySecret = 8
+
 // checkURL checks the URL of an MCP server. Errors omit it, since it may contain a key;
 // its query is a secret.
 func (w *written) checkURL(address string) error {
@@ -35,7 +38,14 @@ func (w *written) checkURL(address string) error {
 	case u.User != nil:
 		return errors.New("user name and password are not allowed; use authentication")
 	case u.RawQuery != "":
-		w.plan.Secrets = append(w.plan.Secrets, secret.New(u.RawQuery))
+		w.plan.hide(secret.New(u.RawQuery))
+		for _, values := range u.Query() {
+			for _, value := range values {
+				if len(value) >= minQuerySecret {
+					w.plan.hide(secret.New(value))
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package task
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -69,14 +68,6 @@ func checkPrompt(text string) (string, error) {
 	return text, nil
 }
 
-// CheckAgent returns an error if agent cannot be the name of an agent.
-func CheckAgent(agent string) error {
-	if name := strings.TrimPrefix(agent, "/"); name == "" || strings.ContainsAny(name, " \t\r\n") || textfile.Check(name) != nil {
-		return fmt.Errorf("invalid agent name %q", agent)
-	}
-	return nil
-}
-
 // prompt adds the agent's prefix to the prompt. The prompt of a task file has its own,
 // unless --agent is set.
 func (s Spec) prompt() (string, error) {
@@ -90,7 +81,7 @@ func (s Spec) prompt() (string, error) {
 		}
 		return prompt, nil
 	}
-	if err := CheckAgent(s.Agent); err != nil {
+	if err := narada.CheckAgent(s.Agent); err != nil {
 		return "", inputError("operator, operator-mini, core, core-mini, generalist, or the name of an Agent Studio agent", "--agent: %v", err)
 	}
 	want, _ := narada.AgentPrefix(s.Agent)

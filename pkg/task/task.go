@@ -115,6 +115,11 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 			return nil, err
 		}
 	}
+	other := narada.Request{Extra: p.Request.Extra} // the rest is hidden as it is read
+	other.WithSecrets(func(_, value string) string {
+		p.hide(secret.New(value))
+		return value
+	})
 	return p, nil
 }
 
@@ -179,7 +184,10 @@ func (s Spec) modes(p *Plan, _ *secret.Source) error {
 }
 
 func (s Spec) window(p *Plan, _ *secret.Source) error {
-	if err := textfile.Check(p.Request.BrowserWindowID); err != nil {
+	if p.Request.BrowserWindowID == "" {
+		return nil
+	}
+	if err := narada.CheckWindowID(p.Request.BrowserWindowID); err != nil {
 		return inputError("", "%s: %v", s.from("--window", s.WindowFlag, "browserWindowId"), err)
 	}
 	return nil
@@ -203,8 +211,7 @@ func (s Spec) place(p *Plan, _ *secret.Source) error {
 	}
 	inClient := r.ExecutionMode == "" && r.CloudBrowserSessionID == "" || r.ExecutionMode == narada.ModeClient
 	if inClient && r.BrowserWindowID == "" && !s.NewSession && !s.AnyWindow {
-		p.warn(`no browser window: client mode requires one (--window ID, or narada config set browser-window-id ID); ` +
-			`"Authentication" at https://docs.narada.ai shows where to find the ID`)
+		p.warn("no browser window: set one with --window ID, or use --mode cloud_browser")
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (s Spec) secretVariables(p *Plan, source *secret.Source) error {
 		}
 	}
 	return eachPair("--secret-var", s.SecretVars, map[string]bool{}, func(name, ref string) error {
-		value, err := source.Resolve(ref)
+		value, err := source.Resolve("--secret-var "+name, ref)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -59,6 +60,32 @@ func TestOnlyARegularFileIsReadWhereOneIsNeeded(t *testing.T) {
 	if _, err := regular(os.OpenFile(filepath.Join(dir, "fifo"), os.O_RDONLY|nonBlocking, 0)); text(err) != "is a pipe" {
 		t.Errorf("a replaced file: got %v", err)
 	}
+}
+
+func TestALinkIsAnErrorWhereTheFileItselfIsNeeded(t *testing.T) {
+	dir, kinds := oddFiles(t)
+	for _, link := range []string{"to-itself", "to-file", "dangling"} {
+		kinds[link] = "link"
+		if err := os.Symlink(strings.TrimPrefix(link, "to-"), filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, kind := range kinds {
+		if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode()&os.ModeSymlink != 0 {
+			kind = "link"
+		}
+		if _, err := OpenUnlinked(filepath.Join(dir, name)); text(err) != "is a "+kind {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	f, err := OpenUnlinked(filepath.Join(dir, "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
 }
 
 func TestAnInputIsAFileOrAPipe(t *testing.T) {

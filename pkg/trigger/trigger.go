@@ -113,7 +113,7 @@ func (o *Options) intend(ctx context.Context, t webhook.Ticket) (number int64, e
 	if o.Store == nil {
 		return 0, nil
 	}
-	op := &store.Intend{Intent: store.Intent{Source: "trigger", Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}}
+	op := &store.Intend{Intent: store.Intent{Source: store.SourceTrigger, Machine: o.Machine, Prompt: "(sample: " + o.Event + ")", Ticket: t, At: time.Now()}}
 	err = o.Store.Write(ctx, op)
 	return op.Number, err
 }

@@ -11,10 +11,22 @@ type Flag[T time.Duration | int64] struct {
 	kind   string
 }
 
-// DurationFlag returns the value of a flag that sets target. The default is byDefault.
+// MaxDuration is the maximum of a setting and of a flag that is a duration: 365 days.
+const MaxDuration = 365 * day
+
+// DurationFlag returns the value of a flag that sets target, to MaxDuration at most. The
+// default is byDefault.
 func DurationFlag(target *time.Duration, byDefault time.Duration) *Flag[time.Duration] {
 	*target = byDefault
-	return &Flag[time.Duration]{target, ParseDuration, time.Duration.String, "duration"}
+	return &Flag[time.Duration]{target, parseLimited, time.Duration.String, "duration"}
+}
+
+func parseLimited(text string) (time.Duration, error) {
+	d, err := ParseDuration(text)
+	if err == nil && d > MaxDuration {
+		err = &SyntaxError{Text: text, Kind: "duration of at most 365 days", Advice: "write it as 90s, 20m or 7d"}
+	}
+	return d, err
 }
 
 // SizeFlag returns the value of a flag that sets target. The default is byDefault.

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -110,7 +111,15 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := spelling.Nearest(name, names); near != "" {
+	near := spelling.Nearest(name, names)
+	if near == "" { // perhaps only the first word of a flag
+		first := map[string]string{}
+		for _, flag := range slices.Backward(names) {
+			first[strings.SplitN(flag, "-", 2)[0]] = flag
+		}
+		near = first[spelling.Nearest(name, slices.Collect(maps.Keys(first)))]
+	}
+	if near != "" {
 		next = "did you mean --" + near + "?"
 	}
 	return Errorf(next, "unknown flag --%s", name)

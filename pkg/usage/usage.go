@@ -178,6 +178,14 @@ func AtLeast[N int | int64 | float64 | time.Duration](flag string, value, minimu
 	return Errorf("", "--%s: must be at least %v", flag, minimum)
 }
 
+// Between checks the value of a flag.
+func Between[N int | int64](flag string, value, minimum, maximum N) error {
+	if value > maximum {
+		return Errorf("", "--%s: must be at most %v", flag, maximum)
+	}
+	return AtLeast(flag, value, minimum)
+}
+
 // Time reads the value of a flag that is a point in time; "" is none.
 func Time(flag, value string, now time.Time) (at time.Time, err error) {
 	if value == "" {

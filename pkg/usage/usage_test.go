@@ -24,6 +24,7 @@ func newCommand() *cobra.Command {
 	var limit time.Duration
 	f.Var(Choice(&format, "text", "text", "json", "csv"), "format", "")
 	f.StringVar(&name, "name", "", "")
+	f.String("path-prefix", "", "")
 	f.IntVar(&count, "count", 1, "")
 	f.BoolVarP(&quick, "quick", "q", false, "")
 	f.Var(units.DurationFlag(&limit, time.Minute), "limit", "")
@@ -115,6 +116,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		"no duration":              {[]string{"--limit", "5"}, `--limit: "5" is not a duration`, "the unit is missing, as in 5s, 5m or 5h"},
 		"a value that is not used": {[]string{"--quick=often"}, "--quick takes no value", ""},
 		"a misspelled flag":        {[]string{"--formt", "xml"}, "unknown flag --formt", "did you mean --format?"},
+		"the first word of a flag": {[]string{"--pth", "x"}, "unknown flag --pth", "did you mean --path-prefix?"},
 		"an unknown short flag":    {[]string{"-x"}, "unknown flag -x", "tool send --help lists the flags"},
 		"a flag without a value":   {[]string{"--name"}, "flag needs an argument: --name", "tool send --help"},
 	} {

@@ -78,6 +78,9 @@ func TestHandlerMakesTheCheapestChecksFirst(t *testing.T) {
 		{"broken JSON", request("POST", "/cb/1", `{"requestId":`, nil), 400, `{"error":"malformed callback: not valid JSON: unexpected end of JSON input"}`},
 		{"no secret", request("POST", "/cb/1", `{"requestId":"r","status":"success"}`, nil), 400, `{"error":"malformed callback: no secret"}`},
 		{"duplicate secret", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","SECRET":"x"}`, nil), 400, `{"error":"malformed callback: duplicate \"secret\""}`},
+		{"a byte that is not UTF-8", request("POST", "/cb/1", strings.Replace(callback(`"s3cret"`), "success", "success\xff", 1), nil), 400, `{"error":"malformed callback: status: not Unicode text"}`},
+		{"another one", request("POST", "/cb/1", `{"requestId":"r","status":"success","secret":"s3cret","new":"`+"\xc3"+`"}`, nil), 400, `{"error":"malformed callback: not UTF-8 text"}`},
+		{"half of a surrogate pair", request("POST", "/cb/1", `{"requestId":"r\ud800","status":"success","secret":"s3cret"}`, nil), 400, `{"error":"malformed callback: requestId: not Unicode text"}`},
 		{"wrong secret", request("POST", "/cb/1", callback(`"other"`), nil), 401, `{"error":"wrong secret"}`},
 		{"null secret", request("POST", "/cb/1", callback(`null`), nil), 401, `{"error":"wrong secret"}`},
 	}

@@ -10,9 +10,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// ErrNotSet is the error of removing a value that is not set.
+var ErrNotSet = errors.New("not set")
+
 // Set returns the YAML document in text with the single value at path set or, for nil,
 // removed. Path has the name of each mapping on the way; names ignore case and may be
-// joined with dots in the document. Comments and order are kept.
+// joined with dots in the document. Comments and order are kept. The error is ErrNotSet if
+// there is no value to remove.
 func Set(text []byte, path []string, value *string) ([]byte, error) {
 	doc, err := document(text)
 	if err != nil {
@@ -39,6 +43,9 @@ func Set(text []byte, path []string, value *string) ([]byte, error) {
 }
 
 func setNode(mapping *yaml.Node, path []string, value *string) error {
+	if len(mapping.Content) == 0 {
+		mapping.Style = 0 // not as {}
+	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		name, node := mapping.Content[i].Value, mapping.Content[i+1]
 		switch {
@@ -61,11 +68,18 @@ func setNode(mapping *yaml.Node, path []string, value *string) error {
 			if node.Kind != yaml.MappingNode {
 				return fmt.Errorf("%s is not a mapping", name)
 			}
-			return setNode(node, path[1:], value)
+			if err := setNode(node, path[1:], value); err != nil {
+				return err
+			}
+			if value == nil && len(node.Content) == 0 { // it was the last one
+				mapping.Content = slices.Delete(mapping.Content, i, i+2)
+			}
+			return nil
 		}
 	}
 	switch {
 	case value == nil:
+		return ErrNotSet
 	case len(path) == 1:
 		mapping.Content = append(mapping.Content, scalar(path[0]), scalar(*value))
 	default:

@@ -24,7 +24,9 @@ func TestSetKeepsOtherValuesAndComments(t *testing.T) {
 		{"in an empty mapping", "profiles:\n", "profiles p agent", value("b"), "profiles:\n  p:\n    agent: b\n"},
 		{"in another case", "Agent: a\n", "agent", value("b"), "Agent: b\n"},
 		{"unset", "agent: a\ntimeout: 1m\n", "agent", nil, "timeout: 1m\n"},
-		{"unset a value that is not set", "timeout: 1m\n", "ngrok domain", nil, "timeout: 1m\n"},
+		{"unset the last of a mapping", "ngrok:\n  domain: x\nagent: a\n", "ngrok domain", nil, "agent: a\n"},
+		{"in a file of which all was unset", "{}\n", "agent", value("a"), "agent: a\n"},
+		{"in a mapping of which all was unset", "ngrok: {}\n", "ngrok domain", value("x"), "ngrok:\n  domain: x\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -36,6 +38,14 @@ func TestSetKeepsOtherValuesAndComments(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestAValueThatIsNotSetCannotBeRemoved(t *testing.T) {
+	for _, path := range []string{"agent", "ngrok domain", "ngrok addr"} {
+		if got, err := Set([]byte("ngrok:\n  url: x\n"), strings.Fields(path), nil); err != ErrNotSet {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
 	}
 }
 

@@ -68,6 +68,21 @@ func loneSurrogate(doc []byte) (half string, at int, ok bool) {
 	return "", 0, false
 }
 
+// JoinSurrogates returns a document in which YAML can be read: if it is JSON, with the
+// character in place of the escapes of its two halves, which YAML does not have.
+func JoinSurrogates(doc []byte) []byte {
+	if !bytes.Contains(doc, []byte(`\u`)) || !json.Valid(doc) {
+		return doc
+	}
+	return escapes().ReplaceAllFunc(doc, func(escape []byte) []byte {
+		var char string
+		if len(escape) != len(`\ud83d\ude00`) || json.Unmarshal(fmt.Appendf(nil, `"%s"`, escape), &char) != nil {
+			return escape
+		}
+		return []byte(char)
+	})
+}
+
 func loneError(half string) error {
 	return fmt.Errorf("invalid character %s: a lone surrogate", half)
 }

@@ -25,3 +25,14 @@ func TestJSONThatWouldLoseAPartIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestYAMLIsReadWithTheCharactersOfJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": "\ud83d\ude00", "b": "\\ud83d\ude00", "c": "\u00e4\n"}`: "{\"a\": \"\U0001f600\", \"b\": \"\\\\ud83d\\ude00\", \"c\": \"\\u00e4\\n\"}",
+		`a: '\ud83d\ude00'`: `a: '\ud83d\ude00'`, // no JSON
+	} {
+		if got := string(JoinSurrogates([]byte(text))); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -52,6 +52,7 @@ func Parse(text []byte) (*yaml.Node, error) {
 
 // document is Parse with the comments around the root.
 func document(text []byte) (*yaml.Node, error) {
+	text = JoinSurrogates(text)
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {

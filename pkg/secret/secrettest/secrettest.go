@@ -12,7 +12,9 @@ import (
 	"html"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Forms are the ways in which a server may write a text.
@@ -36,6 +38,18 @@ func Forms() map[string]func(string) string {
 		"HTML in JSON":            func(s string) string { return JSON(html.EscapeString(s), true) },
 		"HTML with names":         func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&quot;") },
 		"HTML, hexadecimal":       func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#34;", "&#x22;") },
+		"HTML with &apos;":        func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "&#39;", "&apos;") },
+		"all of it in HTML":       each("&#%d;"),
+		"all of it in HTML, hex":  each("&#x%06X;"),
+		"Go":                      func(s string) string { return quoted(strconv.Quote(s)) },
+		"Go in Go":                func(s string) string { return quoted(strconv.Quote(quoted(strconv.Quote(s)))) },
+		"Go in ASCII":             func(s string) string { return quoted(strconv.QuoteToASCII(s)) },
+		"Go in JSON":              func(s string) string { return JSON(quoted(strconv.QuoteToASCII(s)), true) },
+		"all of it as \\U":        each(`\U%08x`),
+		"all of it as \\x":        func(s string) string { return strings.ReplaceAll(percentAll(s), "%", `\x`) },
+		"JavaScript":              func(s string) string { return strings.ReplaceAll(asciiJSON(`\u%04x`)(s), `\u00`, `\x`) },
+		"JavaScript's escape":     asciiJSON("%%u%04X"),
+		"Python":                  func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), "'", `\'`) },
 		"base64":                  base64Of(base64.StdEncoding, ""),
 		"raw base64":              base64Of(base64.RawStdEncoding, ""),
 		"base64 for URLs":         base64Of(base64.URLEncoding, ""),
@@ -77,6 +91,20 @@ func asciiJSON(format string) func(string) string {
 	}
 }
 
+// each writes each character in the format.
+func each(format string) func(string) string {
+	return func(text string) string {
+		var b strings.Builder
+		for _, r := range text {
+			fmt.Fprintf(&b, format, r)
+		}
+		return b.String()
+	}
+}
+
+// quoted is what is between the quotes.
+func quoted(text string) string { return text[1 : len(text)-1] }
+
 func percentAll(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {
@@ -91,8 +119,33 @@ func base64Of(e *base64.Encoding, before string) func(string) string {
 
 var (
 	percent   = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
-	backslash = regexp.MustCompile(`(\\u[0-9a-fA-F]{4})+|\\.`)
+	units     = regexp.MustCompile(`(%u[0-9a-fA-F]{4})+`)
+	backslash = regexp.MustCompile(`(\\u[0-9a-fA-F]{4})+|(\\x[0-9a-fA-F]{2})+|\\U[0-9a-fA-F]{8}|\\.`)
 )
+
+// unescaped undoes an escape of JSON, Go, Python or JavaScript. Its two bytes \xc3 \xa4 are
+// one character, \xe4 is another notation of it.
+func unescaped(escape string) string {
+	var text string
+	if json.Unmarshal([]byte(`"`+escape+`"`), &text) == nil {
+		return text
+	}
+	if escape == `\'` {
+		return "'"
+	}
+	text, err := strconv.Unquote(`"` + escape + `"`)
+	if err != nil {
+		return escape
+	}
+	if !utf8.ValidString(text) {
+		var runes []rune
+		for _, b := range []byte(text) {
+			runes = append(runes, rune(b))
+		}
+		return string(runes)
+	}
+	return text
+}
 
 // Reveals reports whether the value is in the text, also after up to three levels of escapes
 // are undone, or in base64.
@@ -106,7 +159,8 @@ func reveals(text, value string, depth int) bool {
 	for _, plain := range []string{
 		html.UnescapeString(text),
 		percent.ReplaceAllStringFunc(text, func(s string) string { s, _ = url.PathUnescape(s); return s }),
-		backslash.ReplaceAllStringFunc(text, func(s string) string { _ = json.Unmarshal([]byte(`"`+s+`"`), &s); return s }),
+		units.ReplaceAllStringFunc(text, func(s string) string { return unescaped(strings.ReplaceAll(s, "%", `\`)) }),
+		backslash.ReplaceAllStringFunc(text, unescaped),
 	} {
 		if depth > 0 && plain != text && reveals(plain, value, depth-1) {
 			return true

@@ -23,12 +23,14 @@ func (t transaction) insertForwards(d *delivery) error {
 }
 
 func (t transaction) forwardTried(op *store.ForwardTried) error {
-	return t.forwardAttempted(op.Seq, op.At, store.EventDetail{Target: op.Target, State: store.ForwardWaiting, StatusCode: op.StatusCode, Failure: op.Failure},
+	failure := t.ledger.mask(op.Failure)
+	return t.forwardAttempted(op.Seq, op.At, store.EventDetail{Target: op.Target, State: store.ForwardWaiting, StatusCode: op.StatusCode, Failure: failure},
 		"UPDATE forwards SET attempts = attempts + 1 WHERE seq = ? AND target = ? AND state = 'waiting' RETURNING attempts", op.Seq, op.Target)
 }
 
 // forwardEnded is idempotent.
 func (t transaction) forwardEnded(f store.Forward) error {
+	f.Failure = t.ledger.mask(f.Failure)
 	return t.forwardAttempted(f.Seq, f.EndedAt, store.EventDetail{Target: f.Target, State: f.State, StatusCode: f.StatusCode, Failure: f.Failure},
 		`UPDATE forwards SET state = ?1, attempts = attempts + 1, status_code = ?2, failure = ?3, ended_at = ?4, header = NULL, body = NULL
 		WHERE seq = ?5 AND target = ?6 AND NOT (state = ?1 AND ended_at IS ?4) RETURNING attempts`,

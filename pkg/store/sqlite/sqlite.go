@@ -32,8 +32,8 @@ type Options struct {
 	// while it blocks, nothing is stored.
 	Stored func(store.Entry)
 
-	// Mask masks secrets in what is stored of the headers and the refusals of callbacks; nil:
-	// nothing but what MaskHeader and MaskRefusedHeader of package secret mask.
+	// Mask masks secrets in what is stored of the headers and the refusals of callbacks, and of
+	// failures; nil: nothing but what MaskHeader and MaskRefusedHeader of package secret mask.
 	Mask func(string) string
 
 	tick <-chan time.Time // when to maintain the database; nil: every maintainInterval

@@ -309,3 +309,30 @@ func explain(t *testing.T, l *Store, query string, args ...any) (plan string) {
 	must(t, err)
 	return strings.Join(lines, "\n") + "\n"
 }
+
+// Whatever a header, a reason or a failure repeats, Options.Mask masks it before it is stored
+// and before it is cut.
+func TestWhatIsStoredIsMasked(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(ctx, dir, Options{Mask: func(text string) string { return strings.ReplaceAll(text, "api-key", "***") }, tick: make(chan time.Time)})
+	must(t, err)
+	intend(t, l, ticket("a"), "p")
+	d := callback(t, ticket("a"), final("req_1", ticket("a"), "42"))
+	d.Header.Set("User-Agent", "of api-key")
+	_, err = l.Store(ctx, d, store.Forwarding{Listener: "x", Targets: []string{"t"}})
+	must(t, err)
+	must(t, l.Write(ctx, &store.ForwardTried{Seq: 1, Target: "t", Failure: strings.Repeat("x", 497) + "api-key", At: start}))
+	must(t, l.Write(ctx, &store.ForwardEnded{Forward: store.Forward{Seq: 1, Target: "t", State: store.ForwardFailed, Failure: "an api-key", EndedAt: start}}))
+	l.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 400, Reason: strings.Repeat("x", 197) + "api-key", Header: http.Header{"User-Agent": {"api-key"}, "X-Other": {"any"}}})
+	must(t, l.Close())
+	for _, text := range []string{"api-key", "xapi", "X-Other: any"} {
+		if file := findSecret(t, dir, text); file != "" {
+			t.Errorf("%s contains %q", file, text)
+		}
+	}
+	for _, text := range []string{"of ***", "an ***", "X-Other: ***"} {
+		if findSecret(t, dir, text) == "" {
+			t.Errorf("no file contains %q", text)
+		}
+	}
+}

@@ -112,6 +112,7 @@ func taskConditions(q store.Query) (where []string, args []any) {
 	add(q.Status != "", "t.status = ?", q.Status)
 	add(q.Agent != "", "t.agent = ?", q.Agent)
 	add(q.Batch != 0, "t.batch = ?", q.Batch)
+	add(!q.Samples && !q.Failed, "t.source <> ?", store.SourceTrigger)
 	add(q.Open, "t.finished_at IS NULL")
 	add(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
 	add(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))
@@ -141,9 +142,9 @@ func (l *Store) Numbered(ctx context.Context, number int64) (t store.Task, ok bo
 	return l.task(ctx, "WHERE t.number = ?", number)
 }
 
-// Newest returns the newest task that has a request ID.
+// Newest returns the newest task that has a request ID and is no sample.
 func (l *Store) Newest(ctx context.Context) (t store.Task, ok bool, err error) {
-	return l.task(ctx, "WHERE t.request_id IS NOT NULL ORDER BY t.number DESC LIMIT 1")
+	return l.task(ctx, "WHERE t.request_id IS NOT NULL AND t.source <> ? ORDER BY t.number DESC LIMIT 1", store.SourceTrigger)
 }
 
 func (l *Store) task(ctx context.Context, where string, args ...any) (store.Task, bool, error) {

@@ -14,6 +14,7 @@ import (
 var queryTests = []test{
 	{"Tasks are found by their properties", tasksAreFound},
 	{"Tasks are read in pages by number", pages},
+	{"Samples are found only if they are asked for", samples},
 	{"Info counts what is in the ledger", infoCounts},
 	{"Tasks stops at the limit and when yield returns an error", limits},
 }
@@ -52,6 +53,25 @@ func tasksAreFound(l ledger) {
 		"below":              {store.Query{Below: h.task("req_2").Number}, []string{"req_1", "req_0"}},
 	} {
 		l.same(name, test.want, h.ids(test.query))
+	}
+}
+
+func samples(l ledger) {
+	h := l.open()
+	for i, source := range []string{"run", store.SourceTrigger} {
+		op := &store.Intend{Intent: store.Intent{Source: source, At: start}}
+		h.write(op)
+		h.write(&store.Accept{Task: op.Number, RequestID: fmt.Sprintf("req_%d", i), At: start})
+	}
+	l.same("all", []string{"req_0"}, h.ids(store.Query{}))
+	l.same("samples too", []string{"req_1", "req_0"}, h.ids(store.Query{Samples: true}))
+	newest, ok, err := h.Newest(l.ctx())
+	l.must(err)
+	if !ok || newest.RequestID != "req_0" {
+		l.Errorf("the newest task is %+v", newest)
+	}
+	if found := h.task("req_1"); found.Source != store.SourceTrigger {
+		l.Errorf("%+v", found)
 	}
 }
 
