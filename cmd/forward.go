@@ -2,14 +2,12 @@ package cmd
 
 import (
 	"cmp"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
-	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -20,6 +18,7 @@ type forwardFlags struct {
 	headers []string
 	retries int
 	timeout time.Duration
+	trust   targetFlags
 }
 
 // defaultForwardRetries take about three minutes.
@@ -27,32 +26,24 @@ const defaultForwardRetries = 10
 
 func (f *forwardFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "forward-to", "", "forward each callback to `URL`: https, or http on this machine")
+	flags.StringVar(&f.to, "forward-to", "", "forward each callback to `URL`: https, http on this machine, or a PORT")
 	flags.StringArrayVar(&f.headers, "forward-header", nil, "add a header, as `'NAME: VALUE'`; env:NAME and file:PATH are read (repeatable)")
 	flags.IntVar(&f.retries, "forward-retries", defaultForwardRetries, "retry a callback at most `N` times")
 	flags.Var(units.DurationFlag(&f.timeout, deliver.DefaultTimeout), "forward-timeout", "wait at most this `DURATION` for each answer")
+	f.trust.add(cmd)
 }
 
 // check checks the values of the flags.
 func (f *forwardFlags) check(cmd *cobra.Command) error {
 	if f.to == "" {
-		return usage.Requires(cmd.Flags(), "forward-to", "forward-header", "forward-retries", "forward-timeout")
+		return usage.Requires(cmd.Flags(), "forward-to", append(targetFlagNames, "forward-header", "forward-retries", "forward-timeout")...)
 	}
 	if err := cmp.Or(usage.AtLeast("forward-retries", f.retries, 0), usage.AtLeast("forward-timeout", f.timeout, time.Millisecond)); err != nil {
 		return err
 	}
-	if err := task.CheckCallbackURL(f.to); err != nil {
-		return usage.Errorf(forwardHint(f.to), "--forward-to: %v", err)
-	}
-	return nil
-}
-
-// forwardHint is the hint for an address that callbacks cannot be forwarded to.
-func forwardHint(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && u.User == nil {
-		return "use https, or an address of this machine: over http the secret and the answer can be read on the network"
-	}
-	return ""
+	address, err := f.trust.parse("--forward-to: ", f.to)
+	f.to = address
+	return err
 }
 
 // target is the endpoint.
@@ -66,7 +57,11 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 			return nil, usage.Errorf("", "--forward-header: %s cannot be set: it belongs to the connection to the target", name)
 		}
 	}
-	transport := inv.transport()
+	target, err := f.trust.target(inv, f.to)
+	if err != nil {
+		return nil, err
+	}
+	transport := inv.targetTransport(target)()
 	transport.DisableCompression = true // it would add a header
 	return &forward.Endpoint{
 		URL: f.to, Added: added, Report: func(e forward.Event) { logForwardEvent(inv, e) },

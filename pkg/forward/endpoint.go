@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -95,7 +95,7 @@ func SameAddress(target string, own *url.URL, local net.Addr) bool {
 	if err != nil {
 		return false
 	}
-	if tcp, ok := local.(*net.TCPAddr); ok && narada.IsLoopback(to.Hostname()) && port(to) == strconv.Itoa(tcp.Port) {
+	if tcp, ok := local.(*net.TCPAddr); ok && network.IsLoopback(to.Hostname()) && port(to) == strconv.Itoa(tcp.Port) {
 		return true
 	}
 	return hostName(to) == hostName(own) && port(to) == port(own)
