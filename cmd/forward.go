@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"cmp"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
+	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -68,4 +71,76 @@ func (f *forwardFlags) target(inv *invocation) (*forward.Endpoint, error) {
 		Sender:  deliver.Sender{Transport: transport, Attempts: 1 + f.retries, Timeout: f.timeout},
 		Explain: func(a deliver.Attempt) string { return inv.masker.Mask(a.Failure().Error()) },
 	}, nil
+}
+
+// logForwardEvent logs an event of forwarding.
+func logForwardEvent(inv *invocation, event forward.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case forward.Waiting:
+		log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", units.Count(e.Count, "callback"), e.Target))
+	case forward.Forwarded:
+		if forward.IsCommand(e.Target) {
+			log.Detail("ran", term.OneLine(e.RequestID)+": "+e.Target+" succeeded")
+			return
+		}
+		log.Info("forwarded", delivery(e.RequestID, e.Target, e.Result), deliveryFields(e.RequestID, e.Target, e.Result)...)
+	case forward.NotForwarded:
+		text := term.OneLine(e.RequestID) + ": not forwarded to " + e.Target
+		if e.Result.StatusCode != 0 {
+			text = delivery(e.RequestID, e.Target, e.Result) + ": not forwarded"
+		}
+		log.Warn("not-forwarded", text+notForwarded(e.Result), deliveryFields(e.RequestID, e.Target, e.Result)...)
+		if hint := refusalHint(e.Result.StatusCode, e.Target, e.Result.LeadsTo, forwardCredentials); hint != "" && !e.Result.Repeated {
+			log.Hint(hint)
+		}
+	case forward.TargetDown:
+		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
+	case forward.TargetUp:
+		log.Info("target-back", e.Target+" accepts callbacks again")
+	case forward.StoreFailed:
+		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
+	case forward.CommandBusy:
+		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
+	case forward.Finishing:
+		log.Info("finishing", "finishing the callback to "+e.Target+": press Ctrl-C again to quit")
+	case forward.Remaining:
+		if e.Err != nil {
+			log.Warn("ledger", e.Err.Error())
+			return
+		}
+		log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", units.Count(e.Count, "callback"), e.Target))
+	}
+}
+
+// delivery is a callback that a target has answered, in a line.
+func delivery(id, target string, r forward.Result) string {
+	return fmt.Sprintf("%d POST %s %s  %s", r.StatusCode, target, units.Round(max(r.Took, time.Millisecond)), term.OneLine(id))
+}
+
+func deliveryFields(id, target string, r forward.Result) []slog.Attr {
+	return []slog.Attr{
+		requestField(id), slog.Any("status", r.StatusCode), slog.Any("target", target),
+		slog.Any("durationMs", float64(r.Took.Microseconds())/1000), slog.Any("attempts", r.Attempts),
+	}
+}
+
+// forwardCredentials says how a forwarded callback gets the credentials of its target.
+const forwardCredentials = "narada dispatch --callback-secret env:NAME --callback-header 'Authorization: env:NAME', or --forward-header"
+
+// notForwarded says why a callback was not forwarded.
+func notForwarded(r forward.Result) string {
+	reason := ""
+	switch {
+	case r.LeadsTo != "":
+		reason = ": a redirect to " + r.LeadsTo + ", which is not followed"
+	case r.StatusCode/100 == 3:
+		reason = ": a redirect, which is not followed"
+	case r.StatusCode == 0:
+		reason = ": " + r.Failure
+	}
+	if r.Permanent {
+		return reason + "; not retried"
+	}
+	return reason + " after " + units.Count(r.Attempts, "attempt")
 }

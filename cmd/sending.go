@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -81,6 +82,20 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 		columns = append(columns, dash(term.OneLine(answer)))
 	}
 	return p.Print(a.Document(id, answer), strings.Join(columns, "\t"))
+}
+
+// refusalHint says what to do about an answer of the endpoint at address that does not
+// accept a callback; leadsTo is where a redirect leads, credentials how to set them.
+func refusalHint(status int, address, leadsTo, credentials string) string {
+	switch u, err := url.Parse(address); {
+	case status == 401 || status == 403:
+		return "the endpoint requires other credentials: " + credentials
+	case status == 404 && err == nil:
+		return "the endpoint has no path " + cmp.Or(u.EscapedPath(), "/") + ": correct the URL"
+	case leadsTo != "":
+		return "callbacks do not follow redirects: send them to " + leadsTo
+	}
+	return ""
 }
 
 // notAccepted is the error of a command some of whose callbacks were not accepted.

@@ -154,7 +154,8 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 		return err
 	}
 	if !s.Attempt.Accepted() {
-		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), err: s.Attempt.Err}
+		next := refusalHint(s.Attempt.StatusCode, t.URL, s.Attempt.LeadsTo(t.URL), "--callback-secret env:NAME, --callback-header 'Authorization: env:NAME'")
+		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), next: next, err: s.Attempt.Err}
 	}
 	return nil
 }
