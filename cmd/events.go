@@ -160,12 +160,10 @@ func logSessionEvent(inv *invocation, event session.Event) {
 func logBatchEvent(inv *invocation, name string, event batch.Event) {
 	log := inv.log
 	switch e := event.(type) {
-	case batch.LineRejected:
-		log.Text("line", e.Err.Error())
-	case batch.LineWarned:
-		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
-	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
+	case batch.LinesRejected:
+		log.Text("line", e.Problem.String())
+	case batch.LinesWarned:
+		log.Warn("task", e.Problem.String())
 	case batch.InputChanged:
 		logChangedInput(inv, name, e)
 	case batch.Resumed:
