@@ -49,6 +49,7 @@ type App struct {
 // the program dies of that signal, so that a shell's loop around it stops.
 func Main(build Build) int {
 	signals.AbortOnCrash()
+	defer colorable.EnableColorsStdout(nil)() // for what is coloured there, on a console of Windows
 	dir, _ := os.Getwd() // a removed folder has no project file
 	machine, _ := os.Hostname()
 	app := &App{

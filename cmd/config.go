@@ -221,7 +221,7 @@ func newConfigPath(inv *invocation) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := userFile(inv)
 			if path == "" {
-				return &exitError{code: codeUnexpected, text: "no path for the user file: HOME is not set", next: "set HOME or XDG_CONFIG_HOME"}
+				return &exitError{code: codeUnexpected, text: "no path for the user file: " + config.Home("AppData") + " is not set", next: "set it, or XDG_CONFIG_HOME"}
 			}
 			return printText(cmd.Context(), inv, path)
 		},

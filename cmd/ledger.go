@@ -17,7 +17,7 @@ func (inv *invocation) stateDir() (string, error) {
 		dir = config.StateFolder(config.Place{Getenv: inv.app.getenv})
 	}
 	if dir == "" {
-		return "", &exitError{code: codeUnexpected, text: "no folder for the ledger: HOME is not set",
+		return "", &exitError{code: codeUnexpected, text: "no folder for the ledger: " + config.Home("LocalAppData") + " is not set",
 			next: "set NARADA_STATE_DIR, or run narada config set state-dir DIR"}
 	}
 	return dir, nil

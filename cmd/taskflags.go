@@ -31,7 +31,7 @@ func (t *taskFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.promptFile, "prompt-file", "", "read the prompt from `FILE`; - is stdin")
 	f.BoolVar(&t.NewSession, "new-session", false, "run the task in a new cloud browser session, then stop it (run only)")
-	f.BoolVar(&t.curl, "curl", false, "print a curl command with secrets as environment variables; send nothing")
+	f.BoolVar(&t.curl, "curl", false, "print a curl command for a POSIX shell, secrets as variables; send nothing")
 }
 
 // addDefaults adds the flags that can apply to many tasks.

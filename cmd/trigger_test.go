@@ -44,7 +44,7 @@ func TestSecretsInAnAnswerAreNotPrinted(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			args := strings.Fields(strings.ReplaceAll(command, "URL", echo.URL))
 			app, stdout, stderr := testApp(t, append(args, "--callback-secret", "env:SECRET", "--callback-header", "Authorization: env:AUTH", "--base-url", echo.URL)...)
-			values := map[string]string{"HOME": home, "SECRET": `shop"s3cret<1>`, "AUTH": "Bearer shop-t0ken&"}
+			values := map[string]string{"HOME": home, "LocalAppData": filepath.Join(home, ".local/state"), "SECRET": `shop"s3cret<1>`, "AUTH": "Bearer shop-t0ken&"}
 			app.Lookup, app.Random = func(name string) (string, bool) { v, ok := values[name]; return v, ok }, rand.Reader
 			code, text := app.Run(t.Context()), stdout.String()+stderr.String()
 			if code != test.code || !strings.Contains(stdout.String(), test.repeat) || strings.Contains(text, "s3cret") || strings.Contains(text, "t0ken") {

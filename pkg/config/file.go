@@ -123,7 +123,7 @@ var ErrNotSet = yamljson.ErrNotSet
 // 0600.
 func Write(path, profile, name string, value *string) error {
 	if path == "" {
-		return errors.New("no folder for the config file: HOME is not set")
+		return errors.New("no folder for the config file: " + Home("AppData") + " is not set")
 	}
 	old, err := textfile.ReadRegular(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -14,6 +14,14 @@ func UserFile(p Place) string { return p.own("XDG_CONFIG_HOME", "AppData", ".con
 // in ~/.local/state, on Windows in %LocalAppData%. It is "" if none of these is set.
 func StateFolder(p Place) string { return p.own("XDG_STATE_HOME", "LocalAppData", ".local/state", "") }
 
+// Home returns the variable that these folders depend on: HOME, but windows on Windows.
+func Home(windows string) string {
+	if runtime.GOOS == "windows" {
+		return windows
+	}
+	return "HOME"
+}
+
 // own returns a path in the folder of an environment variable: variable, else windows on
 // Windows, else home in the home folder.
 func (p Place) own(variable, windows, home, file string) string {

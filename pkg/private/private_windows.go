@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/narada-cli/narada/pkg/oserr"
 )
 
 // inherited is for the access list of a folder: what is made in it has the list, too.
@@ -30,7 +32,7 @@ func mkdirAll(dir string) error {
 	case err == nil && info.IsDir():
 		return nil
 	case err == nil:
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: windows.ERROR_DIRECTORY}
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: oserr.Worded(windows.ERROR_DIRECTORY)}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}

@@ -2,7 +2,6 @@ package task
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 	_ "time/tzdata" // for machines without zone files
@@ -17,12 +16,9 @@ func CheckZone(name string) error {
 }
 
 // MachineZone returns the IANA name of the machine's time zone from TZ, the link
-// /etc/localtime or /etc/timezone, "" if none has one.
+// /etc/localtime or /etc/timezone, or the registry of Windows, "" if none has one.
 func MachineZone(getenv func(string) string) string {
-	target, _ := os.Readlink("/etc/localtime")
-	_, linked, _ := strings.Cut(target, "zoneinfo/")
-	written, _ := os.ReadFile("/etc/timezone")
-	for _, name := range []string{strings.TrimPrefix(getenv("TZ"), ":"), linked, strings.TrimSpace(string(written))} {
+	for _, name := range append([]string{strings.TrimPrefix(getenv("TZ"), ":")}, systemZones()...) {
 		if CheckZone(name) == nil {
 			return name
 		}
