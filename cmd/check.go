@@ -87,7 +87,7 @@ func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags
 	return err
 }
 
-// check checks the flags, says what will be sent, and asks for confirmation.
+// check checks the flags, says what will be sent, if anything, and asks for confirmation.
 // name, which may be "", is that of the flag with the address.
 func (o *endpointFlags) check(ctx context.Context, inv *invocation, name, address string) (*contract.Check, error) {
 	address = network.Expand(address)
@@ -108,8 +108,8 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, name, addres
 	if wrong, ok := errors.AsType[*network.AddressError](err); ok {
 		return nil, usage.Errorf(wrong.Next, "%s%v", name, wrong)
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || !c.Sends() {
+		return c, err
 	}
 	requests := fmt.Sprintf("up to %d requests", contract.Requests())
 	inv.log.Info("plan", "sending "+requests+", one of them 8 MiB long; each has the header Narada-Check, and a request ID that begins with req_check_")

@@ -114,6 +114,9 @@ func New(o Options) (*Check, error) {
 	return c, nil
 }
 
+// Sends reports whether callbacks can be sent: not over plain http that is not allowed.
+func (c *Check) Sends() bool { return c.url.Scheme == "https" || c.AllowHTTP }
+
 // Run runs the tests in the order of Tests and yields each finding as soon as it is
 // known, until ctx ends. Call it once.
 func (c *Check) Run(ctx context.Context) iter.Seq[Finding] {

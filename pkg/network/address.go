@@ -58,39 +58,57 @@ func (e *AddressError) Hint() string { return e.Next }
 // ParseURL parses the URL of an endpoint: http or https, with a host, and with no user name
 // and no fragment. Its error is an *AddressError, which shows no secret.
 func ParseURL(text string) (*url.URL, error) {
-	wrong := func(hint, format string, args ...any) (*url.URL, error) {
-		return nil, &AddressError{fmt.Sprintf("%q ", masked(text)) + fmt.Sprintf(format, args...), hint}
-	}
-	scheme, rest, found := strings.Cut(text, "://")
-	if !found {
+	if !strings.Contains(text, "://") {
 		return nil, withoutScheme(text)
 	}
-	port := ""
-	if found := portOf.FindStringSubmatch(rest); found != nil {
-		port = found[1]
-	}
 	u, err := url.Parse(text)
-	switch {
-	case strings.Contains(text, secret.Mask):
-		return wrong("write the secret in place of "+secret.Mask, "is not the whole URL: its secret is masked")
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return wrong("write a space as %20", "contains a space or a control character")
-	case textfile.Check(text) != nil:
-		return wrong("", "is not UTF-8 text")
-	case !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http"):
-		return wrong(masked("https://"+rest), "does not begin with https:// or http://")
-	case err == nil && u.User != nil:
-		return wrong("send credentials in a header", "contains a user name")
-	case rest == "" || strings.ContainsAny(rest[:1], ":/?#"):
-		return wrong("write it as "+scheme+"://HOST/PATH", "has no host")
-	case port != "" && !isPort(port):
-		return wrong("", "has the port %s, which is not a number from 1 to 65535", port)
-	case err != nil || u.Hostname() == "":
-		return wrong("write it as https://HOST/PATH", "is not a URL")
-	case u.Fragment != "" || strings.Contains(text, "#"):
-		return wrong("remove what begins with #: it is not sent", "has a fragment")
+	why, hint := textFault(text)
+	if why == "" {
+		why, hint = urlFault(text, u, err)
+	}
+	if why != "" {
+		return nil, &AddressError{fmt.Sprintf("%q ", masked(text)) + why, hint}
 	}
 	return u, nil
+}
+
+// textFault says what is wrong with the characters of a URL, and what to do.
+func textFault(text string) (why, hint string) {
+	switch {
+	case strings.Contains(text, secret.Mask):
+		return "is not the whole URL: its secret is masked", "write the secret in place of " + secret.Mask
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return "contains a space or a control character", "write a space as %20"
+	case textfile.Check(text) != nil:
+		return "is not UTF-8 text", ""
+	}
+	return "", ""
+}
+
+// urlFault says what is wrong with a URL, and what to do. u and failure are those of
+// url.Parse.
+func urlFault(text string, u *url.URL, failure error) (why, hint string) {
+	scheme, rest, _ := strings.Cut(text, "://")
+	port := portOf.FindStringSubmatch(rest)
+	switch {
+	case !isHTTP(scheme):
+		return "does not begin with https:// or http://", masked("https://" + rest)
+	case failure == nil && u.User != nil:
+		return "contains a user name", "send credentials in a header"
+	case rest == "" || strings.ContainsAny(rest[:1], ":/?#"):
+		return "has no host", "write it as " + scheme + "://HOST/PATH"
+	case port != nil && !isPort(port[1]):
+		return fmt.Sprintf("has the port %s, which is not a number from 1 to 65535", port[1]), ""
+	case failure != nil || u.Hostname() == "":
+		return "is not a URL", "write it as https://HOST/PATH"
+	case strings.Contains(text, "#"):
+		return "has a fragment", "remove what begins with #: it is not sent"
+	}
+	return "", ""
+}
+
+func isHTTP(scheme string) bool {
+	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
 // portOf finds the port of a URL without its scheme.
@@ -105,7 +123,7 @@ func isPort(text string) bool {
 // withoutScheme says what is missing in a text that is not a URL.
 func withoutScheme(text string) error {
 	wrong := func(hint, why string) error { return &AddressError{fmt.Sprintf("%q ", masked(text)) + why, hint} }
-	if scheme, rest, ok := strings.Cut(text, ":"); ok && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")) {
+	if scheme, rest, ok := strings.Cut(text, ":"); ok && isHTTP(scheme) {
 		return wrong(masked(scheme+"://"+strings.TrimLeft(rest, "/")), "has no // after "+scheme+":")
 	}
 	u, err := ParseURL("https://" + text)

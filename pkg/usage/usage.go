@@ -181,7 +181,11 @@ func AtLeast[N int | int64 | float64 | time.Duration](flag string, value, minimu
 // Between checks the value of a flag.
 func Between[N int | int64](flag string, value, minimum, maximum N) error {
 	if value > maximum {
-		return Errorf("", "--%s: must be at most %v", flag, maximum)
+		text := fmt.Sprint(maximum)
+		if size, ok := any(maximum).(int64); ok {
+			text = units.Size(size)
+		}
+		return Errorf("", "--%s: must be at most %s", flag, text)
 	}
 	return AtLeast(flag, value, minimum)
 }
