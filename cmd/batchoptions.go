@@ -60,22 +60,24 @@ func (o *batchRunOptions) input() (err error) {
 	b := &o.batch
 	switch {
 	case b.Format != "":
-	case b.Path == "-" && o.prompt != "":
+	case b.Path == "-" && o.prompt+o.comma != "":
 		b.Format = batch.CSV
 	default:
 		b.Format, b.ByName = batch.FormatOf(b.Path), true
 	}
-	switch b.Format {
-	case batch.Text, batch.JSONL, batch.JSON, batch.YAML:
-		if o.prompt != "" {
-			return usage.Errorf("for a table, add --format csv", "--prompt requires a table, and the format is %s", b.Format)
+	table := b.Format == batch.CSV || b.Format == batch.TSV
+	for flag, value := range map[string]string{"prompt": o.prompt, "delimiter": o.comma} {
+		if value != "" && !table {
+			return usage.Errorf("for a table, add --format csv", "--%s requires a table, and the format is %s", flag, b.Format)
 		}
-	case batch.CSV, batch.TSV:
-		if o.prompt != "" {
-			if b.Prompt, err = batch.ParsePrompt(o.prompt); err != nil {
-				return usage.Errorf("write {{.company}} for the column company", "--prompt: %v", err)
-			}
+	}
+	if o.prompt != "" {
+		if b.Prompt, err = batch.ParsePrompt(o.prompt); err != nil {
+			return usage.Errorf("write {{.company}} for the column company", "--prompt: %v", err)
 		}
+	}
+	if b.Delimiter, err = batch.ParseDelimiter(o.comma); err != nil {
+		return usage.Errorf("", "--delimiter: %v", err)
 	}
 	return nil
 }

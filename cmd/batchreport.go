@@ -110,14 +110,7 @@ func (r *batchRun) explain(err error) error {
 		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
 	}
 	if e, ok := errors.AsType[*batch.InputError](err); ok {
-		hint := ""
-		if errors.Is(e, batch.ErrInputChanged) {
-			hint = "run it again"
-		}
-		if wrong, ok := errors.AsType[*batch.FormatError](err); ok {
-			hint = wrong.Hint()
-		}
-		return usage.Errorf(hint, "%v", e)
+		return usage.Errorf(hintOf(e), "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}

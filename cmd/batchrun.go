@@ -21,6 +21,7 @@ type batchRunOptions struct {
 	answer   answerFlags
 	batch    batch.Options
 	prompt   string
+	comma    string // --delimiter
 	jq       string
 	rate     string
 	failFast bool
@@ -37,7 +38,7 @@ object as each task finishes. With - as FILE it reads stdin.
 
 The file is text (a prompt per line), JSONL (a string, or an object with a task's
 fields, per line), a JSON array or YAML list of these, or a table (CSV or TSV, whose
-columns --prompt puts into prompts). Its name or --format selects the format; a file whose
+columns --prompt puts into prompts, with fields separated by , ; tab or |). Its name or --format selects the format; a file whose
 content contradicts its name is refused. The task flags apply to all lines; the fields
 of a line override them.
 
@@ -71,6 +72,8 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f := cmd.Flags()
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
+	f.StringVar(&o.comma, "delimiter", "", "separate the fields of a table by `CHAR`: , ; tab or | (default: by its content)")
+	usage.Complete(cmd, "delimiter", ",", ";", "tab", "|")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
 	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout; - is stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")

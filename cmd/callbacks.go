@@ -9,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
@@ -102,7 +103,7 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 // reachable refuses a listener on loopback for an API on another machine.
 func (c *cloud) reachable(l receive.Listener) error {
 	u, err := url.Parse(l.URL)
-	if err == nil && narada.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
+	if err == nil && network.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
 		return usage.Errorf("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
 	}
 	return nil

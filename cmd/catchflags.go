@@ -109,10 +109,11 @@ func ngrokConfig(inv *invocation, token secret.String, domain string) (*tunnel.N
 	if !cas.Set() {
 		return n, nil
 	}
-	var err error
-	if n.ConnectCAs, err = tunnel.ReadCAs(inv.source.Context, cas.Text); err != nil {
+	list, err := network.ReadCAs(inv.source.Context, cas.Text)
+	if err != nil {
 		return nil, cas.Invalid(err)
 	}
+	n.ConnectCAs = network.Pool(nil, list)
 	return n, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,21 +14,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/contract"
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // endpointFlags are the flags of commands that test an endpoint.
-type endpointFlags struct {
-	send      sendFlags
-	allowHTTP bool
-}
+type endpointFlags struct{ send sendFlags }
 
 func (o *endpointFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to this machine, and private addresses")
 	o.send.add(cmd)
+	cmd.Flags().Lookup("allow-http").Usage = "allow plain http to this machine, and private addresses"
 	o.send.addYes(cmd)
 }
 
@@ -78,34 +76,39 @@ func contractTable() string {
 }
 
 func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, address string) error {
-	c, err := o.check(ctx, inv, address)
+	c, err := o.check(ctx, inv, "", address)
 	if err != nil {
 		return err
 	}
 	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
-	if u, badURL := url.Parse(address); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && narada.IsLoopback(u.Hostname()) && !o.allowHTTP {
-		inv.log.Hint("--allow-http allows plain http to this machine")
+	if u, badURL := url.Parse(network.Expand(address)); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && network.IsLocal(u.Hostname()) && !o.send.target.allowHTTP {
+		inv.log.Hint("--allow-http allows plain http to this machine and to private networks")
 	}
 	return err
 }
 
 // check checks the flags, says what will be sent, and asks for confirmation.
-func (o *endpointFlags) check(ctx context.Context, inv *invocation, address string) (*contract.Check, error) {
-	_, given, err := o.send.resolve(inv)
+// name, which may be "", is that of the flag with the address.
+func (o *endpointFlags) check(ctx context.Context, inv *invocation, name, address string) (*contract.Check, error) {
+	address = network.Expand(address)
+	if o.send.target.allowHTTP || o.send.target.unverified {
+		if _, err := o.send.target.parse(name, address); err != nil {
+			return nil, err
+		}
+	}
+	target, given, err := o.send.resolve(inv, address)
 	if err != nil {
 		return nil, err
 	}
 	c, err := contract.New(contract.Options{
-		URL: address, Credentials: given, AllowHTTP: o.allowHTTP, Timeout: o.send.timeout,
-		Transport: inv.transport, Random: inv.app.Random,
+		URL: address, Credentials: given, AllowHTTP: o.send.target.allowHTTP, Timeout: o.send.timeout,
+		Unverified: target.Unverified, Authorities: target.Authorities,
+		Transport: inv.targetTransport(target), Random: inv.app.Random,
 	})
-	wrong, isURL := errors.AsType[*contract.URLError](err)
-	switch {
-	case isURL && wrong.Unencrypted:
-		return nil, usage.Errorf("use https: over http the secret and the headers can be read on the network", "--allow-http: %v", wrong)
-	case isURL:
-		return nil, usage.Errorf("", "%v", wrong)
-	case err != nil:
+	if wrong, ok := errors.AsType[*network.AddressError](err); ok {
+		return nil, usage.Errorf(wrong.Next, "%s%v", name, wrong)
+	}
+	if err != nil {
 		return nil, err
 	}
 	requests := fmt.Sprintf("up to %d requests", contract.Requests())
@@ -117,8 +120,8 @@ func (o *endpointFlags) check(ctx context.Context, inv *invocation, address stri
 // end how many there are of each verdict. The error has the exit code.
 func printFindings(ctx context.Context, inv *invocation, p *printer, event string, found iter.Seq[contract.Finding], timed bool) error {
 	count := map[contract.Verdict]int{}
-	for f := range found {
-		count[f.Verdict]++
+	for f, times := range summedUp(found, p.AsJSON) {
+		count[f.Verdict] += times
 		if err := printFinding(inv, p, f, timed); err != nil {
 			return err
 		}
@@ -131,6 +134,35 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 		return exitWith(codeFailed)
 	}
 	return nil
+}
+
+// maxAlike is how many tests that are skipped for the same cause have a line each.
+const maxAlike = 3
+
+// summedUp yields the findings, and how many tests each is of. More than maxAlike tests that
+// are skipped one after the other for the same cause are one, unless each is to be seen.
+func summedUp(found iter.Seq[contract.Finding], each bool) iter.Seq2[contract.Finding, int] {
+	return func(yield func(contract.Finding, int) bool) {
+		var alike []contract.Finding
+		flush := func() bool {
+			list, of := alike, 1
+			if alike = nil; len(list) > maxAlike {
+				of = len(list)
+				list = list[:1]
+				list[0].Test = units.Count(of, "test")
+			}
+			return !slices.ContainsFunc(list, func(f contract.Finding) bool { return !yield(f, of) })
+		}
+		for f := range found {
+			if len(alike) > 0 && (each || f.Verdict != contract.Skip || f.Detail != alike[0].Detail) && !flush() {
+				return
+			}
+			if alike = append(alike, f); f.Verdict != contract.Skip && !flush() {
+				return
+			}
+		}
+		flush()
+	}
 }
 
 func printFinding(inv *invocation, p *printer, f contract.Finding, timed bool) error {

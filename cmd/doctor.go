@@ -43,7 +43,7 @@ Exit code 3: a check failed.`,
   # in CI: the failures
   narada doctor -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return cmp.Or(usage.NoArgs(cmd, args), usage.Requires(cmd.Flags(), "endpoint", "allow-http", "timeout", "yes", "callback-secret", "callback-header"))
+			return cmp.Or(usage.NoArgs(cmd, args), usage.Requires(cmd.Flags(), "endpoint", append(targetFlagNames, "timeout", "yes", "callback-secret", "callback-header")...))
 		},
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runDoctor(ctx, inv, p, &o) }),
 	}
@@ -57,7 +57,7 @@ Exit code 3: a check failed.`,
 func runDoctor(ctx context.Context, inv *invocation, p *printer, o *doctorOptions) (err error) {
 	options := o.checks(inv)
 	if o.url != "" {
-		if options.Check, err = o.endpoint.check(ctx, inv, o.url); err != nil {
+		if options.Check, err = o.endpoint.check(ctx, inv, "--endpoint: ", o.url); err != nil {
 			return err
 		}
 	}

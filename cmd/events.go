@@ -8,7 +8,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/batch"
-	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/term"
@@ -161,12 +160,10 @@ func logSessionEvent(inv *invocation, event session.Event) {
 func logBatchEvent(inv *invocation, name string, event batch.Event) {
 	log := inv.log
 	switch e := event.(type) {
-	case batch.LineRejected:
-		log.Text("line", e.Err.Error())
-	case batch.LineWarned:
-		log.Warn("task", fmt.Sprintf("line %d: %s", e.Number, e.Text))
-	case batch.MoreWarnings:
-		log.Warn("task", fmt.Sprintf("%d more warnings", e.Count))
+	case batch.LinesRejected:
+		log.Text("line", e.Problem.String())
+	case batch.LinesWarned:
+		log.Warn("task", e.Problem.String())
 	case batch.InputChanged:
 		logChangedInput(inv, name, e)
 	case batch.Resumed:
@@ -243,53 +240,4 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 		}
 		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
 	}
-}
-
-// logForwardEvent logs an event of forwarding.
-func logForwardEvent(inv *invocation, event forward.Event) {
-	log := inv.log
-	switch e := event.(type) {
-	case forward.Waiting:
-		log.Info("waiting", fmt.Sprintf("forwarding %s from earlier to %s", units.Count(e.Count, "callback"), e.Target))
-	case forward.Forwarded:
-		if forward.IsCommand(e.Target) {
-			log.Detail("ran", term.OneLine(e.RequestID)+": "+e.Target+" succeeded")
-			return
-		}
-		log.Detail("forwarded", fmt.Sprintf("%s: forwarded to %s: answered %d in %s", term.OneLine(e.RequestID), e.Target, e.Result.StatusCode, units.Round(e.Result.Took)))
-	case forward.NotForwarded:
-		log.Warn("not-forwarded", fmt.Sprintf("%s: not forwarded to %s: %s", term.OneLine(e.RequestID), e.Target, notForwarded(e.Result)),
-			requestField(e.RequestID), slog.Any("attempts", e.Result.Attempts))
-	case forward.TargetDown:
-		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
-	case forward.TargetUp:
-		log.Info("target-back", e.Target+" accepts callbacks again")
-	case forward.StoreFailed:
-		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
-	case forward.CommandBusy:
-		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
-	case forward.Finishing:
-		log.Info("finishing", "finishing the callback to "+e.Target+": press Ctrl-C again to quit")
-	case forward.Remaining:
-		if e.Err != nil {
-			log.Warn("ledger", e.Err.Error())
-			return
-		}
-		log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", units.Count(e.Count, "callback"), e.Target))
-	}
-}
-
-// notForwarded says why a callback was not forwarded.
-func notForwarded(r forward.Result) string {
-	reason := r.Failure
-	if r.StatusCode != 0 {
-		reason = fmt.Sprintf("answered %d", r.StatusCode)
-	}
-	if r.StatusCode/100 == 3 {
-		reason += ", a redirect, which is not followed"
-	}
-	if r.Permanent {
-		return reason + "; not retried"
-	}
-	return reason + " after " + units.Count(r.Attempts, "attempt")
 }

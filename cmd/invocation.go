@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,6 +171,9 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	inv.log = newReporter(inv)
 	for _, warning := range settings.Warnings {
 		inv.log.Warn("settings", warning)
+	}
+	if names, file := settings.FromProject(cmd.Flags()); len(names) > 0 {
+		inv.log.Info("project-file", file+" sets "+strings.Join(names, ", "), slog.Any("settings", names))
 	}
 	return nil
 }

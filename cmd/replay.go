@@ -10,7 +10,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/replay"
-	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -55,7 +54,7 @@ Exit code 3: an endpoint did not answer with 2xx.`,
 		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, args []string) error { return runReplay(ctx, inv, p, &o, args) }),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "", "send to this `URL`: https, or http on this machine")
+	f.StringVar(&o.to, "to", "", "send to this `URL`: https, http on this machine, or a PORT")
 	addLast(cmd, &o.last)
 	f.BoolVar(&o.all, "all", false, "send the callbacks of all tasks, the oldest task first")
 	f.BoolVar(&o.failed, "failed", false, "send the callbacks that narada listen could not forward, the oldest first")
@@ -113,13 +112,16 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
 		return r, usage.Errorf("add --to URL", "specify --to")
 	}
-	if err := task.CheckCallbackURL(o.to); err != nil && o.to != "" {
-		return r, usage.Errorf(hintOf(err), "--to: %v", err)
+	if o.to != "" {
+		if r.URL, err = o.send.target.parse("--to: ", o.to); err != nil {
+			return r, err
+		}
 	}
-	r.URL = o.to
-	if r.Sender, r.Credentials, err = o.send.resolve(inv); err != nil {
+	target, given, err := o.send.resolve(inv, r.URL)
+	if err != nil {
 		return r, err
 	}
+	r.Sender, r.Credentials = o.send.sender(inv, target), given
 	r.Since, err = usage.Time("since", o.since, inv.app.start)
 	return r, err
 }

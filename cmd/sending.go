@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -11,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -21,6 +22,7 @@ import (
 // sendFlags are the flags of commands that send callbacks.
 type sendFlags struct {
 	callback callbackFlags
+	target   targetFlags
 	timeout  time.Duration
 	yes      bool
 }
@@ -28,6 +30,7 @@ type sendFlags struct {
 func (s *sendFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(units.DurationFlag(&s.timeout, deliver.DefaultTimeout), "timeout", "wait at most this `DURATION` for each answer")
 	s.callback.addCredentials(cmd)
+	s.target.add(cmd)
 }
 
 // addYes adds the flag of a command that asks before it sends.
@@ -35,20 +38,29 @@ func (s *sendFlags) addYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&s.yes, "yes", "y", false, "send to another machine without asking")
 }
 
-// resolve returns a sender, and the credentials of the callbacks.
-func (s *sendFlags) resolve(inv *invocation) (sender deliver.Sender, c secret.Credentials, err error) {
+// resolve returns the target at that URL, which "" leaves open, and the credentials of the
+// callbacks.
+func (s *sendFlags) resolve(inv *invocation, address string) (target network.Target, c secret.Credentials, err error) {
 	if err := usage.AtLeast("timeout", s.timeout, time.Millisecond); err != nil {
-		return sender, c, err
+		return target, c, err
 	}
-	c, err = s.callback.credentials(inv, true)
-	return deliver.Sender{Transport: inv.transport(), Timeout: s.timeout}, c, err
+	if c, err = s.callback.credentials(inv, true); err != nil {
+		return target, c, err
+	}
+	target, err = s.target.target(inv, address)
+	return target, c, err
+}
+
+// sender returns a sender to a target.
+func (s *sendFlags) sender(inv *invocation, t network.Target) deliver.Sender {
+	return deliver.Sender{Transport: inv.targetTransport(t)(), Timeout: s.timeout}
 }
 
 // confirm asks before something is sent to another machine: on a terminal it asks the
 // person, elsewhere it requires --yes.
 func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address string) error {
 	u, err := url.Parse(address)
-	if s.yes || err == nil && narada.IsLoopback(u.Hostname()) {
+	if s.yes || err == nil && network.IsLoopback(u.Hostname()) {
 		return err
 	}
 	return confirm(ctx, inv, "send "+what+" to "+u.Host+"?", false, "add --yes to send "+what)
@@ -70,6 +82,20 @@ func printAttempt(inv *invocation, p *printer, id string, a deliver.Attempt, wit
 		columns = append(columns, dash(term.OneLine(answer)))
 	}
 	return p.Print(a.Document(id, answer), strings.Join(columns, "\t"))
+}
+
+// refusalHint says what to do about an answer of the endpoint at address that does not
+// accept a callback; leadsTo is where a redirect leads, credentials how to set them.
+func refusalHint(status int, address, leadsTo, credentials string) string {
+	switch u, err := url.Parse(address); {
+	case status == 401 || status == 403:
+		return "the endpoint requires other credentials: " + credentials
+	case status == 404 && err == nil:
+		return "the endpoint has no path " + cmp.Or(u.EscapedPath(), "/") + ": correct the URL"
+	case leadsTo != "":
+		return "callbacks do not follow redirects: send them to " + leadsTo
+	}
+	return ""
 }
 
 // notAccepted is the error of a command some of whose callbacks were not accepted.

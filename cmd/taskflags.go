@@ -2,8 +2,6 @@ package cmd
 
 import (
 	"cmp"
-	"log/slog"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -105,9 +103,6 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	}
 	if err := cmp.Or(agent.CheckOrigin(narada.CheckAgent), zone.CheckOrigin(task.CheckZone), window.CheckOrigin(narada.CheckWindowID)); err != nil {
 		return spec, err
-	}
-	if names, file := inv.settings.FromProject(); len(names) > 0 {
-		inv.log.Info("project-file", file+" sets "+strings.Join(names, ", "), slog.Any("settings", names))
 	}
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag

@@ -61,7 +61,7 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "", "send to this `URL`, or to listener, or to listener:NAME")
+	f.StringVar(&o.to, "to", "", "send to this `URL` or local PORT, or to listener, or to listener:NAME")
 	f.StringVar(&o.text, "text", "", "replace the sample's answer by this `TEXT`")
 	f.StringVar(&o.data, "data", "", "replace the sample's structured data by the JSON in `FILE`")
 	f.IntVar(&o.count, "count", 1, "send `N` callbacks")
@@ -77,13 +77,17 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 	if err := o.check(toListener); err != nil {
 		return err
 	}
-	sender, given, err := o.send.resolve(inv)
+	address := o.to
+	if toListener {
+		address = ""
+	}
+	target, given, err := o.send.resolve(inv, address)
 	if err != nil {
 		return err
 	}
 	t := trigger.Options{
 		Event: event, Text: o.text, Random: inv.app.Random, Machine: inv.app.Machine,
-		URL: o.to, Credentials: given, Sender: sender,
+		URL: o.to, Credentials: given, Sender: o.send.sender(inv, target),
 		NotRecorded: func(err error) { inv.warnOfLedger(err, "the outcome of this task is not recorded") },
 	}
 	if o.data != "" {
@@ -110,8 +114,12 @@ func (o *triggerOptions) check(toListener bool) error {
 	if o.to == "" {
 		return usage.Errorf("add --to URL, or --to listener", "specify --to")
 	}
-	if err := task.CheckCallbackURL(o.to); err != nil && !toListener {
-		return usage.Errorf(forwardHint(o.to), "--to: %v", err)
+	if !toListener {
+		address, err := o.send.target.parse("--to: ", o.to)
+		if err != nil {
+			return err
+		}
+		o.to = address
 	}
 	return cmp.Or(usage.AtLeast("count", o.count, 1), usage.Between("concurrency", o.concurrency, 1, maxConcurrency))
 }
@@ -146,7 +154,8 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 		return err
 	}
 	if !s.Attempt.Accepted() {
-		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), err: s.Attempt.Err}
+		next := refusalHint(s.Attempt.StatusCode, t.URL, s.Attempt.LeadsTo(t.URL), "--callback-secret env:NAME, --callback-header 'Authorization: env:NAME'")
+		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), next: next, err: s.Attempt.Err}
 	}
 	return nil
 }

@@ -146,6 +146,11 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 // transport returns a new transport for calls.
 func (inv *invocation) transport() *http.Transport { return network.Transport(inv.app.getenv) }
 
+// targetTransport returns a function that returns a new transport for a target.
+func (inv *invocation) targetTransport(t network.Target) func() *http.Transport {
+	return func() *http.Transport { return t.Transport(inv.app.getenv) }
+}
+
 // loggedTransport is a transport that logs the calls for -v.
 func loggedTransport(inv *invocation) http.RoundTripper {
 	return network.Logged(inv.transport(), inv.log.Detail)

@@ -153,7 +153,7 @@ func (f *File) lock(mode fs.FileMode) (here *os.File, created bool, err error) {
 	for range maxReplaced {
 		here, err = f.root.OpenFile(f.base, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, mode)
 		if created = err == nil; errors.Is(err, fs.ErrExist) {
-			here, err = textfile.OpenRegularIn(f.root, f.base)
+			here, err = textfile.OpenToLockIn(f.root, f.base)
 		}
 		if errors.Is(err, fs.ErrNotExist) { // removed
 			continue

@@ -168,6 +168,26 @@ func TestAFileIsWrittenByOneAtATime(t *testing.T) {
 	wantFolder(t, filepath.Dir(path), "a= link=")
 }
 
+// A network file system would lock it for no reader.
+func TestTheOldFileIsLockedAsAWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	for _, mode := range []os.FileMode{0o600, 0o400} {
+		if err := errors.Join(Write(path, nil), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Create(path, 0o600)
+		if err != nil {
+			t.Fatalf("mode %v: %v", mode, err)
+		}
+		if _, err := f.old.WriteString("x"); err != nil && mode == 0o600 {
+			t.Error(err)
+		}
+		if err := f.Discard(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWhatAKilledProcessHasLeftIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b"} {

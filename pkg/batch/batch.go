@@ -36,6 +36,7 @@ type Options struct {
 	Format    Format
 	ByName    bool // the format is that of the file's name, which its content must not contradict
 	Prompt    *Prompt
+	Delimiter Delimiter // of a table; 0: it is recognized
 	Start     time.Time // of the command
 
 	// Template makes the tasks of the lines. With Windows, each runs in one of these browser
@@ -128,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 func (b *Batch) openSource(ctx context.Context) (err error) {
 	limited, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
 	defer cancel()
-	b.source, err = openSource(limited, Input{b.o.Format, b.o.Prompt}, b.o.Path, b.o.Stdin, b.o.StdinFile)
+	b.source, err = openSource(limited, Input{b.o.Format, b.o.Prompt, b.o.Delimiter}, b.o.Path, b.o.Stdin, b.o.StdinFile)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -35,11 +35,18 @@ type earlier struct {
 	written map[Key]bool // lines that this run has written, and their tasks
 }
 
-// exists reports whether there are results of earlier runs.
-func (e *earlier) exists() bool {
+// exists reports whether there are results of earlier runs. It is an error if the file beside
+// the results is none.
+func (e *earlier) exists() (bool, error) {
 	_, err := os.Stat(e.path)
-	_, keptErr := os.Lstat(e.path + earlierSuffix)
-	return err == nil || keptErr == nil
+	kept, keptErr := textfile.OpenUnlinked(e.path + earlierSuffix)
+	switch {
+	case keptErr == nil:
+		return true, kept.Close()
+	case errors.Is(keptErr, fs.ErrNotExist):
+		return err == nil, nil
+	}
+	return false, textfile.Named(e.path+earlierSuffix, keptErr)
 }
 
 // Write implements io.Writer: it notes what is written, which are whole lines.

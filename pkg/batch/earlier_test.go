@@ -96,19 +96,22 @@ func TestResultsOfAQueryAreKeptWhileALineHasNoAnswer(t *testing.T) {
 	}
 }
 
-// If they cannot be kept, the file is not replaced.
-func TestAFileIsNotReplacedIfItsAnswersCannotBeKept(t *testing.T) {
-	w := newWorld(t)
-	w.earlier("lost 0s\n", map[string]store.Task{"lost": unknown})
-	w.receives = "https://elsewhere/"
-	w.write("out.jsonl", lostLine)
-	w.mkdir("out.jsonl.earlier")
-	v := w.resultsIn("out.jsonl", "lost 0s\n")
-	if failure, ok := errors.AsType[*ResultsError](v.Err); v.Ending != Broken || !ok || !strings.HasSuffix(failure.Error(), ".earlier: is a folder") {
-		t.Errorf("%+v", v)
-	}
-	if w.read("out.jsonl") != lostLine {
-		t.Error(w.read("out.jsonl"))
+// If they cannot be kept, nothing is sent, and the file is not replaced.
+func TestABatchDoesNotBeginIfEarlierAnswersCannotBeKept(t *testing.T) {
+	for _, name := range []string{"out.jsonl", "missing.jsonl"} {
+		w := newWorld(t)
+		w.write("out.jsonl", lostLine)
+		w.mkdir(name + ".earlier")
+		o := w.options("good 0s\n")
+		o.Results = w.path(name)
+		_, err := w.open(o).Run(t.Context(), w.backend())
+		if failure, ok := errors.AsType[*ResultsError](err); !ok || !failure.Usage || !strings.HasSuffix(failure.Error(), ".earlier: is a folder") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if w.read("out.jsonl") != lostLine || len(w.sent) > 0 {
+			t.Errorf("%s: sent %q, and the file has %q", name, w.sent, w.read("out.jsonl"))
+		}
+		w.wantNothingTemporary()
 	}
 }
 

@@ -8,15 +8,10 @@ type Event interface{ event() }
 
 // The events of the check.
 type (
-	// LineRejected is an invalid line.
-	LineRejected struct{ Err *LineError }
-	// LineWarned is a warning about a line, which is sent all the same.
-	LineWarned struct {
-		Number int // of the line
-		Text   string
-	}
-	// MoreWarnings is the number of warnings that were not reported.
-	MoreWarnings struct{ Count int }
+	// LinesRejected is invalid lines.
+	LinesRejected struct{ Problem Problem }
+	// LinesWarned is a warning about lines, which are sent all the same.
+	LinesWarned struct{ Problem Problem }
 	// InputChanged is an input that differs from that of the last run.
 	InputChanged struct {
 		Lines     int // of the input
@@ -72,9 +67,8 @@ type (
 	}
 )
 
-func (LineRejected) event()      {}
-func (LineWarned) event()        {}
-func (MoreWarnings) event()      {}
+func (LinesRejected) event()     {}
+func (LinesWarned) event()       {}
 func (InputChanged) event()      {}
 func (Resumed) event()           {}
 func (SettingsChanged) event()   {}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
 
@@ -24,8 +24,8 @@ type Format string
 const (
 	Text  Format = "text"  // one prompt per line
 	JSONL Format = "jsonl" // per line a JSON string, which is a prompt, or an object, which is a task
-	CSV   Format = "csv"   // RFC 4180, with a header
-	TSV   Format = "tsv"   // CSV with tabs
+	CSV   Format = "csv"   // RFC 4180, with a header and any of the delimiters
+	TSV   Format = "tsv"   // the same; a table of one column has tabs
 	JSON  Format = "json"  // an array of strings and objects, as in JSONL
 	YAML  Format = "yaml"  // a list of strings and objects
 )
@@ -40,7 +40,7 @@ func FormatOf(name string) Format {
 		return JSONL
 	case ".csv":
 		return CSV
-	case ".tsv":
+	case ".tsv", ".tab":
 		return TSV
 	case ".json":
 		return JSON
@@ -55,8 +55,6 @@ const (
 	maxLine = 4 << 20 // bytes of a line or record
 	maxID   = 200     // bytes of an ID
 )
-
-const byteOrderMark = "\ufeff"
 
 // Key identifies a line across runs: the hash of its ID, or else of its content and its
 // index among the lines with that content.
@@ -111,49 +109,71 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 // Input says how an input is parsed.
 type Input struct {
-	Format Format
-	Prompt *Prompt // template of the prompts of CSV and TSV; nil: the column prompt
+	Format    Format
+	Prompt    *Prompt   // template of the prompts of CSV and TSV; nil: the column prompt
+	Delimiter Delimiter // of CSV and TSV; 0: it is recognized
 }
 
 // Lines yields the lines of an input except blank ones. After a *LineError the next lines
-// follow; another error is the last item.
+// follow; another error is the last item, and lines before it may be missing.
 func (in Input) Lines(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		c := &counter{ids: map[Key]int{}, contents: map[Key]int{}}
+		text := &remembering{r: textfile.NewReader(r, true)}
+		more := true
 		each := func(l Line, content []byte, err error) bool {
+			if text.err != nil { // the line may be cut off
+				return false
+			}
 			if err == nil {
 				err = c.count(&l, content)
 			}
 			if err != nil {
-				return yield(Line{}, in.error(l, err))
+				more = yield(Line{}, in.error(l, err))
+			} else {
+				more = yield(l, nil)
 			}
-			return yield(l, nil)
+			return more
 		}
 		var err error
-		b := bufio.NewReaderSize(r, 64<<10)
-		if mark, _ := b.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-			_, _ = b.Discard(len(mark)) // it was read
-		}
 		switch in.Format {
 		case CSV, TSV:
-			err = in.records(b, each)
+			err = in.records(text, each)
 		case JSON:
-			err = in.array(b, each)
+			err = in.array(text, each)
 		case YAML:
-			err = in.list(b, each)
+			err = in.list(text, each)
 		default:
-			err = in.lines(b, each)
+			err = in.lines(bufio.NewReaderSize(text, 64<<10), each)
 		}
-		if err != nil {
+		if err = cmp.Or(text.err, err); err != nil && more {
 			yield(Line{}, err)
 		}
 	}
 }
 
+// remembering remembers the error of a reader, except io.EOF.
+type remembering struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (r *remembering) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
 // error returns the error of a line.
 func (in Input) error(l Line, err error) *LineError {
-	return &LineError{l.Number, in.Format == JSON || in.Format == YAML, err}
+	return &LineError{l.Number, in.isList(), err}
 }
+
+// isList reports whether the input is a list, whose lines are its items.
+func (in Input) isList() bool { return in.Format == JSON || in.Format == YAML }
 
 // counter assigns indexes and keys.
 type counter struct {
@@ -286,93 +306,4 @@ func checkID(id string) error {
 		return fmt.Errorf("invalid id: it must have 1 to %d bytes, got %d", maxID, len(id))
 	}
 	return nil
-}
-
-// records reads CSV and TSV until each returns false. It stops after an error in the header
-// or a record that is too long.
-func (in Input) records(r io.Reader, each func(Line, []byte, error) bool) error {
-	b := &bounded{r: r}
-	c := csv.NewReader(b)
-	c.ReuseRecord = true
-	if in.Format == TSV {
-		c.Comma = '\t'
-	}
-	prompt := cmp.Or(in.Prompt, promptColumn())
-	var table *row
-	for {
-		b.left = maxLine
-		record, err := c.Read()
-		l, err := recordLine(c, err)
-		switch {
-		case b.over:
-			l.Number = max(l.Number, 1)
-			each(l, nil, errRecord)
-			return nil
-		case err == io.EOF:
-			return nil
-		case err != nil && l.Number == 0:
-			return err
-		case table == nil:
-			if err == nil {
-				table, err = newRow(record)
-			}
-			if err != nil {
-				each(l, nil, err)
-				return nil
-			}
-			continue
-		case err == csv.ErrFieldCount:
-			err = fmt.Errorf("expected %d fields as in the header, got %d", len(table.header), len(record))
-		case err == nil:
-			err = l.fill(table, record, prompt)
-		}
-		if !each(l, []byte(l.Prompt), err) {
-			return nil
-		}
-	}
-}
-
-// fill sets the line's prompt and ID from a record.
-func (l *Line) fill(table *row, record []string, prompt *Prompt) (err error) {
-	table.fill(record)
-	if l.Prompt, err = prompt.execute(table); err != nil {
-		return err
-	}
-	if l.ID = strings.TrimSpace(table.columns["id"]); l.ID != "" {
-		return checkID(l.ID)
-	}
-	return nil
-}
-
-// recordLine returns the line that a record begins at, 0 if reading failed, and the error
-// without its position.
-func recordLine(c *csv.Reader, err error) (Line, error) {
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return Line{Number: parse.StartLine}, parse.Err
-	}
-	if err != nil {
-		return Line{}, err
-	}
-	number, _ := c.FieldPos(0)
-	return Line{Number: number}, nil
-}
-
-var errRecord = fmt.Errorf("a record is %w: is a quotation mark missing? The rest was not checked", errLong)
-
-// bounded limits a record: after an unclosed quotation mark the whole rest is one field.
-type bounded struct {
-	r    io.Reader
-	left int
-	over bool
-}
-
-// Read implements io.Reader.
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		b.over = true
-		return 0, io.EOF
-	}
-	n, err := b.r.Read(p)
-	b.left -= n
-	return n, err
 }

@@ -65,7 +65,6 @@ func (in Input) array(r io.Reader, each func(Line, []byte, error) bool) error {
 // error.
 type window struct {
 	r      io.Reader
-	err    error // of reading, except io.EOF
 	text   bytes.Buffer
 	offset int64 // of text
 	lines  int   // before text
@@ -75,9 +74,6 @@ type window struct {
 func (w *window) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.text.Write(p[:n]) // never fails
-	if err != io.EOF {
-		w.err = err
-	}
 	return n, err
 }
 
@@ -89,9 +85,6 @@ func (w *window) pass(offset int64) {
 
 // locate adds the line to an error of the decoder.
 func (w *window) locate(dec *json.Decoder, err error) error {
-	if w.err != nil {
-		return w.err
-	}
 	w.pass(dec.InputOffset())
 	at := 0
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -105,23 +106,31 @@ func TestContentThatContradictsTheName(t *testing.T) {
 		"\"Prompt\",\"City\"\n":                           CSV,
 		"id\tprompt\n1\ta\n":                              TSV,
 		"PK\x03\x04\x14\x00":                              Archive,
-		"":                                                "",
-		"count the issues\nsum them\n":                    "",
-		"[draft] write a summary\n":                       "",
-		"[1] and [2] are references\n":                    "",
-		"{{name}} is a placeholder\n":                     "",
-		"- a bullet\n- another\n":                         "",
-		"find the id, prompt the user\n":                  "",
-		"Berlin, Paris\n":                                 "",
-		"\"quoted prompt\"\n":                             "",
-		"/Operator id,prompt\n":                           "",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00":            Archive,
+		"\xff\xfei\x00d\x00\t\x00p\x00r\x00o\x00m\x00p\x00t\x00\r\x00\n\x00": TSV,
+		"id\tprompt\r1\ta\r":             TSV,
+		"id;prompt\n1;a\n":               CSV,
+		"id|prompt\n":                    CSV,
+		"sep=;\r\nCity;Name\r\n":         CSV,
+		"sep=^\r\nCity^Name\r\n":         CSV,
+		"":                               "",
+		"count the issues\nsum them\n":   "",
+		"[draft] write a summary\n":      "",
+		"[1] and [2] are references\n":   "",
+		"{{name}} is a placeholder\n":    "",
+		"- a bullet\n- another\n":        "",
+		"find the id, prompt the user\n": "",
+		"Berlin, Paris\n":                "",
+		"\"quoted prompt\"\n":            "",
+		"/Operator id,prompt\n":          "",
 	} {
-		if got := contentFormat([]byte(strings.TrimPrefix(text, byteOrderMark))); got != want {
-			t.Errorf("%.40q looks like %q, want %q", text, got, want)
-		}
+		is := Format("")
 		err := sniff(strings.NewReader(text), Text)
-		if (err != nil) != (want != "") {
-			t.Errorf("%.40q as text: %v", text, err)
+		if wrong, ok := errors.AsType[*FormatError](err); ok {
+			is = wrong.Is
+		}
+		if is != want || (err != nil) != (want != "") {
+			t.Errorf("%.40q as text: %v, want %q", text, err, want)
 		}
 	}
 	for _, test := range []struct {
@@ -142,7 +151,8 @@ func TestContentThatContradictsTheName(t *testing.T) {
 // Whatever the input, each line has a prompt or an object, and a number above that of the last.
 func FuzzLines(f *testing.F) {
 	for _, text := range []string{"a\nb", "\"a\"\n{\"id\":1}", "[\"a\",{\"id\":\"b\"}]", "- a\n- {prompt: b}", "prompt,id\na,1\n\"b\nc\",2", "prompt\tid\na\t1", "[\"a\"", "\ufeff[]",
-		"a\r\n\r\nb", "id,prompt\n\"a", "\"\\ud800\"", "[\"a\", \"a\"]", "- &x a\n- *x", "{\"id\":1,\"prompt\":\"a\"}\n{\"id\":1,\"prompt\":\"b\"}"} {
+		"a\r\n\r\nb", "id,prompt\n\"a", "\"\\ud800\"", "[\"a\", \"a\"]", "- &x a\n- *x", "{\"id\":1,\"prompt\":\"a\"}\n{\"id\":1,\"prompt\":\"b\"}",
+		"sep=;\nid;prompt;\n;;\n1;a;", "a, b;prompt\r1,5;x\r\r\n", "\xff\xfep\x00r\x00o\x00m\x00p\x00t\x00\n\x00a\x00", "prompt,id\n\xfc", "prompt\na\x1a", "a|prompt\n1|\x00"} {
 		for i := range Formats {
 			f.Add(i, []byte(text))
 		}

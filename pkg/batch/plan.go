@@ -11,9 +11,6 @@ import (
 	"github.com/narada-cli/narada/pkg/task"
 )
 
-// maxLineWarnings limits the warnings reported one by one.
-const maxLineWarnings = 20
-
 // plan returns the task of a line.
 func (b *Batch) plan(l Line) (*task.Plan, error) {
 	if l.Object == nil {
@@ -35,13 +32,17 @@ func (b *Batch) plan(l Line) (*task.Plan, error) {
 	return plan, nil
 }
 
-// check reads the whole input, reports invalid lines, and records the places of all lines.
+// check reads the whole input, reports what is wrong with its lines, and records the places of
+// all lines.
 func (b *Batch) check(ctx context.Context) error {
-	rejected, warned := 0, 0
+	var rejected, warned problems
+	lines, hint := 0, ""
+	var failed error
 	for l, err := range b.source.lines() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		lines++
 		var plan *task.Plan
 		if err == nil {
 			if plan, err = b.plan(l); err != nil {
@@ -49,32 +50,50 @@ func (b *Batch) check(ctx context.Context) error {
 			}
 		}
 		if failure, ok := errors.AsType[*LineError](err); ok {
-			rejected++
-			b.o.Report(LineRejected{failure})
+			rejected.add(failure.Number, failure.List, failure.Err.Error())
+			if fields, ok := errors.AsType[*fieldsError](err); ok {
+				hint = fields.Hint()
+			}
 			continue
 		}
-		if err != nil {
-			return err
+		if failed = err; err != nil {
+			break
 		}
 		for _, text := range plan.Warnings {
-			if warned++; warned <= maxLineWarnings {
-				b.o.Report(LineWarned{l.Number, text})
-			}
+			warned.add(l.Number, b.source.isList(), text)
 		}
 		b.o.Hide(plan.Secrets...)
 		b.places = append(b.places, place{l.Key, l.Sum, l.Number})
 	}
-	if warned > maxLineWarnings {
-		b.o.Report(MoreWarnings{warned - maxLineWarnings})
+	for _, p := range rejected.list {
+		b.o.Report(LinesRejected{*p})
+	}
+	for _, p := range warned.list {
+		b.o.Report(LinesWarned{*p})
 	}
 	switch {
-	case rejected > 0:
-		return &InputError{b.source.title, fmt.Errorf("%d of %d lines cannot be sent; nothing was sent", rejected, rejected+len(b.places))}
-	case len(b.places) == 0:
+	case failed != nil:
+		return failed
+	case len(rejected.list) > 0:
+		return &InputError{b.source.title, &rejectedError{lines - len(b.places), lines, hint}}
+	case lines == 0:
 		return &InputError{b.source.title, ErrNoTask}
 	}
 	return nil
 }
+
+// rejectedError is lines that cannot be sent.
+type rejectedError struct {
+	rejected, lines int
+	hint            string
+}
+
+func (e *rejectedError) Error() string {
+	return fmt.Sprintf("%s of %s lines cannot be sent; nothing was sent", comma(e.rejected), comma(e.lines))
+}
+
+// Hint says what may be wrong, "" if it is not known.
+func (e *rejectedError) Hint() string { return e.hint }
 
 // Preview prints the requests without sending them.
 func (b *Batch) Preview(ctx context.Context) error {

@@ -51,8 +51,13 @@ type row struct {
 	columns map[string]string
 }
 
+// newRow returns the row of a header. Columns without a name at its end, as spreadsheets write
+// them, must be empty.
 func newRow(header []string) (*row, error) {
 	r := &row{columns: map[string]string{}}
+	for len(header) > 0 && strings.TrimSpace(header[len(header)-1]) == "" {
+		header = header[:len(header)-1]
+	}
 	for _, name := range header {
 		name = strings.TrimSpace(name)
 		if slices.Contains(r.header, name) {
@@ -63,10 +68,16 @@ func newRow(header []string) (*row, error) {
 	return r, nil
 }
 
-func (r *row) fill(record []string) {
-	for i, name := range r.header {
-		r.columns[name] = record[i]
+func (r *row) fill(record []string) error {
+	for i, value := range record {
+		switch {
+		case i < len(r.header):
+			r.columns[r.header[i]] = value
+		case strings.TrimSpace(value) != "":
+			return fmt.Errorf("column %d has a value and no name", i+1)
+		}
 	}
+	return nil
 }
 
 // execute returns a row's prompt.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/output"
@@ -59,7 +60,7 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 		return nil, &ResultsError{path, errors.New("it is a folder"), true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
 		return nil, &ResultsError{path, errors.New("it is the input"), true}
-	case err != nil || info.Mode().IsRegular():
+	case err != nil || info.Mode().IsRegular() || !isSystem(path):
 		if path, err = linkTarget(path); err != nil {
 			return nil, &ResultsError{path, err, true}
 		}
@@ -98,6 +99,12 @@ func linkTarget(path string) (string, error) {
 	return path, fmt.Errorf("it is a link out of its folder; name the file itself: %s", target)
 }
 
+// isSystem reports whether a path is that of a device, or of an open file: /dev/stdout is a
+// link.
+func isSystem(path string) bool {
+	return strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")
+}
+
 // within reports whether a folder is in another, or the same.
 func within(outer, inner string) bool {
 	var err error
@@ -127,8 +134,14 @@ func (r *results) begin(ctx context.Context) error {
 		}
 		w = r.device
 	} else {
-		if r.earlier != nil && !r.earlier.exists() {
-			r.earlier = nil
+		if r.earlier != nil {
+			some, err := r.earlier.exists()
+			if err != nil {
+				return &ResultsError{r.path, err, true}
+			}
+			if !some {
+				r.earlier = nil
+			}
 		}
 		if r.file, err = atomicfile.Create(r.path, 0o666); err != nil { // the umask narrows it
 			return &ResultsError{r.path, err, errors.Is(err, atomicfile.ErrBusy)}
@@ -216,6 +229,15 @@ func openDevice(ctx context.Context, path string) (*os.File, error) {
 	done := make(chan outcome)
 	go func() {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			var info os.FileInfo
+			if info, err = f.Stat(); err == nil && info.Mode().IsRegular() {
+				err = errors.New("was replaced while it was opened")
+			}
+			if err != nil {
+				_ = f.Close() // nothing was written
+			}
+		}
 		select {
 		case done <- outcome{f, err}:
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +43,36 @@ func TestResultsAreWrittenToPipesAndDevices(t *testing.T) {
 	o.Results = os.DevNull
 	if v := w.run(o); v.Ending != AllSucceeded {
 		t.Errorf("%+v", v)
+	}
+}
+
+// Whoever made the link would choose what is written to.
+func TestALinkOutOfItsFolderToAPipeOrADeviceIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("repository")
+	if err := syscall.Mkfifo(w.path("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"../pipe", os.DevNull, "/dev/full"} {
+		link := w.path("repository/out.jsonl")
+		if err := errors.Join(os.RemoveAll(link), os.Symlink(target, link)); err != nil {
+			t.Fatal(err)
+		}
+		o := w.options("good 0s\n")
+		o.Results = link
+		_, err := Open(t.Context(), o)
+		if failure, ok := errors.AsType[*ResultsError](err); !ok || !failure.Usage || !strings.Contains(err.Error(), "it is a link out of its folder") {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
+// A pipe may be replaced by a link to a file between the look at it and the opening.
+func TestOnlyAPipeOrADeviceIsAppendedTo(t *testing.T) {
+	w := newWorld(t)
+	w.write("file", "what was there\n")
+	if f, err := openDevice(t.Context(), w.path("file")); err == nil {
+		t.Errorf("it was opened: %v", f.Close())
 	}
 }
 

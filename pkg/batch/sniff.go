@@ -1,12 +1,15 @@
 package batch
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // sniffed is how much of an input is looked at to tell its format, in bytes.
@@ -50,29 +53,38 @@ var contents = map[Format]string{
 // contradictions are the contents that would be sent wrongly, or fail with an error that does
 // not help, by the format of the name.
 var contradictions = map[Format][]Format{
-	Text:  {JSON, JSONL, YAML, CSV, TSV, Archive, OneObject},
-	JSONL: {JSON, YAML, CSV, TSV, Archive},
-	JSON:  {JSONL, YAML, Archive, OneObject},
-	YAML:  {Archive},
-	CSV:   {JSON, JSONL, YAML, Archive, OneObject},
-	TSV:   {JSON, JSONL, YAML, Archive, OneObject},
+	Text:  {JSON, JSONL, YAML, CSV, TSV, OneObject},
+	JSONL: {JSON, YAML, CSV, TSV},
+	JSON:  {JSONL, YAML, OneObject},
+	CSV:   {JSON, JSONL, YAML, OneObject},
+	TSV:   {JSON, JSONL, YAML, OneObject},
 }
 
 // sniff returns a *FormatError if the beginning of an input contradicts the format that its
 // name says. Each line of a text is a paid task: a file of another format must not be sent
 // line by line.
 func sniff(r io.Reader, byName Format) error {
+	raw := bufio.NewReader(r)
+	magic, _ := raw.Peek(len(oldOffice)) // the next read has the error again
+	if bytes.HasPrefix(magic, []byte(zip)) || string(magic) == oldOffice {
+		return &FormatError{byName, Archive}
+	}
 	head := make([]byte, sniffed)
-	n, err := io.ReadFull(r, head)
+	n, err := io.ReadFull(textfile.NewReader(raw, true), head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err
 	}
-	head = bytes.TrimPrefix(head[:n], []byte(byteOrderMark))
-	if is := contentFormat(head); slices.Contains(contradictions[byName], is) {
+	if is := contentFormat(head[:n]); slices.Contains(contradictions[byName], is) {
 		return &FormatError{byName, is}
 	}
 	return nil
 }
+
+// The beginnings of a ZIP archive, which new spreadsheets are, and of an old spreadsheet.
+const (
+	zip       = "PK\x03\x04"
+	oldOffice = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+)
 
 // contentFormat returns what the content looks like, "" if it may be plain prompts.
 func contentFormat(head []byte) Format {
@@ -80,8 +92,6 @@ func contentFormat(head []byte) Format {
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	first = bytes.TrimSpace(first)
 	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return Archive
 	case len(first) == 0:
 		return ""
 	case first[0] == '[' && startsArray(text):
@@ -92,10 +102,13 @@ func contentFormat(head []byte) Format {
 		return OneObject
 	case bytes.HasPrefix(first, []byte("- prompt:")), string(first) == "---" && bytes.HasPrefix(bytes.TrimSpace(rest), []byte("- ")):
 		return YAML
-	case isHeader(string(first), ","):
-		return CSV
 	case isHeader(string(first), "\t"):
 		return TSV
+	case isHeader(string(first), ","), isHeader(string(first), ";"), isHeader(string(first), "|"):
+		return CSV
+	}
+	if d, err := declared(text); d != 0 || err != nil {
+		return CSV
 	}
 	return ""
 }

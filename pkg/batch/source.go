@@ -25,9 +25,16 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 // Errors of an input.
 var (
-	ErrInputChanged = errors.New("it changed while it was read")
-	ErrNoTask       = errors.New("it has no tasks")
+	ErrInputChanged error = inputChanged{}
+	ErrNoTask             = errors.New("it has no tasks")
 )
+
+type inputChanged struct{}
+
+func (inputChanged) Error() string { return "it changed while it was read" }
+
+// Hint says what to do.
+func (inputChanged) Hint() string { return "run it again" }
 
 // stdinPath is the path that means stdin.
 const stdinPath = "-"

@@ -94,8 +94,8 @@ func TestOpenChecksAllLines(t *testing.T) {
 	}
 	var rejected []int
 	for _, e := range w.events {
-		if e, ok := e.(LineRejected); ok {
-			rejected = append(rejected, e.Err.Number)
+		if e, ok := e.(LinesRejected); ok {
+			rejected = append(rejected, e.Problem.First...)
 		}
 	}
 	if diff := cmp.Diff([]int{2, 3, 4, 5}, rejected); diff != "" {
@@ -117,28 +117,26 @@ func TestOpenChecksAllLines(t *testing.T) {
 	}
 }
 
-// There is a limit to the warnings.
 func TestOpenReportsWarningsAndHidesSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.name = "jobs.jsonl"
-	o := w.options(strings.Repeat(`{"prompt": "a", "secretVariables": {"p": "hunter2"}, "shade": 1}`+"\n", maxLineWarnings+5))
+	o := w.options(strings.Repeat(`{"prompt": "a", "secretVariables": {"p": "hunter2"}, "shade": 1}`+"\n", 2500))
 	hidden := 0
-	o.Hide = func(list ...secret.String) { hidden += len(list) }
-	w.open(o)
-	warned, more := 0, 0
-	for _, e := range w.events {
-		switch e := e.(type) {
-		case LineWarned:
-			warned++
-		case MoreWarnings:
-			more = e.Count
+	o.Hide = func(list ...secret.String) {
+		if hidden += len(list); len(w.events) > 0 {
+			t.Error("a secret was hidden after a report")
 		}
 	}
+	w.open(o)
 	if hidden == 0 {
 		t.Error("no secret was hidden")
 	}
-	if warned != maxLineWarnings || more != 5 {
-		t.Errorf("%d warnings, and %d more", warned, more)
+	var warned []string
+	for _, e := range w.events {
+		warned = append(warned, e.(LinesWarned).Problem.String())
+	}
+	if want := []string{`2,500 lines: unknown field "shade" is sent unchanged: lines 1, 2, 3 and 2,497 more`}; cmp.Diff(want, warned) != "" {
+		t.Error(cmp.Diff(want, warned))
 	}
 }
 

@@ -135,14 +135,16 @@ func (s *Settings) Get(name string) Value {
 	return v
 }
 
-// FromProject returns the names of the settings whose value is that of the project file, and
-// the origin of these values.
-func (s *Settings) FromProject() (names []string, origin string) {
-	for _, key := range Keys() {
-		if v := s.values[key.Name]; v.Layer == LayerProject {
-			names, origin = append(names, key.Name), v.Origin
+// FromProject returns the names of the settings that have a flag in flags, and whose value is
+// that of the project file, and the origin of these values.
+func (s *Settings) FromProject(flags *pflag.FlagSet) (names []string, origin string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		for _, name := range f.Annotations[boundTo] {
+			if v := s.values[name]; v.Layer == LayerProject {
+				names, origin = append(names, name), v.Origin
+			}
 		}
-	}
+	})
 	return names, origin
 }
 

@@ -33,7 +33,7 @@ func (c *Check) name(ctx context.Context, t test) Finding {
 	case c.proxy != nil:
 		return Skipped("not found; the proxy looks it up", "")
 	}
-	c.stopped = "the host name was not found"
+	c.stopped = c.url.Hostname() + " cannot be found"
 	return Failed("not found", t.advice)
 }
 

@@ -67,7 +67,12 @@ func (c *Check) certificateChain(_ context.Context, t test) Finding {
 func (c *Check) certificateTrusted(_ context.Context, t test) Finding {
 	chains, err := c.verify()
 	if err == nil {
-		return Passed("by " + oneLine(chains[0][len(chains[0])-1].Subject.String()))
+		root := chains[0][len(chains[0])-1]
+		detail := "by " + oneLine(root.Subject.String())
+		if slices.ContainsFunc(c.Authorities, root.Equal) {
+			detail += ", which other senders do not know"
+		}
+		return Passed(detail)
 	}
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {

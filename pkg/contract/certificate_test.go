@@ -3,6 +3,8 @@ package contract
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -22,6 +24,42 @@ func TestNothingIsSentWithoutAValidCertificate(t *testing.T) {
 				t.Errorf("requests: %v", e.requests())
 			}
 		})
+	}
+}
+
+func TestAnUnverifiedCertificateIsAWarning(t *testing.T) {
+	for _, f := range tlsFlaws() {
+		if !strings.HasPrefix(f.test, "certificate-") || f.verdict == Warn {
+			continue
+		}
+		t.Run(f.test+": "+f.name, func(t *testing.T) {
+			e := newEndpoint()
+			f.add(e)
+			e.options.Unverified = true
+			for _, found := range e.check(t) {
+				if found.Test == f.test && (found.Verdict != Warn || !strings.HasSuffix(found.Detail, "; not verified")) || found.Verdict == Fail {
+					t.Errorf("%+v", found)
+				}
+			}
+			if len(e.seen) == 0 {
+				t.Error("nothing was sent")
+			}
+		})
+	}
+}
+
+// The finding says that the cloud would not accept the certificate.
+func TestAGivenAuthorityIsTrusted(t *testing.T) {
+	a := known()
+	e := newEndpoint()
+	e.tls.Certificates = []tls.Certificate{shown(sign(leaf(), &a.untrustedIntermediate), a.untrustedIntermediate)}
+	e.options.Authorities = []*x509.Certificate{a.untrustedRoot.certificate}
+	found := e.check(t)
+	if diff := cmp.Diff(all(Pass, nil), verdicts(found)); diff != "" {
+		t.Error(diff)
+	}
+	if i := slices.IndexFunc(found, func(f Finding) bool { return f.Test == "certificate-trusted" }); found[i].Detail != "by CN=Untrusted Root, which other senders do not know" {
+		t.Errorf("%+v", found[i])
 	}
 }
 

@@ -47,7 +47,7 @@ func (c *Check) connects(ctx context.Context, t test) Finding {
 		err = c.dial(ctx)
 	}
 	if err != nil {
-		c.stopped = "no connection"
+		c.stopped = "no connection to " + c.url.Host
 		return Failed(deliver.Attempt{Err: err}.Kind(), t.advice)
 	}
 	through := ""

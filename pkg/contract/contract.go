@@ -25,7 +25,6 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -34,7 +33,7 @@ import (
 
 	"golang.org/x/net/idna"
 
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -46,16 +45,21 @@ type Options struct {
 	// need one that is missing are skipped.
 	Credentials secret.Credentials
 
-	// AllowHTTP accepts plain http to loopback, with the header and secret unencrypted,
-	// and addresses that are not public.
+	// AllowHTTP accepts plain http to this machine and private networks, with the header
+	// and secret unencrypted, and addresses that are not public.
 	AllowHTTP bool
+	// Unverified sends callbacks whatever the certificate is. A test of it that fails is a
+	// warning.
+	Unverified bool
 
 	// Transport returns a transport with a DialContext and the caller's proxy; nil: a
 	// clone of http.DefaultTransport. The check sets its TLS configuration.
 	Transport func() *http.Transport
 	Roots     *x509.CertPool // trusted authorities; nil: the system's
+	// Authorities are trusted too, but other senders do not know them.
+	Authorities []*x509.Certificate
 
-	LookupHost func(ctx context.Context, host string) ([]netip.Addr, error) // nil: net.DefaultResolver's
+	LookupHost func(ctx context.Context, host string) ([]netip.Addr, error) // nil: network.LookupHost
 	Random     io.Reader                                                    // a cryptographic source; nil: crypto/rand.Reader
 	Now        func() time.Time                                             // safe for concurrent use; nil: time.Now
 
@@ -83,22 +87,21 @@ type Check struct {
 	unsent   string // why no callbacks are sent, "" if they are
 }
 
-// URLError says why a URL cannot be checked, without repeating it.
-type URLError struct {
-	reason      string
-	Unencrypted bool // AllowHTTP would send the secret unencrypted to another machine
-}
-
-func (e *URLError) Error() string { return e.reason }
-
-// New returns a Check. The error is a *URLError, or one of Options.Random.
+// New returns a Check. The error is a *network.AddressError, or one of Options.Random.
 func New(o Options) (*Check, error) {
 	u, host, err := parse(o.URL)
 	if err != nil {
 		return nil, err
 	}
-	if o.AllowHTTP && u.Scheme == "http" && !narada.IsLoopback(u.Hostname()) {
-		return nil, &URLError{"plain http is for loopback addresses only", true}
+	if o.AllowHTTP {
+		if err := network.CheckPlain(u, true); err != nil {
+			return nil, err
+		}
+	}
+	if o.Roots == nil {
+		o.Roots = network.Roots(o.Authorities)
+	} else {
+		o.Roots = network.Pool(o.Roots, o.Authorities)
 	}
 	c := &Check{Options: withDefaults(o), url: u, host: host, verdicts: map[string]Verdict{}}
 	var seed [32]byte
@@ -107,7 +110,7 @@ func New(o Options) (*Check, error) {
 	}
 	c.random = rand.NewChaCha8(seed)
 	c.private = newMasker(u, c.Credentials)
-	c.transport, c.proxy = c.newTransport(&tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now})
+	c.transport, c.proxy = c.newTransport(&tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12, Time: c.Now, InsecureSkipVerify: c.Unverified})
 	return c, nil
 }
 
@@ -130,9 +133,7 @@ func withDefaults(o Options) Options {
 		o.Transport = func() *http.Transport { return http.DefaultTransport.(*http.Transport).Clone() }
 	}
 	if o.LookupHost == nil {
-		o.LookupHost = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
+		o.LookupHost = network.LookupHost
 	}
 	o.Random = cmp.Or(o.Random, cryptorand.Reader)
 	if o.Now == nil {
@@ -144,19 +145,14 @@ func withDefaults(o Options) Options {
 
 // parse returns the endpoint's URL, and its host in ASCII.
 func parse(address string) (*url.URL, string, error) {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return nil, "", &URLError{reason: "the endpoint's address is not a URL with a host"}
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, "", &URLError{reason: "the endpoint's URL is neither https nor http"}
-	case u.User != nil:
-		return nil, "", &URLError{reason: "the endpoint's URL has a user name: use the header Authorization instead"}
+	u, err := network.ParseURL(address)
+	if err != nil {
+		return nil, "", err
 	}
 	host := u.Hostname()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
 		if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
-			return nil, "", &URLError{reason: "the host of the endpoint's URL is not a valid DNS name"}
+			return nil, "", &network.AddressError{Text: fmt.Sprintf("%q is not a valid DNS name", u.Hostname())}
 		}
 	}
 	return u, host, nil
@@ -167,11 +163,15 @@ func (c *Check) finding(ctx context.Context, t test) (f Finding) {
 	if f = Skipped(c.obstacle(t), ""); f.Detail == "" {
 		f = t.run(c, ctx, t)
 	}
-	if t.needs == encryption && f.Verdict == Fail {
-		c.unsent = "nothing is sent to an endpoint without a valid certificate"
-	}
 	f.Test, f.Duration = t.Name, c.Now().Sub(start)
 	c.verdicts[t.Name] = f.Verdict
+	switch {
+	case t.needs != encryption || f.Verdict != Fail:
+	case c.Unverified && c.stopped == "":
+		f.Verdict, f.Detail = Warn, f.Detail+"; not verified"
+	default:
+		c.unsent = "nothing is sent to an endpoint without a valid certificate"
+	}
 	return f
 }
 

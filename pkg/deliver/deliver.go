@@ -68,6 +68,20 @@ type Attempt struct {
 // Accepted reports whether the receiver answered 2xx.
 func (a Attempt) Accepted() bool { return a.StatusCode/100 == 2 }
 
+// LeadsTo returns where a redirect of a callback to address leads, without user name, query
+// and fragment; "": nowhere.
+func (a Attempt) LeadsTo(address string) string {
+	from, err := url.Parse(address)
+	if err != nil || a.Location == "" || a.StatusCode/100 != 3 {
+		return ""
+	}
+	to, err := from.Parse(a.Location)
+	if err != nil || to.Host == "" {
+		return ""
+	}
+	return (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath}).String()
+}
+
 // CutOff reports whether Answer may be truncated.
 func (a Attempt) CutOff() bool { return len(a.Answer) == keptAnswer }
 

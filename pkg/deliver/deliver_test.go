@@ -252,3 +252,23 @@ func TestConnectionsAreReused(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestWhereARedirectLeadsIsSaidWithoutItsSecrets(t *testing.T) {
+	for location, want := range map[string]string{
+		"":                                    "",
+		"/other":                              "https://hook.example/other",
+		"other/x?token=s3cret#part":           "https://hook.example/a/other/x",
+		"http://user:s3cret@new.example/?a=b": "http://new.example/",
+		"https://new.example":                 "https://new.example",
+		"mailto:someone":                      "",
+		"https://new.example/%zz":             "",
+		"//new.example/with%20space":          "https://new.example/with%20space",
+	} {
+		if got := (Attempt{StatusCode: 302, Location: location}).LeadsTo("https://hook.example/a/b?key=s3cret"); got != want {
+			t.Errorf("%q: %q, want %q", location, got, want)
+		}
+	}
+	if got := (Attempt{StatusCode: 201, Location: "/other"}).LeadsTo("https://hook.example/"); got != "" {
+		t.Errorf("no redirect: %q", got)
+	}
+}

@@ -15,7 +15,7 @@ func tryLock(f *os.File) (ok bool, err error) {
 		}
 	}
 	switch {
-	case err == nil, errors.Is(err, errors.ErrUnsupported):
+	case err == nil, errors.Is(err, errors.ErrUnsupported), err == syscall.ENOLCK: // NFS without its lock service
 		return true, nil
 	case err == syscall.EWOULDBLOCK:
 		return false, nil

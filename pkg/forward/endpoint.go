@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/deliver"
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -31,6 +31,7 @@ type Endpoint struct {
 
 	mu   sync.Mutex
 	down bool // TargetDown was reported
+	last int  // status of the last answer that ended a callback
 }
 
 // Name implements Target.
@@ -61,11 +62,15 @@ func (e *Endpoint) Forward(ctx, stop context.Context, header http.Header, body [
 	if errors.Is(failure, deliver.ErrStopped) || failure != nil && ctx.Err() != nil {
 		return Result{}, deliver.ErrStopped
 	}
-	return e.result(last), nil
+	r := e.result(last)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.Repeated, e.last = e.last == r.StatusCode && e.last != 0, r.StatusCode
+	return r, nil
 }
 
 func (e *Endpoint) result(a deliver.Attempt) Result {
-	r := Result{Attempts: a.Number, StatusCode: a.StatusCode, Took: a.Duration}
+	r := Result{Attempts: a.Number, StatusCode: a.StatusCode, Took: a.Duration, LeadsTo: a.LeadsTo(e.URL)}
 	if !a.Accepted() {
 		r.Failure, r.Permanent = e.Explain(a), !a.Temporary()
 	}
@@ -95,7 +100,7 @@ func SameAddress(target string, own *url.URL, local net.Addr) bool {
 	if err != nil {
 		return false
 	}
-	if tcp, ok := local.(*net.TCPAddr); ok && narada.IsLoopback(to.Hostname()) && port(to) == strconv.Itoa(tcp.Port) {
+	if tcp, ok := local.(*net.TCPAddr); ok && network.IsLoopback(to.Hostname()) && port(to) == strconv.Itoa(tcp.Port) {
 		return true
 	}
 	return hostName(to) == hostName(own) && port(to) == port(own)

@@ -109,6 +109,18 @@ func TestAnEndpointThatIsDownIsReportedOnce(t *testing.T) {
 	}
 }
 
+func TestTheSameAnswerToAnotherCallbackIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := newEndpoint(&answers{list: []int{401, 401, 200, 401}}, &events{})
+		for i, want := range []bool{false, true, false, false} {
+			r, err := to.Forward(t.Context(), t.Context(), aHeader, aBody, func(Result) {})
+			if err != nil || r.Repeated != want {
+				t.Errorf("callback %d: %+v, %v", i+1, r, err)
+			}
+		}
+	})
+}
+
 func TestAnEndpointThatIsDownAgainIsReportedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &events{}

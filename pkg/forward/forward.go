@@ -34,6 +34,8 @@ type Result struct {
 	Took       time.Duration // by the last attempt
 	Failure    string        // why the target did not accept it; "": it did
 	Permanent  bool          // the failure is one that a retry does not change
+	LeadsTo    string        // where the redirect that the target answered leads
+	Repeated   bool          // the answer before had the same status
 }
 
 // Target is an endpoint or a command that callbacks are forwarded to.

@@ -208,8 +208,8 @@ func TestCloseForwardsAllWaitingCallbacksInOrder(t *testing.T) {
 		if diff := cmp.Diff(want, m.states()); diff != "" {
 			t.Error(diff)
 		}
-		reported := []string{"forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}", "forward.Forwarded{a target {1 0 0s  false}}",
-			"forward.NotForwarded{b target {1 0 0s no false}}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
+		reported := []string{"forward.Forwarded{a target {1 0 0s  false  false}}", "forward.Forwarded{a target {1 0 0s  false  false}}", "forward.Forwarded{a target {1 0 0s  false  false}}",
+			"forward.NotForwarded{b target {1 0 0s no false  false}}", "forward.Remaining{target 1 <nil>}", "forward.Waiting{target 2}"}
 		slices.Sort(e.list)
 		if diff := cmp.Diff(reported, e.list); diff != "" {
 			t.Error(diff)
@@ -260,8 +260,8 @@ func TestCloseWaitsForAttemptsInProgress(t *testing.T) {
 		waiting      int
 		want         []string
 	}{
-		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s  false}}"}},
-		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s  false}}"}},
+		{"quick", 200 * time.Millisecond, time.Second, 200 * time.Millisecond, 0, []string{"forward.Forwarded{a target {1 0 0s  false  false}}"}},
+		{"slow", 5 * time.Second, time.Minute, 5 * time.Second, 0, []string{"forward.Finishing{target}", "forward.Forwarded{a target {1 0 0s  false  false}}"}},
 		{"too slow", time.Hour, time.Minute, time.Minute + quietLimit, 1, []string{"forward.Finishing{target}", "forward.Remaining{target 1 <nil>}"}},
 	}
 	for _, tt := range tests {
@@ -333,7 +333,7 @@ func TestAnEventHasTheAttemptsOfEarlierRunsToo(t *testing.T) {
 		if notForwarded, _ := f.Close(t.Context(), true); notForwarded != 1 {
 			t.Errorf("%d not forwarded", notForwarded)
 		}
-		want := []string{"forward.Waiting{target 1}", "forward.NotForwarded{req_1 target {5 0 0s 503 Service Unavailable false}}"}
+		want := []string{"forward.Waiting{target 1}", "forward.NotForwarded{req_1 target {5 0 0s 503 Service Unavailable false  false}}"}
 		if diff := cmp.Diff(want, e.list); diff != "" {
 			t.Error(diff)
 		}

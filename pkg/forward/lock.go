@@ -10,7 +10,7 @@ import (
 // tryLock locks the file at path; ok is false if it is locked. It stays locked until unlock,
 // or until the file is closed here and in the processes that have inherited it.
 func tryLock(path string) (lock *os.File, ok bool, err error) {
-	lock, err = os.OpenFile(path, os.O_CREATE|os.O_RDONLY|unlinked, 0o600)
+	lock, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|unlinked, 0o600)
 	if err != nil {
 		return nil, false, err
 	}

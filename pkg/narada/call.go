@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -44,13 +45,21 @@ func (c *Client) Call(ctx context.Context, method, path string, body json.RawMes
 }
 
 // CheckPath returns an error if path cannot be the path of an endpoint: it must begin with
-// a slash, and is added to the base URL. It may have a query.
+// a slash, and is added to the base URL, which it cannot leave. It may have a query.
 func CheckPath(path string) error {
 	u, err := url.Parse(path)
-	if err != nil || !strings.HasPrefix(path, "/") || u.Host != "" || u.Fragment != "" {
+	if err != nil || !strings.HasPrefix(path, "/") || u.Host != "" || u.Fragment != "" || goesUp(u.Path) {
 		return fmt.Errorf("%.60q is not a path of the API, such as /sdk/config", path)
 	}
 	return nil
+}
+
+// goesUp reports whether a path has a step that a server may follow out of the base URL.
+func goesUp(path string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }), func(step string) bool {
+		name, _, _ := strings.Cut(step, ";") // some servers take what follows for parameters
+		return name == "." || name == ".."
+	})
 }
 
 // tracked is call for an endpoint that must not be called twice. On an error, maybe says

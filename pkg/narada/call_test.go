@@ -30,6 +30,13 @@ func TestCallSendsItsBodyAndReturnsTheAnswer(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsUTF8(t *testing.T) {
+	c := newTestClient(t, answerWith(200, nil, "{\"a\":\"\xff\"}"))
+	if answer, err := c.Call(t.Context(), "GET", "/x", nil); err != nil || string(answer) != "{\"a\":\"\ufffd\"}" {
+		t.Errorf("got %q, %v", answer, err)
+	}
+}
+
 func TestCallErrorSaysWhetherTheCallMayHaveTakenEffect(t *testing.T) {
 	for _, test := range []struct {
 		method, path string
@@ -42,7 +49,13 @@ func TestCallErrorSaysWhetherTheCallMayHaveTakenEffect(t *testing.T) {
 		{"DELETE", "/x", 200, "<html>", true, true},
 		{"POST", "/x", 422, "{}", false, true},
 		{"POST", "/x", 204, "", false, false},
+		{"POST", "/x", 200, "\n", false, false},
 		{"POST", "x", 200, "{}", false, true},
+		{"POST", "/x/../../y", 200, "{}", false, true},
+		{"POST", "/%2e%2E/y", 200, "{}", false, true},
+		{"POST", `/x/..\y`, 200, "{}", false, true},
+		{"POST", "/..;/y", 200, "{}", false, true},
+		{"POST", "/a..b/...?x=../y", 200, "{}", false, false},
 		{"POST", "//elsewhere.example/x", 200, "{}", false, true},
 		{"POST", "/x#y", 200, "{}", false, true},
 	} {

@@ -254,7 +254,7 @@ func CheckWindowID(id string) error { return checkID(id, "a browser window ID", 
 func checkID(id, kind, forbidden string) error {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(forbidden, r) }
 	if id == "" || len(id) > 256 || strings.ContainsFunc(id, odd) {
-		return fmt.Errorf("%.60q is not %s", id, kind)
+		return fmt.Errorf("%+.60q is not %s", id, kind)
 	}
 	return nil
 }
@@ -286,8 +286,8 @@ func (e endpoint) odd(reason string) *AnswerError {
 	return &AnswerError{Method: e.method, Path: e.path, StatusCode: http.StatusOK, Reason: reason}
 }
 
-// call makes one attempt and returns the body of a 2xx answer, which is valid JSON, or nil
-// for 204.
+// call makes one attempt and returns the body of a 2xx answer, which is valid JSON, in
+// UTF-8, or nil if it is empty.
 // Other answers are an *APIError or an *AnswerError. The query may be "", the body nil.
 func (c *Client) call(ctx context.Context, e endpoint, query string, body any) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, e.method, c.base.String()+e.path, nil)
@@ -340,12 +340,12 @@ func (c *Client) read(e endpoint, resp *http.Response) ([]byte, error) {
 		return nil, odd("the answer is incomplete: " + err.Error())
 	case int64(len(body)) > c.maxAnswer:
 		return nil, &TooLargeError{e.method, e.path, c.maxAnswer}
-	case len(body) == 0 && resp.StatusCode == http.StatusNoContent:
+	case len(bytes.TrimSpace(body)) == 0:
 		return nil, nil
 	case !json.Valid(body):
 		return nil, odd("the answer is not JSON")
 	}
-	return c.mask(resp.StatusCode, body), nil
+	return c.mask(resp.StatusCode, bytes.ToValidUTF8(body, []byte("\ufffd"))), nil // as encoding/json reads it
 }
 
 // RetryAfter returns how long the Retry-After header, in seconds or as a date, asks to

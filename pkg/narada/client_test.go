@@ -210,7 +210,7 @@ func TestAnImpossibleRequestIDIsAnError(t *testing.T) {
 		`"req_1\nreq_2"`:                       `is invalid: "req_1\nreq_2" is not`,
 		`"req 1"`:                              `is invalid: "req 1" is not`,
 		`"req_\u0000"`:                         `is invalid: `,
-		`"réq"`:                                `is invalid: "réq" is not`,
+		`"réq"`:                                `is invalid: "r\u00e9q" is not`,
 		`""`:                                   `is invalid: "" is not`,
 		`17`:                                   "the answer's requestId, 17, is not a string",
 		`["req_1"]`:                            `the answer's requestId, ["req_1"], is not a string`,

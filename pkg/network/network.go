@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,7 +26,7 @@ func Transport(getenv func(string) string) *http.Transport {
 	t := narada.NewTransport()
 	find := Proxy(getenv)
 	t.Proxy = func(r *http.Request) (*url.URL, error) { return find(r.URL) }
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	t.DialContext = dialer(nil)
 	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 		if resp.StatusCode != http.StatusOK {
 			return &ProxyError{resp.StatusCode}
@@ -56,11 +55,18 @@ func ProxyAddresses(getenv func(string) string) (list []string) {
 }
 
 // Proxy returns a function that finds the proxy for an address in HTTPS_PROXY, HTTP_PROXY
-// and NO_PROXY, in capitals or lower case. That is nil where no proxy is used.
+// and NO_PROXY, in capitals or lower case. That is nil where no proxy is used, as for this
+// machine.
 func Proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {
 	env := func(name string) string { return cmp.Or(getenv(name), getenv(strings.ToLower(name))) }
 	c := httpproxy.Config{HTTPProxy: env("HTTP_PROXY"), HTTPSProxy: env("HTTPS_PROXY"), NoProxy: env("NO_PROXY")}
-	return c.ProxyFunc()
+	find := c.ProxyFunc()
+	return func(u *url.URL) (*url.URL, error) {
+		if IsLoopback(u.Hostname()) {
+			return nil, nil
+		}
+		return find(u)
+	}
 }
 
 // Log takes a record of a call.

@@ -53,9 +53,9 @@ func maskResults(m *secret.Masker, next webhook.Sink) webhook.Sink {
 			return err
 		}
 		if masked := m.MaskJSON(doc); !bytes.Equal(masked, doc) {
-			// It is no result any more if a secret is a word such as "completedAt". An answer
-			// must not be lost; what prints it masks it again.
-			if r, _, err := narada.ParseCallback(masked); err == nil && r.Final() == d.Result.Final() {
+			// An answer must not be lost, as if a secret were a part of its request ID; what
+			// prints it masks it again.
+			if r, _, err := narada.ParseCallback(masked); err == nil && r.RequestID == d.Result.RequestID && r.Status == d.Result.Status {
 				d.Result = r
 			}
 		}

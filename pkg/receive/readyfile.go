@@ -74,10 +74,10 @@ func removeStale(path string) error {
 // maxReadyFile is the maximum size of a ready file in bytes.
 const maxReadyFile = 1 << 20
 
-// readRegular reads a regular file, which is not waited for if it is another one. What is too
+// readRegular reads a regular file; a link or another kind of file is an error. What is too
 // large for a ready file is cut.
 func readRegular(path string) ([]byte, error) {
-	f, err := textfile.OpenRegular(path)
+	f, err := textfile.OpenUnlinked(path)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
@@ -272,7 +272,7 @@ func isCallbackURL(at []any, value any) []problem {
 	switch {
 	case err != nil || u.Scheme == "" || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "":
 		return []problem{{"url_parsing", at, "Input should be a valid URL"}}
-	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && network.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return []problem{{"url_scheme", at, "URL scheme should be 'https' ('http' is for loopback addresses, in the sandbox only)"}}

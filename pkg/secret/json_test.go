@@ -59,13 +59,39 @@ func TestEveryFormInJSONIsMasked(t *testing.T) {
 	}
 }
 
-// An error's body may be cut, so a short secret is masked in it, too.
+// An error's body may be cut, so a short secret is masked in it, too. It remains JSON.
 func TestHTTPAnswersAreMaskedByTheirStatus(t *testing.T) {
 	m := masking("long-enough", "1234")
-	for status, want := range map[int]string{200: `{"a":"***","b":"1234"}`, 422: `{"a":"***","b":"***"}`} {
-		if got := m.MaskHTTP(status, []byte(`{"a":"long-enough","b":"1234"}`)); string(got) != want {
-			t.Errorf("%d: %s", status, got)
+	for _, tt := range []struct {
+		status     int
+		body, want string
+	}{
+		{200, `{"a":"long-enough","b":"1234","c":1234}`, `{"a":"***","b":"1234","c":1234}`},
+		{422, `{"a":"long-enough","b":"PIN 1234","c":[1234, 12345]}`, `{"a":"***","b":"PIN ***","c":["***", 12345]}`},
+		{502, `<p>1234 long-enough</p>`, `<p>*** ***</p>`},
+	} {
+		if got := m.MaskHTTP(tt.status, []byte(tt.body)); string(got) != tt.want {
+			t.Errorf("%d: %s", tt.status, got)
 		}
+	}
+}
+
+// A secret that is a word of the API does not change what an answer means.
+func TestWordsOfTheAPIStay(t *testing.T) {
+	const task = `{"requestId":"r1","status":"input-required","browserWindowId":"w","response":{"text":"hi","output":{"type":"structured","content":{"a":1}},"structuredOutput":{"b":2}},` +
+		`"createdAt":"2026-01-02T03:04:05Z","completedAt":"2026-01-02T03:04:06Z","usage":{"actions":1,"credits":2},"hitlInputMetadata":{"inputId":"i","action":{"name":"n","prompt_message":"m"}}}`
+	const files, started, refused = `{"downloaded_files":[{"file_name":"f","size":1}]}`, `{"session_id":"s","browser_window_id":"w","presigned_url":"u","message":"m"}`, `{"detail":[{"loc":["body","x"],"msg":"m"}]}`
+	m := masking(words...)
+	for _, doc := range []string{task, files, started} {
+		if got := m.MaskHTTP(200, []byte(doc)); string(got) != doc {
+			t.Errorf("%s becomes %s", doc, got)
+		}
+	}
+	if got := m.MaskHTTP(422, []byte(refused)); string(got) != refused {
+		t.Errorf("%s becomes %s", refused, got)
+	}
+	if got := m.MaskJSON([]byte(`{"a":"it was completedAt"}`)); string(got) != `{"a":"it was ***"}` {
+		t.Errorf("got %s", got)
 	}
 }
 

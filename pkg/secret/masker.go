@@ -3,6 +3,7 @@ package secret
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"maps"
 	"regexp"
@@ -29,7 +30,7 @@ const (
 
 // Masker replaces secrets with Mask, in every form in which the program or a server that
 // echoes them may write them: plain, without the scheme of a header (Bearer, Basic), in
-// base64 of either alphabet, alone or within more, and each of these escaped for JSON, Go,
+// base64 of either alphabet, alone or within more, in hexadecimal, and each of these escaped for JSON, Go,
 // Python, JavaScript, URLs or HTML up to four times. It does not find a secret that is split
 // between two texts. It is safe for concurrent use.
 //
@@ -227,12 +228,13 @@ func replace(text string, spans []span) string {
 	return b.String() + text[max(done, 0):]
 }
 
-// formsOf returns the forms of a secret: plain, its parts, and these in base64 and changed
-// by spellings. The lines of a secret of several, such as a PEM key, are parts.
+// formsOf returns the forms of a secret: plain, its parts, and these in base64, in
+// hexadecimal, and changed by spellings. The lines of a secret of several, such as a PEM key, are parts.
 func formsOf(value string, spellings []func(string) string) (list []form) {
 	forms := map[string]bool{} // whether they are masked in data
 	for _, text := range partsOf(value) {
-		written := []string{text, strings.ReplaceAll(text, " ", "+")} // as the query of a URL has it
+		// With a plus for a space, as in the query of a URL, and in hexadecimal.
+		written := []string{text, strings.ReplaceAll(text, " ", "+"), fmt.Sprintf("%x", text), fmt.Sprintf("%X", text)}
 		for _, spelling := range spellings {
 			written = append(written, spelling(text))
 		}

@@ -3,13 +3,9 @@ package task
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strconv"
-	"strings"
 
-	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/textfile"
 )
 
 // useDispatch is the hint of a command that opens its own callback endpoint.
@@ -48,30 +44,16 @@ func (s Spec) callback(p *Plan, source *secret.Source) error {
 }
 
 // CheckCallbackURL returns an *InputError if the cloud cannot send a callback to address:
-// it must be https, or http on a loopback address.
+// it must be https, or http to this machine.
 func CheckCallbackURL(address string) error {
-	u, err := url.Parse(address)
-	shown := secret.MaskURLs(address)
-	switch {
-	case strings.Contains(address, secret.Mask):
-		return inputError("write the secret in place of "+secret.Mask, "invalid callback URL %q: its secret is masked", shown)
-	case err == nil && u.User != nil:
-		return inputError("", "invalid callback URL %q: it contains a user name", shown)
-	case err != nil || u.Hostname() == "" || u.Fragment != "" || !isPort(u.Port()) || textfile.Check(address) != nil:
-		return inputError("", "invalid callback URL %q", shown)
-	case u.Scheme == "https", u.Scheme == "http" && narada.IsLoopback(u.Hostname()):
-		return nil
-	case u.Scheme == "http":
-		return inputError("use https: callbacks carry the secret and the answer",
-			"%q is plain http", shown)
+	u, err := network.ParseURL(address)
+	if err == nil && network.CheckPlain(u, false) != nil {
+		return inputError("use https: callbacks carry the secret and the answer", "%q is plain http", secret.MaskURLs(address))
 	}
-	return inputError("", "%q is not an https URL", shown)
-}
-
-// isPort reports whether text is a port, or empty: that of the scheme.
-func isPort(text string) bool {
-	port, err := strconv.ParseUint(text, 10, 16)
-	return text == "" || err == nil && port > 0
+	if wrong, ok := errors.AsType[*network.AddressError](err); ok {
+		return inputError(wrong.Next, "%s", wrong.Text)
+	}
+	return nil
 }
 
 // ReadCredentials reads credentials from flags: the reference of --callback-secret, "" for

@@ -86,7 +86,15 @@ func (e *InputError) Error() string { return e.Text }
 // Hint returns the hint.
 func (e *InputError) Hint() string { return e.Next }
 
+// inputError returns an *InputError. The hint of text that cannot be read comes first.
 func inputError(hint, format string, args ...any) error {
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			if encoding, ok := errors.AsType[*textfile.EncodingError](err); ok {
+				hint = encoding.Hint()
+			}
+		}
+	}
 	return &InputError{Text: fmt.Sprintf(format, args...), Next: hint}
 }
 

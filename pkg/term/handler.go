@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fatih/color"
@@ -25,6 +26,7 @@ const (
 
 const (
 	hintKey    = "hint"    // the attribute with the hint of an error
+	statusKey  = "status"  // the attribute with the status of an answer
 	messageKey = "message" // the member with a record's text
 )
 
@@ -68,22 +70,36 @@ func (h *people) WithAttrs([]slog.Attr) slog.Handler               { return h }
 func (h *people) WithGroup(string) slog.Handler                    { return h }
 
 func (h *people) Handle(_ context.Context, r slog.Record) error {
-	spans := line(r.Level, r.Message)
+	hint, status := "", ""
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == hintKey {
-			spans = append(spans, line(levelHint, a.Value.String())...)
+		switch a.Key {
+		case hintKey:
+			hint = a.Value.String()
+		case statusKey:
+			status = a.Value.String()
 		}
 		return true
 	})
+	spans := line(r.Level, r.Message, status)
+	if hint != "" {
+		spans = append(spans, line(levelHint, hint, "")...)
+	}
 	return h.w.Print(spans...)
 }
 
-func line(level slog.Level, text string) []Span {
+// statusColors are the colours of statuses of HTTP, by their first digit.
+var statusColors = map[byte]color.Attribute{'2': color.FgGreen, '3': color.FgYellow, '4': color.FgRed, '5': color.FgRed}
+
+// line is a line with its kind. The status with which a text begins is coloured.
+func line(level slog.Level, text, status string) (spans []Span) {
 	k := kindOf(level)
 	if k.lead {
-		return []Span{{k.name + ":", k.color}, {Text: " " + text + "\n"}}
+		spans, k.color = []Span{{k.name + ":", k.color}, {Text: " "}}, 0
 	}
-	return []Span{{text, k.color}, {Text: "\n"}}
+	if rest, ok := strings.CutPrefix(text, status+" "); ok && status != "" {
+		spans, text = append(spans, Span{status, statusColors[status[0]]}), " "+rest
+	}
+	return append(spans, Span{text, k.color}, Span{Text: "\n"})
 }
 
 // newJSONHandler returns a handler that writes each record as a JSON object with time,

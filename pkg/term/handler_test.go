@@ -181,3 +181,17 @@ func TestHintsAreMaskedAndMadeVisible(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestTheStatusThatALineBeginsWithIsColoured(t *testing.T) {
+	for want, r := range map[string]slog.Record{
+		"\x1b[32m200\x1b[0m POST http://x\n":                         record(slog.LevelInfo, "200 POST http://x", slog.Any("status", 200)),
+		"\x1b[33mwarning:\x1b[0m \x1b[31m401\x1b[0m POST http://x\n": record(slog.LevelWarn, "401 POST http://x", slog.Any("status", 401)),
+		"a refused one: 401\n":                                       record(slog.LevelInfo, "a refused one: 401", slog.Any("status", 401)),
+		"2000 things\n":                                              record(slog.LevelInfo, "2000 things", slog.Any("status", 200)),
+	} {
+		var w writes
+		if got := written(t, newHandler(&Writer{W: &w, Color: true}, ReporterOptions{Level: Normal, Mask: plain}), &w, r); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

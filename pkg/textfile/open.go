@@ -72,6 +72,17 @@ func OpenRegularIn(root *os.Root, path string) (*os.File, error) {
 	return regular(root.OpenFile(path, os.O_RDONLY|nonBlocking, 0))
 }
 
+// OpenToLockIn is OpenRegularIn for a file that is to be locked: it is opened for writing too,
+// which network file systems need for a lock, if it can be.
+func OpenToLockIn(root *os.Root, path string) (*os.File, error) {
+	if info, err := root.Stat(path); err == nil && info.Mode().IsRegular() {
+		if f, err := regular(root.OpenFile(path, os.O_RDWR|nonBlocking, 0)); err == nil {
+			return f, nil
+		}
+	}
+	return OpenRegularIn(root, path)
+}
+
 // regular checks an open file: it may have been replaced since it was looked at.
 func regular(f *os.File, err error) (*os.File, error) {
 	if err != nil {

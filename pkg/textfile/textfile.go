@@ -1,6 +1,6 @@
-// Package textfile reads text of limited size: UTF-8, without the byte order mark that some
-// editors write. It opens what a user names as an input: a file or a pipe, and never waits
-// for one longer than its context.
+// Package textfile reads text: UTF-8, or UTF-16 with a byte order mark, as UTF-8 without
+// one. It opens what a user names as an input: a file or a pipe, and never waits for one longer
+// than its context.
 //
 // Its errors omit the name of the file, which the caller adds: see Named.
 //
@@ -8,11 +8,13 @@
 package textfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -59,8 +61,10 @@ func Read(r io.Reader, limit int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := strings.TrimPrefix(string(b), "\ufeff")
-	return text, Check(text)
+	if b, err = io.ReadAll(NewReader(bytes.NewReader(b), false)); err != nil {
+		return "", err
+	}
+	return string(b), nil
 }
 
 func read(r io.Reader, limit int64) ([]byte, error) {
@@ -86,6 +90,9 @@ func Check(text string) error {
 // denied", and any other error unchanged.
 func Cause(err error) error {
 	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		return oserr.Worded(failure.Err)
+	}
+	if failure, ok := errors.AsType[*os.LinkError](err); ok { // of a rename
 		return oserr.Worded(failure.Err)
 	}
 	return err

@@ -23,8 +23,10 @@ func TestTextIsReadUpToItsLimitWithoutAByteOrderMark(t *testing.T) {
 		"over the limit":     {strings.Repeat("x", 4<<20+1), 4 << 20, "", "larger than 4 MiB"},
 		"byte order mark":    {"\ufeffa\n", 8, "a\n", ""},
 		"only one such mark": {"\ufeff\ufeffa", 8, "\ufeffa", ""},
-		"Latin-1":            {"caf\xe9", 8, "", "not UTF-8 text"},
-		"a zero byte":        {"a\x00", 8, "", "not UTF-8 text"},
+		"UTF-16":             {"\xff\xfea\x00\x3d\xd8\x00\xde", 8, "a😀", ""},
+		"line ends":          {"a\rb\r\nc\x1a", 8, "a\rb\r\nc\x1a", ""},
+		"Latin-1":            {"caf\xe9", 8, "", "line 1, column 4: not UTF-8 text; it may be Windows-1252 or a similar encoding"},
+		"a zero byte":        {"a\x00", 8, "", "line 1, column 2: not UTF-8 text: a NUL character"},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
@@ -57,6 +59,10 @@ func TestAnErrorOfAFileHasItsNameOnce(t *testing.T) {
 	}
 	if _, err := ReadFile(t.Context(), dir, 1); text(Named(dir, err)) != dir+": is a folder" {
 		t.Errorf("a folder: %v", err)
+	}
+	err = os.Rename(missing, dir)
+	if named := Named(dir, err); !errors.Is(named, fs.ErrNotExist) || strings.Contains(named.Error(), missing) {
+		t.Errorf("a rename: %v", named)
 	}
 	broken := errors.New("broken")
 	if _, err := Read(iotest.ErrReader(broken), 1); err != broken {

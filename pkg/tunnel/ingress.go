@@ -96,6 +96,9 @@ func checkPublicURL(text string) error {
 	return e
 }
 
+// maxPEM is the maximum size of a PEM file in bytes.
+const maxPEM = 4 << 20
+
 func openIngress(ctx context.Context, i Ingress) (*Endpoint, error) {
 	var cert tls.Certificate
 	if i.tls() {

@@ -1,7 +1,7 @@
 // Package units parses and formats durations and sizes.
 //
 // A duration is as in Go, with the units d (24 hours) and w (7 days) too: 90s, 1h30m, 7d,
-// 2w. A size is a number of bytes, with a unit (32MiB, 32MB) or without.
+// 2w. A size is a number with a unit: 500B, 32MiB, 32MB. Zero needs no unit.
 //
 // The package is private to narada.
 package units
@@ -37,12 +37,15 @@ func ParseDuration(text string) (time.Duration, error) {
 	if err == nil {
 		return d, nil
 	}
-	advice := "write it as 90s, 20m or 1h30m"
-	if text != "" && strings.Trim(text, "+-.0123456789") == "" {
+	advice := "write it as 90s, 20m, 1h30m or 7d"
+	if isNumber(text) {
 		advice = fmt.Sprintf("the unit is missing, as in %ss, %[1]sm or %[1]sh", text)
 	}
 	return 0, &SyntaxError{Text: text, Kind: "duration", Advice: advice}
 }
+
+// isNumber reports whether text has no unit.
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "+-.0123456789") == "" }
 
 func longUnits() *regexp.Regexp { return regexp.MustCompile(`[0-9.]+[dw]`) }
 
@@ -84,10 +87,13 @@ func Age(d time.Duration) string {
 // ParseSize parses a number of bytes, which is not negative. The error is a *SyntaxError.
 func ParseSize(text string) (int64, error) {
 	n, err := humanize.ParseBytes(strings.TrimSpace(text))
-	if err != nil || n > math.MaxInt64 {
-		return 0, &SyntaxError{Text: text, Kind: "size", Advice: "write it as 500KB, 32MiB or 1GiB"}
+	advice := "write it as 500KB, 32MiB or 1GiB"
+	if n > 0 && isNumber(text) {
+		advice = fmt.Sprintf("the unit is missing, as in %sB, %[1]sKiB or %[1]sMiB", text)
+	} else if err == nil && n <= math.MaxInt64 {
+		return int64(n), nil
 	}
-	return int64(n), nil
+	return 0, &SyntaxError{Text: text, Kind: "size", Advice: advice}
 }
 
 // Size formats a number of bytes: 512 B, 1.5 KiB, 32 MiB. A negative one is 0 B.

@@ -19,17 +19,17 @@ func TestDurationsMayHaveDaysAndWeeks(t *testing.T) {
 
 func TestInvalidDurationErrorSaysHowToWriteOne(t *testing.T) {
 	for text, want := range map[string]string{
-		"":             `"" is not a duration: write it as 90s, 20m or 1h30m`,
-		"soon":         `"soon" is not a duration: write it as 90s, 20m or 1h30m`,
-		"3x":           `"3x" is not a duration: write it as 90s, 20m or 1h30m`,
-		"d":            `"d" is not a duration: write it as 90s, 20m or 1h30m`,
-		"1.2.d":        `"1.2.d" is not a duration: write it as 90s, 20m or 1h30m`,
-		"5dm":          `"5dm" is not a duration: write it as 90s, 20m or 1h30m`,
+		"":             `"" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
+		"soon":         `"soon" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
+		"3x":           `"3x" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
+		"d":            `"d" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
+		"1.2.d":        `"1.2.d" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
+		"5dm":          `"5dm" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
 		"9999w":        "",
-		"1e9d":         `"1e9d" is not a duration: write it as 90s, 20m or 1h30m`,
+		"1e9d":         `"1e9d" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
 		"30":           `"30" is not a duration: the unit is missing, as in 30s, 30m or 30h`,
 		"1.5":          `"1.5" is not a duration: the unit is missing, as in 1.5s, 1.5m or 1.5h`,
-		"99999999999w": `"99999999999w" is not a duration: write it as 90s, 20m or 1h30m`,
+		"99999999999w": `"99999999999w" is not a duration: write it as 90s, 20m, 1h30m or 7d`,
 	} {
 		got := ""
 		if _, err := ParseDuration(text); err != nil {
@@ -63,16 +63,19 @@ func TestRoundDependsOnTheDuration(t *testing.T) {
 
 func TestSizesAreParsedAndFormatted(t *testing.T) {
 	for text, want := range map[string]int64{
-		"0": 0, "4000": 4000, "4000B": 4000, "1KiB": 1024, "1 kib": 1024, "1.5MiB": 3 << 19, "32MB": 32e6, "2g": 2e9,
+		"0": 0, "4000B": 4000, "1KiB": 1024, "1 kib": 1024, "1.5MiB": 3 << 19, "32MB": 32e6, "2g": 2e9,
 	} {
 		if got, err := ParseSize(text); err != nil || got != want {
 			t.Errorf("%s: %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "much", "-1", "1 parsec", "20EiB"} {
+	for _, text := range []string{"", "much", "-1", "1 parsec", "20EiB", "."} {
 		if got, err := ParseSize(text); err == nil {
 			t.Errorf("%s: %d", text, got)
 		}
+	}
+	if _, err := ParseSize("4000"); err == nil || err.Error() != `"4000" is not a size: the unit is missing, as in 4000B, 4000KiB or 4000MiB` {
+		t.Errorf("%v", err)
 	}
 	for n, want := range map[int64]string{-1: "0 B", 0: "0 B", 512: "512 B", 1536: "1.5 KiB", 32 << 20: "32 MiB", math.MaxInt64: "8.0 EiB"} {
 		if got := Size(n); got != want {
@@ -92,7 +95,7 @@ func TestFlagValuesAreReadAndShown(t *testing.T) {
 	}
 	var n int64
 	s := SizeFlag(&n, 32<<20)
-	if s.String() != "32 MiB" || s.Set("4000") != nil || n != 4000 || s.Set("x") == nil {
+	if s.String() != "32 MiB" || s.Set("4000B") != nil || n != 4000 || s.Set("x") == nil {
 		t.Errorf("%s, %d", s, n)
 	}
 }

@@ -60,6 +60,8 @@ func Forms() map[string]func(string) string {
 		"a body in base64":        func(s string) string { return base64Of(base64.StdEncoding, `{"a":"`)(JSON(s, false) + `"}`) },
 		"its second place":        func(s string) string { return base64Of(base64.RawURLEncoding, `{"ab":"`)(JSON(s, true) + `"}`) },
 		"its third place":         func(s string) string { return base64Of(base64.RawURLEncoding, `{"abc":"`)(JSON(s, true) + `"}`) },
+		"hexadecimal":             func(s string) string { return fmt.Sprintf("%x", s) },
+		"hexadecimal, capitals":   func(s string) string { return fmt.Sprintf("%X", s) },
 		"base64 in a query":       func(s string) string { return url.QueryEscape(base64Of(base64.StdEncoding, "")(s)) },
 	}
 }
@@ -148,12 +150,13 @@ func unescaped(escape string) string {
 }
 
 // Reveals reports whether the value is in the text, also after up to three levels of escapes
-// are undone, or in base64.
+// are undone, or in base64 or hexadecimal.
 func Reveals(text, value string) bool { return reveals(text, value, 3) }
 
 func reveals(text, value string, depth int) bool {
 	inQuery := strings.ReplaceAll(value, " ", "+")
-	if strings.Contains(text, value) || strings.Contains(text, inQuery) || base64Reveals(text, value) {
+	if strings.Contains(text, value) || strings.Contains(text, inQuery) || base64Reveals(text, value) ||
+		len(value) > 1 && strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", value)) {
 		return true
 	}
 	for _, plain := range []string{

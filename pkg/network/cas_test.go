@@ -1,4 +1,4 @@
-package tunnel
+package network
 
 import (
 	"encoding/pem"
@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -24,11 +25,15 @@ func TestAuthoritiesAreReadFromAFile(t *testing.T) {
 		return path
 	}
 	good := write("good.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	if pool, err := ReadCAs(t.Context(), good); err != nil || pool == nil {
-		t.Errorf("%v, %v", pool, err)
+	if list, err := ReadCAs(t.Context(), good); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
 	}
 	empty := write("empty.pem", nil)
 	if _, err := ReadCAs(t.Context(), empty); err == nil || err.Error() != "no PEM certificate in "+empty {
+		t.Errorf("%v", err)
+	}
+	broken := write("broken.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("no DER")}))
+	if _, err := ReadCAs(t.Context(), broken); err == nil || !strings.HasPrefix(err.Error(), broken+": x509: ") {
 		t.Errorf("%v", err)
 	}
 	if _, err := ReadCAs(t.Context(), filepath.Join(dir, "missing.pem")); !errors.Is(err, fs.ErrNotExist) {
