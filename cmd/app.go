@@ -50,7 +50,7 @@ type App struct {
 func Main(build Build) int {
 	signals.AbortOnCrash()
 	defer colorable.EnableColorsStdout(nil)() // for what is coloured there, on a console of Windows
-	dir, _ := os.Getwd() // a removed folder has no project file
+	dir, _ := os.Getwd()                      // a removed folder has no project file
 	machine, _ := os.Hostname()
 	app := &App{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout,

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,9 @@ func newStore(inv *invocation) *cobra.Command {
 
 func newStoreCheck(inv *invocation) *cobra.Command {
 	var out outputFlags
+	run := withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error {
+		return runStoreCheck(ctx, inv, p, l)
+	})
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check whether the ledger is intact",
@@ -31,9 +35,13 @@ damaged, it exits with 3.`,
 		Example: `  narada store check
   narada store check -o json --jq .damage`,
 		Args: usage.NoArgs,
-		RunE: withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error {
-			return runStoreCheck(ctx, inv, p, l)
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := run(cmd, args)
+			if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Damaged() { // too much so to be read
+				return &exitError{code: codeFailed, text: e.Error(), next: e.Hint(), err: e}
+			}
+			return err
+		},
 	}
 	out.add(cmd)
 	return cmd

@@ -168,7 +168,7 @@ func (f *File) lock(mode fs.FileMode) (here *os.File, created bool, err error) {
 		if err != nil {
 			return nil, false, errors.Join(err, here.Close())
 		}
-		if f.is(here) {
+		if isAt(f.root, f.base, here) {
 			return here, created, nil
 		}
 		_ = here.Close() // nothing was written
@@ -176,10 +176,10 @@ func (f *File) lock(mode fs.FileMode) (here *os.File, created bool, err error) {
 	return nil, false, ErrBusy
 }
 
-// is reports whether the open file is the one at its path.
-func (f *File) is(here *os.File) bool {
-	now, err := f.root.Lstat(f.base)
-	opened, openedErr := here.Stat()
+// isAt reports whether the open file is the one called name.
+func isAt(root *os.Root, name string, f *os.File) bool {
+	now, err := root.Lstat(name)
+	opened, openedErr := f.Stat()
 	return err == nil && openedErr == nil && os.SameFile(now, opened)
 }
 

@@ -48,8 +48,12 @@ func (c *Client) Call(ctx context.Context, method, path string, body json.RawMes
 // a slash, and is added to the base URL, which it cannot leave. It may have a query.
 func CheckPath(path string) error {
 	u, err := url.Parse(path)
+	shown, _, _ := strings.Cut(path, "?") // a query may contain a secret
 	if err != nil || !strings.HasPrefix(path, "/") || u.Host != "" || u.Fragment != "" || goesUp(u.Path) {
-		return fmt.Errorf("%.60q is not a path of the API, such as /sdk/config", path)
+		return fmt.Errorf("%.60q is not a path of the API, such as /sdk/config", shown)
+	}
+	if strings.ContainsFunc(u.RawQuery, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return fmt.Errorf("the query of %.60q must be percent-encoded", shown)
 	}
 	return nil
 }

@@ -55,6 +55,8 @@ func TestCallErrorSaysWhetherTheCallMayHaveTakenEffect(t *testing.T) {
 		{"POST", "/%2e%2E/y", 200, "{}", false, true},
 		{"POST", `/x/..\y`, 200, "{}", false, true},
 		{"POST", "/..;/y", 200, "{}", false, true},
+		{"POST", "/x?a=b c", 200, "{}", false, true},
+		{"POST", "/x?a=b%20c", 200, "{}", false, false},
 		{"POST", "/a..b/...?x=../y", 200, "{}", false, false},
 		{"POST", "//elsewhere.example/x", 200, "{}", false, true},
 		{"POST", "/x#y", 200, "{}", false, true},

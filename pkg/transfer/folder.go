@@ -87,7 +87,8 @@ func Names(files []narada.Download) []string {
 // Folder is a folder to save files in. It must be closed.
 type Folder struct{ root *os.Root }
 
-// OpenFolder opens the folder, creating it if missing.
+// OpenFolder opens the folder, creating it if missing. It removes what killed processes have
+// left of files that they were saving.
 func OpenFolder(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
@@ -96,6 +97,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	atomicfile.RemoveParts(root)
 	return &Folder{root}, nil
 }
 
@@ -137,7 +139,7 @@ func (f *Folder) Save(name string, r io.Reader, force bool) (n int64, err error)
 	if err := f.Check(name, force); err != nil { // before reading; publish checks again
 		return 0, err
 	}
-	part, temporary, err := atomicfile.Temporary(f.root, 0o666) // the umask narrows it
+	part, temporary, err := atomicfile.Part(f.root, 0o666) // the umask narrows it
 	if err != nil {
 		return 0, err
 	}

@@ -172,3 +172,34 @@ func TestAFolderIsNotOverwritten(t *testing.T) {
 		}
 	}
 }
+
+// A later run removes what a killed one has left, and nothing of one that is running.
+func TestAPartThatAKilledProcessHasLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, ".narada-part-left")
+	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is left: %v", err)
+	}
+	body := readerFunc(func([]byte) (int, error) {
+		other, err := OpenFolder(dir)
+		if err != nil {
+			return 0, err
+		}
+		_ = other.Close() // only read
+		return 0, io.EOF
+	})
+	if _, err := f.Save("a.txt", body, false); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+}

@@ -54,6 +54,12 @@ func (e *Error) Temporary() bool { return cannotWrite(e.Err) }
 // DamageHint says what to do about a damaged ledger.
 const DamageHint = "move it away to start a new one; sqlite3 FILE .recover may save its content"
 
+// Damaged reports whether the ledger is damaged, or none.
+func (e *Error) Damaged() bool {
+	code := resultCode(e.Err)
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB || errors.Is(e.Err, errForeign) || errors.Is(e.Err, errDamaged)
+}
+
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
 	switch code := resultCode(e.Err); {
@@ -61,7 +67,7 @@ func (e *Error) Hint() string {
 		return "update narada, or set NARADA_STATE_DIR to another folder"
 	case errors.Is(e.Err, errMoved):
 		return "put it back, or start the command again, with a new ledger"
-	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB, errors.Is(e.Err, errForeign), errors.Is(e.Err, errDamaged):
+	case e.Damaged():
 		return DamageHint
 	case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR, oserr.Full(e.Err):
 		return "free space on the disk, and check it"
