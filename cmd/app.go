@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,8 @@ type App struct {
 
 	StdinTerminal, StdoutTerminal, StderrTerminal bool
 
+	StdoutPipe bool // its reader may write to the terminal that stderr is
+
 	Lookup  func(name string) (string, bool) // environment
 	Environ func() []string
 	Dir     string           // working directory
@@ -42,6 +45,7 @@ type App struct {
 
 	start     time.Time // of the command; time limits count from here
 	interrupt signals.Soft
+	screen    atomic.Pointer[term.Screen]
 	streams   *signals.Streams // Stdin, Stdout and Stderr; a signal and the time limit end them
 }
 
@@ -58,12 +62,13 @@ func Main(build Build) int {
 		StdinTerminal:  term.IsTerminal(os.Stdin),
 		StdoutTerminal: term.IsTerminal(os.Stdout),
 		StderrTerminal: term.IsTerminal(os.Stderr),
+		StdoutPipe:     term.IsPipe(os.Stdout),
 		Lookup:         os.LookupEnv, Environ: os.Environ, Dir: dir, Machine: machine, Random: rand.Reader, Build: build,
 		Loggers: slog.SetDefault, // of package log, too
 	}
 	ctx, stop := context.Background(), func() {}
 	if commandsFor(app.Args) != nil { // else the program ends before a signal could arrive
-		ctx, stop = signals.Catch(ctx, &app.interrupt)
+		ctx, stop = signals.Catch(ctx, &app.interrupt, app.leave)
 	}
 	code := app.Run(ctx)
 	switch code {
@@ -79,6 +84,13 @@ func Main(build Build) int {
 		signals.Die(syscall.SIGPIPE)
 	}
 	return code // without stop: the process ends here, and that is faster
+}
+
+// leave clears what moves on the terminal.
+func (a *App) leave() {
+	if s := a.screen.Load(); s != nil {
+		s.Leave()
+	}
 }
 
 func (a *App) getenv(name string) string {

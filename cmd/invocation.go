@@ -232,8 +232,9 @@ func newReporter(inv *invocation) *term.Reporter {
 	}
 	o.Screen = &term.Screen{
 		W: colored(inv, inv.stderr), Width: app.stderrWidth,
-		Spinner: app.StderrTerminal && !o.JSON && app.getenv("TERM") != "dumb",
+		Spinner: app.StderrTerminal && !app.StdoutPipe && !o.JSON && app.getenv("TERM") != "dumb",
 	}
+	app.screen.Store(o.Screen)
 	r := term.NewReporter(o)
 	if app.Loggers != nil {
 		app.Loggers(r.Logger("library"))

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM ARG...             the program exits with CODE, 128+N if signal N ended it
 //	terminal CODE PROGRAM ARG...          the same on a terminal, whose content is stdout
+//	                                      COLUMNS is its width, 80,40 a width and another once a status line shows
+//	presses CODE PROGRAM ARG...           the same, and Ctrl-C is pressed once a status line shows
 //	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed at its prompt
 //	signal NAME CODE RE PROGRAM ARG...    the same, with the signal once its stderr matches RE
 //	group CODE RE PROGRAM ARG...          the same with SIGINT to the whole process group, as Ctrl-C

@@ -1,47 +1,75 @@
 package output
 
 import (
-	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/narada-cli/narada/pkg/term"
 )
 
-// Table aligns the columns of the rows. It truncates the last one to fit lines of width
-// terminal columns.
+const (
+	minCut  = 10 // how many columns of a text are left, however narrow the terminal is
+	minLast = 20 // how many the last column of a table gets, if it needs them
+	gap     = "  "
+)
+
+// Table aligns the columns of the rows, to fit lines of width terminal columns: it truncates
+// the last column, which keeps 20 columns of the terminal, then the ones between it and the
+// first, and leaves these out from the right.
 func Table(rows [][]string, width int) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	last := len(rows[0]) - 1
+	widths := make([]int, last+1)
 	for _, row := range rows {
-		_, _ = io.WriteString(w, strings.Join(row[:last], "\t")+"\t\n") // a strings.Builder does not fail
+		for i, text := range row {
+			widths[i] = max(widths[i], uniseg.StringWidth(text))
+		}
 	}
-	_ = w.Flush()
-	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line+Cut(rows[i][last], width-uniseg.StringWidth(line)), " ")
+	shown := fit(widths[:last], width-min(widths[last], minLast))
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		var line strings.Builder
+		for j, room := range shown {
+			text := term.Cut(row[j], room)
+			line.WriteString(text + strings.Repeat(" ", room-uniseg.StringWidth(text)) + gap)
+		}
+		line.WriteString(Cut(row[last], width-uniseg.StringWidth(line.String())))
+		lines[i] = strings.TrimRight(line.String(), " ")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// minCut is how many columns of a text are left, however narrow the terminal is.
-const minCut = 10
-
-// Cut shortens the text to that many columns of the terminal.
-func Cut(text string, width int) string {
-	width = max(width, minCut)
-	if uniseg.StringWidth(text) <= width {
-		return text
+// fit returns the widths of the columns that are shown before the last one, with a gap after
+// each, in that room. The first is shown whole.
+func fit(widths []int, room int) []int {
+	for n := len(widths); n > 1; n-- {
+		shown := slices.Clone(widths[:n])
+		excess := n*len(gap) - room
+		for _, w := range shown {
+			excess += w
+		}
+		for ; excess > 0; excess-- {
+			widest := 1
+			for i := range shown[1:] {
+				if shown[i+1] > shown[widest] {
+					widest = i + 1
+				}
+			}
+			if shown[widest] <= minCut {
+				break
+			}
+			shown[widest]--
+		}
+		if excess <= 0 {
+			return shown
+		}
 	}
-	var b strings.Builder
-	used := 0
-	for g := uniseg.NewGraphemes(text); g.Next() && used+g.Width() < width; {
-		b.WriteString(g.Str())
-		used += g.Width()
-	}
-	return b.String() + "…"
+	return widths[:min(1, len(widths))]
 }
+
+// Cut shortens the text to that many columns of the terminal, at least ten.
+func Cut(text string, width int) string { return term.Cut(text, max(width, minCut)) }

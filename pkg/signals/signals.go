@@ -58,8 +58,8 @@ func (s *Soft) take(sig os.Signal) bool {
 }
 
 // Catch ends the context on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
-// A second signal ends the program at once.
-func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()) {
+// A second signal ends the program at once, after a call of last.
+func Catch(parent context.Context, soft *Soft, last func()) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 2)
 	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -80,6 +80,7 @@ func Catch(parent context.Context, soft *Soft) (ctx context.Context, stop func()
 					continue
 				}
 				if ctx.Err() != nil {
+					last()
 					Die(s)
 				}
 				cancel(&Error{s})

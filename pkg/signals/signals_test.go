@@ -36,7 +36,7 @@ func TestAnInterruptOfItselfEndsTheContext(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("it would interrupt go test, too")
 	}
-	ctx, stop := Catch(t.Context(), &Soft{})
+	ctx, stop := Catch(t.Context(), &Soft{}, func() {})
 	defer stop()
 	if err := Interrupt(); err != nil {
 		t.Fatal(err)

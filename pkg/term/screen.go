@@ -3,11 +3,12 @@ package term
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fatih/color"
+	"github.com/rivo/uniseg"
 )
 
 const (
@@ -27,6 +28,20 @@ type Screen struct {
 
 	mu   sync.Mutex
 	wait *wait // nil: no status line
+}
+
+// Leave clears the status line, and lets nothing be written any more, so that the program
+// can end at any time. It does not wait for a write that has stalled.
+func (s *Screen) Leave() {
+	for range 10 {
+		if s.mu.TryLock() {
+			if s.wait != nil {
+				_, _ = io.WriteString(s.W.W, clearLine)
+			}
+			return
+		}
+		time.Sleep(frameTime / 10)
+	}
 }
 
 // lines returns a writer of whole lines to W.
@@ -130,21 +145,19 @@ func (w *wait) end() {
 	<-w.done
 }
 
-// draw is called with the Screen's lock held.
+// draw is called with the Screen's lock held. It uses what is the width now.
 func (w *wait) draw() {
 	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
-	state, width := w.elapsed().String(), w.screen.Width()
+	const indent = 3             // the frame, and the spaces after it and the label
+	room := w.screen.Width() - 1 // a full line may wrap, and a wrapped one cannot be cleared
+	state := w.elapsed().String()
 	if w.meter.Draw != nil {
-		if state = w.meter.Draw(); utf8.RuneCountInString(state) > width-minLabel {
+		if state = w.meter.Draw(); uniseg.StringWidth(state) > room-minLabel {
 			state = w.meter.Text()
 		}
 	}
-	// A wrapped line cannot be cleared.
-	label := []rune(OneLine(w.label()))
-	if room := width - utf8.RuneCountInString(state) - 4; len(label) > room {
-		label = append(label[:max(room-1, 0)], '…')
-	}
-	status := w.screen.W.rendered(Span{frames[w.frame%len(frames)], color.FgCyan}, Span{Text: " " + string(label) + " " + state})
+	label := Cut(OneLine(w.label()), room-uniseg.StringWidth(state)-indent)
+	status := w.screen.W.rendered(Span{frames[w.frame%len(frames)], color.FgCyan}, Span{Text: Cut(strings.TrimRight(" "+label, " ")+" "+state, room-1)})
 	_, _ = io.WriteString(w.screen.W.W, clearLine+status)
 }
 

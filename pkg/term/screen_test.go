@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rivo/uniseg"
 )
 
 func columns(n int) func() int { return func() int { return n } }
@@ -99,6 +101,44 @@ func TestSpinnerFitsTheTerminalAndIsColoured(t *testing.T) {
 			t.Errorf("got %q, want %q", b.String(), want)
 		}
 	})
+}
+
+func TestStatusLineIsNeverWiderThanTheTerminal(t *testing.T) {
+	bar := CountMeter(func() Count { return Count{Done: 1200, Total: 3000, Note: "3 failed, 17 running"} })
+	for _, label := range []string{"running jobs", "数一数这家公司有多少职位空缺的列表", "👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", strings.Repeat("e\u0301", 200)} {
+		for _, m := range []Meter{{}, bar} {
+			synctest.Test(t, func(t *testing.T) {
+				var b strings.Builder
+				width := 200 // and then the window is made smaller
+				screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: func() int { return width }}
+				stop := screen.Show(label, m, nil)
+				for _, width = range []int{200, 80, 40, 10, 2, 1} {
+					b.Reset()
+					time.Sleep(time.Second)
+					synctest.Wait()
+					for line := range strings.SplitSeq(b.String(), clearLine) {
+						if n := uniseg.StringWidth(line); n > max(width-1, 1) {
+							t.Errorf("%d columns of %d: %q", n, width, line)
+						}
+					}
+				}
+				stop()
+			})
+		}
+	}
+}
+
+func TestNothingMovesOnTheTerminalOnceItIsLeft(t *testing.T) {
+	var b strings.Builder
+	screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: columns(80)}
+	stop := screen.Show("waiting", Meter{}, nil)
+	screen.Leave()
+	screen.Leave() // as if a write had stalled
+	if screen.mu.TryLock() || !strings.HasSuffix(b.String(), clearLine) {
+		t.Errorf("left, and it writes: %q", b.String())
+	}
+	screen.mu.Unlock()
+	stop()
 }
 
 func TestStalledStdoutDoesNotBlockStderr(t *testing.T) {

@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/rivo/uniseg"
 	"golang.org/x/term"
 
 	"github.com/narada-cli/narada/pkg/signals"
@@ -25,6 +27,16 @@ import (
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// IsPipe reports whether stream is a pipe, whose reader may write to the same terminal.
+func IsPipe(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0
 }
 
 // ColorMode is the value of --color.
@@ -88,6 +100,23 @@ func hidden(r rune) bool {
 // OneLine is Visible on one line: newlines and tabs become spaces.
 func OneLine(text string) string {
 	return Visible(strings.Join(strings.Fields(text), " "))
+}
+
+// Cut shortens the text to that many columns of a terminal, between characters.
+func Cut(text string, width int) string {
+	if uniseg.StringWidth(text) <= width {
+		return text
+	}
+	var b strings.Builder
+	used := 0
+	for g := uniseg.NewGraphemes(text); g.Next() && used+g.Width() < width; {
+		b.WriteString(g.Str())
+		used += g.Width()
+	}
+	if width > 0 {
+		b.WriteString("…")
+	}
+	return b.String()
 }
 
 // Width returns the columns of the terminal, 80 if unknown.
