@@ -33,6 +33,23 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	}
 }
 
+// commandPaths lists the commands that can be run.
+func commandPaths() (paths []string) {
+	root := testRoot()
+	root.InitDefaultHelpCmd()
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Runnable() {
+			paths = append(paths, c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return paths
+}
+
 func testRoot() *cobra.Command {
 	app := &App{
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,

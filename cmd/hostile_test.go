@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/sandbox"
 )
@@ -113,9 +112,7 @@ type hostileWorld struct {
 // A repository cannot make a command write, read or send what is outside of it, nor hang.
 func TestAHostileRepositoryChangesNothingOutside(t *testing.T) {
 	w := newHostileWorld(t)
-	root := testRoot()
-	root.InitDefaultHelpCmd()
-	paths := hostileCommands(root)
+	paths := commandPaths()
 	for _, path := range paths {
 		runs := hostileRuns[path]
 		if len(runs) == 0 {
@@ -148,17 +145,6 @@ func TestAHostileProjectFileIsIgnoredOrRefused(t *testing.T) {
 		}
 	}
 	w.check(t)
-}
-
-// hostileCommands lists the commands that can be run.
-func hostileCommands(c *cobra.Command) (paths []string) {
-	for _, sub := range c.Commands() {
-		paths = append(paths, hostileCommands(sub)...)
-	}
-	if c.Runnable() {
-		paths = append(paths, c.CommandPath())
-	}
-	return paths
 }
 
 func newHostileWorld(t *testing.T) *hostileWorld {

@@ -37,17 +37,17 @@ type echoTask struct {
 	input  json.RawMessage
 }
 
-// newEchoWorld returns a world whose API is an echoCloud, and the flags of a task with all
-// kinds of secrets.
-func newEchoWorld(t *testing.T) (*leakWorld, *echoCloud, []string) {
-	w, c := newLeakWorld(t), &echoCloud{t: t}
+// newEchoCloud makes an echoCloud the API of the world, and returns it and the flags of a task
+// with all kinds of secrets.
+func newEchoCloud(t *testing.T, w *leakWorld) (*echoCloud, []string) {
+	c := &echoCloud{t: t}
 	api := httptest.NewServer(c)
 	t.Cleanup(func() { c.posts.Wait(); api.Close() })
 	w.env["NARADA_API_BASE_URL"] = api.URL
 	w.file("mcp.yaml", `[{url: "https://m.example/?key=env", authentication: {type: bearer-token, bearerToken: "env:MCP_TOKEN"}},
 {url: "https://m.example/", authentication: {type: custom-headers, customHeaders: [{key: X-A, value: "env:MCP_HEADER"}]}}]`)
 	w.file("credentials.yaml", `jira: {token: "env:CLOUD_TOKEN"}`)
-	return w, c, []string{"--secret-var", "pw=env:TASK_PASSWORD", "--mcp", filepath.Join(w.dir, "mcp.yaml"), "--credentials", filepath.Join(w.dir, "credentials.yaml"),
+	return c, []string{"--secret-var", "pw=env:TASK_PASSWORD", "--mcp", filepath.Join(w.dir, "mcp.yaml"), "--credentials", filepath.Join(w.dir, "credentials.yaml"),
 		"--allow-env", "MCP_TOKEN", "--allow-env", "MCP_HEADER", "--allow-env", "CLOUD_TOKEN"}
 }
 
@@ -83,28 +83,36 @@ func (c *echoCloud) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			c.tickets = append(c.tickets, strings.TrimPrefix(value, "Bearer "))
 		}
 	}
-	var said strings.Builder
 	for i, value := range secrets {
 		if value == "" {
 			c.t.Errorf("secret %d is missing in %s", i, body)
 		}
-		for _, name := range slices.Sorted(maps.Keys(secrettest.Forms())) {
-			said.WriteString("it was " + secrettest.Forms()[name](value) + "\n")
-		}
 	}
+	said := inForms(secrets...)
 	_, status, _ := strings.Cut(request.Prompt, " ")
 	if status == "refused" {
 		rw.WriteHeader(http.StatusUnprocessableEntity)
-		detail, _ := json.Marshal([]any{map[string]any{"loc": []string{"body", "prompt"}, "input": json.RawMessage(body), "ctx": said.String()}})
+		detail, _ := json.Marshal([]any{map[string]any{"loc": []string{"body", "prompt"}, "input": json.RawMessage(body), "ctx": said}})
 		fmt.Fprintf(rw, `{"detail":%s}`, detail)
 		return
 	}
-	c.tasks = append(c.tasks, echoTask{status, said.String(), body})
+	c.tasks = append(c.tasks, echoTask{status, said, body})
 	number := len(c.tasks)
 	fmt.Fprintf(rw, `{"requestId":"req_%d"}`, number)
 	if request.CallbackURL != "" {
 		c.posts.Go(func() { c.post(number, &request) })
 	}
+}
+
+// inForms returns lines with the values in each form.
+func inForms(values ...string) string {
+	var b strings.Builder
+	for _, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(secrettest.Forms())) {
+			b.WriteString("it was " + secrettest.Forms()[name](value) + "\n")
+		}
+	}
+	return b.String()
 }
 
 // result is the result of a task, whose data are in the response's member.
@@ -177,8 +185,8 @@ func (c *echoCloud) run(w *leakWorld, said string, args ...string) {
 	c.check(strings.Join(args, " "), text)
 }
 
-func TestAnswersRevealNoSecret(t *testing.T) {
-	w, c, secrets := newEchoWorld(t)
+func leaksOfAnswers(t *testing.T, w *leakWorld) {
+	c, secrets := newEchoCloud(t, w)
 	for _, status := range []string{"success", "error", "input-required", "refused"} {
 		for _, how := range [][]string{{}, {"-o", "json"}, {"--jq", ".note, .response"}, {"-v", "--log-format", "json"}} {
 			for _, via := range [][]string{{"--via", "poll"}, {"--via", "callback", "--local"}} {
@@ -194,8 +202,8 @@ func TestAnswersRevealNoSecret(t *testing.T) {
 }
 
 // A command that has not sent the task knows the API key only.
-func TestStatusRevealsNoAPIKey(t *testing.T) {
-	w, c, secrets := newEchoWorld(t)
+func leaksOfStatus(t *testing.T, w *leakWorld) {
+	c, secrets := newEchoCloud(t, w)
 	c.run(w, "req_1", slices.Concat([]string{"dispatch", "-v"}, secrets, []string{"/Operator success"})...)
 	w.unknown = []string{"TASK_PASSWORD", "MCP_TOKEN", "MCP_HEADER", "CLOUD_TOKEN"}
 	for _, how := range [][]string{{}, {"-o", "json"}, {"--wait", "-v"}} {
@@ -204,8 +212,8 @@ func TestStatusRevealsNoAPIKey(t *testing.T) {
 	w.lookInFiles()
 }
 
-func TestAnswersOfABatchRevealNoSecret(t *testing.T) {
-	w, c, secrets := newEchoWorld(t)
+func leaksOfBatches(t *testing.T, w *leakWorld) {
+	c, secrets := newEchoCloud(t, w)
 	prompts := w.file("prompts.txt", "/Operator success\n/Operator error\n/Operator input-required\n/Operator refused\n")
 	for _, via := range [][]string{{"--via", "poll"}, {"--via", "callback", "--local"}} {
 		c.run(w, "it was ***", slices.Concat([]string{"batch", "run", prompts, "--name", via[1], "-v"}, via, secrets)...)
@@ -221,6 +229,7 @@ func TestAnswersOfABatchRevealNoSecret(t *testing.T) {
 		c.run(w, "it was ***", slices.Concat([]string{"batch", "run", prompts, "--name", via[1], "--jq", ".note"}, via, secrets)...)
 		c.run(w, "***", "batch", "show", via[1])
 		c.run(w, "***", "batch", "show", via[1], "-o", "json")
+		c.run(w, via[1], "batch", "list")
 		c.run(w, "it was ***", "batch", "results", via[1], "--jq", ".response")
 	}
 	w.lookInFiles()

@@ -46,6 +46,8 @@ type leakWorld struct {
 	status      int      // of the endpoint's answer to a callback that it refuses
 	customThing string   // a header of callbacks
 	unknown     []string // secrets that the commands cannot know
+	ran         []string // the command lines
+	environ     []string // for the commands of listen
 	accept      func(*http.Request) bool
 	write       func(string) string
 }
@@ -81,10 +83,11 @@ func newLeakWorld(t *testing.T) *leakWorld {
 }
 
 func (w *leakWorld) app(stdout, stderr io.Writer, args ...string) *App {
+	w.ran = append(w.ran, "narada "+strings.Join(args, " ")+" ")
 	return &App{
 		Args: args, Stdin: strings.NewReader(""), Stdout: stdout, Stderr: stderr, Dir: w.dir, Random: rand.Reader,
 		Lookup:  func(name string) (string, bool) { v, ok := w.env[name]; return v, ok },
-		Environ: func() []string { return nil },
+		Environ: func() []string { return w.environ },
 	}
 }
 
@@ -145,8 +148,7 @@ func (w *leakWorld) eachForm(f func(name string)) {
 	}
 }
 
-func TestTriggerRevealsNoSecret(t *testing.T) {
-	w := newLeakWorld(t)
+func leaksOfTrigger(t *testing.T, w *leakWorld) {
 	w.eachForm(func(name string) {
 		for _, w.status = range []int{200, 400} {
 			w.run(name, "***", withCredentials("trigger", "success", "--to", w.hook.URL)...)
@@ -155,13 +157,12 @@ func TestTriggerRevealsNoSecret(t *testing.T) {
 	})
 }
 
-func TestCheckAndDoctorRevealNoSecret(t *testing.T) {
+func leaksOfChecks(t *testing.T, w *leakWorld) {
 	edge, err := ngroktest.New(ngroktest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer edge.Close()
-	w := newLeakWorld(t)
 	w.status = 500
 	w.accept = func(r *http.Request) bool { // the first requests; without them, the others are not sent
 		return slices.Contains([]string{"redirect", "proof", "success"}, r.Header.Get("Narada-Check"))
@@ -180,8 +181,7 @@ func TestCheckAndDoctorRevealNoSecret(t *testing.T) {
 	}
 }
 
-func TestRefusedTaskRevealsNoSecret(t *testing.T) {
-	w := newLeakWorld(t)
+func leaksOfRefusals(t *testing.T, w *leakWorld) {
 	prompts := filepath.Join(w.dir, "prompts.txt")
 	if err := os.WriteFile(prompts, []byte("count\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func (w *leakWorld) listen(text string, args ...string) *testListener {
 	l.interrupt = func() { cancel(&signals.Error{Signal: os.Interrupt}) }
 	told := l.stderr.told
 	go func() {
-		l.ended <- w.app(l.stdout, l.stderr, append([]string{"listen", "--local", "-v", "-o", "json", "--ready-file", ready}, args...)...).Run(ctx)
+		l.ended <- w.app(l.stdout, l.stderr, append([]string{"listen", "--local", "-v", "--ready-file", ready}, args...)...).Run(ctx)
 	}()
 	select {
 	case <-told:
@@ -293,12 +293,11 @@ func (l *testListener) end(code int) {
 	l.w.look("listen: stderr", l.stderr.String())
 }
 
-func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
-	w := newLeakWorld(t)
+func leaksOfCallbacks(t *testing.T, w *leakWorld) {
 	secret, shop := w.env["HOOK_SECRET"], w.env["HOOK_SHOP"]
 	for id, status := range map[string]int{"req_taken": 200, "req_given_up": 400} {
 		w.status = status
-		l := w.listen("listening on", withCredentials("--count", "1", "--forward-to", w.hook.URL, "--forward-header", "X-Shop: env:HOOK_SHOP")...)
+		l := w.listen("listening on", withCredentials("-o", "json", "--count", "1", "--forward-to", w.hook.URL, "--forward-header", "X-Shop: env:HOOK_SHOP")...)
 		l.post("", id, "wrong", shop)
 		l.post("", id, secret, "wrong")
 		l.post("", id, secret, shop)
@@ -323,8 +322,7 @@ func TestListenReplayAndHistoryRevealNoSecret(t *testing.T) {
 }
 
 // A refused callback is stored with its headers, whose values are masked.
-func TestARefusedCallbackIsKeptWithoutSecrets(t *testing.T) {
-	w := newLeakWorld(t)
+func leaksOfRefusedCallbacks(t *testing.T, w *leakWorld) {
 	l := w.listen("listening on")
 	// The callback of trigger has its own ticket.
 	w.run("", "200", withCredentials("trigger", "success", "--to", "listener", "-v")...)

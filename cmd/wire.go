@@ -56,7 +56,12 @@ func (inv *invocation) cloud(options ...narada.Option) (*cloud, error) {
 
 func newCloud(inv *invocation, key secret.String, base *url.URL, options ...narada.Option) (*cloud, error) {
 	client, err := narada.NewClient(key.Reveal(), append(options, narada.WithBaseURL(base.String()),
-		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()), narada.WithMask(inv.masker.MaskHTTP))...)
+		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()), narada.WithMask(inv.masker.MaskHTTP),
+		narada.WithPresigned(func(address string) {
+			proofs := secret.InURLs(address)
+			inv.masker.Hide(proofs...)
+			inv.masker.Forget(proofs...) // it is used once, and masked until long after
+		}))...)
 	return &cloud{client, base}, err
 }
 

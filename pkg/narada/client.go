@@ -33,6 +33,7 @@ type Client struct {
 	userAgent string
 	maxAnswer int64
 	mask      func(statusCode int, body []byte) []byte
+	presign   func(address string)
 }
 
 // Option configures a Client.
@@ -82,6 +83,13 @@ func WithMask(mask func(statusCode int, body []byte) []byte) Option {
 	}
 }
 
+// WithPresigned sets a function that is called with each presigned URL before it is used. The
+// fields of a form are in its query. Whoever has it can use the storage, so an error must not
+// show it, should the storage repeat it.
+func WithPresigned(f func(address string)) Option {
+	return func(c *Client) error { c.presign = f; return nil }
+}
+
 // NewClient returns a client that authenticates with the API key. It makes no request.
 // The key must be printable ASCII without spaces.
 func NewClient(apiKey string, options ...Option) (*Client, error) {
@@ -90,6 +98,7 @@ func NewClient(apiKey string, options ...Option) (*Client, error) {
 		userAgent: "narada-go",
 		maxAnswer: maxAnswer,
 		mask:      func(_ int, body []byte) []byte { return body },
+		presign:   func(string) {},
 		// The key is sent with every request and must not follow a redirect to
 		// another host; the API redirects nowhere.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},

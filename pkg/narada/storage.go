@@ -96,5 +96,6 @@ func (c *Client) presigned(ctx context.Context, e endpoint, query string, body, 
 	if u.Scheme != "https" && !local {
 		return nil, e.odd("the URL in the answer is not an https URL: " + u.Scheme + "://" + u.Host)
 	}
+	c.presign(u.String())
 	return u, nil
 }

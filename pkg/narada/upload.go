@@ -148,6 +148,11 @@ func (c *Client) presignPost(ctx context.Context, filename string) (*presignedPo
 	}
 	form := &presignedPost{url: u}
 	form.fields, _ = members(said.Fields) // key reports what is missing
+	query := url.Values{}
+	for _, m := range form.fields {
+		query.Add(m.name, lenientText(m.value))
+	}
+	c.presign(u.Scheme + "://" + u.Host + "/?" + query.Encode())
 	return form, nil
 }
 

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,4 +235,28 @@ func FuzzPresignedForm(f *testing.F) {
 			t.Errorf("the file's part is %q", last)
 		}
 	})
+}
+
+// The signature of a form or a URL is a secret of the cloud's.
+func TestPresignedURLsAreReportedBeforeTheyAreUsed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		address := "http://" + r.Host + "/storage"
+		_, _ = fmt.Fprintf(w, `{"url":"%s","fields":{"key":"k","x-amz-signature":"s&1"},"presigned_url":"%s?X-Amz-Signature=s2"}`, address, address)
+	}))
+	defer server.Close()
+	var told []string
+	c, err := NewClient("key", WithBaseURL(server.URL), WithPresigned(func(address string) { told = append(told, address) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Upload(t.Context(), File{Name: "a", Size: 1, Body: strings.NewReader("a")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.DownloadURL(t.Context(), "session_1", "k"); err != nil {
+		t.Error(err)
+	}
+	want := []string{server.URL + "/storage", server.URL + "/?key=k&x-amz-signature=s%261", server.URL + "/storage?X-Amz-Signature=s2"}
+	if !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
+	}
 }
