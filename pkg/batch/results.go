@@ -65,14 +65,22 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 			return nil, &ResultsError{path, err, true}
 		}
 	}
-	folder := filepath.Dir(path)
-	if info, err = os.Stat(folder); err == nil && !info.IsDir() {
+	if err := checkFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return &results{path: path, query: query}, nil
+}
+
+// checkFolder checks that the folder of the results exists.
+func checkFolder(folder string) error {
+	info, err := os.Stat(folder)
+	if err == nil && !info.IsDir() {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
-		return nil, &ResultsError{folder, err, true}
+		return &ResultsError{folder, err, true}
 	}
-	return &results{path: path, query: query}, nil
+	return nil
 }
 
 // maxLinks limits the links that lead to a file.
