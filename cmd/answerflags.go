@@ -26,6 +26,7 @@ type answerFlags struct {
 func (a *answerFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var(usage.Choice(&a.via, "auto", "auto", "callback", "poll"), "via", "get the answer by `MODE`: auto, callback or poll")
+	config.Fill(f, "via", config.Via)
 	a.catch.add(cmd)
 	addMaxBody(f, &a.maxBody, "answers")
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")
@@ -33,9 +34,13 @@ func (a *answerFlags) add(cmd *cobra.Command) {
 }
 
 // check finds flags that cannot be used together.
-func (a *answerFlags) check() error {
+func (a *answerFlags) check(inv *invocation) error {
+	own := a.catch.own(inv)
+	if own && inv.settings.Get(config.Via).Layer != config.LayerFlag && a.via == "poll" {
+		a.via = "auto" // the flags of the endpoint override the setting
+	}
 	switch {
-	case a.via == "poll" && a.catch.own():
+	case a.via == "poll" && own:
 		return usage.Errorf("", "--via poll and an endpoint address cannot be used together")
 	case a.rules != "" && !a.sandbox:
 		return usage.Errorf("", "--rules requires --sandbox")
@@ -56,7 +61,7 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 	switch {
 	case a.via == "poll":
 		return nil, nil
-	case a.sandbox && !a.catch.own():
+	case a.sandbox && !a.catch.own(inv):
 		return &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, nil
 	}
 	t, ok, err := a.catch.config(inv, a.via == "callback")

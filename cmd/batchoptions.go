@@ -20,7 +20,7 @@ import (
 // prepare completes the batch's options with the flags and settings.
 func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	inv, o, b := r.inv, r.o, &r.o.batch
-	if err := o.check(); err != nil {
+	if err := o.check(inv); err != nil {
 		return err
 	}
 	if b.Name == "" {
@@ -123,9 +123,9 @@ func (r *batchRun) template() (*task.Template, error) {
 }
 
 // check checks the values of the flags, and which of them are used together.
-func (o *batchRunOptions) check() (err error) {
+func (o *batchRunOptions) check(inv *invocation) (err error) {
 	b := &o.batch
-	if err := o.answer.check(); err != nil {
+	if err := o.answer.check(inv); err != nil {
 		return err
 	}
 	if o.rate != "" {
@@ -151,5 +151,5 @@ func (o *batchRunOptions) check() (err error) {
 	}
 	return cmp.Or(
 		usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
-		usage.Between("concurrency", b.Concurrency, 1, maxConcurrency), usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
+		usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
 }

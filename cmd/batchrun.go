@@ -79,6 +79,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
 	f.StringVar(&o.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
 	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once")
+	config.Fill(f, "concurrency", config.Concurrency)
 	f.StringVar(&o.rate, "rate", "", "send at most this `RATE` of tasks: 5/s, 30/m or 100/h")
 	f.StringSliceVar(&o.batch.Windows, "window-pool", nil, "use browser windows `ID,ID,...`, each for one task at a time")
 	f.BoolVar(&o.batch.RetryFailed, "retry-failed", false, "send failed lines again")

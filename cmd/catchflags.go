@@ -21,7 +21,6 @@ import (
 
 // catchFlags select the address that receives callbacks.
 type catchFlags struct {
-	addr    string
 	tlsCert string
 	tlsKey  string
 	local   bool
@@ -31,7 +30,7 @@ func (c *catchFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	settingFlag(f, "ngrok-domain", config.NgrokDomain, "use the ngrok domain `NAME`")
 	settingFlag(f, "public-url", config.PublicURL, "use your own https `URL`, which leads to --addr")
-	f.StringVar(&c.addr, "addr", "", "listen on `HOST:PORT` instead of an ngrok tunnel")
+	settingFlag(f, "addr", config.Addr, "listen on `HOST:PORT` instead of an ngrok tunnel")
 	f.StringVar(&c.tlsCert, "tls-cert", "", "serve --addr with the certificate in `FILE` (PEM)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "serve --addr with the private key in `FILE` (PEM)")
 	f.BoolVar(&c.local, "local", false, "listen on loopback with plain http, for tests")
@@ -50,27 +49,32 @@ func addMaxBody(f *pflag.FlagSet, size *int64, what string) {
 }
 
 // own reports whether the flags select an address without ngrok.
-func (c *catchFlags) own() bool {
-	return c.local || c.addr != "" || c.tlsCert != "" || c.tlsKey != ""
+func (c *catchFlags) own(inv *invocation) bool {
+	return c.local || inv.settings.Get(config.Addr).Layer == config.LayerFlag || c.tlsCert != "" || c.tlsKey != ""
 }
 
 // config returns how to open an endpoint; ok is false when that is not configured. With
 // agentFile the token may be from the ngrok agent's config file.
 func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, ok bool, err error) {
-	publicURL, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.NgrokDomain)
+	publicURL, addr, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.Addr), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.log.Logger("ngrok")}
-	if c.own() && domain.Layer == config.LayerFlag {
+	if c.own(inv) && domain.Layer == config.LayerFlag {
 		return t, false, usage.Errorf("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
 	switch {
-	case c.local && (c.addr != "" || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
+	case c.local && (addr.Layer == config.LayerFlag || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
 		return t, false, usage.Errorf("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
 	case c.local:
 		t.Loopback = true
 		return t, true, t.Check()
-	case c.own() || publicURL.Layer == config.LayerFlag:
-		t.Ingress = &tunnel.Ingress{PublicURL: publicURL.Text, Addr: c.addr, TLSCert: c.tlsCert, TLSKey: c.tlsKey}
+	case c.own(inv), publicURL.Layer == config.LayerFlag, publicURL.Set() && addr.Set() && domain.Layer != config.LayerFlag:
+		t.Ingress = &tunnel.Ingress{PublicURL: publicURL.Text, Addr: addr.Text, TLSCert: c.tlsCert, TLSKey: c.tlsKey}
 		return t, true, t.Check()
+	case domain.Layer == config.LayerFlag:
+	case publicURL.Set():
+		inv.log.Warn("endpoint", "public-url ("+publicURL.Origin+") is not used: addr is not set")
+	case addr.Set():
+		inv.log.Warn("endpoint", "addr ("+addr.Origin+") is not used: public-url is not set")
 	}
 	token := inv.settings.Secret(config.NgrokAuthtoken)
 	if token.Empty() && agentFile {

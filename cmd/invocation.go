@@ -168,6 +168,9 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 		return err
 	}
 	inv.settings = settings
+	if err := settings.Apply(cmd.Flags()); err != nil {
+		return err
+	}
 	inv.log = newReporter(inv)
 	for _, warning := range settings.Warnings {
 		inv.log.Warn("settings", warning)

@@ -21,7 +21,7 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	walk = func(c *cobra.Command) {
 		var bound []string
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			for _, keys := range f.Annotations {
+			if keys := f.Annotations["narada_setting"]; keys != nil {
 				bound = append(bound, f.Name+"="+strings.Join(keys, ","))
 			}
 		})
@@ -35,7 +35,10 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	root := testRoot()
 	walk(root)
 	const (
+		addr    = "addr=addr"
 		task    = "agent=agent"
+		mode    = "mode=mode"
+		via     = "via=via"
 		catch   = "ngrok-domain=ngrok.domain"
 		public  = "public-url=public-url"
 		poll    = "poll-interval=poll-interval"
@@ -45,12 +48,12 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	)
 	join := func(list ...string) string { return strings.Join(list, " ") }
 	want := map[string]string{
-		"narada run":               join(task, catch, poll, public, place, timeout, window),
-		"narada batch run":         join(task, catch, poll, public, place, timeout, window),
-		"narada dispatch":          join(task, place, timeout, window),
+		"narada run":               join(addr, task, mode, catch, poll, public, place, timeout, via, window),
+		"narada batch run":         join(addr, task, "concurrency=concurrency", mode, catch, poll, public, place, timeout, via, window),
+		"narada dispatch":          join(task, mode, place, timeout, window),
 		"narada status":            join(poll, timeout),
-		"narada listen":            join(catch, public),
-		"narada doctor":            join(catch, public),
+		"narada listen":            join(addr, catch, public),
+		"narada doctor":            join(addr, catch, public),
 		"narada session start":     timeout,
 		"narada session stop":      timeout,
 		"narada session downloads": timeout,

@@ -66,7 +66,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 	if err != nil {
 		return err
 	}
-	if err := o.answer.check(); err != nil {
+	if err := o.answer.check(inv); err != nil {
 		return err
 	}
 	out.maxBody = o.answer.maxBody

@@ -43,6 +43,7 @@ func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	f.BoolVar(&t.Raw, "raw", false, "send the prompt as it is, without an agent's prefix")
 	settingFlag(f, "window", config.BrowserWindowID, "run in the browser window `ID`")
 	f.Var(usage.Choice(&t.Mode, "", string(narada.ModeClient), string(narada.ModeCloud), string(narada.ModeCloudBrowser)), "mode", "run in `MODE`: client, cloud or cloud_browser")
+	config.Fill(f, "mode", config.Mode)
 	f.StringVar(&t.CloudSession, "cloud-session", "", "run in the cloud browser session `ID`")
 	f.StringVar(&t.Schema, "schema", "", "request data that matches the JSON Schema in `FILE`, and check the answer")
 	f.BoolVar(&t.NoValidate, "no-validate", false, "do not check the answer against the schema")
@@ -107,6 +108,11 @@ func (t *taskFlags) spec(inv *invocation) (spec task.Spec, err error) {
 	spec.Agent, spec.AgentFlag = agent.Text, agent.Layer == config.LayerFlag
 	spec.Window, spec.WindowFlag = window.Text, window.Layer == config.LayerFlag
 	spec.TimeZone, spec.ZoneFlag = zone.Text, zone.Layer == config.LayerFlag
+	if inFile := spec.File != nil && spec.File.ExecutionMode != ""; inFile || spec.NewSession || spec.CloudSession != "" {
+		if inv.settings.Get(config.Mode).Layer != config.LayerFlag {
+			spec.Mode = "" // more is said of this task than the setting says of all
+		}
+	}
 	if t.flags.Changed("keep-chat") {
 		spec.KeepChat = &t.keepChat
 	}

@@ -486,6 +486,37 @@ func TestWriteThroughALinkKeepsTheLink(t *testing.T) {
 	}
 }
 
+func TestAFlagThatIsNotGivenHasTheValueOfItsSetting(t *testing.T) {
+	env := map[string]string{"NARADA_VIA": "poll", "NARADA_CONCURRENCY": "3", "NARADA_MODE": "cloud"}
+	flags := pflag.NewFlagSet("x", pflag.ContinueOnError)
+	via, mode, concurrency := flags.String("via", "auto", ""), flags.String("mode", "", ""), flags.Int("concurrency", 8, "")
+	for _, name := range []string{Via, Mode, Concurrency} {
+		Fill(flags, name, name)
+	}
+	if err := flags.Parse([]string{"--via", "callback"}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(Place{Getenv: func(name string) string { return env[name] }, Dir: t.TempDir()}, flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(flags); err != nil || *via != "callback" || *mode != "cloud" || *concurrency != 3 {
+		t.Errorf("via %s, mode %s, concurrency %d, %v", *via, *mode, *concurrency, err)
+	}
+}
+
+func TestANumberHasBounds(t *testing.T) {
+	key, err := Lookup(Concurrency)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"1": true, "10000": true, "0": false, "-1": false, "10001": false, "1.5": false, "many": false} {
+		if got := key.Check(text) == nil; got != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
+
 func TestWhiteSpaceAroundATokenIsRemoved(t *testing.T) {
 	env := map[string]string{"NARADA_API_KEY": " key\r\n", "NGROK_AUTHTOKEN": "token\n", "NARADA_CALLBACK_SECRET": " secret "}
 	s, err := Load(Place{Getenv: func(name string) string { return env[name] }, Dir: t.TempDir()}, nil)

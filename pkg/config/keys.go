@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type Key struct {
 	Usage   string
 
 	OneOf    []string      // the allowed values; nil: any
+	MaxCount int           // of a number from 1; 0: not a number
 	Min, Max time.Duration // of a duration; no Max: not a duration
 }
 
@@ -41,6 +43,10 @@ const (
 	TimeZone        = "time-zone"
 	Agent           = "agent"
 	StateDir        = "state-dir"
+	Addr            = "addr"
+	Mode            = "mode"
+	Via             = "via"
+	Concurrency     = "concurrency"
 )
 
 // Keys lists the settings in the order in which config list shows them.
@@ -55,6 +61,10 @@ func Keys() []Key {
 		{Name: NgrokConnectURL, Env: "NARADA_NGROK_CONNECT_URL", Usage: "host:port of a custom ngrok ingress"},
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},
 		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "public https address that leads to --addr"},
+		{Name: Addr, Env: "NARADA_ADDR", Usage: "HOST:PORT to listen on behind public-url"},
+		{Name: Via, Env: "NARADA_VIA", Default: "auto", OneOf: []string{"auto", "callback", "poll"}, Usage: "how run and batch run get answers: auto, callback or poll"},
+		{Name: Mode, Env: "NARADA_MODE", OneOf: []string{"client", "cloud", "cloud_browser"}, Usage: "where tasks run: client, cloud or cloud_browser; the cloud's default when not set"},
+		{Name: Concurrency, Env: "NARADA_CONCURRENCY", Default: "8", MaxCount: 10_000, Usage: "maximum number of tasks that batch run runs at once"},
 		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: time.Millisecond, Max: units.MaxDuration, Usage: "maximum time to wait for an answer"},
 		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: 24 * time.Hour, Usage: "minimum time between two polls of a task"},
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
@@ -96,6 +106,10 @@ func (k Key) Check(value string) error {
 	case k.Max > 0:
 		_, err := k.duration(value)
 		return err
+	case k.MaxCount > 0:
+		if n, err := strconv.Atoi(value); err != nil || n < 1 || n > k.MaxCount {
+			return fmt.Errorf("%q is not a number from 1 to %d", value, k.MaxCount)
+		}
 	case k.OneOf != nil && !slices.Contains(k.OneOf, value):
 		last := len(k.OneOf) - 1
 		return fmt.Errorf("%q is not %s or %s", value, strings.Join(k.OneOf[:last], ", "), k.OneOf[last])

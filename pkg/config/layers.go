@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,8 +79,11 @@ func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
 	return list, nil
 }
 
-// boundTo is the annotation of a flag that sets a setting.
-const boundTo = "narada_setting"
+// The annotations of a flag that sets a setting, and of one that Apply sets.
+const (
+	boundTo = "narada_setting"
+	filled  = "narada_filled"
+)
 
 // Bind binds a flag to the setting called key, where the flag is declared.
 func Bind(flags *pflag.FlagSet, name, key string) {
@@ -89,6 +93,26 @@ func Bind(flags *pflag.FlagSet, name, key string) {
 	if err := flags.SetAnnotation(name, boundTo, []string{key}); err != nil {
 		panic("config: " + err.Error())
 	}
+}
+
+// Fill is Bind for a flag that Apply gives the value of the setting.
+func Fill(flags *pflag.FlagSet, name, key string) {
+	Bind(flags, name, key)
+	_ = flags.SetAnnotation(name, filled, []string{key}) // Bind has found the flag
+}
+
+// Apply gives each flag that is to be filled, and not on the command line, the value of its
+// setting, unless that is not set.
+func (s *Settings) Apply(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		for _, key := range f.Annotations[filled] {
+			if v := s.Get(key); v.Set() && !f.Changed {
+				failed = cmp.Or(failed, f.Value.Set(v.Text))
+			}
+		}
+	})
+	return failed
 }
 
 func flagLayer(flags *pflag.FlagSet) layer {
