@@ -108,7 +108,7 @@ func (c *echoCloud) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 func inForms(values ...string) string {
 	var b strings.Builder
 	for _, value := range values {
-		for _, name := range slices.Sorted(maps.Keys(secrettest.Forms())) {
+		for _, name := range formNames() {
 			b.WriteString("it was " + secrettest.Forms()[name](value) + "\n")
 		}
 	}

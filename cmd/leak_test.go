@@ -140,9 +140,23 @@ func withCredentials(args ...string) []string {
 	return append(args, "--callback-secret", "env:HOOK_SECRET", "--callback-header", "Authorization: env:HOOK_AUTH", "--callback-header", "X-Shop: env:HOOK_SHOP")
 }
 
+// formNames are the ways to escape a text, in order. Under the race detector, which makes
+// masking ten times as slow, they are one in eight: races do not depend on them.
+func formNames() []string {
+	names := slices.Sorted(maps.Keys(secrettest.Forms()))
+	if !raceDetector {
+		return names
+	}
+	var few []string
+	for i := 0; i < len(names); i += 8 {
+		few = append(few, names[i])
+	}
+	return few
+}
+
 // eachForm calls f once for each way to escape a text, in which the answers are written.
 func (w *leakWorld) eachForm(f func(name string)) {
-	for _, name := range slices.Sorted(maps.Keys(secrettest.Forms())) {
+	for _, name := range formNames() {
 		w.write = secrettest.Forms()[name]
 		f(name)
 	}

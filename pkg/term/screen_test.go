@@ -108,19 +108,34 @@ func TestStatusLineIsNeverWiderThanTheTerminal(t *testing.T) {
 	for _, label := range []string{"running jobs", "数一数这家公司有多少职位空缺的列表", "👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", strings.Repeat("e\u0301", 200)} {
 		for _, m := range []Meter{{}, bar} {
 			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex // the spinner has a goroutine of its own
 				var b strings.Builder
 				width := 200 // and then the window is made smaller
-				screen := &Screen{W: &Writer{W: &b}, Spinner: true, Width: func() int { return width }}
+				screen := &Screen{Spinner: true, Width: func() int {
+					mu.Lock()
+					defer mu.Unlock()
+					return width
+				}}
+				screen.W = &Writer{W: writerFunc(func(p []byte) (int, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					return b.Write(p)
+				})}
 				stop := screen.Show(label, m, nil)
-				for _, width = range []int{200, 80, 40, 10, 2, 1} {
+				for _, columns := range []int{200, 80, 40, 10, 2, 1} {
+					mu.Lock()
+					width = columns
 					b.Reset()
+					mu.Unlock()
 					time.Sleep(time.Second)
 					synctest.Wait()
+					mu.Lock()
 					for line := range strings.SplitSeq(b.String(), clearLine) {
-						if n := uniseg.StringWidth(line); n > max(width-1, 1) {
-							t.Errorf("%d columns of %d: %q", n, width, line)
+						if n := uniseg.StringWidth(line); n > max(columns-1, 1) {
+							t.Errorf("%d columns of %d: %q", n, columns, line)
 						}
 					}
+					mu.Unlock()
 				}
 				stop()
 			})
