@@ -58,23 +58,21 @@ func (c *catchFlags) own(inv *invocation) bool {
 func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, ok bool, err error) {
 	publicURL, addr, domain := inv.settings.Get(config.PublicURL), inv.settings.Get(config.Addr), inv.settings.Get(config.NgrokDomain)
 	t = tunnel.Config{PathPrefix: receive.Prefix, Logger: inv.log.Logger("ngrok")}
-	if c.own(inv) && domain.Layer == config.LayerFlag {
+	own := c.own(inv)
+	if own && domain.Layer == config.LayerFlag {
 		return t, false, usage.Errorf("", "--ngrok-domain and --addr or --local cannot be used together")
 	}
 	switch {
-	case c.local && (addr.Layer == config.LayerFlag || c.tlsCert != "" || c.tlsKey != "" || publicURL.Layer == config.LayerFlag):
+	case c.local && c.ingress(inv):
 		return t, false, usage.Errorf("", "--local and --addr, --tls-cert, --tls-key or --public-url cannot be used together")
 	case c.local:
 		t.Loopback = true
 		return t, true, t.Check()
-	case c.own(inv), publicURL.Layer == config.LayerFlag, publicURL.Set() && addr.Set() && domain.Layer != config.LayerFlag:
+	case own, c.ingress(inv), publicURL.Set() && addr.Set() && domain.Layer != config.LayerFlag:
 		t.Ingress = &tunnel.Ingress{PublicURL: publicURL.Text, Addr: addr.Text, TLSCert: c.tlsCert, TLSKey: c.tlsKey}
 		return t, true, t.Check()
-	case domain.Layer == config.LayerFlag:
-	case publicURL.Set():
-		inv.log.Warn("endpoint", "public-url ("+publicURL.Origin+") is not used: addr is not set")
-	case addr.Set():
-		inv.log.Warn("endpoint", "addr ("+addr.Origin+") is not used: public-url is not set")
+	case domain.Layer != config.LayerFlag:
+		warnOfIngress(inv, publicURL, addr)
 	}
 	token := inv.settings.Secret(config.NgrokAuthtoken)
 	if token.Empty() && agentFile {
@@ -87,6 +85,22 @@ func (c *catchFlags) config(inv *invocation, agentFile bool) (t tunnel.Config, o
 		return t, false, err
 	}
 	return t, true, t.Check()
+}
+
+// ingress reports whether the flags select an ingress of the user's.
+func (c *catchFlags) ingress(inv *invocation) bool {
+	byFlag := func(name string) bool { return inv.settings.Get(name).Layer == config.LayerFlag }
+	return byFlag(config.Addr) || byFlag(config.PublicURL) || c.tlsCert != "" || c.tlsKey != ""
+}
+
+// warnOfIngress warns of a setting of an ingress that is not used without the other.
+func warnOfIngress(inv *invocation, publicURL, addr config.Value) {
+	if !publicURL.Set() {
+		publicURL, addr = addr, publicURL
+	}
+	if publicURL.Set() && !addr.Set() {
+		inv.log.Warn("endpoint", publicURL.Key.Name+" ("+publicURL.Origin+") is not used: "+addr.Key.Name+" is not set")
+	}
 }
 
 // agentToken reads the token from the ngrok agent's config file.
