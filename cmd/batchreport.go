@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ func (r *batchRun) report(event batch.Event) {
 	log := r.inv.log
 	switch e := event.(type) {
 	case batch.Sending:
-		r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
+		if !isTerminal(r.o.batch.Results) { // which the bar would be written into
+			r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
+		}
 	case batch.AnswersNotStored:
 		r.inv.warnOfLedger(e.Err, units.Count(e.Answers, "answer")+" not stored, which only the output of this run has")
 	case batch.EarlierKept:
@@ -35,6 +38,13 @@ func (r *batchRun) report(event batch.Event) {
 	default:
 		logBatchEvent(r.inv, r.o.batch.Name, event)
 	}
+}
+
+// isTerminal reports whether a path is that of a terminal, or another device except the null
+// device.
+func isTerminal(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && path != os.DevNull && info.Mode()&os.ModeCharDevice != 0
 }
 
 // count is what the bar shows.
