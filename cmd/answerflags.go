@@ -25,8 +25,7 @@ type answerFlags struct {
 
 func (a *answerFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Var(usage.Choice(&a.via, "auto", "auto", "callback", "poll"), "via", "get the answer by `MODE`: auto, callback or poll")
-	config.Fill(f, "via", config.Via)
+	choiceFlag(f, &a.via, "via", config.Via, "get the answer by `MODE`: auto, callback or poll")
 	a.catch.add(cmd)
 	addMaxBody(f, &a.maxBody, "answers")
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")

@@ -21,7 +21,7 @@ func (r *batchRun) report(event batch.Event) {
 	log := r.inv.log
 	switch e := event.(type) {
 	case batch.Sending:
-		if !isTerminal(r.o.batch.Results) { // which the bar would be written into
+		if !isDevice(r.o.batch.Results) { // perhaps the terminal of the bar
 			r.hide = log.Show("batch", "running "+r.o.batch.Name, term.CountMeter(r.count))
 		}
 	case batch.AnswersNotStored:
@@ -40,9 +40,9 @@ func (r *batchRun) report(event batch.Event) {
 	}
 }
 
-// isTerminal reports whether a path is that of a terminal, or another device except the null
+// isDevice reports whether a path is that of a device, such as a terminal, except the null
 // device.
-func isTerminal(path string) bool {
+func isDevice(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && path != os.DevNull && info.Mode()&os.ModeCharDevice != 0
 }

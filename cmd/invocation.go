@@ -121,6 +121,13 @@ func settingFlag(f *pflag.FlagSet, name, setting, usage string) {
 	config.Bind(f, name, setting)
 }
 
+// choiceFlag adds a flag that has the values, the default and the value of a setting.
+func choiceFlag(f *pflag.FlagSet, target *string, name, setting, usageText string) {
+	key, _ := config.FindKey(setting) // or Fill panics
+	f.Var(usage.Choice(target, key.Default, key.OneOf...), name, usageText)
+	config.Fill(f, name, setting)
+}
+
 // scanGlobals makes the reporter that the global flags ask for before the whole command
 // line is parsed, so that a parse error is reported as they say, too.
 func scanGlobals(inv *invocation) {

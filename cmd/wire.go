@@ -58,9 +58,9 @@ func newCloud(inv *invocation, key secret.String, base *url.URL, options ...nara
 	client, err := narada.NewClient(key.Reveal(), append(options, narada.WithBaseURL(base.String()),
 		narada.WithTransport(loggedTransport(inv)), narada.WithUserAgent("narada-cli/"+inv.app.Build.version()), narada.WithMask(inv.masker.MaskHTTP),
 		narada.WithPresigned(func(address string) {
-			proofs := secret.InURLs(address)
-			inv.masker.Hide(proofs...)
-			inv.masker.Forget(proofs...) // it is used once, and masked until long after
+			signatures := secret.InURLs(address)
+			inv.masker.Hide(signatures...)
+			inv.masker.Forget(signatures...) // it is used once, and masked until long after
 		}))...)
 	return &cloud{client, base}, err
 }
