@@ -86,7 +86,7 @@ func newGuideReader(t *testing.T, env ...string) *guideReader {
 	r.ports = strings.NewReplacer(ports...)
 	r.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(r.dir, "home"), "TMPDIR=" + os.TempDir(), "TZ=Europe/Berlin", "GORACE=atexit_sleep_ms=0",
-		"NARADA_API_BASE_URL=" + cloud.URL(), "NARADA_API_KEY=" + scriptKey, "NARADA_POLL_INTERVAL=100ms", "NARADA_TIMEOUT=10s", "NARADA_BROWSER_WINDOW_ID=window_1",
+		"NARADA_API_BASE_URL=" + cloud.URL(), "NARADA_API_KEY=" + scriptKey, "NARADA_POLL_INTERVAL=100ms", "NARADA_TIMEOUT=10s",
 		"NGROK_AUTHTOKEN=" + scriptToken, "NARADA_NGROK_CONNECT_URL=" + edge.ConnectURL(), "NARADA_NGROK_CONNECT_CAS=" + ca, "SSL_CERT_FILE=" + ca,
 	}, env...)
 	t.Cleanup(func() { r.endAll(t) })
