@@ -153,3 +153,13 @@ func TestChecksNamedInTheGuidesExist(t *testing.T) {
 		}
 	}
 }
+
+// README says where the ID of a browser window is, as the hint of doctor does.
+func TestREADMESaysWhereTheWindowIDIs(t *testing.T) {
+	app, stdout, _ := testApp(t, "doctor", "--base-url", "http://127.0.0.1:1")
+	app.Run(t.Context())
+	where := regexp.MustCompile(`"Authentication" at \S+ shows where to find`).FindString(stdout.String())
+	if where == "" || !strings.Contains(guidePages(t)["README.md"], where) {
+		t.Errorf("README.md does not have %q of\n%s", where, stdout)
+	}
+}
