@@ -12,7 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
@@ -127,6 +127,14 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 	return r.run(ctx, b)
 }
 
+// openLedger opens the ledger of the batch: for a sandbox one in the folder.
+func (r *batchRun) openLedger(ctx context.Context, dir string) (store.Ledger, error) {
+	if r.o.answer.sandbox {
+		return openLedgerIn(ctx, r.inv, dir, nil)
+	}
+	return r.inv.openLedger(ctx, nil)
+}
+
 // run opens what the batch needs, and runs it.
 func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	cloud, stop, err := r.o.answer.cloud(ctx, r.inv)
@@ -143,7 +151,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	ledger, err := openLedgerIn(ctx, r.inv, dir, sqlite.Options{})
+	ledger, err := r.openLedger(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/oserr"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
@@ -55,7 +56,7 @@ func exitMeanings() []exitMeaning {
 		{codeUsage, "usage", "invalid usage or input; nothing was sent", isInput},
 		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it", isUnauthorized},
 		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened", is[*tunnel.Error]},
-		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
+		{codeUnreachable, "unreachable", "the API, or the store that a setting names, could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
 		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again", mayBeAccepted},
 		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr", isRefused},
 		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused", nil},
@@ -180,7 +181,9 @@ func mayBeAccepted(err error) bool {
 	return isDispatch && dispatch.Maybe || isSession && session.Maybe || isCall && call.Maybe
 }
 
-func isUnreachable(err error) bool { return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) }
+func isUnreachable(err error) bool {
+	return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) || is[*postgres.Error](err)
+}
 
 func isRefused(err error) bool {
 	if mayBeAccepted(err) || is[*await.UnfinishedError](err) {

@@ -15,7 +15,6 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -125,7 +124,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 		return startError(err)
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	ledger, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
+	ledger, err := inv.openLedger(ctx, l.Stored)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -140,9 +140,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 }
 
 // openLedger opens the ledger if there is one. Only --last and --open require it.
-func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlite.Store, error) {
+func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (store.Ledger, error) {
 	kept, err := inv.existingLedger(ctx)
-	if err != nil && !o.last && !o.open {
+	if err != nil && !o.last && !o.open && !sharesLedger(inv) {
 		inv.warnOfLedger(err, "the task's progress is not stored")
 		return nil, nil
 	}
@@ -150,7 +150,7 @@ func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlit
 }
 
 // tasks returns the request IDs to look up.
-func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
+func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept store.Ledger, ids []string) ([]string, error) {
 	switch {
 	case o.last:
 		t, err := inv.lastTask(ctx, selector(kept))

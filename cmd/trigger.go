@@ -12,7 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/units"
@@ -126,7 +126,7 @@ func (o *triggerOptions) check(toListener bool) error {
 
 // toListener finds the listener, and opens the ledger in which the listener finds the
 // tickets.
-func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (*sqlite.Store, error) {
+func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (store.Ledger, error) {
 	listener, err := findListener(inv, "--to", name)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name s
 	if o.send.callback.secret == "" { // that of the settings is for endpoints
 		t.Credentials = secret.NewCredentials(secret.String{}, t.Credentials.Header())
 	}
-	l, err := inv.openLedger(ctx, sqlite.Options{})
+	l, err := inv.openLedger(ctx, nil)
 	t.URL, t.Store = listener.URL, l
 	return l, err
 }
