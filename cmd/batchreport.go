@@ -120,7 +120,7 @@ func (r *batchRun) explain(err error) error {
 		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
 	}
 	if e, ok := errors.AsType[*batch.InputError](err); ok {
-		return usage.Errorf(hintOf(e), "%v", e)
+		return usage.Errorf(ownHint(e), "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}

@@ -203,7 +203,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	case *exitError, *usage.Error:
 		return err
 	}
-	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

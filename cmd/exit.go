@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/oserr"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
@@ -132,7 +133,7 @@ func exit(ctx context.Context, inv *invocation, err error) int {
 	}
 	if text := err.Error(); text != "" {
 		logCrash(inv, err)
-		inv.log.Error("error", text, hintOf(err), exitField(code)...)
+		inv.log.Error("error", text, hintOf(inv, err), exitField(code)...)
 	}
 	return code
 }
@@ -204,13 +205,18 @@ func isInput(err error) bool {
 }
 
 // hintOf returns the hint for err, or "".
-func hintOf(err error) string {
+func hintOf(inv *invocation, err error) string {
+	if hint := ownHint(err); hint != "" || exitCode(err) != codeUnauthorized || inv.settings == nil {
+		return hint
+	}
+	return inv.settings.ReplaceKey(output.ShellWord)
+}
+
+// ownHint returns the hint that err has, or "".
+func ownHint(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
-	}
-	if exitCode(err) == codeUnauthorized {
-		return "narada config set api-key - stores a new key; narada config list shows the origin of the present one"
 	}
 	return ""
 }

@@ -217,7 +217,7 @@ func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.Unf
 	}
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: ownHint(u.Cause)}
 	case o.wait:
 		return r.unfinished(u, outcomeRunning)
 	case signals.Of(ctx) != nil:

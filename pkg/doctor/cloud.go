@@ -87,7 +87,7 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	case err == nil || answered && api.StatusCode == http.StatusNotFound:
 		return contract.Passed("accepted (" + d.APIKeyOrigin + ")")
 	case answered && api.Unauthorized():
-		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), "Set a new one: narada config set api-key -")
+		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), d.ReplaceKey)
 	case answered:
 		return contract.Warned(fmt.Sprintf("not verified: the API answers %d", api.StatusCode), "Try again later.")
 	}
