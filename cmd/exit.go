@@ -53,7 +53,7 @@ type exitMeaning struct {
 func exitMeanings() []exitMeaning {
 	return []exitMeaning{
 		{codeUnexpected, "unexpected", "unexpected failure", nil},
-		{codeUsage, "usage", "invalid usage or input; nothing was sent", isInput},
+		{codeUsage, "usage", "wrong usage or input; nothing was sent", isInput},
 		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it", isUnauthorized},
 		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened", is[*tunnel.Error]},
 		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},

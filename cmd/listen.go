@@ -227,7 +227,7 @@ func startError(err error) error {
 		return usage.Errorf("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
-		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
+		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a folder that can be written", err: err}
 }
 
 // outcome is the command's error: none if a signal ends it, since it is a server, unless

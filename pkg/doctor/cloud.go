@@ -77,7 +77,7 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 		return contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}
 	if d.noClient != nil {
-		return contract.Skipped("the base URL is invalid", "")
+		return contract.Skipped("the base URL is not valid", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()

@@ -93,7 +93,7 @@ func TestAPIKeyCheckReportsWhetherTheKeyIsAccepted(t *testing.T) {
 		"another error": {"k", "https://api.example/", answering(503, nil), contract.Warned("not verified: the API answers 503", "Try again later.")},
 		"unreachable":   {"k", "https://api.example/", unreachable, contract.Skipped("the API was not reached", "")},
 		"no answer":     {"k", "https://api.example/", silent, contract.Skipped("the API was not reached", "")},
-		"no base URL":   {"k", "ftp://x", nil, contract.Skipped("the base URL is invalid", "")},
+		"no base URL":   {"k", "ftp://x", nil, contract.Skipped("the base URL is not valid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -205,17 +205,17 @@ func TestTheMaximumSizeOfAnAnswerCanBeSet(t *testing.T) {
 // The answer to a dispatch that is not a request ID does not say that nothing was accepted.
 func TestAnImpossibleRequestIDIsAnError(t *testing.T) {
 	for id, want := range map[string]string{
-		`"../../x"`:                            `the answer's requestId is invalid: "../../x" is not a request ID`,
-		`".."`:                                 `is invalid: ".." is not`,
-		`"req_1\nreq_2"`:                       `is invalid: "req_1\nreq_2" is not`,
-		`"req 1"`:                              `is invalid: "req 1" is not`,
-		`"req_\u0000"`:                         `is invalid: `,
-		`"réq"`:                                `is invalid: "r\u00e9q" is not`,
-		`""`:                                   `is invalid: "" is not`,
+		`"../../x"`:                            `the answer's requestId is not valid: "../../x" is not a request ID`,
+		`".."`:                                 `is not valid: ".." is not`,
+		`"req_1\nreq_2"`:                       `is not valid: "req_1\nreq_2" is not`,
+		`"req 1"`:                              `is not valid: "req 1" is not`,
+		`"req_\u0000"`:                         `is not valid: `,
+		`"réq"`:                                `is not valid: "r\u00e9q" is not`,
+		`""`:                                   `is not valid: "" is not`,
 		`17`:                                   "the answer's requestId, 17, is not a string",
 		`["req_1"]`:                            `the answer's requestId, ["req_1"], is not a string`,
 		`null`:                                 "the answer has no requestId",
-		`"` + strings.Repeat("x", 1<<20) + `"`: "is invalid: ",
+		`"` + strings.Repeat("x", 1<<20) + `"`: "is not valid: ",
 	} {
 		c := newTestClient(t, answerWith(202, nil, `{"requestId":`+id+`}`))
 		got, err := c.Dispatch(t.Context(), &Request{Prompt: "x"})
