@@ -120,6 +120,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		if _, err := baseURL(inv); err != nil {
 			return err
 		}
+		inv.warnOfTask(o.batch.Template.Plan.Warnings)
 		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}
@@ -134,6 +135,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer stop()
+	r.inv.warnOfTask(r.o.batch.Template.Plan.Warnings)
 	endpoint, err := r.o.answer.endpoint(r.inv, cloud)
 	if err != nil {
 		return err

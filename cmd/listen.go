@@ -96,7 +96,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	case dash == 0:
 		o.command = args
 	case len(args) > 0:
-		return usage.Errorf("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
+		return usage.Errorf("put a command after --: narada listen -- "+output.ShellLine(args...), "narada listen takes no arguments, got %q", args[0])
 	}
 	for _, name := range []string{"output", "jq"} {
 		if len(o.command) > 0 && cmd.Flags().Changed(name) {
@@ -203,7 +203,7 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 		return nil, err
 	case !ok:
 		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
-			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
+			next: noTokenHint + "; or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
 		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)

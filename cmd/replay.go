@@ -111,7 +111,7 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 // options checks the flags.
 func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
-		return r, usage.Errorf("add --to URL", "specify --to")
+		return r, usage.Errorf("--to URL, or --to PORT on this machine", "specify --to")
 	}
 	if o.to != "" {
 		if r.URL, err = o.send.target.parse("--to: ", o.to); err != nil {

@@ -115,7 +115,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 
 func (o *triggerOptions) check(toListener bool) error {
 	if o.to == "" {
-		return usage.Errorf("add --to URL, or --to listener", "specify --to")
+		return usage.Errorf("--to URL, --to PORT on this machine, or --to listener", "specify --to")
 	}
 	if !toListener {
 		address, err := o.send.target.parse("--to: ", o.to)
