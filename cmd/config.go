@@ -100,7 +100,7 @@ func runConfigSet(inv *invocation, name, value string) error {
 			return err
 		}
 	} else if err := checkSetting(key, value); err != nil {
-		return usage.Errorf("", "%s: %v", key.Name, err)
+		return &config.InvalidError{What: key.Name, Err: err}
 	}
 	path := userFile(inv)
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,7 +108,7 @@ func TestFlagSetsTheSettingThatItIsBoundTo(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 	_, err = Load(place(t, nil), flags(t, "--limit=soon"))
-	if err == nil || !strings.HasPrefix(err.Error(), `timeout (flag --limit): "soon" is not a duration`) {
+	if err == nil || !strings.HasPrefix(err.Error(), `--limit: "soon" is not a duration`) {
 		t.Error(err)
 	}
 	for _, bind := range []func(*pflag.FlagSet){
@@ -323,7 +324,7 @@ func TestInvalidFilesAreRefused(t *testing.T) {
 		{"merge key", "<<: {agent: a}\n", "line 1: a name in an object must be a string"},
 		{"two documents", "agent: core\n---\nagent: operator\n", "line 2: expected one document"},
 		{"a bad value", "timeout: secret-value", `timeout (user file`},
-		{"duration without a unit", "timeout: 30", `"30" is not a duration: the unit is missing`},
+		{"duration without a unit", "timeout: 30", `"30" is not a duration`},
 		{"too short", "poll-interval: 99ms", `must be at least 100ms`},
 		{"invalid duration", "timeout: 0s", "must be more than 0"},
 		{"too long", "timeout: 53w", `must be at most 8760h0m0s`},
@@ -337,6 +338,10 @@ func TestInvalidFilesAreRefused(t *testing.T) {
 			_, err := Load(p, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %v", err)
+			}
+			hinted, _ := errors.AsType[*InvalidError](err)
+			if hint := "the unit is missing, as in 30s, 30m or 30h"; (hinted != nil && hinted.Hint() == hint) != (tt.name == "duration without a unit") {
+				t.Errorf("%v has the hint %q", err, hint)
 			}
 			if strings.HasPrefix(tt.err, "not valid") && strings.Contains(err.Error(), "secret") {
 				t.Errorf("the error contains a value: %v", err)
