@@ -37,7 +37,7 @@ each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: usage.NoArgs,
-		RunE: withLedger(inv, &out, func(ctx context.Context, p *printer, l store.Ledger) error { return runBatchList(ctx, inv, p, l) }),
+		RunE: withLedger(inv, &out, "batches", func(ctx context.Context, p *printer, l store.Ledger) error { return runBatchList(ctx, inv, p, l) }),
 	}
 	out.add(cmd)
 	return cmd

@@ -120,6 +120,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		if _, err := baseURL(inv); err != nil {
 			return err
 		}
+		inv.warnOfTask(o.batch.Template.Plan.Warnings)
 		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}
@@ -142,6 +143,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer stop()
+	r.inv.warnOfTask(r.o.batch.Template.Plan.Warnings)
 	endpoint, err := r.o.answer.endpoint(r.inv, cloud)
 	if err != nil {
 		return err
@@ -211,7 +213,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	case *exitError, *usage.Error:
 		return err
 	}
-	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

@@ -103,7 +103,7 @@ func runConfigSet(inv *invocation, name, value string) error {
 	} else if key.Name == config.Store && len(secret.InURLs(value)) > 0 {
 		return usage.Errorf("narada config set store - reads it from stdin; better, leave the password to the file that PGPASSFILE names", "store: the URL has a password, which others can see on the command line")
 	} else if err := checkSetting(key, value); err != nil {
-		return usage.Errorf("", "%s: %v", key.Name, err)
+		return &config.InvalidError{What: key.Name, Err: err}
 	}
 	path := userFile(inv)
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {

@@ -64,7 +64,10 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 			"--new-session requires narada run, which waits for the task and stops the session")
 	}
 	// The callback of a listener's is added when the task is sent.
-	name, toListener := isListener(o.callback.url)
+	name, toListener, err := isListener("--callback-url", o.callback.url)
+	if err != nil {
+		return err
+	}
 	if !toListener {
 		o.task.Callback = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
 	}

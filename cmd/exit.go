@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/oserr"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/store/postgres"
@@ -53,7 +54,7 @@ type exitMeaning struct {
 func exitMeanings() []exitMeaning {
 	return []exitMeaning{
 		{codeUnexpected, "unexpected", "unexpected failure", nil},
-		{codeUsage, "usage", "invalid usage or input; nothing was sent", isInput},
+		{codeUsage, "usage", "wrong usage or input; nothing was sent", isInput},
 		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it", isUnauthorized},
 		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened", is[*tunnel.Error]},
 		{codeUnreachable, "unreachable", "the API, or the store that a setting names, could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
@@ -133,7 +134,7 @@ func exit(ctx context.Context, inv *invocation, err error) int {
 	}
 	if text := err.Error(); text != "" {
 		logCrash(inv, err)
-		inv.log.Error("error", text, hintOf(err), exitField(code)...)
+		inv.log.Error("error", text, hintOf(inv, err), exitField(code)...)
 	}
 	return code
 }
@@ -207,13 +208,18 @@ func isInput(err error) bool {
 }
 
 // hintOf returns the hint for err, or "".
-func hintOf(err error) string {
+func hintOf(inv *invocation, err error) string {
+	if hint := ownHint(err); hint != "" || exitCode(err) != codeUnauthorized || inv.settings == nil {
+		return hint
+	}
+	return inv.settings.ReplaceKey(output.ShellWord)
+}
+
+// ownHint returns the hint that err has, or "".
+func ownHint(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
-	}
-	if exitCode(err) == codeUnauthorized {
-		return "narada config set api-key - stores a new key; narada config list shows the origin of the present one"
 	}
 	return ""
 }

@@ -90,12 +90,12 @@ func (inv *invocation) existingLedger(ctx context.Context) (store.Ledger, error)
 }
 
 // withLedger makes the RunE of a command that reads the ledger and prints to stdout.
-// Without a ledger it says so.
-func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *printer, store.Ledger) error) func(*cobra.Command, []string) error {
+// Without a ledger it says what there is not.
+func withLedger(inv *invocation, out *outputFlags, what string, run func(context.Context, *printer, store.Ledger) error) func(*cobra.Command, []string) error {
 	return inv.printing(out, func(ctx context.Context, p *printer, _ []string) error {
 		l, err := inv.existingLedger(ctx)
 		if l == nil {
-			return nothingKept(inv, err)
+			return nothingKept(inv, what, err)
 		}
 		defer inv.closeLedger(l)
 		return run(ctx, p, l)
@@ -110,10 +110,11 @@ func selector(l store.Ledger) history.Selector {
 	return l
 }
 
-// nothingKept reports that there is no ledger, unless err is not nil.
-func nothingKept(inv *invocation, err error) error {
+// nothingKept reports that there is nothing of that kind, for want of a ledger, unless err is
+// not nil.
+func nothingKept(inv *invocation, what string, err error) error {
 	if err == nil {
-		inv.log.Info("history", "no tasks yet")
+		inv.log.Info("history", "no "+what+" yet")
 	}
 	return err
 }

@@ -95,7 +95,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	case dash == 0:
 		o.command = args
 	case len(args) > 0:
-		return usage.Errorf("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
+		return usage.Errorf("put a command after --: narada listen -- "+output.ShellLine(args...), "narada listen takes no arguments, got %q", args[0])
 	}
 	for _, name := range []string{"output", "jq"} {
 		if len(o.command) > 0 && cmd.Flags().Changed(name) {
@@ -202,7 +202,7 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 		return nil, err
 	case !ok:
 		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
-			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
+			next: noTokenHint + "; or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
 		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)
@@ -226,7 +226,7 @@ func startError(err error) error {
 		return usage.Errorf("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
-		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
+		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a folder that can be written", err: err}
 }
 
 // outcome is the command's error: none if a signal ends it, since it is a server, unless

@@ -76,8 +76,8 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
 	err := cmp.Or(usage.Between("max-body", o.maxBody, 1, maxMaxBody), usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0}))
-	if err == nil && len(args) == 0 && !o.open {
-		err = oneTask(args, o.last)
+	if err == nil && len(args) == 0 && !o.last && !o.open {
+		err = usage.Errorf("list the tasks: narada history", "specify an ID, --last or --open")
 	}
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.Unf
 	}
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: ownHint(u.Cause)}
 	case o.wait:
 		return r.unfinished(u, outcomeRunning)
 	case signals.Of(ctx) != nil:
