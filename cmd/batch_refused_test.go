@@ -1,13 +1,21 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,14 +27,18 @@ import (
 // refusedKills is the number of kills if NARADA_FAULT_KILLS is not set.
 const refusedKills = 3
 
+func kills() int {
+	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_KILLS")); err == nil {
+		return n
+	}
+	return refusedKills
+}
+
 // A batch that is killed while its lines wait after a definite refusal sends them again when
 // it is resumed, without --resend-unknown: none of them is unknown, and none is accepted
 // twice.
 func TestARefusedLineIsSentAgainAfterAKill(t *testing.T) {
-	kills := refusedKills
-	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_KILLS")); err == nil {
-		kills = n
-	}
+	kills := kills()
 	for name, test := range map[string]struct {
 		lines       int
 		concurrency string
@@ -71,6 +83,15 @@ func TestARefusedLineIsSentAgainAfterAKill(t *testing.T) {
 
 // statuses counts the tasks in the ledger by their status.
 func (b *faultyBatch) statuses() map[narada.Status]int {
+	counts := map[narada.Status]int{}
+	for _, task := range b.stored() {
+		counts[task.Status]++
+	}
+	return counts
+}
+
+// stored returns the tasks in the ledger.
+func (b *faultyBatch) stored() (tasks []store.Task) {
 	b.t.Helper()
 	dir := filepath.Join(b.dir, "state")
 	if !exists(filepath.Join(dir, "ledger.db")) {
@@ -81,13 +102,104 @@ func (b *faultyBatch) statuses() map[narada.Status]int {
 		b.t.Fatal(err)
 	}
 	defer ledger.Close()
-	counts := map[narada.Status]int{}
 	err = ledger.Tasks(context.Background(), store.Query{}, func(task store.Task) error {
-		counts[task.Status]++
+		tasks = append(tasks, task)
 		return nil
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return counts
+	return tasks
+}
+
+// refusing is an API in front of the cloud that refuses two of three dispatches for some
+// seconds, until it is busy no more.
+type refusing struct {
+	cloud  http.Handler
+	status int
+
+	mu      sync.Mutex
+	busy    bool
+	asked   int
+	refused map[string]time.Time // by prompt, when the last dispatch was refused
+}
+
+func (a *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		a.cloud.ServeHTTP(w, r)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var dispatch struct{ Prompt string }
+	_ = json.Unmarshal(body, &dispatch)
+	a.mu.Lock()
+	a.asked++
+	refuses := a.busy && a.asked%3 > 0
+	delete(a.refused, dispatch.Prompt)
+	a.mu.Unlock()
+	if !refuses {
+		a.cloud.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "4")
+	w.WriteHeader(a.status)
+	_ = http.NewResponseController(w).Flush()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused[dispatch.Prompt] = time.Now()
+}
+
+// refusedBefore is whether the last dispatch of the prompt was refused before then.
+func (a *refusing) refusedBefore(prompt string, then time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, ok := a.refused[prompt]
+	return ok && at.Before(then)
+}
+
+// However many lines are accepted and refused around the kill, a line whose last dispatch was
+// refused is never unknown.
+func TestNoRefusedLineIsUnknownAfterAKill(t *testing.T) {
+	const tasks, atOnce, moment = 120, "40", time.Second // for the write of a refusal, on a busy machine
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			b := newFaultyBatch(t, tasks, "delay: 20ms\nrules:\n  - text: done\n")
+			cloud, err := url.Parse(b.cloud.URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			api := &refusing{cloud: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: cloud.Scheme, Host: cloud.Host}), status: status, busy: true, refused: map[string]time.Time{}}
+			server := httptest.NewServer(api)
+			defer server.Close()
+			b.env = append(b.env, "NARADA_API_BASE_URL="+server.URL+cloud.Path)
+			args := []string{"--via", "poll", "--timeout", "5m", "-c", atOnce}
+			waited := 0
+			for range kills() {
+				c := b.start(args...)
+				time.Sleep(moment + rand.N(5*time.Second/2))
+				if err := c.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				then := time.Now().Add(-moment)
+				_ = c.Wait()
+				for _, task := range b.stored() {
+					if !api.refusedBefore(task.Prompt, then) {
+						continue
+					}
+					if waited++; task.Status != store.StatusRefused {
+						t.Errorf("%s was refused, and is %s", task.Prompt, task.Status)
+					}
+				}
+			}
+			api.mu.Lock()
+			api.busy = false
+			api.mu.Unlock()
+			if exit := code(b.start(append(args, "--resend-unknown")...).Wait()); exit != codeDone || waited == 0 {
+				t.Errorf("exit code %d, %d lines waited at the kills: %s", exit, waited, b.stderr.String())
+			}
+			t.Logf("%d lines waited at the kills", waited)
+		})
+	}
 }

@@ -75,11 +75,14 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 
 // whyNoResult returns why a line has no result.
 func whyNoResult(o Outcome) string {
+	const unknown = "it is not known whether the task was accepted"
 	switch {
+	case o.Phase == Unknown && o.Failure != "":
+		return unknown + ": " + o.Failure
 	case o.Failure != "":
 		return o.Failure
 	case o.Phase == Unknown:
-		return "it is not known whether the task was accepted"
+		return unknown
 	case o.Phase == Pruned:
 		return "its task is no longer in the ledger"
 	}

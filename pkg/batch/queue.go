@@ -9,6 +9,7 @@ import (
 // the input and the store have.
 type queue struct {
 	ordered bool
+	stored  func(*Outcome) bool // whether the store has its result
 	emit    func(*Outcome) error
 
 	next    int
@@ -22,7 +23,7 @@ func (q *queue) put(index int, o *Outcome) error {
 	}
 	if o != nil && index != q.next {
 		o.Line = o.Line.short()
-		if o.Task != 0 {
+		if o.Result != nil && q.stored(o) {
 			o.Result = nil
 		}
 	}

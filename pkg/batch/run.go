@@ -52,7 +52,7 @@ func newRun(ctx context.Context, b *Batch, s Store) *run {
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
-	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, emit: r.emit}
+	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, stored: r.hasResult, emit: r.emit}
 	return r
 }
 
@@ -66,6 +66,13 @@ func (r *run) known(requestID string) (bool, error) {
 func (r *run) open() bool {
 	t := r.progress()
 	return t.Sent+t.Earlier > t.Ended-t.Counts[store.StatusUnknown]-t.Counts[StatusPruned]
+}
+
+// hasResult reports whether the store has the result of an outcome: it has none that it could
+// not write, nor that of a task whose request ID another task has.
+func (r *run) hasResult(o *Outcome) bool {
+	kept := Outcome{State: o.State}
+	return o.Task != 0 && kept.readResult(context.Background(), r.store) == nil && kept.Result != nil
 }
 
 // emit writes the result of an outcome, and stores its schema errors if they are new.

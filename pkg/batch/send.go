@@ -64,6 +64,7 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 			o.Err = err
 		}
 	case failed && dispatch.Maybe:
+		o.Failure = dispatch.Err.Error()
 	case failed && await.RefusesRequest(err):
 		o.Phase, o.Failure = o.Phase.after(stepRefused), dispatch.Err.Error()
 	default:

@@ -249,31 +249,39 @@ func TestBodiesAreReadWholeAtEachSize(t *testing.T) {
 }
 
 func TestBodiesInFlightShareABudget(t *testing.T) {
-	inSink, release := make(chan struct{}), make(chan struct{})
-	h := NewHandler(testTicket(), SinkFunc(func(context.Context, Delivery) error {
-		inSink <- struct{}{}
-		<-release
-		return nil
-	}), WithMaxBody(1000), WithBudget(1000))
-	serve := func(size int) int {
-		w := httptest.NewRecorder()
-		body := callback(`"s3cret"`)
-		h.ServeHTTP(w, request("POST", "/cb/1", body+strings.Repeat(" ", size-len(body)), nil))
-		return w.Code
-	}
-	first := make(chan int)
-	go func() { first <- serve(800) }()
-	<-inSink
-	if code := serve(300); code != 503 {
-		t.Errorf("over the budget: %d", code)
-	}
-	close(release)
-	if code := <-first; code != 200 {
-		t.Errorf("first: %d", code)
-	}
-	go func() { <-inSink }()
-	if code := serve(900); code != 200 {
-		t.Errorf("after the release: %d", code)
+	for name, known := range map[string]bool{"of known length": true, "chunked": false} {
+		t.Run(name, func(t *testing.T) {
+			inSink, release := make(chan struct{}), make(chan struct{})
+			h := NewHandler(testTicket(), SinkFunc(func(context.Context, Delivery) error {
+				inSink <- struct{}{}
+				<-release
+				return nil
+			}), WithMaxBody(1000), WithBudget(1000))
+			serve := func(size int) int {
+				w := httptest.NewRecorder()
+				body := callback(`"s3cret"`)
+				r := request("POST", "/cb/1", body+strings.Repeat(" ", size-len(body)), nil)
+				if !known {
+					r.ContentLength = -1
+				}
+				h.ServeHTTP(w, r)
+				return w.Code
+			}
+			first := make(chan int)
+			go func() { first <- serve(800) }()
+			<-inSink
+			if code := serve(300); code != 503 {
+				t.Errorf("over the budget: %d", code)
+			}
+			close(release)
+			if code := <-first; code != 200 {
+				t.Errorf("first: %d", code)
+			}
+			go func() { <-inSink }()
+			if code := serve(900); code != 200 {
+				t.Errorf("after the release: %d", code)
+			}
+		})
 	}
 }
 

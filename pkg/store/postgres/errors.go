@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -118,7 +119,11 @@ func reason(err error) string {
 // network returns the cause of a failed connection, without the addresses around it.
 func network(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%s: %w", op.Addr, oserr.Worded(op.Err))
+		cause := op.Err
+		if call, ok := errors.AsType[*os.SyscallError](cause); ok {
+			cause = call.Err
+		}
+		return fmt.Errorf("%s: %w", op.Addr, oserr.Worded(cause))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns

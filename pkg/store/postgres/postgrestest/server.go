@@ -45,6 +45,12 @@ func Require(t testing.TB) {
 	}
 }
 
+// Installed reports whether there is a PostgreSQL, or has to be one.
+func Installed() bool {
+	_, err := programs()
+	return err == nil || os.Getenv(RequiredVariable) == "required"
+}
+
 // programs returns the folder of the newest server's programs.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
