@@ -32,6 +32,9 @@ func (a *answerFlags) add(cmd *cobra.Command) {
 	f.StringVar(&a.rules, "rules", "", "use the sandbox rules in `FILE`")
 }
 
+// noTokenHint says what to do without an authtoken.
+const noTokenHint = "set NGROK_AUTHTOKEN, or use your own address: --public-url URL --addr HOST:PORT"
+
 // check finds flags that cannot be used together.
 func (a *answerFlags) check(inv *invocation) error {
 	own := a.catch.own(inv)
@@ -70,8 +73,8 @@ func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
 	case ok:
 		return &t, nil
 	case a.via == "callback":
-		return nil, &exitError{code: codeEndpoint, text: "no callback endpoint: no ngrok authtoken",
-			next: "set NGROK_AUTHTOKEN, or use your own address: --public-url URL --addr HOST:PORT"}
+		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
+			next: noTokenHint}
 	}
 	inv.log.Info("polling", fmt.Sprintf("no callback endpoint: no ngrok authtoken; polling every %s", inv.duration(config.PollInterval)))
 	return nil, nil

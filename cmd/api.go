@@ -49,7 +49,7 @@ answer was lost, narada exits with 10.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.fields, "field", nil, "send a field, of JSON or file:PATH in a body: `NAME=VALUE` (repeatable)")
-	f.StringVar(&o.input, "input", "", "send the JSON document in `FILE`, - for standard input")
+	f.StringVar(&o.input, "input", "", "send the JSON document in `FILE`, - for stdin")
 	f.StringVar(&o.out.jq, "jq", "", "filter the JSON with the jq `EXPR`; strings are printed raw")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for the answer (default 20m)")
 	return cmd

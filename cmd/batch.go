@@ -14,7 +14,6 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -38,13 +37,13 @@ each batch, with tabs between the columns, or with -o json an object.`,
 		Example: `  # those with lines that have failed
   narada batch list -o json --jq 'select(.counts.error > 0) | .name'`,
 		Args: usage.NoArgs,
-		RunE: withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error { return runBatchList(ctx, inv, p, l) }),
+		RunE: withLedger(inv, &out, "batches", func(ctx context.Context, p *printer, l store.Ledger) error { return runBatchList(ctx, inv, p, l) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
-func runBatchList(ctx context.Context, inv *invocation, p *printer, l *sqlite.Store) error {
+func runBatchList(ctx context.Context, inv *invocation, p *printer, l store.Ledger) error {
 	list := output.NewList(p, inv.app.stdoutWidth, "NAME", "AGE", "SENT", "STATUS", "INPUT")
 	err := batch.List(ctx, l, func(b batch.Summary) error {
 		return list.Add(b, b.Name, units.Age(inv.app.start.Sub(b.BegunAt)), fmt.Sprintf("%d/%d", b.Sent, b.Lines), dash(batch.CountsText(b.Counts)), term.OneLine(b.Input))

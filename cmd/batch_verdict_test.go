@@ -22,8 +22,8 @@ func TestTheEndOfABatchIsAnErrorWithTheCommandThatResumes(t *testing.T) {
 		"a timeout": {batch.Verdict{Ending: batch.Unfinished, Tally: batch.Tally{Total: 3, Ended: 2}}, codeUnfinished, "1 of 3 lines have not finished"},
 	} {
 		err := r.verdict(test.v)
-		if exitCode(err) != test.code || err.Error() != test.text || hintOf(err) != `resume: narada batch run "a b.txt" --max-credits MORE` {
-			t.Errorf("%s: %d: %v; %s", name, exitCode(err), err, hintOf(err))
+		if exitCode(err) != test.code || err.Error() != test.text || ownHint(err) != `resume: narada batch run "a b.txt" --max-credits MORE` {
+			t.Errorf("%s: %d: %v; %s", name, exitCode(err), err, ownHint(err))
 		}
 	}
 }

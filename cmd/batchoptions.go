@@ -118,7 +118,6 @@ func (r *batchRun) template() (*task.Template, error) {
 		return nil, err
 	}
 	r.inv.masker.Hide(t.Plan.Secrets...)
-	r.inv.warnOfTask(t.Plan.Warnings)
 	return t, nil
 }
 

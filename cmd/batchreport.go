@@ -89,7 +89,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
 	}
 	if n := t.Counts[batch.StatusPruned]; n > 0 {
-		log.Hint(units.Count(n, "line") + " pruned: the tasks are no longer in the ledger, nor are their answers; --restart sends all lines again")
+		log.Hint(units.Count(n, "line") + " pruned: tasks and answers are no longer in the ledger; --restart sends all lines again")
 	}
 	if t.Recovered == t.Total && t.Counts[store.StatusUnknown]+t.Counts[batch.StatusPruned] == 0 {
 		retry := ""
@@ -120,7 +120,7 @@ func (r *batchRun) explain(err error) error {
 		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
 	}
 	if e, ok := errors.AsType[*batch.InputError](err); ok {
-		return usage.Errorf(hintOf(e), "%v", e)
+		return usage.Errorf(ownHint(e), "%v", e)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}

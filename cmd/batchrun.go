@@ -12,7 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
@@ -120,11 +120,20 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		if _, err := baseURL(inv); err != nil {
 			return err
 		}
+		inv.warnOfTask(o.batch.Template.Plan.Warnings)
 		inv.log.Info("dry-run", "nothing is sent; a run with a callback endpoint adds callbackUrl, callbackHeaders and callbackSecret")
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
 	return r.run(ctx, b)
+}
+
+// openLedger opens the ledger of the batch: for a sandbox one in the folder.
+func (r *batchRun) openLedger(ctx context.Context, dir string) (store.Ledger, error) {
+	if r.o.answer.sandbox {
+		return openLedgerIn(ctx, r.inv, dir, nil)
+	}
+	return r.inv.openLedger(ctx, nil)
 }
 
 // run opens what the batch needs, and runs it.
@@ -134,6 +143,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer stop()
+	r.inv.warnOfTask(r.o.batch.Template.Plan.Warnings)
 	endpoint, err := r.o.answer.endpoint(r.inv, cloud)
 	if err != nil {
 		return err
@@ -143,7 +153,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer removeDir()
-	ledger, err := openLedgerIn(ctx, r.inv, dir, sqlite.Options{})
+	ledger, err := r.openLedger(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -203,7 +213,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	case *exitError, *usage.Error:
 		return err
 	}
-	if err = dispatchError(err); hintOf(err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

@@ -56,13 +56,20 @@ func readCredentials(inv *invocation, headerFlag, callbackSecret string, headers
 // this machine; listener:NAME selects it by its name.
 const listenerURL = "listener"
 
-// isListener reports whether a callback URL selects a listener, and its name: "" is any.
-func isListener(callbackURL string) (name string, ok bool) {
-	if callbackURL == listenerURL {
-		return "", true
+// isListener reports whether the callback URL of a flag selects a listener, and its name: ""
+// is any. The error is that it is listener with a mistake.
+func isListener(flag, callbackURL string) (name string, ok bool, err error) {
+	word, name, named := strings.Cut(callbackURL, ":")
+	if strings.HasPrefix(name, "//") {
+		return "", false, nil
 	}
-	name, ok = strings.CutPrefix(callbackURL, listenerURL+":")
-	return name, ok && name != "" && !strings.HasPrefix(name, "//")
+	if word == listenerURL && named == (name != "") {
+		return name, true, nil
+	}
+	if near := usage.Meant(word, listenerURL); near != "" {
+		err = usage.Errorf(near, "%s: %q is not a URL", flag, callbackURL)
+	}
+	return "", false, err
 }
 
 // findListener finds the running listener with that name, or the only one, for a flag.

@@ -45,7 +45,7 @@ func callError(ctx context.Context, what string, err error) *exitError {
 	if ctx.Err() != nil {
 		return &exitError{code: codeUnreachable, text: what + ": " + cause(context.Cause(ctx)), err: err}
 	}
-	return &exitError{code: exitCode(err), text: what + ": " + errorText(err), next: hintOf(err), err: err}
+	return &exitError{code: exitCode(err), text: what + ": " + errorText(err), next: ownHint(err), err: err}
 }
 
 // logRetry warns that a call failed and is repeated.
@@ -56,7 +56,7 @@ func logRetry(inv *invocation, event, what string, err error, in time.Duration) 
 // warnWithHint warns of an error, and of what follows from it, and says what to do.
 func warnWithHint(inv *invocation, event, consequence string, err error) {
 	inv.log.Warn(event, err.Error()+consequence)
-	if hint := hintOf(err); hint != "" {
+	if hint := hintOf(inv, err); hint != "" {
 		inv.log.Hint(hint)
 	}
 }
@@ -64,7 +64,7 @@ func warnWithHint(inv *invocation, event, consequence string, err error) {
 // logError reports an error that does not end the command.
 func logError(inv *invocation, err error) {
 	logCrash(inv, err)
-	inv.log.Error("error", err.Error(), hintOf(err), exitField(exitCode(err))...)
+	inv.log.Error("error", err.Error(), hintOf(inv, err), exitField(exitCode(err))...)
 }
 
 // endedBy puts what ended a call before, or in place of, the text of its failure.
@@ -93,7 +93,7 @@ func dispatchError(err error) error {
 	if !ok {
 		return err
 	}
-	e := &exitError{code: exitCode(err), text: errorText(failure.Err), next: hintOf(err), err: err}
+	e := &exitError{code: exitCode(err), text: errorText(failure.Err), next: ownHint(err), err: err}
 	if noTime, ok := errors.AsType[*await.NoTimeError](failure.Err); ok {
 		e.text = errorText(noTime.Err) + "; the time limit leaves no time for another attempt"
 	}

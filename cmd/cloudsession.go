@@ -48,7 +48,7 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
   narada session stop "$session"`,
 		Args: cobra.MatchAll(usage.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("session-timeout") && o.timeout <= 0 {
-				return usage.Errorf("", "--session-timeout: %s is not more than 0", o.timeout)
+				return usage.Errorf("", "--session-timeout: must be more than 0")
 			}
 			return nil
 		}),

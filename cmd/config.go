@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -78,7 +79,7 @@ func newConfigSet(inv *invocation) *cobra.Command {
 		Use:   "set KEY VALUE",
 		Short: "Set a setting in the user file",
 		Long: `set writes the value to the user file (narada config path), or with --profile to
-that profile in it. Give a secret as env:NAME, file:PATH or - (stdin).`,
+that profile in it. Give a secret, or a store's URL with a password, as env:NAME, file:PATH or - (stdin).`,
 		Example: `  narada config set api-key -
   narada config set browser-window-id window_xyz789
   narada --profile staging config set base-url https://staging.example.com/fast/v2`,
@@ -95,12 +96,14 @@ func runConfigSet(inv *invocation, name, value string) error {
 	if err != nil {
 		return err
 	}
-	if key.Secret {
+	if key.Secret || key.Name == config.Store && isReference(value) {
 		if value, err = secretValue(inv, key, value); err != nil {
 			return err
 		}
+	} else if key.Name == config.Store && len(secret.InURLs(value)) > 0 {
+		return usage.Errorf("narada config set store - reads it from stdin; better, leave the password to the file that PGPASSFILE names", "store: the URL has a password, which others can see on the command line")
 	} else if err := checkSetting(key, value); err != nil {
-		return usage.Errorf("", "%s: %v", key.Name, err)
+		return &config.InvalidError{What: key.Name, Err: err}
 	}
 	path := userFile(inv)
 	if err := config.Write(path, profileName(inv), key.Name, &value); err != nil {
@@ -108,6 +111,11 @@ func runConfigSet(inv *invocation, name, value string) error {
 	}
 	inv.log.Info("set", fmt.Sprintf("%s is set in %s", key.Name, path))
 	return nil
+}
+
+// isReference reports whether the value says where the value is.
+func isReference(value string) bool {
+	return value == "-" || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
 }
 
 // secretValue resolves the reference to a secret.
@@ -124,6 +132,9 @@ func secretValue(inv *invocation, key config.Key, ref string) (value string, err
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""
+	}
+	if err == nil {
+		err = key.Check(value)
 	}
 	if err != nil {
 		return "", usage.Errorf(next, "%s: %v", key.Name, err)

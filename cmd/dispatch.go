@@ -11,7 +11,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/signals"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -64,7 +64,10 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 			"--new-session requires narada run, which waits for the task and stops the session")
 	}
 	// The callback of a listener's is added when the task is sent.
-	name, toListener := isListener(o.callback.url)
+	name, toListener, err := isListener("--callback-url", o.callback.url)
+	if err != nil {
+		return err
+	}
 	if !toListener {
 		o.task.Callback = task.Callback{URL: o.callback.url, Secret: o.callback.secret, Headers: o.callback.headers}
 	}
@@ -86,17 +89,17 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	inv.warnOfTask(plan.Warnings)
-	var kept *sqlite.Store
+	var kept store.Ledger
 	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
 	if toListener {
 		if job.Ticket, err = o.listenerTicket(inv, c, plan.Request, name); err == nil {
-			kept, err = inv.openLedger(ctx, sqlite.Options{})
-		}
-		if err != nil {
-			return err
+			kept, err = inv.openLedger(ctx, nil)
 		}
 	} else {
-		kept = openLedgerIfPossible(ctx, inv)
+		kept, err = openLedgerIfPossible(ctx, inv)
+	}
+	if err != nil {
+		return err
 	}
 	defer inv.closeLedger(kept)
 	if err := upload(ctx, inv, c, plan); err != nil {

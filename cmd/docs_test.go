@@ -62,8 +62,12 @@ func TestCommandsInTheDocsExist(t *testing.T) {
 			}
 		}
 	}
+	inTable := regexp.MustCompile("(?m)^\\|.*?`(narada [^`]+)`")
 	for path, text := range writtenPages(t) {
 		check(path, text)
+		for _, m := range inTable.FindAllStringSubmatch(text, -1) {
+			check(path, "    "+m[1])
+		}
 	}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
@@ -73,7 +77,7 @@ func TestCommandsInTheDocsExist(t *testing.T) {
 		}
 	}
 	walk(testRoot())
-	if checked < 40 {
+	if checked < 100 {
 		t.Errorf("only %d command lines were found", checked)
 	}
 }

@@ -81,13 +81,14 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		},
 		BaseURL: s.Get(config.BaseURL).Text, BaseURLOrigin: s.Get(config.BaseURL).Origin,
 		APIKey: s.Secret(config.APIKey), APIKeyOrigin: s.Get(config.APIKey).Origin,
-		Mask: inv.masker.MaskHTTP, UserAgent: "narada-cli/" + inv.app.Build.version(),
+		ReplaceKey: s.ReplaceKey(output.ShellWord),
+		Mask:       inv.masker.MaskHTTP, UserAgent: "narada-cli/" + inv.app.Build.version(),
 		Window:    s.Get(config.BrowserWindowID).Text,
 		API:       loggedTransport(inv),
 		Endpoint:  func() (tunnel.Config, bool, error) { return o.catch.config(inv, true) },
 		Transport: inv.transport(), Random: inv.app.Random, Proxy: network.Proxy(inv.app.getenv), Quote: output.ShellWord,
 		Explain: func(err error) (text, advice string) {
-			return errorText(err), cmp.Or(hintOf(err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
+			return errorText(err), cmp.Or(hintOf(inv, err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
 		},
 	}
 	for _, key := range config.Keys() {

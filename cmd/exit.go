@@ -12,8 +12,10 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/oserr"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/signals"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
@@ -52,10 +54,10 @@ type exitMeaning struct {
 func exitMeanings() []exitMeaning {
 	return []exitMeaning{
 		{codeUnexpected, "unexpected", "unexpected failure", nil},
-		{codeUsage, "usage", "invalid usage or input; nothing was sent", isInput},
+		{codeUsage, "usage", "wrong usage or input; nothing was sent", isInput},
 		{codeUnauthorized, "unauthorized", "not authorised: no API key, or the API refused it", isUnauthorized},
 		{codeEndpoint, "endpoint", "the callback endpoint (tunnel, address, certificate) could not be opened", is[*tunnel.Error]},
-		{codeUnreachable, "unreachable", "the API could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
+		{codeUnreachable, "unreachable", "the API, or the store that a setting names, could not be reached or kept failing, and nothing was accepted: safe to run again", isUnreachable},
 		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again", mayBeAccepted},
 		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr", isRefused},
 		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused", nil},
@@ -132,7 +134,7 @@ func exit(ctx context.Context, inv *invocation, err error) int {
 	}
 	if text := err.Error(); text != "" {
 		logCrash(inv, err)
-		inv.log.Error("error", text, hintOf(err), exitField(code)...)
+		inv.log.Error("error", text, hintOf(inv, err), exitField(code)...)
 	}
 	return code
 }
@@ -180,7 +182,9 @@ func mayBeAccepted(err error) bool {
 	return isDispatch && dispatch.Maybe || isSession && session.Maybe || isCall && call.Maybe
 }
 
-func isUnreachable(err error) bool { return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) }
+func isUnreachable(err error) bool {
+	return isAPI(err) && !mayBeAccepted(err) && !isRefused(err) || is[*postgres.Error](err)
+}
 
 func isRefused(err error) bool {
 	if mayBeAccepted(err) || is[*await.UnfinishedError](err) {
@@ -204,13 +208,18 @@ func isInput(err error) bool {
 }
 
 // hintOf returns the hint for err, or "".
-func hintOf(err error) string {
+func hintOf(inv *invocation, err error) string {
+	if hint := ownHint(err); hint != "" || exitCode(err) != codeUnauthorized || inv.settings == nil {
+		return hint
+	}
+	return inv.settings.ReplaceKey(output.ShellWord)
+}
+
+// ownHint returns the hint that err has, or "".
+func ownHint(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
-	}
-	if exitCode(err) == codeUnauthorized {
-		return "narada config set api-key - stores a new key; narada config list shows the origin of the present one"
 	}
 	return ""
 }

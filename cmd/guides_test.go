@@ -1,8 +1,11 @@
 package cmd
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,81 +13,6 @@ import (
 
 	"github.com/narada-cli/narada/pkg/contract"
 )
-
-// fenced returns the first code block of that language in a page of docs/.
-func fenced(t *testing.T, page, language string) string {
-	t.Helper()
-	text, err := os.ReadFile("../docs/" + page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(text), "```"+language+"\n")
-	block, _, closed := strings.Cut(rest, "```")
-	if !found || !closed {
-		t.Fatalf("%s has no block of %s", page, language)
-	}
-	return block
-}
-
-// The files in the guides are valid with the flags beside them.
-func TestFilesInTheGuidesWork(t *testing.T) {
-	files := map[string]string{
-		"jobs.schema.json": fenced(t, "structured-output.md", "json"),
-		"credentials.yaml": fenced(t, "secrets.md", "yaml"),
-		"servers.yaml":     fenced(t, "mcp.md", "yaml"),
-		"apply.yaml":       fenced(t, "task-files.md", "yaml"),
-		"wiki.key":         "key\n", "cv.pdf": "cv", "photos/ada.jpg": "photo",
-	}
-	t.Chdir(t.TempDir())
-	if err := os.Mkdir("photos", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range files {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, args := range [][]string{
-		{"--schema", "jobs.schema.json", "x"},
-		{"--credentials", "credentials.yaml", "--allow-env", "JIRA_TOKEN", "x"},
-		{"--mcp", "servers.yaml", "--allow-env", "CRM_TOKEN", "x"},
-		{"--task", "apply.yaml", "--allow-env", "FORM_PASSWORD", "--time-zone", "Europe/Berlin", "--var", "note=urgent"},
-	} {
-		app, stdout, stderr := testApp(t, append([]string{"run", "--dry-run", "--window", "w"}, args...)...)
-		home := t.TempDir()
-		app.Lookup = func(name string) (string, bool) {
-			switch name {
-			case "HOME":
-				return home, true
-			case "JIRA_TOKEN", "CRM_TOKEN", "FORM_PASSWORD":
-				return "value", true
-			}
-			return "", false
-		}
-		if code := app.Run(t.Context()); code != codeDone || stdout.Len() == 0 || strings.Contains(stderr.String(), "warning") {
-			t.Errorf("narada run %q: code %d, %s", args, code, stderr)
-		}
-	}
-}
-
-// The guide shows the messages that narada prints for data that does not match a schema.
-func TestGuideShowsTheSchemaErrorsThatArePrinted(t *testing.T) {
-	files := map[string]string{
-		"jobs.schema.json": fenced(t, "structured-output.md", "json"),
-		"rules.yaml":       "delay: 1ms\nrules: [{structuredOutput: [{title: Gopher, salary: a lot}]}]\n",
-	}
-	shown := strings.Split(fenced(t, "structured-output.md", ""), "\n")[0]
-	t.Chdir(t.TempDir())
-	for name, text := range files {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	app, stdout, stderr := testApp(t, "run", "--sandbox", "--rules", "rules.yaml", "--schema", "jobs.schema.json", "x")
-	if code := app.Run(t.Context()); code != codeMismatch || stdout.Len() > 0 || !strings.Contains(stderr.String(), shown+"\n") {
-		t.Errorf("code %d, stderr %s, want %s", code, stderr, shown)
-	}
-}
 
 // The table has a row for each parameter of the SDK, and the flags in it exist.
 func TestSDKGuideCoversEveryParameter(t *testing.T) {
@@ -117,16 +45,83 @@ func TestSDKGuideCoversEveryParameter(t *testing.T) {
 	}
 }
 
-// The endpoints in the guide are the files that a script tests.
-func TestEndpointsInTheGuideAreTested(t *testing.T) {
-	for language, path := range map[string]string{"go": "go/main.go", "javascript": "node/server.js", "python": "python/main.py"} {
-		file, err := os.ReadFile("../docs/endpoints/" + path)
+// filesOfOthers begin the blocks of files in the guides that are not shipped.
+var filesOfOthers = map[string]string{
+	"from-the-python-sdk.md": "response = await Agent(", // of the SDK
+	"settings.md":            "api-key: ...",            // the user file
+}
+
+// The files that the guides show are those in docs/examples and docs/endpoints.
+func TestFilesInTheGuidesAreShipped(t *testing.T) {
+	shipped := map[string]bool{}
+	for _, dir := range []string{"../docs/examples", "../docs/endpoints"} {
+		err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(filepath.Join(dir, path))
+			shipped[strings.ReplaceAll(string(text), "\r\n", "\n")] = true
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fenced(t, "webhooks.md", language) != string(file) {
-			t.Errorf("%s differs from what webhooks.md shows", path)
+	}
+	found := 0
+	for name, page := range guidePages(t) {
+		for _, block := range guideBlocks(page) {
+			if block.language == "" {
+				continue
+			}
+			found++
+			if others := filesOfOthers[name]; !shipped[block.text] && (others == "" || !strings.HasPrefix(block.text, others)) {
+				t.Errorf("%s, line %d: no file in docs/examples or docs/endpoints is\n%s", name, block.line, block.text)
+			}
 		}
+	}
+	if found < 10 {
+		t.Errorf("only %d blocks were found", found)
+	}
+}
+
+// The guides name each of the example files, directly or in another one.
+func TestExampleFilesAreNamed(t *testing.T) {
+	var texts strings.Builder
+	for _, page := range guidePages(t) {
+		texts.WriteString(page)
+	}
+	err := fs.WalkDir(os.DirFS("../docs/examples"), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.Contains(texts.String(), path) {
+			t.Errorf("no guide names docs/examples/%s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The user file in the guide has only settings that exist.
+func TestUserFileInTheGuideWorks(t *testing.T) {
+	app, stdout, stderr := testApp(t, "config", "list", "--profile", "staging")
+	home, _ := app.Lookup("HOME")
+	for _, block := range guideBlocks(guidePages(t)["settings.md"]) {
+		if block.language != "yaml" {
+			continue
+		}
+		path := filepath.Join(home, ".config", "narada", "config.yaml")
+		if runtime.GOOS == "windows" {
+			path = filepath.Join(home, "narada", "config.yaml")
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(block.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := app.Run(t.Context()); code != codeDone || stderr.Len() > 0 || !strings.Contains(stdout.String(), "staging.example.com") || !strings.Contains(stdout.String(), "window_xyz789") {
+		t.Errorf("code %d, %s%s", code, stdout, stderr)
 	}
 }
 
@@ -156,5 +151,15 @@ func TestChecksNamedInTheGuidesExist(t *testing.T) {
 		if !known[name] {
 			t.Errorf("there is no test %s", name)
 		}
+	}
+}
+
+// README says where the ID of a browser window is, as the hint of doctor does.
+func TestREADMESaysWhereTheWindowIDIs(t *testing.T) {
+	app, stdout, _ := testApp(t, "doctor", "--base-url", "http://127.0.0.1:1")
+	app.Run(t.Context())
+	where := regexp.MustCompile(`"Authentication" at \S+ shows where to find`).FindString(stdout.String())
+	if where == "" || !strings.Contains(guidePages(t)["README.md"], where) {
+		t.Errorf("README.md does not have %q of\n%s", where, stdout)
 	}
 }

@@ -80,7 +80,7 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 	}
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return nothingKept(inv, err)
+		return nothingKept(inv, "tasks", err)
 	}
 	defer inv.closeLedger(l)
 	if o.refused {

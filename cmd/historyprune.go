@@ -57,7 +57,7 @@ it prints the size of the ledger and what some limits would delete.`,
 func runHistoryPrune(ctx context.Context, inv *invocation, o *pruneOptions) error {
 	l, err := inv.existingLedger(ctx)
 	if l == nil {
-		return nothingKept(inv, err)
+		return nothingKept(inv, "tasks", err)
 	}
 	defer inv.closeLedger(l)
 	found, lines, err := history.Preview(ctx, l, o.limits, inv.app.start)

@@ -40,6 +40,9 @@ type invocation struct {
 	color     string
 	profile   string
 	baseURL   string
+	command   string // "narada run"
+
+	allowUnsafeStore bool
 
 	settings *config.Settings
 }
@@ -111,6 +114,7 @@ func addGlobals(inv *invocation, f *pflag.FlagSet) {
 	f.Var(usage.Choice(&inv.color, "", "auto", "always", "never"), "color", "colour the output `WHEN`: auto, always or never")
 	f.StringVar(&inv.profile, "profile", "", "use the settings of the profile `NAME` in the user file")
 	f.StringVar(&inv.baseURL, "base-url", "", "send requests to the API at `URL`")
+	f.BoolVar(&inv.allowUnsafeStore, "allow-unsafe-store", false, "use a store whose server may lose what it has acknowledged")
 	config.Bind(f, "color", config.ColorMode)
 	config.Bind(f, "base-url", config.BaseURL)
 }
@@ -174,7 +178,7 @@ func (inv *invocation) load(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	inv.settings = settings
+	inv.settings, inv.command = settings, cmd.CommandPath()
 	if err := settings.Apply(cmd.Flags()); err != nil {
 		return err
 	}

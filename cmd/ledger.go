@@ -7,6 +7,8 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/history"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
 
@@ -23,35 +25,60 @@ func (inv *invocation) stateDir() (string, error) {
 	return dir, nil
 }
 
-// openLedger opens the ledger, and creates it if there is none.
-func (inv *invocation) openLedger(ctx context.Context, o sqlite.Options) (*sqlite.Store, error) {
+// openLedger opens the ledger, and creates it if there is none. stored, which may be nil, is
+// called with each callback that it stores.
+func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry)) (store.Ledger, error) {
+	if sharesLedger(inv) {
+		return openSharedLedger(ctx, inv, stored)
+	}
 	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	return openLedgerIn(ctx, inv, dir, o)
+	return openLedgerIn(ctx, inv, dir, stored)
 }
 
 // openLedgerIn opens the ledger in the folder.
-func openLedgerIn(ctx context.Context, inv *invocation, dir string, o sqlite.Options) (*sqlite.Store, error) {
-	o.Mask = inv.masker.Mask
-	return sqlite.Open(ctx, dir, o)
+func openLedgerIn(ctx context.Context, inv *invocation, dir string, stored func(store.Entry)) (store.Ledger, error) {
+	l, err := sqlite.Open(ctx, dir, sqlite.Options{Stored: stored, Mask: inv.masker.Mask})
+	if err != nil {
+		return nil, err // not an interface that holds a nil pointer
+	}
+	return l, nil
 }
 
-// openLedgerIfPossible opens the ledger for a command that works without one too. On
-// failure it warns and returns nil.
-func openLedgerIfPossible(ctx context.Context, inv *invocation) *sqlite.Store {
-	l, err := inv.openLedger(ctx, sqlite.Options{})
+// sharesLedger reports whether the settings name a ledger that several machines share.
+func sharesLedger(inv *invocation) bool { return inv.settings.Get(config.Store).Set() }
+
+// openSharedLedger opens the ledger that the settings name.
+func openSharedLedger(ctx context.Context, inv *invocation, stored func(store.Entry)) (store.Ledger, error) {
+	l, err := postgres.Open(ctx, postgres.Options{
+		URL: inv.settings.Get(config.Store).Text, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
+		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
+	})
 	if err != nil {
-		inv.warnOfLedger(err, "this task is not stored")
-		return nil
+		return nil, err
 	}
-	return l
+	return l, nil
+}
+
+// openLedgerIfPossible opens the ledger for a command that works without one too. If that on
+// this machine fails, it warns and returns nil.
+func openLedgerIfPossible(ctx context.Context, inv *invocation) (store.Ledger, error) {
+	l, err := inv.openLedger(ctx, nil)
+	if err != nil && !sharesLedger(inv) {
+		inv.warnOfLedger(err, "this task is not stored")
+		return nil, nil
+	}
+	return l, err
 }
 
 // existingLedger opens the ledger for a command that reads it. It returns nil if there
 // is none.
-func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error) {
+func (inv *invocation) existingLedger(ctx context.Context) (store.Ledger, error) {
+	if sharesLedger(inv) {
+		return openSharedLedger(ctx, inv, nil)
+	}
 	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
@@ -59,16 +86,16 @@ func (inv *invocation) existingLedger(ctx context.Context) (*sqlite.Store, error
 	if exists, err := sqlite.Exists(dir); !exists {
 		return nil, err
 	}
-	return openLedgerIn(ctx, inv, dir, sqlite.Options{})
+	return openLedgerIn(ctx, inv, dir, nil)
 }
 
 // withLedger makes the RunE of a command that reads the ledger and prints to stdout.
-// Without a ledger it says so.
-func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *printer, *sqlite.Store) error) func(*cobra.Command, []string) error {
+// Without a ledger it says what there is not.
+func withLedger(inv *invocation, out *outputFlags, what string, run func(context.Context, *printer, store.Ledger) error) func(*cobra.Command, []string) error {
 	return inv.printing(out, func(ctx context.Context, p *printer, _ []string) error {
 		l, err := inv.existingLedger(ctx)
 		if l == nil {
-			return nothingKept(inv, err)
+			return nothingKept(inv, what, err)
 		}
 		defer inv.closeLedger(l)
 		return run(ctx, p, l)
@@ -76,17 +103,18 @@ func withLedger(inv *invocation, out *outputFlags, run func(context.Context, *pr
 }
 
 // selector selects tasks of the ledger, which may be nil.
-func selector(l *sqlite.Store) history.Selector {
+func selector(l store.Ledger) history.Selector {
 	if l == nil {
-		return nil // not an interface that holds a nil pointer
+		return nil // not an interface that holds one
 	}
 	return l
 }
 
-// nothingKept reports that there is no ledger, unless err is not nil.
-func nothingKept(inv *invocation, err error) error {
+// nothingKept reports that there is nothing of that kind, for want of a ledger, unless err is
+// not nil.
+func nothingKept(inv *invocation, what string, err error) error {
 	if err == nil {
-		inv.log.Info("history", "no tasks yet")
+		inv.log.Info("history", "no "+what+" yet")
 	}
 	return err
 }
@@ -97,7 +125,7 @@ func (inv *invocation) warnOfLedger(err error, consequence string) {
 }
 
 // closeLedger closes the ledger, which may be nil.
-func (inv *invocation) closeLedger(l *sqlite.Store) {
+func (inv *invocation) closeLedger(l store.Ledger) {
 	if l == nil {
 		return
 	}

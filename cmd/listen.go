@@ -15,7 +15,6 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -96,7 +95,7 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 	case dash == 0:
 		o.command = args
 	case len(args) > 0:
-		return usage.Errorf("put a command after --: narada listen -- "+output.ShellWord(args[0]), "expected no arguments, got %q", args[0])
+		return usage.Errorf("put a command after --: narada listen -- "+output.ShellLine(args...), "narada listen takes no arguments, got %q", args[0])
 	}
 	for _, name := range []string{"output", "jq"} {
 		if len(o.command) > 0 && cmd.Flags().Changed(name) {
@@ -125,7 +124,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 		return startError(err)
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	ledger, err := inv.openLedger(ctx, sqlite.Options{Stored: l.Stored})
+	ledger, err := inv.openLedger(ctx, l.Stored)
 	if err != nil {
 		return err
 	}
@@ -203,7 +202,7 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 		return nil, err
 	case !ok:
 		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
-			next: "set NGROK_AUTHTOKEN (https://dashboard.ngrok.com/get-started/your-authtoken), or use --public-url URL --addr HOST:PORT, or --local"}
+			next: noTokenHint + "; or --local"}
 	}
 	return func(ctx context.Context) (receive.Tunnel, error) {
 		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)
@@ -227,7 +226,7 @@ func startError(err error) error {
 		return usage.Errorf("", "--ready-file: %v", file)
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
-		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a writable directory", err: err}
+		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a folder that can be written", err: err}
 }
 
 // outcome is the command's error: none if a signal ends it, since it is a server, unless

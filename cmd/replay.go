@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func runReplay(ctx context.Context, inv *invocation, p *printer, o *replayOption
 // options checks the flags.
 func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if o.to == "" && !o.failed {
-		return r, usage.Errorf("add --to URL", "specify --to")
+		return r, usage.Errorf("--to URL, or --to PORT on this machine", "specify --to")
 	}
 	if o.to != "" {
 		if r.URL, err = o.send.target.parse("--to: ", o.to); err != nil {
@@ -121,7 +122,7 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Sender, r.Credentials = o.send.sender(inv, target), given
+	r.Sender, r.Credentials = o.send.senders(inv, target), given
 	r.Since, err = usage.Time("since", o.since, inv.app.start)
 	return r, err
 }
@@ -129,7 +130,7 @@ func (o *replayOptions) options(inv *invocation) (r replay.Options, err error) {
 // printReplayed prints the answer to each callback.
 func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Seq2[replay.Sent, error]) error {
 	var none *replay.NoCallbackError
-	sent, refused, skipped := 0, 0, 0
+	sent, refused, skipped, hint := 0, 0, 0, ""
 	for s, err := range all {
 		switch {
 		case errors.As(err, &none):
@@ -145,6 +146,7 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 		}
 		if sent++; !s.Attempt.Accepted() {
 			refused++
+			hint = cmp.Or(hint, attemptHint(s.Attempt, s.URL))
 		}
 		if s.Attempt.StatusCode == 0 && !p.AsJSON {
 			inv.log.Text("not-sent", term.OneLine(s.RequestID)+": "+s.Attempt.Failure().Error(), requestField(s.RequestID))
@@ -159,5 +161,5 @@ func printReplayed(ctx context.Context, inv *invocation, p *printer, all iter.Se
 	if sent == 0 {
 		inv.log.Info("replay", "no callbacks to send")
 	}
-	return notAccepted(refused, sent)
+	return notAccepted(refused, sent, hint)
 }

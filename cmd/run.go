@@ -7,7 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -98,9 +98,11 @@ func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, pla
 	if err != nil {
 		return err
 	}
-	var kept *sqlite.Store // the tasks of a sandbox are not kept
+	var kept store.Ledger // the tasks of a sandbox are not kept
 	if !o.answer.sandbox {
-		kept = openLedgerIfPossible(ctx, inv)
+		if kept, err = openLedgerIfPossible(ctx, inv); err != nil {
+			return err
+		}
 		defer inv.closeLedger(kept)
 	}
 	engine, closeEngine, err := openEngine(ctx, inv, engineOptions(inv, "run", c, kept), kept, endpoint, &o.answer)

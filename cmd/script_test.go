@@ -21,8 +21,24 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// atEnd ends what scripts have started for all of them.
+var atEnd = func() error { return nil }
+
+// allTests are the tests, with their end.
+type allTests struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m allTests) Run() int {
+	code := m.M.Run()
+	if err := atEnd(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(allTests{m}, map[string]func(){
 		"narada": func() {
 			os.Exit(Main(Build{Version: "1.2.3", Commit: "abc1234", Date: "2026-01-02T03:04:05Z"}))
 		},
@@ -47,6 +63,7 @@ func TestMain(m *testing.M) {
 //	api KIND                              starts an API with unusual answers
 //	unreachable WHY                       points the settings to an API that cannot be reached
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or changes its state
+//	postgres                              points the settings to a new database of a PostgreSQL server, of port $STORE_PORT
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
 //	misdeliver READY STATUS BODY          sends the callback of the newest task to another listener
@@ -72,10 +89,24 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
 		},
 		Condition: func(name string) (bool, error) {
-			return name == "root" && os.Getuid() == 0, nil
+			if path, ok := strings.CutPrefix(name, "exists:"); ok {
+				_, err := os.Stat(path)
+				return err == nil, nil
+			}
+			met, ok := scriptConditions[name]
+			if !ok {
+				return false, fmt.Errorf("no condition %q", name)
+			}
+			return met(), nil
 		},
 		Cmds: scriptCommands(),
 	})
+}
+
+// scriptConditions are the conditions of scripts, beside exists:PATH.
+var scriptConditions = map[string]func() bool{
+	"root":     func() bool { return os.Getuid() == 0 },
+	"postgres": func() bool { return false },
 }
 
 type scriptCommand = func(*testscript.TestScript, bool, []string)

@@ -56,6 +56,22 @@ func (s *sendFlags) sender(inv *invocation, t network.Target) deliver.Sender {
 	return deliver.Sender{Transport: inv.targetTransport(t)(), Timeout: s.timeout}
 }
 
+// senders returns what returns a sender to an endpoint that is trusted as target is, or why
+// callbacks may not be sent there.
+func (s *sendFlags) senders(inv *invocation, target network.Target) func(string) (deliver.Sender, error) {
+	known := map[string]deliver.Sender{}
+	return func(address string) (deliver.Sender, error) {
+		if sender, ok := known[address]; ok {
+			return sender, nil
+		}
+		var err error
+		if target.URL, err = s.target.parse("", address); err == nil {
+			known[address] = s.sender(inv, target)
+		}
+		return known[address], err
+	}
+}
+
 // confirm asks before something is sent to another machine: on a terminal it asks the
 // person, elsewhere it requires --yes.
 func (s *sendFlags) confirm(ctx context.Context, inv *invocation, what, address string) error {
@@ -98,10 +114,18 @@ func refusalHint(status int, address, leadsTo, credentials string) string {
 	return ""
 }
 
+// attemptHint says what to do about an attempt at address that was not accepted, or "".
+func attemptHint(a deliver.Attempt, address string) string {
+	if a.StatusCode == 0 {
+		return ownHint(a.Err)
+	}
+	return refusalHint(a.StatusCode, address, a.LeadsTo(address), "--callback-secret env:NAME, --callback-header 'Authorization: env:NAME'")
+}
+
 // notAccepted is the error of a command some of whose callbacks were not accepted.
-func notAccepted(refused, sent int) error {
+func notAccepted(refused, sent int, hint string) error {
 	if refused == 0 {
 		return nil
 	}
-	return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent)}
+	return &exitError{code: codeFailed, text: fmt.Sprintf("%d of %d callbacks were not accepted", refused, sent), next: hint}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/signals"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -76,8 +76,8 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 // checkTasks checks that the tasks are named in one way.
 func (o *statusOptions) checkTasks(args []string) error {
 	err := cmp.Or(usage.Between("max-body", o.maxBody, 1, maxMaxBody), usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0}))
-	if err == nil && len(args) == 0 && !o.open {
-		err = oneTask(args, o.last)
+	if err == nil && len(args) == 0 && !o.last && !o.open {
+		err = usage.Errorf("list the tasks: narada history", "specify an ID, --last or --open")
 	}
 	if err != nil {
 		return err
@@ -140,9 +140,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 }
 
 // openLedger opens the ledger if there is one. Only --last and --open require it.
-func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlite.Store, error) {
+func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (store.Ledger, error) {
 	kept, err := inv.existingLedger(ctx)
-	if err != nil && !o.last && !o.open {
+	if err != nil && !o.last && !o.open && !sharesLedger(inv) {
 		inv.warnOfLedger(err, "the task's progress is not stored")
 		return nil, nil
 	}
@@ -150,7 +150,7 @@ func (o *statusOptions) openLedger(ctx context.Context, inv *invocation) (*sqlit
 }
 
 // tasks returns the request IDs to look up.
-func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept *sqlite.Store, ids []string) ([]string, error) {
+func (o *statusOptions) tasks(ctx context.Context, inv *invocation, c *cloud, kept store.Ledger, ids []string) ([]string, error) {
 	switch {
 	case o.last:
 		t, err := inv.lastTask(ctx, selector(kept))
@@ -217,7 +217,7 @@ func (o *statusOptions) unfinished(ctx context.Context, r *results, u *await.Unf
 	}
 	switch ended := ctx.Err() != nil && errors.Is(u.Cause, context.Cause(ctx)); {
 	case !ended:
-		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: hintOf(u.Cause)}
+		return &exitError{code: exitCode(u.Cause), text: shownID(u.ID) + ": " + errorText(u.Cause), next: ownHint(u.Cause)}
 	case o.wait:
 		return r.unfinished(u, outcomeRunning)
 	case signals.Of(ctx) != nil:

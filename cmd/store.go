@@ -23,7 +23,7 @@ func newStore(inv *invocation) *cobra.Command {
 
 func newStoreCheck(inv *invocation) *cobra.Command {
 	var out outputFlags
-	run := withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error {
+	run := withLedger(inv, &out, "ledger", func(ctx context.Context, p *printer, l store.Ledger) error {
 		return runStoreCheck(ctx, inv, p, l)
 	})
 	cmd := &cobra.Command{
@@ -47,7 +47,7 @@ damaged, it exits with 3.`,
 	return cmd
 }
 
-func runStoreCheck(ctx context.Context, inv *invocation, p *printer, l *sqlite.Store) error {
+func runStoreCheck(ctx context.Context, inv *invocation, p *printer, l store.Ledger) error {
 	hide := inv.log.Wait("check", "reading "+units.Size(l.Size()))
 	damages, err := l.Check(ctx)
 	hide()
@@ -77,7 +77,7 @@ func newStoreInfo(inv *invocation) *cobra.Command {
 		Example: `  narada store info
   narada store info -o json --jq .bytes`,
 		Args: usage.NoArgs,
-		RunE: withLedger(inv, &out, func(ctx context.Context, p *printer, l *sqlite.Store) error {
+		RunE: withLedger(inv, &out, "ledger", func(ctx context.Context, p *printer, l store.Ledger) error {
 			info, err := l.Info(ctx)
 			if err != nil {
 				return err

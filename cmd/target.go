@@ -35,7 +35,7 @@ func (t *targetFlags) parse(name, address string) (string, error) {
 		return "", usage.Errorf("--cacert FILE trusts an authority of your own", "--insecure-skip-verify: %s is not on this machine or a private network", u.Hostname())
 	}
 	if err != nil {
-		return "", usage.Errorf(hintOf(err), "%s%v", name, err)
+		return "", usage.Errorf(ownHint(err), "%s%v", name, err)
 	}
 	return address, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/trigger"
 	"github.com/narada-cli/narada/pkg/units"
@@ -73,8 +73,11 @@ elsewhere. Exit code 3: an endpoint did not answer with 2xx.`,
 }
 
 func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOptions, event string) error {
-	listener, toListener := isListener(o.to)
-	if err := o.check(toListener); err != nil {
+	listener, toListener, err := isListener("--to", o.to)
+	if err == nil {
+		err = o.check(toListener)
+	}
+	if err != nil {
 		return err
 	}
 	address := o.to
@@ -112,7 +115,7 @@ func runTrigger(ctx context.Context, inv *invocation, p *printer, o *triggerOpti
 
 func (o *triggerOptions) check(toListener bool) error {
 	if o.to == "" {
-		return usage.Errorf("add --to URL, or --to listener", "specify --to")
+		return usage.Errorf("--to URL, --to PORT on this machine, or --to listener", "specify --to")
 	}
 	if !toListener {
 		address, err := o.send.target.parse("--to: ", o.to)
@@ -126,7 +129,7 @@ func (o *triggerOptions) check(toListener bool) error {
 
 // toListener finds the listener, and opens the ledger in which the listener finds the
 // tickets.
-func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (*sqlite.Store, error) {
+func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (store.Ledger, error) {
 	listener, err := findListener(inv, "--to", name)
 	if err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name s
 	if o.send.callback.secret == "" { // that of the settings is for endpoints
 		t.Credentials = secret.NewCredentials(secret.String{}, t.Credentials.Header())
 	}
-	l, err := inv.openLedger(ctx, sqlite.Options{})
+	l, err := inv.openLedger(ctx, nil)
 	t.URL, t.Store = listener.URL, l
 	return l, err
 }
@@ -154,8 +157,7 @@ func sendSample(ctx context.Context, inv *invocation, p *printer, t trigger.Opti
 		return err
 	}
 	if !s.Attempt.Accepted() {
-		next := refusalHint(s.Attempt.StatusCode, t.URL, s.Attempt.LeadsTo(t.URL), "--callback-secret env:NAME, --callback-header 'Authorization: env:NAME'")
-		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), next: next, err: s.Attempt.Err}
+		return &exitError{code: codeFailed, text: s.Attempt.Failure().Error(), next: attemptHint(s.Attempt, t.URL), err: s.Attempt.Err}
 	}
 	return nil
 }
@@ -174,7 +176,7 @@ func sendSamples(ctx context.Context, inv *invocation, p *printer, o *triggerOpt
 	if err != nil {
 		return &exitError{code: codeFailed, text: fmt.Sprintf("%s: %d of %d callbacks were answered", cause(context.Cause(ctx)), sum.Sent, o.count)}
 	}
-	return notAccepted(sum.Sent-sum.Accepted, sum.Sent)
+	return notAccepted(sum.Sent-sum.Accepted, sum.Sent, attemptHint(sum.Refused, t.URL))
 }
 
 func printSummary(p *printer, s trigger.Summary) error {

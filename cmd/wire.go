@@ -16,7 +16,7 @@ import (
 	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
-	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 )
@@ -67,7 +67,7 @@ func newCloud(inv *invocation, key secret.String, base *url.URL, options ...nara
 
 // engineOptions returns the options of an engine for the command called source. kept
 // is nil for a command without a ledger.
-func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store) await.Options {
+func engineOptions(inv *invocation, source string, c *cloud, kept store.Ledger) await.Options {
 	var client await.Client = c.client
 	if inv.log.Verbose() {
 		client = &await.LoggedClient{Client: client, Log: func(event, text string) { inv.log.Detail(event, term.OneLine(text)) }}
@@ -84,7 +84,7 @@ func engineOptions(inv *invocation, source string, c *cloud, kept *sqlite.Store)
 
 // openEngine opens an engine and, unless t is nil, the endpoint for its callbacks.
 // Unless a.via is "callback", it falls back to polling when the endpoint fails.
-func openEngine(ctx context.Context, inv *invocation, o await.Options, kept *sqlite.Store, t *tunnel.Config, a *answerFlags) (*await.Engine, func(), error) {
+func openEngine(ctx context.Context, inv *invocation, o await.Options, kept store.Ledger, t *tunnel.Config, a *answerFlags) (*await.Engine, func(), error) {
 	var e *tunnel.Endpoint
 	if t != nil {
 		var err error

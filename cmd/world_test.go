@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -18,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -386,20 +388,31 @@ func postCallback(ts *testscript.TestScript, to callbackTarget, args []string) {
 // scriptCert writes cert.pem and key.pem for 127.0.0.1. The sandbox and the programs of the
 // script trust the certificate.
 func scriptCert(ts *testscript.TestScript, _ bool, _ []string) {
-	w := worldOf(ts)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	certPEM, err := writeCert(ts.MkAbs("."))
 	ts.Check(err)
+	worldOf(ts).roots.AppendCertsFromPEM(certPEM)
+	ts.Setenv("SSL_CERT_FILE", ts.MkAbs("cert.pem"))
+}
+
+// writeCert writes cert.pem, which it returns, and key.pem for 127.0.0.1.
+func writeCert(dir string) (certPEM []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"app.localhost"},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	ts.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	ts.Check(err)
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	w.roots.AppendCertsFromPEM(certPEM)
-	ts.Check(os.WriteFile(ts.MkAbs("cert.pem"), certPEM, 0o600))
-	ts.Check(os.WriteFile(ts.MkAbs("key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
-	ts.Setenv("SSL_CERT_FILE", ts.MkAbs("cert.pem"))
+	if err != nil {
+		return nil, err
+	}
+	certPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return certPEM, errors.Join(os.WriteFile(filepath.Join(dir, "cert.pem"), certPEM, 0o600), os.WriteFile(filepath.Join(dir, "key.pem"), keyPEM, 0o600))
 }

@@ -94,7 +94,7 @@ func TestAnImpossibleIDOfACallbackIsNotUsed(t *testing.T) {
 					w := newWorld(t, withEndpoint, withStore, every(time.Second))
 					if !known {
 						w.cloud.dispatch = func(context.Context, int) (string, error) {
-							return "", &narada.DispatchError{Maybe: true, Err: errors.New("the answer's requestId is invalid")}
+							return "", &narada.DispatchError{Maybe: true, Err: errors.New("the answer's requestId is not valid")}
 						}
 					}
 					w.cloud.status = func(_ int, asked string) (*narada.Result, error) {

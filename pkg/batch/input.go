@@ -303,7 +303,7 @@ func parseID(doc json.RawMessage) (id string, err error) {
 
 func checkID(id string) error {
 	if id == "" || len(id) > maxID {
-		return fmt.Errorf("invalid id: it must have 1 to %d bytes, got %d", maxID, len(id))
+		return fmt.Errorf("an id must have 1 to %d bytes, got %d", maxID, len(id))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (e *OtherBatchError) Error() string {
 	}
 	text := fmt.Sprintf("the batch %q has another input: none of the %d lines sent from %s is in %s", e.Is.Name, e.Sent, e.Was.Input, e.Is.Input)
 	if e.Is.Input == stdinPath {
-		text = fmt.Sprintf("the batch %q has another input: none of its %d sent lines is in standard input", e.Is.Name, e.Sent)
+		text = fmt.Sprintf("the batch %q has another input: none of its %d sent lines is in stdin", e.Is.Name, e.Sent)
 	}
 	if len(e.Changed) > 0 {
 		text += "; changed since lines were last sent: " + strings.Join(e.Changed, ", ")

@@ -42,7 +42,7 @@ func TestListsAreBatches(t *testing.T) {
 		"content after it":  {JSON, "[\"a\"]\n[\"b\"]", []string{"1  a"}, []string{"line 2: not a JSON array of tasks: expected one array"}},
 		"lines":             {JSON, "\"a\"\n\"b\"", nil, []string{"line 1: not a JSON array of tasks: expected a list of prompts or tasks"}},
 		"long item":         {JSON, `["a", "` + long + long + `", "c"]`, []string{"1  a"}, []string{"item 2: longer than 4 MiB; the rest was not checked"}},
-		"lone surrogate":    {JSON, `["\ud800"]`, nil, []string{`item 1: invalid character \ud800: a lone surrogate`}},
+		"lone surrogate":    {JSON, `["\ud800"]`, nil, []string{`item 1: \ud800 is a lone surrogate, not a character`}},
 		"list":              {YAML, "# prompts\n- one\n- prompt: two\n  id: b\n  v: 1.10\n- |-\n  three\n  lines\n", []string{"1  one", `2 b "two" 1.10`, "3  three\nlines"}, nil},
 		"list in JSON":      {YAML, `["one", {"prompt": "two", "v": 2}]`, []string{"1  one", `2  "two" 2`}, nil},
 		"leading zero":      {YAML, "- one\n- prompt: two\n  v: 02134\n- three", []string{"1  one", "3  three"}, []string{`item 2: line 3: 02134 is a number with a leading zero: quote it ("02134") to send it as it is`}},

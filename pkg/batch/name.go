@@ -22,7 +22,7 @@ var nameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // CheckName returns an error if name is not valid for a batch.
 func CheckName(name string) error {
 	if len(name) > maxName || !nameForm().MatchString(name) {
-		return fmt.Errorf("invalid name %q: use at most %d letters, digits, dots, hyphens and underscores", name, maxName)
+		return fmt.Errorf("%q is not a batch name: use at most %d letters, digits, dots, hyphens and underscores", name, maxName)
 	}
 	return nil
 }

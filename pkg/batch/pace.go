@@ -139,7 +139,7 @@ func ParseRate(text string) (float64, error) {
 	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 	n, err := strconv.ParseFloat(count, 64)
 	if err != nil || !ok || !(n > 0) || n > 1e6 {
-		return 0, fmt.Errorf("invalid rate %q: write it as 5/s, 30/m or 100/h", text)
+		return 0, fmt.Errorf("%q is not a rate: write it as 5/s, 30/m or 100/h", text)
 	}
 	return n / seconds, nil
 }

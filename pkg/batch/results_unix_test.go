@@ -163,7 +163,7 @@ func TestADeviceWithoutAnEndIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		zero: zero + ": is a device", w.path("link"): w.path("link") + ": is a device", "-": "standard input: larger than 64 MiB: save it as a file",
+		zero: zero + ": is a device", w.path("link"): w.path("link") + ": is a device", "-": "stdin: larger than 64 MiB: save it as a file",
 	} {
 		o := w.options("")
 		o.Path, o.Stdin, o.StdinFile = path, device, info

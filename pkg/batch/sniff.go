@@ -30,7 +30,7 @@ func (e *FormatError) Error() string {
 func (e *FormatError) Hint() string {
 	switch {
 	case e.Is == OneObject:
-		return "one task: narada run --task FILE; many: put them in an array, or one on each line and add --format jsonl"
+		return "for one task: narada run --task FILE; for many: an array, or one on each line and --format jsonl"
 	case e.Is == Archive:
 		return "save it as CSV or JSONL"
 	case e.ByName == Text:

@@ -65,7 +65,7 @@ func openSource(ctx context.Context, in Input, path string, stdin io.Reader, red
 
 func (s *source) open(ctx context.Context, path string, stdin io.Reader, redirected os.FileInfo) error {
 	if path == stdinPath {
-		s.title = "standard input"
+		s.title = "stdin"
 		return s.copy(textfile.Until(ctx, stdin), redirected)
 	}
 	r, err := textfile.Open(ctx, path)

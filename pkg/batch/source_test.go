@@ -64,7 +64,7 @@ func TestAnInputThatCannotBeReadIsRefused(t *testing.T) {
 	}{
 		"no file":          {filepath.Join(dir, "none"), nil, filepath.Join(dir, "none") + ": no such file or directory"},
 		"a folder":         {dir, nil, dir + ": is a folder"},
-		"stdin that fails": {"-", &failing{wrong}, "standard input: wrong"},
+		"stdin that fails": {"-", &failing{wrong}, "stdin: wrong"},
 	} {
 		_, err := openSource(t.Context(), Input{Format: Text}, test.path, test.stdin, nil)
 		if _, ok := errors.AsType[*InputError](err); !ok || err.Error() != test.want {

@@ -11,11 +11,14 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // Layer is a source of values.
@@ -72,11 +75,29 @@ type Settings struct {
 
 // InvalidError is a setting or a file that cannot be used.
 type InvalidError struct {
-	What string // "config file /x/config.yaml", "timeout (environment NARADA_TIMEOUT)"
+	What string // "config file /x/config.yaml", "timeout (environment NARADA_TIMEOUT)", "--timeout"
 	Err  error
 }
 
-func (e *InvalidError) Error() string { return e.What + ": " + e.Err.Error() }
+func (e *InvalidError) Error() string {
+	text := e.Err.Error()
+	if syntax, ok := errors.AsType[*units.SyntaxError](e.Err); ok {
+		text = strings.TrimSuffix(text, ": "+syntax.Advice)
+	}
+	return e.What + ": " + text
+}
+
+// Hint returns the hint of the cause, or how its value is written, or "".
+func (e *InvalidError) Hint() string {
+	if syntax, ok := errors.AsType[*units.SyntaxError](e.Err); ok {
+		return syntax.Advice
+	}
+	var hinted interface{ Hint() string }
+	if errors.As(e.Err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}
 
 // Unwrap returns the cause.
 func (e *InvalidError) Unwrap() error { return e.Err }
@@ -101,7 +122,7 @@ func Load(p Place, flags *pflag.FlagSet) (*Settings, error) {
 		if len(found) > 0 {
 			value = found[0]
 			if err := key.Check(value.Text); err != nil {
-				return nil, &InvalidError{What: key.Name + " (" + value.Origin + ")", Err: err}
+				return nil, value.Invalid(err)
 			}
 		}
 		s.values[key.Name] = value

@@ -22,6 +22,7 @@ type Key struct {
 	Usage   string
 
 	OneOf    []string      // the allowed values; nil: any
+	Schemes  []string      // of a URL; nil: not a URL, or one that is checked elsewhere
 	MaxCount int           // of a number from 1; 0: not a number
 	Min, Max time.Duration // of a duration; no Max: not a duration
 }
@@ -43,6 +44,8 @@ const (
 	TimeZone        = "time-zone"
 	Agent           = "agent"
 	StateDir        = "state-dir"
+	Store           = "store"
+	StoreSchema     = "store-schema"
 	Addr            = "addr"
 	Mode            = "mode"
 	Via             = "via"
@@ -71,6 +74,8 @@ func Keys() []Key {
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that runs the tasks"},
 		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder of the ledger; $XDG_STATE_HOME/narada when not set"},
+		{Name: Store, Env: "NARADA_STORE", Token: true, Schemes: []string{"postgres", "postgresql"}, Usage: "postgres: URL of a ledger that several machines share; a file in state-dir when not set"},
+		{Name: StoreSchema, Env: "NARADA_STORE_SCHEMA", Default: "narada", Usage: "schema of that ledger in its database"},
 	}
 }
 
@@ -110,6 +115,8 @@ func (k Key) Check(value string) error {
 		if n, err := strconv.Atoi(value); err != nil || n < 1 || n > k.MaxCount {
 			return fmt.Errorf("%q is not a number from 1 to %d", value, k.MaxCount)
 		}
+	case k.Schemes != nil && !slices.ContainsFunc(k.Schemes, func(scheme string) bool { return strings.HasPrefix(value, scheme+"://") }):
+		return fmt.Errorf("it is not a %s:// URL", k.Schemes[0])
 	case k.OneOf != nil && !slices.Contains(k.OneOf, value):
 		last := len(k.OneOf) - 1
 		return fmt.Errorf("%q is not %s or %s", value, strings.Join(k.OneOf[:last], ", "), k.OneOf[last])

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Lookup returns the key of a name. The error is an *UnknownKeyError.
 func Lookup(name string) (Key, error) {
 	key, ok := FindKey(name)
@@ -11,6 +13,9 @@ func Lookup(name string) (Key, error) {
 
 // Invalid returns the error that the value cannot be used. It names the value's origin.
 func (v Value) Invalid(err error) error {
+	if flag, ok := strings.CutPrefix(v.Origin, "flag "); ok {
+		return &InvalidError{What: flag, Err: err}
+	}
 	return &InvalidError{What: v.Key.Name + " (" + v.Origin + ")", Err: err}
 }
 

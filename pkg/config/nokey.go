@@ -28,9 +28,29 @@ func (e *NoKeyError) Error() string {
 func (e *NoKeyError) Hint() string {
 	switch e.BaseURL.Layer {
 	case LayerProfile:
-		return "narada --profile " + e.profile + " config set api-key - stores one for the profile"
+		return storeKey(e.profile) + " stores one for the profile"
 	case LayerEnvironment:
 		return "set NARADA_API_KEY too, or give the address with --base-url"
 	}
-	return "set NARADA_API_KEY, or store one: narada config set api-key -"
+	return "set NARADA_API_KEY, or store one: " + storeKey("")
+}
+
+// ReplaceKey says how to replace the key in force, which the API refused. quote quotes a
+// word for a shell.
+func (s *Settings) ReplaceKey(quote func(string) string) string {
+	switch s.Get(APIKey).Layer {
+	case LayerEnvironment:
+		return "set NARADA_API_KEY to a new key"
+	case LayerProfile:
+		return storeKey(quote(s.Profile)) + " stores a new key"
+	}
+	return storeKey("") + " stores a new key"
+}
+
+// storeKey returns the command that stores a key, in a profile unless it is "".
+func storeKey(profile string) string {
+	if profile != "" {
+		profile = "--profile " + profile + " "
+	}
+	return "narada " + profile + "config set api-key -"
 }

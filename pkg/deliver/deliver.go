@@ -92,7 +92,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the callback was refused: %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 }
 
-// InvalidError says that a callback cannot be sent: its URL or a header is invalid.
+// InvalidError says that a callback cannot be sent: its URL or a header is not valid.
 type InvalidError struct{ Reason string }
 
 func (e *InvalidError) Error() string { return e.Reason }
@@ -242,7 +242,7 @@ func request(ctx context.Context, c Callback) (*http.Request, error) {
 	req.Header.Set("Content-Type", "application/json")
 	for name, values := range c.Header {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(strings.Join(values, "")) {
-			return nil, &InvalidError{"a header is invalid"}
+			return nil, &InvalidError{"a header is not valid"}
 		}
 		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}

@@ -50,7 +50,7 @@ func (a Attempt) kind() kind {
 	case isProxy:
 		return ofStatus("refused by the proxy", proxy.ProxyStatus())
 	case is[*InvalidError](a.Err) || is[*net.AddrError](a.Err): // a port that cannot be
-		return kind{"invalid request", once}
+		return kind{"not a valid request", once}
 	case is[*tls.CertificateVerificationError](a.Err):
 		return kind{"bad certificate", once}
 	case is[tls.RecordHeaderError](a.Err) || errors.Is(a.Err, http.ErrSchemeMismatch):

@@ -79,13 +79,13 @@ func TestTheKindOfAnAttemptTellsWhyItFailed(t *testing.T) {
 		"no TLS at all":         {"https" + status.URL[4:], &http.Transport{}, "no TLS", 1},
 		"no name server":        {"http://nowhere.invalid/", &http.Transport{DialContext: nameless.DialContext}, "name not found", always},
 		"no such name":          {"http://nowhere.invalid/", failing(&net.DNSError{Err: "no such host", IsNotFound: true}), "name not found", 5},
-		"no such port":          {"http://127.0.0.1:99999/", &http.Transport{}, "invalid request", 1},
+		"no such port":          {"http://127.0.0.1:99999/", &http.Transport{}, "not a valid request", 1},
 		"a proxy wants a login": {"https://hook.test/", through(407), "refused by the proxy", 1},
 		"a proxy is too busy":   {"https://hook.test/", through(503), "refused by the proxy", always},
-		"another scheme":        {"ftp://hook.test/", &http.Transport{}, "invalid request", 1},
-		"no host":               {"https:///hook", &http.Transport{}, "invalid request", 1},
-		"a port only":           {"https://:443/hook", &http.Transport{}, "invalid request", 1},
-		"no URL":                {"https://hook.test:port/", &http.Transport{}, "invalid request", 1},
+		"another scheme":        {"ftp://hook.test/", &http.Transport{}, "not a valid request", 1},
+		"no host":               {"https:///hook", &http.Transport{}, "not a valid request", 1},
+		"a port only":           {"https://:443/hook", &http.Transport{}, "not a valid request", 1},
+		"no URL":                {"https://hook.test:port/", &http.Transport{}, "not a valid request", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer test.transport.CloseIdleConnections()

@@ -77,7 +77,7 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 		return contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")
 	}
 	if d.noClient != nil {
-		return contract.Skipped("the base URL is invalid", "")
+		return contract.Skipped("the base URL is not valid", "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -87,7 +87,7 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	case err == nil || answered && api.StatusCode == http.StatusNotFound:
 		return contract.Passed("accepted (" + d.APIKeyOrigin + ")")
 	case answered && api.Unauthorized():
-		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), "Set a new one: narada config set api-key -")
+		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), d.ReplaceKey)
 	case answered:
 		return contract.Warned(fmt.Sprintf("not verified: the API answers %d", api.StatusCode), "Try again later.")
 	}

@@ -88,16 +88,16 @@ func TestAPIKeyCheckReportsWhetherTheKeyIsAccepted(t *testing.T) {
 	}{
 		"not set":       {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
 		"no such task":  {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
-		"refused":       {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "Set a new one: narada config set api-key -")},
-		"forbidden":     {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "Set a new one: narada config set api-key -")},
+		"refused":       {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "(how to replace it)")},
+		"forbidden":     {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "(how to replace it)")},
 		"another error": {"k", "https://api.example/", answering(503, nil), contract.Warned("not verified: the API answers 503", "Try again later.")},
 		"unreachable":   {"k", "https://api.example/", unreachable, contract.Skipped("the API was not reached", "")},
 		"no answer":     {"k", "https://api.example/", silent, contract.Skipped("the API was not reached", "")},
-		"no base URL":   {"k", "ftp://x", nil, contract.Skipped("the base URL is invalid", "")},
+		"no base URL":   {"k", "ftp://x", nil, contract.Skipped("the base URL is not valid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := New(Options{APIKey: secret.New(test.key), APIKeyOrigin: where, BaseURL: test.base, API: test.api})
+				d := New(Options{APIKey: secret.New(test.key), APIKeyOrigin: where, ReplaceKey: "(how to replace it)", BaseURL: test.base, API: test.api})
 				judge(t, d.apiKey(t.Context()), test.want)
 			})
 		})

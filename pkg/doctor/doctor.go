@@ -38,6 +38,7 @@ type Options struct {
 	APIKey                 secret.String
 	APIKeyOrigin           string
 	NoAPIKey               error  // why there is no key, unless none is set
+	ReplaceKey             string // how to replace a key that the API refused
 	Window                 string // ID of the browser window; "": none is set
 	UserAgent              string
 	API                    http.RoundTripper                        // for requests to the API

@@ -101,7 +101,7 @@ func (d *Doctor) ledger(ctx context.Context) contract.Finding {
 func (d *Doctor) proxy(context.Context) contract.Finding {
 	base, err := narada.ParseBaseURL(d.BaseURL)
 	if err != nil {
-		return contract.Skipped("the base URL is invalid", "")
+		return contract.Skipped("the base URL is not valid", "")
 	}
 	through, err := d.Proxy(base)
 	switch {

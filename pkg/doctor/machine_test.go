@@ -141,7 +141,7 @@ func TestProxyCheckNamesTheProxy(t *testing.T) {
 		"none":           {"https://api.example/v2", "", nil, contract.Passed("none")},
 		"one":            {"https://api.example/v2", "http://me:s3cret@proxy.example:3128", nil, contract.Passed("http://me:xxxxx@proxy.example:3128 (HTTPS_PROXY, HTTP_PROXY)")},
 		"cannot be read": {"https://api.example/v2", "", errors.New("no proxy"), contract.Failed("no proxy", "Correct or unset HTTPS_PROXY.")},
-		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the base URL is invalid", "")},
+		"without an API": {"ftp://api.example/", "", nil, contract.Skipped("the base URL is not valid", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := New(Options{BaseURL: test.base, Explain: explain, Proxy: func(to *url.URL) (*url.URL, error) {

@@ -100,7 +100,7 @@ type Finder interface {
 // Errors of Find, besides those of the ledger.
 var (
 	ErrNotFound  = errors.New("not in the ledger")
-	ErrBadNumber = errors.New("invalid task number")
+	ErrBadNumber = errors.New("not a task number")
 )
 
 // Name returns the request ID of a task, or its number as #12 if it has none.

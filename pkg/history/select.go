@@ -30,7 +30,7 @@ type NameError struct {
 
 func (e *NameError) Error() string {
 	if errors.Is(e.Err, ErrBadNumber) {
-		return fmt.Sprintf("%v %.60q", e.Err, e.Name)
+		return fmt.Sprintf("%.60q is %v", e.Name, e.Err)
 	}
 	if err := narada.CheckRequestID(e.Name); err != nil && !strings.HasPrefix(e.Name, "#") { // which may be long
 		return err.Error()

@@ -60,7 +60,7 @@ func TestTasksAreSelectedByName(t *testing.T) {
 	if diff := cmp.Diff([]store.Task{ledger[1], ledger[0]}, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	for name, want := range map[string]string{"req_9": "no task with request ID req_9 in the ledger", "#3": "no task #3 in the ledger", "#x": `invalid task number "#x"`} {
+	for name, want := range map[string]string{"req_9": "no task with request ID req_9 in the ledger", "#3": "no task #3 in the ledger", "#x": `"#x" is not a task number`} {
 		_, err := Named(t.Context(), ledger, []string{"req_1", name})
 		if wrong, ok := errors.AsType[*NameError](err); !ok || wrong.Error() != want {
 			t.Errorf("%s: %v", name, err)

@@ -34,7 +34,7 @@ func CheckAgent(name string) error {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./@+$", r))
 	}
 	if bare == "" || len(bare) > 256 || strings.ContainsFunc(bare, odd) {
-		return fmt.Errorf("invalid agent name %+.60q", name)
+		return fmt.Errorf("%+.60q is not an agent name", name)
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ func createdID(answer []byte, field string, check func(id string) error) (string
 	}
 	id := unquote(value)
 	if err := check(id); err != nil {
-		return "", fmt.Errorf("the answer's %s is invalid: %w", field, err)
+		return "", fmt.Errorf("the answer's %s is not valid: %w", field, err)
 	}
 	return id, nil
 }

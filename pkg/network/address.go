@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -25,7 +26,9 @@ func belowLocalhost(host string) bool {
 
 // localNames match host names that public DNS does not have: those of containers, which are
 // a single label, and below the names that are reserved for tests and private networks.
-var localNames = regexp.MustCompile(`^[^.]*[^.0-9][^.]*$|.\.(test|internal|local|home\.arpa)$`)
+var localNames = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^.]*[^.0-9][^.]*$|.\.(test|internal|local|home\.arpa)$`)
+})
 
 // IsLocal reports whether host, without a port, is this machine, a private address, or a
 // name that public DNS does not have.
@@ -33,7 +36,7 @@ func IsLocal(host string) bool {
 	if address, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return isPrivate(address)
 	}
-	return IsLoopback(host) || localNames.MatchString(canonical(host))
+	return IsLoopback(host) || localNames().MatchString(canonical(host))
 }
 
 // isPrivate reports whether an address is of this machine or of a private network.
@@ -89,7 +92,7 @@ func textFault(text string) (why, hint string) {
 // url.Parse.
 func urlFault(text string, u *url.URL, failure error) (why, hint string) {
 	scheme, rest, _ := strings.Cut(text, "://")
-	port := portOf.FindStringSubmatch(rest)
+	port := portOf().FindStringSubmatch(rest)
 	switch {
 	case !isHTTP(scheme):
 		return "does not begin with https:// or http://", masked("https://" + rest)
@@ -112,7 +115,9 @@ func isHTTP(scheme string) bool {
 }
 
 // portOf finds the port of a URL without its scheme.
-var portOf = regexp.MustCompile(`^(?:[^/?#@]*@)?(?:\[[^/?#]*\]|[^/?#:\[]*):([^/?#]+)(?:[/?#]|$)`)
+var portOf = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[^/?#@]*@)?(?:\[[^/?#]*\]|[^/?#:\[]*):([^/?#]+)(?:[/?#]|$)`)
+})
 
 // isPort reports whether text is a port.
 func isPort(text string) bool {

@@ -28,11 +28,11 @@ const queryGrace = time.Second
 func ParseQuery(ctx context.Context, text string) (*Query, error) {
 	parsed, err := gojq.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
+		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
 	}
 	code, err := gojq.Compile(parsed)
 	if err != nil {
-		return nil, fmt.Errorf("invalid jq expression %q: %w", text, err)
+		return nil, fmt.Errorf("%q is not a jq expression: %w", text, err)
 	}
 	evaluating, end := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(queryGrace, end) })

@@ -38,7 +38,7 @@ func (e *NameError) Error() string {
 	if e.Taken {
 		return fmt.Sprintf("a listener named %q is already running", e.Name)
 	}
-	return fmt.Sprintf("invalid name %q: use up to 40 letters, digits, - and _", e.Name)
+	return fmt.Sprintf("%q is not a listener name: use at most 40 letters, digits, hyphens and underscores", e.Name)
 }
 
 // isTaken reports whether err is a NameError for a name that is taken.

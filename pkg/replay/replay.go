@@ -30,7 +30,9 @@ type Options struct {
 	Credentials secret.Credentials // of the callbacks
 	Since       time.Time          // only callbacks received since
 	Store       Store
-	Sender      deliver.Sender // makes one attempt each
+
+	// Sender returns what makes one attempt at the URL, or why nothing may be sent there.
+	Sender func(url string) (deliver.Sender, error)
 }
 
 // Store has the methods of a ledger that are used here.
@@ -49,6 +51,7 @@ type Store interface {
 // Sent is a callback that was sent or skipped.
 type Sent struct {
 	RequestID string
+	URL       string // of the endpoint
 	Attempt   deliver.Attempt
 
 	// Skipped is true if the callback was not sent: a command had failed on it, and there
@@ -128,7 +131,7 @@ func (o Options) sendNewest(ctx context.Context, tasks []store.Task, err error, 
 		if err == nil && (d.Body == nil || d.ReceivedAt.Before(o.Since)) {
 			continue
 		}
-		s := Sent{RequestID: t.RequestID}
+		s := Sent{RequestID: t.RequestID, URL: o.URL}
 		if err == nil {
 			s.Attempt, err = o.send(ctx, o.URL, d.Body)
 		}
@@ -158,9 +161,9 @@ func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 				if err == nil && (!ok || d.ReceivedAt.Before(o.Since)) {
 					continue
 				}
-				s := Sent{RequestID: f.RequestID, Skipped: o.URL == "" && forward.IsCommand(f.Target)}
+				s := Sent{RequestID: f.RequestID, URL: cmp.Or(o.URL, f.Target), Skipped: o.URL == "" && forward.IsCommand(f.Target)}
 				if err == nil && !s.Skipped {
-					s.Attempt, err = o.forward(ctx, f, d.Body)
+					s.Attempt, err = o.forward(ctx, f, s.URL, d.Body)
 				}
 				err = s.damaged(err)
 				if !yield(s, err) || err != nil {
@@ -174,23 +177,26 @@ func (o Options) Failed(ctx context.Context) iter.Seq2[Sent, error] {
 	}
 }
 
-// send makes one attempt, none with a damaged body. The error is ctx's if it ended before an
-// answer.
+// send makes one attempt, none with a damaged body or where nothing may be sent. The error
+// is ctx's if it ended before an answer.
 func (o Options) send(ctx context.Context, to string, body []byte) (a deliver.Attempt, err error) {
 	if body, err = narada.ReplaceSecret(body, o.Credentials.Secret().Reveal()); err != nil {
 		return deliver.Attempt{Err: &store.DamagedError{Err: err}}, nil
 	}
-	a, _ = o.Sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body}) // a has the error
+	sender, err := o.Sender(to)
+	if err != nil {
+		return deliver.Attempt{Err: err}, nil
+	}
+	a, _ = sender.Send(ctx, deliver.Callback{URL: to, Header: o.Credentials.Header(), Body: body}) // a has the error
 	if a.StatusCode == 0 {
 		return a, ctx.Err()
 	}
 	return a, nil
 }
 
-// forward sends a callback and records the outcome, even if ctx has ended. A refusal by
+// forward sends a callback to the URL and records the outcome, even if ctx has ended. A refusal by
 // another endpoint than its target is not recorded.
-func (o Options) forward(ctx context.Context, f store.Forward, body []byte) (deliver.Attempt, error) {
-	to := cmp.Or(o.URL, f.Target)
+func (o Options) forward(ctx context.Context, f store.Forward, to string, body []byte) (deliver.Attempt, error) {
 	a, err := o.send(ctx, to, body)
 	if err != nil || to != f.Target && !a.Accepted() {
 		return a, err

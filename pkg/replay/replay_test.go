@@ -121,10 +121,15 @@ func body(status int) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"secret":"of the cloud","text":%d}`, status))
 }
 
+// always returns that sender for every URL.
+func always(s deliver.Sender) func(string) (deliver.Sender, error) {
+	return func(string) (deliver.Sender, error) { return s, nil }
+}
+
 func (e *endpoint) options(l *ledger) Options {
 	return Options{
 		URL: "https://hook.example/", Credentials: secret.NewCredentials(secret.New("mine"), http.Header{"Authorization": {"Bearer t"}}),
-		Store: l, Sender: deliver.Sender{Transport: e},
+		Store: l, Sender: always(deliver.Sender{Transport: e}),
 	}
 }
 
@@ -339,7 +344,7 @@ func TestTheEndOfTheContextEndsAReplay(t *testing.T) {
 					}
 				}
 			} else {
-				o.Sender.Observe = func(deliver.Attempt) { cancel() }
+				o.Sender = always(deliver.Sender{Transport: &e, Observe: func(deliver.Attempt) { cancel() }})
 			}
 			var got []string
 			var err error

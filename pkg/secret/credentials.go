@@ -118,9 +118,9 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 func CheckHeader(name, value string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("invalid header name %q", name)
+		return fmt.Errorf("%q is not a header name", name)
 	case !httpguts.ValidHeaderFieldValue(value), textfile.Check(value) != nil:
-		return fmt.Errorf("invalid value of header %s: it contains a line break or another character that is not allowed", name)
+		return fmt.Errorf("the value of header %s contains a line break or another character that is not allowed", name)
 	}
 	return nil
 }

@@ -56,11 +56,11 @@ func TestBadHeadersAreRefusedWithoutTheirValues(t *testing.T) {
 		want string
 	}{
 		{[]string{"s3cr3t"}, ErrNoColon.Error()},
-		{[]string{"Bad Name: s3cr3t"}, `invalid header name "Bad Name"`},
+		{[]string{"Bad Name: s3cr3t"}, `"Bad Name" is not a header name`},
 		{[]string{"X-A: s3cr3t", "x-a: other"}, "duplicate header x-a"},
 		{[]string{"X-A:", "X-A: s3cr3t"}, "duplicate header X-A"},
 		{[]string{"X-A: env:NOPE"}, "X-A: environment variable NOPE is not set"},
-		{[]string{"X-A: env:TWO_LINES"}, "invalid value of header X-A: it contains a line break or another character that is not allowed"},
+		{[]string{"X-A: env:TWO_LINES"}, "the value of header X-A contains a line break or another character that is not allowed"},
 	} {
 		c, _, err := source.Headers(tt.list)
 		if err == nil || err.Error() != tt.want || strings.Contains(err.Error(), "s3cr3t") {

@@ -117,11 +117,13 @@ func (m *Masker) Forget(secrets ...String) {
 func (m *Masker) Mask(text string) string { return m.mask(text, scope{}) }
 
 // half is an escape that is not complete at the end of a text.
-var half = regexp.MustCompile(`(?:[\\%]u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?)?|%(?:u[0-9a-fA-F]{0,3}|[0-9a-fA-F])?|&#?[0-9a-zA-Z]{0,10})?$`)
+var half = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:[\\%]u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?)?|%(?:u[0-9a-fA-F]{0,3}|[0-9a-fA-F])?|&#?[0-9a-zA-Z]{0,10})?$`)
+})
 
 // MaskStart is Mask for the start of a longer text, which may end within a secret.
 func (m *Masker) MaskStart(text string) string {
-	return m.mask(strings.TrimSuffix(text, half.FindString(text)), scope{cutOff: true})
+	return m.mask(strings.TrimSuffix(text, half().FindString(text)), scope{cutOff: true})
 }
 
 // MaskAnswer is Mask for data that is text, such as the answer of a task.

@@ -14,7 +14,7 @@ import (
 const maxSize = 64 << 10
 
 // ErrLiteral is the error of a secret in place of a reference.
-var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (standard input)")
+var ErrLiteral = errors.New("a secret cannot be given as a value here: use env:NAME, file:PATH or - (stdin)")
 
 // Source resolves references to secrets. It is not safe for concurrent use.
 type Source struct {
@@ -57,13 +57,13 @@ func (s *Source) Resolve(name, ref string) (String, error) {
 		text, err := s.Ask(s.context(), name)
 		return New(text), err
 	}
-	return Read(r, "standard input")
+	return Read(r, "stdin")
 }
 
 // TakeStdin returns standard input. A second call is an error.
 func (s *Source) TakeStdin() (io.Reader, error) {
 	if s.stdinTaken {
-		return nil, errors.New("standard input is used twice: only one - per command")
+		return nil, errors.New("stdin is used twice: only one - per command")
 	}
 	s.stdinTaken = true
 	if s.Stdin == nil {

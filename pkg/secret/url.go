@@ -5,13 +5,18 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // address matches a URL that is all of a text, or a word of it.
-var address = regexp.MustCompile(`^(?:--[\w-]+=)?[A-Za-z][\w+.-]*://(?s:.*)$|[A-Za-z][\w+.-]*://\S*`)
+var address = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:--[\w-]+=)?[A-Za-z][\w+.-]*://(?s:.*)$|[A-Za-z][\w+.-]*://\S*`)
+})
 
 // parameter matches the names of query parameters that suggest a secret.
-var parameter = regexp.MustCompile(`(?i)token|secret|passw|pwd|signature|credential|authorization|key([^a-z]|$)|(^|[^a-z])(sig|code|auth|pass|jwt)([^a-z]|$)`)
+var parameter = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)token|secret|passw|pwd|signature|credential|authorization|key([^a-z]|$)|(^|[^a-z])(sig|code|auth|pass|jwt)([^a-z]|$)`)
+})
 
 // InURLs returns the secrets in the URLs of a text, as written and unescaped: the password,
 // or a user name without one, and the values of query parameters whose names suggest a
@@ -44,7 +49,7 @@ func inURLs(text string) (found []span) {
 		}
 		return nil
 	}
-	for _, at := range address.FindAllStringIndex(text, -1) {
+	for _, at := range address().FindAllStringIndex(text, -1) {
 		found = append(found, inURL(text, at[0]+strings.Index(text[at[0]:], "://")+3, at[1])...)
 	}
 	return found
@@ -77,7 +82,7 @@ func inURL(text string, from, to int) (found []span) {
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
 		}
-		if value != "" && parameter.MatchString(name) {
+		if value != "" && parameter().MatchString(name) {
 			found = append(found, span{from + end - len(value), from + end})
 		}
 	}

@@ -49,7 +49,7 @@ func ReadPrompt(from PromptFrom, source *secret.Source) (string, error) {
 func promptFromStdin(source *secret.Source) (string, error) {
 	text, err := readInput("-", maxPrompt, source)
 	if err == nil && strings.TrimSpace(text) == "" {
-		err = errors.New("standard input is empty")
+		err = errors.New("stdin is empty")
 	}
 	if err != nil {
 		return "", inputError("pass the prompt as an argument or with --prompt-file", "no prompt: %v", err)

@@ -75,7 +75,7 @@ func checkJSON(text string) error {
 // limit bytes.
 func readInput(path string, limit int64, source *secret.Source) (text string, err error) {
 	if path == "-" {
-		path = "standard input"
+		path = "stdin"
 		var stdin io.Reader
 		if stdin, err = source.TakeStdin(); err != nil {
 			return "", err

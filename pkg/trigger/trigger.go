@@ -142,6 +142,8 @@ type Summary struct {
 	P95      float64        `json:"p95Ms"`
 	P99      float64        `json:"p99Ms"`
 	Answers  map[string]int `json:"answers"` // number, by deliver.Attempt.Kind
+
+	Refused deliver.Attempt `json:"-"` // the first that was not accepted
 }
 
 // SendMany sends count callbacks, up to concurrency at a time, and summarizes the
@@ -168,6 +170,8 @@ func SendMany(ctx context.Context, o Options, count, concurrency int) (Summary, 
 			sum.Answers[s.Attempt.Kind()]++
 			if s.Attempt.Accepted() {
 				sum.Accepted++
+			} else if len(durations) == sum.Accepted+1 {
+				sum.Refused = s.Attempt
 			}
 			return nil
 		})

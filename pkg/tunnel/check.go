@@ -25,7 +25,7 @@ func (c Config) Check() error {
 	// The prefix becomes part of an expression in ngrok's traffic policy.
 	if !regexp.MustCompile(`^(/([A-Za-z0-9._~-]+/)*)?$`).MatchString(c.PathPrefix) {
 		return &UsageError{
-			message: "invalid path prefix " + strconv.Quote(c.PathPrefix),
+			message: strconv.Quote(c.PathPrefix) + " is not a path prefix",
 			hint:    "it must start and end with a slash, and have letters, digits and ._~- between slashes",
 		}
 	}
@@ -47,13 +47,13 @@ func (n *Ngrok) check() error {
 	}
 	if n.Domain != "" && !isDomain(n.Domain) {
 		return &UsageError{
-			message: "invalid ngrok domain " + strconv.Quote(n.Domain),
+			message: strconv.Quote(n.Domain) + " is not an ngrok domain",
 			hint:    "specify a host name such as example.ngrok.app, or https://example.ngrok.app",
 		}
 	}
 	if n.ConnectURL != "" && !isHostPort(n.ConnectURL) {
 		return &UsageError{
-			message: "invalid ngrok connect address " + strconv.Quote(n.ConnectURL),
+			message: strconv.Quote(n.ConnectURL) + " is not an ngrok connect address",
 			hint:    "specify HOST:PORT without a scheme, such as " + connectAddr,
 		}
 	}

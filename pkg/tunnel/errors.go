@@ -86,6 +86,9 @@ func (s *session) refusal(err error, code string) *Error {
 // docs has a page for each of ngrok's codes.
 const docs = "https://ngrok.com/docs/errors/"
 
+// prefixes are the steps of ngrok's library that its texts start with.
+var prefixes = []string{"authentication failed: ", "failed to send authentication request: ", "failed to start tunnel: ", "failed to accept connection: "}
+
 // oneLine makes one masked line of ngrok's text, which has several, ends with the
 // code or a link to its page, and starts with the library's own steps.
 func (s *session) oneLine(err error) string {
@@ -98,7 +101,7 @@ func (s *session) oneLine(err error) string {
 		}
 	}
 	text := strings.Join(kept, " ")
-	for _, step := range []string{"authentication failed: ", "failed to send authentication request: ", "failed to start tunnel: ", "failed to accept connection: "} {
+	for _, step := range prefixes {
 		text = strings.TrimPrefix(text, step)
 	}
 	const maxLength = 300

@@ -49,7 +49,7 @@ func (i *Ingress) check() error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return &UsageError{message: "invalid address to listen on " + strconv.Quote(i.Addr), hint: "specify HOST:PORT, such as 127.0.0.1:8080"}
+		return &UsageError{message: strconv.Quote(i.Addr) + " is not an address to listen on", hint: "specify HOST:PORT, such as 127.0.0.1:8080"}
 	}
 	if i.PublicURL != "" {
 		if err := checkPublicURL(i.PublicURL); err != nil {
@@ -82,7 +82,7 @@ func checkPublicURL(text string) error {
 	e := &UsageError{hint: "specify https://HOST, with a path if it has one"}
 	switch {
 	case u.Hostname() == "":
-		e.message = "invalid public URL " + strconv.Quote(text)
+		e.message = strconv.Quote(text) + " is not a public URL"
 	case u.User != nil:
 		e.message = "a public URL cannot have a user name or password" // which is not repeated
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):

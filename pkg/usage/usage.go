@@ -5,6 +5,7 @@
 package usage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func OneOf(name, hint string, values ...string) cobra.PositionalArgs {
 			return err
 		}
 		if !slices.Contains(values, args[0]) {
-			return Errorf(hint, "unknown %s %q", strings.ToLower(name), args[0])
+			return Errorf(cmp.Or(Meant(args[0], values...), hint), "unknown %s %q", strings.ToLower(name), args[0])
 		}
 		return nil
 	}
@@ -134,6 +135,14 @@ func NearestCommand(parent *cobra.Command, word string) string {
 	}
 	if near := spelling.Nearest(word, names); near != "" {
 		return parent.CommandPath() + " " + near
+	}
+	return ""
+}
+
+// Meant returns the hint that names the value that is most similar to word, or "".
+func Meant(word string, values ...string) string {
+	if near := spelling.Nearest(word, values); near != "" {
+		return "did you mean " + near + "?"
 	}
 	return ""
 }

@@ -51,6 +51,7 @@ func TestWrongNumbersOfArgumentsAreRefused(t *testing.T) {
 		"two for one":    {OneArg("URL", "give one"), []string{"a", "b"}, "expected one URL, got 2 arguments", "give one"},
 		"a value":        {OneOf("EVENT", "on or off", "on", "off"), []string{"on"}, "", ""},
 		"another value":  {OneOf("EVENT", "on or off", "on", "off"), []string{"up"}, `unknown event "up"`, "on or off"},
+		"a mistake":      {OneOf("EVENT", "success or error", "success", "error"), []string{"sucess"}, `unknown event "sucess"`, "did you mean success?"},
 		"no value":       {OneOf("EVENT", "on or off", "on", "off"), nil, "expected one EVENT, got 0 arguments", "on or off"},
 		"two":            {ExactArgs(2, "KEY and VALUE"), []string{"a", "b"}, "", ""},
 		"one for two":    {ExactArgs(2, "KEY and VALUE"), []string{"a"}, "expected KEY and VALUE, got 1 argument", "tool send --help"},

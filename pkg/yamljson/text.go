@@ -84,5 +84,5 @@ func JoinSurrogates(doc []byte) []byte {
 }
 
 func loneError(half string) error {
-	return fmt.Errorf("invalid character %s: a lone surrogate", half)
+	return fmt.Errorf("%s is a lone surrogate, not a character", half)
 }

@@ -1,13 +1,13 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 func (t transaction) insertItem(i store.Item, number int64) error {
@@ -51,35 +51,8 @@ func (l *Store) PlaceItems(ctx context.Context, batch int64, items []store.Item)
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	placed := make(map[string]store.Item, len(sent))
-	for _, i := range sent {
-		placed[string(i.Key)] = i
-	}
-	var moved []store.Op
-	for _, i := range items {
-		was, ok := placed[string(i.Key)]
-		if !ok {
-			continue
-		}
-		known++
-		delete(placed, string(i.Key))
-		if len(was.Content) > 0 && !bytes.Equal(was.Content, i.Content) {
-			changed++
-		}
-		if was.Line != i.Line {
-			moved = append(moved, &store.PlaceItem{Batch: batch, Key: i.Key, Line: i.Line})
-		}
-	}
-	if known == 0 {
-		return 0, 0, 0, nil
-	}
-	for _, was := range placed {
-		if was.Line != store.GoneLine {
-			gone++
-			moved = append(moved, &store.PlaceItem{Batch: batch, Key: was.Key, Line: store.GoneLine})
-		}
-	}
-	return known, changed, gone, l.Write(ctx, moved...)
+	p := engine.Place(batch, sent, items)
+	return p.Known, p.Changed, p.Gone, l.Write(ctx, p.Moves...)
 }
 
 const batchColumns = "number, name, begun_at, input, cloud, lines, settings"
@@ -144,27 +117,12 @@ func (l *Store) Items(ctx context.Context, batch int64, keys [][]byte) (list []s
 	return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND i.key IN (SELECT unhex(value) FROM json_each(?))", batch, string(doc))
 }
 
-// itemPage is the number of lines read at once.
-const itemPage = 256
-
 // EachItem calls yield for the sent lines of a batch in input order, without prompts.
 func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
-	for line, key := 0, []byte{}; ; {
-		page, err := readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND (i.line, i.key) > (?, ?) ORDER BY i.line, i.key LIMIT ?", batch, line, key, itemPage)
-		if err != nil {
-			return err
-		}
-		for _, i := range page {
-			if err := yield(i); err != nil {
-				return err
-			}
-		}
-		if len(page) < itemPage {
-			return nil
-		}
-		line, key = page[len(page)-1].Line, page[len(page)-1].Key
-	}
+	return engine.Items(func(line int, key []byte) ([]store.ItemTask, error) {
+		return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND (i.line, i.key) > (?, ?) ORDER BY i.line, i.key LIMIT ?", batch, line, key, engine.ItemPage)
+	}, yield)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // maxDamages is how many damages Check returns of the database, and of its content.
@@ -48,7 +49,7 @@ func scanContent(what string) func(scanner) (string, error) {
 		if err := row.Scan(&name, &header, &doc); err != nil {
 			return "", err
 		}
-		if _, err := decodeHeader(header); err != nil {
+		if _, err := engine.DecodeHeader(header); err != nil {
 			return fmt.Sprintf(what, name) + ": its header cannot be read", nil
 		}
 		if doc != nil && !json.Valid(doc) {

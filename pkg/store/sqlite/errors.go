@@ -35,7 +35,6 @@ func newError(path string, err error) error {
 var (
 	errForeign = errors.New("it belongs to another program")
 	errBusy    = errors.New("another process has locked it for too long")
-	errClosed  = errors.New("it is closed")
 	errDamaged = errors.New("the file is damaged")
 	errMoved   = errors.New("the file was deleted, moved or replaced while it was in use")
 	errNetwork = errors.New("processes cannot share a database there safely")

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -31,9 +30,9 @@ func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, 
 // one may run at a time.
 func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		l.own.collect(true)
-		defer l.own.collect(false)
-		l.followed(ctx, after, l.own.take)(yield)
+		l.own.Collect(true)
+		defer l.own.Collect(false)
+		l.followed(ctx, after, l.own.Take)(yield)
 	}
 }
 
@@ -102,39 +101,4 @@ func scanEntry(row scanner) (e store.Entry, err error) {
 	}
 	e.Result, _, err = narada.ParseCallback(body)
 	return e, err
-}
-
-// ownStored has the numbers of the callbacks that this Store has stored, for FollowOthers;
-// nil while it does not run.
-type ownStored struct {
-	mu   sync.Mutex
-	seqs map[int64]bool
-}
-
-func (o *ownStored) collect(on bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.seqs = nil; on {
-		o.seqs = map[int64]bool{}
-	}
-}
-
-// note records callbacks that are about to be visible, or could not be stored.
-func (o *ownStored) note(deliveries []*delivery, stored bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, d := range deliveries {
-		if o.seqs != nil {
-			o.seqs[d.seq] = stored
-		}
-	}
-}
-
-// take reports whether the callback is one of them, and removes it.
-func (o *ownStored) take(seq int64) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	own := o.seqs[seq]
-	delete(o.seqs, seq)
-	return own
 }

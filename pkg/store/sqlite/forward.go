@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // insertForwards queues the callback for its targets, unmasked: a target may check the
 // credentials.
-func (t transaction) insertForwards(d *delivery) error {
-	for _, target := range d.op.Forwarding.Targets {
+func (t transaction) insertForwards(d *engine.Delivery) error {
+	for _, target := range d.Op.Forwarding.Targets {
 		err := t.run("INSERT INTO forwards (seq, target, listener, request_id, state, header, body) VALUES (?,?,?,?,?,?,?)",
-			d.seq, target, d.op.Forwarding.Listener, d.id, store.ForwardWaiting, encodeHeader(d.op.Header), d.op.Body)
+			d.Seq, target, d.Op.Forwarding.Listener, d.ID, store.ForwardWaiting, engine.EncodeHeader(d.Op.Header), d.Op.Body)
 		if err != nil {
 			return err
 		}
@@ -134,7 +135,7 @@ func (l *Store) ForwardContent(ctx context.Context, f store.Forward) (header htt
 	if !ok || !text.Valid {
 		return nil, nil, false, err
 	}
-	header, err = decodeHeader(text.String)
+	header, err = engine.DecodeHeader(text.String)
 	return header, body, err == nil, newError(l.path, err)
 }
 

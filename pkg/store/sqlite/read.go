@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // scanner is a row.
@@ -60,7 +62,7 @@ type headerColumn struct{ *http.Header }
 // Scan implements sql.Scanner.
 func (c headerColumn) Scan(value any) (err error) {
 	text, _ := value.(string)
-	*c.Header, err = decodeHeader(text)
+	*c.Header, err = engine.DecodeHeader(text)
 	return err
 }
 

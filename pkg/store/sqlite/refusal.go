@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // Refuse notes a refused callback, which is stored later if its path is a task's, or a shared
@@ -12,28 +13,19 @@ import (
 // store.MaxAllRefusals in total are kept, without bodies; of a burst at most
 // store.MaxRefusalBurst.
 func (l *Store) Refuse(path string, r store.Refusal) {
-	ticket, shared := l.sharedTicket(path) // for the names of its headers
+	ticket, shared := l.tickets.Shared(path) // for the names of its headers
 	switch {
 	case shared && !r.HeaderFits:
 		return
 	case !shared:
 		ticket, _, _ = l.Ticket(context.Background(), path)
 	}
-	r = r.Bounded(ticket.Header, l.mask)
-	r.Path = path
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.refused) < store.MaxRefusalBurst {
-		l.refused = append(l.refused, r)
-	}
+	l.refused.Note(path, r, ticket.Header, l.mask)
 }
 
 // writeRefusals stores the noted refusals.
 func (l *Store) writeRefusals(ctx context.Context) error {
-	l.mu.Lock()
-	list := l.refused
-	l.refused = nil
-	l.mu.Unlock()
+	list := l.refused.Take()
 	if len(list) == 0 {
 		return nil
 	}
@@ -54,9 +46,9 @@ func (l *Store) writeRefusals(ctx context.Context) error {
 const ofNoTask = "NOT EXISTS (SELECT 1 FROM tasks t WHERE t.ticket_path = r.ticket_path)"
 
 func (l *Store) insertRefusal(t transaction, r store.Refusal) error {
-	_, shared := l.sharedTicket(r.Path)
+	_, shared := l.tickets.Shared(r.Path)
 	err := t.run("INSERT INTO refusals (received_at, ticket_path, status_code, reason, size, header) SELECT ?1,?2,?3,?4,?5,?6 WHERE ?7 OR EXISTS (SELECT 1 FROM tasks WHERE ticket_path = ?2)",
-		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, encodeHeader(r.Header), shared)
+		milliseconds(r.ReceivedAt), r.Path, r.StatusCode, r.Reason, r.Size, engine.EncodeHeader(r.Header), shared)
 	if err != nil {
 		return err
 	}

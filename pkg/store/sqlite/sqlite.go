@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/webhook"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // Options configure a Store.
@@ -60,16 +60,13 @@ type Store struct {
 	quit        chan struct{}
 
 	unindexed unindexed // the writer's
-	own       ownStored
+	own       engine.Own
 
 	// For maintain: callbacks have arrived since its last look, some are not indexed.
 	busy, toIndex atomic.Bool
 
-	shared sync.Map // path → webhook.Ticket
-
-	mu      sync.Mutex
-	tickets map[string]webhook.Ticket // by path; a cache
-	refused []store.Refusal           // not stored yet
+	tickets engine.Tickets
+	refused engine.Refusals // not stored yet
 }
 
 // Path returns the path of the database of the ledger in the folder dir.
@@ -88,7 +85,7 @@ func Exists(dir string) (bool, error) {
 // 0700, and migrates the ledger of an earlier version. The error is an *Error.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	path := Path(dir)
-	l := &Store{path: path, mask: o.Mask, statements: map[string]*sql.Stmt{}, tickets: map[string]webhook.Ticket{}, quit: make(chan struct{})}
+	l := &Store{path: path, mask: o.Mask, statements: map[string]*sql.Stmt{}, quit: make(chan struct{})}
 	l.Writes = store.WritesOf(l)
 	if l.mask == nil {
 		l.mask = func(text string) string { return text }
@@ -98,7 +95,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	}
 	l.writer = newWriter(l, o.Stored)
 	if err := l.catchUp(ctx); err != nil {
-		l.writer.close()
+		l.writer.Close()
 		return nil, errors.Join(newError(path, err), l.closeDatabase())
 	}
 	l.maintaining.Go(func() {
@@ -116,7 +113,7 @@ func (l *Store) Close() error {
 	close(l.quit)
 	l.maintaining.Wait()
 	_ = l.writeRefusals(context.Background())
-	l.writer.close()
+	l.writer.Close()
 	return newError(l.path, l.closeDatabase())
 }
 

@@ -141,16 +141,7 @@ func TestOnlyTheUserCanReadTheFiles(t *testing.T) {
 }
 
 // group commits the writes in one transaction, and returns their errors.
-func group(l *Store, writes ...*write) (errs []error) {
-	for _, one := range writes {
-		one.done = make(chan error, 1)
-	}
-	l.writer.commit(writes)
-	for _, one := range writes {
-		errs = append(errs, <-one.done)
-	}
-	return errs
-}
+func group(l *Store, writes ...*write) (errs []error) { return l.writer.commit(writes) }
 
 // The other writes of its transaction are applied and reported.
 func TestAFailedWriteDoesNotAffectTheOthersOfItsGroup(t *testing.T) {
@@ -204,7 +195,7 @@ func newTestWrite(t *testing.T, ops ...store.Op) *write {
 // A slow yield does not block other processes.
 func TestNoReadIsOpenWhileTasksCallsYield(t *testing.T) {
 	l := openWith(t, t.TempDir(), Options{tick: make(chan time.Time)})
-	_, err := l.Intend(ctx, make([]store.Intent, taskPage+5))
+	_, err := l.Intend(ctx, make([]store.Intent, 100+5))
 	must(t, err)
 	count := 0
 	must(t, l.Tasks(ctx, store.Query{}, func(task store.Task) error {
@@ -214,7 +205,7 @@ func TestNoReadIsOpenWhileTasksCallsYield(t *testing.T) {
 		count++
 		return nil
 	}))
-	if count != taskPage+5 {
+	if count != 100+5 {
 		t.Errorf("%d tasks", count)
 	}
 }

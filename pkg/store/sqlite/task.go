@@ -5,6 +5,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 func (t transaction) intend(op *store.Intend) error {
@@ -130,14 +131,14 @@ func (t transaction) poll(op *store.Poll) error {
 
 // noteTask updates the task whose ticket the callback showed. Other tasks are updated by
 // indexing: those sent elsewhere, or of a request that was accepted twice.
-func (l *Store) noteTask(tx transaction, d *delivery) error {
-	r := d.op.Result
-	if _, shared := l.sharedTicket(d.op.Ticket.Path); shared {
+func (l *Store) noteTask(tx transaction, d *engine.Delivery) error {
+	r := d.Op.Result
+	if _, shared := l.tickets.Shared(d.Op.Ticket.Path); shared {
 		return nil
 	}
-	finished := sql.NullInt64{Int64: milliseconds(d.op.ReceivedAt), Valid: r.Final()}
+	finished := sql.NullInt64{Int64: milliseconds(d.Op.ReceivedAt), Valid: r.Final()}
 	return tx.run(`UPDATE tasks SET status = ?2, reported_by = 'callback', finished_at = ?3, duration_ms = ?4, failure = '',
 			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
 		WHERE ticket_path = ?1 AND `+unfinished+` AND (request_id IS NULL OR request_id = ?5)`,
-		d.op.Ticket.Path, string(r.Status), finished, r.Duration().Milliseconds(), r.RequestID)
+		d.Op.Ticket.Path, string(r.Status), finished, r.Duration().Milliseconds(), r.RequestID)
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // taskColumns are those of the task t, which may be NULL in a join, except the prompt. A
@@ -38,9 +38,6 @@ func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
 	return t, err
 }
 
-// taskPage is the number of tasks read at once.
-const taskPage = 100
-
 // Tasks calls yield for the tasks that match, newest first, until it returns an error,
 // which Tasks returns. Another error is an *Error. No read is open while yield runs.
 func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error {
@@ -51,32 +48,7 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	if err != nil {
 		return err
 	}
-	count, below := 0, cmp.Or(q.Below, math.MaxInt64)
-	for {
-		size := taskPage
-		if q.Grep == nil && q.Limit > 0 {
-			size = min(size, q.Limit-count)
-		}
-		page, err := l.taskPage(ctx, q, from, below, size)
-		if err != nil {
-			return err
-		}
-		for _, t := range page {
-			if q.Grep != nil && !q.Grep.MatchString(t.Prompt) && !q.Grep.MatchString(t.RequestID) {
-				continue
-			}
-			if err := yield(t); err != nil {
-				return err
-			}
-			if count++; count == q.Limit {
-				return nil
-			}
-		}
-		if len(page) < size {
-			return nil
-		}
-		below = page[len(page)-1].Number
-	}
+	return engine.Tasks(q, func(below int64, size int) ([]store.Task, error) { return l.taskPage(ctx, q, from, below, size) }, yield)
 }
 
 // firstSince returns the smallest number of the tasks dispatched since then.

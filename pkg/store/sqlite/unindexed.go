@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // maxUnindexed limits the callbacks kept in memory, some 200 bytes each.
@@ -59,16 +61,16 @@ func (u *unindexed) forget(last int64) {
 }
 
 // indexedCallbacks looks up the indexed callbacks of the deliveries' tasks.
-func (t transaction) indexedCallbacks(deliveries []*delivery) (callbacksByID, error) {
+func (t transaction) indexedCallbacks(deliveries []*engine.Delivery) (callbacksByID, error) {
 	indexed := callbacksByID{}
-	for some := range slices.Chunk(deliveries, maxGroup) {
+	for some := range slices.Chunk(deliveries, engine.MaxGroup) {
 		size := 1 // of the query, to need few prepared statements; the last ID is repeated
 		for size < len(some) {
 			size *= 4
 		}
 		ids := make([]any, size)
 		for i := range ids {
-			ids[i] = some[min(i, len(some)-1)].id
+			ids[i] = some[min(i, len(some)-1)].ID
 		}
 		err := t.eachCallback(func(_ int64, id string, digest [sha256.Size]byte, final bool) { indexed.add(id, digest, final) },
 			"SELECT seq, request_id, digest, final FROM delivery_index WHERE request_id IN (?"+strings.Repeat(",?", size-1)+")", ids...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // Write implements store.Writer. The error is an *Error.
@@ -24,7 +25,7 @@ func (l *Store) Write(ctx context.Context, ops ...store.Op) error {
 	}
 	for _, op := range ops {
 		if intend, ok := op.(*store.Intend); ok && intend.Ticket.Path != "" {
-			l.remember(intend.Ticket)
+			l.tickets.Remember(intend.Ticket)
 		}
 	}
 	return nil
@@ -39,7 +40,7 @@ func newWrite(ops []store.Op, mask func(string) string) (*write, error) {
 		if !ok {
 			return mixedWrite(ops), nil
 		}
-		d, err := newDelivery(deliver, mask)
+		d, err := engine.NewDelivery(deliver, mask)
 		if err != nil {
 			return nil, err
 		}
@@ -65,11 +66,11 @@ func mixedWrite(ops []store.Op) *write {
 func (w *write) apply(t transaction, op store.Op) error {
 	switch op := op.(type) {
 	case *store.Deliver:
-		d, err := newDelivery(op, t.ledger.mask)
+		d, err := engine.NewDelivery(op, t.ledger.mask)
 		if err != nil {
 			return err
 		}
-		stored, err := t.ledger.insertDeliveries(t, []*delivery{d})
+		stored, err := t.ledger.insertDeliveries(t, []*engine.Delivery{d})
 		w.stored = append(w.stored, stored...)
 		return err
 	case *store.Intend:

@@ -1,4 +1,4 @@
-package sqlite
+package engine
 
 import (
 	"runtime"
@@ -16,21 +16,19 @@ type senders struct {
 	away []time.Time // when they were answered, oldest first
 }
 
-// arrived records a write that has arrived.
-func (s *senders) arrived(one *write) {
-	if one.deliveries != nil && len(s.away) > 0 {
+// arrived records a callback that has arrived.
+func (s *senders) arrived() {
+	if len(s.away) > 0 {
 		s.away = s.away[1:]
 	}
 }
 
-// answered records the senders whose callbacks are acknowledged now.
-func (s *senders) answered(group []*write, now time.Time) {
-	for _, one := range group {
-		if one.deliveries != nil {
-			s.away = append(s.away, now)
-		}
+// answered records that the senders of count callbacks are answered now.
+func (s *senders) answered(count int, now time.Time) {
+	for range count {
+		s.away = append(s.away, now)
 	}
-	s.away = s.away[max(0, len(s.away)-maxGroup):]
+	s.away = s.away[max(0, len(s.away)-MaxGroup):]
 }
 
 // enough reports whether a group of that size need not wait for more: it has half of all

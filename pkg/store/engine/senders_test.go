@@ -1,16 +1,13 @@
-package sqlite
+package engine
 
 import (
-	"slices"
 	"testing"
 	"time"
 )
 
 func TestAnsweredSendersAreExpectedToSendAgain(t *testing.T) {
 	var c senders
-	one := &write{deliveries: []*delivery{{}}}
-	some := func(n int) []*write { return slices.Repeat([]*write{one}, n) }
-	now := start
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	expect := func(want int, what string) {
 		t.Helper()
 		if got := c.expected(now); got != want {
@@ -18,23 +15,23 @@ func TestAnsweredSendersAreExpectedToSendAgain(t *testing.T) {
 		}
 	}
 	for range 100 { // a single sender waits for no other
-		c.arrived(one)
+		c.arrived()
 		expect(0, "alone")
-		c.answered(some(1), now)
+		c.answered(1, now)
 		now = now.Add(time.Millisecond)
 	}
-	c.arrived(one)
-	c.answered(some(64), now)
-	c.arrived(&write{}) // without callbacks
+	c.arrived()
+	c.answered(64, now)
+	c.answered(0, now) // without callbacks
 	expect(64, "after a group")
 	for range 24 {
-		c.arrived(one)
+		c.arrived()
 	}
 	expect(40, "after some have sent again")
 	now = now.Add(2 * maxAway)
 	expect(0, "after maxAway")
 	for range 1000 {
-		c.answered(some(10), now)
+		c.answered(10, now)
 	}
-	expect(maxGroup, "at most")
+	expect(MaxGroup, "at most")
 }

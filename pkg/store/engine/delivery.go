@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// Delivery is a callback to be stored.
+type Delivery struct {
+	Op     *store.Deliver
+	ID     string            // request ID
+	Digest [sha256.Size]byte // of the body as received
+	Header string            // masked, as EncodeHeader
+	Body   []byte            // masked, its secret null
+
+	// Set by the engine.
+	Seq   int64
+	Ended bool // the task has an earlier final callback
+}
+
+// NewDelivery prepares the callback of the op; mask masks secrets in its header.
+func NewDelivery(op *store.Deliver, mask func(string) string) (*Delivery, error) {
+	body, err := op.Result.BodyWithSecret("")
+	if err != nil {
+		return nil, err
+	}
+	header := EncodeHeader(secret.MaskHeader(op.Header, op.Ticket.Header, mask))
+	return &Delivery{Op: op, ID: op.Result.RequestID, Digest: sha256.Sum256(op.Body), Header: header, Body: body}, nil
+}
+
+// Entry returns the callback once it is stored.
+func (d *Delivery) Entry() store.Entry {
+	return store.Entry{Seq: d.Seq, Path: d.Op.Ticket.Path, ReceivedAt: d.Op.ReceivedAt, Result: d.Op.Result, Further: d.Ended}
+}
+
+// EncodeHeader returns the header in HTTP/1.1 format.
+func EncodeHeader(header http.Header) string {
+	var b strings.Builder
+	_ = header.Write(&b) // a Builder does not fail
+	return b.String()
+}
+
+// DecodeHeader is the reverse of EncodeHeader. The error is a *store.DamagedError.
+func DecodeHeader(text string) (http.Header, error) {
+	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\r\n"))).ReadMIMEHeader()
+	if err != nil {
+		return nil, &store.DamagedError{Err: err}
+	}
+	return http.Header(header), nil
+}

@@ -1,0 +1,193 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// oldest is the oldest version of PostgreSQL that a ledger can be on.
+const oldest = 15
+
+// server is what Open found out about the server.
+type server struct {
+	version string
+	pooler  bool // it is behind a pooler, whose connections cannot LISTEN
+}
+
+// config returns the configuration of the connections, and sets l.where. libpq's environment
+// variables, password file and service file are read.
+func (l *Store) config() (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(l.o.URL)
+	if err != nil {
+		return nil, &Error{Err: errors.New(urlReason(err))}
+	}
+	c := config.ConnConfig
+	l.where = fmt.Sprintf("%s on %s", c.Database, strings.Join(hosts(c), ", "))
+	config.MaxConns, config.MinConns = int32(max(l.o.Connections, 0)), 0
+	if config.MaxConns == 0 {
+		config.MaxConns = 4
+	}
+	config.MaxConnIdleTime = 5 * time.Minute
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectLimit
+	}
+	// Statements are described once and never prepared by name: a pooler may give each
+	// transaction another connection.
+	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if l.o.Application != "" {
+		c.RuntimeParams["application_name"] = l.o.Application
+	}
+	c.OnNotice = noteWarning
+	return config, nil
+}
+
+// urlReason is why a URL cannot be used, without the URL, which may have a password.
+func urlReason(err error) string {
+	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
+		return "the URL is wrong: " + oneLine(parse.Unwrap())
+	}
+	return "the URL is wrong"
+}
+
+// hosts returns the addresses of the servers, each once.
+func hosts(c *pgx.ConnConfig) (list []string) {
+	add := func(host string, port uint16) {
+		address := net.JoinHostPort(host, strconv.Itoa(int(port)))
+		if strings.HasPrefix(host, "/") {
+			address = host
+		}
+		if !slices.Contains(list, address) {
+			list = append(list, address)
+		}
+	}
+	add(c.Host, c.Port)
+	for _, f := range c.Fallbacks {
+		add(f.Host, f.Port)
+	}
+	return list
+}
+
+// open checks the server and migrates the schema.
+func (l *Store) open(ctx context.Context) error {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	l.server.version = conn.Conn().PgConn().ParameterStatus("server_version")
+	if major := majorVersion(l.server.version); major < oldest {
+		return &oldError{l.server.version}
+	}
+	found, err := l.look(ctx, conn.Conn())
+	if err != nil {
+		return err
+	}
+	l.server.pooler = found.pid != int64(conn.Conn().PgConn().PID())
+	if err := found.usable(l.o.AllowUnsafe); err != nil {
+		return err
+	}
+	return l.migrate(ctx, conn.Conn())
+}
+
+// connect returns a connection. It waits for a server that is starting, and for one that has
+// no connection left.
+func (l *Store) connect(ctx context.Context) (*pgxpool.Conn, error) {
+	for {
+		conn, err := l.pool.Acquire(ctx)
+		if code := sqlState(err); code != codeStarting && code != codeTooMany {
+			return conn, readOnlyNamed(err)
+		}
+		if !pause(ctx) {
+			return nil, err
+		}
+	}
+}
+
+// readOnlyNamed gives the error of pgx for a server that can only be read a name.
+func readOnlyNamed(err error) error {
+	if err != nil && strings.Contains(err.Error(), "read only connection") {
+		return fmt.Errorf("%w (target_session_attrs)", errStandby)
+	}
+	return err
+}
+
+// majorVersion returns the first number of a version such as "15.18 (Debian 15.18-0)" or
+// "16beta1", 0 if there is none.
+func majorVersion(version string) int {
+	digits := strings.TrimLeft(version, "0123456789")
+	major, _ := strconv.Atoi(strings.TrimSuffix(version, digits))
+	return major
+}
+
+// found is the state of a server.
+type found struct {
+	pid                 int64 // of the process that serves the connection
+	standby, readOnly   bool
+	encoding            string
+	fsync, pages, level string // fsync, full_page_writes, synchronous_commit
+	standbys            string // synchronous_standby_names
+}
+
+func (l *Store) look(ctx context.Context, conn *pgx.Conn) (f found, err error) {
+	err = conn.QueryRow(ctx, `SELECT pg_backend_pid()::bigint, pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
+		current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+		current_setting('synchronous_standby_names')`).Scan(&f.pid, &f.standby, &f.readOnly, &f.encoding, &f.fsync, &f.pages, &f.level, &f.standbys)
+	return f, err
+}
+
+// usable returns why the server cannot have a ledger.
+func (f found) usable(allowUnsafe bool) error {
+	switch {
+	case f.standby || f.readOnly:
+		return errStandby
+	case f.encoding != "UTF8":
+		return errEncoding
+	case allowUnsafe:
+		return nil
+	}
+	return f.unsafe()
+}
+
+// unsafe returns the setting with which the server may lose what it has committed.
+func (f found) unsafe() error {
+	for name, value := range maps.All(map[string]string{"fsync": f.fsync, "full_page_writes": f.pages}) {
+		if value != "on" {
+			return &unsafeError{name, value, "on"}
+		}
+	}
+	if f.level == "off" || f.standbys != "" && (f.level == "local" || f.level == "remote_write") {
+		return &unsafeError{"synchronous_commit", f.level, "on"}
+	}
+	return nil
+}
+
+// warned is the key of a connection's data: it has sent a warning since it was cleared.
+const warned = "warned"
+
+// noteWarning notes a warning. A commit that warns has not reached the standby.
+func noteWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	if notice.SeverityUnlocalized == "WARNING" {
+		conn.CustomData()[warned] = true
+	}
+}
+
+// pause waits for retryPause and reports whether ctx has not ended.
+func pause(ctx context.Context) bool {
+	select {
+	case <-time.After(retryPause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

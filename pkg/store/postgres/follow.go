@@ -1,0 +1,267 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// How often a follower looks for new callbacks.
+const (
+	pollInterval   = 200 * time.Millisecond
+	listenInterval = 2 * time.Second // if it is woken up
+)
+
+// Last returns the number of the newest callback, 0 if there is none.
+func (l *Store) Last(ctx context.Context) (seq int64, err error) {
+	seq, _, err = readOne(ctx, l, plain[int64], "SELECT seq FROM @newest")
+	return seq, err
+}
+
+// Follow yields the callbacks after that number, of all machines and in commit order,
+// shortly after each is durable, until ctx ends. While the server is not there, it waits.
+// Another error is the last item.
+func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
+	return l.followed(ctx, after, func(int64) bool { return false })
+}
+
+// FollowOthers is Follow without the callbacks that this Store stores after the start. Only
+// one may run at a time.
+func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		l.own.Collect(true)
+		defer l.own.Collect(false)
+		l.followed(ctx, after, l.own.Take)(yield)
+	}
+}
+
+func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) bool) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		err := l.follow(ctx, after, skip, func(e store.Entry) bool { return yield(e, nil) })
+		if err != nil && ctx.Err() == nil {
+			yield(store.Entry{}, err)
+		}
+	}
+}
+
+func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
+	woken, stop := l.wake.follow()
+	defer stop()
+	for {
+		more, err := l.readNew(ctx, &after, skip, yield)
+		var failure *Error
+		switch {
+		case errors.As(err, &failure) && failure.Temporary(): // later
+		case err != nil || errors.Is(err, errStopped):
+			return ignoreStopped(err)
+		case more:
+			continue
+		}
+		timer := time.NewTimer(l.wake.interval())
+		select {
+		case <-woken:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// errStopped says that the follower wants no more.
+var errStopped = errors.New("stopped")
+
+func ignoreStopped(err error) error {
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	return err
+}
+
+// followPage is the number of callbacks looked at in one read.
+const followPage = 256
+
+// readNew yields the callbacks after that number that are not skipped, and moves after. Bodies
+// are read one by one, to bound memory and to leave some unread.
+func (l *Store) readNew(ctx context.Context, after *int64, skip func(seq int64) bool, yield func(store.Entry) bool) (more bool, err error) {
+	list, err := readAll(ctx, l, plain[int64], "SELECT seq FROM @deliveries WHERE seq > $1 ORDER BY seq LIMIT $2", *after, followPage)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	l.committer.wait()
+	for _, seq := range list {
+		if !skip(seq) {
+			e, ok, err := readOne(ctx, l, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
+			if err != nil {
+				return false, err
+			}
+			if ok && !yield(e) { // otherwise it was pruned in the meantime
+				return false, errStopped
+			}
+		}
+		*after = seq
+	}
+	return len(list) == followPage, nil
+}
+
+func scanEntry(row scanner) (e store.Entry, err error) {
+	var body []byte
+	if err := row.Scan(&e.Seq, timeColumn{&e.ReceivedAt}, &e.Path, &body); err != nil {
+		return e, err
+	}
+	e.Result, _, err = narada.ParseCallback(body)
+	return e, err
+}
+
+// wake wakes followers up: those of this Store, and those of others by NOTIFY. It listens for
+// others' from the first follower on, with a connection of its own, if the server has room
+// for one.
+type wake struct {
+	ledger *Store
+	notify chan struct{} // buffered: others are to be notified
+
+	mu        sync.Mutex
+	followers map[chan struct{}]bool
+	listening bool // a connection listens
+	started   bool
+
+	running context.Context // until close
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
+}
+
+func newWake(l *Store) *wake {
+	w := &wake{ledger: l, notify: make(chan struct{}, 1), followers: map[chan struct{}]bool{}}
+	w.running, w.stop = context.WithCancel(context.Background())
+	w.ended.Go(w.notifyOthers)
+	return w
+}
+
+func (w *wake) close() {
+	w.stop()
+	w.ended.Wait()
+}
+
+// follow returns a channel that has a value when there may be something new.
+func (w *wake) follow() (woken <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.followers[c] = true
+	if !w.started && !w.ledger.server.pooler && w.running.Err() == nil {
+		w.started = true
+		w.ended.Go(w.listen)
+	}
+	return c, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.followers, c)
+	}
+}
+
+// interval returns how long a follower waits if it is not woken up.
+func (w *wake) interval() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.listening {
+		return listenInterval
+	}
+	return pollInterval
+}
+
+// stored says that this Store has stored callbacks.
+func (w *wake) stored() {
+	w.all()
+	select {
+	case w.notify <- struct{}{}:
+	default:
+	}
+}
+
+// all wakes up the followers of this Store.
+func (w *wake) all() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.followers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// channel is the name of the notifications of the schema.
+func (w *wake) channel() string { return "narada " + w.ledger.o.Schema }
+
+// notifyOthers notifies in transactions of its own that wait for no disk and no standby:
+// transactions that notify are committed one after the other.
+func (w *wake) notifyOthers() {
+	for {
+		select {
+		case <-w.running.Done():
+			return
+		case <-w.notify:
+		}
+		batch := &pgx.Batch{}
+		batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
+		batch.Queue("SELECT pg_notify($1, '')", w.channel())
+		_ = w.ledger.pool.SendBatch(w.running, batch).Close() // others look by themselves later
+	}
+}
+
+// listen waits for notifications until close. A lost connection is opened again.
+func (w *wake) listen() {
+	for w.running.Err() == nil {
+		_ = w.listenOnce() // followers look by themselves meanwhile
+		w.setListening(false)
+		if errors.Is(w.running.Err(), context.Canceled) {
+			return
+		}
+		timer := time.NewTimer(listenInterval)
+		select {
+		case <-timer.C:
+		case <-w.running.Done():
+		}
+		timer.Stop()
+	}
+}
+
+func (w *wake) listenOnce() error {
+	room, _, err := readOne(w.running, w.ledger, plain[bool], roomQuery)
+	if err != nil || !room {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(w.running, w.ledger.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(w.running, "LISTEN "+quoted(w.channel()), pgx.QueryExecModeSimpleProtocol); err != nil {
+		return err
+	}
+	w.setListening(true)
+	for {
+		w.all() // what was stored before it listened, and then what it is told of
+		if _, err := conn.WaitForNotification(w.running); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *wake) setListening(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listening = on
+}
+
+// roomQuery reports whether half of the server's connections are free.
+const roomQuery = `SELECT 2 * (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') < current_setting('max_connections')::integer`

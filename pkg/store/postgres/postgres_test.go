@@ -1,0 +1,74 @@
+//go:build unix
+
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
+	"github.com/narada-cli/narada/pkg/store/storetest"
+)
+
+var ctx = context.Background()
+
+// main server of the tests, started by the first that needs one.
+var (
+	once   sync.Once
+	shared *postgrestest.Server
+	failed error
+	number atomic.Int64
+)
+
+func TestMain(m *testing.M) {
+	storetest.Child(openStore)
+	code := m.Run()
+	if shared != nil {
+		if err := shared.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if code == 0 {
+		if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// testServer returns the server of the tests.
+func testServer(t testing.TB) *postgrestest.Server {
+	t.Helper()
+	postgrestest.Require(t)
+	once.Do(func() { shared, failed = postgrestest.New(ctx) })
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	return shared
+}
+
+// schema returns the name of a schema that no other test has.
+func schema() string { return fmt.Sprintf("test %d", number.Add(1)) }
+
+// openStore opens the ledger called "URL schema".
+func openStore(ctx context.Context, name string, stored func(store.Entry)) (storetest.Store, error) {
+	url, schema, _ := strings.Cut(name, " ")
+	return Open(ctx, Options{URL: url, Schema: schema, Stored: stored})
+}
+
+func TestConformance(t *testing.T) {
+	s := testServer(t)
+	storetest.Run(t, func(t *testing.T) storetest.Opener {
+		return storetest.Opener{Name: s.URL("postgres") + " " + schema(), Open: openStore}
+	})
+}

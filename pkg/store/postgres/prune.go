@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// pruneStep is the number of tasks looked at in one transaction.
+const pruneStep = 500
+
+// Prune deletes old tasks with their callbacks, and returns the number of tasks. Unfinished
+// tasks, and tasks with a callback that waits to be forwarded, are kept unless limits.Open is
+// set. The lines of a batch stay known without their tasks, so that they are not sent again.
+// An error does not undo earlier deletions.
+func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, err error) {
+	c, err := l.cutOff(ctx, limits)
+	if err != nil {
+		return 0, err
+	}
+	for from := int64(0); from < c.last && err == nil; {
+		var some int64
+		step := call("SELECT pruned, up_to FROM @prune($1, $2, $3, $4, $5)", from, c.last, c.open, c.before, pruneStep)
+		step.scan = func(row scanner) error { return row.Scan(&some, &from) }
+		if err = l.writer.Put(ctx, &write{do: []statement{step}}); err == nil {
+			count += some
+		}
+	}
+	return count, l.newError(err)
+}
+
+// Prunable returns what Prune would delete at this moment.
+func (l *Store) Prunable(ctx context.Context, limits store.Limits) (p store.Prunable, err error) {
+	c, err := l.cutOff(ctx, limits)
+	if err != nil {
+		return p, err
+	}
+	scan := func(row scanner) (p store.Prunable, err error) {
+		err = row.Scan(&p.Tasks, &p.Open, &p.Waiting, &p.Kept, &p.Batches)
+		return p, err
+	}
+	p, _, err = readOne(ctx, l, scan, `WITH within AS (
+			SELECT number, request_id, finished_at, $2::boolean OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @forwards f WHERE f.request_id = t.request_id AND f.state = 'waiting') AS goes
+			FROM @tasks t WHERE number <= $1 AND dispatched_at < $3)
+		SELECT count(*) FILTER (WHERE goes), count(*) FILTER (WHERE goes AND finished_at IS NULL),
+			(SELECT count(*) FROM @forwards f JOIN within w USING (request_id) WHERE w.goes AND f.state = 'waiting'),
+			count(*) FILTER (WHERE NOT goes),
+			(SELECT coalesce(array_agg(DISTINCT b.name), '{}') FROM @batches b JOIN @batch_lines i ON i.batch = b.number JOIN within w ON w.number = i.task WHERE w.goes)
+		FROM within`, c.last, c.open, c.before)
+	return p, err
+}
+
+// cutOff is Limits in terms of the tasks' columns.
+type cutOff struct {
+	last   int64     // number of the newest task that may be deleted
+	before time.Time // they were dispatched before
+	open   bool
+}
+
+// everything is later than any task.
+var everything = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
+	c.open, c.before = limits.Open, everything
+	if !limits.Before.IsZero() {
+		c.before = limits.Before
+	}
+	if limits.Before.IsZero() && limits.Keep <= 0 {
+		return c, nil
+	}
+	c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM @tasks ORDER BY number DESC LIMIT 1 OFFSET $1", max(limits.Keep, 0))
+	return c, err
+}
