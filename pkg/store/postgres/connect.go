@@ -1,10 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -33,7 +33,7 @@ func (l *Store) config() (*pgxpool.Config, error) {
 		return nil, &Error{Err: errors.New(urlReason(err))}
 	}
 	c := config.ConnConfig
-	l.where = fmt.Sprintf("%s on %s", c.Database, strings.Join(hosts(c), ", "))
+	l.where = fmt.Sprintf("%s on %s", cmp.Or(c.Database, c.User), strings.Join(hosts(c), ", "))
 	config.MaxConns, config.MinConns = int32(max(l.o.Connections, 0)), 0
 	if config.MaxConns == 0 {
 		config.MaxConns = 4
@@ -161,13 +161,14 @@ func (f found) usable(allowUnsafe bool) error {
 
 // unsafe returns the setting with which the server may lose what it has committed.
 func (f found) unsafe() error {
-	for name, value := range maps.All(map[string]string{"fsync": f.fsync, "full_page_writes": f.pages}) {
-		if value != "on" {
-			return &unsafeError{name, value, "on"}
-		}
+	if f.fsync != "on" {
+		return &unsafeError{"fsync", f.fsync}
+	}
+	if f.pages != "on" {
+		return &unsafeError{"full_page_writes", f.pages}
 	}
 	if f.level == "off" || f.standbys != "" && (f.level == "local" || f.level == "remote_write") {
-		return &unsafeError{"synchronous_commit", f.level, "on"}
+		return &unsafeError{"synchronous_commit", f.level}
 	}
 	return nil
 }

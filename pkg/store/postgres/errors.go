@@ -29,7 +29,7 @@ func (l *Store) newError(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return &Error{l.where, err}
+	return &Error{l.where, l.withRights(err, grantAll)}
 }
 
 // Errors that are not the server's.
@@ -43,7 +43,7 @@ var (
 )
 
 // unsafeError is a setting of the server with which it may lose what it has committed.
-type unsafeError struct{ name, value, want string }
+type unsafeError struct{ name, value string }
 
 func (e *unsafeError) Error() string {
 	return fmt.Sprintf("the server may lose what was stored: %s is %s", e.name, e.value)
@@ -87,6 +87,8 @@ const (
 	codeStarting        = "57P03"
 	codeDeadlock        = "40P01"
 	codeSerialization   = "40001"
+	codeCancelled       = "57014" // by an administrator, or after statement_timeout
+	codeLockTimeout     = "55P03"
 	codeUndefinedTable  = "42P01"
 	codeUndefinedSchema = "3F000"
 	codeReusedID        = "ND001" // raised by accept
@@ -142,7 +144,7 @@ func (e *Error) Hint() string {
 		return "an administrator runs: " + rights.sql
 	}
 	if unsafe, ok := errors.AsType[*unsafeError](e.Err); ok {
-		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = %s; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name, unsafe.want)
+		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name)
 	}
 	switch code := sqlState(e.Err); {
 	case e.Where == "":
@@ -171,8 +173,19 @@ func (e *Error) Unreachable() bool {
 }
 
 // Temporary reports whether the ledger may work again by itself.
-func (e *Error) Temporary() bool {
-	return e.Unreachable() || errors.Is(e.Err, errInDoubt) || errors.Is(e.Err, errNotSync)
+func (e *Error) Temporary() bool { return temporary(e.Err) }
+
+func temporary(err error) bool {
+	return repeatable(err) || sqlState(err) == codeFull || errors.Is(err, errNotSync)
+}
+
+// repeatable reports whether the same may succeed soon.
+func repeatable(err error) bool {
+	switch sqlState(err) {
+	case codeDeadlock, codeSerialization, codeTooMany, codeStarting, codeReadOnly, codeCancelled, codeLockTimeout:
+		return true
+	}
+	return disconnected(err) || errors.Is(err, errInDoubt) || errors.Is(err, errStandby)
 }
 
 // disconnected reports whether the error is that of a connection, which may be repeated

@@ -25,10 +25,11 @@ import (
 
 // The limits on waiting for the server.
 const (
-	connectLimit = 5 * time.Second // to connect to one of its addresses
+	connectLimit = 3 * time.Second // to connect to one of its addresses
 	openLimit    = 10 * time.Second
-	writeLimit   = 5 * time.Second // for a write, with its repetitions
-	readLimit    = 5 * time.Second // for the repetitions of a read
+	writeLimit   = 5 * time.Second  // for a write, with its repetitions
+	readLimit    = 5 * time.Second  // for the repetitions of a read
+	attemptLimit = 15 * time.Second // for each of them
 	retryPause   = 100 * time.Millisecond
 )
 
@@ -85,6 +86,10 @@ type Store struct {
 // maintainInterval is how often refused callbacks are stored.
 const maintainInterval = 250 * time.Millisecond
 
+// settleInterval is how often the server is asked about a transaction in doubt, if nothing
+// is written.
+const settleInterval = time.Second
+
 // Open opens the ledger, creates its schema and tables if they are missing, and migrates
 // those of an earlier version. The error is an *Error.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -128,7 +133,7 @@ func newStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	l.pool, err = pgxpool.NewWithConfig(context.Background(), config) // does not connect
-	return l, err
+	return l, l.newError(err)
 }
 
 // Close waits for pending writes and closes the ledger.
@@ -138,22 +143,27 @@ func (l *Store) Close() error {
 	_ = l.writeRefusals(context.Background())
 	l.writer.Close()
 	l.wake.close()
+	l.committer.forget()
 	l.pool.Close()
 	return nil
 }
 
-// maintain stores refused callbacks.
+// maintain stores refused callbacks, and settles what is in doubt.
 func (l *Store) maintain() {
 	tick := l.o.tick
 	if tick == nil {
 		tick = time.Tick(maintainInterval)
 	}
-	for {
+	for settled := time.Now(); ; {
 		select {
 		case <-l.quit:
 			return
 		case <-tick:
 			_ = l.writeRefusals(context.Background()) // not worth an error
+		}
+		if l.committer.pending.Load() && time.Since(settled) > settleInterval {
+			_ = l.writer.Put(context.Background(), &write{}) // which settles first
+			settled = time.Now()
 		}
 	}
 }
