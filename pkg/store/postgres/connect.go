@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ type server struct {
 func (l *Store) config() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(l.o.URL)
 	if err != nil {
-		return nil, &Error{Err: errors.New(urlReason(err))}
+		return nil, &Error{Err: errors.New(urlReason(l.o.URL, err))}
 	}
 	c := config.ConnConfig
 	l.where = fmt.Sprintf("%s on %s", cmp.Or(c.Database, c.User), strings.Join(hosts(c), ", "))
@@ -52,12 +53,17 @@ func (l *Store) config() (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// urlReason is why a URL cannot be used, without the URL, which may have a password.
-func urlReason(err error) string {
-	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
-		return "the URL is wrong: " + oneLine(parse.Unwrap())
+// inQuotes may be a part of a password.
+var inQuotes = regexp.MustCompile(`"[^"]*"`)
+
+// urlReason is why a URL cannot be used, without the URL, which may have a password. The
+// error of pgx has it in backquotes.
+func urlReason(url string, err error) string {
+	if scheme, _, ok := strings.Cut(url, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+		return "the URL is wrong: it does not begin with postgres://"
 	}
-	return "the URL is wrong"
+	text := oneLine(err)
+	return "the URL is wrong: " + inQuotes.ReplaceAllString(text[strings.LastIndex(text, "`")+len("`: "):], `"..."`)
 }
 
 // hosts returns the addresses of the servers, each once.

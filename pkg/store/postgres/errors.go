@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -29,7 +30,8 @@ func (l *Store) newError(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return &Error{l.where, l.withRights(err, grantAll)}
+	err = l.withSQL(err, codeRights, grantAll)
+	return &Error{l.where, l.withSQL(err, codeNoDatabase, createDatabase)}
 }
 
 // Errors that are not the server's.
@@ -56,14 +58,31 @@ func (e *oldError) Error() string {
 	return fmt.Sprintf("PostgreSQL %s is too old: %d or later is needed", e.version, oldest)
 }
 
-// rightsError is what a role may not do, with what an administrator runs to allow it.
-type rightsError struct {
+// adminError is an error with what an administrator runs against it.
+type adminError struct {
 	err error
 	sql string
 }
 
-func (e *rightsError) Error() string { return e.err.Error() }
-func (e *rightsError) Unwrap() error { return e.err }
+func (e *adminError) Error() string { return e.err.Error() }
+func (e *adminError) Unwrap() error { return e.err }
+
+// What a role needs: to use the tables of another one, and to create them.
+const (
+	grantAll       = "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+	grantCreate    = "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}"
+	createSchema   = "CREATE SCHEMA {schema} AUTHORIZATION {role}"
+	createDatabase = "CREATE DATABASE {database} OWNER {role} ENCODING 'UTF8' TEMPLATE template0"
+)
+
+// withSQL adds what an administrator runs to an error that has the code.
+func (l *Store) withSQL(err error, code, format string) error {
+	if _, ok := errors.AsType[*adminError](err); ok || sqlState(err) != code {
+		return err
+	}
+	c := l.pool.Config().ConnConfig
+	return &adminError{err, strings.NewReplacer("{schema}", quoted(l.o.Schema), "{role}", quoted(c.User), "{database}", quoted(c.Database)).Replace(format)}
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -78,7 +97,8 @@ func (e *Error) Error() string {
 
 // The error codes of PostgreSQL that are told apart.
 const (
-	codePassword        = "28P01" // and the class 28 for others
+	codePassword        = "28P01"
+	codeRole            = "28000" // there is none, or it may not connect
 	codeNoDatabase      = "3D000"
 	codeRights          = "42501"
 	codeReadOnly        = "25006"
@@ -89,8 +109,7 @@ const (
 	codeSerialization   = "40001"
 	codeCancelled       = "57014" // by an administrator, or after statement_timeout
 	codeLockTimeout     = "55P03"
-	codeUndefinedTable  = "42P01"
-	codeUndefinedSchema = "3F000"
+	codeNoColumn        = "42703"
 	codeReusedID        = "ND001" // raised by accept
 )
 
@@ -119,11 +138,15 @@ func reason(err error) string {
 
 // network returns the cause of a failed connection, without the addresses around it.
 func network(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%s: %w", op.Addr, oserr.Worded(op.Err))
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+		cause := op.Err
+		if call, ok := errors.AsType[*os.SyscallError](cause); ok {
+			cause = call.Err
+		}
+		return fmt.Errorf("%s: %w", op.Addr, oserr.Worded(cause))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns
+		return fmt.Errorf("%s: %s", dns.Name, dns.Err)
 	}
 	return err
 }
@@ -140,8 +163,8 @@ func sqlState(err error) string {
 
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
-	if rights, ok := errors.AsType[*rightsError](e.Err); ok {
-		return "an administrator runs: " + rights.sql
+	if admin, ok := errors.AsType[*adminError](e.Err); ok {
+		return "an administrator runs: " + admin.sql
 	}
 	if unsafe, ok := errors.AsType[*unsafeError](e.Err); ok {
 		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name)
@@ -155,9 +178,11 @@ func (e *Error) Hint() string {
 		return "set another schema: narada config set store-schema NAME"
 	case errors.Is(e.Err, errStandby), code == codeReadOnly:
 		return "name all servers, and add ?target_session_attrs=read-write to the URL"
-	case code == codeNoDatabase:
-		return "create it: createdb -h HOST DATABASE"
-	case strings.HasPrefix(code, "28"):
+	case errors.Is(e.Err, errEncoding):
+		return "use another database: CREATE DATABASE NAME ENCODING 'UTF8' TEMPLATE template0"
+	case code == codeRole:
+		return "check the user in the URL, and pg_hba.conf on the server"
+	case code == codePassword:
 		return "the password is in PGPASSWORD, or in the file that PGPASSFILE names"
 	case code == codeFull:
 		return "free space on the server's disk"
