@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -97,20 +98,20 @@ func (e *Error) Error() string {
 
 // The error codes of PostgreSQL that are told apart.
 const (
-	codePassword        = "28P01"
-	codeRole            = "28000" // there is none, or it may not connect
-	codeNoDatabase      = "3D000"
-	codeRights          = "42501"
-	codeReadOnly        = "25006"
-	codeFull            = "53100"
-	codeTooMany         = "53300"
-	codeStarting        = "57P03"
-	codeDeadlock        = "40P01"
-	codeSerialization   = "40001"
-	codeCancelled       = "57014" // by an administrator, or after statement_timeout
-	codeLockTimeout     = "55P03"
-	codeNoColumn        = "42703"
-	codeReusedID        = "ND001" // raised by accept
+	codePassword      = "28P01"
+	codeRole          = "28000" // there is none, or it may not connect
+	codeNoDatabase    = "3D000"
+	codeRights        = "42501"
+	codeReadOnly      = "25006"
+	codeFull          = "53100"
+	codeTooMany       = "53300"
+	codeStarting      = "57P03"
+	codeDeadlock      = "40P01"
+	codeSerialization = "40001"
+	codeCancelled     = "57014" // by an administrator, or after statement_timeout
+	codeLockTimeout   = "55P03"
+	codeNoColumn      = "42703"
+	codeReusedID      = "ND001" // raised by accept
 )
 
 // reasons are the server's errors in words.
@@ -126,6 +127,9 @@ func reason(err error) string {
 	code := sqlState(err)
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return cmp.Or(reasons[code], server.Message)
+	}
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "its certificate is refused: " + oneLine(refused.Err)
 	}
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return "it cannot be reached: " + oneLine(network(connect))
@@ -169,6 +173,7 @@ func (e *Error) Hint() string {
 	if unsafe, ok := errors.AsType[*unsafeError](e.Err); ok {
 		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name)
 	}
+	_, isRefused := errors.AsType[*tls.CertificateVerificationError](e.Err)
 	switch code := sqlState(e.Err); {
 	case e.Where == "":
 		return "narada config set store postgres://USER@HOST/DATABASE"
@@ -180,6 +185,8 @@ func (e *Error) Hint() string {
 		return "name all servers, and add ?target_session_attrs=read-write to the URL"
 	case errors.Is(e.Err, errEncoding):
 		return "use another database: CREATE DATABASE NAME ENCODING 'UTF8' TEMPLATE template0"
+	case isRefused:
+		return "name the file of its authority in the URL: sslrootcert=FILE"
 	case code == codeRole:
 		return "check the user in the URL, and pg_hba.conf on the server"
 	case code == codePassword:
@@ -216,6 +223,9 @@ func repeatable(err error) bool {
 // disconnected reports whether the error is that of a connection, which may be repeated
 // with another one.
 func disconnected(err error) bool {
+	if _, refused := errors.AsType[*tls.CertificateVerificationError](err); refused {
+		return false
+	}
 	if code := sqlState(err); code != "" {
 		return strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "08") // ended by an administrator, or by a crash
 	}

@@ -31,6 +31,8 @@ const (
 	readLimit    = 5 * time.Second  // for the repetitions of a read
 	attemptLimit = 15 * time.Second // for each of them
 	retryPause   = 100 * time.Millisecond
+
+	disconnectLimit = time.Second
 )
 
 // DefaultSchema is the schema of a ledger if Options name none.
@@ -100,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	if err := l.open(limited); err != nil {
-		l.pool.Close()
+		l.disconnect()
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -144,8 +146,21 @@ func (l *Store) Close() error {
 	l.writer.Close()
 	l.wake.close()
 	l.committer.forget()
-	l.pool.Close()
+	l.disconnect()
 	return nil
+}
+
+// disconnect closes the connections. It does not wait for a server that does not answer.
+func (l *Store) disconnect() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		l.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(disconnectLimit):
+	}
 }
 
 // maintain stores refused callbacks, and settles what is in doubt.
