@@ -29,7 +29,7 @@ func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 // shortly after each is durable, until ctx ends. While the server is not there, it waits.
 // Another error is the last item.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
-	return l.followed(ctx, after, func(int64) bool { return false })
+	return l.followed(ctx, after, false)
 }
 
 // FollowOthers is Follow without the callbacks that this Store stores after the start. Only
@@ -38,24 +38,24 @@ func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.E
 	return func(yield func(store.Entry, error) bool) {
 		l.own.Collect(true)
 		defer l.own.Collect(false)
-		l.followed(ctx, after, l.own.Take)(yield)
+		l.followed(ctx, after, true)(yield)
 	}
 }
 
-func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) bool) iter.Seq2[store.Entry, error] {
+func (l *Store) followed(ctx context.Context, after int64, others bool) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		err := l.follow(ctx, after, skip, func(e store.Entry) bool { return yield(e, nil) })
+		err := l.follow(ctx, after, others, func(e store.Entry) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(store.Entry{}, err)
 		}
 	}
 }
 
-func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
+func (l *Store) follow(ctx context.Context, after int64, others bool, yield func(store.Entry) bool) error {
 	woken, stop := l.wake.follow()
 	defer stop()
 	for {
-		more, err := l.readNew(ctx, &after, skip, yield)
+		more, err := l.readNew(ctx, &after, others, yield)
 		var failure *Error
 		switch {
 		case errors.As(err, &failure) && failure.Temporary(): // later
@@ -90,16 +90,19 @@ func ignoreStopped(err error) error {
 // followPage is the number of callbacks looked at in one read.
 const followPage = 256
 
-// readNew yields the callbacks after that number that are not skipped, and moves after. Bodies
-// are read one by one, to bound memory and to leave some unread.
-func (l *Store) readNew(ctx context.Context, after *int64, skip func(seq int64) bool, yield func(store.Entry) bool) (more bool, err error) {
+// readNew yields the callbacks after that number, only those of others if others is set, and
+// moves after. Bodies are read one by one, to bound memory and to leave some unread.
+func (l *Store) readNew(ctx context.Context, after *int64, others bool, yield func(store.Entry) bool) (more bool, err error) {
 	list, err := readAll(ctx, l, plain[int64], "SELECT seq FROM @deliveries WHERE seq > $1 ORDER BY seq LIMIT $2", *after, followPage)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
 	l.committer.wait()
+	if others && l.committer.pending.Load() { // whose they are is not known yet
+		return false, nil
+	}
 	for _, seq := range list {
-		if !skip(seq) {
+		if !others || !l.own.Take(seq) {
 			e, ok, err := readOne(ctx, l, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
 			if err != nil {
 				return false, err
@@ -214,7 +217,9 @@ func (w *wake) notifyOthers() {
 		batch := &pgx.Batch{}
 		batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
 		batch.Queue("SELECT pg_notify($1, '')", w.channel())
-		_ = w.ledger.pool.SendBatch(w.running, batch).Close() // others look by themselves later
+		limited, cancel := context.WithTimeout(w.running, writeLimit)
+		_ = w.ledger.pool.SendBatch(limited, batch).Close() // others look by themselves later
+		cancel()
 	}
 }
 
