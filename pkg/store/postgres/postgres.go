@@ -104,7 +104,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := l.open(limited); err != nil {
 		l.disconnect()
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		return nil, l.newError(err)
 	}
