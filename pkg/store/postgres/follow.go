@@ -116,6 +116,9 @@ func (f *follower) read(ctx context.Context, yield func(store.Entry) bool) (more
 		return false, err
 	}
 	f.ledger.committer.wait()
+	if !all && f.ledger.committer.pending.Load() { // whose they are is not known yet
+		return false, nil
+	}
 	for _, seq := range list {
 		if all || !f.ledger.own.Has(seq) {
 			e, ok, err := readOne(ctx, f.ledger, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
@@ -236,7 +239,9 @@ func (w *wake) notifyOthers() {
 		batch := &pgx.Batch{}
 		batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
 		batch.Queue("SELECT pg_notify($1, '')", w.channel())
-		_ = w.ledger.pool.SendBatch(w.running, batch).Close() // others look by themselves later
+		limited, cancel := context.WithTimeout(w.running, writeLimit)
+		_ = w.ledger.pool.SendBatch(limited, batch).Close() // others look by themselves later
+		cancel()
 	}
 }
 

@@ -25,11 +25,14 @@ import (
 
 // The limits on waiting for the server.
 const (
-	connectLimit = 5 * time.Second // to connect to one of its addresses
+	connectLimit = 3 * time.Second // to connect to one of its addresses
 	openLimit    = 10 * time.Second
-	writeLimit   = 5 * time.Second // for a write, with its repetitions
-	readLimit    = 5 * time.Second // for the repetitions of a read
+	writeLimit   = 5 * time.Second  // for a write, with its repetitions
+	readLimit    = 5 * time.Second  // for the repetitions of a read
+	attemptLimit = 15 * time.Second // for each of them
 	retryPause   = 100 * time.Millisecond
+
+	disconnectLimit = time.Second
 )
 
 // DefaultSchema is the schema of a ledger if Options name none.
@@ -85,6 +88,10 @@ type Store struct {
 // maintainInterval is how often refused callbacks are stored.
 const maintainInterval = 250 * time.Millisecond
 
+// settleInterval is how often the server is asked about a transaction in doubt, if nothing
+// is written.
+const settleInterval = time.Second
+
 // Open opens the ledger, creates its schema and tables if they are missing, and migrates
 // those of an earlier version. The error is an *Error.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -95,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	if err := l.open(limited); err != nil {
-		l.pool.Close()
+		l.disconnect()
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -128,7 +135,7 @@ func newStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	l.pool, err = pgxpool.NewWithConfig(context.Background(), config) // does not connect
-	return l, err
+	return l, l.newError(err)
 }
 
 // Close waits for pending writes and closes the ledger.
@@ -138,22 +145,40 @@ func (l *Store) Close() error {
 	_ = l.writeRefusals(context.Background())
 	l.writer.Close()
 	l.wake.close()
-	l.pool.Close()
+	l.committer.forget()
+	l.disconnect()
 	return nil
 }
 
-// maintain stores refused callbacks.
+// disconnect closes the connections. It does not wait for a server that does not answer.
+func (l *Store) disconnect() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		l.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(disconnectLimit):
+	}
+}
+
+// maintain stores refused callbacks, and settles what is in doubt.
 func (l *Store) maintain() {
 	tick := l.o.tick
 	if tick == nil {
 		tick = time.Tick(maintainInterval)
 	}
-	for {
+	for settled := time.Now(); ; {
 		select {
 		case <-l.quit:
 			return
 		case <-tick:
 			_ = l.writeRefusals(context.Background()) // not worth an error
+		}
+		if l.committer.pending.Load() && time.Since(settled) > settleInterval {
+			_ = l.writer.Put(context.Background(), &write{}) // which settles first
+			settled = time.Now()
 		}
 	}
 }
