@@ -92,6 +92,7 @@ var sqliteScripts = map[string]string{
 	"shared_ledger.txtar":   "it makes its own databases",
 	"store.txtar":           "it begins without a ledger, and damages one",
 	"trigger.txtar":         "its endpoint, another listener, has a ledger of its own",
+	"via_listener.txtar":    "it ends with a ledger that cannot be opened",
 }
 
 func closePostgres() error {
