@@ -86,6 +86,7 @@ func outcomeOf(w *world, ops []store.Op) (o outcome) {
 }
 
 func TestAConnectionThatIsCutDuringACommit(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	for _, kind := range kinds {
 		for name, c := range map[string]struct {
@@ -127,6 +128,7 @@ func TestAConnectionThatIsCutDuringACommit(t *testing.T) {
 }
 
 func TestATransactionThatReachesTheServerTooLateIsNotCommitted(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	p := newProxy(t, s)
 	w := open(t, Options{URL: p.url(s)})
@@ -147,6 +149,7 @@ func TestATransactionThatReachesTheServerTooLateIsNotCommitted(t *testing.T) {
 }
 
 func TestWhatIsInDoubtForTooLongIsSettledLater(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	for _, committed := range []bool{true, false} {
 		t.Run(fmt.Sprint("committed ", committed), func(t *testing.T) {

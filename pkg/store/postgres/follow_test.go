@@ -40,6 +40,7 @@ func begin(t testing.TB, w *world) pgx.Tx {
 }
 
 func TestFollowSeesTransactionsThatCommitInAnotherOrder(t *testing.T) {
+	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
 	seen := w.follow()
 	first, second, third := begin(t, w), begin(t, w), begin(t, w)
@@ -67,6 +68,7 @@ func TestFollowSeesTransactionsThatCommitInAnotherOrder(t *testing.T) {
 }
 
 func TestANotificationWakesFollowers(t *testing.T) {
+	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
 	other := open(t, Options{URL: w.o.URL, Schema: w.o.Schema, look: time.Hour})
 	seen := other.follow()

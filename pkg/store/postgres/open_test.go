@@ -42,6 +42,7 @@ func TestAURLThatIsNotOneIsRefusedWithoutItsPassword(t *testing.T) {
 }
 
 func TestBadServers(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	exec(t, s, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
 	exec(t, s, `CREATE SCHEMA "other program"; CREATE TABLE "other program".version (name text); CREATE SCHEMA "other events"; CREATE TABLE "other events".events (name text)`)
@@ -136,6 +137,7 @@ func TestPasswords(t *testing.T) {
 }
 
 func TestRights(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	exec(t, s, `CREATE DATABASE rights`, `CREATE ROLE "a worker" LOGIN`, `CREATE ROLE other LOGIN`)
 	worker, other := at(s, "rights", as("a worker", "")), at(s, "rights", as("other", ""))
@@ -181,6 +183,7 @@ func follow(t testing.TB, s *postgrestest.Server, hint string) {
 }
 
 func TestUnsafeServersAreRefused(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	for _, c := range []struct{ name, value, standbys, option string }{
 		{"fsync", "off", "", ""},

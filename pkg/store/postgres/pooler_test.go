@@ -23,6 +23,7 @@ func newPooler(t testing.TB) *postgrestest.Pooler {
 }
 
 func TestConformanceThroughAPooler(t *testing.T) {
+	t.Parallel()
 	p := newPooler(t)
 	storetest.Run(t, func(t *testing.T) storetest.Opener {
 		return storetest.Opener{Name: p.URL("postgres") + " " + schema(), Open: openStore}
@@ -30,6 +31,7 @@ func TestConformanceThroughAPooler(t *testing.T) {
 }
 
 func TestThroughAPoolerFollowersLookByThemselves(t *testing.T) {
+	t.Parallel()
 	w := open(t, Options{URL: newPooler(t).URL("postgres")})
 	seen := w.again().follow()
 	w.must("req_1")

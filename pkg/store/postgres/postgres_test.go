@@ -67,6 +67,7 @@ func openStore(ctx context.Context, name string, stored func(store.Entry)) (stor
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	storetest.Run(t, func(t *testing.T) storetest.Opener {
 		return storetest.Opener{Name: s.URL("postgres") + " " + schema(), Open: openStore}

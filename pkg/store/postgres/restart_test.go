@@ -126,6 +126,7 @@ func raising(t testing.TB, w *world, table, code string, times int) {
 }
 
 func TestErrorsOfTheServer(t *testing.T) {
+	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
 	w.must("req_0")
 	for _, code := range []string{codeDeadlock, codeSerialization, codeCancelled, codeLockTimeout} {
