@@ -161,7 +161,7 @@ func TestWhatIsInDoubtForTooLongIsSettledLater(t *testing.T) {
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				for e, err := range w.FollowOthers(ctx, 0) {
+				for e, err := range w.FollowOthers(ctx, 0, func() store.Wanted { return store.Wanted{Paths: []string{"/narada/a", "/narada/t", "/narada/z"}} }) {
 					if err != nil {
 						t.Error(err)
 					}

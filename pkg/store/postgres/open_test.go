@@ -172,6 +172,34 @@ func TestRights(t *testing.T) {
 	must(t, err)
 }
 
+func TestAMigrationWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	l, err := newStore(Options{URL: testServer(t).URL("postgres"), Schema: schema()})
+	must(t, err)
+	defer l.pool.Close()
+	tx, err := l.pool.Begin(ctx)
+	must(t, err)
+	_, err = tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", l.lockKey())
+	must(t, err)
+	opened := make(chan error, 1)
+	go func() {
+		second, err := Open(ctx, l.o)
+		if err == nil {
+			err = second.Close()
+		}
+		opened <- err
+	}()
+	eventually(t, "waiting", func() bool {
+		n, _, err := readOne(ctx, l, plain[int], "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ((classid::bigint << 32) | objid::bigint) = $1", l.lockKey())
+		return err == nil && n == 1
+	})
+	must(t, tx.Commit(ctx))
+	must(t, <-opened)
+	version, _, err := readOne(ctx, l, plain[int], "SELECT version FROM @version")
+	must(t, err)
+	same(t, "version", len(migrations), version)
+}
+
 // follow does as the hint says.
 func follow(t testing.TB, s *postgrestest.Server, hint string) {
 	t.Helper()
