@@ -142,19 +142,19 @@ type link struct {
 	*proxy
 	client, server net.Conn
 	mu             sync.Mutex
-	chosen         action // of the transaction that was sent
+	current        action // of the transaction that was sent
 }
 
 func (l *link) set(f action) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.chosen = f
+	l.current = f
 }
 
 func (l *link) get() action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.chosen
+	return l.current
 }
 
 // Parts of the protocol: to execute a statement, and that the server has committed.
