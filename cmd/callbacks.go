@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -72,25 +74,31 @@ func isListener(flag, callbackURL string) (name string, ok bool, err error) {
 	return "", false, err
 }
 
-// listeners returns the listeners that take callbacks.
-func listeners(inv *invocation) ([]receive.Listener, error) {
-	dir, err := inv.stateDir()
-	if err != nil {
-		return nil, err
+// registry returns the registry of listeners: the ledger if several machines share it, or else
+// the folder of the state.
+func registry(inv *invocation, dir string, kept store.Ledger) receive.Registry {
+	if shared, ok := kept.(store.Listeners); ok {
+		return receive.Shared{Store: shared, Machine: inv.app.Machine}
 	}
-	return receive.Running(dir)
+	return receive.Folder(dir)
 }
 
-// findListener finds the running listener with that name, or the only one, for a flag.
-func findListener(inv *invocation, flag, name string) (receive.Listener, error) {
-	running, err := listeners(inv)
+// findListener finds the running listener with that name, or the only one, for a flag. It is
+// in the registry.
+func findListener(ctx context.Context, inv *invocation, flag, name string, kept store.Ledger) (l receive.Listener, in receive.Registry, err error) {
+	dir, err := inv.stateDir()
 	if err != nil {
-		return receive.Listener{}, err
+		return l, nil, err
 	}
-	l, err := receive.Find(running, name)
+	in = registry(inv, dir, kept)
+	running, err := in.Running(ctx)
+	if err != nil {
+		return l, nil, err
+	}
+	l, err = receive.Find(running, name)
 	failure, ok := errors.AsType[*receive.FindError](err)
 	if !ok {
-		return l, err
+		return l, in, err
 	}
 	next := "start one: narada listen"
 	switch {
@@ -99,7 +107,7 @@ func findListener(inv *invocation, flag, name string) (receive.Listener, error) 
 	case len(failure.Running) > 0:
 		next = "running listeners: " + strings.Join(failure.Running, ", ")
 	}
-	return l, usage.Errorf(next, "%s: %v", flag, failure)
+	return l, nil, usage.Errorf(next, "%s: %v", flag, failure)
 }
 
 // newTicket makes a ticket with the credentials of the flags, which are given, and random
@@ -125,7 +133,7 @@ func reachable(flag, api string, l receive.Listener) error {
 
 // showTicket shows the credentials that a callback must have.
 func showTicket(inv *invocation, show bool, t webhook.Ticket) {
-	if !show {
+	if !show || t.Secret == "" { // that of a replica is not known
 		return
 	}
 	inv.log.Reveal("secret", "callbackSecret "+t.Secret)

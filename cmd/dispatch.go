@@ -92,9 +92,7 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	var kept store.Ledger
 	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
 	if toListener {
-		if job.Ticket, err = o.listenerTicket(inv, c, plan.Request, name); err == nil {
-			kept, err = inv.openLedger(ctx, nil)
-		}
+		kept, err = inv.openLedger(ctx, nil)
 	} else {
 		kept, err = openLedgerIfPossible(ctx, inv)
 	}
@@ -102,6 +100,11 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	defer inv.closeLedger(kept)
+	if toListener {
+		if job.Ticket, err = o.listenerTicket(ctx, inv, c, plan.Request, name, kept); err != nil {
+			return err
+		}
+	}
 	if err := upload(ctx, inv, c, plan); err != nil {
 		return err
 	}
@@ -134,8 +137,8 @@ func notSubmitted(inv *invocation, err error) error {
 
 // listenerTicket directs the request's callback to the listener, with a new ticket that
 // the listener finds in the ledger.
-func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *narada.Request, name string) (ticket webhook.Ticket, err error) {
-	l, err := findListener(inv, "--callback-url", name)
+func (o *dispatchOptions) listenerTicket(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, name string, kept store.Ledger) (ticket webhook.Ticket, err error) {
+	l, _, err := findListener(ctx, inv, "--callback-url", name, kept)
 	if err != nil {
 		return ticket, err
 	}

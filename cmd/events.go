@@ -219,6 +219,8 @@ func receiveEvents(inv *invocation, show bool) func(receive.Event) {
 				return
 			}
 			inv.log.Warn("tunnel-lost", "the tunnel is lost: no callbacks arrive until it is back")
+		case receive.Draining:
+			inv.log.Info("draining", fmt.Sprintf("still receiving callbacks for %s; a second signal ends it at once", e.For))
 		case receive.NotPrinted:
 			inv.log.Warn("not-printed", "not all callbacks could be printed before the end: narada history has them")
 		default:

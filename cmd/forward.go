@@ -8,8 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/forward"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -143,4 +146,35 @@ func notForwarded(r forward.Result) string {
 		return reason + "; not retried"
 	}
 	return reason + " after " + units.Count(r.Attempts, "attempt")
+}
+
+// targets are where callbacks are forwarded to. dir is the folder of the state; hidden are
+// secrets beside those of the settings.
+func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.String) (list []forward.Target, err error) {
+	if o.forward.to != "" {
+		t, err := o.forward.target(inv)
+		if err != nil {
+			return nil, err
+		}
+		list, hidden = append(list, t), append(hidden, t.Added.Secrets()...)
+	}
+	if len(o.command) == 0 {
+		return list, nil
+	}
+	hidden = append(hidden, secret.InURLs(o.forward.to)...)
+	var names []string
+	for _, key := range config.Keys() {
+		if key.Secret {
+			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))
+		}
+	}
+	c := &forward.Command{
+		Words: o.command, Line: output.ShellLine(o.command...), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
+		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
+		State:   dir, Report: func(e forward.Event) { logForwardEvent(inv, e) },
+	}
+	if err := c.Find(); err != nil {
+		return nil, usage.Errorf("", "%s: %v", o.command[0], err)
+	}
+	return append(list, c), nil
 }

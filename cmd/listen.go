@@ -9,12 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/receive"
-	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -28,6 +27,8 @@ type listenOptions struct {
 	timeout    time.Duration
 	name       string
 	readyFile  string
+	healthPath string
+	drain      time.Duration
 	showSecret bool
 	maxBody    int64
 	filter     string
@@ -69,13 +70,21 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
   # run a command for each success
   narada listen --filter '.status == "success"' -- ./import.sh`,
 		Args: o.check,
-		RunE: inv.printing(&o.out, func(ctx context.Context, p *printer, _ []string) error { return runListen(ctx, inv, p, &o) }),
+		RunE: inv.withSettings(func(cmd *cobra.Command, _ []string) error {
+			p, err := inv.printer(later(cmd.Context(), o.drain), o.out)
+			if err != nil {
+				return err
+			}
+			return runListen(cmd.Context(), inv, p, &o)
+		}),
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` callbacks (default: no limit)")
 	f.Var(units.DurationFlag(&o.timeout, 0), "timeout", "stop after this `DURATION` (default: never)")
 	f.StringVar(&o.name, "name", "", "set the `NAME` for --callback-url listener:NAME (default listen-1, listen-2, ...)")
 	f.StringVar(&o.readyFile, "ready-file", "", "write address, secret and headers to `FILE` once the address answers")
+	f.StringVar(&o.healthPath, "health-path", "", "answer 200 at `/PATH`, and 503 while draining, for a load balancer")
+	f.Var(units.DurationFlag(&o.drain, 0), "drain", "receive callbacks for this `DURATION` after SIGTERM (default 10s with --health-path)")
 	f.BoolVar(&o.showSecret, "show-secret", false, "show the secret and headers even if stderr is not a terminal")
 	addMaxBody(f, &o.maxBody, "callbacks")
 	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
@@ -102,7 +111,24 @@ func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
 			return usage.Errorf("", "--%s and a command cannot be used together", name)
 		}
 	}
-	return cmp.Or(o.checkCount(cmd), usage.AtLeast("timeout", o.timeout, 0), usage.Between("max-body", o.maxBody, 1, maxMaxBody), o.forward.check(cmd))
+	return cmp.Or(o.checkCount(cmd), o.checkHealth(cmd), usage.AtLeast("timeout", o.timeout, 0), usage.Between("max-body", o.maxBody, 1, maxMaxBody), o.forward.check(cmd))
+}
+
+// defaultDrain is longer than load balancers take to notice that a health check fails.
+const defaultDrain = 10 * time.Second
+
+// checkHealth checks --health-path and --drain.
+func (o *listenOptions) checkHealth(cmd *cobra.Command) error {
+	if o.healthPath == "" {
+		return usage.AtLeast("drain", o.drain, 0)
+	}
+	if !cmd.Flags().Changed("drain") {
+		o.drain = defaultDrain
+	}
+	if err := receive.CheckHealthPath(o.healthPath); err != nil {
+		return usage.Errorf("use a path such as /health", "--health-path: %v", err)
+	}
+	return usage.AtLeast("drain", o.drain, 0)
 }
 
 // checkCount checks --count. Without the flag there is no limit.
@@ -115,24 +141,29 @@ func (o *listenOptions) checkCount(cmd *cobra.Command) error {
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
 	inv.app.streams.Out.Until(context.Background()) // receive.Listening reports what it could not print
-	options, targets, err := o.resolve(ctx, inv, p)
+	dir, err := inv.stateDir()
 	if err != nil {
 		return err
 	}
-	l, err := receive.NewListening(options)
+	options, targets, err := o.resolve(ctx, inv, p, dir)
 	if err != nil {
-		return startError(err)
+		return err
 	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	ledger, err := inv.openLedger(ctx, l.Stored)
+	var l *receive.Listening
+	ledger, err := inv.openLedger(ctx, func(e store.Entry) { l.Stored(e) })
 	if err != nil {
 		return err
 	}
 	defer inv.closeLedger(ledger)
+	options.Registry = registry(inv, dir, ledger)
+	if l, err = receive.NewListening(ctx, options); err != nil {
+		return startError(err)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
 	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
 		return forward.Start(ctx, forward.Options{
 			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: func(e forward.Event) { logForwardEvent(inv, e) },
-			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(options.Dir, name) },
+			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(ctx, options.Registry, name) },
 		})
 	})
 	if stopped, ok := errors.AsType[*receive.StoppedError](err); ok {
@@ -145,10 +176,10 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 }
 
 // resolve turns the flags and settings into options and targets.
-func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer) (l receive.ListeningOptions, targets []forward.Target, err error) {
+func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer, dir string) (l receive.ListeningOptions, targets []forward.Target, err error) {
 	show := o.showSecret || inv.app.StderrTerminal
 	l = receive.ListeningOptions{
-		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count,
+		Name: o.name, ReadyFile: o.readyFile, MaxBody: o.maxBody, Count: o.count, HealthPath: o.healthPath, Drain: o.drain,
 		Random: inv.app.Random, Transport: inv.transport(), Masker: inv.masker, Report: receiveEvents(inv, show),
 	}
 	if o.timeout > 0 {
@@ -161,23 +192,19 @@ func (o *listenOptions) resolve(ctx context.Context, inv *invocation, p *printer
 		l.Print = func(r *narada.Result) error { return printCallback(p, r) }
 	}
 	if o.filter != "" {
-		filter, err := output.ParseQuery(ctx, o.filter)
+		filter, err := output.ParseQuery(later(ctx, o.drain), o.filter)
 		if err != nil {
 			return l, nil, usage.Errorf("", "--filter: %v", err)
 		}
 		l.Filter = func(r *narada.Result) (bool, error) { return filter.True(r.Raw()) }
 	}
-	if l.Open, err = o.opening(inv); err != nil {
+	if l.PublicURL, l.Open, err = o.opening(inv); err != nil {
 		return l, nil, err
 	}
-	var given secret.Credentials
-	if l.Ticket, given, err = newTicket(inv, &o.callback, true); err != nil {
+	if l.Ticket, l.Given, err = newTicket(inv, &o.callback, true); err != nil {
 		return l, nil, err
 	}
-	if l.Dir, err = inv.stateDir(); err != nil {
-		return l, nil, err
-	}
-	targets, err = o.targets(inv, l.Dir, given.Secrets())
+	targets, err = o.targets(inv, dir, l.Given.Secrets())
 	return l, targets, err
 }
 
@@ -194,17 +221,21 @@ func answerText(r *narada.Result) string {
 	return r.Text()
 }
 
-// opening returns how to open the endpoint. Forwarding to the endpoint itself would loop.
-func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive.Tunnel, error), error) {
+// opening returns how to open the endpoint, and its URL if that is known. Forwarding to the
+// endpoint itself would loop.
+func (o *listenOptions) opening(inv *invocation) (publicURL string, open func(context.Context) (receive.Tunnel, error), err error) {
 	t, ok, err := o.catch.config(inv, true)
 	switch {
 	case err != nil:
-		return nil, err
+		return "", nil, err
 	case !ok:
-		return nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
+		return "", nil, &exitError{code: codeEndpoint, text: "cannot open a public address: no ngrok authtoken",
 			next: noTokenHint + "; or --local"}
 	}
-	return func(ctx context.Context) (receive.Tunnel, error) {
+	if t.Ingress != nil {
+		publicURL = t.Ingress.PublicURL
+	}
+	return publicURL, func(ctx context.Context) (receive.Tunnel, error) {
 		e, err := inv.openEndpoint(ctx, t, receive.OpenLimit)
 		if err != nil {
 			return nil, err
@@ -220,7 +251,11 @@ func (o *listenOptions) opening(inv *invocation) (func(context.Context) (receive
 // startError words why a listener cannot start.
 func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
-		return usage.Errorf("", "--name: %v", name)
+		next := ""
+		if name.Given {
+			next = "omit --callback-secret and --callback-header: the callbacks have those of the first one"
+		}
+		return usage.Errorf(next, "--name: %v", name)
 	}
 	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
 		return usage.Errorf("", "--ready-file: %v", file)
@@ -252,37 +287,6 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded", next: next}
 	}
 	return nil
-}
-
-// targets are where callbacks are forwarded to. dir is the folder of the state; hidden are
-// secrets beside those of the settings.
-func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.String) (list []forward.Target, err error) {
-	if o.forward.to != "" {
-		t, err := o.forward.target(inv)
-		if err != nil {
-			return nil, err
-		}
-		list, hidden = append(list, t), append(hidden, t.Added.Secrets()...)
-	}
-	if len(o.command) == 0 {
-		return list, nil
-	}
-	hidden = append(hidden, secret.InURLs(o.forward.to)...)
-	var names []string
-	for _, key := range config.Keys() {
-		if key.Secret {
-			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))
-		}
-	}
-	c := &forward.Command{
-		Words: o.command, Line: output.ShellLine(o.command...), Dir: inv.app.Dir, Stdout: inv.app.Stdout, Stderr: inv.app.Stderr,
-		Environ: forward.WithoutSecrets(inv.app.Environ(), names, hidden),
-		State:   dir, Report: func(e forward.Event) { logForwardEvent(inv, e) },
-	}
-	if err := c.Find(); err != nil {
-		return nil, usage.Errorf("", "%s: %v", o.command[0], err)
-	}
-	return append(list, c), nil
 }
 
 // repeated says how often the same happened since it was reported.

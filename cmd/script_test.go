@@ -65,6 +65,7 @@ func TestMain(m *testing.M) {
 //	edge [WHAT ARG...]                    starts a stand-in for ngrok, or changes its state
 //	postgres                              points the settings to a new database of a PostgreSQL server, of port $STORE_PORT
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
+//	balancer N                            starts a load balancer at $BALANCER before $BACKEND1 to $BACKENDN
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
 //	misdeliver READY STATUS BODY          sends the callback of the newest task to another listener
 //	until FILE [TEXT]                     waits for a file that has the text
@@ -137,6 +138,7 @@ func scriptCommands() map[string]scriptCommand {
 		"edge":        scriptEdge,
 		"cert":        scriptCert,
 		"post":        scriptPost,
+		"balancer":    scriptBalancer,
 		"misdeliver":  scriptMisdeliver,
 		"unreachable": scriptUnreachable,
 		"until":       scriptUntil,

@@ -18,8 +18,8 @@ import (
 var outsideFiles = []string{"app.go", "wire.go"}
 
 // The files that may use the streams themselves: one makes the writers, which make text
-// from elsewhere safe for a terminal, in the other they are those of the user's command.
-var streamFiles = []string{"invocation.go", "listen.go"}
+// from elsewhere safe for a terminal, in the others they are those of the user's command.
+var streamFiles = []string{"invocation.go", "listen.go", "forward.go"}
 
 const writesPast = "writes past inv.stdout and inv.stderr: "
 

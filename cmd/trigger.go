@@ -130,16 +130,20 @@ func (o *triggerOptions) check(toListener bool) error {
 // toListener finds the listener, and opens the ledger in which the listener finds the
 // tickets.
 func (o *triggerOptions) toListener(ctx context.Context, inv *invocation, name string, t *trigger.Options) (store.Ledger, error) {
-	listener, err := findListener(inv, "--to", name)
+	l, err := inv.openLedger(ctx, nil)
 	if err != nil {
+		return nil, err
+	}
+	listener, _, err := findListener(ctx, inv, "--to", name, l)
+	if err != nil {
+		inv.closeLedger(l)
 		return nil, err
 	}
 	if o.send.callback.secret == "" { // that of the settings is for endpoints
 		t.Credentials = secret.NewCredentials(secret.String{}, t.Credentials.Header())
 	}
-	l, err := inv.openLedger(ctx, nil)
 	t.URL, t.Store = listener.URL, l
-	return l, err
+	return l, nil
 }
 
 // sendSample sends one callback and prints its answer.

@@ -120,7 +120,7 @@ func openListenerEngine(ctx context.Context, inv *invocation, o await.Options, k
 	if kept == nil {
 		return nil, nil, errNotVerified
 	}
-	l, err := findListener(inv, "--via", name)
+	l, in, err := findListener(ctx, inv, "--via", name, kept)
 	if err == nil {
 		err = reachable("--via", o.Cloud, l)
 	}
@@ -135,7 +135,7 @@ func openListenerEngine(ctx context.Context, inv *invocation, o await.Options, k
 		}
 		report(event)
 	}
-	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: func(context.Context) ([]receive.Listener, error) { return listeners(inv) }}
+	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: in.Running}
 	engine := await.New(o)
 	engine.Listen(&receive.Masked{Tickets: remote, Masker: inv.masker})
 	unfollow := follow(engine, func(ctx context.Context) {
@@ -193,6 +193,16 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 		return nil, nil
 	}
 	return nil, err
+}
+
+// later returns a context that ends that long after ctx.
+func later(ctx context.Context, pause time.Duration) context.Context {
+	if pause == 0 {
+		return ctx
+	}
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(pause, end) })
+	return late
 }
 
 // transport returns a new transport for calls.

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,9 +30,13 @@ type retriedStore struct {
 	size     int        // bytes of the answers among them
 }
 
-// Write implements store.Writer.
+// Write implements store.Writer. What is about to be sent waits until a store that cannot be
+// reached is back, or ctx ends.
 func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 	err := s.Store.Write(ctx, ops...)
+	for isToBeSent(ops) && isUnreachable(err) && pause(ctx, storePause) {
+		err = s.Store.Write(ctx, ops...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -48,6 +53,33 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 		}
 	}
 	return err
+}
+
+// isToBeSent reports whether one of the ops is about a task that is about to be sent.
+func isToBeSent(ops []store.Op) bool {
+	return slices.ContainsFunc(ops, func(op store.Op) bool {
+		switch op.(type) {
+		case *store.Intend, *store.Retry:
+			return true
+		}
+		return false
+	})
+}
+
+// isUnreachable reports whether the error is that a store on another machine is not there.
+func isUnreachable(err error) bool {
+	var failure interface{ Unreachable() bool }
+	return errors.As(err, &failure) && failure.Unreachable()
+}
+
+// pause waits and reports whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // again writes what could not be written.

@@ -89,12 +89,12 @@ func (d *Doctor) callback(ctx context.Context) contract.Finding {
 	const advice = "The address cannot be reached from here: check firewall, proxy and DNS. It may still work from the cloud."
 	ready, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	if err := server.Ready(ready, d.Transport, nil); err != nil {
-		return contract.Failed(d.explained(err), advice)
-	}
 	ticket, err := server.Issue()
 	if err != nil {
 		return d.failedWith(err)
+	}
+	if err := server.Ready(ready, ticket, d.Transport, nil); err != nil {
+		return contract.Failed(d.explained(err), advice)
 	}
 	sent, err := trigger.Send(ctx, trigger.Options{
 		Event: "success", Random: d.Random, URL: server.URL(ticket),

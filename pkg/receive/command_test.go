@@ -108,7 +108,7 @@ func listen(t *testing.T, change func(*command, *ListeningOptions)) *command {
 		t.Fatal(err)
 	}
 	o := ListeningOptions{
-		Dir: t.TempDir(), Ticket: ticket, Random: rand.Reader,
+		Registry: Folder(t.TempDir()), Ticket: ticket, Random: rand.Reader,
 		Open: func(context.Context) (Tunnel, error) { return c.m, nil },
 		Transport: web(func(r *http.Request) (*http.Response, error) {
 			r.URL.Scheme = "http"
@@ -127,7 +127,7 @@ func listen(t *testing.T, change func(*command, *ListeningOptions)) *command {
 		},
 	}
 	change(c, &o)
-	if c.Listening, err = NewListening(o); err != nil {
+	if c.Listening, err = NewListening(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	c.kept.stored = c.Stored

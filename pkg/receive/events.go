@@ -1,6 +1,8 @@
 package receive
 
 import (
+	"time"
+
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
@@ -25,6 +27,9 @@ type (
 		Ticket webhook.Ticket
 		Late   bool // NotReady was reported before
 	}
+
+	// Draining: it was interrupted, and takes callbacks for that time.
+	Draining struct{ For time.Duration }
 
 	// TunnelChanged: the tunnel is lost or back.
 	TunnelChanged struct{ Kind tunnel.EventKind }
@@ -63,6 +68,7 @@ type (
 func (CloseFailed) event()   {}
 func (NotReady) event()      {}
 func (Ready) event()         {}
+func (Draining) event()      {}
 func (TunnelChanged) event() {}
 func (Refused) event()       {}
 func (NotStored) event()     {}

@@ -14,7 +14,7 @@ type FindError struct {
 func (e *FindError) Error() string {
 	switch {
 	case len(e.Running) == 0:
-		return "no listener is running on this machine"
+		return "no listener is running"
 	case e.Name == "":
 		return "several listeners are running: " + strings.Join(e.Running, ", ")
 	}

@@ -6,7 +6,7 @@ func TestAListenerIsFoundByItsNameOrAlone(t *testing.T) {
 	dir := t.TempDir()
 	find := func(name, want string) {
 		t.Helper()
-		list, err := Running(dir)
+		list, err := Folder(dir).Running(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -19,12 +19,12 @@ func TestAListenerIsFoundByItsNameOrAlone(t *testing.T) {
 			t.Errorf("Find(%q): %s, want %s", name, got, want)
 		}
 	}
-	find("", "no listener is running on this machine")
-	find("a", "no listener is running on this machine")
+	find("", "no listener is running")
+	find("a", "no listener is running")
 	for _, name := range []string{"a", "b"} {
 		r := register1(t, dir, name)
 		defer r.Close()
-		if err := r.Publish("https://"+name+".example.com", since); err != nil {
+		if err := r.Publish(t.Context(), "https://"+name+".example.com"); err != nil {
 			t.Fatal(err)
 		}
 		if name == "a" {

@@ -1,14 +1,13 @@
 package receive
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,34 +17,8 @@ import (
 	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/private"
 	"github.com/narada-cli/narada/pkg/textfile"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
-
-// Listener is a running listen command.
-type Listener struct {
-	Name  string    `json:"name"`
-	URL   string    `json:"url"` // the base of its callback URLs
-	PID   int       `json:"pid"`
-	Since time.Time `json:"since"`
-}
-
-// NameError says why a listener cannot have a name.
-type NameError struct {
-	Name  string
-	Taken bool // by a running listener
-}
-
-func (e *NameError) Error() string {
-	if e.Taken {
-		return fmt.Sprintf("a listener named %q is already running", e.Name)
-	}
-	return fmt.Sprintf("%q is not a listener name: use at most 40 letters, digits, hyphens and underscores", e.Name)
-}
-
-// isTaken reports whether err is a NameError for a name that is taken.
-func isTaken(err error) bool {
-	e, ok := errors.AsType[*NameError](err)
-	return ok && e.Taken
-}
 
 // The suffixes of a listener's two files: the one that it locks, and the one with its
 // Listener once it takes callbacks. It holds the lock for as long as its process
@@ -64,21 +37,19 @@ type Registration struct {
 	lock *flock.Flock
 }
 
-// Register reserves the name for a listener of this process; "" is the first free name
-// of listen-1, listen-2, ... The error may be a *NameError.
-func Register(dir, name string) (*Registration, error) {
-	for n := 1; ; n++ {
-		r, err := register(dir, cmp.Or(name, fmt.Sprintf("listen-%d", n)))
-		if name != "" || !isTaken(err) {
-			return r, err
-		}
+// Folder is the folder for narada's state, with the listeners of this machine.
+type Folder string
+
+// Register implements Registry. A name has one listener.
+func (f Folder) Register(_ context.Context, c Candidate) (Registered, webhook.Ticket, error) {
+	r, err := firstFree(c.Name, func(name string) (*Registration, error) { return register(string(f), name) })
+	if err != nil {
+		return nil, c.Ticket, err // not an interface that holds a nil pointer
 	}
+	return r, c.Ticket, nil
 }
 
 func register(dir, name string) (*Registration, error) {
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`).MatchString(name) {
-		return nil, &NameError{Name: name}
-	}
 	if err := private.MkdirAll(folder(dir)); err != nil {
 		return nil, err
 	}
@@ -89,7 +60,7 @@ func register(dir, name string) (*Registration, error) {
 	case err != nil:
 		return nil, err
 	case !locked:
-		return nil, &NameError{name, true}
+		return nil, &NameError{Name: name, Taken: true}
 	}
 	if err := r.withdraw(); err != nil { // a killed listener's file
 		return nil, errors.Join(err, r.lock.Close())
@@ -112,32 +83,21 @@ func tryLock(lock *flock.Flock) (locked bool, err error) {
 	return locked, err
 }
 
-// Reserve prevents a listener of that name from starting until release is called. ok is
-// false if one is running.
-func Reserve(dir, name string) (release func() error, ok bool, err error) {
-	r, err := Register(dir, name)
-	switch {
-	case isTaken(err):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, err
-	}
-	return r.Close, true, nil
-}
-
 // Name returns the listener's name.
 func (r *Registration) Name() string { return filepath.Base(r.path) }
 
 // Publish makes the listener visible to other commands, with its address.
-func (r *Registration) Publish(url string, since time.Time) error {
-	doc, err := json.Marshal(Listener{Name: r.Name(), URL: url, PID: os.Getpid(), Since: since.UTC()})
+func (r *Registration) Publish(_ context.Context, url string) error {
+	doc, err := json.Marshal(Listener{Name: r.Name(), URL: url, PID: os.Getpid(), Since: time.Now().UTC()})
 	if err != nil {
 		return err
 	}
 	return atomicfile.Write(r.path+dataSuffix, doc)
 }
 
-// withdraw undoes Publish.
+// Withdraw undoes Publish.
+func (r *Registration) Withdraw(context.Context) error { return r.withdraw() }
+
 func (r *Registration) withdraw() error {
 	if err := os.Remove(r.path + dataSuffix); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -148,9 +108,10 @@ func (r *Registration) withdraw() error {
 // Close frees the name.
 func (r *Registration) Close() error { return errors.Join(r.withdraw(), r.lock.Close()) }
 
-// Running returns the listeners that take callbacks, sorted by name.
-func Running(dir string) ([]Listener, error) {
-	entries, err := os.ReadDir(folder(dir))
+// Running implements Registry.
+func (f Folder) Running(context.Context) ([]Listener, error) {
+	dir := folder(string(f))
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -163,7 +124,7 @@ func Running(dir string) ([]Listener, error) {
 		if !ok || strings.HasPrefix(name, ".") { // or it is being written
 			continue
 		}
-		switch l, alive, err := read(filepath.Join(folder(dir), name)); {
+		switch l, alive, err := read(filepath.Join(dir, name)); {
 		case err != nil:
 			return nil, err
 		case alive:

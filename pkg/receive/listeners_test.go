@@ -12,9 +12,15 @@ import (
 
 var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+func registerIn(t *testing.T, dir, name string) (*Registration, error) {
+	r, _, err := Folder(dir).Register(t.Context(), Candidate{Name: name})
+	one, _ := r.(*Registration)
+	return one, err
+}
+
 func register1(t *testing.T, dir, name string) *Registration {
 	t.Helper()
-	r, err := Register(dir, name)
+	r, err := registerIn(t, dir, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +29,7 @@ func register1(t *testing.T, dir, name string) *Registration {
 
 func running(t *testing.T, dir string) (names []string) {
 	t.Helper()
-	list, err := Running(dir)
+	list, err := Folder(dir).Running(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +49,7 @@ func TestAListenerIsListedFromPublishToClose(t *testing.T) {
 		t.Errorf("before they take callbacks: %v", got)
 	}
 	for _, r := range []*Registration{a, b} {
-		if err := r.Publish("https://"+r.Name()+".example.com", since); err != nil {
+		if err := r.Publish(t.Context(), "https://"+r.Name()+".example.com"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +74,7 @@ func TestAListenerIsListedFromPublishToClose(t *testing.T) {
 func TestAKilledListenerIsNotListed(t *testing.T) {
 	dir := t.TempDir()
 	r := register1(t, dir, "a")
-	if err := r.Publish("https://a.example.com", since); err != nil {
+	if err := r.Publish(t.Context(), "https://a.example.com"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.lock.Close(); err != nil { // as the end of its process does
@@ -95,11 +101,11 @@ func TestListenersHaveDifferentValidNames(t *testing.T) {
 	}
 	taken := register1(t, dir, "a")
 	defer taken.Close()
-	if _, err := Register(dir, "a"); !isTaken(err) {
+	if _, err := registerIn(t, dir, "a"); !isTaken(err) {
 		t.Errorf("duplicate name: %v", err)
 	}
 	for _, name := range []string{"../a", "a b", ".a", "a/b", "é"} {
-		if _, err := Register(dir, name); err == nil || isTaken(err) {
+		if _, err := registerIn(t, dir, name); err == nil || isTaken(err) {
 			t.Errorf("%q was accepted as a name: %v", name, err)
 		}
 	}
@@ -109,14 +115,14 @@ func TestAReservedNameCannotBeRegistered(t *testing.T) {
 	dir := t.TempDir()
 	runs := register1(t, dir, "runs")
 	defer runs.Close()
-	if _, ok, err := Reserve(dir, "runs"); ok || err != nil {
+	if _, ok, err := Reserve(t.Context(), Folder(dir), "runs"); ok || err != nil {
 		t.Errorf("one that runs: %v, %v", ok, err)
 	}
-	release, ok, err := Reserve(dir, "ended")
+	release, ok, err := Reserve(t.Context(), Folder(dir), "ended")
 	if !ok || err != nil {
 		t.Fatalf("one that does not run: %v, %v", ok, err)
 	}
-	if _, err := Register(dir, "ended"); err == nil {
+	if _, err := registerIn(t, dir, "ended"); err == nil {
 		t.Error("it was started meanwhile")
 	}
 	if err := release(); err != nil {

@@ -45,15 +45,19 @@ type Forwarder interface {
 
 // ListeningOptions configure a Listening.
 type ListeningOptions struct {
-	Dir       string // of the state, where running listeners are registered
+	Registry  Registry
 	Name      string // "": a free one
+	PublicURL string // the base of its callback URLs, if it is known before the endpoint is open
 	ReadyFile string // path of a file, written once the address answers, with address and ticket; "": none
 
-	Open    func(context.Context) (Tunnel, error)
-	Ticket  webhook.Ticket // for callbacks of tasks that were dispatched elsewhere
-	MaxBody int64          // bytes; 0: webhook.DefaultMaxBody
-	Count   int            // of callbacks after which it ends; 0: no limit
-	Until   time.Time      // when it ends; zero: no limit
+	Open       func(context.Context) (Tunnel, error)
+	Ticket     webhook.Ticket     // for callbacks of tasks that were dispatched elsewhere
+	Given      secret.Credentials // of them what the user chose
+	MaxBody    int64              // bytes; 0: webhook.DefaultMaxBody
+	HealthPath string             // as in Options
+	Drain      time.Duration      // how long it takes callbacks after it was interrupted
+	Count      int                // of callbacks after which it ends; 0: no limit
+	Until      time.Time          // when it ends; zero: no limit
 
 	// Filter says which callbacks are printed, forwarded and counted; nil: all. If it fails with
 	// context.Canceled, the callback is not acknowledged.
@@ -72,7 +76,7 @@ type ListeningOptions struct {
 // acknowledges them, and prints and forwards them.
 type Listening struct {
 	o            ListeningOptions
-	registration *Registration
+	registration Registered
 	ready        *readyFile
 	printing     *printing
 	machine      machine
@@ -103,18 +107,17 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 
 // NewListening registers the listener and removes a stale ready file. The error may be
 // a *NameError or a *ReadyFileError.
-func NewListening(o ListeningOptions) (*Listening, error) {
-	registration, err := Register(o.Dir, o.Name)
+func NewListening(ctx context.Context, o ListeningOptions) (l *Listening, err error) {
+	l = &Listening{o: o}
+	l.printing = newPrinting(maxUnprinted, maxUnprintedBytes, l.print)
+	l.machine.state.count, l.machine.stop = o.Count, func() {}
+	l.registration, l.o.Ticket, err = o.Registry.Register(ctx, Candidate{o.Name, o.PublicURL, o.Ticket, o.Given, l.fail})
 	if err != nil {
 		return nil, err
 	}
-	ready, err := newReadyFile(o.ReadyFile)
-	if err != nil {
-		return nil, errors.Join(err, registration.Close())
+	if l.ready, err = newReadyFile(o.ReadyFile); err != nil {
+		return nil, errors.Join(err, l.registration.Close())
 	}
-	l := &Listening{o: o, registration: registration, ready: ready}
-	l.printing = newPrinting(maxUnprinted, maxUnprintedBytes, l.print)
-	l.machine.state.count = o.Count
 	return l, nil
 }
 
@@ -141,7 +144,8 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	l.store, l.machine.stop = s, stop
+	l.store = s
+	l.machine.stopWith(stop)
 	s.Share(l.o.Ticket)
 	endpoint, err := l.o.Open(ctx)
 	switch {
@@ -165,6 +169,7 @@ func (l *Listening) Run(ctx context.Context, s Store, forward func(ctx context.C
 func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notForwarded, waiting int) {
 	in := Open(endpoint, Options{
 		Sink: l, Tickets: l, MaxBody: l.o.MaxBody, Random: l.o.Random, Masker: l.o.Masker, Refused: NoteRefused(l.store, l.o.Report),
+		HealthPath: l.o.HealthPath,
 	})
 	in.Admit(l.o.Ticket)
 	var others sync.WaitGroup
@@ -172,8 +177,9 @@ func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notF
 	others.Go(func() { l.announce(serving, in) })
 	go l.printing.run() // ends in finish, unless the reader has stalled
 	<-serving.Done()
-	defer time.AfterFunc(endLimit, l.printing.abandon).Stop() // what is being stored may wait for it
 	l.noteEnd(whole)
+	l.drain(in)
+	defer time.AfterFunc(endLimit, l.printing.abandon).Stop() // what is being stored may wait for it
 	if err := in.Close(); err != nil {
 		l.o.Report(CloseFailed{err})
 	}
@@ -185,6 +191,18 @@ func (l *Listening) serve(whole, serving context.Context, endpoint Tunnel) (notF
 	l.noteEnd(whole)
 	l.machine.apply(drained, nil)
 	return notForwarded, waiting
+}
+
+// drain takes callbacks after an interrupt, until a load balancer has noticed.
+func (l *Listening) drain(in *Server) {
+	end := l.machine.now()
+	if l.o.Drain == 0 || end.failure != nil || end.reason == ErrCounted || errors.Is(end.reason, context.DeadlineExceeded) {
+		return
+	}
+	in.Drain()
+	_ = l.registration.Withdraw(context.Background()) // otherwise tasks are sent to a listener that ends
+	l.o.Report(Draining{l.o.Drain})
+	time.Sleep(l.o.Drain)
 }
 
 // noteEnd applies the end of the context, if it has ended.
@@ -282,7 +300,7 @@ func (l *Listening) announce(ctx context.Context, in *Server) {
 	defer (&http.Client{Transport: l.o.Transport}).CloseIdleConnections()
 	address := in.URL(l.o.Ticket)
 	late := false
-	err := in.Ready(ctx, l.o.Transport, func(err error) {
+	err := in.Ready(ctx, l.o.Ticket, l.o.Transport, func(err error) {
 		if !late {
 			late = true
 			l.o.Report(NotReady{address, l.o.Ticket, err})
@@ -295,7 +313,7 @@ func (l *Listening) announce(ctx context.Context, in *Server) {
 		l.fail(fmt.Errorf("ready file: %w", err))
 		return
 	}
-	if err := l.registration.Publish(in.URL(webhook.Ticket{}), time.Now()); err != nil {
+	if err := l.registration.Publish(ctx, in.URL(webhook.Ticket{})); err != nil {
 		l.fail(fmt.Errorf("cannot publish the address for other commands: %w", err))
 		return
 	}

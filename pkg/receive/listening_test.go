@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -331,7 +333,7 @@ func TestAnEndpointThatCannotBeOpenedEndsTheCommand(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		c := &command{m: newMemory()}
-		l, err := NewListening(ListeningOptions{Dir: t.TempDir(), Open: func(context.Context) (Tunnel, error) { return c.m, nil }})
+		l, err := NewListening(t.Context(), ListeningOptions{Registry: Folder(t.TempDir()), Open: func(context.Context) (Tunnel, error) { return c.m, nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -343,4 +345,88 @@ func TestAnEndpointThatCannotBeOpenedEndsTheCommand(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAnInterruptedListenerDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := listen(t, func(_ *command, o *ListeningOptions) { o.HealthPath, o.Drain = "/health", time.Minute })
+		health := func(method string) int {
+			r, err := http.NewRequest(method, "http://hook.example/health", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := c.m.client(t).Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			return answer.StatusCode
+		}
+		names := func() []string { return running(t, string(c.o.Registry.(Folder))) }
+		synctest.Wait()
+		if diff := cmp.Diff([]int{200, 200, 405}, []int{health("GET"), health("HEAD"), health("POST")}); diff != "" || len(names()) != 1 {
+			t.Errorf("%v %s", names(), diff)
+		}
+		start := time.Now()
+		c.interrupt(errInterrupted)
+		time.Sleep(time.Minute / 2)
+		if diff := cmp.Diff([]int{503, 200}, append([]int{health("GET")}, c.send("a")...)); diff != "" || names() != nil {
+			t.Errorf("%v %s", names(), diff)
+		}
+		c.end(Summary{Reason: errInterrupted, Done: 1, Waiting: 1}, nil, "a")
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("it ended after %v", took)
+		}
+		if diff := cmp.Diff([]string{"Ready", "Draining", "Accepted"}, c.eventKinds()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestOnlyAnInterruptDrains(t *testing.T) {
+	broken := errors.New("broken pipe")
+	for name, test := range map[string]struct {
+		change func(*ListeningOptions)
+		want   Summary
+		err    error
+	}{
+		"the count": {func(o *ListeningOptions) { o.Count = 1 }, Summary{Reason: ErrCounted, Done: 1, NotForwarded: 2}, nil},
+		"the time limit": {func(o *ListeningOptions) { o.Until = time.Now().Add(time.Second) },
+			Summary{Reason: context.DeadlineExceeded, Done: 1, Waiting: 1}, nil},
+		"a failure": {func(o *ListeningOptions) { o.Print = func(*narada.Result) error { return broken } }, Summary{Reason: broken, Waiting: 1}, broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := listen(t, func(_ *command, o *ListeningOptions) {
+					o.Drain = time.Hour
+					test.change(o)
+				})
+				start := time.Now()
+				c.send("a")
+				printed := slices.Repeat([]string{"a"}, test.want.Done)
+				if len(printed) == 0 {
+					printed = nil
+				}
+				if c.end(test.want, test.err, printed...); time.Since(start) > time.Minute {
+					t.Errorf("it ended after %v", time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func TestAHealthPathIsNotWhereCallbacksAreReceived(t *testing.T) {
+	for path, want := range map[string]string{
+		"/health": "", "/a/b": "", "/naradahealth": "", "/": "",
+		"health": `"health" is not a path`, "/a?b": `"/a?b" is not a path`, "/%41": `"/%41" is not a path`, "": `"" is not a path`,
+		"/narada/health": "/narada/health is below /narada/, where callbacks are received", "/narada": "/narada is below /narada/, where callbacks are received",
+	} {
+		got := ""
+		if err := CheckHealthPath(path); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
 }

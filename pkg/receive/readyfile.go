@@ -33,8 +33,8 @@ type readyFile struct {
 
 type readyContent struct {
 	URL     string            `json:"url"`
-	Secret  string            `json:"secret"`
-	Headers map[string]string `json:"headers"`
+	Secret  string            `json:"secret,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // newReadyFile removes a stale file at path and checks that one can be written there.
@@ -85,14 +85,18 @@ func readRegular(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxReadyFile))
 }
 
-// write writes address, secret and headers to an atomic file with mode 0600.
+// write writes address, secret and headers to an atomic file with mode 0600. A replica does
+// not know those of the first one.
 func (r *readyFile) write(url string, t webhook.Ticket) error {
 	if r.path == "" {
 		return nil
 	}
-	ready := readyContent{url, t.Secret, map[string]string{}}
-	for name := range t.Header {
-		ready.Headers[name] = t.Header.Get(name)
+	ready := readyContent{URL: url}
+	if t.Secret != "" {
+		ready.Secret, ready.Headers = t.Secret, map[string]string{}
+		for name := range t.Header {
+			ready.Headers[name] = t.Header.Get(name)
+		}
 	}
 	doc, err := narada.EncodeJSON(ready)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestTheReadyFileExistsWhileTheAddressAnswers(t *testing.T) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("before the address answers: %v", err)
 		}
-		if names := running(t, c.o.Dir); names != nil {
+		if names := running(t, string(c.o.Registry.(Folder))); names != nil {
 			t.Errorf("before the address answers there is %v", names)
 		}
 		close(answers)
@@ -52,7 +52,7 @@ func TestTheReadyFileExistsWhileTheAddressAnswers(t *testing.T) {
 		if diff := cmp.Diff(want, string(content)); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
-		if diff := cmp.Diff([]string{"blue https://hook.example/base"}, running(t, c.o.Dir)); diff != "" {
+		if diff := cmp.Diff([]string{"blue https://hook.example/base"}, running(t, string(c.o.Registry.(Folder)))); diff != "" {
 			t.Error(diff)
 		}
 		c.interrupt(errInterrupted)
@@ -73,7 +73,7 @@ func TestAnotherListenersReadyFileIsKept(t *testing.T) {
 	if err := os.WriteFile(path, other, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := NewListening(ListeningOptions{Dir: t.TempDir(), ReadyFile: path})
+	_, err := NewListening(t.Context(), ListeningOptions{Registry: Folder(t.TempDir()), ReadyFile: path})
 	if _, ok := errors.AsType[*ReadyFileError](err); !ok {
 		t.Errorf("got %v", err)
 	}

@@ -11,6 +11,8 @@ package receive
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +23,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -61,6 +64,9 @@ type Options struct {
 	Random  io.Reader           // a cryptographic source
 	Masker  *secret.Masker      // masks the results that Sink gets; nil: nothing is masked
 	Refused func(r *http.Request, status int, reason error)
+
+	// HealthPath is answered 200, or 503 while draining and closing; "": there is none.
+	HealthPath string
 }
 
 // Server receives callbacks until Close.
@@ -72,6 +78,8 @@ type Server struct {
 	server   *http.Server
 	served   chan struct{} // closed when Serve returns
 
+	health   string
+	draining atomic.Bool
 	probes   sync.Map       // path → answer
 	inFlight sync.WaitGroup // requests
 
@@ -84,7 +92,7 @@ type Server struct {
 // Open starts a Server at the endpoint, which it owns from then on.
 func Open(endpoint Endpoint, o Options) *Server {
 	s := &Server{
-		endpoint: endpoint, random: o.Random, store: o.Tickets,
+		endpoint: endpoint, random: o.Random, store: o.Tickets, health: o.HealthPath,
 		tickets: map[string]webhook.Ticket{}, reading: map[*http.ResponseController]bool{}, served: make(chan struct{}),
 	}
 	options := []webhook.Option{webhook.WithMaxBody(cmp.Or(o.MaxBody, webhook.DefaultMaxBody))}
@@ -167,6 +175,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // a copy
 		r.URL = &u
 	}
+	if s.health != "" && r.URL.Path == s.health {
+		s.serveHealth(w, r)
+		return
+	}
 	control := http.NewResponseController(w)
 	if !s.enter(control) {
 		w.Header().Set("Connection", "close")
@@ -181,6 +193,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.handler.ServeHTTP(w, r)
 }
+
+// CheckHealthPath returns why a path cannot be Options.HealthPath.
+func CheckHealthPath(path string) error {
+	u, err := url.Parse(path)
+	switch {
+	case err != nil || u.Path != path || !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("%q is not a path", path)
+	case strings.HasPrefix(path+"/", Prefix):
+		return fmt.Errorf("%s is below %s, where callbacks are received", path, Prefix)
+	}
+	return nil
+}
+
+// serveHealth answers a load balancer.
+func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "only GET is allowed"})
+	case s.draining.Load():
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
+	default:
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	}
+}
+
+// Drain makes the health check fail, so that a load balancer sends no more callbacks.
+func (s *Server) Drain() { s.draining.Store(true) }
 
 func (s *Server) enter(control *http.ResponseController) bool {
 	s.mu.Lock()
@@ -216,6 +256,7 @@ func (s *Server) stopReading() {
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), CloseLimit)
 	defer cancel()
+	s.Drain()
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
@@ -255,15 +296,14 @@ const probeLimit = 10 * time.Second
 
 // Ready returns when this Server answers at the public address, or with an error when
 // ctx ends. It calls failed, if not nil, for each attempt that fails.
-func (s *Server) Ready(ctx context.Context, transport http.RoundTripper, failed func(error)) error {
-	t, err := webhook.NewTicket(s.random, Prefix+"probe-")
-	if err != nil {
-		return err
-	}
+//
+// A Server for the same ticket answers as well, as a replica behind a load balancer does.
+func (s *Server) Ready(ctx context.Context, of webhook.Ticket, transport http.RoundTripper, failed func(error)) error {
+	path, answer := sha256.Sum256([]byte("probe "+of.Path)), sha256.Sum256([]byte("answer "+of.Path))
+	t := webhook.Ticket{Path: Prefix + "probe-" + hex.EncodeToString(path[:]), Secret: hex.EncodeToString(answer[:])}
 	s.probes.Store(t.Path, t.Secret)
-	defer s.probes.Delete(t.Path)
 	var last error // of an attempt that had the time it needed, if there was one
-	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := callProbe(ctx, transport, s.URL(t), t.Secret)
 		if last == nil || ctx.Err() == nil {
 			last = err

@@ -360,24 +360,53 @@ func TestReadyWaitsForThisServersAnswer(t *testing.T) {
 			return direct.RoundTrip(r)
 		})
 		var failures []string
-		if err := i.Ready(t.Context(), public, func(err error) { failures = append(failures, err.Error()) }); err != nil {
+		ticket := webhook.Ticket{Path: Prefix + "a"}
+		if err := i.Ready(t.Context(), ticket, public, func(err error) { failures = append(failures, err.Error()) }); err != nil {
 			t.Error(err)
 		}
 		want := []string{"no such host", "another server answered with status 200", "another server answered with status 404"}
 		if diff := cmp.Diff(want, failures); diff != "" {
 			t.Error(diff)
 		}
-		for range i.probes.Range {
-			t.Error("the probe's path is still open")
-		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		dead := web(func(*http.Request) (*http.Response, error) { return nil, errors.New("no such host") })
-		if err := i.Ready(ctx, dead, nil); err == nil || !strings.Contains(err.Error(), "https://hook.example/base does not answer: no such host") {
+		if err := i.Ready(ctx, ticket, dead, nil); err == nil || !strings.Contains(err.Error(), "https://hook.example/base does not answer: no such host") {
 			t.Errorf("got %v", err)
 		}
 		if err := i.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Behind a load balancer the probe of one replica may reach another one.
+func TestAServerForTheSameTicketAnswersTheProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticket := webhook.Ticket{Path: Prefix + "a"}
+		m := newMemory()
+		toReplica := web(func(r *http.Request) (*http.Response, error) {
+			r.URL.Scheme = "http"
+			return m.client(t).Transport.RoundTrip(r)
+		})
+		replica, one := Open(m, Options{Sink: &collect{}, Random: rand.Reader}), Open(newMemory(), Options{Sink: &collect{}, Random: rand.Reader})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, ready := range []error{
+			replica.Ready(ctx, ticket, toReplica, nil),
+			one.Ready(ctx, ticket, toReplica, nil),
+		} {
+			if ready != nil {
+				t.Error(ready)
+			}
+		}
+		if err := one.Ready(ctx, webhook.Ticket{Path: Prefix + "b"}, toReplica, nil); err == nil {
+			t.Error("another listener answered")
+		}
+		for _, s := range []*Server{replica, one} {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

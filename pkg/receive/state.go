@@ -107,6 +107,15 @@ func (m *machine) apply(in input, err error) (ok bool) {
 	return ok
 }
 
+// stopWith sets what is called when it stops serving, which may be now.
+func (m *machine) stopWith(stop context.CancelFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stop = stop; m.state.phase != serving {
+		stop()
+	}
+}
+
 func (m *machine) now() state {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -50,7 +50,29 @@ func (l *Store) config() (*pgxpool.Config, error) {
 		c.RuntimeParams["application_name"] = l.o.Application
 	}
 	c.OnNotice = noteWarning
+	c.DialFunc = dial
 	return config, nil
+}
+
+// dial connects, and notices a server that has vanished while it listens.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: connectLimit, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	c, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return boundedConn{c}, nil
+}
+
+// boundedConn bounds the end of a connection whose server does not answer: pgx waits for it
+// for 15 s, in which the connection counts as one of the few.
+type boundedConn struct{ net.Conn }
+
+func (c boundedConn) SetDeadline(t time.Time) error {
+	if limit := time.Now().Add(disconnectLimit); t.After(limit) {
+		t = limit
+	}
+	return c.Conn.SetDeadline(t)
 }
 
 // inQuotes may be a part of a password.

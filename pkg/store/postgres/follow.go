@@ -197,7 +197,10 @@ func (w *wake) follow() (woken <-chan struct{}, stop func()) {
 func (w *wake) interval() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.listening {
+	switch {
+	case w.ledger.o.look != 0:
+		return w.ledger.o.look
+	case w.listening:
 		return listenInterval
 	}
 	return pollInterval

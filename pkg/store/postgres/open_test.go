@@ -42,9 +42,10 @@ func TestAURLThatIsNotOneIsRefusedWithoutItsPassword(t *testing.T) {
 }
 
 func TestBadServers(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
-	exec(t, s, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
-	exec(t, s, `CREATE SCHEMA "other program"; CREATE TABLE "other program".version (name text); CREATE SCHEMA "other events"; CREATE TABLE "other events".events (name text)`)
+	exec(t, s, "DROP DATABASE IF EXISTS latin WITH (FORCE)", "DROP ROLE IF EXISTS limited", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
+	exec(t, s, `DROP SCHEMA IF EXISTS "other program", "other events" CASCADE`, `CREATE SCHEMA "other program"; CREATE TABLE "other program".version (name text); CREATE SCHEMA "other events"; CREATE TABLE "other events".events (name text)`)
 	newer := open(t, Options{URL: s.URL("postgres")})
 	exec(t, s, fmt.Sprintf(`UPDATE %q.version SET version = 1000`, newer.o.Schema))
 	for _, c := range []struct {
@@ -98,7 +99,7 @@ func TestBadServers(t *testing.T) {
 
 func TestPasswords(t *testing.T) {
 	s := testServer(t)
-	exec(t, s, "CREATE ROLE scram LOGIN PASSWORD 'hunter2' SUPERUSER")
+	exec(t, s, "DO $$ BEGIN CREATE ROLE scram LOGIN PASSWORD 'hunter2' SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
 	must(t, s.Authenticate("host all scram all scram-sha-256", "host all all all trust", "host replication all all trust"))
 	must(t, s.Reload())
 	t.Cleanup(func() {
@@ -136,8 +137,9 @@ func TestPasswords(t *testing.T) {
 }
 
 func TestRights(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
-	exec(t, s, `CREATE DATABASE rights`, `CREATE ROLE "a worker" LOGIN`, `CREATE ROLE other LOGIN`)
+	exec(t, s, `DROP DATABASE IF EXISTS rights WITH (FORCE)`, `DROP ROLE IF EXISTS "a worker", other`, `CREATE DATABASE rights`, `CREATE ROLE "a worker" LOGIN`, `CREATE ROLE other LOGIN`)
 	worker, other := at(s, "rights", as("a worker", "")), at(s, "rights", as("other", ""))
 	where := "the store rights on " + address(s) + ": "
 
@@ -170,6 +172,34 @@ func TestRights(t *testing.T) {
 	must(t, err)
 }
 
+func TestAMigrationWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	l, err := newStore(Options{URL: testServer(t).URL("postgres"), Schema: schema()})
+	must(t, err)
+	defer l.pool.Close()
+	tx, err := l.pool.Begin(ctx)
+	must(t, err)
+	_, err = tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", l.lockKey())
+	must(t, err)
+	opened := make(chan error, 1)
+	go func() {
+		second, err := Open(ctx, l.o)
+		if err == nil {
+			err = second.Close()
+		}
+		opened <- err
+	}()
+	eventually(t, "waiting", func() bool {
+		n, _, err := readOne(ctx, l, plain[int], "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ((classid::bigint << 32) | objid::bigint) = $1", l.lockKey())
+		return err == nil && n == 1
+	})
+	must(t, tx.Commit(ctx))
+	must(t, <-opened)
+	version, _, err := readOne(ctx, l, plain[int], "SELECT version FROM @version")
+	must(t, err)
+	same(t, "version", len(migrations), version)
+}
+
 // follow does as the hint says.
 func follow(t testing.TB, s *postgrestest.Server, hint string) {
 	t.Helper()
@@ -181,6 +211,7 @@ func follow(t testing.TB, s *postgrestest.Server, hint string) {
 }
 
 func TestUnsafeServersAreRefused(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	for _, c := range []struct{ name, value, standbys, option string }{
 		{"fsync", "off", "", ""},

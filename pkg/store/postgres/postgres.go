@@ -32,7 +32,7 @@ const (
 	attemptLimit = 15 * time.Second // for each of them
 	retryPause   = 100 * time.Millisecond
 
-	disconnectLimit = time.Second
+	disconnectLimit = time.Second // from a server that does not answer
 )
 
 // DefaultSchema is the schema of a ledger if Options name none.
@@ -61,6 +61,7 @@ type Options struct {
 	Warn func(text string)
 
 	tick <-chan time.Time // when to store refusals; nil: every maintainInterval
+	look time.Duration    // how often followers look; 0: pollInterval or listenInterval
 }
 
 // Store is an open ledger. It is safe for concurrent use. Its errors are *Errors.
@@ -102,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	if err := l.open(limited); err != nil {
-		l.disconnect()
+		l.pool.Close()
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -146,21 +147,8 @@ func (l *Store) Close() error {
 	l.writer.Close()
 	l.wake.close()
 	l.committer.forget()
-	l.disconnect()
+	l.pool.Close()
 	return nil
-}
-
-// disconnect closes the connections. It does not wait for a server that does not answer.
-func (l *Store) disconnect() {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		l.pool.Close()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(disconnectLimit):
-	}
 }
 
 // maintain stores refused callbacks, and settles what is in doubt.

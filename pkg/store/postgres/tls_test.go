@@ -40,6 +40,7 @@ func inPEM(kind string, der []byte) string {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	ca, caKey := certificate(t, "authority", nil, nil)
 	cert, key := certificate(t, "server", ca, caKey)
 	other, _ := certificate(t, "other", nil, nil)

@@ -64,6 +64,7 @@ type world struct {
 	*Store
 	t testing.TB
 
+	closing        sync.Once
 	mu             sync.Mutex
 	stored, warned []string
 }
@@ -80,9 +81,12 @@ func open(t testing.TB, o Options) *world {
 	l, err := Open(ctx, o)
 	must(t, err)
 	w.Store = l
-	t.Cleanup(func() { check(t, l.Close()) })
+	t.Cleanup(w.close)
 	return w
 }
+
+// close closes the ledger once.
+func (w *world) close() { w.closing.Do(func() { check(w.t, w.Store.Close()) }) }
 
 // again opens the ledger once more.
 func (w *world) again() *world { return open(w.t, Options{URL: w.o.URL, Schema: w.o.Schema}) }
@@ -126,7 +130,7 @@ func (w *world) ids() (list []string) {
 // follow follows all callbacks, until the test ends.
 func (w *world) follow() <-chan string {
 	following, stop := context.WithCancel(ctx)
-	seen := make(chan string, 1000)
+	seen := make(chan string, 100_000)
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		for e, err := range w.Follow(following, 0) {
