@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,13 +29,22 @@ func TestCallbacksOfARemoteEndpointGoToItsListener(t *testing.T) {
 func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, elsewhere, b := Listener{Name: "a", URL: "https://a"}, Listener{Name: "a", URL: "https://elsewhere"}, Listener{Name: "b", URL: "https://a"}
+		var mu sync.Mutex
 		var list []Listener
 		var failed error
-		r := &Remote{Listener: a, Running: func(context.Context) ([]Listener, error) { return list, failed }}
+		r := &Remote{Listener: a, Running: func(context.Context) ([]Listener, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return list, failed
+		}}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		var changes []tunnel.EventKind
-		go r.Watch(ctx, func(kind tunnel.EventKind) { changes = append(changes, kind) })
+		go r.Watch(ctx, func(kind tunnel.EventKind) {
+			mu.Lock()
+			defer mu.Unlock()
+			changes = append(changes, kind)
+		})
 		for _, step := range []struct {
 			list   []Listener
 			failed error
@@ -47,7 +57,9 @@ func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 			{failed: errors.New("not known")},
 			{list: []Listener{a}, want: []tunnel.EventKind{tunnel.Back}},
 		} {
+			mu.Lock()
 			list, failed, changes = step.list, step.failed, nil
+			mu.Unlock()
 			time.Sleep(3 * watchInterval)
 			synctest.Wait()
 			if diff := cmp.Diff(step.want, changes); diff != "" {
