@@ -52,17 +52,23 @@ func sharesLedger(inv *invocation) bool { return inv.settings.Get(config.Store).
 
 // openSharedLedger opens the ledger that the settings name.
 func openSharedLedger(ctx context.Context, inv *invocation, stored func(store.Entry)) (store.Ledger, error) {
+	l, err := openPostgres(ctx, inv, inv.settings.Get(config.Store).Text, stored)
+	if err != nil {
+		return nil, err // not an interface that holds a nil pointer
+	}
+	return l, nil
+}
+
+// openPostgres opens the ledger at the URL.
+func openPostgres(ctx context.Context, inv *invocation, url string, stored func(store.Entry)) (*postgres.Store, error) {
 	l, err := postgres.Open(ctx, postgres.Options{
-		URL: inv.settings.Get(config.Store).Text, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
+		URL: url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
 		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
 	})
 	if err != nil && ctx.Err() != nil {
 		return nil, &exitError{code: codeUnreachable, text: cause(err), err: err}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
+	return l, err
 }
 
 // openLedgerIfPossible opens the ledger for a command that works without one too. If that on

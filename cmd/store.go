@@ -17,7 +17,7 @@ import (
 func newStore(inv *invocation) *cobra.Command {
 	cmd := usage.Group("store", "Check the ledger, and say what is in it",
 		"The store keeps the ledger: what was dispatched, and what came back.")
-	cmd.AddCommand(newStoreCheck(inv), newStoreInfo(inv))
+	cmd.AddCommand(newStoreCheck(inv), newStoreInfo(inv), newStoreCopy(inv))
 	return cmd
 }
 

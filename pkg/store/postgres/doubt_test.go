@@ -90,13 +90,13 @@ func TestAConnectionThatIsCutDuringACommit(t *testing.T) {
 	s := testServer(t)
 	for _, kind := range kinds {
 		for name, c := range map[string]struct {
-			fates        []fate
+			actions      []action
 			transactions int
 			attempts     int // that were not committed
 		}{
-			"before the server has the transaction": {[]fate{cutBefore}, 2, 1},
-			"after the server has committed":        {[]fate{cutAfter}, 1, 0},
-			"three times":                           {[]fate{cutBefore, cutBefore, cutAfter}, 3, 2},
+			"before the server has the transaction": {[]action{cutBefore}, 2, 1},
+			"after the server has committed":        {[]action{cutAfter}, 1, 0},
+			"three times":                           {[]action{cutBefore, cutBefore, cutAfter}, 3, 2},
 		} {
 			t.Run(kind.name+", "+name, func(t *testing.T) {
 				t.Parallel()
@@ -116,7 +116,7 @@ func TestAConnectionThatIsCutDuringACommit(t *testing.T) {
 				p := newProxy(t, s)
 				w := open(t, Options{URL: p.url(s)})
 				cut := kind.ops(prepare(w))
-				p.next(c.fates...)
+				p.next(c.actions...)
 				must(t, w.Write(ctx, cut...))
 				same(t, "transactions", c.transactions, p.transactions())
 				same(t, "outcome", outcomeOf(want, ops), outcomeOf(w, cut))

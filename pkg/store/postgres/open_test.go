@@ -44,8 +44,8 @@ func TestAURLThatIsNotOneIsRefusedWithoutItsPassword(t *testing.T) {
 func TestBadServers(t *testing.T) {
 	t.Parallel()
 	s := testServer(t)
-	exec(t, s, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
-	exec(t, s, `CREATE SCHEMA "other program"; CREATE TABLE "other program".version (name text); CREATE SCHEMA "other events"; CREATE TABLE "other events".events (name text)`)
+	exec(t, s, "DROP DATABASE IF EXISTS latin WITH (FORCE)", "DROP ROLE IF EXISTS limited", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0", "CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
+	exec(t, s, `DROP SCHEMA IF EXISTS "other program", "other events" CASCADE`, `CREATE SCHEMA "other program"; CREATE TABLE "other program".version (name text); CREATE SCHEMA "other events"; CREATE TABLE "other events".events (name text)`)
 	newer := open(t, Options{URL: s.URL("postgres")})
 	exec(t, s, fmt.Sprintf(`UPDATE %q.version SET version = 1000`, newer.o.Schema))
 	for _, c := range []struct {
@@ -99,7 +99,7 @@ func TestBadServers(t *testing.T) {
 
 func TestPasswords(t *testing.T) {
 	s := testServer(t)
-	exec(t, s, "CREATE ROLE scram LOGIN PASSWORD 'hunter2' SUPERUSER")
+	exec(t, s, "DO $$ BEGIN CREATE ROLE scram LOGIN PASSWORD 'hunter2' SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
 	must(t, s.Authenticate("host all scram all scram-sha-256", "host all all all trust", "host replication all all trust"))
 	must(t, s.Reload())
 	t.Cleanup(func() {
@@ -139,7 +139,7 @@ func TestPasswords(t *testing.T) {
 func TestRights(t *testing.T) {
 	t.Parallel()
 	s := testServer(t)
-	exec(t, s, `CREATE DATABASE rights`, `CREATE ROLE "a worker" LOGIN`, `CREATE ROLE other LOGIN`)
+	exec(t, s, `DROP DATABASE IF EXISTS rights WITH (FORCE)`, `DROP ROLE IF EXISTS "a worker", other`, `CREATE DATABASE rights`, `CREATE ROLE "a worker" LOGIN`, `CREATE ROLE other LOGIN`)
 	worker, other := at(s, "rights", as("a worker", "")), at(s, "rights", as("other", ""))
 	where := "the store rights on " + address(s) + ": "
 

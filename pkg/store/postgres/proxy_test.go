@@ -12,15 +12,15 @@ import (
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
 )
 
-// fate is what a proxy does with a connection that sends a transaction.
-type fate int
+// action is what a proxy does with a connection that sends a transaction.
+type action int
 
 const (
-	pass      fate = iota
-	cutBefore      // close it before the server has the transaction
-	cutAfter       // close it when the server has committed, before it can answer
-	cutLate        // close it, and send the transaction to the server at release
-	vanish         // pass nothing more, as a machine that has lost its power
+	pass      action = iota
+	cutBefore        // close it before the server has the transaction
+	cutAfter         // close it when the server has committed, before it can answer
+	cutLate          // close it, and send the transaction to the server at release
+	vanish           // pass nothing more, as a machine that has lost its power
 )
 
 // proxy passes connections on to a server.
@@ -31,9 +31,9 @@ type proxy struct {
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
-	fates    []fate // of the next transactions; then pass
-	seen     int    // transactions
-	gone     bool   // no connection is accepted
+	actions  []action // of the next transactions; then pass
+	seen     int      // transactions
+	gone     bool     // no connection is accepted
 	conns    map[net.Conn]bool
 	released chan struct{} // the transaction of cutLate is sent
 	answered chan struct{} // and has ended
@@ -59,10 +59,10 @@ func (p *proxy) url(s *postgrestest.Server) string {
 }
 
 // next sets what happens to the next transactions.
-func (p *proxy) next(fates ...fate) {
+func (p *proxy) next(actions ...action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fates, p.seen = fates, 0
+	p.actions, p.seen = actions, 0
 }
 
 // transactions returns how many were sent since next.
@@ -126,13 +126,13 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 	return !p.gone
 }
 
-// fate returns that of a transaction that is being sent.
-func (p *proxy) fate() (f fate) {
+// action returns that of a transaction that is being sent.
+func (p *proxy) action() (f action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen++
-	if len(p.fates) > 0 {
-		f, p.fates = p.fates[0], p.fates[1:]
+	if len(p.actions) > 0 {
+		f, p.actions = p.actions[0], p.actions[1:]
 	}
 	return f
 }
@@ -142,19 +142,19 @@ type link struct {
 	*proxy
 	client, server net.Conn
 	mu             sync.Mutex
-	fated          fate // of the transaction that was sent
+	current        action // of the transaction that was sent
 }
 
-func (l *link) set(f fate) {
+func (l *link) set(f action) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fated = f
+	l.current = f
 }
 
-func (l *link) get() fate {
+func (l *link) get() action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.fated
+	return l.current
 }
 
 // Parts of the protocol: to execute a statement, and that the server has committed.
@@ -173,7 +173,7 @@ func (l *link) send() {
 			return
 		}
 		if data := buffer[:n]; bytes.Contains(data, []byte("began(")) && bytes.Contains(data, execute) {
-			l.set(l.fate())
+			l.set(l.action())
 		}
 		switch l.get() {
 		case cutBefore:

@@ -114,15 +114,21 @@ func intend(op *store.Intend) statement {
 	if op.Ticket.Path != "" {
 		digest = op.Ticket.Digest()
 	}
+	url, window := placeOf(op.Body)
+	return call("SELECT @intend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+		op.Number, op.At, op.Source, op.Cloud, text(op.Machine), text(op.Agent), text(op.CloudSession), text(op.Parent), op.Ticket.Path, digest,
+		url, window, text(op.Prompt), []byte(op.Body),
+		op.Item.Batch, notNull(op.Item.Key), int64(op.Item.Line), text(op.Item.ID), notNull(op.Item.Content))
+}
+
+// placeOf returns the callback URL and the browser window of a request, "" for none.
+func placeOf(request []byte) (url, window string) {
 	var place struct {
 		CallbackURL     string `json:"callbackUrl"`
 		BrowserWindowID string `json:"browserWindowId"`
 	}
-	_ = json.Unmarshal(op.Body, &place) // a body that is no object has neither
-	return call("SELECT @intend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-		op.Number, op.At, op.Source, op.Cloud, text(op.Machine), text(op.Agent), text(op.CloudSession), text(op.Parent), op.Ticket.Path, digest,
-		text(place.CallbackURL), text(place.BrowserWindowID), text(op.Prompt), []byte(op.Body),
-		op.Item.Batch, notNull(op.Item.Key), int64(op.Item.Line), text(op.Item.ID), notNull(op.Item.Content))
+	_ = json.Unmarshal(request, &place) // a body that is no object has neither
+	return text(place.CallbackURL), text(place.BrowserWindowID)
 }
 
 // notNull returns an empty slice for nil.

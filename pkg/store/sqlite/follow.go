@@ -15,9 +15,10 @@ import (
 // followInterval is how often a follower checks for new data.
 const followInterval = 50 * time.Millisecond
 
-const newestQuery = "SELECT coalesce(max(seq), 0) FROM deliveries"
+const newestQuery = "SELECT max(coalesce(max(seq), 0), (SELECT seq FROM indexed)) FROM deliveries"
 
-// Last returns the number of the newest callback, 0 if there is none.
+// Last returns the number of the newest callback, which may have been pruned, 0 if there was
+// none.
 func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 	seq, _, err = readOne(ctx, l, plain[int64], newestQuery)
 	return seq, err
