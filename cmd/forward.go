@@ -103,6 +103,8 @@ func logForwardEvent(inv *invocation, event forward.Event) {
 		log.Info("target-back", e.Target+" accepts callbacks again")
 	case forward.StoreFailed:
 		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
+	case forward.LeaseLost:
+		log.Warn("lease-lost", "another listener with this name forwards to "+e.Target+" now")
 	case forward.CommandBusy:
 		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
 	case forward.Finishing:
