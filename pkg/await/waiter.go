@@ -38,6 +38,7 @@ type waiter struct {
 	// Set before the wait.
 	answer   Answer // Task and Ticket; the rest is set at the end
 	item     store.Item
+	guard    store.Op // nil: none
 	known    bool   // the cloud knows the request ID
 	once     bool   // any state is an answer
 	handOver bool   // the request ID is the answer

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -72,7 +74,7 @@ func (c *committer) commitAll(group []*write) error {
 	err = c.run(t, limit)
 	c.noteLost(err)
 	if err != nil {
-		return reusedID(t, err)
+		return opError(t, err)
 	}
 	c.tell(t)
 	return nil
@@ -111,9 +113,12 @@ func (c *committer) noteLost(err error) {
 	c.lost = lost
 }
 
-// reusedID gives the error of an Accept its type.
-func reusedID(t *transaction, err error) error {
+// opError gives the error of an op its type.
+func opError(t *transaction, err error) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && server.Code == codeClaimLost {
+		return store.ErrClaimLost
+	}
 	if !ok || server.Code != codeReusedID {
 		return err
 	}
@@ -136,6 +141,7 @@ func (c *committer) compile(group []*write, limit time.Duration) (*transaction, 
 		return nil, err
 	}
 	pending := newDeliveries(&c.ledger.tickets)
+	var last []batchStatement
 	flush := func() {
 		if len(pending.list) > 0 {
 			t.statements = append(t.statements, pending.statement(c.id, func(d *engine.Delivery) { t.stored = append(t.stored, d) }))
@@ -157,6 +163,10 @@ func (c *committer) compile(group []*write, limit time.Duration) (*transaction, 
 			if err != nil {
 				return nil, err
 			}
+			if batch := lockedBatch(op); batch != 0 {
+				last = append(last, batchStatement{batch, s})
+				continue
+			}
 			t.statements = append(t.statements, s)
 		}
 		if len(one.do) > 0 {
@@ -165,6 +175,10 @@ func (c *committer) compile(group []*write, limit time.Duration) (*transaction, 
 		}
 	}
 	flush()
+	slices.SortStableFunc(last, func(a, b batchStatement) int { return cmp.Compare(a.batch, b.batch) })
+	for _, s := range last {
+		t.statements = append(t.statements, s.statement)
+	}
 	return t, nil
 }
 

@@ -91,6 +91,7 @@ const (
 	codeUndefinedTable  = "42P01"
 	codeUndefinedSchema = "3F000"
 	codeReusedID        = "ND001" // raised by accept
+	codeClaimLost       = "ND002" // raised by check_claim
 )
 
 // reasons are the server's errors in words.
