@@ -139,6 +139,10 @@ func (s *sender) await(ctx context.Context, o *Outcome, guard store.Op) {
 // stopped is not sent again.
 func (r *run) adjust(o *await.Options) {
 	o.Source, o.Many = "batch", true
+	if r.shared { // the rate is in the store
+		r.pace = newPace(0)
+		o.Client = &leasedClient{o.Client, r.store}
+	}
 	o.Client = &pacedClient{o.Client, r.pace}
 	o.Again, o.Stopped = r.again, r.sending.Done()
 	if o.Store != nil {
