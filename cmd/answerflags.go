@@ -25,7 +25,10 @@ type answerFlags struct {
 
 func (a *answerFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	choiceFlag(f, &a.via, "via", config.Via, "get the answer by `MODE`: auto, callback or poll")
+	key, _ := config.FindKey(config.Via)
+	f.StringVar(&a.via, "via", key.Default, "get the answer by `MODE`: auto, callback, poll or listener[:NAME]")
+	config.Fill(f, "via", config.Via)
+	usage.Complete(cmd, "via", key.OneOf...)
 	a.catch.add(cmd)
 	addMaxBody(f, &a.maxBody, "answers")
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")
@@ -37,17 +40,31 @@ const noTokenHint = "set NGROK_AUTHTOKEN, or use your own address: --public-url 
 
 // check finds flags that cannot be used together.
 func (a *answerFlags) check(inv *invocation) error {
-	own := a.catch.own(inv)
-	if own && inv.settings.Get(config.Via).Layer != config.LayerFlag && a.via == "poll" {
-		a.via = "auto" // the flags of the endpoint override the setting
+	own, setting := a.catch.own(inv), inv.settings.Get(config.Via)
+	if err := setting.Key.Check(a.via); err != nil {
+		return usage.Errorf("", "--via: %v", err)
+	}
+	_, listener := a.listener()
+	without := a.via == "poll" || listener // an endpoint
+	if setting.Layer != config.LayerFlag && (own && without || a.sandbox && listener) {
+		a.via, without, listener = "auto", false, false // the flags of the endpoint override the setting
 	}
 	switch {
-	case a.via == "poll" && own:
-		return usage.Errorf("", "--via poll and an endpoint address cannot be used together")
+	case without && own:
+		return usage.Errorf("", "--via %s and an endpoint address cannot be used together", a.via)
+	case listener && a.sandbox:
+		return usage.Errorf("", "--via %s and --sandbox cannot be used together", a.via)
 	case a.rules != "" && !a.sandbox:
 		return usage.Errorf("", "--rules requires --sandbox")
 	}
 	return usage.Between("max-body", a.maxBody, 1, maxMaxBody)
+}
+
+// listener returns the name of the listener that receives the callbacks, "" for any; ok is
+// false if there is none.
+func (a *answerFlags) listener() (name string, ok bool) {
+	name, ok, _ = isListener("--via", a.via) // it has been checked
+	return name, ok
 }
 
 // endpoint returns how to open an endpoint for callbacks of that API, or nil for none.
@@ -60,8 +77,9 @@ func (a *answerFlags) endpoint(inv *invocation, c *cloud) (*tunnel.Config, error
 }
 
 func (a *answerFlags) endpointConfig(inv *invocation) (*tunnel.Config, error) {
+	_, listener := a.listener()
 	switch {
-	case a.via == "poll":
+	case a.via == "poll" || listener:
 		return nil, nil
 	case a.sandbox && !a.catch.own(inv):
 		return &tunnel.Config{Loopback: true, PathPrefix: receive.Prefix}, nil

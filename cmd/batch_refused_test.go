@@ -142,7 +142,7 @@ func (a *refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.cloud.ServeHTTP(w, r)
 		return
 	}
-	w.Header().Set("Retry-After", "4")
+	w.Header().Set("Retry-After", "10")
 	w.WriteHeader(a.status)
 	_ = http.NewResponseController(w).Flush()
 	a.mu.Lock()
@@ -156,6 +156,17 @@ func (a *refusing) refusedBefore(prompt string, then time.Time) bool {
 	defer a.mu.Unlock()
 	at, ok := a.refused[prompt]
 	return ok && at.Before(then)
+}
+
+// unwritten counts the lines that were refused that long ago, and are not stored as refused.
+func (a *refusing) unwritten(b *faultyBatch, ago time.Duration) (n int) {
+	then := time.Now().Add(-ago)
+	for _, task := range b.stored() {
+		if a.refusedBefore(task.Prompt, then) && task.Status != store.StatusRefused {
+			n++
+		}
+	}
+	return n
 }
 
 // However many lines are accepted and refused around the kill, a line whose last dispatch was
@@ -178,7 +189,10 @@ func TestNoRefusedLineIsUnknownAfterAKill(t *testing.T) {
 			waited := 0
 			for range kills() {
 				c := b.start(args...)
-				time.Sleep(moment + rand.N(5*time.Second/2))
+				time.Sleep(moment + rand.N(3*time.Second))
+				if err := eventually(func() bool { return api.unwritten(b, moment) == 0 }); err != nil { // on a machine that is slow
+					t.Fatal(err)
+				}
 				if err := c.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}

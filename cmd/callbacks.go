@@ -72,19 +72,25 @@ func isListener(flag, callbackURL string) (name string, ok bool, err error) {
 	return "", false, err
 }
 
+// listeners returns the listeners that take callbacks.
+func listeners(inv *invocation) ([]receive.Listener, error) {
+	dir, err := inv.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return receive.Running(dir)
+}
+
 // findListener finds the running listener with that name, or the only one, for a flag.
 func findListener(inv *invocation, flag, name string) (receive.Listener, error) {
-	dir, err := inv.stateDir()
+	running, err := listeners(inv)
 	if err != nil {
 		return receive.Listener{}, err
 	}
-	l, err := receive.Find(dir, name)
+	l, err := receive.Find(running, name)
 	failure, ok := errors.AsType[*receive.FindError](err)
-	switch {
-	case err == nil:
-		return l, nil
-	case !ok:
-		return l, &exitError{code: codeUnexpected, text: err.Error(), err: err}
+	if !ok {
+		return l, err
 	}
 	next := "start one: narada listen"
 	switch {
@@ -108,10 +114,11 @@ func newTicket(inv *invocation, c *callbackFlags, setting bool) (t webhook.Ticke
 }
 
 // reachable refuses a listener on loopback for an API on another machine.
-func (c *cloud) reachable(l receive.Listener) error {
-	u, err := url.Parse(l.URL)
-	if err == nil && network.IsLoopback(u.Hostname()) && !narada.IsLoopback(c.baseURL.Hostname()) {
-		return usage.Errorf("start narada listen without --local", "--callback-url: %s cannot reach the listener %q on a loopback address", c.baseURL.Host, l.Name)
+func reachable(flag, api string, l receive.Listener) error {
+	address, err := url.Parse(l.URL)
+	from, failed := url.Parse(api)
+	if err == nil && failed == nil && network.IsLoopback(address.Hostname()) && !narada.IsLoopback(from.Hostname()) {
+		return usage.Errorf("start narada listen without --local", "%s: %s cannot reach the listener %q on a loopback address", flag, from.Host, l.Name)
 	}
 	return nil
 }

@@ -120,11 +120,14 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	return errors.Join(out.printID(id), interrupted)
 }
 
+// errNotVerified says that a task is not in the ledger, where the listener looks for it.
+var errNotVerified = &exitError{code: codeUnexpected, text: "nothing was sent: the listener could not verify the callback"}
+
 // notSubmitted words why there is no request ID.
 func notSubmitted(inv *invocation, err error) error {
 	if notKept, ok := errors.AsType[*await.NotKeptError](err); ok {
 		inv.warnOfLedger(notKept.Err, lossText(await.LossTask))
-		return &exitError{code: codeUnexpected, text: "nothing was sent: the listener could not verify the callback"}
+		return errNotVerified
 	}
 	return dispatchError(err)
 }
@@ -136,7 +139,7 @@ func (o *dispatchOptions) listenerTicket(inv *invocation, c *cloud, request *nar
 	if err != nil {
 		return ticket, err
 	}
-	if err := c.reachable(l); err != nil {
+	if err := reachable("--callback-url", c.baseURL.String(), l); err != nil {
 		return ticket, err
 	}
 	if ticket, _, err = newTicket(inv, &o.callback, false); err != nil {

@@ -68,6 +68,16 @@ func logTunnelEvent(inv *invocation, e await.EndpointChanged) {
 	}
 }
 
+// logListenerEvent logs an event of the listener that receives the callbacks.
+func logListenerEvent(inv *invocation, name string, e await.EndpointChanged) {
+	switch e.Event {
+	case await.EndpointLost:
+		inv.log.Warn("listener-lost", fmt.Sprintf("the listener %q has ended: polling until it is back", name))
+	case await.EndpointBack:
+		inv.log.Info("listener-back", fmt.Sprintf("the listener %q is back", name))
+	}
+}
+
 // logDispatchEvent logs an event of a dispatch. For a line of a batch it is a detail.
 func logDispatchEvent(inv *invocation, event await.Event) {
 	switch e := event.(type) {

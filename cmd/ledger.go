@@ -56,6 +56,9 @@ func openSharedLedger(ctx context.Context, inv *invocation, stored func(store.En
 		URL: inv.settings.Get(config.Store).Text, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
 		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
 	})
+	if err != nil && ctx.Err() != nil {
+		return nil, &exitError{code: codeUnreachable, text: cause(err), err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,13 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -32,13 +37,62 @@ func scriptPostgres(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("wrong use: see TestScripts")
 	}
+	url, err := newDatabase()
+	ts.Check(err)
+	ts.Setenv("NARADA_STORE", url)
+	ts.Setenv("STORE_PORT", fmt.Sprint(postgresServer.Port))
+}
+
+// newDatabase returns the URL of a new database.
+func newDatabase() (string, error) {
 	ctx := context.Background()
 	postgresOnce.Do(func() { postgresServer, postgresError = postgrestest.New(ctx) })
-	ts.Check(postgresError)
+	if postgresError != nil {
+		return "", postgresError
+	}
 	name := fmt.Sprintf("script%d", databases.Add(1))
-	ts.Check(postgresServer.Exec(ctx, "postgres", "CREATE DATABASE "+name))
-	ts.Setenv("NARADA_STORE", postgresServer.URL(name))
-	ts.Setenv("STORE_PORT", fmt.Sprint(postgresServer.Port))
+	return postgresServer.URL(name), postgresServer.Exec(ctx, "postgres", "CREATE DATABASE "+name)
+}
+
+// Commands that use the ledger behave the same with one in PostgreSQL. Scripts about the
+// ledger's file, and those without a ledger, are left out.
+func TestScriptsWithASharedLedger(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("it repeats TestScripts")
+	}
+	postgrestest.Require(t)
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts = slices.DeleteFunc(scripts, func(path string) bool {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !storeCommands.Match(text) || sqliteScripts[filepath.Base(path)] != ""
+	})
+	runScripts(t, testscript.Params{Files: scripts}, func(env *testscript.Env) error {
+		url, err := newDatabase()
+		env.Vars = append(env.Vars, "NARADA_STORE="+url)
+		return err
+	})
+}
+
+// storeCommands matches the commands that use the ledger.
+var storeCommands = regexp.MustCompile(`narada (run|dispatch|status|listen|batch|history|replay|trigger|store)`)
+
+// sqliteScripts are the scripts that need a ledger in a file, and why.
+var sqliteScripts = map[string]string{
+	"doctor.txtar":          "it begins without a ledger",
+	"forward.txtar":         "its endpoint, another listener, has a ledger of its own",
+	"history.txtar":         "it begins without a ledger",
+	"ledger_troubles.txtar": "its ledgers are damaged files",
+	"max_body.txtar":        "it has two ledgers",
+	"shared_ledger.txtar":   "it makes its own databases",
+	"store.txtar":           "it begins without a ledger, and damages one",
+	"trigger.txtar":         "its endpoint, another listener, has a ledger of its own",
+	"via_listener.txtar":    "it ends with a ledger that cannot be opened",
 }
 
 func closePostgres() error {

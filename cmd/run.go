@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,8 @@ exit-codes).
 
 run opens an endpoint for the callback, if there is an ngrok authtoken or an
 address of your own, and polls less often then. Otherwise it polls only. The first
-final answer is printed.
+final answer is printed. With --via listener it opens none: the callback goes to a
+running narada listen, and the answer comes through the ledger.
 
 Without PROMPT, or with -, the prompt is read from stdin.`,
 		Example: `  # try it without an account
@@ -114,6 +116,9 @@ func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, pla
 		return err
 	}
 	answer, outcome, err := o.runTask(ctx, inv, c, engine, plan)
+	if _, notKept := errors.AsType[*await.NotKeptError](err); notKept {
+		return notSubmitted(inv, err)
+	}
 	if err != nil {
 		return out.unfinished(err, outcome)
 	}
@@ -136,7 +141,8 @@ func waitingText(p await.Progress) (event, label string) {
 func (o *runOptions) runTask(ctx context.Context, inv *invocation, c *cloud, engine *await.Engine, plan *task.Plan) (answer await.Answer, outcome string, err error) {
 	run := func() error {
 		defer inv.log.Follow(func() (event, label string) { return waitingText(engine.Progress()) })()
-		answer, err = engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt})
+		_, listener := o.answer.listener()
+		answer, err = engine.Run(ctx, await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: listener})
 		return err
 	}
 	outcome = outcomeRunning

@@ -73,34 +73,36 @@ func TestScripts(t *testing.T) {
 	if signal.Ignored(syscall.SIGHUP) { // under nohup: the commands must get it all the same
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Setup: func(env *testscript.Env) error {
-			w := newScriptWorld()
-			env.Values[worldKey{}] = w
-			env.Defer(w.close)
-			env.Vars = append(env.Vars,
-				"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
-				"LocalAppData="+env.WorkDir+"/home/.local/state", // on Windows, the same as elsewhere
-				"GORACE=atexit_sleep_ms=0",                       // without the second for which the race detector waits at the end
-				"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=100ms", "NARADA_BROWSER_WINDOW_ID=window_1")
-			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700)
-		},
-		Condition: func(name string) (bool, error) {
-			if path, ok := strings.CutPrefix(name, "exists:"); ok {
-				_, err := os.Stat(path)
-				return err == nil, nil
-			}
-			met, ok := scriptConditions[name]
-			if !ok {
-				return false, fmt.Errorf("no condition %q", name)
-			}
-			return met(), nil
-		},
-		Cmds: scriptCommands(),
-	})
+	runScripts(t, testscript.Params{Dir: "testdata/script"}, func(*testscript.Env) error { return nil })
+}
+
+// runScripts runs the scripts of p, each after more has prepared its environment.
+func runScripts(t *testing.T, p testscript.Params, more func(*testscript.Env) error) {
+	p.RequireExplicitExec, p.RequireUniqueNames = true, true
+	p.Cmds = scriptCommands()
+	p.Setup = func(env *testscript.Env) error {
+		w := newScriptWorld()
+		env.Values[worldKey{}] = w
+		env.Defer(w.close)
+		env.Vars = append(env.Vars,
+			"HOME="+env.WorkDir+"/home", "XDG_CONFIG_HOME="+env.WorkDir+"/config",
+			"LocalAppData="+env.WorkDir+"/home/.local/state", // on Windows, the same as elsewhere
+			"GORACE=atexit_sleep_ms=0",                       // without the second for which the race detector waits at the end
+			"TZ=Europe/Berlin", "NARADA_POLL_INTERVAL=100ms", "NARADA_BROWSER_WINDOW_ID=window_1")
+		return errors.Join(more(env), os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700))
+	}
+	p.Condition = func(name string) (bool, error) {
+		if path, ok := strings.CutPrefix(name, "exists:"); ok {
+			_, err := os.Stat(path)
+			return err == nil, nil
+		}
+		met, ok := scriptConditions[name]
+		if !ok {
+			return false, fmt.Errorf("no condition %q", name)
+		}
+		return met(), nil
+	}
+	testscript.Run(t, p)
 }
 
 // scriptConditions are the conditions of scripts, beside exists:PATH.
@@ -208,7 +210,7 @@ func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{
 		"HOME", "LocalAppData", "SystemRoot", "XDG_CONFIG_HOME", "GORACE", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
-		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_STATE_DIR", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
+		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_STATE_DIR", "NARADA_STORE", "NARADA_STORE_SCHEMA", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)

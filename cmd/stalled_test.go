@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,22 +66,37 @@ func TestAStalledStreamDoesNotKeepACommandFromEnding(t *testing.T) {
 		"stdin of a batch, a signal":        {"batch run --sandbox -", stdin, true, codeSignal},
 		"stdout of help, a signal":          {"help", stdout, true, codeSignal},
 		"stdout of completion, a signal":    {"completion bash", stdout, true, codeSignal},
+		"stdout of version, a signal":       {"version", stdout, true, codeSignal},
+		"stdout of config, a signal":        {"config list", stdout, true, codeSignal},
+		"stdout of doctor, a signal":        {"doctor --local", stdout, true, codeSignal},
+		"stdout of check, a signal":         {"check http://127.0.0.1:1", stdout, true, codeSignal},
+		"stdout of trigger, a signal":       {"trigger success --to http://127.0.0.1:1", stdout, true, codeSignal},
+		"stdout of a batch, a signal":       {"batch run --sandbox --dry-run -", stdout, true, codeSignal},
+		"stderr of replay, a signal":        {"replay --failed", stderr, true, codeDone},
+		"stderr of history, a signal":       {"history", stderr, true, codeDone},
+		"stdin of trigger, a signal":        {"trigger success --to http://127.0.0.1:1 --data -", stdin, true, codeSignal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := strings.Fields(strings.ReplaceAll(test.args, "--sandbox", "--sandbox --rules "+rules))
 			app, _, text := testApp(t, args...)
+			app.Stdin = strings.NewReader("one\n")
 			s := newStalledStream(t)
 			test.stream(app, s)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
+			var signalled atomic.Int64
 			if test.signal {
 				go func() {
 					<-s.asked
+					signalled.Store(time.Now().UnixNano())
 					cancel(&signals.Error{Signal: os.Interrupt})
 				}()
 			}
 			if code := app.Run(ctx); code != test.code {
 				t.Errorf("code %d, want %d; stderr %s", code, test.code, text)
+			}
+			if took := time.Since(time.Unix(0, signalled.Load())); test.signal && took > 5*time.Second { // 1 s, on a machine that is not busy
+				t.Errorf("it ended %v after the signal", took)
 			}
 		})
 	}

@@ -85,6 +85,9 @@ func engineOptions(inv *invocation, source string, c *cloud, kept store.Ledger) 
 // openEngine opens an engine and, unless t is nil, the endpoint for its callbacks.
 // Unless a.via is "callback", it falls back to polling when the endpoint fails.
 func openEngine(ctx context.Context, inv *invocation, o await.Options, kept store.Ledger, t *tunnel.Config, a *answerFlags) (*await.Engine, func(), error) {
+	if name, ok := a.listener(); ok {
+		return openListenerEngine(ctx, inv, o, kept, name)
+	}
 	var e *tunnel.Endpoint
 	if t != nil {
 		var err error
@@ -101,27 +104,71 @@ func openEngine(ctx context.Context, inv *invocation, o await.Options, kept stor
 		receiving.Tickets, receiving.Refused = kept, receive.NoteRefused(kept, receiveEvents(inv, false))
 	}
 	server := receive.Open(e, receiving)
-	engine.Listen(&receive.Masked{Server: server, Masker: inv.masker})
+	engine.Listen(&receive.Masked{Tickets: server, Masker: inv.masker})
+	unfollow := follow(engine, func(ctx context.Context) {
+		receive.Follow(ctx, e.Events(), func(event tunnel.Event) { engine.Endpoint(endpointEvents[event.Kind], event.Err) })
+	})
+	return engine, func() {
+		inv.closeInbox(server)
+		unfollow()
+		engine.Close()
+	}, nil
+}
+
+// openListenerEngine opens an engine whose callbacks are received by a running listener.
+func openListenerEngine(ctx context.Context, inv *invocation, o await.Options, kept store.Ledger, name string) (*await.Engine, func(), error) {
+	if kept == nil {
+		return nil, nil, errNotVerified
+	}
+	l, err := findListener(inv, "--via", name)
+	if err == nil {
+		err = reachable("--via", o.Cloud, l)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	report := o.Report
+	o.Report = func(event await.Event) {
+		if e, ok := event.(await.EndpointChanged); ok {
+			logListenerEvent(inv, l.Name, e)
+			return
+		}
+		report(event)
+	}
+	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: func(context.Context) ([]receive.Listener, error) { return listeners(inv) }}
+	engine := await.New(o)
+	engine.Listen(&receive.Masked{Tickets: remote, Masker: inv.masker})
+	unfollow := follow(engine, func(ctx context.Context) {
+		remote.Watch(ctx, func(kind tunnel.EventKind) { engine.Endpoint(endpointEvents[kind], nil) })
+	})
+	return engine, func() {
+		unfollow()
+		engine.Close()
+	}, nil
+}
+
+var endpointEvents = map[tunnel.EventKind]await.EndpointEvent{
+	tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
+}
+
+// follow runs a function, which tells the engine what happens to its endpoint, until stop is
+// called.
+func follow(engine *await.Engine, run func(context.Context)) (stop func()) {
 	var following sync.WaitGroup
 	open, closed := context.WithCancel(context.Background())
 	following.Go(func() {
-		changes := map[tunnel.EventKind]await.EndpointEvent{
-			tunnel.Lost: await.EndpointLost, tunnel.Back: await.EndpointBack, tunnel.Stopped: await.EndpointClosed,
-		}
 		err := panics.Catch(func() error {
-			receive.Follow(open, e.Events(), func(event tunnel.Event) { engine.Endpoint(changes[event.Kind], event.Err) })
+			run(open)
 			return nil
 		})
 		if err != nil {
 			engine.Endpoint(await.EndpointClosed, err)
 		}
 	})
-	return engine, func() {
-		inv.closeInbox(server)
+	return func() {
 		closed()
 		following.Wait()
-		engine.Close()
-	}, nil
+	}
 }
 
 // openOptional opens the endpoint. If it is not needed, opening it leaves time for

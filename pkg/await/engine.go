@@ -25,7 +25,7 @@ type Client interface {
 type Store interface {
 	store.Writer
 	Last(ctx context.Context) (seq int64, err error)
-	FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error]
+	FollowOthers(ctx context.Context, after int64, wanted func() store.Wanted) iter.Seq2[store.Entry, error]
 	Task(ctx context.Context, id string) (t store.Task, ok bool, err error)
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }

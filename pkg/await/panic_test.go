@@ -128,7 +128,7 @@ func TestAPanicWhileFollowingOtherProcessesIsALoss(t *testing.T) {
 // crashingStore panics when it is followed.
 type crashingStore struct{ *fakeStore }
 
-func (crashingStore) FollowOthers(context.Context, int64) iter.Seq2[store.Entry, error] {
+func (crashingStore) FollowOthers(context.Context, int64, func() store.Wanted) iter.Seq2[store.Entry, error] {
 	panic("bug")
 }
 

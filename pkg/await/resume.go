@@ -3,6 +3,8 @@ package await
 import (
 	"context"
 	"iter"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/narada-cli/narada/pkg/panics"
@@ -136,8 +138,21 @@ func (e *Engine) followOthers(prepare func() error) {
 	})
 }
 
+// wanted returns the callbacks that other processes may receive for our tasks.
+func (e *Engine) wanted() (w store.Wanted) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w.Paths = slices.Collect(maps.Keys(e.byTicket))
+	for id, waiters := range e.byID {
+		if slices.ContainsFunc(waiters, func(one *waiter) bool { return one.anyTicket }) {
+			w.RequestIDs = append(w.RequestIDs, id)
+		}
+	}
+	return w
+}
+
 func (e *Engine) follow(after int64) error {
-	for entry, err := range e.o.Store.FollowOthers(e.running, after) {
+	for entry, err := range e.o.Store.FollowOthers(e.running, after, e.wanted) {
 		if err != nil {
 			return err
 		}

@@ -39,10 +39,10 @@ type waiter struct {
 	answer   Answer // Task and Ticket; the rest is set at the end
 	item     store.Item
 	guard    store.Op // nil: none
-	known    bool   // the cloud knows the request ID
-	once     bool   // any state is an answer
-	handOver bool   // the request ID is the answer
-	withdraw func() // called after the wait, ends the ticket
+	known    bool     // the cloud knows the request ID
+	once     bool     // any state is an answer
+	handOver bool     // the request ID is the answer
+	withdraw func()   // called after the wait, ends the ticket
 
 	// Under the engine's lock.
 	anyTicket bool // a callback with any ticket may be for the task

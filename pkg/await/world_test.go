@@ -130,7 +130,7 @@ func (s *fakeStore) Write(_ context.Context, ops ...store.Op) error {
 	return fmt.Errorf("no write is expected of %T", ops[0])
 }
 func (s *fakeStore) Last(context.Context) (int64, error) { return 3, s.fails["last"] }
-func (s *fakeStore) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
+func (s *fakeStore) FollowOthers(ctx context.Context, after int64, wanted func() store.Wanted) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		if err := s.fails["follow"]; err != nil || after != 3 {
 			yield(store.Entry{}, errors.Join(err, s.fails["follow"]))
@@ -139,6 +139,10 @@ func (s *fakeStore) FollowOthers(ctx context.Context, after int64) iter.Seq2[sto
 		for {
 			select {
 			case e := <-s.others:
+				w := wanted()
+				if !slices.Contains(w.Paths, e.Path) && !slices.Contains(w.RequestIDs, e.Result.RequestID) {
+					continue
+				}
 				if !yield(e, nil) {
 					return
 				}

@@ -30,9 +30,16 @@ type retriedStore struct {
 	size     int          // bytes of the answers among them
 }
 
-// Write implements store.Writer.
+// Write implements store.Writer. What is about to be sent waits until a store that cannot be
+// reached is back, or ctx ends.
 func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
+	if endsClaim(ops) {
+		return s.writeEnd(ctx, ops)
+	}
 	err := s.Store.Write(ctx, ops...)
+	for isToBeSent(ops) && isUnreachable(err) && pause(ctx, storePause) {
+		err = s.Store.Write(ctx, ops...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -46,6 +53,56 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 		s.unstored, s.size = append(s.unstored, ops), size
 	}
 	return err
+}
+
+// writeEnd writes the end of a claim, after what could not be written about its task. It is
+// not tried again.
+func (s *retriedStore) writeEnd(ctx context.Context, ops []store.Op) error {
+	s.mu.Lock()
+	err := s.again(ctx)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(ctx, ops...)
+}
+
+// endsClaim reports whether one of the ops ends the claim of a line.
+func endsClaim(ops []store.Op) bool {
+	return slices.ContainsFunc(ops, func(op store.Op) bool {
+		switch op.(type) {
+		case *store.FinishLine, *store.ReleaseLine:
+			return true
+		}
+		return false
+	})
+}
+
+// isToBeSent reports whether one of the ops is about a task that is about to be sent.
+func isToBeSent(ops []store.Op) bool {
+	return slices.ContainsFunc(ops, func(op store.Op) bool {
+		switch op.(type) {
+		case *store.Intend, *store.Retry:
+			return true
+		}
+		return false
+	})
+}
+
+// isUnreachable reports whether the error is that a store on another machine is not there.
+func isUnreachable(err error) bool {
+	var failure interface{ Unreachable() bool }
+	return errors.As(err, &failure) && failure.Unreachable()
+}
+
+// pause waits and reports whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // again writes what could not be written.
@@ -101,7 +158,7 @@ func answerOf(op store.Op) (r *narada.Result, ofTask bool) {
 		return op.Delivery.Result, true
 	case *store.Poll:
 		return op.Result, true
-	case *store.Accept, *store.AcceptTwice, *store.Refuse, *store.FinishLine, *store.ReleaseLine:
+	case *store.Accept, *store.AcceptTwice, *store.Refuse:
 		return nil, true
 	}
 	return nil, false

@@ -163,3 +163,48 @@ func (e storingEngine) Run(ctx context.Context, j await.Job) (await.Answer, erro
 	_ = e.to.Write(ctx, &store.Poll{Result: a.Result})
 	return a, err
 }
+
+// goneStore is a store on another machine that is not there for its first writes.
+type goneStore struct {
+	await.Store
+	gone   int
+	writes []string
+}
+
+type goneError struct{ error }
+
+func (goneError) Unreachable() bool { return true }
+
+func (s *goneStore) Write(_ context.Context, ops ...store.Op) error {
+	for _, op := range ops {
+		s.writes = append(s.writes, strings.TrimPrefix(fmt.Sprintf("%T", op), "*store."))
+	}
+	if s.gone--; s.gone >= 0 {
+		return fmt.Errorf("the store: %w", goneError{errFull})
+	}
+	return nil
+}
+
+func TestNothingIsSentUntilAStoreThatIsGoneIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := &goneStore{gone: 2}
+		s := &retriedStore{Store: gone}
+		began := time.Now()
+		if err := s.Write(t.Context(), &store.Intend{}); err != nil || time.Since(began) != 2*storePause {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		if diff := cmp.Diff([]string{"Intend", "Intend", "Intend"}, gone.writes); diff != "" {
+			t.Error(diff)
+		}
+		gone.gone = 1
+		if err := s.Write(t.Context(), &store.Poll{Result: finalResult(t, "req_a")}); err == nil {
+			t.Error("an answer waits")
+		}
+		gone.gone = 1000
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Write(ctx, &store.Retry{}); err == nil {
+			t.Error("no error when the context has ended")
+		}
+	})
+}

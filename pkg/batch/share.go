@@ -175,7 +175,7 @@ func (s *sharing) collect(ctx context.Context) error {
 		case s.sending.Err() != nil:
 			return context.Cause(s.sending)
 		case err != nil: // the store is not there
-			pause(s.sending, storeAgain, nil)
+			pause(s.sending, storePause)
 			continue
 		case n == chunk:
 			continue
@@ -183,7 +183,7 @@ func (s *sharing) collect(ctx context.Context) error {
 		if ended, err := s.ended(ctx); ended || err != nil {
 			return err
 		}
-		pause(s.sending, workPause, nil)
+		pause(s.sending, workPause)
 	}
 }
 

@@ -156,7 +156,7 @@ func (w *working) loop(ctx context.Context) error {
 			w.Report(StoreLost{err})
 		}
 		if lost = err != nil; lost {
-			pause(w.sending, storeAgain, nil)
+			pause(w.sending, storePause)
 			continue
 		}
 		open := 0
@@ -175,7 +175,7 @@ func (w *working) loop(ctx context.Context) error {
 		if w.UntilDone && known && open == 0 && !busy {
 			return nil
 		}
-		pause(w.sending, workPoll, nil)
+		pause(w.sending, workPoll)
 	}
 	return nil
 }

@@ -19,10 +19,8 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 )
 
-const (
-	workPause  = 100 * time.Millisecond // between two looks for lines
-	storeAgain = time.Second            // between two attempts to reach the store
-)
+// workPause is the pause between two looks for lines.
+const workPause = 100 * time.Millisecond
 
 // errLease is why a task is not sent by a worker that has slept through its lease.
 var errLease = errors.New("the lease of the line has ended")
@@ -87,18 +85,18 @@ func (w *worker) run(ctx context.Context) error {
 		claimed, open, err := w.look(ctx)
 		switch {
 		case err != nil:
-			pause(w.sending, storeAgain, nil)
+			pause(w.sending, storePause)
 		case !open:
 			return nil
 		case claimed == 0:
-			pause(w.sending, workPause, w.wake)
+			rest(w.sending, workPause, w.wake)
 		}
 	}
 	return context.Cause(w.sending)
 }
 
-// pause waits for the duration, the end of ctx, or a token.
-func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+// rest waits for the duration, the end of ctx, or a token.
+func rest(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	select {
 	case <-time.After(d):
 	case <-wake:
@@ -230,7 +228,7 @@ func (w *worker) do(ctx context.Context, line *claimedLine, o *Outcome, a store.
 		o.Err, o.Fatal = err, true
 		return
 	}
-	if pause(w.sending, line.In, nil); w.sending.Err() != nil {
+	if !pause(w.sending, line.In) || w.sending.Err() != nil {
 		w.engine.Withdraw(a)
 		return
 	}
@@ -305,7 +303,7 @@ func (w *worker) write(ctx context.Context, ops []store.Op) {
 		if err == nil || isFinal(err) || ctx.Err() != nil {
 			return
 		}
-		pause(ctx, storeAgain, nil)
+		pause(ctx, storePause)
 	}
 }
 
@@ -324,7 +322,7 @@ func (w *worker) checkSchema(line *claimedLine, o *Outcome) {
 // lines that others have.
 func (w *worker) renew(ctx context.Context) {
 	for ctx.Err() == nil {
-		pause(ctx, w.Lease/3, nil)
+		pause(ctx, w.Lease/3)
 		w.mu.Lock()
 		held := maps.Clone(w.held)
 		w.mu.Unlock()

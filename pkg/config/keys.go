@@ -22,6 +22,7 @@ type Key struct {
 	Usage   string
 
 	OneOf    []string      // the allowed values; nil: any
+	Named    string        // one of OneOf that ":NAME" may follow
 	Schemes  []string      // of a URL; nil: not a URL, or one that is checked elsewhere
 	MaxCount int           // of a number from 1; 0: not a number
 	Min, Max time.Duration // of a duration; no Max: not a duration
@@ -65,7 +66,7 @@ func Keys() []Key {
 		{Name: NgrokConnectCAs, Env: "NARADA_NGROK_CONNECT_CAS", Usage: "PEM file with certificate authorities of that ingress"},
 		{Name: PublicURL, Env: "NARADA_PUBLIC_URL", Usage: "public https address that leads to --addr"},
 		{Name: Addr, Env: "NARADA_ADDR", Usage: "HOST:PORT to listen on behind public-url"},
-		{Name: Via, Env: "NARADA_VIA", Default: "auto", OneOf: []string{"auto", "callback", "poll"}, Usage: "how run and batch run get answers: auto, callback or poll"},
+		{Name: Via, Env: "NARADA_VIA", Default: "auto", OneOf: []string{"auto", "callback", "poll", "listener"}, Named: "listener", Usage: "how run and batch run get answers: auto, callback, poll or listener[:NAME]"},
 		{Name: Mode, Env: "NARADA_MODE", OneOf: []string{"client", "cloud", "cloud_browser"}, Usage: "where tasks run: client, cloud or cloud_browser; the cloud's default when not set"},
 		{Name: Concurrency, Env: "NARADA_CONCURRENCY", Default: "8", MaxCount: 10_000, Usage: "maximum number of tasks that batch run runs at once"},
 		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: time.Millisecond, Max: units.MaxDuration, Usage: "maximum time to wait for an answer"},
@@ -117,11 +118,19 @@ func (k Key) Check(value string) error {
 		}
 	case k.Schemes != nil && !slices.ContainsFunc(k.Schemes, func(scheme string) bool { return strings.HasPrefix(value, scheme+"://") }):
 		return fmt.Errorf("it is not a %s:// URL", k.Schemes[0])
-	case k.OneOf != nil && !slices.Contains(k.OneOf, value):
+	case k.OneOf != nil && !slices.Contains(k.OneOf, k.withoutName(value)):
 		last := len(k.OneOf) - 1
 		return fmt.Errorf("%q is not %s or %s", value, strings.Join(k.OneOf[:last], ", "), k.OneOf[last])
 	}
 	return nil
+}
+
+// withoutName returns the value without the name that may follow it.
+func (k Key) withoutName(value string) string {
+	if word, name, _ := strings.Cut(value, ":"); name != "" && word == k.Named {
+		return word
+	}
+	return value
 }
 
 func (k Key) duration(value string) (time.Duration, error) {

@@ -22,12 +22,8 @@ func (e *FindError) Error() string {
 }
 
 // Find returns the running listener with that name, or without a name the only one. The
-// error may be a *FindError.
-func Find(dir, name string) (Listener, error) {
-	running, err := Running(dir)
-	if err != nil {
-		return Listener{}, err
-	}
+// error is a *FindError.
+func Find(running []Listener, name string) (Listener, error) {
 	var names []string
 	for _, l := range running {
 		if l.Name == name || name == "" && len(running) == 1 {

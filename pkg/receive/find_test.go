@@ -6,7 +6,11 @@ func TestAListenerIsFoundByItsNameOrAlone(t *testing.T) {
 	dir := t.TempDir()
 	find := func(name, want string) {
 		t.Helper()
-		l, err := Find(dir, name)
+		list, err := Running(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := Find(list, name)
 		got := l.Name
 		if err != nil {
 			got = err.Error()

@@ -11,23 +11,30 @@ import (
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
-// Masked is a Server that masks the secrets of its tickets, until long after they are
+// Tickets issues tickets: a Server or a Remote.
+type Tickets interface {
+	Issue() (webhook.Ticket, error)
+	URL(webhook.Ticket) string
+	Withdraw(webhook.Ticket)
+}
+
+// Masked masks the secrets of the tickets that it issues, until long after they are
 // withdrawn.
 type Masked struct {
-	*Server
+	Tickets
 	Masker *secret.Masker
 }
 
 // Issue issues a ticket.
 func (m *Masked) Issue() (webhook.Ticket, error) {
-	t, err := m.Server.Issue()
+	t, err := m.Tickets.Issue()
 	m.Masker.Hide(TicketSecrets(t)...)
 	return t, err
 }
 
 // Withdraw withdraws a ticket.
 func (m *Masked) Withdraw(t webhook.Ticket) {
-	m.Server.Withdraw(t)
+	m.Tickets.Withdraw(t)
 	m.Masker.Forget(TicketSecrets(t)...)
 }
 

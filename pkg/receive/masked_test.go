@@ -18,8 +18,9 @@ func TestSecretsOfATicketAreMaskedAndForgottenLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	masker := secret.NewMasker()
-	m := &Masked{Server: Open(e, Options{Random: rand.Reader}), Masker: masker}
-	defer m.Close()
+	server := Open(e, Options{Random: rand.Reader})
+	defer server.Close()
+	m := &Masked{Tickets: server, Masker: masker}
 	ticket, err := m.Issue()
 	if err != nil {
 		t.Fatal(err)

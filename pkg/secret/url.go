@@ -19,7 +19,7 @@ var parameter = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // InURLs returns the secrets in the URLs of a text, as written and unescaped: the password,
-// or a user name without one, and the values of query parameters whose names suggest a
+// or a user name without one (but for a database's role), and the values of query parameters whose names suggest a
 // secret. A text without a scheme may be that of a proxy, as user:password@host:port.
 func InURLs(text string) (found []String) {
 	for _, s := range inURLs(text) {
@@ -45,29 +45,31 @@ func MaskURLs(text string) string { return replace(text, inURLs(text)) }
 func inURLs(text string) (found []span) {
 	if !strings.Contains(text, "://") {
 		if user, _, ok := strings.Cut(text, "@"); ok && strings.Contains(user, ":") && !strings.ContainsAny(user, " /") {
-			return inURL(text, 0, len(text))
+			return inURL(text, 0, len(text), true)
 		}
 		return nil
 	}
 	for _, at := range address().FindAllStringIndex(text, -1) {
-		found = append(found, inURL(text, at[0]+strings.Index(text[at[0]:], "://")+3, at[1])...)
+		scheme, _, _ := strings.Cut(text[at[0]:], "://")
+		isDatabase := strings.HasSuffix(scheme, "postgres") || strings.HasSuffix(scheme, "postgresql")
+		found = append(found, inURL(text, at[0]+len(scheme)+3, at[1], !isDatabase)...)
 	}
 	return found
 }
 
 // inURL finds secrets in text[from:to], a URL without its scheme. It need not be valid: the
-// error that says so may quote it.
-func inURL(text string, from, to int) (found []span) {
+// error that says so may quote it. user says whether a user name without a password is one.
+func inURL(text string, from, to int, user bool) (found []span) {
 	rest := text[from:to]
 	at := strings.LastIndexByte(rest[:strings.IndexAny(rest+"/", "/?#")], '@')
 	if _, err := url.Parse("x://" + rest); at < 0 && err != nil { // a password with a slash
 		at = strings.LastIndexByte(rest, '@')
 	}
 	if at > 0 {
-		user, password, _ := strings.Cut(rest[:at], ":")
-		if password == "" {
-			found = append(found, span{from, from + len(user)})
-		} else {
+		name, password, _ := strings.Cut(rest[:at], ":")
+		if password == "" && user {
+			found = append(found, span{from, from + len(name)})
+		} else if password != "" {
 			found = append(found, span{from + at - len(password), from + at})
 		}
 	}

@@ -22,6 +22,10 @@ type Entry struct {
 	Further bool
 }
 
+// Wanted are the callbacks that a follower reads: those to the paths of these tickets, and
+// those that name these tasks.
+type Wanted struct{ Paths, RequestIDs []string }
+
 // Forwarding says what is done with a callback besides storing it. Zero is nothing.
 type Forwarding struct {
 	Listener string   // that forwards it

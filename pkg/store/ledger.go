@@ -31,7 +31,7 @@ type Ledger interface {
 
 	Last(context.Context) (seq int64, err error)
 	Follow(ctx context.Context, after int64) iter.Seq2[Entry, error]
-	FollowOthers(ctx context.Context, after int64) iter.Seq2[Entry, error]
+	FollowOthers(ctx context.Context, after int64, wanted func() Wanted) iter.Seq2[Entry, error]
 
 	Tasks(ctx context.Context, q Query, yield func(Task) error) error
 	Task(ctx context.Context, requestID string) (t Task, ok bool, err error)

@@ -1,6 +1,9 @@
 package engine
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // Own has the numbers of the callbacks that a Store has stored itself, for FollowOthers;
 // none while that does not run. Its zero value is ready.
@@ -29,11 +32,16 @@ func (o *Own) Note(deliveries []*Delivery, stored bool) {
 	}
 }
 
-// Take reports whether the callback is one of them, and removes it.
-func (o *Own) Take(seq int64) bool {
+// Has reports whether the callback is one of them.
+func (o *Own) Has(seq int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	own := o.seqs[seq]
-	delete(o.seqs, seq)
-	return own
+	return o.seqs[seq]
+}
+
+// Forget removes the callbacks up to that number.
+func (o *Own) Forget(last int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.seqs, func(seq int64, _ bool) bool { return seq <= last })
 }

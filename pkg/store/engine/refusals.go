@@ -9,8 +9,9 @@ import (
 
 // Refusals are refused callbacks that are not stored yet. Its zero value is ready.
 type Refusals struct {
-	mu   sync.Mutex
-	list []store.Refusal
+	storing sync.Mutex // held by Store
+	mu      sync.Mutex
+	list    []store.Refusal
 }
 
 // Note adds a refused callback to the path, bounded and masked; ticket has the headers of
@@ -25,8 +26,19 @@ func (c *Refusals) Note(path string, r store.Refusal, ticket http.Header, mask f
 	}
 }
 
-// Take returns the refused callbacks and forgets them.
-func (c *Refusals) Take() []store.Refusal {
+// Store calls write with the refused callbacks, if there are any, and forgets them. It first
+// waits for those that are being stored.
+func (c *Refusals) Store(write func([]store.Refusal) error) error {
+	c.storing.Lock()
+	defer c.storing.Unlock()
+	list := c.take()
+	if len(list) == 0 {
+		return nil
+	}
+	return write(list)
+}
+
+func (c *Refusals) take() []store.Refusal {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list := c.list

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,12 +20,14 @@ import (
 
 // committer commits groups of writes. Only the writer's goroutine uses it.
 type committer struct {
-	ledger *Store
-	id     uuid.UUID    // of this Store's row in writers
-	last   int64        // number of the last transaction
-	lost   bool         // the server did not answer the last one
-	doubt  *transaction // one that may have been committed
-	noted  sync.RWMutex // held from before a commit until own has its callbacks
+	ledger  *Store
+	id      uuid.UUID    // of this Store's row in writers
+	last    int64        // number of the last transaction
+	lost    bool         // the server did not answer the last one
+	doubt   *transaction // one that may have been committed
+	unsent  []store.Op   // refuse the tasks of one that was, after its write had failed
+	pending atomic.Bool  // doubt or unsent is set
+	noted   sync.RWMutex // held from before a commit until own has its callbacks
 }
 
 // wait returns when own has the callbacks of all that is committed by now.
@@ -51,7 +54,7 @@ func (c *committer) commit(group []*write) []error {
 	errs := make([]error, len(group))
 	err := c.commitAll(group)
 	for i := range errs {
-		if errs[i] = err; err != nil && len(group) > 1 && !disconnected(err) && !errors.Is(err, errInDoubt) && !errors.Is(err, errNotSync) {
+		if errs[i] = err; err != nil && len(group) > 1 && !temporary(err) {
 			errs[i] = c.commitAll(group[i : i+1])
 		}
 	}
@@ -63,34 +66,25 @@ func (c *committer) commitAll(group []*write) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	limit := writeLimit
-	if c.lost {
-		limit = 0 // one attempt: others wait
-	}
-	t, err := c.compile(group, limit)
+	t, err := c.run(group)
 	if err != nil {
-		return err
+		return opError(group, err)
 	}
-	err = c.run(t, limit)
-	c.noteLost(err)
-	if err != nil {
-		return opError(t, err)
-	}
-	c.tell(t)
-	return nil
-}
-
-// tell sets the results of a committed transaction and reports its callbacks.
-func (c *committer) tell(t *transaction) {
 	fresh := map[*store.Deliver]bool{}
 	for _, d := range t.stored {
 		fresh[d.Op] = true
 	}
-	for _, one := range t.writes {
+	for _, one := range group {
 		for op := range one.deliveries {
 			op.IsNew = fresh[op]
 		}
 	}
+	c.report(t)
+	return nil
+}
+
+// report reports the callbacks of a committed transaction.
+func (c *committer) report(t *transaction) {
 	for _, d := range t.stored {
 		if !d.Op.Forwarding.Unlisted {
 			c.ledger.o.Stored(d.Entry())
@@ -114,7 +108,7 @@ func (c *committer) noteLost(err error) {
 }
 
 // opError gives the error of an op its type.
-func opError(t *transaction, err error) error {
+func opError(group []*write, err error) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)
 	if ok && server.Code == codeClaimLost {
 		return store.ErrClaimLost
@@ -122,7 +116,7 @@ func opError(t *transaction, err error) error {
 	if !ok || server.Code != codeReusedID {
 		return err
 	}
-	for _, one := range t.writes {
+	for _, one := range group {
 		for _, op := range one.ops {
 			if accept, ok := op.(*store.Accept); ok {
 				number, _ := strconv.ParseInt(server.Detail, 10, 64)
@@ -135,9 +129,10 @@ func opError(t *transaction, err error) error {
 
 // compile returns the statements of the group, with the numbers of its new tasks and
 // batches: known before, they need not be asked for after a commit whose answer was lost.
-func (c *committer) compile(group []*write, limit time.Duration) (*transaction, error) {
-	t := &transaction{writes: group, numbers: []int64{}, paths: []string{}, ids: []string{}}
-	if err := c.number(group, limit); err != nil {
+func (c *committer) compile(ctx context.Context, group []*write) (*transaction, error) {
+	c.last++
+	t := &transaction{number: c.last, writes: group, numbers: []int64{}, paths: []string{}, ids: []string{}}
+	if err := c.number(ctx, group); err != nil {
 		return nil, err
 	}
 	pending := newDeliveries(&c.ledger.tickets)
@@ -201,7 +196,7 @@ func (t *transaction) note(op store.Op) {
 }
 
 // number gives the new tasks and batches of the group their numbers.
-func (c *committer) number(group []*write, limit time.Duration) error {
+func (c *committer) number(ctx context.Context, group []*write) error {
 	var tasks, batches []*int64
 	for _, one := range group {
 		for _, op := range one.ops {
@@ -219,10 +214,8 @@ func (c *committer) number(group []*write, limit time.Duration) error {
 		if len(numbers) == 0 {
 			continue
 		}
-		list, err := repeatedly(limit, func(ctx context.Context) ([]int64, error) {
-			rows, err := c.ledger.pool.Query(ctx, c.ledger.sql("SELECT nextval('@"+sequence+"') FROM generate_series(1, $1::integer)"), len(numbers))
-			return scanAll(rows, err, plain[int64])
-		})
+		rows, err := c.ledger.pool.Query(ctx, c.ledger.sql("SELECT nextval('@"+sequence+"') FROM generate_series(1, $1::integer)"), len(numbers))
+		list, err := scanAll(rows, err, plain[int64])
 		if err != nil {
 			return err
 		}
@@ -233,25 +226,34 @@ func (c *committer) number(group []*write, limit time.Duration) error {
 	return nil
 }
 
-// run commits the transaction. After a lost connection it asks whether it was committed, and
-// repeats it if not, within the limit.
-func (c *committer) run(t *transaction, limit time.Duration) error {
+// run commits the group in one transaction. After a lost connection it asks whether it was
+// committed, and repeats it if not, within the limit: with new numbers, since a server that
+// has crashed may have given the others to another process.
+func (c *committer) run(group []*write) (t *transaction, err error) {
 	c.noted.Lock()
 	defer c.noted.Unlock()
-	c.last++
-	t.number = c.last
-	_, err := repeatedly(limit, func(ctx context.Context) (struct{}, error) {
-		if c.doubt != nil { // of the previous attempt
+	limit := writeLimit
+	if c.lost {
+		limit = 0 // one attempt: others wait
+	}
+	t, err = repeatedly(limit, func(ctx context.Context) (*transaction, error) {
+		if t := c.doubt; t != nil { // of the previous attempt
 			if committed, err := c.ask(ctx); committed || err != nil {
-				return struct{}{}, err
+				return t, err
 			}
 		}
-		return struct{}{}, c.try(ctx, t)
+		t, err := c.compile(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		return t, c.try(ctx, t)
 	})
+	c.noteLost(err)
+	c.pending.Store(c.doubt != nil || len(c.unsent) > 0)
 	if err == nil {
 		c.ledger.own.Note(t.stored, true)
 	}
-	return err
+	return t, err
 }
 
 // try sends the transaction. The error is errInDoubt if it may have been committed.
@@ -261,7 +263,6 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 		return err
 	}
 	defer conn.Release()
-	t.stored = nil
 	batch := &pgx.Batch{}
 	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), c.id, t.number, t.numbers, t.paths, t.ids)
 	for _, s := range t.statements {
@@ -280,11 +281,19 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 	case err == nil && data[warned] != nil:
 		c.doubt = t
 		return errNotSync
-	case err != nil && sqlState(err) == "" && !pgconn.SafeToRetry(err):
+	case err != nil && !undone(err):
 		c.doubt = t
 		return errors.Join(errInDoubt, err)
 	}
 	return err
+}
+
+// undone reports whether the error of a transaction says that it was not committed.
+func undone(err error) bool {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return server.SeverityUnlocalized == "ERROR" // others end the connection at any time
+	}
+	return pgconn.SafeToRetry(err)
 }
 
 func readResults(results pgx.BatchResults, statements []statement) error {
@@ -306,8 +315,8 @@ func readResults(results pgx.BatchResults, statements []statement) error {
 	return nil
 }
 
-// ask finds out whether the transaction in doubt was committed, which it no longer can be if
-// it was not. It sets the callbacks that it stored.
+// ask finds out whether the transaction in doubt was committed. If it was not, it no longer
+// can be. It sets the callbacks that it stored.
 func (c *committer) ask(ctx context.Context) (committed bool, err error) {
 	t := c.doubt
 	conn, err := c.ledger.pool.Acquire(ctx)
@@ -318,7 +327,7 @@ func (c *committer) ask(ctx context.Context) (committed bool, err error) {
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, warned)
 	var last, after, newest int64
-	if err := conn.QueryRow(ctx, c.ledger.sql("SELECT last, seq_after, seq_last FROM @asked($1)"), c.id).Scan(&last, &after, &newest); err != nil {
+	if err := conn.QueryRow(ctx, c.ledger.sql("SELECT last, seq_after, seq_last FROM @asked($1, $2)"), c.id, t.number).Scan(&last, &after, &newest); err != nil {
 		return false, err
 	}
 	if data[warned] != nil { // what was committed before has not reached the standby either
@@ -373,31 +382,43 @@ func asDeliver(op store.Op) *store.Deliver {
 }
 
 // settle finds out what has become of an earlier transaction in doubt, whose writes were
-// reported as failed: its callbacks are reported, and its tasks were never sent.
+// reported as failed: its callbacks are reported, and its tasks, which were not sent, refused.
 func (c *committer) settle() error {
-	t := c.doubt
-	if t == nil {
-		return nil
+	if t := c.doubt; t != nil {
+		committed, err := repeatedly(0, c.ask)
+		c.noteLost(err)
+		if err != nil {
+			return err
+		}
+		if committed {
+			c.ledger.own.Note(t.stored, true)
+			c.report(t)
+			c.unsent = append(c.unsent, t.unsent()...)
+		}
 	}
-	committed, err := repeatedly(0, c.ask)
-	c.noteLost(err)
-	if err != nil || !committed {
-		return err
+	if len(c.unsent) > 0 {
+		if _, err := c.run([]*write{{ops: c.unsent}}); err != nil {
+			return err
+		}
+		c.unsent = nil
 	}
-	c.ledger.own.Note(t.stored, true)
-	c.tell(t)
-	var refusals []store.Op
+	c.pending.Store(false)
+	return nil
+}
+
+// unsent returns the ops that refuse the tasks of the transaction.
+func (t *transaction) unsent() (ops []store.Op) {
 	for _, one := range t.writes {
 		for _, op := range one.ops {
-			if intend, ok := op.(*store.Intend); ok {
-				refusals = append(refusals, &store.Refuse{Task: intend.Number, At: intend.At})
+			switch op := op.(type) {
+			case *store.Intend:
+				ops = append(ops, &store.Refuse{Task: op.Number, At: op.At})
+			case *store.Retry:
+				ops = append(ops, &store.Refuse{Task: op.Task, At: op.At})
 			}
 		}
 	}
-	if len(refusals) == 0 {
-		return nil
-	}
-	return c.commitAll([]*write{{ops: refusals}})
+	return ops
 }
 
 // repeatedly calls do until it succeeds or its error is not that of a connection, another
@@ -414,10 +435,15 @@ func repeatedly[T any](limit time.Duration, do func(context.Context) (T, error))
 	}
 }
 
-func repeatable(err error) bool {
-	switch sqlState(err) {
-	case codeDeadlock, codeSerialization, codeTooMany, codeStarting, codeReadOnly:
-		return true
+// forget deletes this Store's row in writers, and those of processes that were killed.
+func (c *committer) forget() {
+	if c.last == 0 || c.lost || c.doubt != nil {
+		return
 	}
-	return disconnected(err) || errors.Is(err, errInDoubt) || errors.Is(err, errStandby)
+	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
+	batch.Queue(c.ledger.sql("DELETE FROM @writers WHERE id = $1 OR id IN (SELECT id FROM @writers WHERE at < clock_timestamp() - interval '7 days' FOR UPDATE SKIP LOCKED)"), c.id)
+	_ = c.ledger.pool.SendBatch(ctx, batch).Close() // another process will delete it later
 }

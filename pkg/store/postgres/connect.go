@@ -1,11 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,10 +31,10 @@ type server struct {
 func (l *Store) config() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(l.o.URL)
 	if err != nil {
-		return nil, &Error{Err: errors.New(urlReason(err))}
+		return nil, &Error{Err: errors.New(urlReason(l.o.URL, err))}
 	}
 	c := config.ConnConfig
-	l.where = fmt.Sprintf("%s on %s", c.Database, strings.Join(hosts(c), ", "))
+	l.where = fmt.Sprintf("%s on %s", cmp.Or(c.Database, c.User), strings.Join(hosts(c), ", "))
 	config.MaxConns, config.MinConns = int32(max(l.o.Connections, 0)), 0
 	if config.MaxConns == 0 {
 		config.MaxConns = 4
@@ -49,15 +50,42 @@ func (l *Store) config() (*pgxpool.Config, error) {
 		c.RuntimeParams["application_name"] = l.o.Application
 	}
 	c.OnNotice = noteWarning
+	c.DialFunc = dial
 	return config, nil
 }
 
-// urlReason is why a URL cannot be used, without the URL, which may have a password.
-func urlReason(err error) string {
-	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
-		return "the URL is wrong: " + oneLine(parse.Unwrap())
+// dial connects, and notices a server that has vanished while it listens.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: connectLimit, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	c, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
-	return "the URL is wrong"
+	return boundedConn{c}, nil
+}
+
+// boundedConn bounds the end of a connection whose server does not answer: pgx waits for it
+// for 15 s, in which the connection counts as one of the few.
+type boundedConn struct{ net.Conn }
+
+func (c boundedConn) SetDeadline(t time.Time) error {
+	if limit := time.Now().Add(disconnectLimit); t.After(limit) {
+		t = limit
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// inQuotes may be a part of a password.
+var inQuotes = regexp.MustCompile(`"[^"]*"`)
+
+// urlReason is why a URL cannot be used, without the URL, which may have a password. The
+// error of pgx has it in backquotes.
+func urlReason(url string, err error) string {
+	if scheme, _, ok := strings.Cut(url, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+		return "the URL is wrong: it does not begin with postgres://"
+	}
+	text := oneLine(err)
+	return "the URL is wrong: " + inQuotes.ReplaceAllString(text[strings.LastIndex(text, "`")+len("`: "):], `"..."`)
 }
 
 // hosts returns the addresses of the servers, each once.
@@ -161,13 +189,14 @@ func (f found) usable(allowUnsafe bool) error {
 
 // unsafe returns the setting with which the server may lose what it has committed.
 func (f found) unsafe() error {
-	for name, value := range maps.All(map[string]string{"fsync": f.fsync, "full_page_writes": f.pages}) {
-		if value != "on" {
-			return &unsafeError{name, value, "on"}
-		}
+	if f.fsync != "on" {
+		return &unsafeError{"fsync", f.fsync}
+	}
+	if f.pages != "on" {
+		return &unsafeError{"full_page_writes", f.pages}
 	}
 	if f.level == "off" || f.standbys != "" && (f.level == "local" || f.level == "remote_write") {
-		return &unsafeError{"synchronous_commit", f.level, "on"}
+		return &unsafeError{"synchronous_commit", f.level}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,8 @@ func (l *Store) newError(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return &Error{l.where, err}
+	err = l.withSQL(err, codeRights, grantAll)
+	return &Error{l.where, l.withSQL(err, codeNoDatabase, createDatabase)}
 }
 
 // Errors that are not the server's.
@@ -44,7 +46,7 @@ var (
 )
 
 // unsafeError is a setting of the server with which it may lose what it has committed.
-type unsafeError struct{ name, value, want string }
+type unsafeError struct{ name, value string }
 
 func (e *unsafeError) Error() string {
 	return fmt.Sprintf("the server may lose what was stored: %s is %s", e.name, e.value)
@@ -57,14 +59,31 @@ func (e *oldError) Error() string {
 	return fmt.Sprintf("PostgreSQL %s is too old: %d or later is needed", e.version, oldest)
 }
 
-// rightsError is what a role may not do, with what an administrator runs to allow it.
-type rightsError struct {
+// adminError is an error with what an administrator runs against it.
+type adminError struct {
 	err error
 	sql string
 }
 
-func (e *rightsError) Error() string { return e.err.Error() }
-func (e *rightsError) Unwrap() error { return e.err }
+func (e *adminError) Error() string { return e.err.Error() }
+func (e *adminError) Unwrap() error { return e.err }
+
+// What a role needs: to use the tables of another one, and to create them.
+const (
+	grantAll       = "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+	grantCreate    = "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}"
+	createSchema   = "CREATE SCHEMA {schema} AUTHORIZATION {role}"
+	createDatabase = "CREATE DATABASE {database} OWNER {role} ENCODING 'UTF8' TEMPLATE template0"
+)
+
+// withSQL adds what an administrator runs to an error that has the code.
+func (l *Store) withSQL(err error, code, format string) error {
+	if _, ok := errors.AsType[*adminError](err); ok || sqlState(err) != code {
+		return err
+	}
+	c := l.pool.Config().ConnConfig
+	return &adminError{err, strings.NewReplacer("{schema}", quoted(l.o.Schema), "{role}", quoted(c.User), "{database}", quoted(c.Database)).Replace(format)}
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -79,19 +98,21 @@ func (e *Error) Error() string {
 
 // The error codes of PostgreSQL that are told apart.
 const (
-	codePassword        = "28P01" // and the class 28 for others
-	codeNoDatabase      = "3D000"
-	codeRights          = "42501"
-	codeReadOnly        = "25006"
-	codeFull            = "53100"
-	codeTooMany         = "53300"
-	codeStarting        = "57P03"
-	codeDeadlock        = "40P01"
-	codeSerialization   = "40001"
-	codeUndefinedTable  = "42P01"
-	codeUndefinedSchema = "3F000"
-	codeReusedID        = "ND001" // raised by accept
-	codeClaimLost       = "ND002" // raised by check_claim
+	codePassword      = "28P01"
+	codeRole          = "28000" // there is none, or it may not connect
+	codeNoDatabase    = "3D000"
+	codeRights        = "42501"
+	codeReadOnly      = "25006"
+	codeFull          = "53100"
+	codeTooMany       = "53300"
+	codeStarting      = "57P03"
+	codeDeadlock      = "40P01"
+	codeSerialization = "40001"
+	codeCancelled     = "57014" // by an administrator, or after statement_timeout
+	codeLockTimeout   = "55P03"
+	codeNoColumn      = "42703"
+	codeReusedID      = "ND001" // raised by accept
+	codeClaimLost     = "ND002" // raised by check_claim
 )
 
 // reasons are the server's errors in words.
@@ -108,6 +129,9 @@ func reason(err error) string {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return cmp.Or(reasons[code], server.Message)
 	}
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "its certificate is refused: " + oneLine(refused.Err)
+	}
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return "it cannot be reached: " + oneLine(network(connect))
 	}
@@ -119,7 +143,7 @@ func reason(err error) string {
 
 // network returns the cause of a failed connection, without the addresses around it.
 func network(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
 		cause := op.Err
 		if call, ok := errors.AsType[*os.SyscallError](cause); ok {
 			cause = call.Err
@@ -127,7 +151,7 @@ func network(err error) error {
 		return fmt.Errorf("%s: %w", op.Addr, oserr.Worded(cause))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns
+		return fmt.Errorf("%s: %s", dns.Name, dns.Err)
 	}
 	return err
 }
@@ -144,12 +168,13 @@ func sqlState(err error) string {
 
 // Hint returns what to do, "" if unknown.
 func (e *Error) Hint() string {
-	if rights, ok := errors.AsType[*rightsError](e.Err); ok {
-		return "an administrator runs: " + rights.sql
+	if admin, ok := errors.AsType[*adminError](e.Err); ok {
+		return "an administrator runs: " + admin.sql
 	}
 	if unsafe, ok := errors.AsType[*unsafeError](e.Err); ok {
-		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = %s; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name, unsafe.want)
+		return fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", unsafe.name)
 	}
+	_, isRefused := errors.AsType[*tls.CertificateVerificationError](e.Err)
 	switch code := sqlState(e.Err); {
 	case e.Where == "":
 		return "narada config set store postgres://USER@HOST/DATABASE"
@@ -159,9 +184,13 @@ func (e *Error) Hint() string {
 		return "set another schema: narada config set store-schema NAME"
 	case errors.Is(e.Err, errStandby), code == codeReadOnly:
 		return "name all servers, and add ?target_session_attrs=read-write to the URL"
-	case code == codeNoDatabase:
-		return "create it: createdb -h HOST DATABASE"
-	case strings.HasPrefix(code, "28"):
+	case errors.Is(e.Err, errEncoding):
+		return "use another database: CREATE DATABASE NAME ENCODING 'UTF8' TEMPLATE template0"
+	case isRefused:
+		return "name the file of its authority in the URL: sslrootcert=FILE"
+	case code == codeRole:
+		return "check the user in the URL, and pg_hba.conf on the server"
+	case code == codePassword:
 		return "the password is in PGPASSWORD, or in the file that PGPASSFILE names"
 	case code == codeFull:
 		return "free space on the server's disk"
@@ -177,13 +206,27 @@ func (e *Error) Unreachable() bool {
 }
 
 // Temporary reports whether the ledger may work again by itself.
-func (e *Error) Temporary() bool {
-	return e.Unreachable() || errors.Is(e.Err, errInDoubt) || errors.Is(e.Err, errNotSync)
+func (e *Error) Temporary() bool { return temporary(e.Err) }
+
+func temporary(err error) bool {
+	return repeatable(err) || sqlState(err) == codeFull || errors.Is(err, errNotSync)
+}
+
+// repeatable reports whether the same may succeed soon.
+func repeatable(err error) bool {
+	switch sqlState(err) {
+	case codeDeadlock, codeSerialization, codeTooMany, codeStarting, codeReadOnly, codeCancelled, codeLockTimeout:
+		return true
+	}
+	return disconnected(err) || errors.Is(err, errInDoubt) || errors.Is(err, errStandby)
 }
 
 // disconnected reports whether the error is that of a connection, which may be repeated
 // with another one.
 func disconnected(err error) bool {
+	if _, refused := errors.AsType[*tls.CertificateVerificationError](err); refused {
+		return false
+	}
 	if code := sqlState(err); code != "" {
 		return strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "08") // ended by an administrator, or by a crash
 	}

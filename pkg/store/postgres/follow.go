@@ -29,33 +29,42 @@ func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 // shortly after each is durable, until ctx ends. While the server is not there, it waits.
 // Another error is the last item.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
-	return l.followed(ctx, after, func(int64) bool { return false })
+	return l.followed(ctx, &follower{ledger: l, after: after})
 }
 
-// FollowOthers is Follow without the callbacks that this Store stores after the start. Only
-// one may run at a time.
-func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
+// FollowOthers is Follow without the callbacks that this Store stores after the start, and of
+// the others it reads those that are wanted. wanted is called when there are new ones; what
+// is added to it later need not be among them. Only one FollowOthers may run at a time.
+func (l *Store) FollowOthers(ctx context.Context, after int64, wanted func() store.Wanted) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		l.own.Collect(true)
 		defer l.own.Collect(false)
-		l.followed(ctx, after, l.own.Take)(yield)
+		l.followed(ctx, &follower{ledger: l, after: after, wanted: wanted})(yield)
 	}
 }
 
-func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) bool) iter.Seq2[store.Entry, error] {
+// follower reads new callbacks.
+type follower struct {
+	ledger *Store
+	after  int64               // the number of the last one that was looked at
+	wanted func() store.Wanted // nil: all, those of this Store too
+}
+
+func (l *Store) followed(ctx context.Context, f *follower) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		err := l.follow(ctx, after, skip, func(e store.Entry) bool { return yield(e, nil) })
+		err := f.follow(ctx, func(e store.Entry) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(store.Entry{}, err)
 		}
 	}
 }
 
-func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
-	woken, stop := l.wake.follow()
+func (f *follower) follow(ctx context.Context, yield func(store.Entry) bool) error {
+	wake := f.ledger.wake
+	woken, stop := wake.follow()
 	defer stop()
 	for {
-		more, err := l.readNew(ctx, &after, skip, yield)
+		more, err := f.read(ctx, yield)
 		var failure *Error
 		switch {
 		case errors.As(err, &failure) && failure.Temporary(): // later
@@ -64,7 +73,7 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 		case more:
 			continue
 		}
-		timer := time.NewTimer(l.wake.interval())
+		timer := time.NewTimer(wake.interval())
 		select {
 		case <-woken:
 		case <-timer.C:
@@ -90,17 +99,29 @@ func ignoreStopped(err error) error {
 // followPage is the number of callbacks looked at in one read.
 const followPage = 256
 
-// readNew yields the callbacks after that number that are not skipped, and moves after. Bodies
-// are read one by one, to bound memory and to leave some unread.
-func (l *Store) readNew(ctx context.Context, after *int64, skip func(seq int64) bool, yield func(store.Entry) bool) (more bool, err error) {
-	list, err := readAll(ctx, l, plain[int64], "SELECT seq FROM @deliveries WHERE seq > $1 ORDER BY seq LIMIT $2", *after, followPage)
-	if err != nil || len(list) == 0 {
+// read yields the new callbacks. Bodies are read one by one, to bound memory and to leave
+// those unread that are not wanted.
+func (f *follower) read(ctx context.Context, yield func(store.Entry) bool) (more bool, err error) {
+	newest, err := f.ledger.Last(ctx)
+	if err != nil || newest <= f.after {
 		return false, err
 	}
-	l.committer.wait()
+	all, w := f.wanted == nil, store.Wanted{}
+	if !all {
+		w = f.wanted() // after newest was read: who wants more later looks for it in the ledger
+	}
+	list, err := readAll(ctx, f.ledger, plain[int64], `SELECT seq FROM @deliveries WHERE seq > $1 AND seq <= $2
+		AND ($3 OR ticket_path = ANY ($4) OR request_id = ANY ($5)) ORDER BY seq LIMIT $6`, f.after, newest, all, w.Paths, w.RequestIDs, followPage)
+	if err != nil {
+		return false, err
+	}
+	f.ledger.committer.wait()
+	if !all && f.ledger.committer.pending.Load() { // whose they are is not known yet
+		return false, nil
+	}
 	for _, seq := range list {
-		if !skip(seq) {
-			e, ok, err := readOne(ctx, l, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
+		if all || !f.ledger.own.Has(seq) {
+			e, ok, err := readOne(ctx, f.ledger, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
 			if err != nil {
 				return false, err
 			}
@@ -108,9 +129,13 @@ func (l *Store) readNew(ctx context.Context, after *int64, skip func(seq int64) 
 				return false, errStopped
 			}
 		}
-		*after = seq
+		f.after = seq
 	}
-	return len(list) == followPage, nil
+	if more = len(list) == followPage; !more {
+		f.after = newest
+	}
+	f.ledger.own.Forget(f.after)
+	return more, nil
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {
@@ -172,7 +197,10 @@ func (w *wake) follow() (woken <-chan struct{}, stop func()) {
 func (w *wake) interval() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.listening {
+	switch {
+	case w.ledger.o.look != 0:
+		return w.ledger.o.look
+	case w.listening:
 		return listenInterval
 	}
 	return pollInterval
@@ -214,7 +242,9 @@ func (w *wake) notifyOthers() {
 		batch := &pgx.Batch{}
 		batch.Queue("SELECT set_config('synchronous_commit', 'off', true)")
 		batch.Queue("SELECT pg_notify($1, '')", w.channel())
-		_ = w.ledger.pool.SendBatch(w.running, batch).Close() // others look by themselves later
+		limited, cancel := context.WithTimeout(w.running, writeLimit)
+		_ = w.ledger.pool.SendBatch(limited, batch).Close() // others look by themselves later
+		cancel()
 	}
 }
 

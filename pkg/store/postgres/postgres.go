@@ -25,11 +25,14 @@ import (
 
 // The limits on waiting for the server.
 const (
-	connectLimit = 5 * time.Second // to connect to one of its addresses
+	connectLimit = 3 * time.Second // to connect to one of its addresses
 	openLimit    = 10 * time.Second
-	writeLimit   = 5 * time.Second // for a write, with its repetitions
-	readLimit    = 5 * time.Second // for the repetitions of a read
+	writeLimit   = 5 * time.Second  // for a write, with its repetitions
+	readLimit    = 5 * time.Second  // for the repetitions of a read
+	attemptLimit = 15 * time.Second // for each of them
 	retryPause   = 100 * time.Millisecond
+
+	disconnectLimit = time.Second // from a server that does not answer
 )
 
 // DefaultSchema is the schema of a ledger if Options name none.
@@ -58,6 +61,7 @@ type Options struct {
 	Warn func(text string)
 
 	tick <-chan time.Time // when to store refusals; nil: every maintainInterval
+	look time.Duration    // how often followers look; 0: pollInterval or listenInterval
 }
 
 // Store is an open ledger. It is safe for concurrent use. Its errors are *Errors.
@@ -85,6 +89,10 @@ type Store struct {
 // maintainInterval is how often refused callbacks are stored.
 const maintainInterval = 250 * time.Millisecond
 
+// settleInterval is how often the server is asked about a transaction in doubt, if nothing
+// is written.
+const settleInterval = time.Second
+
 // Open opens the ledger, creates its schema and tables if they are missing, and migrates
 // those of an earlier version. The error is an *Error.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -97,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := l.open(limited); err != nil {
 		l.pool.Close()
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		return nil, l.newError(err)
 	}
@@ -128,7 +136,7 @@ func newStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	l.pool, err = pgxpool.NewWithConfig(context.Background(), config) // does not connect
-	return l, err
+	return l, l.newError(err)
 }
 
 // Close waits for pending writes and closes the ledger.
@@ -138,22 +146,27 @@ func (l *Store) Close() error {
 	_ = l.writeRefusals(context.Background())
 	l.writer.Close()
 	l.wake.close()
+	l.committer.forget()
 	l.pool.Close()
 	return nil
 }
 
-// maintain stores refused callbacks.
+// maintain stores refused callbacks, and settles what is in doubt.
 func (l *Store) maintain() {
 	tick := l.o.tick
 	if tick == nil {
 		tick = time.Tick(maintainInterval)
 	}
-	for {
+	for settled := time.Now(); ; {
 		select {
 		case <-l.quit:
 			return
 		case <-tick:
 			_ = l.writeRefusals(context.Background()) // not worth an error
+		}
+		if l.committer.pending.Load() && time.Since(settled) > settleInterval {
+			_ = l.writer.Put(context.Background(), &write{}) // which settles first
+			settled = time.Now()
 		}
 	}
 }

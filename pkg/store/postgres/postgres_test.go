@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -30,6 +31,10 @@ var (
 
 func TestMain(m *testing.M) {
 	storetest.Child(openStore)
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait for the disk, and for limits
+		panic(err)
+	}
 	code := m.Run()
 	if shared != nil {
 		if err := shared.Close(); err != nil {
@@ -67,6 +72,7 @@ func openStore(ctx context.Context, name string, stored func(store.Entry)) (stor
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	s := testServer(t)
 	storetest.Run(t, func(t *testing.T) storetest.Opener {
 		return storetest.Opener{Name: s.URL("postgres") + " " + schema(), Open: openStore}

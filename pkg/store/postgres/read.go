@@ -15,11 +15,14 @@ import (
 type scanner interface{ Scan(...any) error }
 
 // readAll reads all rows of a query. A read whose connection is lost is repeated with
-// another one.
+// another one. The limit of an attempt is for a server that has vanished.
 func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	for began := time.Now(); ; {
-		rows, failed := l.pool.Query(ctx, l.sql(query), args...)
-		if list, err = scanAll(rows, failed, scan); err == nil || !repeatable(err) || time.Since(began) > readLimit || !pause(ctx) {
+		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
+		rows, failed := l.pool.Query(attempt, l.sql(query), args...)
+		list, err = scanAll(rows, failed, scan)
+		cancel()
+		if err == nil || !repeatable(err) || time.Since(began) > readLimit || !pause(ctx) {
 			break
 		}
 	}

@@ -25,18 +25,16 @@ func (l *Store) Refuse(path string, r store.Refusal) {
 
 // writeRefusals stores the noted refusals.
 func (l *Store) writeRefusals(ctx context.Context) error {
-	list := l.refused.Take()
-	if len(list) == 0 {
-		return nil
-	}
-	one := &write{}
-	for _, r := range list {
-		_, shared := l.tickets.Shared(r.Path)
-		one.do = append(one.do, call("SELECT @refusal($1, $2, $3, $4, $5, $6, $7, $8)", r.ReceivedAt, text(r.Path), int32(r.StatusCode), text(r.Reason), r.Size,
-			[]byte(engine.EncodeHeader(r.Header)), shared, store.MaxRefusals))
-	}
-	one.do = append(one.do, call("SELECT @bound_refusals($1, $2)", store.MaxOtherRefusals, store.MaxAllRefusals))
-	return l.newError(l.writer.Put(ctx, one))
+	return l.newError(l.refused.Store(func(list []store.Refusal) error {
+		one := &write{}
+		for _, r := range list {
+			_, shared := l.tickets.Shared(r.Path)
+			one.do = append(one.do, call("SELECT @refusal($1, $2, $3, $4, $5, $6, $7, $8)", r.ReceivedAt, text(r.Path), int32(r.StatusCode), text(r.Reason), r.Size,
+				[]byte(engine.EncodeHeader(r.Header)), shared, store.MaxRefusals))
+		}
+		one.do = append(one.do, call("SELECT @bound_refusals($1, $2)", store.MaxOtherRefusals, store.MaxAllRefusals))
+		return l.writer.Put(ctx, one)
+	}))
 }
 
 // Refusals returns the refused callbacks to the task's path, oldest first.

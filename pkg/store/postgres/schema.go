@@ -43,7 +43,7 @@ func (l *Store) migrate(ctx context.Context, conn *pgx.Conn) error {
 		for ; version < len(migrations); version++ {
 			step := strings.ReplaceAll(migrations[version], "@", l.schema)
 			if _, err := tx.Exec(ctx, step, pgx.QueryExecModeSimpleProtocol); err != nil {
-				return l.withRights(err, "GRANT USAGE, CREATE ON schema SCHEMA TO ROLE")
+				return l.withSQL(err, codeRights, grantCreate)
 			}
 			if _, err := tx.Exec(ctx, l.sql("UPDATE @version SET version = $1"), version+1); err != nil {
 				return err
@@ -74,10 +74,10 @@ func (l *Store) version(ctx context.Context, conn *pgx.Conn) (version int, err e
 		return 0, nil
 	}
 	err = conn.QueryRow(ctx, l.sql("SELECT version FROM @version")).Scan(&version)
-	if errors.Is(err, pgx.ErrNoRows) || sqlState(err) == "42703" { // no such column
+	if errors.Is(err, pgx.ErrNoRows) || sqlState(err) == codeNoColumn {
 		return 0, errForeign
 	}
-	return version, l.withRights(err, "GRANT USAGE ON schema SCHEMA TO ROLE; GRANT ALL ON ALL TABLES IN schema SCHEMA TO ROLE; GRANT ALL ON ALL SEQUENCES IN schema SCHEMA TO ROLE")
+	return version, err
 }
 
 func (l *Store) createSchema(ctx context.Context, tx pgx.Tx) error {
@@ -87,14 +87,5 @@ func (l *Store) createSchema(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, "CREATE SCHEMA "+quoted(l.o.Schema), pgx.QueryExecModeSimpleProtocol)
-	return l.withRights(err, "CREATE schema SCHEMA AUTHORIZATION ROLE")
-}
-
-// withRights adds to the error of a missing right what an administrator may run.
-func (l *Store) withRights(err error, format string) error {
-	if sqlState(err) != codeRights {
-		return err
-	}
-	schema, role := quoted(l.o.Schema), quoted(l.pool.Config().ConnConfig.User)
-	return &rightsError{err, strings.NewReplacer("SCHEMA", schema, "ROLE", role).Replace(format)}
+	return l.withSQL(err, codeRights, createSchema)
 }

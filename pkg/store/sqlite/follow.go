@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"iter"
 	"time"
@@ -14,31 +15,41 @@ import (
 // followInterval is how often a follower checks for new data.
 const followInterval = 50 * time.Millisecond
 
+const newestQuery = "SELECT coalesce(max(seq), 0) FROM deliveries"
+
 // Last returns the number of the newest callback, 0 if there is none.
 func (l *Store) Last(ctx context.Context) (seq int64, err error) {
-	seq, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(seq), 0) FROM deliveries")
+	seq, _, err = readOne(ctx, l, plain[int64], newestQuery)
 	return seq, err
 }
 
 // Follow yields the callbacks after that number, of all processes and in commit order,
 // shortly after each is durable, until ctx ends. An error is the last item.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
-	return l.followed(ctx, after, func(int64) bool { return false })
+	return l.followed(ctx, &follower{ledger: l, after: after})
 }
 
-// FollowOthers is Follow without the callbacks that this Store stores after the start. Only
-// one may run at a time.
-func (l *Store) FollowOthers(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
+// FollowOthers is Follow without the callbacks that this Store stores after the start, and of
+// the others it reads those that are wanted. wanted is called when there are new ones; what
+// is added to it later need not be among them. Only one FollowOthers may run at a time.
+func (l *Store) FollowOthers(ctx context.Context, after int64, wanted func() store.Wanted) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		l.own.Collect(true)
 		defer l.own.Collect(false)
-		l.followed(ctx, after, l.own.Take)(yield)
+		l.followed(ctx, &follower{ledger: l, after: after, wanted: wanted})(yield)
 	}
 }
 
-func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) bool) iter.Seq2[store.Entry, error] {
+// follower reads new callbacks.
+type follower struct {
+	ledger *Store
+	after  int64               // the number of the last one that was looked at
+	wanted func() store.Wanted // nil: all, those of this Store too
+}
+
+func (l *Store) followed(ctx context.Context, f *follower) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		err := l.follow(ctx, after, skip, func(e store.Entry) bool { return yield(e, nil) })
+		err := f.follow(ctx, func(e store.Entry) bool { return yield(e, nil) })
 		if err != nil && ctx.Err() == nil {
 			yield(store.Entry{}, newError(l.path, err))
 		}
@@ -46,17 +57,12 @@ func (l *Store) followed(ctx context.Context, after int64, skip func(seq int64) 
 }
 
 // follow reads only when data_version shows that another connection has committed.
-func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bool, yield func(store.Entry) bool) error {
-	conn, err := l.read.Conn(ctx)
+func (f *follower) follow(ctx context.Context, yield func(store.Entry) bool) error {
+	conn, err := f.ledger.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	entries, err := conn.PrepareContext(ctx, "SELECT seq, received_at, ticket_path, body FROM deliveries WHERE seq = ?")
-	if err != nil {
-		return err
-	}
-	defer entries.Close()
 	tick := time.Tick(followInterval)
 	for version := int64(-1); ; {
 		var now int64
@@ -64,26 +70,9 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return err
 		}
 		for more := now != version; more; {
-			// Bodies are read one by one, to bound memory and to skip some unread.
-			rows, err := conn.QueryContext(ctx, "SELECT seq FROM deliveries WHERE seq > ? ORDER BY seq LIMIT 256", after)
-			list, err := scanAll(rows, err, plain[int64])
-			if err != nil {
-				return err
+			if more, err = f.readPage(ctx, conn, yield); err != nil || ctx.Err() != nil {
+				return ignoreStopped(err)
 			}
-			for _, after = range list {
-				if skip(after) {
-					continue
-				}
-				e, err := scanEntry(entries.QueryRowContext(ctx, after))
-				switch {
-				case errors.Is(err, sql.ErrNoRows): // pruned in the meantime
-				case err != nil:
-					return err
-				case !yield(e):
-					return nil
-				}
-			}
-			more = len(list) > 0
 		}
 		version = now
 		select {
@@ -92,6 +81,61 @@ func (l *Store) follow(ctx context.Context, after int64, skip func(seq int64) bo
 			return nil
 		}
 	}
+}
+
+// errStopped says that the follower wants no more.
+var errStopped = errors.New("stopped")
+
+func ignoreStopped(err error) error {
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	return err
+}
+
+// followPage is the number of callbacks looked at in one read.
+const followPage = 256
+
+// readPage yields new callbacks. Bodies are read one by one, to bound memory and to leave
+// those unread that are not wanted.
+func (f *follower) readPage(ctx context.Context, conn *sql.Conn, yield func(store.Entry) bool) (more bool, err error) {
+	var newest int64
+	if err := conn.QueryRowContext(ctx, newestQuery).Scan(&newest); err != nil || newest <= f.after {
+		return false, err
+	}
+	all, w := f.wanted == nil, store.Wanted{}
+	if !all {
+		w = f.wanted() // after newest was read: who wants more later looks for it in the ledger
+	}
+	rows, err := conn.QueryContext(ctx, `SELECT seq FROM deliveries WHERE seq > ? AND seq <= ? AND (? OR ticket_path IN (SELECT value FROM json_each(?))
+		OR request_id IN (SELECT value FROM json_each(?))) ORDER BY seq LIMIT ?`, f.after, newest, all, jsonArray(w.Paths), jsonArray(w.RequestIDs), followPage)
+	list, err := scanAll(rows, err, plain[int64])
+	if err != nil {
+		return false, err
+	}
+	for _, seq := range list {
+		if all || !f.ledger.own.Has(seq) {
+			e, err := scanEntry(conn.QueryRowContext(ctx, "SELECT seq, received_at, ticket_path, body FROM deliveries WHERE seq = ?", seq))
+			switch {
+			case errors.Is(err, sql.ErrNoRows): // pruned in the meantime
+			case err != nil:
+				return false, err
+			case !yield(e):
+				return false, errStopped
+			}
+		}
+		f.after = seq
+	}
+	if more = len(list) == followPage; !more {
+		f.after = newest
+	}
+	f.ledger.own.Forget(f.after)
+	return more, nil
+}
+
+func jsonArray(list []string) string {
+	doc, _ := json.Marshal(list) // strings
+	return string(doc)
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {

@@ -25,21 +25,19 @@ func (l *Store) Refuse(path string, r store.Refusal) {
 
 // writeRefusals stores the noted refusals.
 func (l *Store) writeRefusals(ctx context.Context) error {
-	list := l.refused.Take()
-	if len(list) == 0 {
-		return nil
-	}
-	return l.writer.put(ctx, &write{do: func(tx transaction) error {
-		for _, r := range list {
-			if err := l.insertRefusal(tx, r); err != nil {
+	return l.refused.Store(func(list []store.Refusal) error {
+		return l.writer.put(ctx, &write{do: func(tx transaction) error {
+			for _, r := range list {
+				if err := l.insertRefusal(tx, r); err != nil {
+					return err
+				}
+			}
+			if err := tx.run("DELETE FROM refusals WHERE seq IN (SELECT seq FROM refusals r WHERE "+ofNoTask+" ORDER BY seq DESC LIMIT -1 OFFSET ?)", store.MaxOtherRefusals); err != nil {
 				return err
 			}
-		}
-		if err := tx.run("DELETE FROM refusals WHERE seq IN (SELECT seq FROM refusals r WHERE "+ofNoTask+" ORDER BY seq DESC LIMIT -1 OFFSET ?)", store.MaxOtherRefusals); err != nil {
-			return err
-		}
-		return tx.run("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", store.MaxAllRefusals)
-	}})
+			return tx.run("DELETE FROM refusals WHERE seq <= (SELECT max(seq) FROM refusals) - ?", store.MaxAllRefusals)
+		}})
+	})
 }
 
 // ofNoTask is the condition that a refusal r is at a path without a task.

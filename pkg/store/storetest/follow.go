@@ -13,6 +13,8 @@ import (
 var followTests = []test{
 	{"Follow yields the callbacks of all processes after a number", followSeesAll},
 	{"FollowOthers does not yield the callbacks of its own Store", followOthers},
+	{"FollowOthers yields the wanted callbacks alone", followWanted},
+	{"FollowOthers yields what was wanted when the callback was stored", followWantedLater},
 	{"Follow yields each callback once and in order", followInOrder},
 	{"Follow ends with its context", followEnds},
 }
@@ -64,7 +66,7 @@ func followOthers(l ledger) {
 	seen := make(chan string, 1000)
 	var following sync.WaitGroup
 	following.Go(func() {
-		for e, err := range h.FollowOthers(follow, 0) {
+		for e, err := range h.FollowOthers(follow, 0, func() store.Wanted { return store.Wanted{Paths: []string{"/narada/a"}} }) {
 			if err != nil {
 				l.Error(err)
 			}
@@ -94,6 +96,62 @@ func followOthers(l ledger) {
 	if own := strings.Count(fmt.Sprint(idsOf(all)), "own_"); own != 100 {
 		l.Errorf("%d of its own callbacks", own)
 	}
+}
+
+func followWanted(l ledger) {
+	h, other := l.open(), l.open()
+	follow, stop := context.WithCancel(l.ctx())
+	defer stop()
+	for i := range 300 { // more than a page
+		other.deliver("a", final(fmt.Sprint("before_", i), "a", ""))
+	}
+	other.deliver("b", final("req_1", "b", ""))
+	other.deliver("c", final("req_2", "c", ""))
+	other.deliver("d", final("req_3", "d", ""))
+	wanted := func() store.Wanted {
+		return store.Wanted{Paths: []string{"/narada/b", "/narada/none"}, RequestIDs: []string{"req_3", "req_none"}}
+	}
+	l.same("wanted", []string{"req_1", "req_3"}, idsOf(take(l, h.FollowOthers(follow, 0, wanted), 2)))
+	nothing := func() store.Wanted { defer stop(); return store.Wanted{} }
+	for e, err := range h.FollowOthers(follow, 0, nothing) {
+		l.Errorf("nothing is wanted, got %+v, %v", e, err)
+	}
+}
+
+func followWantedLater(l ledger) {
+	h, other := l.open(), l.open()
+	follow, stop := context.WithCancel(l.ctx())
+	defer stop()
+	asked, want := make(chan bool), make(chan store.Wanted)
+	wanted := func() store.Wanted {
+		select {
+		case asked <- true:
+			return <-want
+		case <-follow.Done():
+			return store.Wanted{}
+		}
+	}
+	seen := make(chan string)
+	var following sync.WaitGroup
+	following.Go(func() {
+		for e, err := range h.FollowOthers(follow, 0, wanted) {
+			if err != nil {
+				l.Error(err)
+			}
+			seen <- e.Result.RequestID
+		}
+	})
+	other.deliver("a", final("req_1", "a", ""))
+	<-asked
+	// It is stored after the follower has asked what is wanted.
+	other.deliver("b", final("req_2", "b", ""))
+	want <- store.Wanted{Paths: []string{"/narada/a"}}
+	l.same("first", "req_1", <-seen)
+	<-asked
+	want <- store.Wanted{Paths: []string{"/narada/b"}}
+	l.same("then", "req_2", <-seen)
+	stop()
+	following.Wait()
 }
 
 func idsOf(entries []store.Entry) (ids []string) {

@@ -196,6 +196,13 @@ func callback(name, body string) webhook.Delivery {
 	return webhook.Delivery{Ticket: tk, Result: r, Body: []byte(body), ReceivedAt: start, Header: header}
 }
 
+// Callback returns a final callback of the task with that request ID, for the ticket of that
+// name.
+func Callback(name, id, text string) webhook.Delivery { return callback(name, final(id, name, text)) }
+
+// Intent returns the intent of a task with the ticket of that name.
+func Intent(name string) store.Intent { return intent(name) }
+
 // final and phase return bodies of callbacks with the secret of that ticket. In a phase,
 // a person is asked.
 func final(id, name, text string) string {

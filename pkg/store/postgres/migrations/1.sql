@@ -12,6 +12,7 @@ INSERT INTO @version VALUES (1);
 CREATE TABLE @writers (
     id            uuid PRIMARY KEY,
     last          bigint NOT NULL,
+    asked         bigint NOT NULL DEFAULT 0,
     seq_after     bigint NOT NULL DEFAULT 0,
     seq_last      bigint NOT NULL DEFAULT 0,
     at            timestamptz NOT NULL
@@ -131,10 +132,11 @@ CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
 CREATE INDEX batch_lines_task ON @batch_lines (task);
 
 -- asked returns the last transaction of the writer that was committed, and the callbacks that
--- it stored. It waits for one that is being committed, and prevents one that is not.
-CREATE FUNCTION @asked(a_writer uuid, OUT last bigint, OUT seq_after bigint, OUT seq_last bigint) LANGUAGE sql AS $$
-    INSERT INTO @writers AS w (id, last, at) VALUES (a_writer, 0, clock_timestamp())
-        ON CONFLICT (id) DO UPDATE SET at = excluded.at RETURNING w.last, w.seq_after, w.seq_last
+-- it stored. It waits for one that is being committed, and prevents those up to a_number that
+-- have not begun.
+CREATE FUNCTION @asked(a_writer uuid, a_number bigint, OUT last bigint, OUT seq_after bigint, OUT seq_last bigint) LANGUAGE sql AS $$
+    INSERT INTO @writers AS w (id, last, asked, at) VALUES (a_writer, 0, a_number, clock_timestamp())
+        ON CONFLICT (id) DO UPDATE SET asked = excluded.asked, at = excluded.at RETURNING w.last, w.seq_after, w.seq_last
 $$;
 
 -- began is called first in every transaction: it notes the transaction of the writer, and
@@ -142,8 +144,11 @@ $$;
 -- cannot wait for each other.
 CREATE FUNCTION @began(a_writer uuid, a_last bigint, a_numbers bigint[], a_paths text[], a_ids text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO @writers (id, last, at) VALUES (a_writer, a_last, clock_timestamp())
-        ON CONFLICT (id) DO UPDATE SET last = excluded.last, seq_after = 0, seq_last = 0, at = excluded.at;
+    INSERT INTO @writers AS w (id, last, at) VALUES (a_writer, a_last, clock_timestamp())
+        ON CONFLICT (id) DO UPDATE SET last = excluded.last, seq_after = 0, seq_last = 0, at = excluded.at WHERE w.asked < excluded.last;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the transaction is too late' USING ERRCODE = 'ND002';
+    END IF;
     IF cardinality(a_numbers) + cardinality(a_paths) + cardinality(a_ids) > 1 THEN
         PERFORM 1 FROM @tasks WHERE number IN (
             SELECT unnest(a_numbers)

@@ -54,7 +54,8 @@ func Installed() bool {
 // programs returns the folder of the newest server's programs.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // to the others
+		return filepath.Dir(path), err
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
@@ -147,7 +148,13 @@ func (s *Server) Configure(lines ...string) error {
 
 // Authenticate replaces pg_hba.conf by lines.
 func (s *Server) Authenticate(lines ...string) error {
-	return os.WriteFile(filepath.Join(s.dir, "pg_hba.conf"), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
+	return s.WriteFile("pg_hba.conf", strings.Join(lines, "\n")+"\n")
+}
+
+// WriteFile writes a file in the server's folder, which only the server can read.
+func (s *Server) WriteFile(name, content string) error {
+	path := filepath.Join(s.dir, name)
+	return errors.Join(os.WriteFile(path, []byte(content), 0o600), own(path))
 }
 
 // Start starts the server and waits until it answers.

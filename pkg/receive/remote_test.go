@@ -1,0 +1,67 @@
+package receive
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/narada-cli/narada/pkg/tunnel"
+)
+
+func TestCallbacksOfARemoteEndpointGoToItsListener(t *testing.T) {
+	r := &Remote{Listener: Listener{Name: "a", URL: "https://a.example.com/hooks/"}, Random: rand.Reader}
+	one, err := r.Issue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := r.Issue()
+	if got, want := r.URL(one), "https://a.example.com/hooks"+one.Path; got != want || one.Secret == "" || one.Path == other.Path {
+		t.Errorf("%s, want %s; the other one %s", got, want, other.Path)
+	}
+}
+
+func TestTheEndOfAListenerIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, elsewhere, b := Listener{Name: "a", URL: "https://a"}, Listener{Name: "a", URL: "https://elsewhere"}, Listener{Name: "b", URL: "https://a"}
+		var list []Listener
+		var failed error
+		var mu sync.Mutex // of list and failed
+		r := &Remote{Listener: a, Running: func(context.Context) ([]Listener, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return list, failed
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var changes []tunnel.EventKind
+		go r.Watch(ctx, func(kind tunnel.EventKind) { changes = append(changes, kind) })
+		for _, step := range []struct {
+			list   []Listener
+			failed error
+			want   []tunnel.EventKind
+		}{
+			{list: []Listener{b, a}},
+			{failed: errors.New("not known")},
+			{list: []Listener{b}, want: []tunnel.EventKind{tunnel.Lost}},
+			{list: []Listener{elsewhere}},
+			{failed: errors.New("not known")},
+			{list: []Listener{a}, want: []tunnel.EventKind{tunnel.Back}},
+		} {
+			mu.Lock()
+			list, failed, changes = step.list, step.failed, nil
+			mu.Unlock()
+			time.Sleep(3 * watchInterval)
+			synctest.Wait()
+			if diff := cmp.Diff(step.want, changes); diff != "" {
+				t.Errorf("%+v: %s", step, diff)
+			}
+		}
+		stop()
+	})
+}

@@ -1,0 +1,181 @@
+//go:build unix
+
+package postgres
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+func (w *world) listens() bool {
+	w.wake.mu.Lock()
+	defer w.wake.mu.Unlock()
+	return w.wake.listening
+}
+
+// failsSoon checks that do fails with a temporary error, within the limit.
+func failsSoon(t testing.TB, what string, limit time.Duration, do func() error) {
+	t.Helper()
+	began := time.Now()
+	err := do()
+	if err == nil {
+		t.Fatalf("%s does not fail", what)
+	}
+	if e := asError(t, err); !e.Temporary() || !e.Unreachable() {
+		t.Errorf("%s: %v is not temporary", what, e)
+	}
+	if took := time.Since(began); took > limit {
+		t.Errorf("%s took %v", what, took)
+	}
+}
+
+func TestAServerThatIsStoppedAndStartedAgain(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := open(t, Options{URL: s.URL("postgres")})
+	other := w.again()
+	seen := other.follow()
+	w.must("req_1")
+	expect(t, seen, "req_1")
+	eventually(t, "LISTEN", other.listens)
+
+	s.Stop()
+	failsSoon(t, "the first write", writeLimit+time.Second, func() error { _, err := w.deliver("req_2"); return err })
+	failsSoon(t, "another write", time.Second, func() error { _, err := w.deliver("req_2"); return err }) // is not waited for
+	failsSoon(t, "a read", readLimit+time.Second, func() error { _, _, err := w.Task(ctx, "req_1"); return err })
+	if _, warned := w.told(); len(warned) != 1 {
+		t.Errorf("warned %q", warned)
+	}
+	eventually(t, "no LISTEN", func() bool { return !other.listens() })
+
+	must(t, s.Start(ctx))
+	eventually(t, "a write", func() bool { _, err := w.deliver("req_3"); return err == nil })
+	expect(t, seen, "req_3")
+	eventually(t, "LISTEN", other.listens)
+	w.must("req_4")
+	expect(t, seen, "req_4")
+	stored, warned := w.told()
+	same(t, "stored", []string{"req_1", "req_3", "req_4"}, stored)
+	if len(warned) != 2 || warned[1] != "the store postgres on "+address(s)+" is there again" {
+		t.Errorf("warned %q", warned)
+	}
+}
+
+func TestAServerWithoutRoomIsNotListenedTo(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "max_connections = 20")
+	var conns []*pgx.Conn
+	for range 9 {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		must(t, err)
+		conns = append(conns, conn)
+	}
+	w := open(t, Options{URL: s.URL("postgres"), Connections: 2})
+	other := w.again()
+	seen := other.follow()
+	w.must("req_1")
+	expect(t, seen, "req_1")
+	w.must("req_2")
+	expect(t, seen, "req_2")
+	if other.listens() {
+		t.Error("it listens")
+	}
+	for _, conn := range conns {
+		must(t, conn.Close(ctx))
+	}
+	eventually(t, "LISTEN, once there is room", other.listens)
+}
+
+func TestAServerThatVanishes(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	p := newProxy(t, s)
+	w := open(t, Options{URL: p.url(s), Connections: 1})
+	w.must("req_1")
+	p.next(vanish)
+	failsSoon(t, "a write", writeLimit+time.Second, func() error { _, err := w.deliver("req_2"); return err })
+	w.must("req_3") // by another connection
+	same(t, "callbacks", []string{"req_1", "req_3"}, w.ids())
+	p.next(vanish)
+	failsSoon(t, "a write", writeLimit+time.Second, func() error { _, err := w.deliver("req_4"); return err })
+	p.setGone(true)
+	began := time.Now()
+	w.close()
+	if took := time.Since(began); took > 2*disconnectLimit+connectLimit {
+		t.Errorf("closing took %v", took)
+	}
+}
+
+// raising makes the next inserts into the table fail with the error code.
+func raising(t testing.TB, w *world, table, code string, times int) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, w.o.URL)
+	must(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, w.sql(`DROP TRIGGER IF EXISTS raising ON @`+table+`; CREATE SEQUENCE IF NOT EXISTS @raised; ALTER SEQUENCE @raised RESTART;
+		CREATE OR REPLACE FUNCTION @raising() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('@raised') <= TG_ARGV[1]::bigint THEN RAISE EXCEPTION 'raised' USING ERRCODE = TG_ARGV[0]; END IF;
+			RETURN NEW;
+		END $$; CREATE TRIGGER raising BEFORE INSERT ON @`+table+` FOR EACH ROW EXECUTE FUNCTION @raising('`+code+`', '`)+strconv.Itoa(times)+`')`, pgx.QueryExecModeSimpleProtocol)
+	must(t, err)
+}
+
+func TestErrorsOfTheServer(t *testing.T) {
+	t.Parallel()
+	w := open(t, Options{URL: testServer(t).URL("postgres")})
+	w.must("req_0")
+	for _, code := range []string{codeDeadlock, codeSerialization, codeCancelled, codeLockTimeout} {
+		raising(t, w, "deliveries", code, 2)
+		w.must("req_" + code) // is repeated
+	}
+	const forever = 1_000_000
+	raising(t, w, "deliveries", codeFull, forever)
+	_, err := w.deliver("req_full")
+	where := "the store " + w.where + ": "
+	same(t, "a full disk", described{Message: where + "the disk of the server is full", Hint: "free space on the server's disk", Unreachable: true, Temporary: true}, describe(asError(t, err)))
+	raising(t, w, "deliveries", "22000", forever) // of the data
+	_, err = w.deliver("req_data")
+	same(t, "an error of the data", described{Message: where + "raised"}, describe(asError(t, err)))
+	raising(t, w, "deliveries", codeDeadlock, forever)
+	_, err = w.deliver("req_deadlock")
+	if e := asError(t, err); !e.Temporary() {
+		t.Errorf("a deadlock that remains: %v is not temporary", e)
+	}
+	raising(t, w, "deliveries", codeFull, 0)
+	w.must("req_full")
+	same(t, "stored", []string{"req_0", "req_" + codeDeadlock, "req_" + codeSerialization, "req_" + codeCancelled, "req_" + codeLockTimeout, "req_full"}, w.ids())
+}
+
+func TestADeadlockIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := open(t, Options{URL: testServer(t).URL("postgres")})
+	t1, t2 := prepare(w)
+	conn, err := pgx.Connect(ctx, w.o.URL)
+	must(t, err)
+	defer conn.Close(ctx)
+	tx, err := conn.Begin(ctx)
+	must(t, err)
+	lock := w.sql("SELECT 1 FROM @tasks WHERE number = $1 FOR UPDATE")
+	_, err = tx.Exec(ctx, lock, t2)
+	must(t, err)
+	written := make(chan error, 1)
+	go func() {
+		written <- w.Write(ctx, &store.Retry{Task: t2, At: later}, &store.Accept{Task: t1, RequestID: "req_t", At: later})
+	}()
+	eventually(t, "waiting for the lock", func() bool {
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(conn.PgConn().PID()))
+		return err == nil && n > 0
+	})
+	_, err = tx.Exec(ctx, lock, t1) // one of the two fails
+	if err == nil {
+		must(t, tx.Commit(ctx))
+	} else {
+		must(t, tx.Rollback(ctx))
+	}
+	must(t, <-written)
+}

@@ -1,0 +1,179 @@
+//go:build unix
+
+package postgres
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
+	"github.com/narada-cli/narada/pkg/store/storetest"
+)
+
+// pair starts a primary with a synchronous standby.
+func pair(t testing.TB) (primary, standby *postgrestest.Server) {
+	t.Helper()
+	primary = newServer(t)
+	standby, err := primary.Standby(ctx, "s1")
+	must(t, err)
+	t.Cleanup(func() { check(t, standby.Close()) })
+	exec(t, primary, "ALTER SYSTEM SET synchronous_standby_names = 's1'", "SELECT pg_reload_conf()")
+	inSync(t, primary)
+	return primary, standby
+}
+
+func inSync(t testing.TB, primary *postgrestest.Server) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, primary.URL("postgres"))
+	must(t, err)
+	defer conn.Close(ctx)
+	eventually(t, "synchronous standby", func() bool {
+		var n int
+		err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").Scan(&n)
+		return err == nil && n == 1
+	})
+}
+
+func TestAStandbyIsRefused(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	w := open(t, Options{URL: primary.URL("postgres")})
+	where := "the store postgres on " + address(standby) + ": "
+	const hint = "name all servers, and add ?target_session_attrs=read-write to the URL"
+	want := described{Message: where + "it is a standby, which can only be read", Hint: hint, Unreachable: true, Temporary: true}
+	same(t, "a standby", want, describe(failure(t, Options{URL: standby.URL("postgres"), Schema: w.o.Schema})))
+	want.Message += " (target_session_attrs)"
+	u := at(standby, "postgres", func(u *url.URL) { u.RawQuery += "&target_session_attrs=read-write" })
+	same(t, "a standby and target_session_attrs", want, describe(failure(t, Options{URL: u, Schema: w.o.Schema})))
+	exec(t, primary, "ALTER ROLE postgres SET default_transaction_read_only = on")
+	same(t, "a role that only reads", "the store postgres on "+address(primary)+": it is a standby, which can only be read",
+		failure(t, Options{URL: primary.URL("postgres"), Schema: w.o.Schema}).Error())
+}
+
+func TestACommitThatTheStandbyHasNotConfirmedIsSettledLater(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	w := open(t, Options{URL: primary.URL("postgres")})
+	w.must("req_1")
+	direct, err := pgx.Connect(ctx, primary.URL("postgres"))
+	must(t, err)
+	defer direct.Close(ctx)
+	standby.Stop()
+	intend := &store.Intend{Intent: storetest.Intent("b")}
+	written := make(chan error, 1)
+	go func() {
+		written <- w.Write(ctx, intend, &store.Deliver{Delivery: storetest.Callback("a", "req_2", "42")})
+	}()
+	eventually(t, "cancelling the wait for the standby", func() bool {
+		var n int
+		err := direct.QueryRow(ctx, "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").Scan(&n)
+		return err == nil && n > 0
+	})
+	same(t, "failure", described{Message: "the store postgres on " + address(primary) + ": the standby has not confirmed the commit", Temporary: true}, describe(asError(t, <-written)))
+	time.Sleep(settleInterval + connectLimit/2) // asking does not help
+	stored, _ := w.told()
+	same(t, "stored", []string{"req_1"}, stored)
+	must(t, standby.Start(ctx))
+	eventually(t, "settled", func() bool { stored, _ := w.told(); return len(stored) == 2 })
+	if isNew, err := w.deliver("req_2"); isNew || err != nil {
+		t.Errorf("the repeated callback is new: %v, %v", isNew, err)
+	}
+	task, _, err := w.Numbered(ctx, intend.Number)
+	must(t, err)
+	same(t, "the task that was not sent", "refused", string(task.Status))
+	stored, _ = w.told()
+	same(t, "stored", []string{"req_1", "req_2"}, stored)
+}
+
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	u := at(primary, "postgres", func(u *url.URL) {
+		u.Host += "," + address(standby)
+		u.RawQuery += "&target_session_attrs=read-write"
+	})
+	first := open(t, Options{URL: u})
+	stores := []*world{first, first.again(), first.again()}
+	seen := stores[2].follow()
+	var (
+		writers  sync.WaitGroup
+		mu       sync.Mutex
+		acked    []string
+		intended = map[int64]string{}
+		stop     atomic.Bool
+	)
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(acked)
+	}
+	for i, w := range stores {
+		for j := range 3 {
+			writers.Go(func() {
+				for n := 0; !stop.Load(); n++ {
+					id := fmt.Sprintf("req_%d_%d_%d", i, j, n)
+					op := &store.Intend{Intent: storetest.Intent(id)}
+					if w.Write(ctx, op) != nil {
+						continue // not sent
+					}
+					mu.Lock()
+					intended[op.Number] = "/narada/" + id
+					mu.Unlock()
+					for w.Deliver(ctx, storetest.Callback(id, id, "42")) != nil { // the cloud repeats it
+					}
+					mu.Lock()
+					acked = append(acked, id)
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	eventually(t, "callbacks", func() bool { return count() > 200 })
+	primary.Kill()
+	must(t, standby.Promote(ctx))
+	before := count()
+	eventually(t, "callbacks after the failover", func() bool { return count() > before+200 })
+	stop.Store(true)
+	writers.Wait()
+
+	ids := first.ids()
+	slices.Sort(ids)
+	slices.Sort(acked)
+	same(t, "callbacks", acked, ids)
+	tasks := map[int64]string{}
+	must(t, first.Tasks(ctx, store.Query{}, func(task store.Task) error {
+		if task.RequestID != "" { // others were not sent
+			tasks[task.Number] = task.TicketPath
+		} else if task.Status != "refused" {
+			t.Errorf("task %d is %s", task.Number, task.Status)
+		}
+		return nil
+	}))
+	same(t, "tasks", intended, tasks)
+	var told []string
+	for _, w := range stores {
+		stored, _ := w.told()
+		told = append(told, stored...)
+	}
+	slices.Sort(told)
+	same(t, "Stored", acked, told)
+	var followed []string
+	for range acked {
+		select {
+		case id := <-seen:
+			followed = append(followed, id)
+		case <-time.After(waitLimit):
+			t.Fatalf("followers saw %d of %d", len(followed), len(acked))
+		}
+	}
+	slices.Sort(followed)
+	same(t, "followed", acked, followed)
+}
