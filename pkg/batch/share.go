@@ -54,6 +54,7 @@ func (b *Batch) share(ctx context.Context, w Backend) (*sharing, error) {
 		return nil, err
 	}
 	s := &sharing{run: b.run, kept: k, backend: w, pending: map[Key]int{}, resent: map[Key]bool{}}
+	b.run.seen = map[Key]int64{}
 	if len(list) > 0 {
 		s.after = list[0].Finished
 	}

@@ -8,18 +8,8 @@ import (
 	"github.com/narada-cli/narada/pkg/secret"
 )
 
-// LiteralError is a secret of a task that is no reference, by its place in the request.
-type LiteralError struct{ Place string }
-
-func (e *LiteralError) Error() string {
-	return e.Place + " is a secret without a reference that other machines could resolve"
-}
-
-// Hint says what to do.
-func (*LiteralError) Hint() string { return "use env:NAME or file:PATH" }
-
 // Referenced returns the request of a plan of the template with references in place of its
-// secrets: env:NAME or file:PATH. The error is a *LiteralError if one has none.
+// secrets: env:NAME or file:PATH. The error is an *InputError if one has none.
 func (t *Template) Referenced(p *Plan) (*narada.Request, error) {
 	var err error
 	r := p.Request.WithSecrets(func(place, value string) string {
@@ -28,7 +18,7 @@ func (t *Template) Referenced(p *Plan) (*narada.Request, error) {
 			s, ok = t.Plan.references[value]
 		}
 		if !ok {
-			err = cmp.Or(err, error(&LiteralError{place}))
+			err = cmp.Or(err, inputError("use env:NAME or file:PATH", "%s is a secret without a reference, which workers cannot resolve", place))
 		}
 		return s.Reference()
 	})

@@ -443,12 +443,14 @@ $$;
 
 CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id text, a_content bytea, a_agent text, a_session text, a_parent text, a_seen bigint, a_task bigint,
     a_prompt text, a_request bytea) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, claimed_at, prompt, request)
-        SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, clock_timestamp(), a_prompt, a_request
+    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, lost, window_id)
+        SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request,
+            coalesce(t.dispatched_at, clock_timestamp()), coalesce(t.status = 'unknown', false), CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
+        FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
         WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
         ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
             parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at,
-            owner = '', leased_until = '-infinity', send_at = NULL, window_id = '', lost = false, finished = NULL
+            lost = excluded.lost, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
         WHERE batch_queue.finished IS NOT NULL
             AND a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
 $$;
@@ -502,7 +504,7 @@ BEGIN
     END IF;
     FOR q IN SELECT b.key, b.fence FROM @batch_queue b JOIN @tasks t ON t.number = b.task
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status = 'unknown'
-            AND b.claimed_at + CASE WHEN t.callback_url = '' THEN least(a_send_limit, a_limit) ELSE a_limit END <= now_
+            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit WHEN b.lost THEN interval '0' ELSE least(a_send_limit, a_limit) END <= now_
         ORDER BY b.key LOOP
         PERFORM @finish_line(a_batch, q.key, q.fence, true, 0, '', true);
     END LOOP;
@@ -515,7 +517,7 @@ BEGIN
     FOR q IN SELECT b.key FROM @batch_queue b LEFT JOIN @tasks t ON t.number = b.task
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status IS DISTINCT FROM 'unknown'
         ORDER BY b.line, b.key LIMIT room FOR UPDATE OF b SKIP LOCKED LOOP
-        UPDATE @batch_queue SET fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = NULL WHERE batch = a_batch AND key = q.key;
+        UPDATE @batch_queue SET lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = NULL WHERE batch = a_batch AND key = q.key;
         room := room - 1;
     END LOOP;
     SELECT * INTO w FROM @batch_work WHERE batch = a_batch;
@@ -540,7 +542,7 @@ BEGIN
             CASE WHEN the_window <> '' THEN the_window ELSE coalesce(convert_from(q.request, 'UTF8')::json ->> 'browserWindowId', '') END, q.prompt,
             CASE WHEN members = '' THEN q.request ELSE substring(q.request FROM 1 FOR length(q.request) - 1) || convert_to(',' || members || '}', 'UTF8') END,
             a_batch, q.key, q.line, q.id, q.content);
-        UPDATE @batch_queue SET task = the_task, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window
+        UPDATE @batch_queue SET task = the_task, lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window
             WHERE batch = a_batch AND key = q.key;
         place := place + 1;
     END LOOP;
