@@ -22,7 +22,7 @@ import (
 func newBatch(inv *invocation) *cobra.Command {
 	cmd := usage.Group("batch", "Run many prompts, one answer each", `batch runs the tasks of a file, several at once, and sends each only once. To resume
 a batch that was stopped, run the same command again.`)
-	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv), newBatchDelete(inv))
+	cmd.AddCommand(newBatchRun(inv), newBatchList(inv), newBatchShow(inv), newBatchResults(inv), newBatchWork(inv), newBatchDelete(inv))
 	return cmd
 }
 

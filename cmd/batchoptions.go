@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
@@ -42,6 +43,8 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	if !o.task.NoValidate {
 		b.Check = schemaErrors
 	}
+	b.Via, b.Source, b.Machine = o.answer.via, &inv.source, inv.app.Machine
+	b.Share = b.Share || b.NoWork || sharesLedger(inv) && !o.answer.sandbox && !o.task.flags.Changed("share")
 	if err := cmp.Or(o.input(), r.stdin()); err != nil {
 		return err
 	}
@@ -121,6 +124,9 @@ func (r *batchRun) template() (*task.Template, error) {
 	return t, nil
 }
 
+// minLease is the minimum of --lease.
+const minLease = time.Second
+
 // check checks the values of the flags, and which of them are used together.
 func (o *batchRunOptions) check(inv *invocation) (err error) {
 	b := &o.batch
@@ -148,7 +154,10 @@ func (o *batchRunOptions) check(inv *invocation) (err error) {
 			return usage.Errorf("", "--window-pool: %v", err)
 		}
 	}
+	if o.answer.sandbox && (b.Share || b.NoWork) {
+		return usage.Errorf("start narada sandbox, and use its address", "--share and --no-work cannot be used together with --sandbox, whose ledger ends with the run")
+	}
 	return cmp.Or(
-		usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
+		usage.AtLeast("lease", b.Lease, minLease), usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
 		usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
@@ -89,6 +90,9 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop sending after the first failure")
 	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "stop sending after `N` failures; 0 is no limit")
 	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "stop sending once the batch has used more than `N` credits; 0 is no limit")
+	f.BoolVar(&o.batch.Share, "share", false, "let workers (narada batch work) run lines too; always so with a shared ledger unless --share=false")
+	f.BoolVar(&o.batch.NoWork, "no-work", false, "leave all lines to workers, and print the results")
+	f.Var(units.DurationFlag(&o.batch.Lease, batch.DefaultLease), "lease", "give the lines of a worker that has gone to others after this `DURATION`")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
 	o.answer.add(cmd)
@@ -162,6 +166,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{
 		Cloud: cloud.baseURL.String(), Store: ledger, Dir: dir, Temporary: r.o.answer.sandbox, Interrupt: r.inv.app.interrupt.Wait,
+		Upload: func(ctx context.Context) error { return upload(ctx, r.inv, cloud, r.o.batch.Template.Plan) },
 		Open: func(ctx context.Context, adjust func(*await.Options)) (batch.Engine, error) {
 			options := engineOptions(r.inv, "batch", cloud, ledger)
 			adjust(&options)

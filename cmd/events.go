@@ -189,6 +189,16 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 			unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
 		}
 		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown))
+	case batch.Working:
+		log.Info("working", "working on the batch "+e.Name)
+	case batch.Worked:
+		log.Info("worked", "no line of the batch "+e.Name+" is left")
+	case batch.NotWorked:
+		log.Warn("left", e.Err.Error()+": left to other workers")
+	case batch.StoreLost:
+		warnWithHint(inv, "ledger", ": trying again", e.Err)
+	case batch.AnswersNotStored:
+		warnWithHint(inv, "ledger", ": "+units.Count(e.Answers, "answer")+" not stored", e.Err)
 	case batch.AwaitingUnknown:
 		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
 			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))

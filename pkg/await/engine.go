@@ -252,6 +252,13 @@ type Job struct {
 	// none known here.
 	Ticket webhook.Ticket
 
+	// Task is the number of a task that is stored already, with the Ticket that this Engine
+	// has issued for it; 0: Run stores it.
+	Task int64
+
+	// Guard is written with each write about the task, which it may refuse; nil: none.
+	Guard store.Op
+
 	// MustKeep does not send a task that cannot be stored.
 	MustKeep bool
 
@@ -295,11 +302,15 @@ func (e *Engine) Submit(ctx context.Context, j Job) (id string, err error) {
 // begin issues a ticket for the task, if there is an endpoint, and stores the task.
 func (e *Engine) begin(j Job, in Endpoint) (w *waiter, err error) {
 	w = newWaiter()
-	w.item = j.Item
+	w.item, w.guard = j.Item, j.Guard
 	if j.Sent != nil {
 		w.callEnded = j.Sent
 	}
 	ticket := j.Ticket
+	if j.Task != 0 {
+		e.adoptIntent(j, w)
+		return w, nil
+	}
 	if in != nil {
 		if ticket, err = in.Issue(); err != nil {
 			return nil, err
@@ -316,6 +327,35 @@ func (e *Engine) begin(j Job, in Endpoint) (w *waiter, err error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// Issue returns a ticket for the callback of a task that is stored before Run is called, and
+// its URL, "" if no callback arrives here.
+func (e *Engine) Issue() (store.Address, error) {
+	if e.endpoint == nil {
+		return store.Address{}, nil
+	}
+	t, err := e.endpoint.Issue()
+	if err != nil {
+		return store.Address{}, err
+	}
+	return store.Address{Ticket: t, URL: e.endpoint.URL(t)}, nil
+}
+
+// Withdraw ends a ticket from Issue with which Run was not called.
+func (e *Engine) Withdraw(a store.Address) {
+	if a.URL != "" {
+		e.endpoint.Withdraw(a.Ticket)
+	}
+}
+
+// adoptIntent prepares the waiter of a task that is stored already.
+func (e *Engine) adoptIntent(j Job, w *waiter) {
+	w.answer.Task = j.Task
+	if j.Ticket.Path != "" {
+		AskForCallback(j.Request, e.endpoint.URL(j.Ticket), j.Ticket)
+		w.answer.Ticket, w.withdraw = j.Ticket.Path, func() { e.endpoint.Withdraw(j.Ticket) }
+	}
 }
 
 func (e *Engine) send(ctx context.Context, w *waiter, j Job) (Answer, error) {

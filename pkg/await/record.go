@@ -35,14 +35,20 @@ func (e *Engine) keepIntended(j Job, t webhook.Ticket) (number int64, err error)
 	return 0, nil
 }
 
-// keep writes an op. The first failure is reported.
-func (e *Engine) keep(op store.Op) error {
+// keep writes an op about the waiter's task. The first failure is reported, except that
+// another worker has the task.
+func (e *Engine) keep(w *waiter, op store.Op) error {
 	if e.o.Store == nil {
 		return nil
 	}
-	err := e.o.Store.Write(context.Background(), op)
+	ops := []store.Op{op}
+	if w.guard != nil {
+		ops = []store.Op{w.guard, op}
+	}
+	err := e.o.Store.Write(context.Background(), ops...)
 	reused, isReused := errors.AsType[*store.ReusedIDError](err)
 	switch {
+	case errors.Is(err, store.ErrClaimLost):
 	case isReused:
 		e.o.Report(IDReused{reused})
 	case err != nil && !e.storeFails.Swap(true):
@@ -54,7 +60,7 @@ func (e *Engine) keep(op store.Op) error {
 // keepTask writes an op about the waiter's task, if that is stored.
 func (e *Engine) keepTask(w *waiter, op store.Op) {
 	if w.answer.Task != 0 {
-		_ = e.keep(op) // reported
+		_ = e.keep(w, op) // reported
 	}
 }
 
@@ -75,7 +81,7 @@ func (e *Engine) keepRetry(w *waiter, must bool) error {
 	if w.answer.Task == 0 {
 		return nil
 	}
-	if err := e.keep(&store.Retry{Task: w.answer.Task, At: time.Now()}); err != nil && must {
+	if err := e.keep(w, &store.Retry{Task: w.answer.Task, At: time.Now()}); err != nil && must {
 		return &NotKeptError{err}
 	}
 	return nil

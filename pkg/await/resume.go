@@ -17,13 +17,14 @@ type Dispatched struct {
 	RequestID string     // "" if it is not known whether the task was accepted
 	Ticket    string     // path of its ticket, "" if its callback does not arrive here
 	Item      store.Item // its line in a batch; zero: none
+	Guard     store.Op   // as that of a Job
 }
 
 // Resume waits for the final answer of a task that was dispatched earlier. The store is read
 // even if ctx has ended. The error is the store's, or an *UnfinishedError as from Run.
 func (e *Engine) Resume(ctx context.Context, d Dispatched) (Answer, error) {
 	w := newWaiter()
-	w.answer, w.item, w.id = Answer{Task: d.Task, Ticket: d.Ticket}, d.Item, d.RequestID
+	w.answer, w.item, w.id, w.guard = Answer{Task: d.Task, Ticket: d.Ticket}, d.Item, d.RequestID, d.Guard
 	if w.state = unknown; w.id != "" {
 		w.state = accepted
 	}

@@ -156,7 +156,7 @@ func (e *Engine) handleAnswer(w *waiter, a Answer) (ended bool) {
 	first, before := w.last == nil && w.sent == nil, w.state
 	w.last, w.state = r, before.next(eventOf(r))
 	if a.By == ByPoll && (first || w.state != before) {
-		_ = e.keep(&store.Poll{Result: r, At: time.Now()}) // reported
+		_ = e.keep(w, &store.Poll{Result: r, At: time.Now()}) // reported
 	}
 	if !w.once && w.state != finished {
 		if w.state != waitingPerson {

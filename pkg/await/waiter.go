@@ -38,10 +38,11 @@ type waiter struct {
 	// Set before the wait.
 	answer   Answer // Task and Ticket; the rest is set at the end
 	item     store.Item
-	known    bool   // the cloud knows the request ID
-	once     bool   // any state is an answer
-	handOver bool   // the request ID is the answer
-	withdraw func() // called after the wait, ends the ticket
+	guard    store.Op // nil: none
+	known    bool     // the cloud knows the request ID
+	once     bool     // any state is an answer
+	handOver bool     // the request ID is the answer
+	withdraw func()   // called after the wait, ends the ticket
 
 	// Under the engine's lock.
 	anyTicket bool // a callback with any ticket may be for the task

@@ -20,9 +20,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
-	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -54,7 +52,15 @@ type Options struct {
 	MaxCredits    float64       // credits of the batch that stop the sending when exceeded; 0: no limit
 
 	// Check checks the data of a success against its schema; nil: no check.
-	Check func(*schema.Schema, *narada.Result) ([]schema.Violation, error)
+	Check SchemaCheck
+
+	// Share puts the lines into the store, where workers find them, as they do those of a
+	// batch that is worked on. With NoWork this run does none of their tasks.
+	Share, NoWork bool
+	Via           string        // how workers get the answers
+	Lease         time.Duration // of a worker's claim of a line; 0: DefaultLease
+	Source        *secret.Source
+	Machine       string
 
 	Results string // path of the results file; "" or "-": Stdout
 	Stdout  io.Writer
@@ -82,6 +88,9 @@ type Backend struct {
 	// Open opens the engine, with adjust applied to its options, and uploads the files that
 	// all tasks share.
 	Open func(ctx context.Context, adjust func(*await.Options)) (Engine, error)
+
+	// Upload uploads the files that all tasks share, without an engine.
+	Upload func(ctx context.Context) error
 
 	// Interrupt returns a channel that is closed to stop the sending.
 	Interrupt func() <-chan struct{}
@@ -114,6 +123,9 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	}
 	if o.ByName {
 		err = b.source.sniff()
+	}
+	if err == nil && o.Share {
+		_, err = o.kept()
 	}
 	if err == nil {
 		err = b.check(ctx)
@@ -180,6 +192,9 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 		return Verdict{}, err
 	}
 	b.run = newRun(ctx, b, w.Store)
+	if b.run.shared, err = b.isShared(ctx, w, r); err != nil {
+		return Verdict{}, err
+	}
 	defer b.run.stop(nil)
 	if !w.Temporary {
 		b.results.earlier = &earlier{path: b.results.path, known: b.run.known, open: b.run.open, written: map[Key]bool{}}
@@ -187,7 +202,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	if err := b.beginResults(ctx); err != nil {
 		return Verdict{}, err
 	}
-	if b.run.engine, err = w.Open(ctx, b.run.adjust); err == nil {
+	if err = b.open(ctx, w); err == nil {
 		b.run.number, err = b.put(ctx, w.Store, r)
 	}
 	if err != nil {
@@ -197,7 +212,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	stopWatching := b.watch(w.Interrupt())
-	recovered, err := b.recoverAndSend(ctx, r)
+	recovered, err := b.recoverAndSend(ctx, w, r)
 	stopWatching()
 	b.storeAgain(ctx)
 	kept, closing := b.results.close(recovered)
@@ -256,7 +271,13 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 }
 
 // recoverAndSend recovers the results of earlier runs and sends the remaining lines.
-func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, err error) {
+func (b *Batch) recoverAndSend(ctx context.Context, w Backend, r record) (recovered bool, err error) {
+	var s *sharing
+	if b.run.shared {
+		if s, err = b.share(ctx, w); err != nil {
+			return false, err
+		}
+	}
 	if err := b.run.recover(ctx); err != nil {
 		return false, err
 	}
@@ -274,6 +295,10 @@ func (b *Batch) recoverAndSend(ctx context.Context, r record) (recovered bool, e
 	}
 	if err := b.settle(ctx, b.run.store, r, t); err != nil {
 		return true, err
+	}
+	if s != nil {
+		b.o.Report(Sending{})
+		return true, s.do(ctx)
 	}
 	if unknown := b.run.unknown(); unknown.Lines > 0 {
 		b.o.Report(unknown)

@@ -22,6 +22,10 @@ type Store interface {
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
 	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
 	SetSchemaErrors(ctx context.Context, batch int64, key []byte, text string) error
+
+	Works(ctx context.Context, batch int64) ([]store.Work, error)
+	Claimed(ctx context.Context, owner string, call int64) ([]store.Claimed, error)
+	FinishedLines(ctx context.Context, batch, after int64, limit int) (keys [][]byte, last int64, err error)
 }
 
 // place is a line's position in the input. There may be millions.
@@ -106,6 +110,9 @@ func (b *Batch) find(ctx context.Context, w Backend) (r record, err error) {
 	case !b.o.Restart:
 		return r, b.compare(ctx, w.Store, r)
 	case r.sent > 0:
+		if err := notHeld(ctx, w.Store, r.was); err != nil {
+			return r, err
+		}
 		return r, b.o.Confirm(ctx, r.sent, r.open)
 	}
 	return r, nil
@@ -207,8 +214,20 @@ func Delete(ctx context.Context, s Store, dir, name string) error {
 	}
 	defer unlock()
 	b, err := named(ctx, s, name)
+	if err == nil {
+		err = notHeld(ctx, s, b)
+	}
 	if err != nil {
 		return err
 	}
 	return s.Write(ctx, &store.DeleteBatch{Batch: b.Number})
+}
+
+// notHeld returns a *TakenError if workers hold lines of the batch.
+func notHeld(ctx context.Context, s Store, b store.Batch) error {
+	list, err := s.Works(ctx, b.Number)
+	if err == nil && len(list) > 0 && list[0].InFlight > 0 {
+		err = &TakenError{b.Name}
+	}
+	return err
 }

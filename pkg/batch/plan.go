@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/task"
 )
 
@@ -138,13 +140,20 @@ func (b *Batch) schemaErrors(o Outcome) []string {
 		}
 		want = plan.Schema
 	}
-	violations, err := b.o.Check(want, o.Result)
+	return violations(b.o.Check, want, o.Result)
+}
+
+// violations returns where the data of a result violate the schema.
+func violations(check SchemaCheck, want *schema.Schema, r *narada.Result) (list []string) {
+	found, err := check(want, r)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	var list []string
-	for _, v := range violations {
+	for _, v := range found {
 		list = append(list, strings.TrimPrefix(v.Pointer+": "+v.Message, ": "))
 	}
 	return list
 }
+
+// SchemaCheck checks the data of a success against its schema, which may be nil.
+type SchemaCheck func(*schema.Schema, *narada.Result) ([]schema.Violation, error)

@@ -26,13 +26,16 @@ type retriedStore struct {
 	await.Store
 
 	mu       sync.Mutex
-	unstored []store.Op // in their order
-	size     int        // bytes of the answers among them
+	unstored [][]store.Op // writes, in their order
+	size     int          // bytes of the answers among them
 }
 
 // Write implements store.Writer. What is about to be sent waits until a store that cannot be
 // reached is back, or ctx ends.
 func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
+	if endsClaim(ops) {
+		return s.writeEnd(ctx, ops)
+	}
 	err := s.Store.Write(ctx, ops...)
 	for isToBeSent(ops) && isUnreachable(err) && pause(ctx, storePause) {
 		err = s.Store.Write(ctx, ops...)
@@ -43,16 +46,36 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 		_ = s.again(ctx) // what fails stays
 		return nil
 	}
-	if isReused(err) {
+	if isFinal(err) {
 		return err
 	}
-	for _, op := range ops {
-		r, ofTask := answerOf(op)
-		if size := s.size + sizeOf(r); ofTask && size <= maxUnstored {
-			s.unstored, s.size = append(s.unstored, op), size
-		}
+	if size := s.size + sizeOf(ops); slices.ContainsFunc(ops, ofTask) && size <= maxUnstored {
+		s.unstored, s.size = append(s.unstored, ops), size
 	}
 	return err
+}
+
+// writeEnd writes the end of a claim, after what could not be written about its task. It is
+// not tried again.
+func (s *retriedStore) writeEnd(ctx context.Context, ops []store.Op) error {
+	s.mu.Lock()
+	err := s.again(ctx)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(ctx, ops...)
+}
+
+// endsClaim reports whether one of the ops ends the claim of a line.
+func endsClaim(ops []store.Op) bool {
+	return slices.ContainsFunc(ops, func(op store.Op) bool {
+		switch op.(type) {
+		case *store.FinishLine, *store.ReleaseLine:
+			return true
+		}
+		return false
+	})
 }
 
 // isToBeSent reports whether one of the ops is about a task that is about to be sent.
@@ -85,21 +108,20 @@ func pause(ctx context.Context, d time.Duration) bool {
 // again writes what could not be written.
 func (s *retriedStore) again(ctx context.Context) error {
 	for len(s.unstored) > 0 {
-		op := s.unstored[0]
-		if err := s.Store.Write(context.WithoutCancel(ctx), op); err != nil && !isReused(err) {
+		ops := s.unstored[0]
+		if err := s.Store.Write(context.WithoutCancel(ctx), ops...); err != nil && !isFinal(err) {
 			return err
 		}
-		r, _ := answerOf(op)
-		s.unstored, s.size = s.unstored[1:], s.size-sizeOf(r)
+		s.unstored, s.size = s.unstored[1:], s.size-sizeOf(ops)
 	}
 	return nil
 }
 
-// isReused reports whether a write failed for a reason that another attempt does not change.
+// isFinal reports whether a write failed for a reason that another attempt does not change.
 // It must not hold back the other writes.
-func isReused(err error) bool {
-	_, ok := errors.AsType[*store.ReusedIDError](err)
-	return ok
+func isFinal(err error) bool {
+	_, reused := errors.AsType[*store.ReusedIDError](err)
+	return reused || errors.Is(err, store.ErrClaimLost)
 }
 
 // finish writes what could not be written, with a few attempts. With an error, answers are
@@ -120,7 +142,7 @@ func (s *retriedStore) finish(ctx context.Context) (answers int, err error) {
 		return 0, nil
 	}
 	ids := map[string]bool{}
-	for _, op := range s.unstored {
+	for _, op := range slices.Concat(s.unstored...) {
 		if r, _ := answerOf(op); r != nil && r.Final() {
 			ids[r.RequestID] = true
 		}
@@ -142,9 +164,17 @@ func answerOf(op store.Op) (r *narada.Result, ofTask bool) {
 	return nil, false
 }
 
-func sizeOf(r *narada.Result) int {
-	if r == nil {
-		return 0
+func ofTask(op store.Op) bool {
+	_, ok := answerOf(op)
+	return ok
+}
+
+// sizeOf is the size of the answers in a write.
+func sizeOf(ops []store.Op) (size int) {
+	for _, op := range ops {
+		if r, _ := answerOf(op); r != nil {
+			size += len(r.Raw())
+		}
 	}
-	return len(r.Raw())
+	return size
 }

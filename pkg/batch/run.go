@@ -22,9 +22,9 @@ const (
 // run sends the lines of a batch.
 type run struct {
 	*Batch
+	sender
+	shared bool // the lines are in the store, for workers
 	store  Store
-	number int64 // of the batch in the store
-	engine Engine
 	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
 
@@ -33,8 +33,9 @@ type run struct {
 	slots   *semaphore.Weighted     // for tasks in flight
 	calls   *semaphore.Weighted     // for dispatch calls
 	windows *windows
-	actions []action    // by line
-	resumed []*inFlight // tasks of earlier runs
+	actions []action      // by line
+	seen    map[Key]int64 // newest tasks of lines that have not ended; only if shared
+	resumed []*inFlight   // tasks of earlier runs
 	tasks   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -48,7 +49,7 @@ type run struct {
 // newRun returns a run whose sending ends with ctx.
 func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
+		Batch: b, sender: sender{timeout: b.o.Timeout}, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
 		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
 	}
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -146,6 +147,9 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 // decide decides what to do with a line. It notes a task that is still running, and counts
 // the outcome of a line that has ended.
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
+	if r.shared && s.Task != 0 {
+		r.seen[l.Key] = s.Task
+	}
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
 		r.resumed = append(r.resumed, &inFlight{Outcome: Outcome{Line: l, State: s}, doubtful: s.Phase == Unknown})
@@ -260,7 +264,7 @@ func (r *run) resume(ctx context.Context, one *inFlight) {
 			return
 		}
 	}
-	r.fly(one, func() { r.await(ctx, &one.Outcome) })
+	r.fly(one, func() { r.await(ctx, &one.Outcome, nil) })
 }
 
 // fly does a task in the background, and completes it. A panic is an error of all lines.

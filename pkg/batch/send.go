@@ -9,6 +9,7 @@ import (
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/panics"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Engine sends tasks and waits for them. *await.Engine implements it.
@@ -16,6 +17,15 @@ type Engine interface {
 	Run(ctx context.Context, j await.Job) (await.Answer, error)
 	Resume(ctx context.Context, d await.Dispatched) (await.Answer, error)
 	Receives(callbackURL string) bool
+	Issue() (store.Address, error)
+	Withdraw(store.Address)
+}
+
+// sender sends the tasks of a batch and waits for them.
+type sender struct {
+	engine  Engine
+	number  int64 // of the batch in the store
+	timeout time.Duration
 }
 
 // ErrTimeLimit is the cause of the end of a context that Options.Timeout ended.
@@ -26,19 +36,25 @@ func (r *run) dispatch(ctx context.Context, one *inFlight) {
 	job := await.Job{
 		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: one.Line.Item(r.number), MustKeep: true, Sent: func() { r.calls.Release(1) },
 	}
-	one.plan, one.Phase = nil, one.Phase.after(stepIntended)
-	if one.Window != "" {
-		job.Request.BrowserWindowID = one.Window
+	one.plan = nil
+	r.sendTask(ctx, &one.Outcome, job)
+}
+
+// sendTask sends the task of a line and waits for it.
+func (s *sender) sendTask(ctx context.Context, o *Outcome, job await.Job) {
+	o.Phase = o.Phase.after(stepIntended)
+	if o.Window != "" {
+		job.Request.BrowserWindowID = o.Window
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.o.Timeout, ErrTimeLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, ErrTimeLimit)
 	defer cancel()
-	answer, err := r.engine.Run(ctx, job)
-	one.Task, one.Ticket = answer.Task, answer.Ticket
+	answer, err := s.engine.Run(ctx, job)
+	o.Task, o.Ticket = answer.Task, answer.Ticket
 	if err != nil {
-		one.unanswered(ctx, err)
+		o.unanswered(ctx, err)
 		return
 	}
-	one.answered(answer.Result)
+	o.answered(answer.Result)
 }
 
 // answered sets the result of the line's task.
@@ -80,27 +96,27 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 // canResume reports whether an unknown task can still be answered: its callback arrives
 // here, and its time limit is not over.
 func (r *run) canResume(s State) bool {
-	return s.Ticket != "" && r.left(s) > 0 && r.engine.Receives(s.CallbackURL)
+	return r.shared || s.Ticket != "" && r.left(s) > 0 && r.engine.Receives(s.CallbackURL)
 }
 
 // left returns how long a task is still waited for. The clock may have been set back since
 // it was sent.
-func (r *run) left(s State) time.Duration {
-	if s.Phase != Unknown {
-		return r.o.Timeout
+func (s *sender) left(state State) time.Duration {
+	if state.Phase != Unknown {
+		return s.timeout
 	}
-	return min(r.o.Timeout, time.Until(s.SentAt.Add(r.o.Timeout)))
+	return min(s.timeout, time.Until(state.SentAt.Add(s.timeout)))
 }
 
-// await waits for a task that was sent earlier.
-func (r *run) await(ctx context.Context, o *Outcome) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.left(o.State), ErrTimeLimit)
+// await waits for a task that was sent earlier. guard is that of a job.
+func (s *sender) await(ctx context.Context, o *Outcome, guard store.Op) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.left(o.State), ErrTimeLimit)
 	defer cancel()
-	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(r.number)}
-	if !r.engine.Receives(o.CallbackURL) {
+	task := await.Dispatched{Task: o.Task, RequestID: o.RequestID, Ticket: o.Ticket, Item: o.Line.Item(s.number), Guard: guard}
+	if !s.engine.Receives(o.CallbackURL) {
 		task.Ticket = "" // no callback can arrive: it is polled
 	}
-	answer, err := r.engine.Resume(ctx, task)
+	answer, err := s.engine.Resume(ctx, task)
 	unfinished, ok := errors.AsType[*await.UnfinishedError](err)
 	crash, crashed := errors.AsType[*panics.Error](err)
 	switch {
@@ -123,6 +139,10 @@ func (r *run) await(ctx context.Context, o *Outcome) {
 // stopped is not sent again.
 func (r *run) adjust(o *await.Options) {
 	o.Source, o.Many = "batch", true
+	if r.shared { // the rate is in the store
+		r.pace = newPace(0)
+		o.Client = &leasedClient{o.Client, r.store}
+	}
 	o.Client = &pacedClient{o.Client, r.pace}
 	o.Again, o.Stopped = r.again, r.sending.Done()
 	if o.Store != nil {

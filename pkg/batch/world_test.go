@@ -346,3 +346,9 @@ func (w *world) wait(ctx context.Context, i *store.ItemTask, prompt string) (awa
 	}
 	return await.Answer{Result: w.finish(i, prompt)}, nil
 }
+
+// Issue implements Engine.
+func (w *world) Issue() (store.Address, error) { return store.Address{}, nil }
+
+// Withdraw implements Engine.
+func (w *world) Withdraw(store.Address) {}

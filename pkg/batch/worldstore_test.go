@@ -133,3 +133,14 @@ func (w *world) SetSchemaErrors(_ context.Context, _ int64, key []byte, text str
 	w.items[Key(key)].SchemaErrors = text
 	return nil
 }
+
+// Works implements Store.
+func (w *world) Works(context.Context, int64) ([]store.Work, error) { return nil, nil }
+
+// Claimed implements Store.
+func (w *world) Claimed(context.Context, string, int64) ([]store.Claimed, error) { return nil, nil }
+
+// FinishedLines implements Store.
+func (w *world) FinishedLines(context.Context, int64, int64, int) ([][]byte, int64, error) {
+	return nil, 0, nil
+}

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
+	"strings"
 )
 
 // Mask replaces a secret in output.
@@ -23,8 +25,8 @@ const Mask = "***"
 // String is a secret. Its zero value is the empty secret. It prints as Mask through fmt,
 // log/slog and encoding/json; only Reveal returns the value.
 type String struct {
-	reveal   func() string // fmt prints a function as its address, even in another type
-	variable string
+	reveal    func() string // fmt prints a function as its address, even in another type
+	reference string        // "": none
 }
 
 // New returns value as a secret.
@@ -39,7 +41,25 @@ func (s String) Reveal() string {
 }
 
 // Variable returns the environment variable of the value, "" if there is none.
-func (s String) Variable() string { return s.variable }
+func (s String) Variable() string {
+	name, _ := strings.CutPrefix(s.reference, "env:")
+	if name == s.reference {
+		return ""
+	}
+	return name
+}
+
+// Reference returns the reference by which a Source has resolved, or another would resolve,
+// the secret: env:NAME or file:PATH with a full path, or "".
+func (s String) Reference() string { return s.reference }
+
+// InFile returns the secret as that of the file at path.
+func (s String) InFile(path string) String {
+	if full, err := filepath.Abs(path); err == nil {
+		s.reference = "file:" + full
+	}
+	return s
+}
 
 // Equal compares two secrets in constant time.
 func (s String) Equal(other String) bool {

@@ -100,7 +100,7 @@ func (s *Source) fromEnv(name string) (String, error) {
 	case textfile.Check(value) != nil:
 		return String{}, fmt.Errorf("environment variable %s: %w", name, textfile.ErrNotText)
 	}
-	return String{New(value).reveal, name}, nil
+	return String{New(value).reveal, "env:" + name}, nil
 }
 
 func (s *Source) fromFile(path string) (String, error) {
@@ -112,7 +112,8 @@ func (s *Source) fromFile(path string) (String, error) {
 		return String{}, textfile.Named(path, err)
 	}
 	defer f.Close()
-	return Read(f, path)
+	value, err := Read(f, path)
+	return value.InFile(path), err
 }
 
 // Read reads a secret of up to 64 KiB, without one trailing LF or CRLF. Errors begin with

@@ -59,6 +59,10 @@ type Ledger interface {
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
 
+	Works(ctx context.Context, batch int64) ([]Work, error)
+	Claimed(ctx context.Context, owner string, call int64) ([]Claimed, error)
+	FinishedLines(ctx context.Context, batch, after int64, limit int) (keys [][]byte, last int64, err error)
+
 	Prunable(ctx context.Context, limits Limits) (Prunable, error)
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
 

@@ -36,8 +36,8 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 		u.Done(&narada.Uploaded{Key: variable(u.key, u.key), Filename: u.Name, MIMEType: u.MIMEType})
 	}
 	body, err := p.Request.WithSecrets(func(place, value string) string {
-		name, ok := p.variables[value]
-		if !ok || !isShellName(name) {
+		name := p.references[value].Variable()
+		if !isShellName(name) {
 			name = "NARADA_" + shellName(place)
 		}
 		return variable(name, value)

@@ -10,13 +10,18 @@ import (
 )
 
 func TestCurlUsesVariablesInPlaceOfSecrets(t *testing.T) {
+	source := secret.Source{Lookup: func(string) (string, bool) { return "three", true }}
+	token, err := source.Resolve("", "env:TOKEN")
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &Plan{
 		Request: &narada.Request{
 			Prompt:          "it's $HOME `x`",
 			SecretVariables: map[string]string{"a-b": "one", "a_b": "two", "c": "three"},
 			CallbackSecret:  "three",
 		},
-		variables: map[string]string{"three": "TOKEN"},
+		references: map[string]secret.String{"three": token},
 	}
 	p.hide(secret.New("four"))
 	command, names, err := p.Curl("https://api.example/v2")

@@ -81,6 +81,7 @@ func (w *written) secret(text string) (string, error) {
 		if value, err = secret.Read(f, name); err != nil {
 			return "", err
 		}
+		value = value.InFile(f.Name())
 	}
 	w.plan.hide(value)
 	return value.Reveal(), nil

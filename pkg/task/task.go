@@ -72,7 +72,7 @@ type Plan struct {
 	Secrets  []secret.String
 	Warnings []string
 
-	variables map[string]string // environment variable by secret value
+	references map[string]secret.String // the secrets that have a reference, by their values
 }
 
 // InputError is an error of the input. Nothing was sent.
@@ -105,7 +105,7 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Request: &narada.Request{}, Prompt: s.Prompt, variables: map[string]string{}}
+	p := &Plan{Request: &narada.Request{}, Prompt: s.Prompt, references: map[string]secret.String{}}
 	if err := s.base(p, source); err != nil {
 		return nil, err
 	}
@@ -366,12 +366,12 @@ func (s Spec) setField(r *narada.Request, name string, value json.RawMessage) er
 	return nil
 }
 
-// hide records secrets and the environment variables that they come from.
+// hide records secrets, and where they come from.
 func (p *Plan) hide(secrets ...secret.String) {
 	p.Secrets = append(p.Secrets, secrets...)
 	for _, s := range secrets {
-		if name := s.Variable(); name != "" {
-			p.variables[s.Reveal()] = name
+		if s.Reference() != "" {
+			p.references[s.Reveal()] = s
 		}
 	}
 }

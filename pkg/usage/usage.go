@@ -49,6 +49,13 @@ func OneArg(name, hint string) cobra.PositionalArgs {
 	}
 }
 
+// OptionalArg allows one argument called name.
+func OptionalArg(name, hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		return number(len(args) <= 1, hint, "one "+name+" at most", args)
+	}
+}
+
 // OneOf requires one argument that is one of the values.
 func OneOf(name, hint string, values ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

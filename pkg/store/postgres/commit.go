@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -66,7 +68,7 @@ func (c *committer) commitAll(group []*write) error {
 	}
 	t, err := c.run(group)
 	if err != nil {
-		return reusedID(group, err)
+		return opError(group, err)
 	}
 	fresh := map[*store.Deliver]bool{}
 	for _, d := range t.stored {
@@ -105,11 +107,14 @@ func (c *committer) noteLost(err error) {
 	c.lost = lost
 }
 
-// reusedID gives the error of an Accept its type, and that of a lost lease.
-func reusedID(group []*write, err error) error {
+// opError gives the error of an op its type.
+func opError(group []*write, err error) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)
 	if ok && server.Code == codeLeaseLost {
 		return store.ErrLeaseLost
+	}
+	if ok && server.Code == codeClaimLost {
+		return store.ErrClaimLost
 	}
 	if !ok || server.Code != codeReusedID {
 		return err
@@ -134,6 +139,7 @@ func (c *committer) compile(ctx context.Context, group []*write) (*transaction, 
 		return nil, err
 	}
 	pending := newDeliveries(&c.ledger.tickets)
+	var last []batchStatement
 	flush := func() {
 		if len(pending.list) > 0 {
 			t.statements = append(t.statements, pending.statement(c.id, func(d *engine.Delivery) { t.stored = append(t.stored, d) }))
@@ -155,6 +161,10 @@ func (c *committer) compile(ctx context.Context, group []*write) (*transaction, 
 			if err != nil {
 				return nil, err
 			}
+			if batch := lockedBatch(op); batch != 0 {
+				last = append(last, batchStatement{batch, s})
+				continue
+			}
 			t.statements = append(t.statements, s)
 		}
 		if len(one.do) > 0 {
@@ -163,6 +173,10 @@ func (c *committer) compile(ctx context.Context, group []*write) (*transaction, 
 		}
 	}
 	flush()
+	slices.SortStableFunc(last, func(a, b batchStatement) int { return cmp.Compare(a.batch, b.batch) })
+	for _, s := range last {
+		t.statements = append(t.statements, s.statement)
+	}
 	return t, nil
 }
 

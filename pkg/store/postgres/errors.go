@@ -113,6 +113,7 @@ const (
 	codeNoColumn      = "42703"
 	codeReusedID      = "ND001" // raised by accept
 	codeLeaseLost     = "ND002" // raised by check_lease
+	codeClaimLost     = "ND003" // raised by check_claim
 )
 
 // reasons are the server's errors in words.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/engine"
@@ -97,7 +96,7 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 	case *store.SetSchemaErrors:
 		return call("UPDATE @batch_lines SET schema_errors = $1 WHERE batch = $2 AND key = $3", text(op.SchemaErrors), op.Batch, op.Key), nil
 	}
-	return statement{}, fmt.Errorf("postgres: unknown op %T", op)
+	return workStatement(op)
 }
 
 func call(query string, args ...any) statement { return statement{query: query, args: args} }

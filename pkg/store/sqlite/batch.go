@@ -28,15 +28,23 @@ func (t transaction) putBatch(op *store.PutBatch) (err error) {
 	return err
 }
 
+// forgetLines forgets the lines of a batch, sent or queued.
+func (t transaction) forgetLines(batch int64) error {
+	return t.runAll([]string{"DELETE FROM batch_lines WHERE batch = ?1", "DELETE FROM batch_queue WHERE batch = ?1", "DELETE FROM batch_work WHERE batch = ?1"}, batch)
+}
+
 func (t transaction) restartBatch(op *store.RestartBatch) error {
-	if err := t.run("DELETE FROM batch_lines WHERE batch = ?", op.Batch); err != nil {
+	if err := t.forgetLines(op.Batch); err != nil {
 		return err
 	}
 	return t.run("UPDATE batches SET begun_at = ? WHERE number = ?", milliseconds(op.At), op.Batch)
 }
 
 func (t transaction) deleteBatch(op *store.DeleteBatch) error {
-	return t.runAll([]string{"DELETE FROM batch_lines WHERE batch = ?1", "DELETE FROM batches WHERE number = ?1"}, op.Batch)
+	if err := t.forgetLines(op.Batch); err != nil {
+		return err
+	}
+	return t.run("DELETE FROM batches WHERE number = ?", op.Batch)
 }
 
 // PlaceItems updates the positions of the sent lines of a batch in its input; sent lines

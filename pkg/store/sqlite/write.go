@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/engine"
@@ -118,5 +117,5 @@ func (t transaction) applyToBatch(op store.Op) error {
 	case *store.SetSchemaErrors:
 		return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
 	}
-	return fmt.Errorf("sqlite: unknown op %T", op)
+	return t.applyToWork(op)
 }

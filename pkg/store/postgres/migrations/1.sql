@@ -195,7 +195,7 @@ BEGIN
     INSERT INTO @writers AS w (id, last, at) VALUES (a_writer, a_last, clock_timestamp())
         ON CONFLICT (id) DO UPDATE SET last = excluded.last, seq_after = 0, seq_last = 0, at = excluded.at WHERE w.asked < excluded.last;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'the transaction is too late' USING ERRCODE = 'ND002';
+        RAISE EXCEPTION 'the transaction is too late' USING ERRCODE = 'ND004';
     END IF;
     IF cardinality(a_numbers) + cardinality(a_paths) + cardinality(a_ids) > 1 THEN
         PERFORM 1 FROM @tasks WHERE number IN (
@@ -400,16 +400,6 @@ BEGIN
     UPDATE @forwards SET target = a_to WHERE seq = a_seq AND target = a_from;
 END $$;
 
-CREATE FUNCTION @restart_batch(a_batch bigint, a_at timestamptz) RETURNS void LANGUAGE sql AS $$
-    DELETE FROM @batch_lines WHERE batch = a_batch;
-    UPDATE @batches SET begun_at = a_at WHERE number = a_batch
-$$;
-
-CREATE FUNCTION @delete_batch(a_batch bigint) RETURNS void LANGUAGE sql AS $$
-    DELETE FROM @batch_lines WHERE batch = a_batch;
-    DELETE FROM @batches WHERE number = a_batch
-$$;
-
 -- The refused callback is stored if its path is shared or a task's; the oldest go.
 CREATE FUNCTION @refusal(a_received timestamptz, a_path text, a_code integer, a_reason text, a_size bigint, a_header bytea, a_shared boolean, a_keep bigint) RETURNS void LANGUAGE sql AS $$
     INSERT INTO @refusals (received_at, ticket_path, status_code, reason, size, header)
@@ -444,4 +434,176 @@ BEGIN
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
     pruned := cardinality(numbers);
+END $$;
+
+-- Batches that many processes work on, and their lines that have not been forgotten. Who
+-- changes the counters of a batch holds the lock of its row in batch_work until the commit:
+-- lines are numbered as finished in the order of the commits.
+CREATE TABLE @batch_work (
+    batch         bigint PRIMARY KEY,
+    options       text NOT NULL,
+    next_at       timestamptz NOT NULL DEFAULT '-infinity',
+    held_until    timestamptz NOT NULL DEFAULT '-infinity',
+    finished      bigint NOT NULL DEFAULT 0,
+    failures      bigint NOT NULL DEFAULT 0,
+    credits       double precision NOT NULL DEFAULT 0
+);
+CREATE TABLE @batch_queue (
+    batch         bigint NOT NULL,
+    key           bytea NOT NULL,
+    line          bigint NOT NULL,
+    id            text NOT NULL,
+    content       bytea NOT NULL,
+    agent         text NOT NULL,
+    cloud_session text NOT NULL,
+    parent        text NOT NULL,
+    task          bigint NOT NULL DEFAULT 0,
+    fence         bigint NOT NULL DEFAULT 0,
+    owner         text NOT NULL DEFAULT '',
+    call          bigint NOT NULL DEFAULT 0,
+    claimed_at    timestamptz NOT NULL,
+    leased_until  timestamptz NOT NULL DEFAULT '-infinity',
+    send_at       timestamptz,
+    window_id     text NOT NULL DEFAULT '',
+    lost          boolean NOT NULL DEFAULT false,
+    finished      bigint,
+    prompt        text NOT NULL,
+    request       bytea,
+    PRIMARY KEY (batch, key)
+);
+CREATE INDEX batch_queue_waiting ON @batch_queue (batch, line, key) WHERE finished IS NULL AND task = 0;
+CREATE INDEX batch_queue_sent ON @batch_queue (batch) WHERE finished IS NULL AND task <> 0;
+CREATE INDEX batch_queue_owner ON @batch_queue (owner, call) WHERE finished IS NULL AND task <> 0;
+CREATE INDEX batch_queue_finished ON @batch_queue (batch, finished) WHERE finished IS NOT NULL;
+CREATE INDEX batch_queue_lost ON @batch_queue (batch) WHERE lost;
+CREATE SEQUENCE @fences;
+
+CREATE FUNCTION @forget_lines(a_batch bigint) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM @batch_work WHERE batch = a_batch;
+    DELETE FROM @batch_queue WHERE batch = a_batch;
+    DELETE FROM @batch_lines WHERE batch = a_batch
+$$;
+
+CREATE FUNCTION @restart_batch(a_batch bigint, a_at timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT @forget_lines(a_batch);
+    UPDATE @batches SET begun_at = a_at WHERE number = a_batch
+$$;
+
+CREATE FUNCTION @delete_batch(a_batch bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT @forget_lines(a_batch);
+    DELETE FROM @batches WHERE number = a_batch
+$$;
+
+CREATE FUNCTION @open_work(a_batch bigint, a_options text, a_credits double precision) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO @batch_work AS w (batch, options, credits) VALUES (a_batch, a_options, a_credits)
+        ON CONFLICT (batch) DO UPDATE SET options = excluded.options, failures = 0, next_at = '-infinity',
+            credits = CASE WHEN EXISTS (SELECT 1 FROM @batch_queue q WHERE q.batch = a_batch AND q.finished IS NULL) THEN w.credits ELSE excluded.credits END
+$$;
+
+CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id text, a_content bytea, a_agent text, a_session text, a_parent text, a_seen bigint, a_task bigint,
+    a_prompt text, a_request bytea) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, lost, window_id)
+        SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request,
+            coalesce(t.dispatched_at, clock_timestamp()), coalesce(t.status = 'unknown', false), CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
+        FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
+        WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
+        ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
+            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at,
+            lost = excluded.lost, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
+        WHERE batch_queue.finished IS NOT NULL
+            AND a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
+$$;
+
+-- check_claim raises ND003 if the fence is not that of the line's claim.
+CREATE FUNCTION @check_claim(a_batch bigint, a_key bytea, a_fence bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM @batch_queue WHERE batch = a_batch AND key = a_key AND fence = a_fence AND finished IS NULL AND task <> 0 FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another worker has the line' USING ERRCODE = 'ND003';
+    END IF;
+END $$;
+
+CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_failed boolean, a_credits double precision, a_errors text, a_lost boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint;
+BEGIN
+    SELECT finished + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
+    PERFORM @check_claim(a_batch, a_key, a_fence);
+    UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
+    UPDATE @batch_work SET finished = number, failures = failures + a_failed::integer, credits = credits + a_credits WHERE batch = a_batch;
+    UPDATE @batch_lines SET schema_errors = a_errors WHERE batch = a_batch AND key = a_key;
+END $$;
+
+CREATE FUNCTION @release_line(a_batch bigint, a_key bytea, a_fence bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM @check_claim(a_batch, a_key, a_fence);
+    UPDATE @batch_queue SET task = 0, owner = '', leased_until = '-infinity', window_id = '' WHERE batch = a_batch AND key = a_key;
+END $$;
+
+-- claim finishes the lines of dead workers that remain unknown, gives the owner those of
+-- dead workers whose outcome can be found, and then, as the limits allow, lines to be sent,
+-- with their intents. The addresses are for a_max lines, or none.
+CREATE FUNCTION @claim(a_batch bigint, a_owner text, a_call bigint, a_max bigint, a_concurrency bigint, a_gap interval, a_windows text[], a_max_failures bigint, a_max_credits double precision,
+    a_lease interval, a_limit interval, a_send_limit interval, a_ahead interval, a_source text, a_cloud text, a_machine text, a_at timestamptz,
+    a_paths text[], a_digests text[], a_urls text[], a_members text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    now_ timestamptz := clock_timestamp();
+    w record;
+    q record;
+    room bigint;
+    turn timestamptz;
+    the_window text;
+    members text;
+    the_task bigint;
+    place integer := 1;
+BEGIN
+    SELECT * INTO w FROM @batch_work WHERE batch = a_batch FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    FOR q IN SELECT b.key, b.fence FROM @batch_queue b JOIN @tasks t ON t.number = b.task
+        WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status = 'unknown'
+            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit WHEN b.lost THEN interval '0' ELSE least(a_send_limit, a_limit) END <= now_
+        ORDER BY b.key LOOP
+        PERFORM @finish_line(a_batch, q.key, q.fence, true, 0, '', true);
+    END LOOP;
+    UPDATE @batch_queue b SET task = 0, owner = '', window_id = '' FROM @tasks t
+        WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.number = b.task AND t.status = 'refused' AND t.failure = '';
+    room := least(a_max, a_concurrency - (SELECT count(*) FROM @batch_queue WHERE batch = a_batch AND finished IS NULL AND task <> 0 AND leased_until > now_));
+    IF room <= 0 THEN
+        RETURN;
+    END IF;
+    FOR q IN SELECT b.key FROM @batch_queue b LEFT JOIN @tasks t ON t.number = b.task
+        WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status IS DISTINCT FROM 'unknown'
+        ORDER BY b.line, b.key LIMIT room FOR UPDATE OF b SKIP LOCKED LOOP
+        UPDATE @batch_queue SET lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = NULL WHERE batch = a_batch AND key = q.key;
+        room := room - 1;
+    END LOOP;
+    SELECT * INTO w FROM @batch_work WHERE batch = a_batch;
+    IF room <= 0 OR now_ < w.held_until OR a_max_failures > 0 AND w.failures >= a_max_failures OR a_max_credits > 0 AND w.credits > a_max_credits THEN
+        RETURN;
+    END IF;
+    FOR q IN SELECT * FROM @batch_queue WHERE batch = a_batch AND finished IS NULL AND task = 0 ORDER BY line, key LIMIT room FOR UPDATE SKIP LOCKED LOOP
+        turn := greatest(w.next_at, now_);
+        EXIT WHEN turn - now_ > a_ahead;
+        the_window := '';
+        IF cardinality(a_windows) > 0 THEN
+            SELECT name INTO the_window FROM unnest(a_windows) WITH ORDINALITY AS u (name, n)
+                WHERE NOT EXISTS (SELECT 1 FROM @batch_queue b WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.window_id = name)
+                    AND NOT EXISTS (SELECT 1 FROM @batch_queue b WHERE b.batch = a_batch AND b.lost AND b.window_id = name)
+                ORDER BY n LIMIT 1;
+            EXIT WHEN NOT FOUND;
+        END IF;
+        w.next_at := turn + a_gap;
+        members := concat_ws(',', a_members[place], CASE WHEN the_window <> '' THEN '"browserWindowId":' || to_json(the_window) END);
+        the_task := nextval('@tasks_number_seq');
+        PERFORM @intend(the_task, a_at, a_source, a_cloud, a_machine, q.agent, q.cloud_session, q.parent, coalesce(a_paths[place], ''), coalesce(a_digests[place], ''), coalesce(a_urls[place], ''),
+            CASE WHEN the_window <> '' THEN the_window ELSE coalesce(convert_from(q.request, 'UTF8')::json ->> 'browserWindowId', '') END, q.prompt,
+            CASE WHEN members = '' THEN q.request ELSE substring(q.request FROM 1 FOR length(q.request) - 1) || convert_to(',' || members || '}', 'UTF8') END,
+            a_batch, q.key, q.line, q.id, q.content);
+        UPDATE @batch_queue SET task = the_task, lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window
+            WHERE batch = a_batch AND key = q.key;
+        place := place + 1;
+    END LOOP;
+    UPDATE @batch_work SET next_at = w.next_at WHERE batch = a_batch AND a_gap > interval '0';
 END $$;

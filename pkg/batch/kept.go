@@ -1,0 +1,119 @@
+package batch
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/task"
+)
+
+// DefaultLease is the length of a lease if Options set none.
+const DefaultLease = 30 * time.Second
+
+// sendLimit is how long the API may take to accept a task, with a margin.
+const sendLimit = 65 * time.Second
+
+// kept is what a run was given, as it is kept with the batch for its workers.
+type kept struct {
+	Via         string        `json:"via"`
+	Timeout     time.Duration `json:"timeout"`
+	Concurrency int           `json:"concurrency"`
+	Rate        float64       `json:"rate,omitempty"`
+	Windows     []string      `json:"windows,omitempty"`
+	MaxFailures int           `json:"maxFailures,omitempty"`
+	MaxCredits  float64       `json:"maxCredits,omitempty"`
+	Lease       time.Duration `json:"lease"`
+	NoValidate  bool          `json:"noValidate,omitempty"`
+	Secrets     []string      `json:"secrets,omitempty"` // references
+}
+
+// kept returns what workers are to follow. The error is a *task.InputError if a secret
+// has no reference.
+func (o *Options) kept() (k kept, err error) {
+	k = kept{
+		Via: o.Via, Timeout: o.Timeout, Concurrency: o.Concurrency, Rate: o.Rate, Windows: o.Windows, MaxFailures: o.MaxFailures, MaxCredits: o.MaxCredits,
+		Lease: o.Lease, NoValidate: o.Check == nil,
+	}
+	if k.Lease == 0 {
+		k.Lease = DefaultLease
+	}
+	r, err := o.Template.Referenced(o.Template.Plan)
+	if err != nil {
+		return k, err
+	}
+	r.WithSecrets(func(_, ref string) string {
+		if !slices.Contains(k.Secrets, ref) {
+			k.Secrets = append(k.Secrets, ref)
+		}
+		return ref
+	})
+	return k, nil
+}
+
+func (k kept) limits() store.ClaimLimits {
+	return store.ClaimLimits{
+		Concurrency: k.Concurrency, Rate: k.Rate, Windows: k.Windows, MaxFailures: k.MaxFailures, MaxCredits: k.MaxCredits,
+		Lease: k.Lease, TimeLimit: k.Timeout, SendLimit: sendLimit,
+	}
+}
+
+// stopped returns which limit has ended the sending, nil if none has.
+func (k kept) stopped(w store.Work) error {
+	switch {
+	case k.MaxFailures > 0 && w.Failures >= k.MaxFailures:
+		return ErrFailures
+	case k.MaxCredits > 0 && w.Credits > k.MaxCredits:
+		return ErrCredits
+	case len(k.Windows) > 0 && w.Lost >= len(k.Windows):
+		return ErrWindows
+	}
+	return nil
+}
+
+// queued returns the line as it is put into the store, with references in place of secrets.
+func (b *Batch) queued(l Line, number int64) (*store.QueueLine, error) {
+	plan, err := b.plan(l)
+	if err != nil {
+		return nil, b.source.error(l, err)
+	}
+	r, err := b.o.Template.Referenced(plan)
+	if err != nil {
+		return nil, b.source.error(l, err)
+	}
+	intent := store.IntentOf(r, store.Intent{Prompt: plan.Prompt})
+	if intent.Body, err = r.MarshalJSON(); err != nil {
+		return nil, b.source.error(l, err)
+	}
+	return &store.QueueLine{Item: l.Item(number), Intent: intent}, nil
+}
+
+// claimedTask is a request of a claimed line, as it is to be sent.
+func claimedTask(c store.Claimed, source *secret.Source, hide func(...secret.String)) (*narada.Request, error) {
+	r, err := narada.ParseRequest(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	return task.Resolved(r, source, hide)
+}
+
+// claimedSchema returns the schema of the answer to a claimed line, nil for none.
+func claimedSchema(c store.Claimed) (*schema.Schema, error) {
+	r, err := narada.ParseRequest(c.Request)
+	if err != nil || r.ResponseFormat == nil {
+		return nil, err
+	}
+	return schema.Compile(r.ResponseFormat.JSONSchema)
+}
+
+func readKept(w store.Work) (k kept, err error) {
+	if err = json.Unmarshal([]byte(w.Options), &k); err != nil {
+		err = fmt.Errorf("the batch %q: its options cannot be read: %w", w.Batch.Name, err)
+	}
+	return k, err
+}

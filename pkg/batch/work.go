@@ -1,0 +1,285 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// WorkOptions configure a worker.
+type WorkOptions struct {
+	Name        string // of the batch, which may not exist yet; "": all batches
+	Concurrency int    // max. tasks in flight here
+	UntilDone   bool   // end when no line is open
+
+	Store   Store
+	Cloud   string // address of the API; batches of another one are not worked on
+	Machine string
+	Source  *secret.Source // resolves the references in the lines
+	Hide    func(...secret.String)
+	Check   SchemaCheck
+	Report  func(Event)
+
+	// Open opens the engine for batches with that way to get answers, with adjust applied to
+	// its options. It is called once for each way.
+	Open func(ctx context.Context, via string, adjust func(*await.Options)) (Engine, error)
+
+	// Interrupt returns a channel that is closed to stop the sending.
+	Interrupt func() <-chan struct{}
+}
+
+// The events of a worker.
+type (
+	// Working is a batch that the worker begins to work on.
+	Working struct{ Name string }
+	// Worked is a batch of which no line is open.
+	Worked struct{ Name string }
+	// NotWorked is a batch that is left to other workers. It is reported once for each reason.
+	NotWorked struct {
+		Name string
+		Err  error
+	}
+	// StoreLost is a store that cannot be reached. It is reported once, and tried again.
+	StoreLost struct{ Err error }
+)
+
+func (Working) event()   {}
+func (Worked) event()    {}
+func (NotWorked) event() {}
+func (StoreLost) event() {}
+
+// OtherCloudError is a batch of another API.
+type OtherCloudError struct{ Name, Was, Is string }
+
+func (e *OtherCloudError) Error() string {
+	return fmt.Sprintf("the batch %q belongs to the API at %s, not %s", e.Name, e.Was, e.Is)
+}
+
+// UnresolvedError is a batch with a secret that cannot be resolved here.
+type UnresolvedError struct {
+	Name string
+	Err  error
+}
+
+func (e *UnresolvedError) Error() string {
+	return fmt.Sprintf("the batch %q has a secret that is not here: %v", e.Name, e.Err)
+}
+
+// Hint says what to do.
+func (*UnresolvedError) Hint() string { return "set it in the environment of the worker" }
+
+// workPoll is the pause between two looks for batches.
+const workPoll = 250 * time.Millisecond
+
+// working is a worker on any number of batches.
+type working struct {
+	WorkOptions
+	slots, calls *semaphore.Weighted
+	sending      context.Context
+	stop         context.CancelCauseFunc
+	pace         *pace
+
+	mu      sync.Mutex
+	now     map[int64]bool // batches that are worked on
+	stored  []*retriedStore
+	refused map[string]string // by batch, why it is not worked on
+	engines map[string]Engine // by way
+	writers map[string]store.Writer
+	batches sync.WaitGroup
+}
+
+// Work works on batches until it is interrupted or, with UntilDone, no line is open. The
+// error may be an *OtherCloudError or an *UnresolvedError of the named batch.
+func Work(ctx context.Context, o WorkOptions) error {
+	w := &working{
+		WorkOptions: o, slots: semaphore.NewWeighted(int64(o.Concurrency)), calls: semaphore.NewWeighted(maxSending), pace: newPace(0),
+		now: map[int64]bool{}, refused: map[string]string{}, engines: map[string]Engine{}, writers: map[string]store.Writer{},
+	}
+	w.sending, w.stop = context.WithCancelCause(ctx)
+	defer w.stop(nil)
+	interrupt := o.Interrupt()
+	watching, watched := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-interrupt:
+			o.Report(Stopping{InFlight: w.inFlight()})
+			w.stop(ErrInterrupted)
+		case <-watching.Done():
+		}
+	})
+	err := w.loop(ctx)
+	if err != nil {
+		w.stop(err)
+	}
+	w.batches.Wait()
+	watched()
+	watch.Wait()
+	for _, s := range w.stored {
+		if answers, err := s.finish(ctx); err != nil {
+			o.Report(AnswersNotStored{answers, err})
+		}
+	}
+	if err == nil {
+		err = context.Cause(w.sending)
+	}
+	if errors.Is(err, ErrInterrupted) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
+	return err
+}
+
+// inFlight counts the tasks in flight.
+func (w *working) inFlight() int {
+	n := 0
+	for w.slots.TryAcquire(1) {
+		n++
+	}
+	w.slots.Release(int64(n))
+	return w.Concurrency - n
+}
+
+// loop begins to work on batches with open lines, as they appear.
+func (w *working) loop(ctx context.Context) error {
+	lost := false
+	for w.sending.Err() == nil {
+		list, known, err := w.find(ctx)
+		if err != nil && !lost {
+			w.Report(StoreLost{err})
+		}
+		if lost = err != nil; lost {
+			pause(w.sending, storePause)
+			continue
+		}
+		open := 0
+		for _, one := range list {
+			if !one.Open() {
+				continue
+			}
+			open++
+			if err := w.begin(ctx, one); err != nil {
+				return err
+			}
+		}
+		w.mu.Lock()
+		busy := len(w.now) > 0
+		w.mu.Unlock()
+		if w.UntilDone && known && open == 0 && !busy {
+			return nil
+		}
+		pause(w.sending, workPoll)
+	}
+	return nil
+}
+
+// find returns the batches to be worked on. known is false if the named one has no lines in
+// the store yet.
+func (w *working) find(ctx context.Context) (list []store.Work, known bool, err error) {
+	if w.Name == "" {
+		list, err = w.Store.Works(ctx, 0)
+		return list, true, err
+	}
+	b, ok, err := w.Store.Batch(ctx, w.Name)
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	list, err = w.Store.Works(ctx, b.Number)
+	return list, len(list) > 0, err
+}
+
+// begin begins to work on a batch, unless it is under way or left to others.
+func (w *working) begin(ctx context.Context, one store.Work) error {
+	w.mu.Lock()
+	under := w.now[one.Batch.Number]
+	w.mu.Unlock()
+	if under {
+		return nil
+	}
+	k, err := readKept(one)
+	if err == nil && one.Batch.Cloud != w.Cloud {
+		err = &OtherCloudError{one.Batch.Name, one.Batch.Cloud, w.Cloud}
+	}
+	if err == nil {
+		err = w.resolve(one, k)
+	}
+	var engine Engine
+	if err == nil {
+		engine, err = w.engine(ctx, k.Via)
+	}
+	if err != nil {
+		return w.refuse(one, err)
+	}
+	b := newWorker(w.sending, one, k)
+	b.engine, b.store, b.writes = engine, w.Store, w.writers[k.Via]
+	b.cloud, b.machine, b.source, b.hide, b.check, b.slots, b.calls = w.Cloud, w.Machine, w.Source, w.Hide, w.Check, w.slots, w.calls
+	w.mu.Lock()
+	w.now[one.Batch.Number] = true
+	w.mu.Unlock()
+	w.Report(Working{one.Batch.Name})
+	w.batches.Go(func() {
+		err := b.run(ctx)
+		w.mu.Lock()
+		delete(w.now, one.Batch.Number)
+		w.mu.Unlock()
+		if err == nil {
+			w.Report(Worked{one.Batch.Name})
+		} else if w.sending.Err() == nil { // an error of all lines
+			w.stop(err)
+		}
+	})
+	return nil
+}
+
+// refuse leaves a batch to other workers. If it is the named one, that is an error.
+func (w *working) refuse(one store.Work, err error) error {
+	if w.Name != "" {
+		return err
+	}
+	if w.refused[one.Batch.Name] != err.Error() {
+		w.refused[one.Batch.Name] = err.Error()
+		w.Report(NotWorked{one.Batch.Name, err})
+	}
+	return nil
+}
+
+// resolve resolves the secrets of a batch.
+func (w *working) resolve(one store.Work, k kept) error {
+	for _, ref := range k.Secrets {
+		value, err := w.Source.Resolve(one.Batch.Name, ref)
+		if err != nil {
+			return &UnresolvedError{one.Batch.Name, err}
+		}
+		w.Hide(value)
+	}
+	return nil
+}
+
+// engine returns the engine for a way.
+func (w *working) engine(ctx context.Context, via string) (Engine, error) {
+	if e := w.engines[via]; e != nil {
+		return e, nil
+	}
+	var writer store.Writer = w.Store
+	e, err := w.Open(ctx, via, func(o *await.Options) {
+		o.Source, o.Many = "batch", true
+		o.Client = &pacedClient{&leasedClient{o.Client, w.Store}, w.pace}
+		o.Again, o.Stopped = w.pace.wait, w.sending.Done()
+		if o.Store != nil {
+			stored := &retriedStore{Store: o.Store}
+			w.stored = append(w.stored, stored)
+			o.Store, writer = stored, stored
+		}
+	})
+	if err == nil {
+		w.engines[via], w.writers[via] = e, writer
+	}
+	return e, err
+}
