@@ -89,13 +89,8 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 		return err
 	}
 	inv.warnOfTask(plan.Warnings)
-	var kept store.Ledger
 	job := await.Job{Request: plan.Request, Prompt: plan.Prompt, MustKeep: toListener}
-	if toListener {
-		kept, err = inv.openLedger(ctx, nil)
-	} else {
-		kept, err = openLedgerIfPossible(ctx, inv)
-	}
+	kept, err := openLedgerFor(ctx, inv, toListener)
 	if err != nil {
 		return err
 	}

@@ -89,20 +89,15 @@ func logForwardEvent(inv *invocation, event forward.Event) {
 		}
 		log.Info("forwarded", delivery(e.RequestID, e.Target, e.Result), deliveryFields(e.RequestID, e.Target, e.Result)...)
 	case forward.NotForwarded:
-		text := term.OneLine(e.RequestID) + ": not forwarded to " + e.Target
-		if e.Result.StatusCode != 0 {
-			text = delivery(e.RequestID, e.Target, e.Result) + ": not forwarded"
-		}
-		log.Warn("not-forwarded", text+notForwarded(e.Result), deliveryFields(e.RequestID, e.Target, e.Result)...)
-		if hint := refusalHint(e.Result.StatusCode, e.Target, e.Result.LeadsTo, forwardCredentials); hint != "" && !e.Result.Repeated {
-			log.Hint(hint)
-		}
+		logNotForwarded(inv, e)
 	case forward.TargetDown:
 		log.Warn("target-down", fmt.Sprintf("%s does not accept callbacks: %s; retrying", e.Target, e.Attempt.Kind()))
 	case forward.TargetUp:
 		log.Info("target-back", e.Target+" accepts callbacks again")
 	case forward.StoreFailed:
 		inv.warnOfLedger(e.Err, "forwarding to "+e.Target+" waits")
+	case forward.LeaseLost:
+		log.Warn("lease-lost", "another listener with this name forwards to "+e.Target+" now")
 	case forward.CommandBusy:
 		log.Warn("waiting", e.Target+": waiting for the command of an earlier listen to end")
 	case forward.Finishing:
@@ -113,6 +108,17 @@ func logForwardEvent(inv *invocation, event forward.Event) {
 			return
 		}
 		log.Warn("waiting", fmt.Sprintf("%s not forwarded yet to %s: the next narada listen with this target resumes", units.Count(e.Count, "callback"), e.Target))
+	}
+}
+
+func logNotForwarded(inv *invocation, e forward.NotForwarded) {
+	text := term.OneLine(e.RequestID) + ": not forwarded to " + e.Target
+	if e.Result.StatusCode != 0 {
+		text = delivery(e.RequestID, e.Target, e.Result) + ": not forwarded"
+	}
+	inv.log.Warn("not-forwarded", text+notForwarded(e.Result), deliveryFields(e.RequestID, e.Target, e.Result)...)
+	if hint := refusalHint(e.Result.StatusCode, e.Target, e.Result.LeadsTo, forwardCredentials); hint != "" && !e.Result.Repeated {
+		inv.log.Hint(hint)
 	}
 }
 

@@ -87,6 +87,14 @@ func openLedgerIfPossible(ctx context.Context, inv *invocation) (store.Ledger, e
 	return l, err
 }
 
+// openLedgerFor opens the ledger for a command that needs one, or works without one too.
+func openLedgerFor(ctx context.Context, inv *invocation, needed bool) (store.Ledger, error) {
+	if needed {
+		return inv.openLedger(ctx, nil)
+	}
+	return openLedgerIfPossible(ctx, inv)
+}
+
 // existingLedger opens the ledger for a command that reads it. It returns nil if there
 // is none.
 func (inv *invocation) existingLedger(ctx context.Context) (store.Ledger, error) {

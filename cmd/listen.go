@@ -161,8 +161,9 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	sum, err := l.Run(ctx, ledger, func(ctx context.Context, failed func(error)) (receive.Forwarder, error) {
+		leases, _ := ledger.(store.Leases) // of a ledger of several machines
 		return forward.Start(ctx, forward.Options{
-			Store: ledger, Listener: l.Name(), Targets: targets, Failed: failed, Report: func(e forward.Event) { logForwardEvent(inv, e) },
+			Store: ledger, Leases: leases, Listener: l.Name(), Targets: targets, Failed: failed, Report: func(e forward.Event) { logForwardEvent(inv, e) },
 			Reserve: func(name string) (func() error, bool, error) { return receive.Reserve(ctx, options.Registry, name) },
 		})
 	})

@@ -84,15 +84,18 @@ var storeCommands = regexp.MustCompile(`narada (run|dispatch|status|listen|batch
 
 // sqliteScripts are the scripts that need a ledger in a file, and why.
 var sqliteScripts = map[string]string{
-	"doctor.txtar":          "it begins without a ledger",
-	"forward.txtar":         "its endpoint, another listener, has a ledger of its own",
-	"history.txtar":         "it begins without a ledger",
-	"ledger_troubles.txtar": "its ledgers are damaged files",
-	"max_body.txtar":        "it has two ledgers",
-	"shared_ledger.txtar":   "it makes its own databases",
-	"store.txtar":           "it begins without a ledger, and damages one",
-	"trigger.txtar":         "its endpoint, another listener, has a ledger of its own",
-	"via_listener.txtar":    "it ends with a ledger that cannot be opened",
+	"doctor.txtar":           "it begins without a ledger",
+	"forward.txtar":          "its endpoint, another listener, has a ledger of its own",
+	"history.txtar":          "it begins without a ledger",
+	"ledger_troubles.txtar":  "its ledgers are damaged files",
+	"listener.txtar":         "a listener that was killed is listed until its lease has ended",
+	"max_body.txtar":         "it has two ledgers",
+	"replicas.txtar":         "it makes its own database",
+	"replicas_forward.txtar": "it makes its own database",
+	"shared_ledger.txtar":    "it makes its own databases",
+	"store.txtar":            "it begins without a ledger, and damages one",
+	"trigger.txtar":          "its endpoint, another listener, has a ledger of its own",
+	"via_listener.txtar":     "it ends with a ledger that cannot be opened",
 }
 
 func closePostgres() error {

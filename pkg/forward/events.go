@@ -34,6 +34,8 @@ type (
 		Target string
 		Err    error
 	}
+	// LeaseLost: another replica of the listener forwards to the target now.
+	LeaseLost struct{ Target string }
 	// CommandBusy: the command of an earlier listener still runs, and is waited for.
 	CommandBusy struct{ Target string }
 	// Finishing: Close waits for an attempt in progress.
@@ -52,6 +54,7 @@ func (NotForwarded) event() {}
 func (TargetDown) event()   {}
 func (TargetUp) event()     {}
 func (StoreFailed) event()  {}
+func (LeaseLost) event()    {}
 func (CommandBusy) event()  {}
 func (Finishing) event()    {}
 func (Remaining) event()    {}

@@ -72,6 +72,10 @@ type Options struct {
 	// is false if one is running.
 	Reserve func(name string) (release func() error, ok bool, err error)
 
+	// Leases, if not nil, say which replica of the listener forwards. The others wait until
+	// it has ended.
+	Leases Leases
+
 	Failed func(error) // called with an error that ends the forwarding to a target
 	Report func(Event)
 }
@@ -108,7 +112,7 @@ func (f *Forwarding) Plan() store.Forwarding {
 // Wake signals that a callback was stored. It never blocks.
 func (f *Forwarding) Wake() {
 	for _, q := range f.queues {
-		q.scheduler.wakeUp()
+		q.held.Load().scheduler.wakeUp()
 	}
 }
 
@@ -131,8 +135,8 @@ func (f *Forwarding) Close(ctx context.Context, finish bool) (notForwarded, wait
 // queue forwards to one target.
 type queue struct {
 	Options
-	target    Target
-	scheduler *scheduler
+	target Target
+	held   atomic.Pointer[hold]
 
 	starting context.Context // ends: no new attempts
 	stop     context.CancelFunc
@@ -147,22 +151,22 @@ type queue struct {
 
 func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
 	q := &queue{Options: o, target: t, drain: make(chan struct{}), ended: make(chan struct{})}
-	if err := q.adopt(ctx); err != nil {
+	if _, err := q.adopt(ctx); err != nil {
 		return nil, err
 	}
 	n, err := q.count(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if n > 0 {
+	if n > 0 && q.Leases == nil { // else another replica may be forwarding them
 		q.Report(Waiting{t.Name(), n})
 	}
 	q.starting, q.stop = context.WithCancel(context.Background())
 	q.running, q.kill = context.WithCancel(context.Background())
-	q.scheduler = newScheduler(t.Concurrency(), q.next, q.forward)
+	q.newHold()
 	go func() {
 		defer close(q.ended)
-		if err := q.scheduler.run(q.starting, q.drain); err != nil {
+		if err := q.run(); err != nil {
 			q.Failed(err)
 		}
 	}()
@@ -170,10 +174,10 @@ func startQueue(ctx context.Context, o Options, t Target) (*queue, error) {
 }
 
 // adopt takes the callbacks of listeners that are no longer running.
-func (q *queue) adopt(ctx context.Context) error {
+func (q *queue) adopt(ctx context.Context) (some bool, err error) {
 	names, err := q.Store.ForwardListeners(ctx, q.target.Name())
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, name := range names {
 		if name == q.Listener {
@@ -181,13 +185,14 @@ func (q *queue) adopt(ctx context.Context) error {
 		}
 		release, ok, err := q.Reserve(name)
 		if ok {
+			some = true
 			err = errors.Join(q.Store.Write(ctx, &store.AdoptForwards{Target: q.target.Name(), From: name, To: q.Listener}), release())
 		}
 		if err != nil {
-			return err
+			return some, err
 		}
 	}
-	return nil
+	return some, nil
 }
 
 func (q *queue) next(ctx context.Context, after int64, limit int) (list []store.Forward, err error) {
@@ -235,11 +240,11 @@ func (q *queue) count(ctx context.Context) (int, error) {
 
 // forward forwards a callback and stores the outcome, without a time limit: it must not
 // be forwarded again.
-func (q *queue) forward(f store.Forward) error {
+func (q *queue) forward(h *hold, f store.Forward) error {
 	var failed error
-	r, ok, err := q.send(f, func(r Result) {
+	r, ok, err := q.send(h, f, func(r Result) {
 		failed = errors.Join(failed, q.write(&store.ForwardTried{
-			Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
+			Lease: h.lease, Seq: f.Seq, Target: f.Target, StatusCode: r.StatusCode, Failure: r.Failure, At: time.Now(),
 		}))
 	})
 	if err != nil || !ok {
@@ -254,12 +259,12 @@ func (q *queue) forward(f store.Forward) error {
 		q.failed.Add(1)
 		q.Report(NotForwarded{f.RequestID, f.Target, r})
 	}
-	return errors.Join(failed, q.write(&store.ForwardEnded{Forward: f}))
+	return errors.Join(failed, q.write(&store.ForwardEnded{Forward: f, Lease: h.lease}))
 }
 
 // send sends a callback to the target; ok is false if it was pruned. A damaged one is not
 // sent: nothing would change that.
-func (q *queue) send(f store.Forward, retrying func(Result)) (r Result, ok bool, err error) {
+func (q *queue) send(h *hold, f store.Forward, retrying func(Result)) (r Result, ok bool, err error) {
 	var header http.Header
 	var body []byte
 	err = q.insist(func() (err error) {
@@ -278,7 +283,7 @@ func (q *queue) send(f store.Forward, retrying func(Result)) (r Result, ok bool,
 	case err != nil || !ok:
 		return r, false, err
 	}
-	r, err = q.target.Forward(q.running, q.starting, header, body, retrying)
+	r, err = q.target.Forward(h.running, h.starting, header, body, retrying)
 	return r, true, err
 }
 

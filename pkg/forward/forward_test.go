@@ -146,7 +146,9 @@ func (s *slowTarget) Concurrency() int           { return 2 }
 func (s *slowTarget) GracePeriod() time.Duration { return s.grace }
 
 func (s *slowTarget) Forward(ctx, _ context.Context, header http.Header, body []byte, _ func(Result)) (Result, error) {
+	s.mu.Lock()
 	timer := time.NewTimer(s.takes)
+	s.mu.Unlock()
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -5,12 +5,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func registerIn(t *testing.T, dir, name string) (*Registration, error) {
 	r, _, err := Folder(dir).Register(t.Context(), Candidate{Name: name})

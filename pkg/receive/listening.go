@@ -309,12 +309,13 @@ func (l *Listening) announce(ctx context.Context, in *Server) {
 	if err != nil {
 		return // the command has ended
 	}
-	if err := l.ready.write(address, l.o.Ticket); err != nil {
-		l.fail(fmt.Errorf("ready file: %w", err))
+	// The ready file is last: who has seen it may use the listener by its name.
+	if err := l.registration.Publish(context.WithoutCancel(ctx), in.URL(webhook.Ticket{})); err != nil {
+		l.fail(fmt.Errorf("cannot publish the address for other commands: %w", err))
 		return
 	}
-	if err := l.registration.Publish(ctx, in.URL(webhook.Ticket{})); err != nil {
-		l.fail(fmt.Errorf("cannot publish the address for other commands: %w", err))
+	if err := l.ready.write(address, l.o.Ticket); err != nil {
+		l.fail(fmt.Errorf("ready file: %w", err))
 		return
 	}
 	l.o.Report(Ready{address, l.o.Ticket, late})

@@ -29,9 +29,9 @@ func TestCallbacksOfARemoteEndpointGoToItsListener(t *testing.T) {
 func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, elsewhere, b := Listener{Name: "a", URL: "https://a"}, Listener{Name: "a", URL: "https://elsewhere"}, Listener{Name: "b", URL: "https://a"}
+		var mu sync.Mutex
 		var list []Listener
 		var failed error
-		var mu sync.Mutex // of list and failed
 		r := &Remote{Listener: a, Running: func(context.Context) ([]Listener, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -40,7 +40,11 @@ func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		var changes []tunnel.EventKind
-		go r.Watch(ctx, func(kind tunnel.EventKind) { changes = append(changes, kind) })
+		go r.Watch(ctx, func(kind tunnel.EventKind) {
+			mu.Lock()
+			defer mu.Unlock()
+			changes = append(changes, kind)
+		})
 		for _, step := range []struct {
 			list   []Listener
 			failed error

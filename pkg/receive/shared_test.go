@@ -30,6 +30,12 @@ func newLeases() *leases {
 	return &leases{list: map[string]store.Listener{}, until: map[string]time.Time{}}
 }
 
+func (s *leases) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = err
+}
+
 func (s *leases) RegisterListener(_ context.Context, l store.Listener, join bool) (webhook.Ticket, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,6 +93,10 @@ func newTicket(t *testing.T) webhook.Ticket {
 
 func TestASharedListenerRenewsItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		later := func(d time.Duration) { // not at the moment of a renewal
+			time.Sleep(d + leaseRenewal/2)
+			synctest.Wait()
+		}
 		in, lost := newLeases(), make(chan error, 1)
 		r, _, err := Shared{in, "here"}.Register(t.Context(), Candidate{Name: "a", URL: "https://a", Ticket: newTicket(t), Lost: func(err error) { lost <- err }})
 		if err != nil {
@@ -107,28 +117,28 @@ func TestASharedListenerRenewsItsLease(t *testing.T) {
 		if err := r.Publish(t.Context(), "https://a"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour)
+		later(time.Hour)
 		listed("a https://a")
 		if err := r.Withdraw(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour)
+		later(time.Hour)
 		listed()
 		if err := r.Publish(t.Context(), "https://a"); err != nil {
 			t.Fatal(err)
 		}
 
 		// The ledger is not there for longer than the lease.
-		in.fails = errors.New("gone")
-		time.Sleep(time.Hour)
-		in.fails = nil
-		time.Sleep(leaseRenewal)
+		in.fail(errors.New("gone"))
+		later(time.Hour)
+		in.fail(nil)
+		later(leaseRenewal)
 		listed("a https://a")
 
 		// Meanwhile another one has got the name.
-		in.fails = errors.New("gone")
-		time.Sleep(time.Hour)
-		in.fails = nil
+		in.fail(errors.New("gone"))
+		later(time.Hour)
+		in.fail(nil)
 		other, _, err := Shared{in, "there"}.Register(t.Context(), Candidate{Name: "a", URL: "https://other"})
 		if err != nil {
 			t.Fatal(err)

@@ -71,8 +71,10 @@ type Deliver struct {
 	IsNew      bool // set: it is not a repeat
 }
 
-// ForwardTried counts a forwarding attempt that failed and will be retried.
+// ForwardTried counts a forwarding attempt that failed and will be retried. With a Lease the
+// error may be ErrLeaseLost.
 type ForwardTried struct {
+	Lease      int64 // number, 0: there is none
 	Seq        int64
 	Target     string
 	StatusCode int // of the answer; 0: none
@@ -81,8 +83,12 @@ type ForwardTried struct {
 }
 
 // ForwardEnded ends the forwarding of a callback by another attempt, again after a later
-// one. The engine counts the Attempts. The stored credentials are deleted.
-type ForwardEnded struct{ Forward }
+// one. The engine counts the Attempts. The stored credentials are deleted. With a Lease the
+// error may be ErrLeaseLost.
+type ForwardEnded struct {
+	Forward
+	Lease int64 // number, 0: there is none
+}
 
 // MoveForward gives a callback another target.
 type MoveForward struct {

@@ -105,9 +105,12 @@ func (c *committer) noteLost(err error) {
 	c.lost = lost
 }
 
-// reusedID gives the error of an Accept its type.
+// reusedID gives the error of an Accept its type, and that of a lost lease.
 func reusedID(group []*write, err error) error {
 	server, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && server.Code == codeLeaseLost {
+		return store.ErrLeaseLost
+	}
 	if !ok || server.Code != codeReusedID {
 		return err
 	}

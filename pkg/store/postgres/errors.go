@@ -112,6 +112,7 @@ const (
 	codeLockTimeout   = "55P03"
 	codeNoColumn      = "42703"
 	codeReusedID      = "ND001" // raised by accept
+	codeLeaseLost     = "ND002" // raised by check_lease
 )
 
 // reasons are the server's errors in words.

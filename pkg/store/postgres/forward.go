@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/engine"
@@ -58,3 +59,18 @@ func (l *Store) ForwardContent(ctx context.Context, f store.Forward) (header htt
 func (l *Store) ForwardListeners(ctx context.Context, target string) (names []string, err error) {
 	return readAll(ctx, l, plain[string], "SELECT DISTINCT listener FROM @forwards WHERE target = $1 AND state = 'waiting' ORDER BY 1", target)
 }
+
+// LeaseForwarding implements store.Leases.
+func (l *Store) LeaseForwarding(ctx context.Context, listener, target string, number int64, d time.Duration) (int64, error) {
+	if number == 0 {
+		number, _, err := readOne(ctx, l, plain[int64], `INSERT INTO @forwarders AS f (listener, target, lease_until) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+			ON CONFLICT (listener, target) DO UPDATE SET number = excluded.number, lease_until = excluded.lease_until WHERE f.lease_until <= clock_timestamp() RETURNING number`,
+			listener, target, d.Seconds())
+		return number, err
+	}
+	number, _, err := readOne(ctx, l, plain[int64], `UPDATE @forwarders SET lease_until = clock_timestamp() + make_interval(secs => $4)
+		WHERE listener = $1 AND target = $2 AND number = $3 RETURNING number`, listener, target, number, d.Seconds())
+	return number, err
+}
+
+var _ store.Leases = (*Store)(nil)

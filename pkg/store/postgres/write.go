@@ -77,11 +77,11 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 	switch op := op.(type) {
 	case *store.ForwardTried:
 		detail := store.EventDetail{Seq: op.Seq, Target: op.Target, State: store.ForwardWaiting, StatusCode: op.StatusCode, Failure: l.o.Mask(op.Failure)}
-		return call("SELECT @forward_tried($1, $2, $3, $4)", op.Seq, op.Target, op.At, detailOf(detail)), nil
+		return call("SELECT @forward_tried($1, $2, $3, $4, $5)", op.Seq, op.Target, op.At, detailOf(detail), op.Lease), nil
 	case *store.ForwardEnded:
 		failure := l.o.Mask(op.Failure)
 		detail := store.EventDetail{Seq: op.Seq, Target: op.Target, State: op.State, StatusCode: op.StatusCode, Failure: failure}
-		return call("SELECT @forward_ended($1, $2, $3, $4, $5, $6, $7)", op.Seq, op.Target, string(op.State), int32(op.StatusCode), text(failure), op.EndedAt, detailOf(detail)), nil
+		return call("SELECT @forward_ended($1, $2, $3, $4, $5, $6, $7, $8)", op.Seq, op.Target, string(op.State), int32(op.StatusCode), text(failure), op.EndedAt, detailOf(detail), op.Lease), nil
 	case *store.MoveForward:
 		return call("SELECT @move_forward($1, $2, $3)", op.Seq, op.From, op.To), nil
 	case *store.AdoptForwards:

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ var forwardTests = []test{
 	{"Attempts of an interrupted run are counted", countedAttempts},
 	{"A callback can be given another target", movedForward},
 	{"A task has the worst state of its forwards", worstForward},
+	{"One listener at a time has the lease on forwarding", leasedForwarding},
+	{"What has lost its lease does not write", fencedForwarding},
 }
 
 // deliverTo stores a callback that the listener forwards to the target.
@@ -206,4 +209,74 @@ func worstForward(l ledger) {
 	check(store.ForwardWaiting)
 	end(targets[2], store.ForwardDelivered, start)
 	check(store.ForwardDelivered)
+}
+
+// leases returns the ledger as two processes have it open.
+func (l ledger) leases() (one, other handle, leases func(handle) store.Leases) {
+	l.Helper()
+	one = l.open()
+	if _, ok := one.Store.(store.Leases); !ok {
+		l.Skip("it is not a ledger of several machines")
+	}
+	return one, l.open(), func(h handle) store.Leases { return h.Store.(store.Leases) }
+}
+
+func leasedForwarding(l ledger) {
+	one, other, leases := l.leases()
+	lease := func(h handle, listener, target string, number int64, d time.Duration) int64 {
+		l.Helper()
+		got, err := leases(h).LeaseForwarding(l.ctx(), listener, target, number, d)
+		l.must(err)
+		return got
+	}
+	first := lease(one, "a", target, 0, longLease)
+	if first == 0 || lease(other, "a", target, 0, longLease) != 0 {
+		l.Error("two have the lease")
+	}
+	if lease(other, "a", "https://other", 0, longLease) == 0 || lease(other, "b", target, 0, longLease) == 0 {
+		l.Error("the lease is on another listener or target too")
+	}
+	if lease(one, "a", target, first, longLease) != first {
+		l.Error("it was not renewed")
+	}
+	lease(one, "a", target, first, 0)
+	second := lease(other, "a", target, 0, -time.Second) // it dies
+	third := lease(one, "a", target, 0, longLease)
+	if second == 0 || third == 0 || second == first || third == second {
+		l.Errorf("leases %d %d %d", first, second, third)
+	}
+	if lease(other, "a", target, second, longLease) != 0 {
+		l.Error("it got back a lease that another one has")
+	}
+	if lease(one, "a", target, third, longLease) != third {
+		l.Error("another one has ended the lease")
+	}
+}
+
+func fencedForwarding(l ledger) {
+	one, other, leases := l.leases()
+	one.deliverTo("req_1", "a")
+	stale, err := leases(one).LeaseForwarding(l.ctx(), "a", target, 0, -time.Second)
+	l.must(err)
+	f := store.Forward{Seq: 1, RequestID: "req_1", Target: target, State: store.ForwardDelivered, StatusCode: 200, EndedAt: start}
+	tried := func(lease int64) *store.ForwardTried {
+		return &store.ForwardTried{Seq: 1, Target: target, StatusCode: 503, Failure: "status 503", At: start, Lease: lease}
+	}
+	one.write(tried(stale)) // nobody has taken it
+	number, err := leases(other).LeaseForwarding(l.ctx(), "a", target, 0, longLease)
+	l.must(err)
+	for _, op := range []store.Op{tried(stale), &store.ForwardEnded{Forward: f, Lease: stale}} {
+		if err := one.Write(l.ctx(), op); !errors.Is(err, store.ErrLeaseLost) {
+			l.Errorf("%T: %v", op, err)
+		}
+	}
+	l.same("waiting", []string{"req_1"}, other.waiting("a", 0, 10))
+	other.write(&store.ForwardEnded{Forward: f, Lease: number})
+	l.same("counts", [3]int{0, 1, 0}, other.counts(target, "a"))
+	task := one.task("req_1")
+	list, err := one.Forwards(l.ctx(), task)
+	l.must(err)
+	if len(list) != 1 || list[0].Attempts != 2 {
+		l.Errorf("forwards %+v", list)
+	}
 }
