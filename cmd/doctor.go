@@ -10,6 +10,8 @@ import (
 	"github.com/narada-cli/narada/pkg/doctor"
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -32,7 +34,9 @@ SKIP, the check, what it found, its duration, and below it what to do.
 
 To check the API key it asks the API for a task that does not exist, which costs
 nothing. It opens a public address as narada listen does, and sends a sample callback
-to it. With --endpoint it also runs the tests of narada check.
+to it. With --endpoint it also runs the tests of narada check. Of a ledger that machines
+share it checks the server, the role's rights, and the settings on which its promises
+depend.
 
 Exit code 3: a check failed.`,
 		Example: `  narada doctor
@@ -90,6 +94,11 @@ func (o *doctorOptions) checks(inv *invocation) doctor.Options {
 		Explain: func(err error) (text, advice string) {
 			return errorText(err), cmp.Or(hintOf(inv, err), "narada doctor -v shows more; report a bug at https://github.com/narada-cli/narada/issues")
 		},
+	}
+	if sharesLedger(inv) {
+		d.Server = func(ctx context.Context) (store.Server, error) {
+			return postgres.Examine(ctx, sharedOptions(inv, s.Get(config.Store).Text, nil))
+		}
 	}
 	for _, key := range config.Keys() {
 		if v := s.Get(key.Name); v.Set() && v.Layer != config.LayerDefault {

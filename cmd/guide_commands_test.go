@@ -39,6 +39,7 @@ var departures = []departure{
 	{match: "https://example.com/api/narada/webhook", as: "http://localhost:3000/api/narada/webhook", why: "the host does not exist"},
 	{match: "http://hook:3000", as: "http://127.0.0.1:3000", why: "the host does not exist"},
 	{match: "--to postgres://narada@db1/narada", as: "--to ~/copied", why: "the host does not exist; store_copy.txtar copies to PostgreSQL"},
+	{page: "scale.md", match: "narada doctor", code: 3, why: "the host does not exist"},
 	{match: "doctor --endpoint", code: 3, as: "doctor --yes --endpoint", why: "the endpoint is on this machine, and there is no terminal to ask on"},
 	{match: "batch delete", as: "batch delete --yes", why: "there is no terminal to ask on"},
 	{match: "WEBHOOK_TOKEN=... NARADA_CALLBACK_SECRET=...", as: "WEBHOOK_TOKEN=h00k-t0ken NARADA_CALLBACK_SECRET=h00k-s3cret", why: "the reader has values"},

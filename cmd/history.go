@@ -41,8 +41,9 @@ func newHistory(inv *invocation) *cobra.Command {
 duration, source of the answer, and prompt. A task without a request ID has a number
 instead, as #12.
 
-On a terminal it prints a table; elsewhere it prints a line for each task, with tabs
-between the columns and the whole prompt, or with -o json an object.
+On a terminal it prints a table, with the machines that sent the tasks if there are
+several; elsewhere it prints a line for each task, with tabs between the columns and
+the whole prompt, or with -o json an object.
 
 The statuses are those of the cloud, and two more: unknown (it is not known whether
 the API accepted the task) and refused (the API did not accept it).
@@ -86,14 +87,15 @@ func runHistory(ctx context.Context, inv *invocation, p *printer, o *historyOpti
 	if o.refused {
 		return listRefused(ctx, inv, p, l, query)
 	}
-	list := output.NewList(p, inv.app.stdoutWidth, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "PROMPT")
+	list := output.NewList(p, inv.app.stdoutWidth, "REQUEST ID", "AGE", "STATUS", "TIME", "ANSWER BY", "MACHINE", "PROMPT")
+	list.Varying = 5
 	err = l.Tasks(ctx, query, func(t store.Task) error {
 		took := "-"
 		if t.Took > 0 {
 			took = units.Round(t.Took).String()
 		}
 		return list.Add(history.NewTaskDocument(t),
-			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Prompt)))
+			taskName(t), units.Age(inv.app.start.Sub(t.DispatchedAt)), string(t.Status), took, answerBy(t), dash(term.OneLine(t.Machine)), dash(term.OneLine(t.Prompt)))
 	})
 	if err := list.Finish(err); err != nil {
 		return err

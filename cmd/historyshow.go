@@ -92,6 +92,7 @@ func detailText(d history.Detail, now time.Time) string {
 	line("request ID", dash(term.OneLine(t.RequestID)))
 	line("status", string(t.Status))
 	line("dispatched", fmt.Sprintf("%s (%s ago), by %s", formatTime(t.DispatchedAt), units.Age(now.Sub(t.DispatchedAt)), sourceName(t)))
+	line("machine", term.OneLine(t.Machine))
 	line("API", t.Cloud)
 	if !t.Open() {
 		line("finished", formatTime(t.FinishedAt)+map[string]string{"callback": " (from its callback)", "poll": " (from polling)"}[t.Way])

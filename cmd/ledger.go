@@ -61,14 +61,19 @@ func openSharedLedger(ctx context.Context, inv *invocation, stored func(store.En
 
 // openPostgres opens the ledger at the URL.
 func openPostgres(ctx context.Context, inv *invocation, url string, stored func(store.Entry)) (*postgres.Store, error) {
-	l, err := postgres.Open(ctx, postgres.Options{
-		URL: url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
-		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
-	})
+	l, err := postgres.Open(ctx, sharedOptions(inv, url, stored))
 	if err != nil && ctx.Err() != nil {
 		return nil, &exitError{code: codeUnreachable, text: cause(err), err: err}
 	}
 	return l, err
+}
+
+// sharedOptions are the options of the ledger at the URL.
+func sharedOptions(inv *invocation, url string, stored func(store.Entry)) postgres.Options {
+	return postgres.Options{
+		URL: url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
+		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
+	}
 }
 
 // openLedgerIfPossible opens the ledger for a command that works without one too. If that on

@@ -1,5 +1,5 @@
 // Package doctor checks what narada needs, in order: settings, state folder and ledger
-// on this machine, the proxy, the API with its clock and the key, the connection to
+// on this machine or its server, the proxy, the API with its clock and the key, the connection to
 // ngrok, and a public endpoint, through which a sample callback is sent and received.
 // Each check returns a contract.Finding with the result and advice.
 //
@@ -16,12 +16,14 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/tunnel"
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -33,6 +35,10 @@ type Options struct {
 
 	StateDir func() (string, error)
 	Ledger   func(context.Context) (Ledger, error) // nil without an error: no ledger yet
+
+	// Server returns what is known of the server of a ledger that machines share, instead of
+	// Ledger; nil: none does.
+	Server func(context.Context) (store.Server, error)
 
 	BaseURL, BaseURLOrigin string
 	APIKey                 secret.String
@@ -79,6 +85,7 @@ type Doctor struct {
 	Options
 	current atomic.Pointer[string] // name of the check in progress
 
+	server   *store.Server    // nil: it was not reached
 	client   *narada.Client   // of the API
 	noClient error            // why there is none: the base URL is invalid
 	clockOff *time.Duration   // between the API's clock and this machine's; nil: unknown
@@ -103,6 +110,12 @@ var checks = [...]struct {
 	{"settings", (*Doctor).settings},
 	{"state-dir", (*Doctor).stateDir},
 	{"ledger", (*Doctor).ledger},
+	{"store", (*Doctor).store},
+	{"store-rights", ofServer((*Doctor).storeRights)},
+	{"store-settings", ofServer((*Doctor).storeSettings)},
+	{"store-speed", ofServer((*Doctor).storeSpeed)},
+	{"store-listen", ofServer((*Doctor).storeListen)},
+	{"store-transactions", ofServer((*Doctor).storeTransactions)},
 	{"proxy", (*Doctor).proxy},
 	{"api", (*Doctor).api},
 	{"clock", (*Doctor).clock},
@@ -120,6 +133,9 @@ func (d *Doctor) Run(ctx context.Context) iter.Seq[contract.Finding] {
 	return func(yield func(contract.Finding) bool) {
 		defer d.closeEndpoint()
 		for _, c := range checks {
+			if strings.HasPrefix(c.name, "store") && d.Server == nil || c.name == "ledger" && d.Server != nil {
+				continue
+			}
 			d.current.Store(&c.name)
 			start := time.Now()
 			f := c.run(d, ctx)

@@ -17,6 +17,7 @@ type TaskDocument struct {
 	Status       narada.Status `json:"status"`
 	Prompt       string        `json:"prompt"`
 	Source       string        `json:"source"`
+	Machine      *string       `json:"machine"`
 	BaseURL      *string       `json:"baseUrl"`
 	DispatchedAt time.Time     `json:"dispatchedAt"`
 	FinishedAt   *time.Time    `json:"finishedAt"`
@@ -28,7 +29,7 @@ type TaskDocument struct {
 // NewTaskDocument returns the document of a task.
 func NewTaskDocument(t store.Task) TaskDocument {
 	return TaskDocument{
-		RequestID: known(t.RequestID), Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, BaseURL: known(t.Cloud),
+		RequestID: known(t.RequestID), Number: t.Number, Status: t.Status, Prompt: t.Prompt, Source: t.Source, Machine: known(t.Machine), BaseURL: known(t.Cloud),
 		DispatchedAt: t.DispatchedAt, FinishedAt: known(t.FinishedAt), DurationMS: known(t.Took.Milliseconds()),
 		Delivery: known(t.Way), Forwarded: known(string(t.Forwarded)),
 	}

@@ -78,7 +78,7 @@ func testLedger(t *testing.T) ledger {
 	}
 	return ledger{
 		Detail: Detail{
-			Task:      store.Task{Number: 12, RequestID: "req_1", Source: "run", Status: narada.StatusSuccess, Way: "callback", DispatchedAt: at, FinishedAt: at, Took: time.Second, Prompt: "p <b>"},
+			Task:      store.Task{Number: 12, RequestID: "req_1", Source: "run", Machine: "laptop", Status: narada.StatusSuccess, Way: "callback", DispatchedAt: at, FinishedAt: at, Took: time.Second, Prompt: "p <b>"},
 			Request:   json.RawMessage(`{"prompt":"/Operator p <b>"}`),
 			Result:    result,
 			Callbacks: []Callback{callback(1, false, body("null")), callback(2, true, body(`"x"`)), callback(5, true, body(`"y"`)), callback(6, false, body("null"))},
@@ -135,7 +135,7 @@ func TestTaskDocumentHasAllMembers(t *testing.T) {
 		return map[string]any{"receivedAt": "2026-01-02T03:04:05Z", "verdict": "accepted", "kind": kind, "headers": map[string]any{"A": []any{"b"}}, "body": content, "forwards": append([]any{}, forwards...)}
 	}
 	want := map[string]any{
-		"requestId": "req_1", "number": 12.0, "status": "success", "prompt": "p <b>", "source": "run", "baseUrl": nil, "dispatchedAt": "2026-01-02T03:04:05Z",
+		"requestId": "req_1", "number": 12.0, "status": "success", "prompt": "p <b>", "source": "run", "machine": "laptop", "baseUrl": nil, "dispatchedAt": "2026-01-02T03:04:05Z",
 		"finishedAt": "2026-01-02T03:04:05Z", "durationMs": 1000.0, "delivery": "callback", "forwarded": nil,
 		"request": map[string]any{"prompt": "/Operator p <b>"},
 		"result":  map[string]any{"requestId": "req_1", "status": "success", "completedAt": "2026-01-02T03:04:05Z"},

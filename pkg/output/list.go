@@ -2,6 +2,7 @@ package output
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,10 @@ type List struct {
 	p     *Printer
 	width func() int
 	rows  [][]string // of the table, with its header
+
+	// Varying is a column that only the table has, and only if two of its values are different,
+	// beside "-"; 0: none.
+	Varying int
 }
 
 // NewList returns a list with that header for its table, which is width columns wide.
@@ -42,13 +47,35 @@ func (l *List) Add(document any, columns ...string) error {
 		l.rows = append(l.rows, columns)
 		return nil
 	}
-	return l.p.Print(document, strings.Join(columns, "\t"))
+	return l.p.Print(document, strings.Join(l.without(columns), "\t"))
+}
+
+// without returns the columns without the varying one.
+func (l *List) without(columns []string) []string {
+	if l.Varying == 0 {
+		return columns
+	}
+	return slices.Delete(columns, l.Varying, l.Varying+1)
+}
+
+// varies reports whether the table has the varying column.
+func (l *List) varies() bool {
+	values := map[string]bool{"-": true}
+	for _, row := range l.rows[1:] {
+		values[row[l.Varying]] = true
+	}
+	return len(values) > 2
 }
 
 // Finish prints the table, if there is one. err is why the list ended early.
 func (l *List) Finish(err error) error {
 	if err != nil || len(l.rows) == 1 {
 		return err
+	}
+	if !l.varies() {
+		for i, row := range l.rows {
+			l.rows[i] = l.without(row)
+		}
 	}
 	return l.p.Text(Table(l.rows, l.width()))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -53,5 +55,26 @@ func TestAListThatFailsHasNoTable(t *testing.T) {
 	}
 	if err := NewList(NewPrinter(&b, true, nil), nil, "NAME").Finish(nil); err != nil || b.Len() > 0 {
 		t.Errorf("an empty list: %v, %q", err, b.String())
+	}
+}
+
+func TestAVaryingColumnIsOnlyInTheTableAndOnlyIfItVaries(t *testing.T) {
+	for machines, want := range map[[3]string]string{
+		{"a", "b", "-"}: "NAME  MACHINE  PROMPT\n1     a        p\n2     b        p\n3     -        p\n",
+		{"a", "a", "-"}: "NAME  PROMPT\n1     p\n2     p\n3     p\n",
+	} {
+		for terminal, want := range map[bool]string{true: want, false: "1\tp\n2\tp\n3\tp\n"} {
+			var b strings.Builder
+			l := NewList(NewPrinter(&b, terminal, nil), func() int { return 80 }, "NAME", "MACHINE", "PROMPT")
+			l.Varying = 1
+			for i, machine := range machines {
+				if err := l.Add(nil, strconv.Itoa(i+1), machine, "p"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Finish(nil); err != nil || b.String() != want {
+				t.Errorf("%q, terminal %t: got %q, %v", machines, terminal, b.String(), err)
+			}
+		}
 	}
 }
