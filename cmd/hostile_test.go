@@ -74,6 +74,7 @@ var hostileRuns = map[string][]hostileRun{
 	"narada batch list":    {{line: "batch list"}},
 	"narada batch show":    {{line: "batch show prompts"}},
 	"narada batch results": {{line: "batch results prompts"}},
+	"narada batch work":    {{line: "batch work --until-done"}},
 	"narada batch delete":  {{line: "batch delete prompts"}},
 	"narada history":       {{line: "history"}, {line: "history --refused"}},
 	"narada history show":  {{line: "history show req_1"}},

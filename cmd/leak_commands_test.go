@@ -46,7 +46,7 @@ var localCommands = map[string]string{
 	"narada completion fish": "prints a constant", "narada completion powershell": "prints a constant",
 	"narada config get": "prints the user's settings", "narada config list": "prints the user's settings", "narada config path": "prints the user's settings",
 	"narada config set": "writes the user's settings", "narada config unset": "writes the user's settings",
-	"narada batch delete": "counts what it deletes", "narada history prune": "counts what it deletes",
+	"narada batch work": "prints no answer", "narada batch delete": "counts what it deletes", "narada history prune": "counts what it deletes",
 	"narada store check": "names rows of the ledger", "narada store info": "counts rows of the ledger",
 	"narada sandbox": "is a server, and calls those that send it tasks",
 }
