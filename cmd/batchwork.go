@@ -23,9 +23,8 @@ func newBatchWork(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "work [NAME]",
 		Short: "Run lines of batches that other machines have started",
-		Long: `work runs lines of the batch NAME, or of all batches, that batch run has put into the
-ledger: always into one that machines share (the setting store), and with --share into
-that of this machine. Any number of workers share the lines; each line is sent once.
+		Long: `work runs lines of the batch NAME, or of all batches, that batch run --share has put into the
+ledger, which machines may share (the setting store). Any number of workers share the lines; each line is sent once.
 A batch that does not exist yet is waited for.
 
 What batch run was given holds for its workers too: --via, --timeout, --schema, -c,

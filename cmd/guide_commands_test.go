@@ -41,6 +41,7 @@ var departures = []departure{
 	{match: "--to postgres://narada@db1/narada", as: "--to ~/copied", why: "the host does not exist; store_copy.txtar copies to PostgreSQL"},
 	{page: "scale.md", match: "narada doctor", code: 3, why: "the host does not exist"},
 	{match: "doctor --endpoint", code: 3, as: "doctor --yes --endpoint", why: "the endpoint is on this machine, and there is no terminal to ask on"},
+	{match: "narada batch work", skip: true, why: "a worker runs until it is interrupted; batch_work.txtar has workers"},
 	{match: "batch delete", as: "batch delete --yes", why: "there is no terminal to ask on"},
 	{match: "WEBHOOK_TOKEN=... NARADA_CALLBACK_SECRET=...", as: "WEBHOOK_TOKEN=h00k-t0ken NARADA_CALLBACK_SECRET=h00k-s3cret", why: "the reader has values"},
 	{page: "README.md", match: "narada replay --last", code: 3, why: "the endpoint requires a secret"},

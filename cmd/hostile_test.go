@@ -90,6 +90,7 @@ var hostileRuns = map[string][]hostileRun{
 		{line: "api POST /x --input deep.yaml"}, {line: "api POST /x --field a=file:fifo --timeout 300ms"},
 	},
 	"narada store": {{line: "store"}}, "narada store check": {{line: "store check"}}, "narada store info": {{line: "store info"}},
+	"narada store copy":  {{line: "store copy --from missing --to out.jsonl"}, {line: "store copy --from fifo --to unreadable"}},
 	"narada doctor":      {{line: "doctor"}},
 	"narada config list": {{line: "config list"}}, "narada config get": {{line: "config get base-url"}}, "narada config path": {{line: "config path"}},
 	"narada config set": {{line: "config set timeout 1m"}, {line: "config set api-key file:fifo", stopped: true}}, "narada config unset": {{line: "config unset timeout"}},

@@ -84,7 +84,6 @@ var storeCommands = regexp.MustCompile(`narada (run|dispatch|status|listen|batch
 
 // sqliteScripts are the scripts that need a ledger in a file, and why.
 var sqliteScripts = map[string]string{
-	"batch_unknown.txtar":    "a run that is killed leaves leases there, which end later",
 	"doctor.txtar":           "it begins without a ledger",
 	"forward.txtar":          "its endpoint, another listener, has a ledger of its own",
 	"history.txtar":          "it begins without a ledger",

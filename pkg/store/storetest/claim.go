@@ -12,6 +12,7 @@ import (
 
 var claimTests = []test{
 	{"Two stores claim different lines, with their intents", claimsAreDisjoint},
+	{"A claim has the ticket and the address of a callback", aClaimHasATicket},
 	{"A line whose lease has ended is claimed again with a higher fence", claimsEnd},
 	{"A write with the fence of a claim that is over is refused whole", oldFences},
 	{"A renewed lease lasts", renewedClaims},
@@ -84,7 +85,6 @@ func (h handle) acceptedLine(c store.Claimed) {
 func claimsAreDisjoint(l ledger) {
 	stores := []handle{l.open(), l.open()}
 	batch := stores[0].queue("jobs", 40)
-	ticket := webhook.Ticket{Path: "/narada/claimed", Secret: "s3cret"}
 	var mu sync.Mutex
 	claimed := map[string]store.Claimed{}
 	var claiming sync.WaitGroup
@@ -107,16 +107,19 @@ func claimsAreDisjoint(l ledger) {
 	}
 	for _, c := range claimed {
 		i := stores[0].items(batch, c.Key)[0]
-		t := i.Task
-		if t.Number != c.Task || t.Status != store.StatusUnknown || t.Agent != "operator" || t.Machine != "m" || t.Batch != batch || i.Line != c.Line || !c.Send || c.Prompt != fmt.Sprint("prompt ", c.Line-1) {
-			l.Errorf("got %+v of %+v", i, c)
-		}
+		l.same("the task", []any{c.Task, store.StatusUnknown, "operator", "m", batch}, []any{i.Task.Number, i.Task.Status, i.Task.Agent, i.Task.Machine, i.Task.Batch})
+		l.same("the line", []any{i.Line, true, fmt.Sprint("prompt ", i.Line-1)}, []any{c.Line, c.Send, c.Prompt})
 	}
 	if w := stores[1].work(batch); w.InFlight != 40 || w.Waiting || w.Unknown != 0 || !w.Open() {
 		l.Errorf("got %+v", w)
 	}
-	stores[0].write(queueLine(batch, 40))
-	h := stores[1]
+}
+
+// aClaimHasATicket claims another line, with an address for its callback.
+func aClaimHasATicket(l ledger) {
+	h, other := l.open(), l.open()
+	batch := other.queue("jobs", 1)
+	ticket := webhook.Ticket{Path: "/narada/claimed", Secret: "s3cret"}
 	h.write(&store.Claim{Batch: batch, Owner: "ticket", Call: 7, Max: 1, Limits: noLimits(), Addresses: []store.Address{{Ticket: ticket, URL: "https://a.example/narada/claimed"}}, Source: "batch", At: start})
 	list, err := h.Claimed(l.ctx(), "ticket", 7)
 	l.must(err)
@@ -130,8 +133,8 @@ func claimsAreDisjoint(l ledger) {
 	l.must(err)
 	request, err := h.Request(l.ctx(), task)
 	l.must(err)
-	l.same("the request", `{"prompt":"prompt 40","callbackUrl":"https://a.example/narada/claimed","callbackSecret":"***"}`, string(request))
-	stored, ok, err := stores[0].Ticket(l.ctx(), ticket.Path)
+	l.same("the request", `{"prompt":"prompt 0","callbackUrl":"https://a.example/narada/claimed","callbackSecret":"***"}`, string(request))
+	stored, ok, err := other.Ticket(l.ctx(), ticket.Path)
 	if err != nil || !ok || stored.Digest() != ticket.Digest() {
 		l.Errorf("its ticket is %v, %v", ok, err)
 	}
@@ -238,15 +241,20 @@ func unknownClaims(l ledger) {
 	if w := h.work(batch); w.Unknown != 0 || w.Failures != 1 {
 		l.Errorf("got %+v", w)
 	}
-	// It is sent again if that is asked for, by who knows its task.
+	sentAgain(l, h, batch, list[0].Task)
+}
+
+// sentAgain sends an unknown line again: if that is asked for, by who knows its task.
+func sentAgain(l ledger, h handle, batch, task int64) {
+	l.Helper()
 	h.write(queueLine(batch, 0))
 	if w := h.work(batch); w.Waiting {
 		l.Error("it is sent again by who does not know its task")
 	}
 	op := queueLine(batch, 0)
-	op.Seen = list[0].Task
+	op.Seen = task
 	h.write(op)
-	if third := h.claim(batch, "fourth", 3, noLimits()); len(third) != 1 || third[0].Task == list[0].Task || !third[0].Send {
+	if third := h.claim(batch, "fourth", 3, noLimits()); len(third) != 1 || third[0].Task == task || !third[0].Send {
 		l.Errorf("got %+v", third)
 	}
 }
