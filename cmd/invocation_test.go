@@ -50,6 +50,7 @@ func TestFlagsAreBoundWhereTheyAreDeclared(t *testing.T) {
 	want := map[string]string{
 		"narada run":               join(addr, task, mode, catch, poll, public, place, timeout, via, window),
 		"narada batch run":         join(addr, task, "concurrency=concurrency", mode, catch, poll, public, place, timeout, via, window),
+		"narada batch work":        join(addr, "concurrency=concurrency", catch, poll, public),
 		"narada dispatch":          join(task, mode, place, timeout, window),
 		"narada status":            join(poll, timeout),
 		"narada listen":            join(addr, catch, public),

@@ -31,6 +31,7 @@ type kept struct {
 	Lease       time.Duration `json:"lease"`
 	NoValidate  bool          `json:"noValidate,omitempty"`
 	Secrets     []string      `json:"secrets,omitempty"` // references
+	Filling     bool          `json:"filling,omitempty"` // its run has not put all lines into the store yet
 }
 
 // kept returns what workers are to follow. The error is a *task.InputError if a secret

@@ -63,7 +63,9 @@ func (b *Batch) share(ctx context.Context, w Backend) (*sharing, error) {
 
 // begin makes the batch one that is worked on, and this run one of its workers.
 func (s *sharing) begin(ctx context.Context) error {
-	options, err := json.Marshal(s.kept)
+	filling := s.kept
+	filling.Filling = true
+	options, err := json.Marshal(filling)
 	if err != nil {
 		return err
 	}
@@ -115,6 +117,7 @@ func (s *sharing) do(ctx context.Context) error {
 		})
 	}
 	err := s.queueAll(ctx)
+	err = cmp.Or(err, s.filled(ctx))
 	close(queued)
 	if err != nil {
 		s.stop(err)
@@ -163,6 +166,15 @@ func (s *sharing) queueAll(ctx context.Context) error {
 		}
 	}
 	return s.store.Write(ctx, ops...)
+}
+
+// filled says that no more lines are to come, also after a failure.
+func (s *sharing) filled(ctx context.Context) error {
+	options, err := json.Marshal(s.kept)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(context.WithoutCancel(ctx), &store.ChangeWork{Batch: s.number, Options: string(options)})
 }
 
 // collect collects outcomes until all lines have one, a limit or a stop ends the sending, or

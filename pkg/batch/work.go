@@ -162,6 +162,9 @@ func (w *working) loop(ctx context.Context) error {
 		open := 0
 		for _, one := range list {
 			if !one.Open() {
+				if k, err := readKept(one); w.Name != "" && err == nil && k.Filling {
+					open++ // lines are still to come
+				}
 				continue
 			}
 			open++

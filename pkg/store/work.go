@@ -41,6 +41,12 @@ type OpenWork struct {
 	Credits float64 // used so far; it does not count while lines are open
 }
 
+// ChangeWork changes the options of a batch that is worked on.
+type ChangeWork struct {
+	Batch   int64
+	Options string
+}
+
 // QueueLine adds a line to be sent, or, with a Task, one that was sent and whose outcome is
 // to be found. It does nothing if the line is queued, or its newest task is not Seen.
 type QueueLine struct {
@@ -139,6 +145,7 @@ type HoldWork struct {
 }
 
 func (*OpenWork) op()    {}
+func (*ChangeWork) op()  {}
 func (*QueueLine) op()   {}
 func (*Claim) op()       {}
 func (*CheckClaim) op()  {}

@@ -23,6 +23,8 @@ func lockedBatch(op store.Op) int64 {
 	switch op := op.(type) {
 	case *store.OpenWork:
 		return op.Batch
+	case *store.ChangeWork:
+		return op.Batch
 	case *store.Claim:
 		return op.Batch
 	case *store.FinishLine:
@@ -38,6 +40,8 @@ func workStatement(op store.Op) (statement, error) {
 	switch op := op.(type) {
 	case *store.OpenWork:
 		return call("SELECT @open_work($1, $2, $3)", op.Batch, op.Options, op.Credits), nil
+	case *store.ChangeWork:
+		return call("UPDATE @batch_work SET options = $1 WHERE batch = $2", op.Options, op.Batch), nil
 	case *store.QueueLine:
 		i := op.Item
 		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", i.Batch, i.Key, int64(i.Line), text(i.ID), notNull(i.Content),

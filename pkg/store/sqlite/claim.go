@@ -21,6 +21,8 @@ func (t transaction) applyToWork(op store.Op) error {
 		return t.run(`INSERT INTO batch_work (batch, options, credits) VALUES (?1, ?2, ?3)
 			ON CONFLICT (batch) DO UPDATE SET options = excluded.options, failures = 0, next_at = 0,
 			credits = iif(EXISTS (SELECT 1 FROM batch_queue WHERE batch = ?1 AND finished IS NULL), credits, excluded.credits)`, op.Batch, op.Options, op.Credits)
+	case *store.ChangeWork:
+		return t.run("UPDATE batch_work SET options = ? WHERE batch = ?", op.Options, op.Batch)
 	case *store.QueueLine:
 		return t.queueLine(op)
 	case *store.Claim:

@@ -291,6 +291,10 @@ func limitsOfClaims(l ledger) {
 	}
 	fast := noLimits()
 	fast.Rate = 1e6
+	before := other.work(batch)
+	h.write(&store.ChangeWork{Batch: batch, Options: `{"via":"poll"}`})
+	before.Options = `{"via":"poll"}`
+	l.same("with other options", before, other.work(batch))
 	h.write(&store.OpenWork{Batch: batch, Options: "{}"})
 	if list := other.claim(batch, "fast", 2, fast); len(list) != 2 {
 		l.Errorf("%d lines", len(list))
