@@ -96,13 +96,16 @@ func runConfigSet(inv *invocation, name, value string) error {
 	if err != nil {
 		return err
 	}
-	if key.Secret || key.Name == config.Store && isReference(value) {
-		if value, err = secretValue(inv, key, value); err != nil {
-			return err
-		}
-	} else if key.Name == config.Store && len(secret.InURLs(value)) > 0 {
-		return usage.Errorf("narada config set store - reads it from stdin; better, leave the password to the file that PGPASSFILE names", "store: the URL has a password, which others can see on the command line")
-	} else if err := checkSetting(key, value); err != nil {
+	switch {
+	case key.Secret || key.Name == config.Store && secret.IsReference(value):
+		value, err = secretValue(inv, key, value)
+	case key.Name == config.Store:
+		err = checkNoPassword(key.Name, value)
+	}
+	if err != nil {
+		return err
+	}
+	if err := checkSetting(key, value); err != nil && !key.Secret {
 		return &config.InvalidError{What: key.Name, Err: err}
 	}
 	path := userFile(inv)
@@ -113,9 +116,13 @@ func runConfigSet(inv *invocation, name, value string) error {
 	return nil
 }
 
-// isReference reports whether the value says where the value is.
-func isReference(value string) bool {
-	return value == "-" || strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
+// checkNoPassword refuses the URL of a store with a password. Others can see the command line.
+func checkNoPassword(name, url string) error {
+	if len(secret.InURLs(url)) == 0 {
+		return nil
+	}
+	return usage.Errorf("give the URL as env:NAME, file:PATH or - (stdin); better, leave the password to the file that PGPASSFILE names",
+		"%s: the URL has a password, which others can see on the command line", name)
 }
 
 // secretValue resolves the reference to a secret.
@@ -132,9 +139,6 @@ func secretValue(inv *invocation, key config.Key, ref string) (value string, err
 	if err == nil && key.Name == config.APIKey {
 		_, err = narada.NewClient(value)
 		next = ""
-	}
-	if err == nil {
-		err = key.Check(value)
 	}
 	if err != nil {
 		return "", usage.Errorf(next, "%s: %v", key.Name, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -167,8 +168,8 @@ func (o *listenOptions) targets(inv *invocation, dir string, hidden []secret.Str
 	if len(o.command) == 0 {
 		return list, nil
 	}
-	hidden = append(hidden, secret.InURLs(o.forward.to)...)
-	var names []string
+	hidden = slices.Concat(hidden, secret.InURLs(o.forward.to), secret.InURLs(inv.settings.Get(config.Store).Text))
+	names := []string{"PGPASSWORD"} // of that store
 	for _, key := range config.Keys() {
 		if key.Secret {
 			names, hidden = append(names, key.Env), append(hidden, inv.settings.Secret(key.Name))

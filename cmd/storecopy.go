@@ -101,15 +101,17 @@ func resolveStore(inv *invocation, flag string, value *string) error {
 	switch {
 	case *value == "":
 		return usage.Errorf("a postgres: URL, or the state folder of narada store info", "%s is missing", flag)
-	case isReference(*value):
+	case secret.IsReference(*value):
 		resolved, err := inv.source.Resolve(flag, *value)
 		if err != nil {
 			return usage.Errorf("", "%s: %v", flag, err)
 		}
 		inv.masker.Hide(secret.InURLs(resolved.Reveal())...)
 		*value = strings.TrimSpace(resolved.Reveal())
-	case isStoreURL(*value) && len(secret.InURLs(*value)) > 0:
-		return usage.Errorf("give it as env:NAME, file:PATH or - (stdin); better, leave the password to the file that PGPASSFILE names", "%s: the URL has a password, which others can see on the command line", flag)
+	case isStoreURL(*value):
+		if err := checkNoPassword(flag, *value); err != nil {
+			return err
+		}
 	}
 	if isStoreURL(*value) {
 		if err := key.Check(*value); err != nil {

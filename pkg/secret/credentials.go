@@ -97,7 +97,7 @@ func (s *Source) Headers(list []string) (c Credentials, exposed []string, err er
 			return c, nil, ErrNoColon
 		case c.Header()[http.CanonicalHeaderKey(name)] != nil:
 			return c, nil, fmt.Errorf("duplicate header %s", name)
-		case value != "-" && isReference(value):
+		case value != "-" && IsReference(value):
 			if h.value, err = s.Resolve(name, value); err != nil {
 				return c, nil, fmt.Errorf("%s: %w", name, err)
 			}

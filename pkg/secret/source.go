@@ -31,8 +31,8 @@ type Source struct {
 	stdinTaken bool
 }
 
-// isReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
-func isReference(text string) bool {
+// IsReference reports whether text has the form of a reference: env:NAME, file:PATH or -.
+func IsReference(text string) bool {
 	return text == "-" || strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
 }
 
@@ -42,7 +42,7 @@ func isReference(text string) bool {
 func (s *Source) Resolve(name, ref string) (String, error) {
 	kind, rest, _ := strings.Cut(ref, ":")
 	switch {
-	case !isReference(ref):
+	case !IsReference(ref):
 		return String{}, ErrLiteral
 	case kind == "env":
 		return s.fromEnv(rest)
