@@ -11,6 +11,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // How often a follower looks for new callbacks.
@@ -29,113 +30,51 @@ func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 // shortly after each is durable, until ctx ends. While the server is not there, it waits.
 // Another error is the last item.
 func (l *Store) Follow(ctx context.Context, after int64) iter.Seq2[store.Entry, error] {
-	return l.followed(ctx, &follower{ledger: l, after: after})
+	return engine.Entries(ctx, func(yield func(store.Entry) bool) error { return l.follow(ctx, after, nil, yield) })
 }
 
 // FollowOthers is Follow without the callbacks that this Store stores after the start, and of
 // the others it reads those that are wanted. wanted is called when there are new ones; what
 // is added to it later need not be among them. Only one FollowOthers may run at a time.
 func (l *Store) FollowOthers(ctx context.Context, after int64, wanted func() store.Wanted) iter.Seq2[store.Entry, error] {
-	return func(yield func(store.Entry, error) bool) {
+	return engine.Entries(ctx, func(yield func(store.Entry) bool) error {
 		l.own.Collect(true)
 		defer l.own.Collect(false)
-		l.followed(ctx, &follower{ledger: l, after: after, wanted: wanted})(yield)
-	}
+		return l.follow(ctx, after, wanted, yield)
+	})
 }
 
-// follower reads new callbacks.
-type follower struct {
-	ledger *Store
-	after  int64               // the number of the last one that was looked at
-	wanted func() store.Wanted // nil: all, those of this Store too
-}
-
-func (l *Store) followed(ctx context.Context, f *follower) iter.Seq2[store.Entry, error] {
-	return func(yield func(store.Entry, error) bool) {
-		err := f.follow(ctx, func(e store.Entry) bool { return yield(e, nil) })
-		if err != nil && ctx.Err() == nil {
-			yield(store.Entry{}, err)
-		}
-	}
-}
-
-func (f *follower) follow(ctx context.Context, yield func(store.Entry) bool) error {
-	wake := f.ledger.wake
-	woken, stop := wake.follow()
+func (l *Store) follow(ctx context.Context, after int64, wanted func() store.Wanted, yield func(store.Entry) bool) error {
+	woken, stop := l.wake.follow()
 	defer stop()
-	for {
-		more, err := f.read(ctx, yield)
-		var failure *Error
+	f := &engine.Follower{After: after, Wanted: wanted, Own: &l.own, Newest: l.Last}
+	f.Seqs = func(ctx context.Context, newest int64, all bool, w store.Wanted) ([]int64, bool, error) {
+		list, err := readAll(ctx, l, plain[int64], `SELECT seq FROM @deliveries WHERE seq > $1 AND seq <= $2
+			AND ($3 OR ticket_path = ANY ($4) OR request_id = ANY ($5)) ORDER BY seq LIMIT $6`, f.After, newest, all, w.Paths, w.RequestIDs, engine.FollowPage)
+		l.committer.wait()
+		return list, all || !l.committer.pending.Load(), err
+	}
+	f.Entry = func(ctx context.Context, seq int64) (store.Entry, bool, error) {
+		return readOne(ctx, l, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
+	}
+	for ctx.Err() == nil {
+		more, err := f.Read(ctx, yield)
+		failure, ok := errors.AsType[*Error](err)
 		switch {
-		case errors.As(err, &failure) && failure.Temporary(): // later
-		case err != nil || errors.Is(err, errStopped):
-			return ignoreStopped(err)
+		case err != nil && !(ok && failure.Temporary()): // the others pass
+			return err
 		case more:
 			continue
 		}
-		timer := time.NewTimer(wake.interval())
+		timer := time.NewTimer(l.wake.interval())
 		select {
 		case <-woken:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
-}
-
-// errStopped says that the follower wants no more.
-var errStopped = errors.New("stopped")
-
-func ignoreStopped(err error) error {
-	if errors.Is(err, errStopped) {
-		return nil
-	}
-	return err
-}
-
-// followPage is the number of callbacks looked at in one read.
-const followPage = 256
-
-// read yields the new callbacks. Bodies are read one by one, to bound memory and to leave
-// those unread that are not wanted.
-func (f *follower) read(ctx context.Context, yield func(store.Entry) bool) (more bool, err error) {
-	newest, err := f.ledger.Last(ctx)
-	if err != nil || newest <= f.after {
-		return false, err
-	}
-	all, w := f.wanted == nil, store.Wanted{}
-	if !all {
-		w = f.wanted() // after newest was read: who wants more later looks for it in the ledger
-	}
-	list, err := readAll(ctx, f.ledger, plain[int64], `SELECT seq FROM @deliveries WHERE seq > $1 AND seq <= $2
-		AND ($3 OR ticket_path = ANY ($4) OR request_id = ANY ($5)) ORDER BY seq LIMIT $6`, f.after, newest, all, w.Paths, w.RequestIDs, followPage)
-	if err != nil {
-		return false, err
-	}
-	f.ledger.committer.wait()
-	if !all && f.ledger.committer.pending.Load() { // whose they are is not known yet
-		return false, nil
-	}
-	for _, seq := range list {
-		if all || !f.ledger.own.Has(seq) {
-			e, ok, err := readOne(ctx, f.ledger, scanEntry, "SELECT seq, received_at, ticket_path, body FROM @deliveries WHERE seq = $1", seq)
-			if err != nil {
-				return false, err
-			}
-			if ok && !yield(e) { // otherwise it was pruned in the meantime
-				return false, errStopped
-			}
-		}
-		f.after = seq
-	}
-	if more = len(list) == followPage; !more {
-		f.after = newest
-	}
-	f.ledger.own.Forget(f.after)
-	return more, nil
+	return nil
 }
 
 func scanEntry(row scanner) (e store.Entry, err error) {
@@ -253,9 +192,6 @@ func (w *wake) listen() {
 	for w.running.Err() == nil {
 		_ = w.listenOnce() // followers look by themselves meanwhile
 		w.setListening(false)
-		if errors.Is(w.running.Err(), context.Canceled) {
-			return
-		}
 		timer := time.NewTimer(listenInterval)
 		select {
 		case <-timer.C:
