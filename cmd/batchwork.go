@@ -81,7 +81,7 @@ func runBatchWork(ctx context.Context, inv *invocation, o *batchWorkOptions, arg
 		}
 	}()
 	w.Store, w.Cloud, w.Machine, w.Source, w.Hide, w.Check = ledger, cloud.baseURL.String(), inv.app.Machine, &inv.source, inv.masker.Hide, schemaErrors
-	w.Interrupt, w.Report = inv.app.interrupt.Wait, func(e batch.Event) { logBatchEvent(inv, "", e) }
+	w.Interrupt, w.Report = inv.app.interrupt.Wait, func(e batch.Event) { logWorkEvent(inv, e) }
 	w.Open = func(ctx context.Context, via string, adjust func(*await.Options)) (batch.Engine, error) {
 		answer := o.answer
 		answer.via = via

@@ -184,11 +184,37 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 	case batch.Restarted:
 		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))
 	case batch.Stopping:
-		unknown := ""
-		if e.Unknown > 0 {
-			unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
+		log.Warn("interrupted", stoppingText(e))
+	case batch.AnswersNotStored:
+		warnWithHint(inv, "ledger", ": "+units.Count(e.Answers, "answer")+" not stored", e.Err)
+	case batch.AwaitingUnknown:
+		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
+			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))
+	}
+}
+
+// stoppingText words that a batch sends nothing more.
+func stoppingText(e batch.Stopping) string {
+	if e.InFlight+e.Unknown == 0 {
+		return "sending stopped"
+	}
+	unknown := ""
+	if e.Unknown > 0 {
+		unknown = fmt.Sprintf(" and %d that may have been accepted", e.Unknown)
+	}
+	return fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown)
+}
+
+// logWorkEvent logs an event of a worker.
+func logWorkEvent(inv *invocation, event batch.Event) {
+	log := inv.log
+	switch e := event.(type) {
+	case batch.Idle:
+		what := "a batch"
+		if e.Name != "" {
+			what = "the batch " + e.Name
 		}
-		log.Warn("interrupted", fmt.Sprintf("sending stopped; waiting for %d in flight%s: press Ctrl-C again to quit", e.InFlight, unknown))
+		log.Info("idle", "waiting for narada batch run --share to put lines of "+what+" into the ledger")
 	case batch.Working:
 		log.Info("working", "working on the batch "+e.Name)
 	case batch.Worked:
@@ -197,11 +223,8 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 		log.Warn("left", e.Err.Error()+": left to other workers")
 	case batch.StoreLost:
 		warnWithHint(inv, "ledger", ": trying again", e.Err)
-	case batch.AnswersNotStored:
-		warnWithHint(inv, "ledger", ": "+units.Count(e.Answers, "answer")+" not stored", e.Err)
-	case batch.AwaitingUnknown:
-		log.Warn("unknown", fmt.Sprintf("%s may have been accepted by an earlier run; only a callback can tell; waiting until %s (--timeout)",
-			units.Count(e.Lines, "line"), formatTime(e.Until)), slog.Any("lines", e.Lines), slog.Any("until", e.Until))
+	default:
+		logBatchEvent(inv, "", event)
 	}
 }
 

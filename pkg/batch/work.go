@@ -38,6 +38,9 @@ type WorkOptions struct {
 
 // The events of a worker.
 type (
+	// Idle is that no line is open yet. It is reported at most once. Name is that of
+	// WorkOptions.
+	Idle struct{ Name string }
 	// Working is a batch that the worker begins to work on.
 	Working struct{ Name string }
 	// Worked is a batch of which no line is open.
@@ -51,6 +54,7 @@ type (
 	StoreLost struct{ Err error }
 )
 
+func (Idle) event()      {}
 func (Working) event()   {}
 func (Worked) event()    {}
 func (NotWorked) event() {}
@@ -149,7 +153,7 @@ func (w *working) inFlight() int {
 
 // loop begins to work on batches with open lines, as they appear.
 func (w *working) loop(ctx context.Context) error {
-	lost := false
+	lost, told := false, false
 	for w.sending.Err() == nil {
 		list, known, err := w.find(ctx)
 		if err != nil && !lost {
@@ -159,28 +163,46 @@ func (w *working) loop(ctx context.Context) error {
 			pause(w.sending, storePause)
 			continue
 		}
-		open := 0
-		for _, one := range list {
-			if !one.Open() {
-				if k, err := readKept(one); w.Name != "" && err == nil && k.Filling {
-					open++ // lines are still to come
-				}
-				continue
-			}
-			open++
-			if err := w.begin(ctx, one); err != nil {
-				return err
-			}
-		}
-		w.mu.Lock()
-		busy := len(w.now) > 0
-		w.mu.Unlock()
-		if w.UntilDone && known && open == 0 && !busy {
+		open, err := w.beginOpen(ctx, list)
+		switch {
+		case err != nil:
+			return err
+		case open || w.busy():
+			told = true
+		case w.UntilDone && known:
 			return nil
+		case !told:
+			w.Report(Idle{w.Name})
+			told = true
 		}
 		pause(w.sending, workPoll)
 	}
 	return nil
+}
+
+// beginOpen begins to work on those of the batches that have open lines, and reports whether
+// there are any, or lines are still to come.
+func (w *working) beginOpen(ctx context.Context, list []store.Work) (open bool, err error) {
+	for _, one := range list {
+		if one.Open() {
+			open = true
+			if err := w.begin(ctx, one); err != nil {
+				return open, err
+			}
+			continue
+		}
+		if k, err := readKept(one); w.Name != "" && err == nil && k.Filling {
+			open = true
+		}
+	}
+	return open, nil
+}
+
+// busy reports whether a batch is worked on.
+func (w *working) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.now) > 0
 }
 
 // find returns the batches to be worked on. known is false if the named one has no lines in
