@@ -23,9 +23,9 @@ func newBatchWork(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "work [NAME]",
 		Short: "Run lines of batches that other machines have started",
-		Long: `work runs lines of the batch NAME, or of all batches, that batch run --share has put into the
-ledger, which machines may share (the setting store). Any number of workers share the lines; each line is sent once.
-A batch that does not exist yet is waited for.
+		Long: `work runs lines that batch run --share has put into the ledger: those of the batch NAME, or
+of all batches. Machines may share the ledger (the setting store). Any number of workers
+share the lines; each line is sent once. A batch that does not exist yet is waited for.
 
 What batch run was given holds for its workers too: --via, --timeout, --schema, -c,
 --rate, --window-pool and the limits count over all of them. -c of a worker is its own.
@@ -47,7 +47,7 @@ ended.`,
 	f := cmd.Flags()
 	f.IntVarP(&o.work.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once in this worker")
 	config.Fill(f, "concurrency", config.Concurrency)
-	f.BoolVar(&o.work.UntilDone, "until-done", false, "end when no line is left")
+	f.BoolVar(&o.work.UntilDone, "until-done", false, "end when no line is left and no more are to come")
 	o.answer.catch.add(cmd)
 	addMaxBody(f, &o.answer.maxBody, "answers")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")

@@ -63,7 +63,7 @@ func TestTheDispatchesAnswerNamesTheTaskWhateverACallbackNamedBefore(t *testing.
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint, withStore, every(time.Second))
 		w.cloud.dispatch = func(ctx context.Context, _ int) (string, error) {
-			sleep(ctx, 2*time.Second)
+			Sleep(ctx, 2*time.Second)
 			return "req_1", nil
 		}
 		w.cloud.status = func(_ int, id string) (*narada.Result, error) { return named(t, id, pending(t)), nil }

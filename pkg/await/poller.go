@@ -208,7 +208,7 @@ func (p *poller) start(w *watch) bool {
 	pause := max(0, time.Until(p.next))
 	p.next = time.Now().Add(pause + p.pace.gap)
 	p.mu.Unlock()
-	if !sleep(p.running, pause) || !p.ready(w) {
+	if !Sleep(p.running, pause) || !p.ready(w) {
 		return false
 	}
 	p.mu.Lock()

@@ -72,7 +72,7 @@ func TestTheLastPollFindsTheAnswer(t *testing.T) {
 				}
 				w := newWorld(t, every(interval))
 				w.cloud.dispatch = func(ctx context.Context, _ int) (string, error) {
-					sleep(ctx, test.dispatch)
+					Sleep(ctx, test.dispatch)
 					return "req_1", nil
 				}
 				w.cloud.status = func(n int, _ string) (*narada.Result, error) {

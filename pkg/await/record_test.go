@@ -124,7 +124,7 @@ func TestAnInterruptedSubmitReturnsTheIDIfItIsKnown(t *testing.T) {
 		check  func(error) bool
 	}{
 		"it was accepted": {func(call context.Context) (string, error) {
-			sleep(call, 500*time.Millisecond)
+			Sleep(call, 500*time.Millisecond)
 			return "req_1", nil
 		}, "req_1", func(err error) bool { return err == interrupted }},
 		"that is not known": {func(call context.Context) (string, error) {

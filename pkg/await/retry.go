@@ -85,8 +85,8 @@ func (r retrying) wait(ctx context.Context, pause time.Duration, err error) erro
 	return nil
 }
 
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep waits for d or the end of ctx, and reports whether d passed first.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):
 		return true

@@ -52,7 +52,7 @@ func TestACallbackMayArriveBeforeTheDispatchAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, withEndpoint)
 		w.cloud.dispatch = func(ctx context.Context, _ int) (string, error) {
-			sleep(ctx, 5*time.Second)
+			Sleep(ctx, 5*time.Second)
 			return "req_1", nil
 		}
 		w.callbackAfter(time.Second, success(t, "early"))
@@ -128,7 +128,7 @@ func TestAnInterruptedDispatchHasASecondToReturnTheID(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				w.cloud.dispatch = func(call context.Context, _ int) (string, error) {
 					cancel(errors.New("interrupted"))
-					if sleep(call, tt.takes) {
+					if Sleep(call, tt.takes) {
 						return "req_1", nil
 					}
 					return "", &narada.DispatchError{Maybe: true, Err: call.Err()}
@@ -237,7 +237,7 @@ func TestAStoppedTunnelEndsOnlyTheWaitsThatPollingCannotAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, withEndpoint, every(time.Minute))
 				w.cloud.dispatch = func(ctx context.Context, _ int) (string, error) {
-					sleep(ctx, test.takes)
+					Sleep(ctx, test.takes)
 					if test.err != nil {
 						return "", test.err
 					}

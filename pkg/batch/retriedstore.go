@@ -37,7 +37,7 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 		return s.writeEnd(ctx, ops)
 	}
 	err := s.Store.Write(ctx, ops...)
-	for isToBeSent(ops) && isUnreachable(err) && pause(ctx, storePause) {
+	for isToBeSent(ops) && isUnreachable(err) && await.Sleep(ctx, storePause) {
 		err = s.Store.Write(ctx, ops...)
 	}
 	s.mu.Lock()
@@ -93,16 +93,6 @@ func isToBeSent(ops []store.Op) bool {
 func isUnreachable(err error) bool {
 	var failure interface{ Unreachable() bool }
 	return errors.As(err, &failure) && failure.Unreachable()
-}
-
-// pause waits and reports whether ctx has not ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // again writes what could not be written.

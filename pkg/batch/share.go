@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -188,7 +189,7 @@ func (s *sharing) collect(ctx context.Context) error {
 		case s.sending.Err() != nil:
 			return context.Cause(s.sending)
 		case err != nil: // the store is not there
-			pause(s.sending, storePause)
+			await.Sleep(s.sending, storePause)
 			continue
 		case n == chunk:
 			continue
@@ -196,7 +197,7 @@ func (s *sharing) collect(ctx context.Context) error {
 		if ended, err := s.ended(ctx); ended || err != nil {
 			return err
 		}
-		pause(s.sending, workPause)
+		await.Sleep(s.sending, workPause)
 	}
 }
 

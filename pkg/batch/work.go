@@ -160,7 +160,7 @@ func (w *working) loop(ctx context.Context) error {
 			w.Report(StoreLost{err})
 		}
 		if lost = err != nil; lost {
-			pause(w.sending, storePause)
+			await.Sleep(w.sending, storePause)
 			continue
 		}
 		open, err := w.beginOpen(ctx, list)
@@ -175,7 +175,7 @@ func (w *working) loop(ctx context.Context) error {
 			w.Report(Idle{w.Name})
 			told = true
 		}
-		pause(w.sending, workPoll)
+		await.Sleep(w.sending, workPoll)
 	}
 	return nil
 }

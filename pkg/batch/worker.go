@@ -85,7 +85,7 @@ func (w *worker) run(ctx context.Context) error {
 		claimed, open, err := w.look(ctx)
 		switch {
 		case err != nil:
-			pause(w.sending, storePause)
+			await.Sleep(w.sending, storePause)
 		case !open:
 			return nil
 		case claimed == 0:
@@ -228,7 +228,7 @@ func (w *worker) do(ctx context.Context, line *claimedLine, o *Outcome, a store.
 		o.Err, o.Fatal = err, true
 		return
 	}
-	if !pause(w.sending, line.In) || w.sending.Err() != nil {
+	if !await.Sleep(w.sending, line.In) || w.sending.Err() != nil {
 		w.engine.Withdraw(a)
 		return
 	}
@@ -303,7 +303,7 @@ func (w *worker) write(ctx context.Context, ops []store.Op) {
 		if err == nil || isFinal(err) || ctx.Err() != nil {
 			return
 		}
-		pause(ctx, storePause)
+		await.Sleep(ctx, storePause)
 	}
 }
 
@@ -322,7 +322,7 @@ func (w *worker) checkSchema(line *claimedLine, o *Outcome) {
 // lines that others have.
 func (w *worker) renew(ctx context.Context) {
 	for ctx.Err() == nil {
-		pause(ctx, w.Lease/3)
+		await.Sleep(ctx, w.Lease/3)
 		w.mu.Lock()
 		held := maps.Clone(w.held)
 		w.mu.Unlock()
