@@ -71,14 +71,14 @@ func TestMain(m *testing.M) {
 //	until FILE [TEXT]                     waits for a file that has the text
 //	mode PERM FILE                        checks the permissions of a file
 func TestScripts(t *testing.T) {
-	if signal.Ignored(syscall.SIGHUP) { // under nohup: the commands must get it all the same
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
-	}
 	runScripts(t, testscript.Params{Dir: "testdata/script"}, func(*testscript.Env) error { return nil })
 }
 
 // runScripts runs the scripts of p, each after more has prepared its environment.
 func runScripts(t *testing.T, p testscript.Params, more func(*testscript.Env) error) {
+	if signal.Ignored(syscall.SIGHUP) { // under nohup: the commands must get it all the same
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	p.RequireExplicitExec, p.RequireUniqueNames = true, true
 	p.Cmds = scriptCommands()
 	p.Setup = func(env *testscript.Env) error {
@@ -266,7 +266,14 @@ func interrupted(ts *testscript.TestScript, want int, pattern string, c *exec.Cm
 	case err := <-ended:
 		ts.Fatalf("it ended (%v) before its stderr matched:\n%s", err, stderr.text.String())
 	}
-	err := <-ended
+	var err error
+	select {
+	case err = <-ended:
+	case <-time.After(60 * time.Second):
+		_ = c.Process.Kill()
+		<-ended
+		ts.Fatalf("it did not end:\n%s", stderr.text.String())
+	}
 	_, _ = fmt.Fprint(ts.Stdout(), stdout.String())
 	_, _ = fmt.Fprint(ts.Stderr(), stderr.text.String())
 	if got := code(err); got != want {
