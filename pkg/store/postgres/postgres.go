@@ -78,6 +78,7 @@ type Store struct {
 	writer    *engine.Groups[*write]
 	committer committer
 	own       engine.Own
+	retention engine.Retention
 	tickets   engine.Tickets
 	refused   engine.Refusals
 	wake      *wake
@@ -141,6 +142,7 @@ func newStore(o Options) (*Store, error) {
 
 // Close waits for pending writes and closes the ledger.
 func (l *Store) Close() error {
+	l.retention.Close()
 	close(l.quit)
 	l.background.Wait()
 	_ = l.writeRefusals(context.Background())

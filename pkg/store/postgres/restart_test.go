@@ -151,6 +151,15 @@ func TestErrorsOfTheServer(t *testing.T) {
 	same(t, "stored", []string{"req_0", "req_" + codeDeadlock, "req_" + codeSerialization, "req_" + codeCancelled, "req_" + codeLockTimeout, "req_full"}, w.ids())
 }
 
+// blocked waits until another connection waits for a lock of the transaction of this one.
+func (w *world) blocked(by *pgx.Conn) {
+	w.t.Helper()
+	eventually(w.t, "waiting for the lock", func() bool {
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(by.PgConn().PID()))
+		return err == nil && n > 0
+	})
+}
+
 func TestADeadlockIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
@@ -167,10 +176,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 	go func() {
 		written <- w.Write(ctx, &store.Retry{Task: t2, At: later}, &store.Accept{Task: t1, RequestID: "req_t", At: later})
 	}()
-	eventually(t, "waiting for the lock", func() bool {
-		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(conn.PgConn().PID()))
-		return err == nil && n > 0
-	})
+	w.blocked(conn)
 	_, err = tx.Exec(ctx, lock, t1) // one of the two fails
 	if err == nil {
 		must(t, tx.Commit(ctx))

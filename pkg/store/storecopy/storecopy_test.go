@@ -330,7 +330,7 @@ func TestNoTableIsForgotten(t *testing.T) {
 	postgresLedger(t, s, "a")
 	dir := t.TempDir()
 	sqliteLedger(t, dir)
-	derived := []string{"version", "writers", "listeners", "forwarders", "batch_work", "batch_queue", "fences", "newest", "delivery_index", "indexed", "callback_url", "window_id", "input_id", "attempts of events"}
+	derived := []string{"version", "maintenance", "writers", "listeners", "forwarders", "batch_work", "batch_queue", "fences", "newest", "delivery_index", "indexed", "callback_url", "window_id", "input_id", "attempts of events"}
 	known := map[string][]string{}
 	for _, table := range engine.Tables() {
 		known[table.Name] = table.Names()
