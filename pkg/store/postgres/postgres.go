@@ -73,6 +73,8 @@ type Store struct {
 	where  string // the server and the database, without password
 	pool   *pgxpool.Pool
 	server server
+
+	examined bool // a server that cannot have a ledger is not refused
 	texts  sync.Map // query → query with the schema
 
 	writer    *engine.Groups[*write]
@@ -185,9 +187,3 @@ func (l *Store) sql(query string) string {
 
 // quoted returns the name as SQL has it.
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// text returns what PostgreSQL can store as text of what is only shown: valid UTF-8 without
-// NUL.
-func text(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
-}

@@ -66,6 +66,40 @@ func TestAServerThatIsStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsStartedAgainWithUnsafeSettingsIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := open(t, Options{URL: s.URL("postgres")})
+	other := w.again()
+	seen := other.follow()
+	w.must("req_1")
+	expect(t, seen, "req_1")
+	again := func(fsync string) {
+		s.Stop()
+		must(t, s.Configure("fsync = "+fsync))
+		must(t, s.Start(ctx))
+	}
+	again("off")
+	where := "the store postgres on " + address(s)
+	failsSoon(t, "a write", writeLimit+time.Second, func() error {
+		_, err := w.deliver("req_2")
+		if want := where + ": the server may lose what was stored: fsync is off"; err != nil && err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		return err
+	})
+	failsSoon(t, "a read", readLimit+time.Second, func() error { _, _, err := w.Task(ctx, "req_1"); return err })
+	again("on")
+	eventually(t, "a write", func() bool { _, err := w.deliver("req_3"); return err == nil })
+	expect(t, seen, "req_3")
+	if _, warned := w.told(); len(warned) != 2 || warned[0] != where+": the server may lose what was stored: fsync is off" || warned[1] != where+" is there again" {
+		t.Errorf("warned %q", warned)
+	}
+	again("off")
+	allowed := open(t, Options{URL: s.URL("postgres"), AllowUnsafe: true})
+	allowed.must("req_1")
+}
+
 func TestAServerWithoutRoomIsNotListenedTo(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "max_connections = 20")

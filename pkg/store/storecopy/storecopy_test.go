@@ -162,8 +162,7 @@ func TestALedgerIsTheSameInEitherEngineAndBackAgain(t *testing.T) {
 	s := server(t)
 	first := filled(t)
 	ledgers := []ledger{first, postgresLedger(t, s, "a"), sqliteLedger(t, t.TempDir()), sqliteLedger(t, t.TempDir()), postgresLedger(t, s, "b c"), postgresLedger(t, s, "d")}
-	// Text with bytes that are none is what it is shown as.
-	want := strings.ReplaceAll(listing(t, first), `\ufffd\u0000`, "\ufffd\ufffd")
+	want := listing(t, first)
 	for _, part := range []string{`"State": "waiting"`, "secret of done", `"Attempts": 2`, `"Window": "w1"`, "wide"} {
 		if !strings.Contains(want, part) {
 			t.Errorf("the first ledger has no %s", part)

@@ -582,6 +582,12 @@ BEGIN
     UPDATE @batch_queue SET task = 0, owner = '', leased_until = '-infinity', window_id = '' WHERE batch = a_batch AND key = a_key;
 END $$;
 
+-- window_of returns the browser window of a request, '' for none. Escapes that cannot be text
+-- here, of NUL and of surrogates, are left out; \\ is skipped, since what follows it is no escape.
+CREATE FUNCTION @window_of(a_request bytea) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(regexp_replace(convert_from(a_request, 'UTF8'), '(\\\\)|\\u(0000|[dD][89a-fA-F]..)', '\1', 'g')::json ->> 'browserWindowId', '')
+$$;
+
 -- claim finishes the lines of dead workers that remain unknown, gives the owner those of
 -- dead workers whose outcome can be found, and then, as the limits allow, lines to be sent,
 -- with their intents. The addresses are for a_max lines, or none.
@@ -640,7 +646,7 @@ BEGIN
         members := concat_ws(',', a_members[place], CASE WHEN the_window <> '' THEN '"browserWindowId":' || to_json(the_window) END);
         the_task := nextval('@tasks_number_seq');
         PERFORM @intend(the_task, a_at, a_source, a_cloud, a_machine, q.agent, q.cloud_session, q.parent, coalesce(a_paths[place], ''), coalesce(a_digests[place], ''), coalesce(a_urls[place], ''),
-            CASE WHEN the_window <> '' THEN the_window ELSE coalesce(convert_from(q.request, 'UTF8')::json ->> 'browserWindowId', '') END, q.prompt,
+            CASE WHEN the_window <> '' THEN the_window ELSE @window_of(q.request) END, q.prompt,
             CASE WHEN members = '' THEN q.request ELSE substring(q.request FROM 1 FOR length(q.request) - 1) || convert_to(',' || members || '}', 'UTF8') END,
             a_batch, q.key, q.line, q.id, q.content);
         UPDATE @batch_queue SET task = the_task, lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window
