@@ -35,6 +35,10 @@ const (
 	disconnectLimit = time.Second // from a server that does not answer
 )
 
+// sendRate, in bytes a second, is that of the slowest connection for which a write has the
+// time: some callbacks are large.
+const sendRate = 4 << 20
+
 // DefaultSchema is the schema of a ledger if Options name none.
 const DefaultSchema = "narada"
 
