@@ -130,6 +130,12 @@ func listenerLease(l ledger) {
 	l.listed(other, "ci https://ci machine of a")
 	dead.Lease = -time.Second
 	l.ready(one, dead, true)
+	l.register(other, listener("c", "ci", "https://ci"), true, "a", "") // the address is still in use
+	l.must(other.RemoveListener(l.ctx(), "c"))
+	dead.Lease = longLease
+	l.ready(one, dead, true)
+	dead.Lease = -time.Second
+	l.ready(one, dead, true)
 	l.register(other, listener("b", "ci", "https://other"), true, "b", "")
 	if ok, err := one.RenewListener(l.ctx(), dead); ok || err != nil {
 		l.Errorf("it has its name back: %v", err)

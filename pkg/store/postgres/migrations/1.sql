@@ -174,7 +174,8 @@ CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
 CREATE INDEX batch_lines_task ON @batch_lines (task);
 
 -- register_listener registers a listener, if no other one has the name, or if it may join those
--- that have it. It removes those of the name whose lease has ended, and any after a day.
+-- that have it. It removes those of the name whose lease has ended, but for the first minute
+-- not those that it may join, and any after a day.
 CREATE FUNCTION @register_listener(a_id text, a_name text, a_url text, a_path text, a_digest text, a_machine text, a_pid bigint, a_join boolean, a_lease double precision)
     RETURNS TABLE (taken boolean, url text, path text, digest text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -182,7 +183,8 @@ DECLARE
     other record;
 BEGIN
     LOCK TABLE @listeners IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp() - CASE WHEN l.name = a_name THEN interval '0' ELSE interval '1 day' END;
+    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp()
+        - CASE WHEN l.name <> a_name THEN interval '1 day' WHEN a_join AND a_url <> '' AND l.url = a_url THEN interval '1 minute' ELSE interval '0' END;
     SELECT l.url, l.ticket_path, l.ticket_digest INTO other FROM @listeners l WHERE l.name = a_name LIMIT 1;
     IF FOUND AND NOT (a_join AND a_url <> '' AND other.url = a_url) THEN
         RETURN QUERY SELECT true, other.url, '', '';
