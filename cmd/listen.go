@@ -257,7 +257,7 @@ func startError(err error) error {
 		case name.Given:
 			next = "omit --callback-secret and --callback-header: the callbacks have those of the first one"
 		case name.Kept > 0:
-			next = fmt.Sprintf("use another --name; a listener that was killed keeps its name for %s", name.Kept)
+			next = fmt.Sprintf("use another --name; a listener that has died keeps its name for %s", name.Kept)
 		}
 		return usage.Errorf(next, "--name: %v", name)
 	}

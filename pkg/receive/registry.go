@@ -57,7 +57,7 @@ type NameError struct {
 	URL   string // of that, if others may share the name at that URL
 	Given bool   // those who share it have other credentials
 
-	Kept time.Duration // how long a listener that was killed keeps its name; 0: not at all
+	Kept time.Duration // how long a listener that has died keeps its name; 0: not at all
 }
 
 func (e *NameError) Error() string {
