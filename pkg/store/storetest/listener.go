@@ -72,7 +72,7 @@ func (l ledger) listed(in store.Listeners, want ...string) {
 	var got []string
 	for _, one := range list {
 		got = append(got, one.Name+" "+one.URL+" "+one.Machine)
-		if since := time.Since(one.Since); since < -time.Minute || since > time.Minute || one.PID != 42 {
+		if since := time.Since(one.Since).Abs(); since > 2*time.Hour || one.PID != 42 { // by the clock of the ledger
 			l.Errorf("%+v", one)
 		}
 	}
