@@ -3,16 +3,13 @@
 package cmd
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -42,8 +39,8 @@ func TestABatchSurvivesTheFailoverOfItsLedger(t *testing.T) {
 		tasks = n
 	}
 	f := newFailover(t, tasks)
-	receivers := []*failoverProcess{f.receiver(0), f.receiver(1)}
-	workers := []*failoverProcess{f.worker(0), f.worker(1), f.worker(2)}
+	receivers := []*machine{f.receiver(0), f.receiver(1)}
+	workers := []*machine{f.worker(0), f.worker(1), f.worker(2)}
 	run := f.start()
 	half := func() bool { return f.cloud.Stats().Dispatches > tasks/2 }
 	if err := eventuallyWithin(10*time.Minute, half); err != nil {
@@ -56,7 +53,7 @@ func TestABatchSurvivesTheFailoverOfItsLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.settle(run)
-	for _, p := range []*failoverProcess{receivers[1], workers[1], workers[2]} {
+	for _, p := range []*machine{receivers[1], workers[1], workers[2]} {
 		if exit := p.end(syscall.SIGINT); exit != codeDone {
 			t.Errorf("exit code %d: %s", exit, p.stderr.String())
 		}
@@ -140,44 +137,20 @@ func (f *failover) observe(e sandbox.Event) {
 	}
 }
 
-// failoverProcess is a command beside the batch.
-type failoverProcess struct {
-	*exec.Cmd
-	stderr bytes.Buffer
-}
-
-// process starts a command as another machine would, with a folder of its own.
-func (f *failover) process(name string, args ...string) *failoverProcess {
-	f.t.Helper()
-	p := &failoverProcess{Cmd: exec.Command("narada", args...)}
-	p.Dir, p.Env, p.Stderr = f.dir, slices.Concat(f.env, []string{"NARADA_STATE_DIR=" + filepath.Join(f.dir, name)}), &p.stderr
-	if err := p.Start(); err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { _ = p.Process.Kill() })
-	return p
-}
-
-// end sends the process a signal and returns its exit code.
-func (p *failoverProcess) end(s syscall.Signal) int {
-	_ = p.Process.Signal(s)
-	return code(p.Wait())
-}
-
 // receiver starts a receiver and waits until it takes callbacks.
-func (f *failover) receiver(i int) *failoverProcess {
+func (f *failover) receiver(i int) *machine {
 	f.t.Helper()
 	ready := filepath.Join(f.dir, fmt.Sprintf("ready%d.json", i))
-	p := f.process(fmt.Sprint("receiver", i), "listen", "--name", "ci", "--public-url", f.url, "--addr", f.backends[i], "--health-path", "/health", "--drain", "0s", "--ready-file", ready)
+	p := f.machine(fmt.Sprint("receiver", i), "listen", "--name", "ci", "--public-url", f.url, "--addr", f.backends[i], "--health-path", "/health", "--drain", "0s", "--ready-file", ready)
 	if err := eventually(func() bool { _, err := os.Stat(ready); return err == nil }); err != nil {
 		f.t.Fatalf("%v: %s", err, p.stderr.String())
 	}
 	return p
 }
 
-func (f *failover) worker(i int) *failoverProcess {
+func (f *failover) worker(i int) *machine {
 	f.t.Helper()
-	return f.process(fmt.Sprint("worker", i), "batch", "work", "tasks", "-c", "24")
+	return f.machine(fmt.Sprint("worker", i), "batch", "work", "tasks", "-c", "24")
 }
 
 // checkLines checks that each line has one result and was sent once, but for unknown ones,
