@@ -4,14 +4,12 @@ package postgres
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/store/storetest"
 )
 
 func (w *world) listens() bool {
@@ -110,19 +108,6 @@ func TestAServerThatVanishes(t *testing.T) {
 	w.close()
 	if took := time.Since(began); took > 2*disconnectLimit+connectLimit {
 		t.Errorf("closing took %v", took)
-	}
-}
-
-func TestALargeCallbackIsStoredOverASlowConnection(t *testing.T) {
-	t.Parallel()
-	s := testServer(t)
-	p := newProxy(t, s)
-	p.rate = 2 * sendRate
-	w := open(t, Options{URL: p.url(s)})
-	text := strings.Repeat("x", int((writeLimit+time.Second)/time.Second)*p.rate)
-	isNew, err := w.Writes.Store(ctx, storetest.Callback("a", "req_1", text), store.Forwarding{})
-	if err != nil || !isNew {
-		t.Errorf("%v, %v", isNew, err)
 	}
 }
 
