@@ -63,20 +63,14 @@ CREATE INDEX events_task ON @events (task, number);
 
 -- timeline names the history of the server, another one after a standby was promoted or a
 -- backup restored. It is '' where the server does not tell, as one whose storage is shared
--- with its standbys.
+-- with its standbys. Numbers that were given in another timeline may have been lost, after
+-- others have seen them: a gap that is larger than these can be is left before the next one.
 CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN left(pg_walfile_name(pg_current_wal_lsn()), 8);
 EXCEPTION WHEN OTHERS THEN
     RETURN '';
 END $$;
-
--- number_before returns the number after which the next one is given: a_last, the last one of
--- the timeline. Those that were given in another timeline may have been lost, and seen before:
--- all that they can have been are left out.
-CREATE FUNCTION @number_before(a_last bigint, a_timeline text) RETURNS bigint LANGUAGE sql AS $$
-    SELECT CASE WHEN a_timeline = @timeline() THEN a_last ELSE a_last + (1::bigint << 32) END
-$$;
 
 -- The number of the newest callback. The lock of its row makes callbacks numbered in the
 -- order of their commits: who has seen a number has seen, or will never see, all before it.
@@ -335,7 +329,8 @@ DECLARE
     before bigint;
     added bigint;
 BEGIN
-    SELECT @number_before(n.seq, n.timeline) INTO before FROM @newest n FOR UPDATE;
+    UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
+    SELECT n.seq INTO before FROM @newest n FOR UPDATE;
     INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
         SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
         FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_headers, a_bodies)
@@ -345,7 +340,7 @@ BEGIN
     IF added = 0 THEN
         RETURN;
     END IF;
-    UPDATE @newest SET seq = before + added, timeline = @timeline();
+    UPDATE @newest SET seq = before + added;
     UPDATE @writers w SET seq_after = CASE WHEN w.seq_last = 0 THEN before ELSE w.seq_after END, seq_last = before + added WHERE w.id = a_writer;
 
     -- The task whose ticket the callback showed.
@@ -547,10 +542,11 @@ CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_fail
 DECLARE
     number bigint;
 BEGIN
-    SELECT @number_before(finished, timeline) + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
+    UPDATE @batch_work SET finished = finished + (1::bigint << 32), timeline = @timeline() WHERE batch = a_batch AND timeline <> @timeline();
+    SELECT finished + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
-    UPDATE @batch_work SET finished = number, timeline = @timeline(), failures = failures + a_failed::integer, credits = credits + a_credits WHERE batch = a_batch;
+    UPDATE @batch_work SET finished = number, failures = failures + a_failed::integer, credits = credits + a_credits WHERE batch = a_batch;
     UPDATE @batch_lines SET schema_errors = a_errors WHERE batch = a_batch AND key = a_key;
 END $$;
 
