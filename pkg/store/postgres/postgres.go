@@ -47,7 +47,7 @@ type Options struct {
 	URL         string // a postgres: URL or key=value pairs, as libpq has them
 	Schema      string // "": DefaultSchema
 	Application string // application_name of its connections
-	Connections int    // at most, besides one that listens; 0: 4
+	Connections int    // at most, besides one that listens; 0: 3
 
 	// AllowUnsafe accepts a server that may lose what it has committed.
 	AllowUnsafe bool

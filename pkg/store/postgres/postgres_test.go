@@ -71,6 +71,17 @@ func openStore(ctx context.Context, name string, stored func(store.Entry)) (stor
 	return Open(ctx, Options{URL: url, Schema: schema, Stored: stored})
 }
 
+func TestConformanceWithOneConnection(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	storetest.Run(t, func(t *testing.T) storetest.Opener {
+		return storetest.Opener{Name: s.URL("postgres") + " " + schema(), Open: func(ctx context.Context, name string, stored func(store.Entry)) (storetest.Store, error) {
+			url, schema, _ := strings.Cut(name, " ")
+			return Open(ctx, Options{URL: url, Schema: schema, Stored: stored, Connections: 1})
+		}}
+	})
+}
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	s := testServer(t)
