@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -71,10 +72,15 @@ func openPostgres(ctx context.Context, inv *invocation, url string, stored func(
 	return l, err
 }
 
+// lastingConnections is how many connections to the ledger at a URL each command has that works
+// for many tasks. Another one has one connection: there may be hundreds of them.
+var lastingConnections = map[string]int{"narada listen": 3, "narada batch run": 3, "narada batch work": 3}
+
 // sharedOptions are the options of the ledger at the URL.
 func sharedOptions(inv *invocation, url string, stored func(store.Entry)) postgres.Options {
 	return postgres.Options{
-		URL: url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
+		Connections: cmp.Or(lastingConnections[inv.command], 1),
+		URL:         url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
 		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
 	}
 }

@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
@@ -23,7 +25,7 @@ import (
 )
 
 func init() {
-	unixCommands["postgres"], unixCommands["aged"] = scriptPostgres, scriptAged
+	unixCommands["postgres"], unixCommands["connections"], unixCommands["connected"], unixCommands["aged"] = scriptPostgres, scriptConnections, scriptConnected, scriptAged
 	scriptConditions["postgres"] = postgrestest.Installed
 	atEnd = closePostgres
 }
@@ -45,6 +47,45 @@ func scriptPostgres(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv("NARADA_STORE", url)
 	ts.Setenv("STORE_PORT", fmt.Sprint(postgresServer.Port))
+}
+
+// askServer returns the number that a query about the script's database $1 returns.
+func askServer(ts *testscript.TestScript, query string, args ...any) (n int64) {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, postgresServer.URL("postgres"))
+	ts.Check(err)
+	defer conn.Close(ctx)
+	config, err := pgx.ParseConfig(ts.Getenv("NARADA_STORE"))
+	ts.Check(err)
+	ts.Check(conn.QueryRow(ctx, query, append([]any{config.Database}, args...)...).Scan(&n))
+	return n
+}
+
+func scriptConnections(ts *testscript.TestScript, _ bool, args []string) {
+	for _, arg := range args {
+		name, low, high := boundsOf(ts, arg)
+		var got int64
+		ts.Check(eventually(func() bool {
+			got = askServer(ts, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND application_name = $2", name)
+			return got >= low
+		}))
+		if got > high {
+			ts.Fatalf("%s has %d connections, want %s", name, got, arg)
+		}
+	}
+}
+
+func scriptConnected(ts *testscript.TestScript, _ bool, args []string) {
+	_, low, high := boundsOf(ts, "="+args[0])
+	ts.Check(eventually(func() bool {
+		return askServer(ts, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1") == 0
+	}))
+	sessions := askServer(ts, "SELECT sessions FROM pg_stat_database WHERE datname = $1")
+	before, _ := strconv.ParseInt(ts.Getenv("SESSIONS"), 10, 64)
+	ts.Setenv("SESSIONS", strconv.FormatInt(sessions, 10))
+	if made := sessions - before; made < low || made > high {
+		ts.Fatalf("%d connections were made, want %s", made, args[0])
+	}
 }
 
 // newDatabase returns the URL of a new database.
@@ -108,6 +149,7 @@ var storeCommands = regexp.MustCompile(`narada (run|dispatch|status|listen|batch
 
 // sqliteScripts are the scripts that need a ledger in a file, and why.
 var sqliteScripts = map[string]string{
+	"connections.txtar":      "it makes its own database",
 	"doctor.txtar":           "it begins without a ledger",
 	"forward.txtar":          "its endpoint, another listener, has a ledger of its own",
 	"history.txtar":          "it begins without a ledger",

@@ -35,10 +35,7 @@ func (l *Store) config() (*pgxpool.Config, error) {
 	}
 	c := config.ConnConfig
 	l.where = fmt.Sprintf("%s on %s", cmp.Or(c.Database, c.User), strings.Join(hosts(c), ", "))
-	config.MaxConns, config.MinConns = int32(max(l.o.Connections, 0)), 0
-	if config.MaxConns == 0 {
-		config.MaxConns = 4
-	}
+	config.MaxConns, config.MinConns = int32(cmp.Or(l.o.Connections, 3)), 0
 	config.MaxConnIdleTime = 5 * time.Minute
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectLimit

@@ -42,14 +42,14 @@ func (l *Store) examine(ctx context.Context, conn *pgx.Conn) (s store.Server, er
 		s.Unusable = &oldError{s.Version}
 	}
 	s.Unusable = l.newError(s.Unusable)
-	var room bool
-	if err := conn.QueryRow(ctx, roomQuery).Scan(&room); err != nil {
+	var used float64
+	if err := conn.QueryRow(ctx, usedQuery).Scan(&used); err != nil {
 		return s, err
 	}
 	switch {
 	case found.pid != int64(conn.PgConn().PID()):
 		s.Polling = "a pooler gives each transaction another connection"
-	case !room:
+	case used >= usedToListen:
 		s.Polling = "half of the server's connections are in use"
 	}
 	if err := l.rights(ctx, conn, &s); err != nil {

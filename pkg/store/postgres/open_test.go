@@ -168,6 +168,9 @@ func TestRights(t *testing.T) {
 	same(t, "writing without the right", described{Message: where + "permission denied for table writers", Hint: grant}, describe(asError(t, err)))
 	follow(t, s, grant)
 	reader.must("req_2", "req_3")
+	timeline, _, err := readOne(ctx, reader.Store, plain[string], "SELECT @timeline()")
+	must(t, err)
+	same(t, "the timeline that it is told", "00000001", timeline)
 	_, err = reader.PutBatch(ctx, testBatch("b"))
 	must(t, err)
 }

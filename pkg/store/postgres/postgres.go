@@ -35,6 +35,10 @@ const (
 	disconnectLimit = time.Second // from a server that does not answer
 )
 
+// sendRate, in bytes a second, is that of the slowest connection for which a write has the
+// time: some callbacks are large.
+const sendRate = 4 << 20
+
 // DefaultSchema is the schema of a ledger if Options name none.
 const DefaultSchema = "narada"
 
@@ -43,7 +47,7 @@ type Options struct {
 	URL         string // a postgres: URL or key=value pairs, as libpq has them
 	Schema      string // "": DefaultSchema
 	Application string // application_name of its connections
-	Connections int    // at most, besides one that listens; 0: 4
+	Connections int    // at most, besides one that listens; 0: 3
 
 	// AllowUnsafe accepts a server that may lose what it has committed.
 	AllowUnsafe bool

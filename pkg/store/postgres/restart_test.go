@@ -3,7 +3,9 @@
 package postgres
 
 import (
+	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,29 +102,71 @@ func TestAServerThatIsStartedAgainWithUnsafeSettingsIsRefused(t *testing.T) {
 	allowed.must("req_1")
 }
 
-func TestAServerWithoutRoomIsNotListenedTo(t *testing.T) {
+func TestAServerIsListenedToWhileItHasRoom(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "max_connections = 20")
+	exec(t, s, "CREATE ROLE plain LOGIN", "GRANT CREATE ON DATABASE postgres TO plain")
 	var conns []*pgx.Conn
-	for range 9 {
-		conn, err := pgx.Connect(ctx, s.URL("postgres"))
-		must(t, err)
-		conns = append(conns, conn)
+	use := func(n int) { // by another role, whose connections this one does not see all of
+		for range n {
+			conn, err := pgx.Connect(ctx, s.URL("postgres"))
+			must(t, err)
+			conns = append(conns, conn)
+		}
 	}
-	w := open(t, Options{URL: s.URL("postgres"), Connections: 2})
-	other := w.again()
+	free := func() {
+		for _, conn := range conns {
+			must(t, conn.Close(ctx))
+		}
+		conns = nil
+	}
+	use(9)
+	w := open(t, Options{URL: at(s, "postgres", as("plain", "")), Connections: 1})
+	other := open(t, Options{URL: w.o.URL, Schema: w.o.Schema, Connections: 1})
 	seen := other.follow()
-	w.must("req_1")
-	expect(t, seen, "req_1")
-	w.must("req_2")
-	expect(t, seen, "req_2")
+	for _, id := range []string{"req_1", "req_2"} {
+		w.must(id)
+		expect(t, seen, id)
+	}
 	if other.listens() {
-		t.Error("it listens")
+		t.Error("it listens to a server that is half full")
 	}
-	for _, conn := range conns {
-		must(t, conn.Close(ctx))
-	}
+	free()
 	eventually(t, "LISTEN, once there is room", other.listens)
+	use(13)
+	eventually(t, "no LISTEN, when others need the connections", func() bool { return !other.listens() })
+	w.must("req_3")
+	expect(t, seen, "req_3")
+	free()
+	eventually(t, "LISTEN, once there is room again", other.listens)
+}
+
+func TestAStoreHasFewConnections(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	for limit, want := range map[int]int{0: 4, 1: 2, 2: 3} { // with the one that listens
+		w := open(t, Options{URL: s.URL("postgres"), Connections: limit, Application: schema()})
+		seen := w.follow()
+		eventually(t, "LISTEN", w.listens)
+		var working sync.WaitGroup
+		for i := range 20 {
+			working.Go(func() {
+				_, err := readAll(ctx, w.Store, plain[string], "SELECT pg_sleep(0.05)::text")
+				check(t, err)
+				w.must(fmt.Sprintf("req_%d", i))
+			})
+		}
+		working.Wait()
+		for range 20 {
+			<-seen
+		}
+		// The pool keeps its connections.
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", w.o.Application)
+		must(t, err)
+		if n != want {
+			t.Errorf("with the limit %d it has %d connections, want %d", limit, n, want)
+		}
+	}
 }
 
 func TestAServerThatVanishes(t *testing.T) {

@@ -394,7 +394,7 @@ func TestNoTableIsForgotten(t *testing.T) {
 	dir := t.TempDir()
 	sqliteLedger(t, dir)
 	derived := []string{"version", "maintenance", "writers", "listeners", "forwarders", "fences", "newest", "delivery_index", "indexed", "callback_url", "window_id", "input_id", "attempts of events",
-		"next_at of batch_work", "held_until of batch_work", "fence of batch_queue", "owner of batch_queue", "call of batch_queue", "leased_until of batch_queue", "send_at of batch_queue"}
+		"timeline", "next_at of batch_work", "held_until of batch_work", "fence of batch_queue", "owner of batch_queue", "call of batch_queue", "leased_until of batch_queue", "send_at of batch_queue"}
 	known := map[string][]string{}
 	for _, table := range engine.Tables() {
 		known[table.Name] = table.Names()

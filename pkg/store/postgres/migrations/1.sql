@@ -61,10 +61,21 @@ CREATE TABLE @events (
 );
 CREATE INDEX events_task ON @events (task, number);
 
+-- timeline names the history of the server, another one after a standby was promoted or a
+-- backup restored. It is '' where the server does not tell, as one whose storage is shared
+-- with its standbys. Numbers that were given in another timeline may have been lost, after
+-- others have seen them: a gap that is larger than these can be is left before the next one.
+CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN left(pg_walfile_name(pg_current_wal_lsn()), 8);
+EXCEPTION WHEN OTHERS THEN
+    RETURN '';
+END $$;
+
 -- The number of the newest callback. The lock of its row makes callbacks numbered in the
 -- order of their commits: who has seen a number has seen, or will never see, all before it.
-CREATE TABLE @newest (seq bigint NOT NULL);
-INSERT INTO @newest VALUES (0);
+CREATE TABLE @newest (seq bigint NOT NULL, timeline text NOT NULL);
+INSERT INTO @newest VALUES (0, @timeline());
 
 CREATE TABLE @deliveries (
     seq           bigint PRIMARY KEY,
@@ -157,7 +168,8 @@ CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
 CREATE INDEX batch_lines_task ON @batch_lines (task);
 
 -- register_listener registers a listener, if no other one has the name, or if it may join those
--- that have it. It removes those of the name whose lease has ended, and any after a day.
+-- that have it. It removes those of the name whose lease has ended, but for the first minute
+-- not those that it may join, and any after a day.
 CREATE FUNCTION @register_listener(a_id text, a_name text, a_url text, a_path text, a_digest text, a_machine text, a_pid bigint, a_join boolean, a_lease double precision)
     RETURNS TABLE (taken boolean, url text, path text, digest text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -165,7 +177,8 @@ DECLARE
     other record;
 BEGIN
     LOCK TABLE @listeners IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp() - CASE WHEN l.name = a_name THEN interval '0' ELSE interval '1 day' END;
+    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp()
+        - CASE WHEN l.name <> a_name THEN interval '1 day' WHEN a_join AND a_url <> '' AND l.url = a_url THEN interval '1 minute' ELSE interval '0' END;
     SELECT l.url, l.ticket_path, l.ticket_digest INTO other FROM @listeners l WHERE l.name = a_name LIMIT 1;
     IF FOUND AND NOT (a_join AND a_url <> '' AND other.url = a_url) THEN
         RETURN QUERY SELECT true, other.url, '', '';
@@ -316,6 +329,7 @@ DECLARE
     before bigint;
     added bigint;
 BEGIN
+    UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
     SELECT n.seq INTO before FROM @newest n FOR UPDATE;
     INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
         SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
@@ -487,6 +501,7 @@ CREATE TABLE @batch_work (
     next_at       timestamptz NOT NULL DEFAULT '-infinity',
     held_until    timestamptz NOT NULL DEFAULT '-infinity',
     finished      bigint NOT NULL DEFAULT 0,
+    timeline      text NOT NULL DEFAULT @timeline(),
     failures      bigint NOT NULL DEFAULT 0,
     credits       double precision NOT NULL DEFAULT 0
 );
@@ -569,6 +584,7 @@ CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_fail
 DECLARE
     number bigint;
 BEGIN
+    UPDATE @batch_work SET finished = finished + (1::bigint << 32), timeline = @timeline() WHERE batch = a_batch AND timeline <> @timeline();
     SELECT finished + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
