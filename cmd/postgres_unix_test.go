@@ -4,12 +4,14 @@ package cmd
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,10 +20,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 func init() {
 	unixCommands["postgres"], unixCommands["connections"], unixCommands["connected"] = scriptPostgres, scriptConnections, scriptConnected
+	unixCommands["aged"] = scriptAged
 	scriptConditions["postgres"] = postgrestest.Installed
 	atEnd = closePostgres
 }
@@ -93,6 +98,26 @@ func newDatabase() (string, error) {
 	}
 	name := fmt.Sprintf("script%d", databases.Add(1))
 	return postgresServer.URL(name), postgresServer.Exec(ctx, "postgres", "CREATE DATABASE "+name)
+}
+
+// scriptAged makes the tasks in the ledger older.
+func scriptAged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	age, err := units.ParseDuration(args[0])
+	ts.Check(err)
+	if address := ts.Getenv("NARADA_STORE"); address != "" {
+		database := address[strings.LastIndex(address, "/")+1 : strings.Index(address, "?")]
+		ts.Check(postgresServer.Exec(context.Background(), database, fmt.Sprintf(
+			"UPDATE narada.tasks SET dispatched_at = dispatched_at - interval '%[1]v', finished_at = finished_at - interval '%[1]v'", age)))
+		return
+	}
+	db, err := sql.Open("sqlite", "file:"+sqlite.Path(filepath.Join(ts.Getenv("HOME"), ".local/state/narada")))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("UPDATE tasks SET dispatched_at = dispatched_at - ?1, finished_at = finished_at - ?1", age.Milliseconds())
+	ts.Check(err)
 }
 
 // Commands that use the ledger behave the same with one in PostgreSQL. Scripts about the

@@ -97,7 +97,7 @@ func (c *committer) report(t *transaction) {
 
 // noteLost warns once that the server is not there.
 func (c *committer) noteLost(err error) {
-	lost := err != nil && disconnected(err)
+	lost := err != nil && (disconnected(err) || isUnsafe(err))
 	if lost && !c.lost {
 		c.ledger.o.Warn(c.ledger.newError(err).Error())
 	}
@@ -269,9 +269,9 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 	ctx, cancel := longer(ctx, t.size())
 	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), c.id, t.number, t.numbers, t.paths, t.ids)
+	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), escapedArgs([]any{c.id, t.number, t.numbers, t.paths, t.ids})...)
 	for _, s := range t.statements {
-		batch.Queue(c.ledger.sql(s.query), s.args...)
+		batch.Queue(c.ledger.sql(s.query), escapedArgs(s.args)...)
 	}
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, warned)

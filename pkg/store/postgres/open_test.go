@@ -240,7 +240,7 @@ func TestUnsafeServersAreRefused(t *testing.T) {
 			return true
 		})
 		want := described{Message: fmt.Sprintf("the store postgres on %s: the server may lose what was stored: %s is %s", address(s), c.name, c.value),
-			Hint: fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", c.name)}
+			Hint: fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", c.name), Unreachable: true, Temporary: true}
 		same(t, c.name, want, got)
 		o.AllowUnsafe = true
 		if c.value != "remote_write" { // which waits for the standby
