@@ -208,7 +208,7 @@ func Delete(ctx context.Context, s Store, dir, name string) error {
 	if _, err := named(ctx, s, name); err != nil {
 		return err
 	}
-	unlock, err := lock(dir, name)
+	unlock, err := lockAndFree(ctx, s, dir, name)
 	if err != nil {
 		return err
 	}
