@@ -204,7 +204,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if err = b.open(ctx, w); err == nil {
-		b.run.number, err = b.put(ctx, w.Store, r)
+		b.run.number, err = b.put(ctx, w, r)
 	}
 	if err != nil {
 		_, _ = b.results.close(false) // the first error counts
