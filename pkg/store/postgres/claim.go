@@ -44,8 +44,8 @@ func workStatement(op store.Op) (statement, error) {
 		return call("UPDATE @batch_work SET options = $1 WHERE batch = $2", op.Options, op.Batch), nil
 	case *store.QueueLine:
 		i := op.Item
-		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", i.Batch, i.Key, int64(i.Line), i.ID, notNull(i.Content),
-			op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Seen, op.Task, op.Intent.Prompt, []byte(op.Intent.Body)), nil
+		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", i.Batch, i.Key, int64(i.Line), i.ID, notNull(i.Content),
+			op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Seen, op.Task, op.Intent.Prompt, []byte(op.Intent.Body), op.Unawaited), nil
 	case *store.Claim:
 		return claim(op), nil
 	case *store.CheckClaim:

@@ -362,6 +362,8 @@ func TestTheQueueOfWorkersIsCopied(t *testing.T) {
 	want.InFlight, want.Adoptable, want.Unknown = 0, true, 1
 	shared, back := postgresLedger(t, s, "a"), sqliteLedger(t, t.TempDir())
 	counts := run(t, first, shared)
+	unknown := &store.QueueLine{Item: sent[2].Item, Seen: sent[2].Task, Task: sent[2].Task, Unawaited: true}
+	check(t, shared.Write(t.Context(), unknown)) // it is not waited for any longer
 	run(t, shared, back)
 	if counts["batch_work"] != 1 || counts["batch_queue"] != 4 {
 		t.Errorf("copied %v", counts)
@@ -377,6 +379,9 @@ func TestTheQueueOfWorkersIsCopied(t *testing.T) {
 		list := claim(l, "another worker", 9)
 		if len(list) != 2 || list[0].Line+list[1].Line != 2+4 {
 			t.Fatalf("%d: claimed %+v", i, list)
+		}
+		if w := work(l); w.Unknown != 0 || w.Finished != 2 {
+			t.Errorf("%d: the unknown line is waited for: %+v", i, w)
 		}
 		for _, c := range list {
 			if c.Send != (c.Line == 4) || c.Send == (c.Task == sent[1].Task) || c.Prompt != "p\x00" || string(c.Request) != `{"prompt":"p\u0000","browserWindowId":"w"}` {

@@ -558,15 +558,17 @@ CREATE FUNCTION @open_work(a_batch bigint, a_options text, a_credits double prec
 $$;
 
 CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id text, a_content bytea, a_agent text, a_session text, a_parent text, a_seen bigint, a_task bigint,
-    a_prompt text, a_request bytea) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, lost, window_id)
+    a_prompt text, a_request bytea, a_unawaited boolean) RETURNS void LANGUAGE sql AS $$
+    UPDATE @batch_queue q SET claimed_at = CASE WHEN a_unawaited THEN '-infinity' ELSE q.claimed_at END, window_id = CASE WHEN q.leased_until <= clock_timestamp() THEN '' ELSE q.window_id END
+        FROM @tasks t WHERE q.batch = a_batch AND q.key = a_key AND q.finished IS NULL AND q.task <> 0 AND q.task = a_task AND t.number = a_task AND t.status = 'unknown';
+    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, window_id)
         SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request,
-            coalesce(t.dispatched_at, clock_timestamp()), coalesce(t.status = 'unknown', false), CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
+            CASE WHEN a_unawaited THEN '-infinity' ELSE coalesce(t.dispatched_at, clock_timestamp()) END, CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
         FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
         WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
         ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
             parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at,
-            lost = excluded.lost, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
+            lost = false, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
         WHERE batch_queue.finished IS NOT NULL
             AND a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
 $$;
@@ -627,9 +629,9 @@ BEGIN
     END IF;
     FOR q IN SELECT b.key, b.fence FROM @batch_queue b JOIN @tasks t ON t.number = b.task
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status = 'unknown'
-            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit WHEN b.lost THEN interval '0' ELSE least(a_send_limit, a_limit) END <= now_
+            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit ELSE least(a_send_limit, a_limit) END <= now_
         ORDER BY b.key LOOP
-        PERFORM @finish_line(a_batch, q.key, q.fence, true, 0, '', true);
+        PERFORM @finish_line(a_batch, q.key, q.fence, false, 0, '', true);
     END LOOP;
     UPDATE @batch_queue b SET task = 0, owner = '', window_id = '' FROM @tasks t
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.number = b.task AND t.status = 'refused' AND t.failure = '';
