@@ -1,31 +1,31 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 )
 
-// Again returns the commands for a POSIX shell that send a request as it was stored once
-// more: with narada run, without the address of its callback, and with curl. Secrets in it
-// are masked, and must be filled in.
+// Again returns the commands for a POSIX shell that send a stored request once more, without
+// the address of its callback: with narada run, and with curl. Secrets in it are masked, and
+// must be filled in.
 func Again(request json.RawMessage, baseURL string) (run, call string, err error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(request, &members); err != nil {
+	var r narada.Request
+	members := map[string]json.RawMessage{}
+	if err := errors.Join(json.Unmarshal(request, &r), json.Unmarshal(request, &members)); err != nil {
 		return "", "", err
 	}
-	callback := []string{"callbackUrl", "callbackHeaders", "callbackSecret"}
-	for _, name := range callback {
+	for name := range (&File{}).fields() {
 		delete(members, name)
 	}
-	body, err := json.Marshal(members)
+	r.Extra = members
+	r.CallbackURL, r.CallbackHeaders, r.CallbackSecret = "", nil, ""
+	body, err := r.MarshalJSON()
 	if err != nil {
 		return "", "", err
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, request); err != nil {
-		return "", "", err
-	}
-	return "printf %s " + output.ShellLiteral(string(body)) + " | narada run --task -", curl(baseURL, output.ShellLiteral(compact.String())), nil
+	quoted := output.ShellLiteral(string(body))
+	return "printf %s " + quoted + " | narada run --task -", curl(baseURL, quoted), nil
 }

@@ -166,8 +166,9 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		target := r.PostFormValue("url")
 		replayed, err := s.o.Replay(r.Context(), d, target)
 		if err != nil {
-			replayed.Failure = s.o.Mask(err.Error())
+			replayed.Failure = err.Error()
 		}
+		replayed.Failure, replayed.Answer = s.o.Mask(replayed.Failure), s.o.Mask(replayed.Answer)
 		return page{Template: "replayed", Title: "Replay", Section: "callbacks", Body: replayedBody{replayed, target}}, nil
 	})
 }
