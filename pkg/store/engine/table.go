@@ -89,11 +89,11 @@ func table(name string, key int, numbered bool, columns ...[]Column) Table {
 // from them.
 func Tables() []Table {
 	return []Table{
-		table("tasks", 1, true, columns(Number, "number"), columns(Time, "dispatched_at finished_at"), columns(Number, "batch duration_ms"),
+		table("tasks", 1, true, columns(Number, "number"), columns(Time, "dispatched_at finished_at"), columns(Number, "batch duration_ms actions microcredits"),
 			columns(Text, "request_id source cloud machine agent cloud_session parent ticket_path ticket_digest status reported_by failure prompt"), columns(Document, "request result")),
 		table("events", 1, true, columns(Number, "number task"), columns(Time, "at"), columns(Text, "kind detail")),
 		table("deliveries", 1, true, columns(Number, "seq"), columns(Time, "received_at"), columns(Text, "request_id"), columns(Bytes, "digest"),
-			columns(Text, "ticket_path status"), columns(Flag, "final"), columns(Number, "duration_ms"), columns(Header, "header"), columns(Bytes, "body")),
+			columns(Text, "ticket_path status"), columns(Flag, "final"), columns(Number, "duration_ms actions microcredits"), columns(Header, "header"), columns(Bytes, "body")),
 		table("refusals", 1, true, columns(Number, "seq"), columns(Time, "received_at"), columns(Text, "ticket_path reason"), columns(Number, "status_code size"), columns(Header, "header")),
 		table("forwards", 2, false, columns(Number, "seq"), columns(Text, "target listener request_id state failure"), columns(Number, "attempts status_code"),
 			columns(Time, "ended_at"), columns(Header, "header"), columns(Document, "body")),

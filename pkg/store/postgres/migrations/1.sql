@@ -35,6 +35,8 @@ CREATE TABLE @tasks (
     reported_by   text NOT NULL DEFAULT '',
     finished_at   timestamptz,
     duration_ms   bigint NOT NULL DEFAULT 0,
+    actions       bigint NOT NULL DEFAULT 0,
+    microcredits  bigint NOT NULL DEFAULT 0,
     failure       text NOT NULL DEFAULT '',
     callback_url  text NOT NULL DEFAULT '',
     window_id     text NOT NULL DEFAULT '',
@@ -86,6 +88,8 @@ CREATE TABLE @deliveries (
     status        text NOT NULL,
     final         boolean NOT NULL,
     duration_ms   bigint NOT NULL,
+    actions       bigint NOT NULL,
+    microcredits  bigint NOT NULL,
     header        bytea NOT NULL,
     body          bytea NOT NULL
 );
@@ -246,7 +250,7 @@ BEGIN
     IF without THEN
         SELECT number, source INTO other FROM @tasks WHERE request_id = a_id AND number <> a_task FOR UPDATE;
         IF FOUND AND other.source = 'callback' THEN -- a callback has arrived first, at a shared address
-            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
+            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, actions = o.actions, microcredits = o.microcredits, result = o.result
                 FROM @tasks o WHERE t.number = a_task AND o.number = other.number AND (t.finished_at IS NULL OR t.status = 'refused');
             UPDATE @events SET task = a_task WHERE task = other.number;
             DELETE FROM @tasks WHERE number = other.number;
@@ -295,7 +299,7 @@ BEGIN
 END $$;
 
 -- a_question is the detail of a question to a person, NULL for none.
-CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
+CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_actions bigint, a_microcredits bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
     RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     the_task bigint;
@@ -305,7 +309,7 @@ BEGIN
         RETURN;
     END IF;
     IF a_final THEN
-        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, result = a_result WHERE number = the_task;
+        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, actions = a_actions, microcredits = a_microcredits, result = a_result WHERE number = the_task;
     ELSE
         UPDATE @tasks SET status = a_status WHERE number = the_task AND status <> a_status;
     END IF;
@@ -322,7 +326,7 @@ END $$;
 -- are different from each other. It returns those that it stored; ended says that the task
 -- had a final callback before.
 CREATE FUNCTION @deliver(a_writer uuid, a_received timestamptz[], a_ids text[], a_digests bytea[], a_paths text[], a_statuses text[], a_finals boolean[], a_durations bigint[],
-    a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
+    a_actions bigint[], a_microcredits bigint[], a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
     RETURNS TABLE (seq bigint, request_id text, ended boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -331,10 +335,10 @@ DECLARE
 BEGIN
     UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
     SELECT n.seq INTO before FROM @newest n FOR UPDATE;
-    INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
-        SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
-        FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_headers, a_bodies)
-            WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, header, body, place)
+    INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body)
+        SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.actions, i.microcredits, i.header, i.body
+        FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_actions, a_microcredits, a_headers, a_bodies)
+            WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, actions, microcredits, header, body, place)
         WHERE NOT EXISTS (SELECT 1 FROM @deliveries d WHERE d.request_id = i.id AND d.digest = i.digest);
     GET DIAGNOSTICS added = ROW_COUNT;
     IF added = 0 THEN
@@ -344,7 +348,7 @@ BEGIN
     UPDATE @writers w SET seq_after = CASE WHEN w.seq_last = 0 THEN before ELSE w.seq_after END, seq_last = before + added WHERE w.id = a_writer;
 
     -- The task whose ticket the callback showed.
-    UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, failure = '',
+    UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, actions = d.actions, microcredits = d.microcredits, failure = '',
             request_id = CASE WHEN t.request_id IS NULL AND NOT EXISTS (SELECT 1 FROM @tasks o WHERE o.request_id = d.request_id) THEN d.request_id ELSE t.request_id END
         FROM @deliveries d
         WHERE d.seq > before AND d.ticket_path <> ALL (a_shared) AND t.ticket_path = d.ticket_path
@@ -352,14 +356,14 @@ BEGIN
 
     -- Tasks that were sent elsewhere, or are the second one of a request that was accepted
     -- twice. A callback cannot update a task that has another ticket.
-    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, prompt, request)
+    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, actions, microcredits, prompt, request)
         SELECT coalesce(o.dispatched_at, d.received_at), d.request_id, 'callback', coalesce(o.cloud, ''), coalesce(o.machine, ''), o.agent,
-            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, coalesce(o.prompt, ''), o.request
+            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, d.actions, d.microcredits, coalesce(o.prompt, ''), o.request
         FROM @deliveries d LEFT JOIN @tasks o ON o.ticket_path = d.ticket_path
         WHERE d.seq > before AND o.request_id IS DISTINCT FROM d.request_id
         ORDER BY d.seq
         ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
-            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms
+            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms, actions = excluded.actions, microcredits = excluded.microcredits
         WHERE tasks.finished_at IS NULL AND tasks.ticket_path IS NULL;
 
     INSERT INTO @forwards (seq, target, listener, request_id, state, header, body)
