@@ -286,3 +286,11 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
 	}
 }
+
+// repeated says how often the same happened since it was reported.
+func repeated(times int) string {
+	if times == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d since the last warning)", times)
+}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -26,16 +27,19 @@ func (inv *invocation) stateDir() (string, error) {
 }
 
 // openLedger opens the ledger, and creates it if there is none. stored, which may be nil, is
-// called with each callback that it stores.
-func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry)) (store.Ledger, error) {
+// called with each callback that it stores. As long as it is open, old tasks are deleted.
+func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry)) (l store.Ledger, err error) {
 	if sharesLedger(inv) {
-		return openSharedLedger(ctx, inv, stored)
+		l, err = openSharedLedger(ctx, inv, stored)
+	} else if dir, failed := inv.stateDir(); failed != nil {
+		return nil, failed
+	} else {
+		l, err = openLedgerIn(ctx, inv, dir, stored)
 	}
-	dir, err := inv.stateDir()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.Retain(inv.duration(config.Retention))
 	}
-	return openLedgerIn(ctx, inv, dir, stored)
+	return l, err
 }
 
 // openLedgerIn opens the ledger in the folder.
@@ -68,10 +72,15 @@ func openPostgres(ctx context.Context, inv *invocation, url string, stored func(
 	return l, err
 }
 
+// lastingConnections is how many connections to the ledger at a URL each command has that works
+// for many tasks. Another one has one connection: there may be hundreds of them.
+var lastingConnections = map[string]int{"narada listen": 3, "narada batch run": 3, "narada batch work": 3}
+
 // sharedOptions are the options of the ledger at the URL.
 func sharedOptions(inv *invocation, url string, stored func(store.Entry)) postgres.Options {
 	return postgres.Options{
-		URL: url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
+		Connections: cmp.Or(lastingConnections[inv.command], 1),
+		URL:         url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
 		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
 	}
 }

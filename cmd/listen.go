@@ -253,8 +253,11 @@ func (o *listenOptions) opening(inv *invocation) (publicURL string, open func(co
 func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
 		next := ""
-		if name.Given {
+		switch {
+		case name.Given:
 			next = "omit --callback-secret and --callback-header: the callbacks have those of the first one"
+		case name.Kept > 0:
+			next = fmt.Sprintf("use another --name; a listener that has died keeps its name for %s", name.Kept)
 		}
 		return usage.Errorf(next, "--name: %v", name)
 	}
@@ -288,12 +291,4 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded", next: next}
 	}
 	return nil
-}
-
-// repeated says how often the same happened since it was reported.
-func repeated(times int) string {
-	if times == 1 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d since the last warning)", times)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,7 +136,10 @@ func openListenerEngine(ctx context.Context, inv *invocation, o await.Options, k
 		}
 		report(event)
 	}
-	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: in.Running}
+	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: func(ctx context.Context) ([]receive.Listener, error) {
+		list, err := in.Running(ctx)
+		return slices.DeleteFunc(list, func(l receive.Listener) bool { return reachable("--via", o.Cloud, l) != nil }), err
+	}}
 	engine := await.New(o)
 	engine.Listen(&receive.Masked{Tickets: remote, Masker: inv.masker})
 	unfollow := follow(engine, func(ctx context.Context) {

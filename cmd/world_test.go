@@ -86,19 +86,25 @@ func scriptCloud(ts *testscript.TestScript, _ bool, args []string) {
 func scriptCounts(ts *testscript.TestScript, _ bool, args []string) {
 	stats := reflect.ValueOf(worldOf(ts).sandbox.Stats())
 	for _, arg := range args {
-		name, want, _ := strings.Cut(arg, "=")
-		least, most, isRange := strings.Cut(want, "-")
-		if !isRange {
-			most = least
-		}
-		low, err := strconv.ParseInt(least, 10, 64)
-		ts.Check(err)
-		high, err := strconv.ParseInt(most, 10, 64)
-		ts.Check(err)
+		name, low, high := boundsOf(ts, arg)
 		if got := stats.FieldByName(name).Int(); got < low || got > high {
-			ts.Fatalf("%s is %d, want %s: %+v", name, got, want, stats)
+			ts.Fatalf("%s is %d, want %s: %+v", name, got, arg, stats)
 		}
 	}
+}
+
+// boundsOf reads NAME=N or NAME=MIN-MAX.
+func boundsOf(ts *testscript.TestScript, arg string) (name string, low, high int64) {
+	name, want, _ := strings.Cut(arg, "=")
+	least, most, isRange := strings.Cut(want, "-")
+	if !isRange {
+		most = least
+	}
+	low, err := strconv.ParseInt(least, 10, 64)
+	ts.Check(err)
+	high, err = strconv.ParseInt(most, 10, 64)
+	ts.Check(err)
+	return name, low, high
 }
 
 // scriptAwaits waits until scriptCounts would succeed.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -65,6 +66,12 @@ type Ledger interface {
 
 	Prunable(ctx context.Context, limits Limits) (Prunable, error)
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
+
+	// Retain deletes tasks, as long as the ledger is open, that finished longer ago than that,
+	// as Prune does; 0: none. It is called once, if at all. Maintain does the next step of it
+	// if it is due: one process does it for all. more says that another one is due soon.
+	Retain(d time.Duration)
+	Maintain(ctx context.Context, retention time.Duration) (more bool, err error)
 
 	Check(context.Context) (damages []string, err error)
 	Info(context.Context) (Info, error)

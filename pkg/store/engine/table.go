@@ -125,15 +125,12 @@ func (t Table) Query(from string) string {
 	return "SELECT " + strings.Join(names, ", ") + " FROM " + from + " ORDER BY " + strings.Join(names[:t.Key], ", ")
 }
 
-// Uniform replaces what an engine may store in several ways by the one that all can store:
-// text that is not valid, no bytes, and the order of members in the detail of an event.
+// Uniform replaces what an engine may store in several ways by the one that all can store: no
+// bytes, and the order of members in the detail of an event.
 func (t Table) Uniform(row Row) error {
 	for i, c := range t.Columns {
 		content, _ := row[i].([]byte)
-		text, isText := row[i].(string)
 		switch {
-		case isText && c.Kind == Text:
-			row[i] = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
 		case c.Kind == Bytes && content == nil:
 			row[i] = []byte{}
 		case c.Kind == Document && len(content) == 0:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
@@ -87,7 +88,7 @@ func scanEntry(row scanner) (e store.Entry, err error) {
 }
 
 // wake wakes followers up: those of this Store, and those of others by NOTIFY. It listens for
-// others' from the first follower on, with a connection of its own, if the server has room
+// others' from the first follower on, with a connection of its own, while the server has room
 // for one.
 type wake struct {
 	ledger *Store
@@ -202,8 +203,8 @@ func (w *wake) listen() {
 }
 
 func (w *wake) listenOnce() error {
-	room, _, err := readOne(w.running, w.ledger, plain[bool], roomQuery)
-	if err != nil || !room {
+	used, _, err := readOne(w.running, w.ledger, plain[float64], usedQuery)
+	if err != nil || used >= usedToListen {
 		return err
 	}
 	conn, err := pgx.ConnectConfig(w.running, w.ledger.pool.Config().ConnConfig)
@@ -215,9 +216,29 @@ func (w *wake) listenOnce() error {
 		return err
 	}
 	w.setListening(true)
+	for used < usedToPoll {
+		if err := w.wait(conn); err != nil {
+			return err
+		}
+		if err := conn.QueryRow(w.running, usedQuery).Scan(&used); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait wakes the followers up, since something was stored before it listened, and then with
+// each notification, for listenInterval.
+func (w *wake) wait(conn *pgx.Conn) error {
+	limited, cancel := context.WithTimeout(w.running, listenInterval)
+	defer cancel()
 	for {
-		w.all() // what was stored before it listened, and then what it is told of
-		if _, err := conn.WaitForNotification(w.running); err != nil {
+		w.all()
+		_, err := conn.WaitForNotification(limited)
+		switch {
+		case limited.Err() != nil && pgconn.Timeout(err):
+			return w.running.Err()
+		case err != nil:
 			return err
 		}
 	}
@@ -229,5 +250,13 @@ func (w *wake) setListening(on bool) {
 	w.listening = on
 }
 
-// roomQuery reports whether half of the server's connections are free.
-const roomQuery = `SELECT 2 * (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') < current_setting('max_connections')::integer`
+// usedQuery returns the share of the server's connections that are in use. A role without
+// special rights does not see the kind of another role's connection.
+const usedQuery = `SELECT count(*)::double precision / current_setting('max_connections')::integer FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL`
+
+// A Store begins to listen below the first share, and stops from the second one on: others
+// need the connection more.
+const (
+	usedToListen = 0.5
+	usedToPoll   = 0.75
+)

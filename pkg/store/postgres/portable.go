@@ -92,6 +92,8 @@ func exported(t engine.Table, row engine.Row) error {
 		switch v := value.(type) {
 		case int32:
 			row[i] = int64(v)
+		case string:
+			row[i] = unescaped(v)
 		case []byte:
 			if i < len(t.Columns) && t.Columns[i].Kind == engine.Header {
 				row[i] = string(v)
@@ -145,7 +147,7 @@ func (i importer) Insert(ctx context.Context, t engine.Table, rows iter.Seq2[eng
 		}
 		values, err := imported(t, row)
 		failed = err
-		return values, err
+		return escapedArgs(values), err
 	}))
 	return cmp.Or(failed, err)
 }
@@ -180,7 +182,7 @@ func imported(t engine.Table, row engine.Row) (engine.Row, error) {
 		}
 		var input any
 		if row[t.Index("kind")] == string(store.EventPersonAsked) {
-			input = text(detail.InputID)
+			input = detail.InputID
 		}
 		return append(values, input, int32(detail.Attempts)), nil
 	}

@@ -3,7 +3,9 @@
 package postgres
 
 import (
+	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,29 +68,105 @@ func TestAServerThatIsStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutRoomIsNotListenedTo(t *testing.T) {
+func TestAServerThatIsStartedAgainWithUnsafeSettingsIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, "max_connections = 20")
-	var conns []*pgx.Conn
-	for range 9 {
-		conn, err := pgx.Connect(ctx, s.URL("postgres"))
-		must(t, err)
-		conns = append(conns, conn)
-	}
-	w := open(t, Options{URL: s.URL("postgres"), Connections: 2})
+	s := newServer(t)
+	w := open(t, Options{URL: s.URL("postgres")})
 	other := w.again()
 	seen := other.follow()
 	w.must("req_1")
 	expect(t, seen, "req_1")
-	w.must("req_2")
-	expect(t, seen, "req_2")
+	again := func(fsync string) {
+		s.Stop()
+		must(t, s.Configure("fsync = "+fsync))
+		must(t, s.Start(ctx))
+	}
+	again("off")
+	where := "the store postgres on " + address(s)
+	failsSoon(t, "a write", writeLimit+time.Second, func() error {
+		_, err := w.deliver("req_2")
+		if want := where + ": the server may lose what was stored: fsync is off"; err != nil && err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		return err
+	})
+	failsSoon(t, "a read", readLimit+time.Second, func() error { _, _, err := w.Task(ctx, "req_1"); return err })
+	again("on")
+	eventually(t, "a write", func() bool { _, err := w.deliver("req_3"); return err == nil })
+	expect(t, seen, "req_3")
+	if _, warned := w.told(); len(warned) != 2 || warned[0] != where+": the server may lose what was stored: fsync is off" || warned[1] != where+" is there again" {
+		t.Errorf("warned %q", warned)
+	}
+	again("off")
+	allowed := open(t, Options{URL: s.URL("postgres"), AllowUnsafe: true})
+	allowed.must("req_1")
+}
+
+func TestAServerIsListenedToWhileItHasRoom(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "max_connections = 20")
+	exec(t, s, "CREATE ROLE plain LOGIN", "GRANT CREATE ON DATABASE postgres TO plain")
+	var conns []*pgx.Conn
+	use := func(n int) { // by another role, whose connections this one does not see all of
+		for range n {
+			conn, err := pgx.Connect(ctx, s.URL("postgres"))
+			must(t, err)
+			conns = append(conns, conn)
+		}
+	}
+	free := func() {
+		for _, conn := range conns {
+			must(t, conn.Close(ctx))
+		}
+		conns = nil
+	}
+	use(9)
+	w := open(t, Options{URL: at(s, "postgres", as("plain", "")), Connections: 1})
+	other := open(t, Options{URL: w.o.URL, Schema: w.o.Schema, Connections: 1})
+	seen := other.follow()
+	for _, id := range []string{"req_1", "req_2"} {
+		w.must(id)
+		expect(t, seen, id)
+	}
 	if other.listens() {
-		t.Error("it listens")
+		t.Error("it listens to a server that is half full")
 	}
-	for _, conn := range conns {
-		must(t, conn.Close(ctx))
-	}
+	free()
 	eventually(t, "LISTEN, once there is room", other.listens)
+	use(13)
+	eventually(t, "no LISTEN, when others need the connections", func() bool { return !other.listens() })
+	w.must("req_3")
+	expect(t, seen, "req_3")
+	free()
+	eventually(t, "LISTEN, once there is room again", other.listens)
+}
+
+func TestAStoreHasFewConnections(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	for limit, want := range map[int]int{0: 4, 1: 2, 2: 3} { // with the one that listens
+		w := open(t, Options{URL: s.URL("postgres"), Connections: limit, Application: schema()})
+		seen := w.follow()
+		eventually(t, "LISTEN", w.listens)
+		var working sync.WaitGroup
+		for i := range 20 {
+			working.Go(func() {
+				_, err := readAll(ctx, w.Store, plain[string], "SELECT pg_sleep(0.05)::text")
+				check(t, err)
+				w.must(fmt.Sprintf("req_%d", i))
+			})
+		}
+		working.Wait()
+		for range 20 {
+			<-seen
+		}
+		// The pool keeps its connections.
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", w.o.Application)
+		must(t, err)
+		if n != want {
+			t.Errorf("with the limit %d it has %d connections, want %d", limit, n, want)
+		}
+	}
 }
 
 func TestAServerThatVanishes(t *testing.T) {
@@ -151,6 +229,15 @@ func TestErrorsOfTheServer(t *testing.T) {
 	same(t, "stored", []string{"req_0", "req_" + codeDeadlock, "req_" + codeSerialization, "req_" + codeCancelled, "req_" + codeLockTimeout, "req_full"}, w.ids())
 }
 
+// blocked waits until another connection waits for a lock of the transaction of this one.
+func (w *world) blocked(by *pgx.Conn) {
+	w.t.Helper()
+	eventually(w.t, "waiting for the lock", func() bool {
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(by.PgConn().PID()))
+		return err == nil && n > 0
+	})
+}
+
 func TestADeadlockIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
@@ -167,10 +254,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 	go func() {
 		written <- w.Write(ctx, &store.Retry{Task: t2, At: later}, &store.Accept{Task: t1, RequestID: "req_t", At: later})
 	}()
-	eventually(t, "waiting for the lock", func() bool {
-		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(conn.PgConn().PID()))
-		return err == nil && n > 0
-	})
+	w.blocked(conn)
 	_, err = tx.Exec(ctx, lock, t1) // one of the two fails
 	if err == nil {
 		must(t, tx.Commit(ctx))

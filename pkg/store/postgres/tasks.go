@@ -84,9 +84,6 @@ func conditionsOf(q store.Query) (c conditions) {
 
 // Task returns the task with that request ID.
 func (l *Store) Task(ctx context.Context, id string) (t store.Task, ok bool, err error) {
-	if text(id) != id { // no task has it
-		return t, false, nil
-	}
 	return readOne(ctx, l, scanTask, taskQuery+"WHERE t.request_id = $1", id)
 }
 

@@ -162,8 +162,7 @@ func TestALedgerIsTheSameInEitherEngineAndBackAgain(t *testing.T) {
 	s := server(t)
 	first := filled(t)
 	ledgers := []ledger{first, postgresLedger(t, s, "a"), sqliteLedger(t, t.TempDir()), sqliteLedger(t, t.TempDir()), postgresLedger(t, s, "b c"), postgresLedger(t, s, "d")}
-	// Text with bytes that are none is what it is shown as.
-	want := strings.ReplaceAll(listing(t, first), `\ufffd\u0000`, "\ufffd\ufffd")
+	want := listing(t, first)
 	for _, part := range []string{`"State": "waiting"`, "secret of done", `"Attempts": 2`, `"Window": "w1"`, "wide"} {
 		if !strings.Contains(want, part) {
 			t.Errorf("the first ledger has no %s", part)
@@ -330,7 +329,7 @@ func TestNoTableIsForgotten(t *testing.T) {
 	postgresLedger(t, s, "a")
 	dir := t.TempDir()
 	sqliteLedger(t, dir)
-	derived := []string{"version", "writers", "listeners", "forwarders", "batch_work", "batch_queue", "fences", "newest", "delivery_index", "indexed", "callback_url", "window_id", "input_id", "attempts of events"}
+	derived := []string{"version", "maintenance", "writers", "listeners", "forwarders", "batch_work", "batch_queue", "fences", "newest", "delivery_index", "indexed", "callback_url", "window_id", "input_id", "attempts of events"}
 	known := map[string][]string{}
 	for _, table := range engine.Tables() {
 		known[table.Name] = table.Names()

@@ -61,10 +61,21 @@ CREATE TABLE @events (
 );
 CREATE INDEX events_task ON @events (task, number);
 
+-- timeline names the history of the server, another one after a standby was promoted or a
+-- backup restored. It is '' where the server does not tell, as one whose storage is shared
+-- with its standbys. Numbers that were given in another timeline may have been lost, after
+-- others have seen them: a gap that is larger than these can be is left before the next one.
+CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN left(pg_walfile_name(pg_current_wal_lsn()), 8);
+EXCEPTION WHEN OTHERS THEN
+    RETURN '';
+END $$;
+
 -- The number of the newest callback. The lock of its row makes callbacks numbered in the
 -- order of their commits: who has seen a number has seen, or will never see, all before it.
-CREATE TABLE @newest (seq bigint NOT NULL);
-INSERT INTO @newest VALUES (0);
+CREATE TABLE @newest (seq bigint NOT NULL, timeline text NOT NULL);
+INSERT INTO @newest VALUES (0, @timeline());
 
 CREATE TABLE @deliveries (
     seq           bigint PRIMARY KEY,
@@ -157,7 +168,8 @@ CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
 CREATE INDEX batch_lines_task ON @batch_lines (task);
 
 -- register_listener registers a listener, if no other one has the name, or if it may join those
--- that have it. It removes those of the name whose lease has ended, and any after a day.
+-- that have it. It removes those of the name whose lease has ended, but for the first minute
+-- not those that it may join, and any after a day.
 CREATE FUNCTION @register_listener(a_id text, a_name text, a_url text, a_path text, a_digest text, a_machine text, a_pid bigint, a_join boolean, a_lease double precision)
     RETURNS TABLE (taken boolean, url text, path text, digest text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -165,7 +177,8 @@ DECLARE
     other record;
 BEGIN
     LOCK TABLE @listeners IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp() - CASE WHEN l.name = a_name THEN interval '0' ELSE interval '1 day' END;
+    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp()
+        - CASE WHEN l.name <> a_name THEN interval '1 day' WHEN a_join AND a_url <> '' AND l.url = a_url THEN interval '1 minute' ELSE interval '0' END;
     SELECT l.url, l.ticket_path, l.ticket_digest INTO other FROM @listeners l WHERE l.name = a_name LIMIT 1;
     IF FOUND AND NOT (a_join AND a_url <> '' AND other.url = a_url) THEN
         RETURN QUERY SELECT true, other.url, '', '';
@@ -316,6 +329,7 @@ DECLARE
     before bigint;
     added bigint;
 BEGIN
+    UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
     SELECT n.seq INTO before FROM @newest n FOR UPDATE;
     INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
         SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
@@ -413,27 +427,69 @@ CREATE FUNCTION @bound_refusals(a_other bigint, a_all bigint) RETURNS void LANGU
     DELETE FROM @refusals WHERE seq <= (SELECT max(seq) FROM @refusals) - a_all
 $$;
 
+-- newest_before returns the number of the newest task that was dispatched before.
+CREATE FUNCTION @newest_before(a_before timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    WITH old AS MATERIALIZED (SELECT number FROM @tasks WHERE dispatched_at < a_before) -- else it might look at all younger ones
+        SELECT coalesce(max(number), 0) FROM old
+$$;
+
 -- prune deletes tasks among the next a_step after a_from, up to a_last, and returns how many
 -- and which number it looked at last.
-CREATE FUNCTION @prune(a_from bigint, a_last bigint, a_open boolean, a_before timestamptz, a_step bigint, OUT pruned bigint, OUT up_to bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION @prune(a_from bigint, a_last bigint, a_open boolean, a_before timestamptz, a_finished timestamptz, a_step bigint, OUT pruned bigint, OUT up_to bigint) LANGUAGE plpgsql AS $$
 DECLARE
     numbers bigint[];
     ids text[];
     paths text[];
 BEGIN
     SELECT coalesce(max(number), a_last) INTO up_to FROM (SELECT number FROM @tasks WHERE number > a_from AND number <= a_last ORDER BY number LIMIT a_step) s;
+    -- Locked first: a callback that is being stored may be forwarded.
+    PERFORM 1 FROM @tasks WHERE number > a_from AND number <= up_to AND dispatched_at < a_before AND (a_open OR finished_at < a_finished) ORDER BY number FOR UPDATE;
     SELECT coalesce(array_agg(number), '{}'), coalesce(array_agg(request_id) FILTER (WHERE request_id IS NOT NULL), '{}'), coalesce(array_agg(ticket_path) FILTER (WHERE ticket_path IS NOT NULL), '{}')
         INTO numbers, ids, paths FROM (
             SELECT number, request_id, ticket_path FROM @tasks t
             WHERE number > a_from AND number <= up_to AND dispatched_at < a_before
-                AND (a_open OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @forwards f WHERE f.request_id = t.request_id AND f.state = 'waiting'))
-            ORDER BY number FOR UPDATE) s;
+                AND (a_open OR finished_at < a_finished AND NOT EXISTS (SELECT 1 FROM @forwards f WHERE f.request_id = t.request_id AND f.state = 'waiting'))) s;
     DELETE FROM @deliveries WHERE request_id = ANY (ids);
     DELETE FROM @forwards WHERE request_id = ANY (ids);
     DELETE FROM @events WHERE task = ANY (numbers);
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
     pruned := cardinality(numbers);
+END $$;
+
+-- When the next step of deleting old tasks is due, and which tasks it looks at: those after
+-- number, up to last.
+CREATE TABLE @maintenance (
+    due_at        timestamptz NOT NULL,
+    number        bigint NOT NULL,
+    last          bigint NOT NULL
+);
+INSERT INTO @maintenance VALUES ('-infinity', 0, 0);
+
+-- maintain does a step of deleting the tasks that have finished longer ago than a_retention
+-- (NULL: none), if it is due and no other process does it, and deletes what has been left by
+-- processes that were killed. more says that the next step follows after a_pause.
+CREATE FUNCTION @maintain(a_retention interval, a_step bigint, a_pause interval, a_rest interval, OUT more boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    now_ timestamptz := clock_timestamp();
+    m record;
+BEGIN
+    more := false;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    IF a_retention IS NOT NULL THEN
+        SELECT * INTO m FROM @maintenance WHERE due_at <= now_ OR due_at > now_ + a_rest FOR UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            IF m.number >= m.last THEN
+                m.number := 0;
+                m.last := @newest_before(now_ - a_retention);
+            END IF;
+            m.number := (SELECT up_to FROM @prune(m.number, m.last, false, now_ - a_retention, now_ - a_retention, a_step));
+            more := m.number < m.last;
+            UPDATE @maintenance SET due_at = clock_timestamp() + CASE WHEN more THEN a_pause ELSE a_rest END, number = m.number, last = m.last;
+        END IF;
+    END IF;
+    DELETE FROM @listeners WHERE lease_until < now_ - interval '1 day';
+    DELETE FROM @forwarders WHERE lease_until < now_ - interval '1 day';
 END $$;
 
 -- Batches that many processes work on, and their lines that have not been forgotten. Who
@@ -445,6 +501,7 @@ CREATE TABLE @batch_work (
     next_at       timestamptz NOT NULL DEFAULT '-infinity',
     held_until    timestamptz NOT NULL DEFAULT '-infinity',
     finished      bigint NOT NULL DEFAULT 0,
+    timeline      text NOT NULL DEFAULT @timeline(),
     failures      bigint NOT NULL DEFAULT 0,
     credits       double precision NOT NULL DEFAULT 0
 );
@@ -529,6 +586,7 @@ CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_fail
 DECLARE
     number bigint;
 BEGIN
+    UPDATE @batch_work SET finished = finished + (1::bigint << 32), timeline = @timeline() WHERE batch = a_batch AND timeline <> @timeline();
     SELECT finished + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
@@ -541,6 +599,12 @@ BEGIN
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET task = 0, owner = '', leased_until = '-infinity', window_id = '' WHERE batch = a_batch AND key = a_key;
 END $$;
+
+-- window_of returns the browser window of a request, '' for none. Escapes that cannot be text
+-- here, of NUL and of surrogates, are left out; \\ is skipped, since what follows it is no escape.
+CREATE FUNCTION @window_of(a_request bytea) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(regexp_replace(convert_from(a_request, 'UTF8'), '(\\\\)|\\u(0000|[dD][89a-fA-F]..)', '\1', 'g')::json ->> 'browserWindowId', '')
+$$;
 
 -- claim finishes the lines of dead workers that remain unknown, gives the owner those of
 -- dead workers whose outcome can be found, and then, as the limits allow, lines to be sent,
@@ -600,7 +664,7 @@ BEGIN
         members := concat_ws(',', a_members[place], CASE WHEN the_window <> '' THEN '"browserWindowId":' || to_json(the_window) END);
         the_task := nextval('@tasks_number_seq');
         PERFORM @intend(the_task, a_at, a_source, a_cloud, a_machine, q.agent, q.cloud_session, q.parent, coalesce(a_paths[place], ''), coalesce(a_digests[place], ''), coalesce(a_urls[place], ''),
-            CASE WHEN the_window <> '' THEN the_window ELSE coalesce(convert_from(q.request, 'UTF8')::json ->> 'browserWindowId', '') END, q.prompt,
+            CASE WHEN the_window <> '' THEN the_window ELSE @window_of(q.request) END, q.prompt,
             CASE WHEN members = '' THEN q.request ELSE substring(q.request FROM 1 FOR length(q.request) - 1) || convert_to(',' || members || '}', 'UTF8') END,
             a_batch, q.key, q.line, q.id, q.content);
         UPDATE @batch_queue SET task = the_task, lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window

@@ -157,6 +157,12 @@ func (s *Server) WriteFile(name, content string) error {
 	return errors.Join(os.WriteFile(path, []byte(content), 0o600), own(path))
 }
 
+// Folder makes a folder in the server's, to which it may write.
+func (s *Server) Folder(name string) (path string, err error) {
+	path = filepath.Join(s.dir, name)
+	return path, errors.Join(os.Mkdir(path, 0o700), own(path))
+}
+
 // Start starts the server and waits until it answers.
 func (s *Server) Start(ctx context.Context) error {
 	s.log = &bytes.Buffer{}

@@ -39,3 +39,12 @@ CREATE INDEX batch_queue_lost ON batch_queue (batch) WHERE lost;
 -- The number of the last claim of any line.
 CREATE TABLE fences (last INTEGER NOT NULL);
 INSERT INTO fences VALUES (0);
+
+-- When the next step of deleting old tasks is due, and which tasks it looks at: those after
+-- number, up to last.
+CREATE TABLE maintenance (
+    due_at        INTEGER NOT NULL,
+    number        INTEGER NOT NULL,
+    last          INTEGER NOT NULL
+);
+INSERT INTO maintenance VALUES (0, 0, 0);

@@ -1,0 +1,154 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sandbox starts a narada sandbox whose tasks take that long.
+func (w *world) sandbox(ctx context.Context, delay time.Duration) (process, error) {
+	c := w.command(ctx, w.dir, "sandbox", "--addr", "127.0.0.1:0", "--delay", delay.String())
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		return process{}, err
+	}
+	if err := c.Start(); err != nil {
+		return process{}, err
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		if w.cloud = regexp.MustCompile(`http://\S+`).FindString(lines.Text()); w.cloud != "" {
+			go func() {
+				for lines.Scan() { // so that it can write
+				}
+			}()
+			return process{c}, nil
+		}
+	}
+	return process{}, fmt.Errorf("the sandbox did not start: %w", c.Wait())
+}
+
+// A batch of the scenario work: so many lines for each worker, of which each works on so many
+// at once.
+const (
+	linesEach   = 800
+	concurrency = 16
+	taskTime    = 250 * time.Millisecond
+)
+
+// minSpeedup is the minimum of the rate of several workers, to that of one.
+var minSpeedup = map[int]float64{2: 1.5, 4: 2}
+
+// work compares the rates of batches with several workers.
+func work(ctx context.Context, w *world) error {
+	sandbox, err := w.sandbox(ctx, taskTime)
+	if err != nil {
+		return err
+	}
+	defer sandbox.end()
+	workers := []int{1, 2, 4}
+	rates := map[int][]float64{}
+	rounds := w.size(1, 3)
+	for round := range rounds {
+		for turn := range workers {
+			n := workers[(round+turn)%len(workers)]
+			rate, err := w.batch(ctx, n, fmt.Sprintf("round%d-%d", round, n))
+			if err != nil {
+				return err
+			}
+			rates[n] = append(rates[n], rate)
+		}
+	}
+	var missed error
+	for _, n := range workers[1:] {
+		var list []float64
+		for round := range rounds {
+			list = append(list, rates[n][round]/rates[1][round])
+		}
+		if err := within(median(list) >= minSpeedup[n], "lines per second, %d workers : 1 worker = %.2f (at least %.1f; median of %d rounds, %d tasks at once in each worker)",
+			n, median(list), minSpeedup[n], rounds, concurrency); err != nil {
+			missed = err
+		}
+	}
+	return missed
+}
+
+// batch runs a batch with that many workers and returns its lines per second.
+func (w *world) batch(ctx context.Context, workers int, name string) (rate float64, err error) {
+	count := w.size(linesEach/8, linesEach) * workers
+	var lines strings.Builder
+	for n := range count {
+		fmt.Fprintf(&lines, "count the open issues of project %d of %s\n", n, name)
+	}
+	input := filepath.Join(w.dir, name+".txt")
+	if err := os.WriteFile(input, []byte(lines.String()), 0o600); err != nil {
+		return 0, err
+	}
+	for range workers {
+		c := w.command(ctx, w.url, "batch", "work", name, "--local", "-q", "-c", strconv.Itoa(concurrency), "--until-done")
+		c.Stderr = os.Stderr
+		if err := c.Start(); err != nil {
+			return 0, err
+		}
+		defer process{c}.end()
+	}
+	time.Sleep(time.Second) // they have started, and wait for the batch
+	began := time.Now()
+	results, err := output(w.command(ctx, w.url, "batch", "run", input, "--name", name, "--share", "--no-work", "-q", "-c", strconv.Itoa(workers*concurrency)))
+	took := time.Since(began)
+	if n := strings.Count(results, "\n"); err == nil && n != count {
+		err = fmt.Errorf("%d lines have %d results", count, n)
+	}
+	return float64(count) / took.Seconds(), err
+}
+
+// firstPage is how many tasks narada history lists, and maxFirstPage bounds its time.
+const (
+	firstPage    = 30
+	maxFirstPage = 100 * time.Millisecond
+)
+
+// history measures the first page of history in large ledgers: the same one in both engines.
+func history(ctx context.Context, w *world) error {
+	tasks := w.size(20_000, 1_000_000)
+	folder := filepath.Join(w.dir, "large")
+	fmt.Printf("filling ledgers with %d tasks\n", tasks)
+	if _, err := output(w.program(ctx, "filling", "-tasks", strconv.Itoa(tasks), folder)); err != nil {
+		return err
+	}
+	if _, err := output(w.command(ctx, w.url, "store", "copy", "--from", folder, "--to", w.url)); err != nil {
+		return err
+	}
+	stores := []string{w.url, folder}
+	took := make([][]time.Duration, len(stores))
+	rounds := w.size(10, 50)
+	for round := range rounds + 1 { // the first is a warm-up
+		for turn := range stores {
+			i := (round + turn) % len(stores)
+			began := time.Now()
+			page, err := output(w.command(ctx, stores[i], "history", "-q"))
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(page, fmt.Sprintf("company %d,", tasks-1)) || strings.Count(page, "\n") != firstPage {
+				return fmt.Errorf("not the first page: %s", page)
+			}
+			if round > 0 {
+				took[i] = append(took[i], time.Since(began))
+			}
+		}
+	}
+	shared, own := median(took[0]), median(took[1])
+	fmt.Printf("first page of history, PostgreSQL : SQLite = %.2f (medians of %d)\n", float64(shared)/float64(own), rounds)
+	return within(max(shared, own) <= maxFirstPage, "the whole command with %d tasks: %d ms with PostgreSQL, %d ms with SQLite (at most %v)",
+		tasks, shared.Milliseconds(), own.Milliseconds(), maxFirstPage)
+}
