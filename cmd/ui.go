@@ -85,6 +85,21 @@ func runUI(ctx context.Context, inv *invocation, p *printer, o *uiOptions) error
 	})
 }
 
+// pageFlag is --ui.
+type pageFlag struct{ on bool }
+
+func (p *pageFlag) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&p.on, "ui", false, "serve the page of narada ui meanwhile")
+}
+
+// serve serves the page until stop is called, if the flag is set.
+func (p *pageFlag) serve(ctx context.Context, inv *invocation, l store.Ledger) (stop func(), err error) {
+	if !p.on {
+		return func() {}, nil
+	}
+	return servePage(ctx, inv, l)
+}
+
 // newPage makes the page of a ledger.
 func newPage(inv *invocation, l store.Ledger, again func(context.Context, store.Delivery, string) (ui.Replayed, error)) (*ui.Server, error) {
 	dir, err := inv.stateDir()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
@@ -17,11 +18,11 @@ import (
 // sharing is a run whose lines are in the store.
 type sharing struct {
 	*run
-	kept   kept
-	worker *claims       // it does no task with Options.NoWork
-	after  int64         // number of the last finished line that was collected
-	wake   chan struct{} // has a token when the worker has an outcome
-	queued chan struct{} // closed when all lines are in the store
+	kept      kept
+	worker    *claims       // it does no task with Options.NoWork
+	after     int64         // number of the last finished line that was collected
+	wake      chan struct{} // has a token when the worker has an outcome
+	collected atomic.Bool   // no more lines are put into the store
 
 	taking  sync.Mutex
 	pending map[Key]int  // indexes of lines without an outcome
@@ -57,7 +58,7 @@ func (b *Batch) share(ctx context.Context) (*sharing, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sharing{run: b.run, kept: k, wake: make(chan struct{}, 1), queued: make(chan struct{}), pending: map[Key]int{}, left: map[Key]bool{}}
+	s := &sharing{run: b.run, kept: k, wake: make(chan struct{}, 1), pending: map[Key]int{}, left: map[Key]bool{}}
 	if len(list) > 0 {
 		s.after = list[0].Finished
 	}
@@ -87,14 +88,7 @@ func (s *sharing) begin(ctx context.Context, w Backend) error {
 		t.writes = s.stored
 	}
 	worker := newClaims(s.sending, list[0], s.kept, t)
-	worker.ended, worker.more = s.own, func() bool {
-		select {
-		case <-s.queued:
-			return false
-		default:
-			return true
-		}
-	}
+	worker.ended, worker.more = s.own, func() bool { return !s.collected.Load() }
 	s.tallied(func(*Tally) { s.worker, s.flight = worker, worker.flight })
 	return rememberOwner(w.Dir, s.o.Name, worker.owner)
 }
@@ -124,10 +118,11 @@ func (s *sharing) do(ctx context.Context, w Backend) {
 		err = s.queueAll(ctx, func(action) bool { return true })
 	}
 	err = cmp.Or(err, s.filled(ctx))
-	close(s.queued)
 	if err == nil {
 		err = s.collect(ctx)
 	}
+	s.collected.Store(true)
+	poke(s.worker.wake)
 	if err != nil {
 		s.stop(err)
 	}

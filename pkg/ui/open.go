@@ -55,6 +55,16 @@ func Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// ListenNear is Listen, with a free port where that of the address is in use.
+func ListenNear(addr string) (net.Listener, error) {
+	l, err := Listen(addr)
+	if e, ok := errors.AsType[*AddressError](err); ok && e.InUse {
+		host, _, _ := net.SplitHostPort(addr)
+		return Listen(net.JoinHostPort(host, "0"))
+	}
+	return l, err
+}
+
 // tokenFile is where the token is kept, so that bookmarks stay good.
 const tokenFile = "ui-token"
 
