@@ -26,6 +26,7 @@ type batchRunOptions struct {
 	jq       string
 	rate     string
 	failFast bool
+	page     pageFlag
 	yes      bool
 }
 
@@ -95,6 +96,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.Var(units.DurationFlag(&o.batch.Lease, batch.DefaultLease), "lease", "give the lines of a worker that has gone to others after this `DURATION`")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
+	o.page.add(cmd)
 	o.answer.add(cmd)
 	return cmd
 }
@@ -162,6 +164,11 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer r.inv.closeLedger(ledger)
+	closePage, err := r.o.page.serve(ctx, r.inv, ledger)
+	if err != nil {
+		return err
+	}
+	defer closePage()
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{

@@ -15,6 +15,9 @@ import (
 // Refused reports whether nothing listens at the address of a connection.
 func Refused(err error) bool { return is(err, refused) }
 
+// AddressInUse reports whether another program listens at an address.
+func AddressInUse(err error) bool { return is(err, addressInUse) }
+
 // Unread reports whether the reader of a pipe that was written to is gone.
 func Unread(err error) bool { return is(err, unread) }
 

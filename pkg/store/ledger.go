@@ -54,6 +54,12 @@ type Ledger interface {
 	ForwardListeners(ctx context.Context, target string) ([]string, error)
 	CountForwards(ctx context.Context, state ForwardState, target, listener string) (int, error)
 
+	Usage(ctx context.Context, since time.Time, by UsageBy) ([]Usage, error)
+	Revision(context.Context) (string, error)
+	Received(ctx context.Context, below int64, limit int) ([]Received, error)
+	NewestRefusals(ctx context.Context, limit int) ([]Refusal, error)
+	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
+
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
 	Batches(ctx context.Context, yield func(Batch, Tally) error) error
 	Tally(ctx context.Context, batch int64) (Tally, error)

@@ -345,12 +345,17 @@ func readResults(results pgx.BatchResults, statements []statement) error {
 
 // repeatedly calls do until it succeeds or its error is not that of a connection, another
 // transaction or a starting server, or the limit has passed. With a limit of 0 it is called
-// once.
+// once. The last attempt may be cut off by the limit: the error is that of the one before.
 func repeatedly[T any](limit time.Duration, do func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(limit, connectLimit))
 	defer cancel()
+	var before error
 	for began := time.Now(); ; {
 		result, err := do(ctx)
+		if ctx.Err() != nil && repeatable(err) {
+			err = cmp.Or(before, err)
+		}
+		before = err
 		if err == nil || !repeatable(err) || time.Since(began) >= limit || !pause(ctx) {
 			return result, err
 		}

@@ -211,6 +211,10 @@ func (e *Error) Unreachable() bool {
 	return disconnected(e.Err) || slices.Contains([]string{codeTooMany, codeStarting, codeReadOnly, codeFull}, sqlState(e.Err)) || errors.Is(e.Err, errStandby) || isUnsafe(e.Err)
 }
 
+// NotSync reports whether a commit has not reached the standby. It is there as long as the
+// server is not lost.
+func (e *Error) NotSync() bool { return errors.Is(e.Err, errNotSync) }
+
 // Temporary reports whether the ledger may work again by itself.
 func (e *Error) Temporary() bool { return temporary(e.Err) }
 

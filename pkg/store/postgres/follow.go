@@ -21,6 +21,9 @@ const (
 	listenInterval = 2 * time.Second // if it is woken up
 )
 
+// notifyPause is the least time between two notifications.
+const notifyPause = 5 * time.Millisecond
+
 // Last returns the number of the newest callback, 0 if there is none.
 func (l *Store) Last(ctx context.Context) (seq int64, err error) {
 	seq, _, err = readOne(ctx, l, plain[int64], "SELECT seq FROM @newest")
@@ -185,6 +188,10 @@ func (w *wake) notifyOthers() {
 		limited, cancel := context.WithTimeout(w.running, writeLimit)
 		_ = w.ledger.pool.SendBatch(limited, batch).Close() // others look by themselves later
 		cancel()
+		select {
+		case <-time.After(notifyPause):
+		case <-w.running.Done():
+		}
 	}
 }
 

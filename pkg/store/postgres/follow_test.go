@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,4 +80,33 @@ func TestANotificationWakesFollowers(t *testing.T) {
 	}
 	other.must("req_own")
 	expect(t, seen, "req_own")
+}
+
+// The tables are small when the plans are made, and nobody analyzes them.
+func TestStoringCallbacksDoesNotReadAllOthers(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "autovacuum = off")
+	w := open(t, Options{URL: s.URL("postgres"), Connections: 1})
+	w.Share(storetest.Callback("a", "req", "42").Ticket)
+	const groups, size = 300, 4
+	for g := range groups {
+		var ops []store.Op
+		for i := range size {
+			ops = append(ops, &store.Deliver{Delivery: storetest.Callback("a", fmt.Sprintf("req_%d_%d", g, i), "42")})
+		}
+		must(t, w.Write(ctx, ops...))
+	}
+	w.close() // the server then counts what was read
+	var read float64
+	eventually(t, "the server's counters", func() bool {
+		conn, err := pgx.Connect(ctx, w.o.URL)
+		must(t, err)
+		defer conn.Close(ctx)
+		var added float64
+		must(t, conn.QueryRow(ctx, "SELECT sum(n_tup_ins), sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_all_tables WHERE schemaname = $1 AND relname IN ('tasks', 'deliveries')", w.o.Schema).Scan(&added, &read))
+		return added == 2*groups*size
+	})
+	if each := read / (groups * size); each > 10 {
+		t.Errorf("%.0f rows were read for each callback", each)
+	}
 }

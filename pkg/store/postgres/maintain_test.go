@@ -120,3 +120,28 @@ func TestACallbackThatIsBeingStoredKeepsItsTask(t *testing.T) {
 	same(t, "pruned", int64(0), <-pruned)
 	same(t, "tasks, callbacks, forwards", []int{1, 1, 1}, []int{w.count("tasks"), w.count("deliveries"), w.count("forwards")})
 }
+
+func TestABackupCanBeRestored(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	w := open(t, Options{URL: s.URL("postgres")})
+	w.refused("a\x00", later)
+	w.must("req_1", "req_2")
+	put := &store.PutBatch{Batch: testBatch("b")}
+	must(t, w.Write(ctx, put))
+	exec(t, s, "DROP DATABASE IF EXISTS restored WITH (FORCE)", "CREATE DATABASE restored")
+	must(t, s.Backup(ctx, "postgres", w.o.Schema, "restored")) // while it is open
+	restored := open(t, Options{URL: s.URL("restored"), Schema: w.o.Schema})
+	want, err := storetest.Listing(ctx, w.Store)
+	must(t, err)
+	got, err := storetest.Listing(ctx, restored.Store)
+	must(t, err)
+	same(t, "ledger", want, got)
+	if isNew, err := restored.deliver("req_1"); isNew || err != nil {
+		t.Errorf("a callback of the backup is new: %v", err)
+	}
+	restored.must("req_3")
+	last, err := restored.Last(ctx)
+	must(t, err)
+	same(t, "number", int64(3), last)
+}

@@ -35,9 +35,21 @@ func (l *Store) Import(ctx context.Context, fill func(engine.Writer) error) erro
 	})
 }
 
+// transfer gives the errors of the server a type, and no others. One that the standby has not
+// confirmed the commit wraps errNotSync: the transaction was committed.
 func (l *Store) transfer(ctx context.Context, o pgx.TxOptions, do func(exporter) error) error {
-	err := pgx.BeginTxFunc(ctx, l.pool, o, func(tx pgx.Tx) error { return do(exporter{l, tx}) })
-	if sqlState(err) != "" || disconnected(err) {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return l.newError(err)
+	}
+	defer conn.Release()
+	data := conn.Conn().PgConn().CustomData()
+	delete(data, warned)
+	err = pgx.BeginTxFunc(ctx, conn, o, func(tx pgx.Tx) error { return do(exporter{l, tx}) })
+	if err == nil && data[warned] != nil {
+		err = errNotSync
+	}
+	if sqlState(err) != "" || disconnected(err) || err == errNotSync {
 		return l.newError(err)
 	}
 	return err
@@ -49,9 +61,9 @@ type exporter struct {
 	tx     pgx.Tx
 }
 
-// exportedColumns replace columns in what is read.
+// exportedColumns replace columns in what is read. A time before all others is 0.
 var exportedColumns = map[engine.Kind]string{
-	engine.Time: "floor(extract(epoch FROM %s) * 1000)::bigint",
+	engine.Time: "CASE WHEN isfinite(%[1]s) THEN floor(extract(epoch FROM %[1]s) * 1000)::bigint WHEN %[1]s IS NOT NULL THEN 0 END",
 }
 
 // Rows implements engine.Reader.

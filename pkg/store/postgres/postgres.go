@@ -78,8 +78,8 @@ type Store struct {
 	pool   *pgxpool.Pool
 	server server
 
-	examined bool // a server that cannot have a ledger is not refused
-	texts  sync.Map // query → query with the schema
+	examined bool     // a server that cannot have a ledger is not refused
+	texts    sync.Map // query → query with the schema
 
 	writer    *engine.Groups[*write]
 	committer committer

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
 	"github.com/narada-cli/narada/pkg/store/storetest"
 )
@@ -105,6 +106,26 @@ func TestACommitThatTheStandbyHasNotConfirmedIsSettledLater(t *testing.T) {
 	same(t, "the task that was not sent", "refused", string(task.Status))
 	stored, _ = w.told()
 	same(t, "stored", []string{"req_1", "req_2"}, stored)
+}
+
+func TestACopyThatTheStandbyHasNotConfirmedSaysSo(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	w := open(t, Options{URL: primary.URL("postgres")})
+	standby.Stop()
+	copied := make(chan error, 1)
+	go func() {
+		copied <- w.Import(ctx, func(writer engine.Writer) error {
+			return writer.Finish(ctx, map[string]int64{"deliveries": 7})
+		})
+	}()
+	cancelWait(t, primary)
+	e := asError(t, <-copied)
+	same(t, "failure", "the store postgres on "+address(primary)+": the standby has not confirmed the commit", e.Error())
+	if last, err := w.Last(ctx); !e.NotSync() || last != 7 || err != nil {
+		t.Errorf("it is not there: %v, %d, %v", e.NotSync(), last, err)
+	}
+	must(t, standby.Start(ctx))
 }
 
 // Callbacks and finished lines that others have seen, and that are lost with the server, leave

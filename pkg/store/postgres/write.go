@@ -136,6 +136,7 @@ func notNull(b []byte) []byte { return append([]byte{}, b...) }
 func poll(op *store.Poll) statement {
 	r := op.Result
 	var result, question any
+	actions, microcredits := engine.Used(r)
 	if r.Final() {
 		result = []byte(r.Raw())
 	}
@@ -143,7 +144,7 @@ func poll(op *store.Poll) statement {
 	if asked {
 		question = detailOf(detail)
 	}
-	return call("SELECT @poll($1, $2, $3, $4, $5, $6, $7, $8, $9)", r.RequestID, string(r.Status), r.Final(), r.Duration().Milliseconds(), result, op.At,
+	return call("SELECT @poll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", r.RequestID, string(r.Status), r.Final(), r.Duration().Milliseconds(), actions, microcredits, result, op.At,
 		detailOf(store.EventDetail{Status: r.Status, Final: r.Final()}), question, detail.InputID)
 }
 

@@ -34,12 +34,12 @@ func (l *Store) Maintain(ctx context.Context, retention time.Duration) (more boo
 	if err != nil || p.due > milliseconds(now) && p.due <= milliseconds(now.Add(engine.MaintainRest)) { // else the clock was wrong
 		return false, err
 	}
-	if err := l.index(ctx); err != nil {
-		return false, err
-	}
 	old := milliseconds(now.Add(-retention))
 	next := p
-	if p.number >= p.last {
+	if p.number >= p.last { // a new pass
+		if err := l.index(ctx); err != nil {
+			return false, err
+		}
 		next.number = 0
 		if next.last, err = l.newestBefore(ctx, old); err != nil {
 			return false, err

@@ -35,6 +35,8 @@ CREATE TABLE @tasks (
     reported_by   text NOT NULL DEFAULT '',
     finished_at   timestamptz,
     duration_ms   bigint NOT NULL DEFAULT 0,
+    actions       bigint NOT NULL DEFAULT 0,
+    microcredits  bigint NOT NULL DEFAULT 0,
     failure       text NOT NULL DEFAULT '',
     callback_url  text NOT NULL DEFAULT '',
     window_id     text NOT NULL DEFAULT '',
@@ -86,6 +88,8 @@ CREATE TABLE @deliveries (
     status        text NOT NULL,
     final         boolean NOT NULL,
     duration_ms   bigint NOT NULL,
+    actions       bigint NOT NULL,
+    microcredits  bigint NOT NULL,
     header        bytea NOT NULL,
     body          bytea NOT NULL
 );
@@ -203,7 +207,8 @@ $$;
 -- began is called first in every transaction: it notes the transaction of the writer, and
 -- locks the tasks that it will change in the order of their numbers, so that two groups
 -- cannot wait for each other.
-CREATE FUNCTION @began(a_writer uuid, a_last bigint, a_numbers bigint[], a_paths text[], a_ids text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION @began(a_writer uuid, a_last bigint, a_numbers bigint[], a_paths text[], a_ids text[]) RETURNS void LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
     INSERT INTO @writers AS w (id, last, at) VALUES (a_writer, a_last, clock_timestamp())
         ON CONFLICT (id) DO UPDATE SET last = excluded.last, seq_after = 0, seq_last = 0, at = excluded.at WHERE w.asked < excluded.last;
@@ -246,7 +251,7 @@ BEGIN
     IF without THEN
         SELECT number, source INTO other FROM @tasks WHERE request_id = a_id AND number <> a_task FOR UPDATE;
         IF FOUND AND other.source = 'callback' THEN -- a callback has arrived first, at a shared address
-            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
+            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, actions = o.actions, microcredits = o.microcredits, result = o.result
                 FROM @tasks o WHERE t.number = a_task AND o.number = other.number AND (t.finished_at IS NULL OR t.status = 'refused');
             UPDATE @events SET task = a_task WHERE task = other.number;
             DELETE FROM @tasks WHERE number = other.number;
@@ -295,7 +300,7 @@ BEGIN
 END $$;
 
 -- a_question is the detail of a question to a person, NULL for none.
-CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
+CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_actions bigint, a_microcredits bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
     RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     the_task bigint;
@@ -305,7 +310,7 @@ BEGIN
         RETURN;
     END IF;
     IF a_final THEN
-        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, result = a_result WHERE number = the_task;
+        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, actions = a_actions, microcredits = a_microcredits, result = a_result WHERE number = the_task;
     ELSE
         UPDATE @tasks SET status = a_status WHERE number = the_task AND status <> a_status;
     END IF;
@@ -320,55 +325,63 @@ END $$;
 -- deliver stores callbacks that are not repeats, numbers them, updates their tasks and
 -- queues them for their targets. The request IDs, and the paths that are not among a_shared,
 -- are different from each other. It returns those that it stored; ended says that the task
--- had a final callback before.
+-- had a final callback before. Its plans are made once, and do not depend on how large the
+-- tables were then.
 CREATE FUNCTION @deliver(a_writer uuid, a_received timestamptz[], a_ids text[], a_digests bytea[], a_paths text[], a_statuses text[], a_finals boolean[], a_durations bigint[],
-    a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
-    RETURNS TABLE (seq bigint, request_id text, ended boolean) LANGUAGE plpgsql AS $$
+    a_actions bigint[], a_microcredits bigint[], a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
+    RETURNS TABLE (seq bigint, request_id text, ended boolean) LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     before bigint;
-    added bigint;
+    added bigint[]; -- numbers of the new ones
 BEGIN
     UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
     SELECT n.seq INTO before FROM @newest n FOR UPDATE;
-    INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
-        SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
-        FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_headers, a_bodies)
-            WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, header, body, place)
-        WHERE NOT EXISTS (SELECT 1 FROM @deliveries d WHERE d.request_id = i.id AND d.digest = i.digest);
-    GET DIAGNOSTICS added = ROW_COUNT;
-    IF added = 0 THEN
+    WITH i AS (
+        INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body)
+            SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.actions, i.microcredits, i.header, i.body
+            FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_actions, a_microcredits, a_headers, a_bodies)
+                WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, actions, microcredits, header, body, place)
+            WHERE NOT EXISTS (SELECT 1 FROM @deliveries d WHERE d.request_id = i.id AND d.digest = i.digest)
+            RETURNING seq)
+        SELECT array_agg(seq ORDER BY seq) INTO added FROM i;
+    IF added IS NULL THEN
         RETURN;
     END IF;
-    UPDATE @newest SET seq = before + added;
-    UPDATE @writers w SET seq_after = CASE WHEN w.seq_last = 0 THEN before ELSE w.seq_after END, seq_last = before + added WHERE w.id = a_writer;
+    UPDATE @newest SET seq = before + cardinality(added);
+    UPDATE @writers w SET seq_after = CASE WHEN w.seq_last = 0 THEN before ELSE w.seq_after END, seq_last = before + cardinality(added) WHERE w.id = a_writer;
 
     -- The task whose ticket the callback showed.
-    UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, failure = '',
-            request_id = CASE WHEN t.request_id IS NULL AND NOT EXISTS (SELECT 1 FROM @tasks o WHERE o.request_id = d.request_id) THEN d.request_id ELSE t.request_id END
-        FROM @deliveries d
-        WHERE d.seq > before AND d.ticket_path <> ALL (a_shared) AND t.ticket_path = d.ticket_path
-            AND (t.finished_at IS NULL OR t.status = 'refused') AND (t.request_id IS NULL OR t.request_id = d.request_id);
+    IF EXISTS (SELECT 1 FROM unnest(a_paths) AS p (path) WHERE p.path <> ALL (a_shared)) THEN
+        UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, actions = d.actions, microcredits = d.microcredits, failure = '',
+                request_id = CASE WHEN t.request_id IS NULL AND NOT EXISTS (SELECT 1 FROM @tasks o WHERE o.request_id = d.request_id) THEN d.request_id ELSE t.request_id END
+            FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq
+            WHERE d.ticket_path <> ALL (a_shared) AND t.ticket_path = d.ticket_path
+                AND (t.finished_at IS NULL OR t.status = 'refused') AND (t.request_id IS NULL OR t.request_id = d.request_id);
+    END IF;
 
     -- Tasks that were sent elsewhere, or are the second one of a request that was accepted
     -- twice. A callback cannot update a task that has another ticket.
-    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, prompt, request)
+    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, actions, microcredits, prompt, request)
         SELECT coalesce(o.dispatched_at, d.received_at), d.request_id, 'callback', coalesce(o.cloud, ''), coalesce(o.machine, ''), o.agent,
-            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, coalesce(o.prompt, ''), o.request
-        FROM @deliveries d LEFT JOIN @tasks o ON o.ticket_path = d.ticket_path
-        WHERE d.seq > before AND o.request_id IS DISTINCT FROM d.request_id
+            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, d.actions, d.microcredits, coalesce(o.prompt, ''), o.request
+        FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq LEFT JOIN @tasks o ON o.ticket_path = d.ticket_path
+        WHERE o.request_id IS DISTINCT FROM d.request_id
         ORDER BY d.seq
         ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
-            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms
+            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms, actions = excluded.actions, microcredits = excluded.microcredits
         WHERE tasks.finished_at IS NULL AND tasks.ticket_path IS NULL;
 
-    INSERT INTO @forwards (seq, target, listener, request_id, state, header, body)
-        SELECT d.seq, f.target, f.listener, f.id, 'waiting', f.header, f.body
-        FROM unnest(f_ids, f_targets, f_listeners, f_headers, f_bodies) AS f (id, target, listener, header, body)
-            JOIN @deliveries d ON d.seq > before AND d.request_id = f.id;
+    IF cardinality(f_ids) > 0 THEN
+        INSERT INTO @forwards (seq, target, listener, request_id, state, header, body)
+            SELECT d.seq, f.target, f.listener, f.id, 'waiting', f.header, f.body
+            FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq
+                JOIN unnest(f_ids, f_targets, f_listeners, f_headers, f_bodies) AS f (id, target, listener, header, body) ON d.request_id = f.id;
+    END IF;
 
-    RETURN QUERY SELECT d.seq, d.request_id, EXISTS (SELECT 1 FROM @deliveries e WHERE e.request_id = d.request_id AND e.final AND e.seq <= before)
-        FROM @deliveries d WHERE d.seq > before ORDER BY d.seq;
+    RETURN QUERY SELECT d.seq, d.request_id, coalesce((SELECT true FROM @deliveries e WHERE e.request_id = d.request_id AND e.final AND e.seq + 0 <= before LIMIT 1), false)
+        FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq ORDER BY d.seq;
 END $$;
 
 CREATE FUNCTION @forward_event(a_seq bigint, a_at timestamptz, a_attempts integer, a_detail text) RETURNS void LANGUAGE sql AS $$

@@ -208,6 +208,20 @@ func (s *Server) Exec(ctx context.Context, database, statements string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
+// Backup copies a schema of a database to another database, as pg_dump and psql do.
+func (s *Server) Backup(ctx context.Context, from, schema, to string) error {
+	dump, err := s.command(ctx, "pg_dump", "--dbname", s.URL(from), "--schema", strconv.Quote(schema)).Output()
+	if err != nil {
+		return fmt.Errorf("pg_dump: %w", err)
+	}
+	restore := s.command(ctx, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", os.DevNull, s.URL(to))
+	restore.Stdin = bytes.NewReader(dump)
+	if out, err := restore.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, out)
+	}
+	return nil
+}
+
 // Reload makes the server read its configuration again.
 func (s *Server) Reload() error { return s.cmd.Process.Signal(syscall.SIGHUP) }
 
