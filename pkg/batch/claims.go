@@ -121,20 +121,25 @@ func (c *claims) refuse(ctx context.Context, one *inFlight) {
 }
 
 // look claims lines, if there may be some. It reports whether lines are open.
-func (c *claims) look(ctx context.Context) (open bool, err error) {
+func (c *claims) look(ctx context.Context) (bool, error) {
 	if !c.loop.slots.TryAcquire(1) {
 		return true, nil
 	}
 	c.free(true, false)
 	more := c.more != nil && c.more() // asked first: lines may be put into the store meanwhile
-	if !c.doubt && !c.eager {
+	open, may := true, true
+	if !c.eager {
 		w, ok, err := c.watch(ctx)
-		if err != nil || !ok || !c.claimable(w) {
-			return err != nil || more || w.Open(), err
+		if err != nil || !ok {
+			return err != nil || more, err
 		}
+		open, may = more || w.Open(), c.claimable(w)
 	}
-	c.eager, err = c.claim(ctx)
-	return true, err
+	var err error
+	if may || c.doubt {
+		c.eager, err = c.claim(ctx, may)
+	}
+	return open, err
 }
 
 // watch reads how the batch stands. ok is false if it was deleted.
@@ -181,10 +186,11 @@ func (c *claims) settle(ctx context.Context) error {
 	return c.store.Write(ctx, &store.Claim{Batch: c.number, Limits: limit, At: time.Now()})
 }
 
-// claim claims lines for the free slots, and reports whether there were some.
-func (c *claims) claim(ctx context.Context) (some bool, err error) {
+// claim claims lines for the free slots, and reports whether there were some. Without more,
+// it only asks about a claim in doubt.
+func (c *claims) claim(ctx context.Context, more bool) (some bool, err error) {
 	free := 0
-	for free < maxSending && c.loop.slots.TryAcquire(1) {
+	for more && free < maxSending && c.loop.slots.TryAcquire(1) {
 		if free++; !c.loop.calls.TryAcquire(1) {
 			free--
 			c.free(true, false)
@@ -204,7 +210,7 @@ func (c *claims) claim(ctx context.Context) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.doubt = false
+	c.doubt = c.doubt && len(list) == 0 && free == 0
 	for _, line := range list {
 		one := c.begin(ctx, line, sent[Key(line.Key)])
 		if one.Fatal || one.Phase.ended() {
