@@ -205,9 +205,9 @@ func (r *run) addUnfinished(n int) { r.tallied(func(t *Tally) { t.Unfinished += 
 // unknown describes the tasks of earlier runs that may have been accepted.
 func (r *run) unknown() (e AwaitingUnknown) {
 	for _, one := range r.resumed {
-		if one.doubtful {
+		if left := r.left(one.State); one.doubtful && left > 0 {
 			e.Lines++
-			if until := time.Now().Add(r.left(one.State)); until.After(e.Until) {
+			if until := time.Now().Add(left); until.After(e.Until) {
 				e.Until = until
 			}
 		}

@@ -85,9 +85,10 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 }
 
 // canResume reports whether an unknown task can still be answered: its time limit is not
-// over, and its callback arrives here, or, for what is known here, on another machine.
+// over, which only the store knows of a shared line, and its callback arrives here, or, for
+// what is known here, on another machine.
 func (r *run) canResume(s State) bool {
-	if s.Ticket == "" || r.left(s) <= 0 {
+	if s.Ticket == "" || !r.shared && r.left(s) <= 0 {
 		return false
 	}
 	return r.engine == nil || r.engine.Receives(s.CallbackURL) || r.shared && s.Machine != r.o.Machine

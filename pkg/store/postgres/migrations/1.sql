@@ -580,7 +580,9 @@ CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id tex
         FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
         WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
         ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
-            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at,
+            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request,
+            claimed_at = CASE WHEN batch_queue.task = excluded.task AND isfinite(batch_queue.claimed_at) AND NOT a_unawaited
+                THEN batch_queue.claimed_at ELSE excluded.claimed_at END, -- by this server's clock if it is known
             lost = false, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
         WHERE batch_queue.finished IS NOT NULL
             AND a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
