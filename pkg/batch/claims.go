@@ -142,16 +142,24 @@ func (c *claims) look(ctx context.Context) (bool, error) {
 	return open, err
 }
 
-// watch reads how the batch stands. ok is false if it was deleted.
-func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
-	c.mu.Lock()
-	held := len(c.held) // those that are in the store still, at most
-	c.mu.Unlock()
+// work reads how the batch stands. ok is false if it was deleted.
+func (c *claims) work(ctx context.Context) (w store.Work, ok bool, err error) {
 	list, err := c.store.Works(ctx, c.number)
 	if err != nil || len(list) == 0 {
 		return w, false, err
 	}
-	w = list[0]
+	return list[0], true, nil
+}
+
+// watch is work, and notes what other workers hold and which limits hold now. No line is
+// claimed here meanwhile.
+func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
+	c.mu.Lock()
+	held := len(c.held)
+	c.mu.Unlock()
+	if w, ok, err = c.work(ctx); !ok {
+		return w, ok, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.others, c.unknown = max(0, w.InFlight-held), w.Unknown
