@@ -32,7 +32,6 @@ build() { # NAME PACKAGE
 	CGO_ENABLED=0 go build -C "$repository" -trimpath -ldflags "-s -w" -o "$tmp/$1" "$2"
 }
 build narada .
-build filling ./docs/benchmarks/filling
 build storing ./docs/benchmarks/storing
 build sharing ./docs/benchmarks/sharing
 

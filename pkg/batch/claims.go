@@ -121,32 +121,45 @@ func (c *claims) refuse(ctx context.Context, one *inFlight) {
 }
 
 // look claims lines, if there may be some. It reports whether lines are open.
-func (c *claims) look(ctx context.Context) (open bool, err error) {
+func (c *claims) look(ctx context.Context) (bool, error) {
 	if !c.loop.slots.TryAcquire(1) {
 		return true, nil
 	}
 	c.free(true, false)
 	more := c.more != nil && c.more() // asked first: lines may be put into the store meanwhile
-	if !c.doubt && !c.eager {
+	open, may := true, true
+	if !c.eager {
 		w, ok, err := c.watch(ctx)
-		if err != nil || !ok || !c.claimable(w) {
-			return err != nil || more || w.Open(), err
+		if err != nil || !ok {
+			return err != nil || more, err
 		}
+		open, may = more || w.Open(), c.claimable(w)
 	}
-	c.eager, err = c.claim(ctx)
-	return true, err
+	var err error
+	if may || c.doubt {
+		c.eager, err = c.claim(ctx, may)
+	}
+	return open, err
 }
 
-// watch reads how the batch stands. ok is false if it was deleted.
-func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
-	c.mu.Lock()
-	held := len(c.held) // those that are in the store still, at most
-	c.mu.Unlock()
+// work reads how the batch stands. ok is false if it was deleted.
+func (c *claims) work(ctx context.Context) (w store.Work, ok bool, err error) {
 	list, err := c.store.Works(ctx, c.number)
 	if err != nil || len(list) == 0 {
 		return w, false, err
 	}
-	w = list[0]
+	return list[0], true, nil
+}
+
+// watch is work, and notes what other workers hold and which limits hold now. No line is
+// claimed here meanwhile.
+func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
+	c.mu.Lock()
+	held := len(c.held)
+	c.mu.Unlock()
+	if w, ok, err = c.work(ctx); !ok {
+		return w, ok, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.others, c.unknown = max(0, w.InFlight-held), w.Unknown
@@ -181,10 +194,11 @@ func (c *claims) settle(ctx context.Context) error {
 	return c.store.Write(ctx, &store.Claim{Batch: c.number, Limits: limit, At: time.Now()})
 }
 
-// claim claims lines for the free slots, and reports whether there were some.
-func (c *claims) claim(ctx context.Context) (some bool, err error) {
+// claim claims lines for the free slots, and reports whether there were some. Without more,
+// it only asks about a claim in doubt.
+func (c *claims) claim(ctx context.Context, more bool) (some bool, err error) {
 	free := 0
-	for free < maxSending && c.loop.slots.TryAcquire(1) {
+	for more && free < maxSending && c.loop.slots.TryAcquire(1) {
 		if free++; !c.loop.calls.TryAcquire(1) {
 			free--
 			c.free(true, false)
@@ -204,7 +218,7 @@ func (c *claims) claim(ctx context.Context) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.doubt = false
+	c.doubt = c.doubt && len(list) == 0 && free == 0
 	for _, line := range list {
 		one := c.begin(ctx, line, sent[Key(line.Key)])
 		if one.Fatal || one.Phase.ended() {

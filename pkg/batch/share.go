@@ -210,7 +210,7 @@ func (s *sharing) reportUnknown(ctx context.Context) error {
 		return nil
 	}
 	err := s.queueAll(ctx, func(a action) bool { return a == actionResume })
-	w, _, watching := s.worker.watch(ctx)
+	w, _, watching := s.worker.work(ctx)
 	if unknown.Lines = min(unknown.Lines, w.Unknown); unknown.Lines > 0 {
 		s.o.Report(unknown)
 	}
@@ -253,7 +253,11 @@ func (s *sharing) waiting() int {
 
 // over reports whether no further outcome is to be waited for.
 func (s *sharing) over(ctx context.Context) (bool, error) {
-	w, ok, err := s.worker.watch(ctx)
+	look := s.worker.work
+	if s.o.NoWork {
+		look = s.worker.watch
+	}
+	w, ok, err := look(ctx)
 	switch {
 	case err != nil:
 		return false, nil // it is tried again

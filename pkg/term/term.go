@@ -90,6 +90,9 @@ func Visible(text string) string {
 }
 
 func hidden(r rune) bool {
+	if ' ' <= r && r <= '~' { // most are
+		return false
+	}
 	switch r {
 	case '\n', '\t', '\u00ad', '\u200c', '\u200d': // soft hyphen, and what words and emoji need
 		return false

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 // node is a value of a JSON document, as a tree to fold.
@@ -15,7 +18,8 @@ type node struct {
 	Kind    string // object, array, string, number or word
 	Text    string // of a value without children
 	List    []node
-	More    int // children that are left out
+	More    int    // children that are left out
+	Error   string // how it violates the schema
 }
 
 // Limits of what is shown as a tree; the raw text has the rest.
@@ -112,4 +116,19 @@ func newDocument(doc []byte) document {
 		d.Raw, d.Cut = string(doc[:maxRaw]), true
 	}
 	return d
+}
+
+// at returns the value at a JSON Pointer (RFC 6901), or the nearest one around it.
+func (n *node) at(pointer string) *node {
+	for name := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		i := slices.IndexFunc(n.List, func(child node) bool {
+			return child.Name == name && !child.InArray || child.InArray && strconv.Itoa(child.Index) == name
+		})
+		if i < 0 {
+			break
+		}
+		n = &n.List[i]
+	}
+	return n
 }

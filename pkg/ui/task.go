@@ -2,6 +2,7 @@ package ui
 
 import (
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -10,24 +11,26 @@ import (
 
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
 // taskBody is a task with all that is stored of it.
 type taskBody struct {
 	row
-	Batch     string // name; "": none
-	Failure   string
-	Timeline  timeline
-	Request   *document // nil: sent elsewhere
-	Commands  []Command
-	Answer    string    // text of the result
-	Data      *document // structured data of the result
-	Question  string    // what a person is asked
-	Callbacks []callbackBody
-	Refusals  []store.Refusal
-	Once      string
-	Replays   bool
+	Batch      string // name; "": none
+	Failure    string
+	Timeline   timeline
+	Request    *document // nil: sent elsewhere
+	Commands   []Command
+	Answer     string             // text of the result
+	Data       *document          // structured data of the result
+	Violations []schema.Violation // of the data
+	Question   string             // what a person is asked
+	Callbacks  []callbackBody
+	Refusals   []store.Refusal
+	Once       string
+	Replays    bool
 }
 
 // callbackBody is a callback of a task.
@@ -71,6 +74,7 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 		body.Commands = s.o.Commands(t, detail.Request)
 	}
 	body.answer(detail)
+	body.check(detail)
 	for _, c := range detail.Callbacks {
 		one := callbackBody{Callback: c, Body: newDocument(c.Body)}
 		for _, e := range events {
@@ -120,6 +124,27 @@ func (b *taskBody) answer(d history.Detail) {
 	if data := result.Structured(); len(data) > 0 {
 		doc := newDocument(data)
 		b.Data = &doc
+	}
+}
+
+// check sets where the data of the answer violate the schema that the request asked for.
+func (b *taskBody) check(d history.Detail) {
+	var r narada.Request
+	if b.Data == nil || d.Result == nil || json.Unmarshal(d.Request, &r) != nil || r.ResponseFormat == nil {
+		return
+	}
+	wanted, err := schema.Compile(r.ResponseFormat.JSONSchema)
+	if err != nil {
+		b.Violations = []schema.Violation{{Message: err.Error()}}
+		return
+	}
+	if b.Violations, err = wanted.Validate(d.Result.Structured()); err != nil {
+		b.Violations = []schema.Violation{{Message: err.Error()}}
+	}
+	for _, v := range b.Violations {
+		if b.Data.Tree != nil {
+			b.Data.Tree.at(v.Pointer).Error = v.Message
+		}
 	}
 }
 

@@ -117,15 +117,32 @@ const (
 	maxFirstPage = 100 * time.Millisecond
 )
 
+// fill adds tasks with an answer each to a ledger, as run and listen do.
+const fill = `
+	INSERT INTO narada.tasks (number, dispatched_at, request_id, source, cloud, machine, ticket_path, ticket_digest, status, reported_by, finished_at, duration_ms, window_id, prompt, request)
+		SELECT n, at, 'req_' || n, 'run', 'https://api.narada.ai/fast/v2', 'laptop', '/narada/' || md5(n::text), md5(n::text), 'success', 'callback', at + interval '45 s', 45000, 'window_1', prompt,
+			convert_to(json_build_object('prompt', '/Operator ' || prompt, 'browserWindowId', 'window_1', 'timeZone', 'Etc/UTC')::text, 'UTF8')
+		FROM (SELECT n, now() - interval '1 s' * (%[1]d - n) AS at, 'find the salary range at company ' || n || ', and the page that names it' AS prompt FROM generate_series(1, %[1]d) n) s;
+	INSERT INTO narada.events (task, at, kind, detail) SELECT number, dispatched_at, 'dispatched', '{}' FROM narada.tasks;
+	INSERT INTO narada.deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
+		SELECT number, finished_at, request_id, sha256(request), ticket_path, status, true, duration_ms, 'Content-Type: application/json',
+			convert_to(json_build_object('requestId', request_id, 'status', status, 'response', json_build_object('text', 'Between 60,000 and 75,000, says the careers page.'),
+				'createdAt', dispatched_at, 'completedAt', finished_at, 'secret', NULL)::text, 'UTF8')
+		FROM narada.tasks;
+	UPDATE narada.newest SET seq = %[1]d;
+	SELECT setval(pg_get_serial_sequence('narada.tasks', 'number'), %[1]d)`
+
 // history measures the first page of history in large ledgers: the same one in both engines.
 func history(ctx context.Context, w *world) error {
-	tasks := w.size(20_000, 1_000_000)
-	folder := filepath.Join(w.dir, "large")
+	tasks, folder := w.size(20_000, 1_000_000), filepath.Join(w.dir, "large")
 	fmt.Printf("filling ledgers with %d tasks\n", tasks)
-	if _, err := output(w.program(ctx, "filling", "-tasks", strconv.Itoa(tasks), folder)); err != nil {
+	if _, err := output(w.command(ctx, w.url, "history", "-q")); err != nil { // makes the tables
 		return err
 	}
-	if _, err := output(w.command(ctx, w.url, "store", "copy", "--from", folder, "--to", w.url)); err != nil {
+	if err := w.server.Exec(ctx, "narada", fmt.Sprintf(fill, tasks)); err != nil {
+		return err
+	}
+	if _, err := output(w.command(ctx, w.url, "store", "copy", "--from", "env:NARADA_STORE", "--to", folder)); err != nil {
 		return err
 	}
 	stores := []string{w.url, folder}
@@ -139,7 +156,7 @@ func history(ctx context.Context, w *world) error {
 			if err != nil {
 				return err
 			}
-			if !strings.Contains(page, fmt.Sprintf("company %d,", tasks-1)) || strings.Count(page, "\n") != firstPage {
+			if !strings.Contains(page, fmt.Sprintf("company %d,", tasks)) || strings.Count(page, "\n") != firstPage {
 				return fmt.Errorf("not the first page: %s", page)
 			}
 			if round > 0 {

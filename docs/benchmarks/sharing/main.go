@@ -5,7 +5,7 @@
 //
 //	sharing [-quick] FOLDER [SCENARIO...]
 //
-// FOLDER has the programs narada, storing and filling. The exit code is 1 if a limit is missed.
+// FOLDER has the programs narada and storing. The exit code is 1 if a limit is missed.
 package main
 
 import (
