@@ -162,6 +162,7 @@ func (f *failover) checkLines() {
 		status, n := results[line], dispatched[line]
 		if status == "unknown" {
 			f.unknown[line] = true
+			f.t.Logf("line %d (%s) is unknown, and was accepted %d times", line, faultKind(line-1), n)
 		} else if status != "success" {
 			f.t.Errorf("line %d (%s): %q", line, faultKind(line-1), status)
 		}
