@@ -191,7 +191,12 @@ func TestABatchSendsEachLineOnceDespiteFaults(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("NARADA_FAULT_TASKS")); err == nil {
 		tasks = n
 	}
-	b := newFaultyBatch(t, tasks, faultRules())
+	newFaultyBatch(t, tasks, faultRules()).sendsEachLineOnce()
+}
+
+func (b *faultyBatch) sendsEachLineOnce() {
+	t, tasks := b.t, b.tasks
+	t.Helper()
 	accepted := func(share float64) bool { return float64(b.cloud.Stats().Dispatches) > share*float64(tasks) }
 	c := b.start()
 	for i := range 3 {

@@ -38,3 +38,11 @@ func TestMachinesThatRunABatchWaitForTheServerOfTheirLedger(t *testing.T) {
 		}
 	}
 }
+
+// So does one that is killed and resumed with a ledger that machines share.
+func TestABatchOfASharedLedgerSendsEachLineOnceDespiteFaults(t *testing.T) {
+	t.Parallel()
+	b := newFaultyBatch(t, 300, faultRules())
+	b.withServer()
+	b.sendsEachLineOnce()
+}

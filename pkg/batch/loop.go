@@ -30,7 +30,7 @@ type inFlight struct {
 	Outcome
 	job   *await.Job   // of a task to be sent, until it is; nil: it was sent before
 	claim *claimedLine // nil: no other process works on the batch
-	sent  bool         // by this process
+	sent  bool         // by this run; only without a claim
 	slot  bool         // it has one of slots
 	call  bool         // it has one of calls
 

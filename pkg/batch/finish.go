@@ -1,0 +1,94 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+// done implements lines. An outcome that other workers may find is left to them.
+func (c *claims) done(_ context.Context, one *inFlight) {
+	o, line := &one.Outcome, one.claim
+	defer poke(c.wake)
+	defer c.drop(line)
+	defer line.cancel(nil)
+	o.Fatal = o.Fatal && !errors.Is(o.Err, errLease) && !errors.Is(o.Err, store.ErrClaimLost)
+	ops := c.outcome(one)
+	stored := ops != nil && c.write(line.ctx, ops)
+	if o.Fatal {
+		c.stop(o.Err)
+	}
+	c.mu.Lock()
+	c.left = c.left || !stored
+	c.mu.Unlock()
+	if c.ended != nil {
+		c.ended(one, stored)
+	}
+}
+
+func (c *claims) drop(line *claimedLine) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.held, line.Fence)
+}
+
+// outcome returns what is written about the outcome of a line, nil if it is left to others.
+func (c *claims) outcome(one *inFlight) []store.Op {
+	o, line := &one.Outcome, one.claim
+	finish := &store.FinishLine{HeldLine: line.heldLine()}
+	switch over := line.ctx.Err() != nil; { // the command ends, or another worker has the line
+	case o.Phase == New:
+		return []store.Op{&store.Refuse{Task: line.Task, At: time.Now()}, &store.ReleaseLine{HeldLine: line.heldLine()}}
+	case o.Fatal, !o.Phase.ended() && over:
+		return nil
+	case !o.Phase.ended():
+		finish.Lost, finish.Failed = true, o.Phase == Unknown
+		return []store.Op{finish}
+	}
+	c.checkSchema(line, o)
+	finish.Failed, finish.SchemaErrors = !o.Succeeded(), o.StoredErrors
+	if o.Result == nil {
+		return []store.Op{finish}
+	}
+	if o.Result.Usage != nil {
+		finish.Credits = o.Result.Usage.Credits
+	}
+	return []store.Op{&store.Poll{Result: o.Result, At: time.Now()}, finish}
+}
+
+// write writes ops until they are stored, another worker has the line, or ctx ends. An answer
+// whose request ID is that of another task is not kept.
+func (c *claims) write(ctx context.Context, ops []store.Op) (stored bool) {
+	for {
+		err := c.writes.Write(context.WithoutCancel(ctx), ops...)
+		_, reused := errors.AsType[*store.ReusedIDError](err)
+		switch {
+		case err == nil, errors.Is(err, store.ErrClaimLost), ctx.Err() != nil:
+			return err == nil
+		case reused && len(ops) > 1:
+			ops = ops[len(ops)-1:]
+		default:
+			await.Sleep(ctx, storePause)
+		}
+	}
+}
+
+// checkSchema sets the schema errors of a success.
+func (c *claims) checkSchema(line *claimedLine, o *Outcome) {
+	o.StoredErrors = ""
+	if o.Phase != Finished || o.Status != narada.StatusSuccess || c.NoValidate {
+		return
+	}
+	want, err := claimedSchema(line.Claimed)
+	if o.SchemaErrors = violations(c.check, want, o.Result); err != nil {
+		o.SchemaErrors = []string{err.Error()}
+	}
+	if len(o.SchemaErrors) > 0 {
+		text, _ := narada.EncodeJSON(o.SchemaErrors) // strings only
+		o.StoredErrors = string(text)
+	}
+}
