@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,13 +69,16 @@ type faultyBatch struct {
 	cloud   *sandbox.Server
 	edge    *ngroktest.Edge
 	env     []string
+	args    []string // of batch run
 	stderr  bytes.Buffer
 	unknown map[int]bool // lines that were reported as unknown
 }
 
-func newFaultyBatch(t *testing.T, tasks int, text string) *faultyBatch {
+// newFaultyBatch starts the cloud and the tunnel. change changes the options of the cloud.
+func newFaultyBatch(t *testing.T, tasks int, text string, change ...func(*sandbox.Options)) *faultyBatch {
 	t.Helper()
 	b := &faultyBatch{t: t, tasks: tasks, dir: t.TempDir(), unknown: map[int]bool{}}
+	b.args = []string{"batch", "run", "tasks.txt", "--agent", "generalist", "--results", "results.jsonl", "-c", "64", "--timeout", "15s", "--via", "callback", "--ngrok-domain", "batch.ngrok.app"}
 	edge, err := ngroktest.New(ngroktest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -85,11 +89,11 @@ func newFaultyBatch(t *testing.T, tasks int, text string) *faultyBatch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.cloud, err = sandbox.Start(context.Background(), sandbox.Options{
-		Addr: "127.0.0.1:0", Rules: rules, APIKey: scriptKey,
-		Transport: faultTransport(edge),
-	})
-	if err != nil {
+	o := sandbox.Options{Addr: "127.0.0.1:0", Rules: rules, APIKey: scriptKey, Transport: faultTransport(edge)}
+	for _, one := range change {
+		one(&o)
+	}
+	if b.cloud, err = sandbox.Start(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -126,8 +130,7 @@ func (b *faultyBatch) write(name, text string) {
 // start starts the batch, or resumes it.
 func (b *faultyBatch) start(args ...string) *exec.Cmd {
 	b.t.Helper()
-	c := exec.Command("narada", append([]string{"batch", "run", "tasks.txt", "--agent", "generalist", "--results", "results.jsonl",
-		"-c", "64", "--timeout", "15s", "--via", "callback", "--ngrok-domain", "batch.ngrok.app"}, args...)...)
+	c := exec.Command("narada", slices.Concat(b.args, args)...)
 	b.stderr.Reset()
 	c.Dir, c.Env, c.Stderr = b.dir, b.env, &b.stderr
 	if err := c.Start(); err != nil {
@@ -205,6 +208,7 @@ func TestABatchSendsEachLineOnceDespiteFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = c.Wait()
+			b.edge.DropSessions()                                                           // not every system closes the connections of a killed process at once
 			if err := eventually(func() bool { return b.edge.Online() == 0 }); err != nil { // its domain is free again
 				t.Fatal(err)
 			}

@@ -44,7 +44,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.Check = schemaErrors
 	}
 	b.Via, b.Source, b.Machine = o.answer.via, &inv.source, inv.app.Machine
-	b.Share = b.Share || b.NoWork
+	b.Share = b.Share || b.NoWork || sharesLedger(inv) && !o.answer.sandbox
 	if err := cmp.Or(o.input(), r.stdin()); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type batchRunOptions struct {
 	jq       string
 	rate     string
 	failFast bool
+	page     pageFlag
 	yes      bool
 }
 
@@ -90,11 +91,12 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop sending after the first failure")
 	f.IntVar(&o.batch.MaxFailures, "max-failures", 0, "stop sending after `N` failures; 0 is no limit")
 	f.Float64Var(&o.batch.MaxCredits, "max-credits", 0, "stop sending once the batch has used more than `N` credits; 0 is no limit")
-	f.BoolVar(&o.batch.Share, "share", false, "let workers (narada batch work) run lines too")
+	f.BoolVar(&o.batch.Share, "share", false, "let workers (narada batch work) run lines too; with the setting store they always may")
 	f.BoolVar(&o.batch.NoWork, "no-work", false, "leave all lines to workers, and print the results")
 	f.Var(units.DurationFlag(&o.batch.Lease, batch.DefaultLease), "lease", "give the lines of a worker that has gone to others after this `DURATION`")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
+	o.page.add(cmd)
 	o.answer.add(cmd)
 	return cmd
 }
@@ -162,6 +164,11 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer r.inv.closeLedger(ledger)
+	closePage, err := r.o.page.serve(ctx, r.inv, ledger)
+	if err != nil {
+		return err
+	}
+	defer closePage()
 	closeEngine := func() {}
 	defer func() { closeEngine() }()
 	v, err := b.Run(ctx, batch.Backend{

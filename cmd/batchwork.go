@@ -23,9 +23,10 @@ func newBatchWork(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "work [NAME]",
 		Short: "Run lines of batches that other machines have started",
-		Long: `work runs lines that batch run --share has put into the ledger: those of the batch NAME, or
-of all batches. Machines may share the ledger (the setting store). Any number of workers
-share the lines; each line is sent once. A batch that does not exist yet is waited for.
+		Long: `work runs lines that batch run has put into the ledger: those of the batch NAME, or of
+all batches. With the setting store, machines share the ledger, and every batch run puts
+its lines there; without it only batch run --share does, for workers on this machine. Each
+line is sent once. A batch that does not exist yet is waited for.
 
 What batch run was given holds for its workers too: --via, --timeout, --schema, -c,
 --rate, --window-pool and the limits count over all of them. -c of a worker is its own.

@@ -214,7 +214,11 @@ func logWorkEvent(inv *invocation, event batch.Event) {
 		if e.Name != "" {
 			what = "the batch " + e.Name
 		}
-		log.Info("idle", "waiting for narada batch run --share to put lines of "+what+" into the ledger")
+		share := " --share"
+		if sharesLedger(inv) {
+			share = ""
+		}
+		log.Info("idle", "waiting for narada batch run"+share+" to put lines of "+what+" into the ledger")
 	case batch.Working:
 		log.Info("working", "working on the batch "+e.Name)
 	case batch.Worked:
@@ -285,4 +289,12 @@ func logCallbackEvent(inv *invocation, event receive.Event) {
 		}
 		inv.log.Detail("callback", term.OneLine(e.RequestID)+": callback accepted")
 	}
+}
+
+// repeated says how often the same happened since it was reported.
+func repeated(times int) string {
+	if times == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d since the last warning)", times)
 }

@@ -42,6 +42,7 @@ var departures = []departure{
 	{page: "scale.md", match: "narada doctor", code: 3, why: "the host does not exist"},
 	{match: "doctor --endpoint", code: 3, as: "doctor --yes --endpoint", why: "the endpoint is on this machine, and there is no terminal to ask on"},
 	{match: "narada batch work", skip: true, why: "a worker runs until it is interrupted; batch_work.txtar has workers"},
+	{match: "narada ui", skip: true, why: "it runs until it is interrupted; ui.txtar has it"},
 	{match: "batch delete", as: "batch delete --yes", why: "there is no terminal to ask on"},
 	{match: "WEBHOOK_TOKEN=... NARADA_CALLBACK_SECRET=...", as: "WEBHOOK_TOKEN=h00k-t0ken NARADA_CALLBACK_SECRET=h00k-s3cret", why: "the reader has values"},
 	{page: "README.md", match: "narada replay --last", code: 3, why: "the endpoint requires a secret"},

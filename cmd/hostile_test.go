@@ -79,6 +79,8 @@ var hostileRuns = map[string][]hostileRun{
 	"narada history":       {{line: "history"}, {line: "history --refused"}},
 	"narada history show":  {{line: "history show req_1"}},
 	"narada history prune": {{line: "history prune --keep 1 --yes"}, {line: "history prune --keep 1"}},
+	"narada usage":         {{line: "usage"}},
+	"narada ui":            {{line: "ui --addr 127.0.0.1:0", stopped: true}, {line: "ui --callback-secret file:fifo", stopped: true}},
 	"narada replay":        {{line: "replay --failed --to ENDPOINT"}, {line: "replay req_1 --to ENDPOINT --callback-secret file:fifo", stopped: true}},
 	"narada trigger":       {{line: "trigger success --to ENDPOINT"}, {line: "trigger success --to ENDPOINT --data bomb.yaml"}, {line: "trigger success --to ENDPOINT --data fifo", stopped: true}},
 	"narada check":         {{line: "check ENDPOINT"}, {line: "check ENDPOINT --callback-secret file:fifo", stopped: true}},

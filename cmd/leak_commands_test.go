@@ -33,6 +33,7 @@ var leakTests = []struct {
 	{"callbacks", "listen, replay, history show", leaksOfCallbacks},
 	{"refused callbacks", "listen, trigger, history show", leaksOfRefusedCallbacks},
 	{"callbacks for a command", "listen", leaksOfListenCommand},
+	{"pages", "ui, listen", leaksOfPages},
 	{"sessions", "session start, session stop, session downloads", leaksOfSessions},
 	{"any call", "api", leaksOfAPI},
 	{"uploads", "run, batch run", leaksOfUploads},
@@ -47,7 +48,7 @@ var localCommands = map[string]string{
 	"narada config get": "prints the user's settings", "narada config list": "prints the user's settings", "narada config path": "prints the user's settings",
 	"narada config set": "writes the user's settings", "narada config unset": "writes the user's settings",
 	"narada batch work": "prints no answer", "narada batch delete": "counts what it deletes", "narada history prune": "counts what it deletes",
-	"narada store check": "names rows of the ledger", "narada store info": "counts rows of the ledger", "narada store copy": "counts rows of the ledger",
+	"narada usage": "counts tasks", "narada store check": "names rows of the ledger", "narada store info": "counts rows of the ledger", "narada store copy": "counts rows of the ledger",
 	"narada sandbox": "is a server, and calls those that send it tasks",
 }
 

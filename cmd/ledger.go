@@ -27,16 +27,19 @@ func (inv *invocation) stateDir() (string, error) {
 }
 
 // openLedger opens the ledger, and creates it if there is none. stored, which may be nil, is
-// called with each callback that it stores.
-func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry)) (store.Ledger, error) {
+// called with each callback that it stores. As long as it is open, old tasks are deleted.
+func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry)) (l store.Ledger, err error) {
 	if sharesLedger(inv) {
-		return openSharedLedger(ctx, inv, stored)
+		l, err = openSharedLedger(ctx, inv, stored)
+	} else if dir, failed := inv.stateDir(); failed != nil {
+		return nil, failed
+	} else {
+		l, err = openLedgerIn(ctx, inv, dir, stored)
 	}
-	dir, err := inv.stateDir()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.Retain(inv.duration(config.Retention))
 	}
-	return openLedgerIn(ctx, inv, dir, stored)
+	return l, err
 }
 
 // openLedgerIn opens the ledger in the folder.

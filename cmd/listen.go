@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +33,7 @@ type listenOptions struct {
 	filter     string
 	forward    forwardFlags
 	command    []string // with its arguments
+	page       pageFlag
 }
 
 func newListen(inv *invocation) *cobra.Command {
@@ -89,54 +89,11 @@ ends when the callbacks are forwarded; exit code 3: one could not be.`,
 	addMaxBody(f, &o.maxBody, "callbacks")
 	f.StringVar(&o.filter, "filter", "", "print and forward only if the jq expression `EXPR` is true")
 	o.forward.add(cmd)
+	o.page.add(cmd)
 	o.callback.addCredentials(cmd)
 	o.catch.add(cmd)
 	o.out.add(cmd)
 	return cmd
-}
-
-// check reads the command after --, and checks the flags.
-func (o *listenOptions) check(cmd *cobra.Command, args []string) error {
-	dash := cmd.ArgsLenAtDash()
-	switch {
-	case dash == 0 && len(args) == 0:
-		return usage.Errorf("", "expected a command after --")
-	case dash == 0:
-		o.command = args
-	case len(args) > 0:
-		return usage.Errorf("put a command after --: narada listen -- "+output.ShellLine(args...), "narada listen takes no arguments, got %q", args[0])
-	}
-	for _, name := range []string{"output", "jq"} {
-		if len(o.command) > 0 && cmd.Flags().Changed(name) {
-			return usage.Errorf("", "--%s and a command cannot be used together", name)
-		}
-	}
-	return cmp.Or(o.checkCount(cmd), o.checkHealth(cmd), usage.AtLeast("timeout", o.timeout, 0), usage.Between("max-body", o.maxBody, 1, maxMaxBody), o.forward.check(cmd))
-}
-
-// defaultDrain is longer than load balancers take to notice that a health check fails.
-const defaultDrain = 10 * time.Second
-
-// checkHealth checks --health-path and --drain.
-func (o *listenOptions) checkHealth(cmd *cobra.Command) error {
-	if o.healthPath == "" {
-		return usage.AtLeast("drain", o.drain, 0)
-	}
-	if !cmd.Flags().Changed("drain") {
-		o.drain = defaultDrain
-	}
-	if err := receive.CheckHealthPath(o.healthPath); err != nil {
-		return usage.Errorf("use a path such as /health", "--health-path: %v", err)
-	}
-	return usage.AtLeast("drain", o.drain, 0)
-}
-
-// checkCount checks --count. Without the flag there is no limit.
-func (o *listenOptions) checkCount(cmd *cobra.Command) error {
-	if !cmd.Flags().Changed("count") {
-		return nil
-	}
-	return usage.AtLeast("count", o.count, 1)
 }
 
 func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOptions) (err error) {
@@ -155,6 +112,11 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 		return err
 	}
 	defer inv.closeLedger(ledger)
+	closePage, err := o.page.serve(ctx, inv, ledger)
+	if err != nil {
+		return err
+	}
+	defer closePage()
 	options.Registry = registry(inv, dir, ledger)
 	if l, err = receive.NewListening(ctx, options); err != nil {
 		return startError(err)
@@ -253,8 +215,11 @@ func (o *listenOptions) opening(inv *invocation) (publicURL string, open func(co
 func startError(err error) error {
 	if name, ok := errors.AsType[*receive.NameError](err); ok {
 		next := ""
-		if name.Given {
+		switch {
+		case name.Given:
 			next = "omit --callback-secret and --callback-header: the callbacks have those of the first one"
+		case name.Kept > 0:
+			next = fmt.Sprintf("use another --name; a listener that has died keeps its name for %s", name.Kept)
 		}
 		return usage.Errorf(next, "--name: %v", name)
 	}
@@ -288,12 +253,4 @@ func (o *listenOptions) outcome(sum receive.Summary) error {
 		return &exitError{code: codeFailed, text: units.Count(sum.NotForwarded, "callback") + " not forwarded", next: next}
 	}
 	return nil
-}
-
-// repeated says how often the same happened since it was reported.
-func repeated(times int) string {
-	if times == 1 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d since the last warning)", times)
 }

@@ -110,6 +110,25 @@ func startOutageListen(t *testing.T, dir, to string) *outageListen {
 	return l
 }
 
+// post sends a callback and returns the status of the answer.
+func (c callbackTarget) post(t *testing.T, body string) int {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, c.URL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for name, value := range c.Headers {
+		r.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
 func (l *outageListen) end(s syscall.Signal) {
 	l.t.Helper()
 	if err := l.c.Process.Signal(s); err != nil {
@@ -123,21 +142,8 @@ func (l *outageListen) end(s syscall.Signal) {
 
 func (l *outageListen) send(body string) {
 	l.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, l.ready.URL, strings.NewReader(body))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	for name, value := range l.ready.Headers {
-		r.Header.Set(name, value)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		l.t.Fatalf("status %d", resp.StatusCode)
+	if status := l.ready.post(l.t, body); status != http.StatusOK {
+		l.t.Fatalf("status %d", status)
 	}
 }
 

@@ -4,12 +4,14 @@ package cmd
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,10 +20,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 func init() {
 	unixCommands["postgres"], unixCommands["connections"], unixCommands["connected"] = scriptPostgres, scriptConnections, scriptConnected
+	unixCommands["aged"] = scriptAged
 	scriptConditions["postgres"] = postgrestest.Installed
 	atEnd = closePostgres
 }
@@ -95,6 +100,26 @@ func newDatabase() (string, error) {
 	return postgresServer.URL(name), postgresServer.Exec(ctx, "postgres", "CREATE DATABASE "+name)
 }
 
+// scriptAged makes the tasks in the ledger older.
+func scriptAged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("wrong use: see TestScripts")
+	}
+	age, err := units.ParseDuration(args[0])
+	ts.Check(err)
+	if address := ts.Getenv("NARADA_STORE"); address != "" {
+		database := address[strings.LastIndex(address, "/")+1 : strings.Index(address, "?")]
+		ts.Check(postgresServer.Exec(context.Background(), database, fmt.Sprintf(
+			"UPDATE narada.tasks SET dispatched_at = dispatched_at - interval '%[1]v', finished_at = finished_at - interval '%[1]v'", age)))
+		return
+	}
+	db, err := sql.Open("sqlite", "file:"+sqlite.Path(filepath.Join(ts.Getenv("HOME"), ".local/state/narada")))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("UPDATE tasks SET dispatched_at = dispatched_at - ?1, finished_at = finished_at - ?1", age.Milliseconds())
+	ts.Check(err)
+}
+
 // Commands that use the ledger behave the same with one in PostgreSQL. Scripts about the
 // ledger's file, and those without a ledger, are left out.
 func TestScriptsWithASharedLedger(t *testing.T) {
@@ -111,7 +136,7 @@ func TestScriptsWithASharedLedger(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return !storeCommands.Match(text) || sqliteScripts[filepath.Base(path)] != ""
+		return !storeCommands.Match(text) || ownDatabase.Match(text) || sqliteScripts[filepath.Base(path)] != ""
 	})
 	runScripts(t, testscript.Params{Files: scripts}, func(env *testscript.Env) error {
 		url, err := newDatabase()
@@ -123,21 +148,20 @@ func TestScriptsWithASharedLedger(t *testing.T) {
 // storeCommands matches the commands that use the ledger.
 var storeCommands = regexp.MustCompile(`narada (run|dispatch|status|listen|batch|history|replay|trigger|store)`)
 
+// ownDatabase matches the command that makes a database: such a script has a shared ledger.
+var ownDatabase = regexp.MustCompile(`(?m)^postgres$`)
+
 // sqliteScripts are the scripts that need a ledger in a file, and why.
 var sqliteScripts = map[string]string{
-	"connections.txtar":      "it makes its own database",
-	"doctor.txtar":           "it begins without a ledger",
-	"forward.txtar":          "its endpoint, another listener, has a ledger of its own",
-	"history.txtar":          "it begins without a ledger",
-	"ledger_troubles.txtar":  "its ledgers are damaged files",
-	"listener.txtar":         "a listener that was killed is listed until its lease has ended",
-	"max_body.txtar":         "it has two ledgers",
-	"replicas.txtar":         "it makes its own database",
-	"replicas_forward.txtar": "it makes its own database",
-	"shared_ledger.txtar":    "it makes its own databases",
-	"store.txtar":            "it begins without a ledger, and damages one",
-	"trigger.txtar":          "its endpoint, another listener, has a ledger of its own",
-	"via_listener.txtar":     "it ends with a ledger that cannot be opened",
+	"doctor.txtar":          "it begins without a ledger",
+	"forward.txtar":         "its endpoint, another listener, has a ledger of its own",
+	"history.txtar":         "it begins without a ledger",
+	"ledger_troubles.txtar": "its ledgers are damaged files",
+	"listener.txtar":        "a listener that was killed is listed until its lease has ended",
+	"max_body.txtar":        "it has two ledgers",
+	"store.txtar":           "it begins without a ledger, and damages one",
+	"trigger.txtar":         "its endpoint, another listener, has a ledger of its own",
+	"via_listener.txtar":    "it ends with a ledger that cannot be opened",
 }
 
 func closePostgres() error {

@@ -18,7 +18,7 @@ type command struct {
 // commands has them in the order of the help.
 var commands = [...]command{
 	{"run", newRun}, {"dispatch", newDispatch}, {"status", newStatus}, {"listen", newListen},
-	{"batch", newBatch}, {"history", newHistory}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox}, {"api", newAPI}, {"store", newStore}, {"doctor", newDoctor},
+	{"batch", newBatch}, {"history", newHistory}, {"usage", newUsage}, {"ui", newUI}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox}, {"api", newAPI}, {"store", newStore}, {"doctor", newDoctor},
 	{"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
 	{"exit-codes", newExitCodesTopic}, {"environment", newEnvironmentTopic},
 }

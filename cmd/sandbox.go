@@ -9,11 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/sandbox"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/ui"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -25,6 +27,7 @@ type sandboxOptions struct {
 	addr  string
 	delay time.Duration // 0: that of the rules, or the default; negative: none
 	rules string
+	page  pageFlag
 }
 
 func newSandbox(inv *invocation) *cobra.Command {
@@ -58,6 +61,7 @@ It runs until it is interrupted.`,
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8787", "listen on the loopback address `HOST:PORT`")
 	f.Var(units.DurationFlag(&o.delay, sandbox.DefaultDelay), "delay", "let a task take this `DURATION` if its rule has none")
 	f.StringVar(&o.rules, "rules", "", "use the rules in `FILE` (YAML)")
+	f.BoolVar(&o.page.on, "ui", false, "serve a web page with the tasks of the sandbox")
 	return cmd
 }
 
@@ -66,7 +70,13 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 	if err != nil {
 		return err
 	}
-	server, err := sandbox.Start(ctx, sandboxServerOptions(inv, o.addr, o.delay, rules))
+	options := sandboxServerOptions(inv, o.addr, o.delay, rules)
+	closePage, err := o.servePage(ctx, inv, &options)
+	if err != nil {
+		return err
+	}
+	defer closePage()
+	server, err := sandbox.Start(ctx, options)
 	if err != nil {
 		if isInput(err) {
 			return err
@@ -77,6 +87,45 @@ func runSandbox(ctx context.Context, inv *invocation, o *sandboxOptions) error {
 	inv.log.Hint("export NARADA_API_BASE_URL=" + server.URL() + " NARADA_API_KEY=any")
 	<-ctx.Done()
 	return closeSandbox(server)
+}
+
+// servePage serves a page with the tasks of the sandbox until stop is called, if --ui is set.
+// Its ledger is a temporary one.
+func (o *sandboxOptions) servePage(ctx context.Context, inv *invocation, s *sandbox.Options) (stop func(), err error) {
+	if !o.page.on {
+		return func() {}, nil
+	}
+	dir, remove, err := atomicfile.TemporaryFolder("narada-sandbox-page-")
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	l, err := openLedgerIn(ctx, inv, dir, nil)
+	if err != nil {
+		remove()
+		return nil, err
+	}
+	record := ui.Record{Ledger: l, Cloud: "the sandbox"}
+	s.Changed = func(t sandbox.Task) {
+		var err error
+		if t.Status == narada.StatusPending {
+			err = record.Accepted(ctx, t.ID, t.Prompt, t.Body, t.CreatedAt)
+		} else {
+			err = record.Changed(ctx, t.Answer, time.Now())
+		}
+		if err != nil {
+			inv.log.Warn("page", "a task is not on the page: "+err.Error())
+		}
+	}
+	closePage, err := o.page.serve(ctx, inv, l)
+	if err != nil {
+		closePage = func() {}
+	}
+	return func() {
+		closePage()
+		inv.closeLedger(l)
+		remove()
+	}, err
 }
 
 func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {

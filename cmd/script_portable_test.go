@@ -11,7 +11,7 @@ import (
 
 // On Windows, what is for Unix alone is skipped: a script says where that begins.
 func TestScriptsSayWhatIsForUnixAlone(t *testing.T) {
-	ofUnix := []string{"terminal", "types", "presses", "group", "signal", "kill"}
+	ofUnix := []string{"aged", "terminal", "types", "presses", "group", "signal", "kill"}
 	begins := regexp.MustCompile(`^\[windows\] (stop|skip)`)
 	runs := regexp.MustCompile(`^(?:\[[^\]]+\] )*!? ?(?:exec|exits [0-9]+) (\S+)`)
 	paths, err := filepath.Glob("testdata/script/*.txtar")

@@ -66,6 +66,7 @@ func TestMain(m *testing.M) {
 //	postgres                              points the settings to a new database of a PostgreSQL server, of port $STORE_PORT
 //	connections NAME=N...                 checks how many connections the commands of that name have to it; N may be MIN-MAX
 //	connected N                           checks how many were made since the last check, once no command has one
+//	aged DURATION                         makes the tasks in the ledger older
 //	cert                                  writes cert.pem and key.pem for 127.0.0.1
 //	balancer N                            starts a load balancer at $BALANCER before $BACKEND1 to $BACKENDN
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener

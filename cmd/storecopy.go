@@ -10,6 +10,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/store/storecopy"
 	"github.com/narada-cli/narada/pkg/term"
@@ -68,6 +69,9 @@ func runStoreCopy(ctx context.Context, inv *invocation, p *printer, o *storeCopy
 	hide()
 	if full, ok := errors.AsType[*storecopy.NotEmptyError](err); ok {
 		return usage.Errorf("copy to a new folder, an empty database, or another schema: NARADA_STORE_SCHEMA=NAME", "--to: %v", full)
+	}
+	if e, ok := errors.AsType[*postgres.Error](err); ok && e.NotSync() {
+		return &exitError{code: codeUnexpected, text: "the copy is complete, but lost if the server fails now: " + e.Error(), next: "start the standby, and look with narada doctor", err: err}
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/ui"
 )
 
 // cloud is the API that a command calls.
@@ -135,7 +137,10 @@ func openListenerEngine(ctx context.Context, inv *invocation, o await.Options, k
 		}
 		report(event)
 	}
-	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: in.Running}
+	remote := &receive.Remote{Listener: l, Random: inv.app.Random, Running: func(ctx context.Context) ([]receive.Listener, error) {
+		list, err := in.Running(ctx)
+		return slices.DeleteFunc(list, func(l receive.Listener) bool { return reachable("--via", o.Cloud, l) != nil }), err
+	}}
 	engine := await.New(o)
 	engine.Listen(&receive.Masked{Tickets: remote, Masker: inv.masker})
 	unfollow := follow(engine, func(ctx context.Context) {
@@ -193,6 +198,35 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 		return nil, nil
 	}
 	return nil, err
+}
+
+// servePage serves the page of the ledger until stop is called.
+func servePage(ctx context.Context, inv *invocation, l store.Ledger) (stop func(), err error) {
+	page, err := newPage(inv, l, nil)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := ui.ListenNear(ui.DefaultAddr)
+	if err != nil {
+		return nil, pageAddressError(err)
+	}
+	var serving sync.WaitGroup
+	open, closed := context.WithCancel(context.WithoutCancel(ctx))
+	serving.Go(func() {
+		err := panics.Catch(func() error {
+			return page.Serve(open, listener, func(url string) error {
+				inv.log.Info("page", "the page is at "+url)
+				return nil
+			})
+		})
+		if err != nil {
+			inv.log.Warn("page", "the page has ended: "+err.Error())
+		}
+	})
+	return func() {
+		closed()
+		serving.Wait()
+	}, nil
 }
 
 // later returns a context that ends that long after ctx.

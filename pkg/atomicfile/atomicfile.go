@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/filelock"
 	"github.com/narada-cli/narada/pkg/oserr"
@@ -197,22 +196,22 @@ func (f *File) Publish() error {
 	return err
 }
 
-// maxInUse limits how long a file that another program uses is waited for.
-const maxInUse = 2 * time.Second
-
 // rename replaces the file at the path. Windows may refuse that for as long as it is open,
 // here or in another program, such as one that looks for viruses.
 func (f *File) rename() error {
-	err := f.root.Rename(f.name, f.base)
-	for pause := 5 * time.Millisecond; oserr.InUse(err) && pause < maxInUse/2; pause *= 2 {
-		if f.old != nil {
+	return oserr.WhenFree(func() error {
+		err := f.root.Rename(f.name, f.base)
+		if oserr.InUse(err) && f.old != nil {
 			_ = f.old.Close() // which ends its lock: the new file is locked
 			f.old = nil
 		}
-		time.Sleep(pause)
-		err = f.root.Rename(f.name, f.base)
-	}
-	return err
+		return err
+	})
+}
+
+// Remove removes the file at path.
+func Remove(path string) error {
+	return oserr.WhenFree(func() error { return os.Remove(path) })
 }
 
 // Close syncs the file to the disk and publishes it. On an error it removes the file.

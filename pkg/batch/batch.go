@@ -55,7 +55,8 @@ type Options struct {
 	Check SchemaCheck
 
 	// Share puts the lines into the store, where workers find them, as they do those of a
-	// batch that is worked on. With NoWork this run does none of their tasks.
+	// batch that is worked on. Without it no other process may use the store to run this
+	// batch, except from Backend.Dir. With NoWork this run does none of the tasks.
 	Share, NoWork bool
 	Via           string        // how workers get the answers
 	Lease         time.Duration // of a worker's claim of a line; 0: DefaultLease
@@ -182,7 +183,7 @@ func (b *Batch) Progress() Tally { return b.run.progress() }
 // Run runs the batch. It returns an error if the run did not start: a *TakenError, an
 // *OtherBatchError, a *ResultsError, or one of Options.Confirm or the backend.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
-	unlock, err := lock(w.Dir, b.o.Name)
+	unlock, err := lockAndFree(ctx, w.Store, w.Dir, b.o.Name)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -203,7 +204,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if err = b.open(ctx, w); err == nil {
-		b.run.number, err = b.put(ctx, w.Store, r)
+		b.run.number, err = b.put(ctx, w, r)
 	}
 	if err != nil {
 		_, _ = b.results.close(false) // the first error counts
@@ -274,7 +275,7 @@ func (b *Batch) watch(interrupt <-chan struct{}) (stop func()) {
 func (b *Batch) recoverAndSend(ctx context.Context, w Backend, r record) (recovered bool, err error) {
 	var s *sharing
 	if b.run.shared {
-		if s, err = b.share(ctx, w); err != nil {
+		if s, err = b.share(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -296,13 +297,14 @@ func (b *Batch) recoverAndSend(ctx context.Context, w Backend, r record) (recove
 	if err := b.settle(ctx, b.run.store, r, t); err != nil {
 		return true, err
 	}
-	if s != nil {
-		b.o.Report(Sending{})
-		return true, s.do(ctx)
-	}
-	if unknown := b.run.unknown(); unknown.Lines > 0 {
+	if unknown := b.run.unknown(); s == nil && unknown.Lines > 0 {
 		b.o.Report(unknown)
 	}
 	b.o.Report(Sending{})
-	return true, b.run.send(ctx)
+	if s != nil {
+		s.do(ctx, w)
+	} else {
+		b.run.send(ctx)
+	}
+	return true, b.run.flush()
 }

@@ -125,7 +125,7 @@ func (e *earlier) settle() (lines int, err error) {
 		return err
 	})
 	if err == nil && some && lines == 0 {
-		err = os.Remove(e.path + earlierSuffix)
+		err = atomicfile.Remove(e.path + earlierSuffix)
 	}
 	return lines, err
 }

@@ -65,20 +65,20 @@ func (k kept) limits() store.ClaimLimits {
 }
 
 // stopped returns which limit has ended the sending, nil if none has.
-func (k kept) stopped(w store.Work) error {
+func stopped(l store.ClaimLimits, w store.Work) error {
 	switch {
-	case k.MaxFailures > 0 && w.Failures >= k.MaxFailures:
+	case l.MaxFailures > 0 && w.Failures >= l.MaxFailures:
 		return ErrFailures
-	case k.MaxCredits > 0 && w.Credits > k.MaxCredits:
+	case l.MaxCredits > 0 && w.Credits > l.MaxCredits:
 		return ErrCredits
-	case len(k.Windows) > 0 && w.Lost >= len(k.Windows):
+	case len(l.Windows) > 0 && w.Lost >= len(l.Windows):
 		return ErrWindows
 	}
 	return nil
 }
 
-// queued returns the line as it is put into the store, with references in place of secrets.
-func (b *Batch) queued(l Line, number int64) (*store.QueueLine, error) {
+// queueLine returns the line as it is put into the store, with references in place of secrets.
+func (b *Batch) queueLine(l Line, number int64) (*store.QueueLine, error) {
 	plan, err := b.plan(l)
 	if err != nil {
 		return nil, b.source.error(l, err)

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -119,8 +120,8 @@ func (b *Batch) find(ctx context.Context, w Backend) (r record, err error) {
 }
 
 // put stores the batch, and forgets its lines if it is restarted. The settings stay those of
-// the lines that were sent until settle.
-func (b *Batch) put(ctx context.Context, s Store, r record) (number int64, err error) {
+// the lines that were sent until settle. Another machine may have begun the batch since find.
+func (b *Batch) put(ctx context.Context, w Backend, r record) (number int64, err error) {
 	put := &store.PutBatch{Batch: r.is}
 	if len(r.kept()) > 0 {
 		put.Batch.Settings = r.was.Settings
@@ -129,10 +130,17 @@ func (b *Batch) put(ctx context.Context, s Store, r record) (number int64, err e
 	if r.earlier && b.o.Restart {
 		ops = append(ops, &store.RestartBatch{Batch: r.was.Number, At: b.o.Start})
 	}
-	if err = s.Write(ctx, ops...); err == nil && len(ops) > 1 {
+	if err = w.Store.Write(ctx, ops...); err == nil && len(ops) > 1 {
 		b.o.Report(Restarted{r.sent, r.open})
 	}
-	return put.Number, err
+	if err == nil || r.earlier {
+		return put.Number, err
+	}
+	now, failed := b.find(ctx, w)
+	if failed != nil || !now.earlier {
+		return 0, cmp.Or(failed, err)
+	}
+	return b.put(ctx, w, now)
 }
 
 // settle stores settings that have changed, before lines are sent with them. A run that sends
@@ -208,7 +216,7 @@ func Delete(ctx context.Context, s Store, dir, name string) error {
 	if _, err := named(ctx, s, name); err != nil {
 		return err
 	}
-	unlock, err := lock(dir, name)
+	unlock, err := lockAndFree(ctx, s, dir, name)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,11 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/narada-cli/narada/pkg/private"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // maxName is the maximum length of a batch's name.
@@ -69,3 +73,30 @@ func lock(dir, name string) (unlock func(), err error) {
 	}
 	return func() { _ = l.Close() }, nil
 }
+
+// lockAndFree locks the batch, and ends the leases of the last run that had the lock: other
+// runs and workers need not wait until they have ended.
+func lockAndFree(ctx context.Context, s store.Writer, dir, name string) (unlock func(), err error) {
+	if unlock, err = lock(dir, name); err != nil {
+		return nil, err
+	}
+	owner, err := os.ReadFile(ownerPath(dir, name))
+	if err == nil {
+		err = s.Write(ctx, &store.RenewClaims{Owner: string(owner)})
+	}
+	if err == nil {
+		err = os.Remove(ownerPath(dir, name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// rememberOwner keeps the owner of the claims of a run that has the lock.
+func rememberOwner(dir, name, owner string) error {
+	return os.WriteFile(ownerPath(dir, name), []byte(owner), 0o600)
+}
+
+func ownerPath(dir, name string) string { return filepath.Join(dir, "batches", name+".owner") }

@@ -93,7 +93,7 @@ func TestARefusedDispatchCallLowersThePace(t *testing.T) {
 		p := newPace(0)
 		o := await.Options{Client: &busyClient{}}
 		sending, stop := context.WithCancelCause(t.Context())
-		(&run{pace: p, sending: sending}).adjust(&o)
+		(&run{pace: p, loop: loop{sending: sending}}).adjust(&o)
 		start := time.Now()
 		if _, err := o.Client.Dispatch(t.Context(), &narada.Request{}); err == nil {
 			t.Fatal("it was not busy")

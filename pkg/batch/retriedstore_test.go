@@ -55,7 +55,7 @@ func TestFailedWritesAboutSentTasksAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := &fullStore{}
 		full.full.Store(true)
-		r := &run{pace: newPace(0), sending: t.Context()}
+		r := &run{pace: newPace(0), loop: loop{sending: t.Context()}}
 		o := await.Options{Store: full}
 		r.adjust(&o)
 		a, b := finalResult(t, "req_a"), finalResult(t, "req_b")

@@ -9,49 +9,46 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/narada"
-	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/task"
 )
 
-const (
-	maxSending = 64  // concurrent dispatch calls
-	chunk      = 256 // lines looked up at once
-)
+const chunk = 256 // lines looked up at once
 
-// run sends the lines of a batch.
+// run is one run of a batch: it finds out what earlier ones have done, counts the outcomes
+// and writes the results.
 type run struct {
 	*Batch
-	sender
+	loop
 	shared bool // the lines are in the store, for workers
 	store  Store
 	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
 
-	sending context.Context         // ended by stop; tasks in flight continue
-	stop    context.CancelCauseFunc // the first cause counts
-	slots   *semaphore.Weighted     // for tasks in flight
-	calls   *semaphore.Weighted     // for dispatch calls
-	windows *windows
-	actions []action      // by line
-	seen    map[Key]int64 // newest tasks of lines that have not ended; only if shared
-	resumed []*inFlight   // tasks of earlier runs
-	tasks   sync.WaitGroup
+	actions []action     // by line
+	seen    map[Key]seen // lines that were sent; only if shared
+	resumed []*inFlight  // tasks of earlier runs
 
-	mu    sync.Mutex
-	tally *Tally
+	mu     sync.Mutex
+	tally  *Tally
+	flight func() (inFlight, unknown int) // of all workers; nil: the tally has them
 
 	// Held while outcomes are emitted, which may block.
 	emitting sync.Mutex
 	queue    *queue
 }
 
+// seen is the newest task of a line.
+type seen struct {
+	task    int64 // number
+	unknown bool
+}
+
 // newRun returns a run whose sending ends with ctx.
 func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, sender: sender{timeout: b.o.Timeout}, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)),
-		slots: semaphore.NewWeighted(int64(b.o.Concurrency)), calls: semaphore.NewWeighted(maxSending), actions: make([]action, len(b.places)),
+		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)), actions: make([]action, len(b.places)), seen: map[Key]seen{},
 	}
+	r.timeout, r.slots, r.calls = b.o.Timeout, semaphore.NewWeighted(int64(b.o.Concurrency)), semaphore.NewWeighted(maxSending)
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	r.queue = &queue{ordered: b.o.Ordered, waiting: map[int]*Outcome{}, stored: r.hasResult, emit: r.emit}
 	return r
@@ -99,7 +96,11 @@ func (r *run) emit(o *Outcome) error {
 
 // progress returns the current state of the batch.
 func (r *run) progress() (t Tally) {
-	r.tallied(func(now *Tally) { t = now.snapshot() })
+	r.tallied(func(now *Tally) {
+		if t = now.snapshot(); r.flight != nil {
+			t.InFlight, t.Unknown = r.flight()
+		}
+	})
 	return t
 }
 
@@ -148,7 +149,7 @@ func (r *run) states(ctx context.Context, places []place) (map[Key]State, error)
 // the outcome of a line that has ended.
 func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	if r.shared && s.Task != 0 {
-		r.seen[l.Key] = s.Task
+		r.seen[l.Key] = seen{s.Task, s.Phase == Unknown}
 	}
 	switch action := r.o.action(s, r.canResume); action {
 	case actionResume:
@@ -191,170 +192,22 @@ func (r *run) checkSchema(o *Outcome) {
 	}
 }
 
-// send waits for running tasks and sends new lines. It returns when all have ended, or, after
-// a stop, those in flight. The error is the reason of the stop or the cause of ctx's end.
-func (r *run) send(ctx context.Context) error {
-	var held, doubtful []string
-	for _, one := range r.resumed {
-		if one.doubtful { // it may never be answered, and holds no window
-			doubtful, one.Window = append(doubtful, one.Window), ""
-			continue
-		}
-		held = append(held, one.Window)
-	}
-	r.windows = newWindows(r.o.Windows, held, doubtful, func() { r.stop(ErrWindows) })
-	for _, one := range r.resumed { // first: new ones may need their windows
-		r.resume(ctx, one)
-	}
-	reached := 0
-	for l, err := range r.checked() {
-		if err == nil {
-			reached = l.Index + 1
-			err = r.start(ctx, l)
-		}
-		if err != nil {
-			r.stop(err)
-		}
-		if err != nil || ctx.Err() != nil {
-			break
-		}
-	}
-	for _, a := range r.actions[reached:] {
-		if a == actionReport { // it may be running
-			r.addUnfinished()
-		}
-	}
-	r.tasks.Wait()
+// flush emits the outcomes that still wait for their turn. The error is the reason of a stop
+// or the cause of the end of the run's context, too.
+func (r *run) flush() error {
 	r.emitting.Lock()
 	defer r.emitting.Unlock()
-	if err := r.queue.flush(); err != nil {
-		return err
-	}
-	return context.Cause(r.sending)
+	return cmp.Or(r.queue.flush(), context.Cause(r.sending))
 }
 
-// start does what was decided for a line.
-func (r *run) start(ctx context.Context, l Line) error {
-	switch r.actions[l.Index] {
-	case actionSend:
-		return r.sendOne(ctx, l)
-	case actionReport:
-		r.completed(&Outcome{Line: l, State: State{Phase: Unknown}}, false)
-	}
-	return nil
-}
-
-// inFlight is a task in flight.
-type inFlight struct {
-	Outcome
-	plan *task.Plan // of a new task, until it is sent
-	sent bool       // by this run
-	slot bool       // it has one of slots
-	call bool       // it has one of calls
-
-	doubtful bool // an earlier run left it unknown: only its callback can tell
-}
-
-// resume waits for a task of an earlier run, also after a stop. An unknown one takes no
-// slot, as it may never be answered.
-func (r *run) resume(ctx context.Context, one *inFlight) {
-	if !one.doubtful {
-		if one.slot = r.slots.Acquire(ctx, 1) == nil; !one.slot {
-			r.addUnfinished()
-			return
-		}
-	}
-	r.fly(one, func() { r.await(ctx, &one.Outcome, nil) })
-}
-
-// fly does a task in the background, and completes it. A panic is an error of all lines.
-func (r *run) fly(one *inFlight, do func()) {
-	r.addInFlight(one, 1)
-	r.tasks.Go(func() { // thousands of these wait at once: keep the stack small
-		if err := panicked(do); err != nil {
-			one.Err, one.Fatal = err, true
-		}
-		if err := panicked(func() { r.finish(one) }); err != nil {
-			r.stop(err)
-		}
-	})
-}
-
-// panicked calls f, and returns its panic as an error.
-func panicked(f func()) error {
-	return panics.Catch(func() error {
-		f()
-		return nil
-	})
-}
-
-// sendOne sends a task, unless the sending is stopped first.
-func (r *run) sendOne(ctx context.Context, l Line) error {
-	one := &inFlight{Outcome: Outcome{Line: l}, sent: true}
-	ready, err := r.prepare(one)
-	if ready {
-		r.fly(one, func() { r.dispatch(ctx, one) })
-		return nil
-	}
-	r.windows.release(one.Window, true)
-	if one.call {
-		r.calls.Release(1)
-	}
-	if one.slot {
-		r.slots.Release(1)
-	}
-	return err
-}
-
-// prepare acquires what a task needs to be sent, and waits for the pace.
-func (r *run) prepare(one *inFlight) (ready bool, err error) {
-	if one.slot = r.slots.Acquire(r.sending, 1) == nil; !one.slot {
-		return false, nil
-	}
-	if one.Window, ready = r.windows.take(r.sending); !ready {
-		return false, nil
-	}
-	if one.call = r.calls.Acquire(r.sending, 1) == nil; !one.call {
-		return false, nil
-	}
-	if one.plan, err = r.plan(one.Line); err != nil {
-		return false, r.source.error(one.Line, err)
-	}
-	return r.pace.wait(r.sending) == nil, nil
-}
-
-// finish completes a task that was in flight. Its slot is freed last, since the reader of
-// the outcomes may be slow.
-func (r *run) finish(one *inFlight) {
-	r.windows.release(one.Window, one.Phase.ended() || one.Phase == New)
-	if one.sent && one.Phase != New {
-		r.tallied(func(t *Tally) { t.Sent++ })
-	}
-	r.completed(&one.Outcome, one.sent)
-	r.addInFlight(one, -1)
-	if one.slot {
-		r.slots.Release(1)
-	}
-}
-
-func (r *run) addUnfinished() { r.tallied(func(t *Tally) { t.Unfinished++ }) }
-
-func (r *run) addInFlight(one *inFlight, n int) {
-	r.tallied(func(t *Tally) {
-		if one.doubtful {
-			t.Unknown += n
-		} else {
-			t.InFlight += n
-		}
-	})
-}
+func (r *run) addUnfinished(n int) { r.tallied(func(t *Tally) { t.Unfinished += n }) }
 
 // unknown describes the tasks of earlier runs that may have been accepted.
 func (r *run) unknown() (e AwaitingUnknown) {
 	for _, one := range r.resumed {
-		if one.doubtful {
+		if left := r.left(one.State); one.doubtful && left > 0 {
 			e.Lines++
-			if until := time.Now().Add(r.left(one.State)); until.After(e.Until) {
+			if until := time.Now().Add(left); until.After(e.Until) {
 				e.Until = until
 			}
 		}
@@ -366,7 +219,10 @@ func (r *run) unknown() (e AwaitingUnknown) {
 // earlier one.
 func (r *run) completed(o *Outcome, sent bool) {
 	index := o.Index
-	if r.checkSchema(o); !r.count(*o, sent) {
+	if !r.shared { // else the worker has checked it
+		r.checkSchema(o)
+	}
+	if !r.count(*o, sent) {
 		o = nil
 	}
 	if err := r.put(index, o); err != nil {
@@ -382,21 +238,25 @@ func (r *run) count(o Outcome, sent bool) (final bool) {
 	case o.Fatal:
 		r.stop(o.Err)
 		if o.Phase != New {
-			r.addUnfinished()
+			r.addUnfinished(1)
 		}
 		return false
 	case !o.Phase.ended() && (o.Phase != Unknown || o.Err != nil):
-		r.addUnfinished()
+		r.addUnfinished(1)
 		return false
 	}
 	r.countEnded(o, !sent && o.Phase == Unknown)
 	return true
 }
 
-// countEnded counts a line that has ended, and stops the sending at a limit.
+// countEnded counts a line that has ended, and stops the sending at a limit. The store does
+// so for all workers.
 func (r *run) countEnded(o Outcome, earlier bool) {
 	r.tallied(func(t *Tally) {
 		t.add(o, earlier)
+		if r.shared {
+			return
+		}
 		if r.o.MaxFailures > 0 && t.Failures >= r.o.MaxFailures {
 			r.stop(ErrFailures)
 		}

@@ -31,15 +31,6 @@ type sender struct {
 // ErrTimeLimit is the cause of the end of a context that Options.Timeout ended.
 var ErrTimeLimit = errors.New("the time limit is over")
 
-// dispatch sends a task and waits for it.
-func (r *run) dispatch(ctx context.Context, one *inFlight) {
-	job := await.Job{
-		Request: one.plan.Request, Prompt: one.plan.Prompt, Item: one.Line.Item(r.number), MustKeep: true, Sent: func() { r.calls.Release(1) },
-	}
-	one.plan = nil
-	r.sendTask(ctx, &one.Outcome, job)
-}
-
 // sendTask sends the task of a line and waits for it.
 func (s *sender) sendTask(ctx context.Context, o *Outcome, job await.Job) {
 	o.Phase = o.Phase.after(stepIntended)
@@ -93,10 +84,14 @@ func (o *Outcome) unanswered(ctx context.Context, err error) {
 	}
 }
 
-// canResume reports whether an unknown task can still be answered: its callback arrives
-// here, and its time limit is not over.
+// canResume reports whether an unknown task can still be answered: its time limit is not
+// over, which only the store knows of a shared line, and its callback arrives here, or, for
+// what is known here, on another machine.
 func (r *run) canResume(s State) bool {
-	return r.shared || s.Ticket != "" && r.left(s) > 0 && r.engine.Receives(s.CallbackURL)
+	if s.Ticket == "" || !r.shared && r.left(s) <= 0 {
+		return false
+	}
+	return r.engine == nil || r.engine.Receives(s.CallbackURL) || r.shared && s.Machine != r.o.Machine
 }
 
 // left returns how long a task is still waited for. The clock may have been set back since

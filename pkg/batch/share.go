@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
@@ -17,12 +18,15 @@ import (
 // sharing is a run whose lines are in the store.
 type sharing struct {
 	*run
-	kept    kept
-	backend Backend
-	worker  *worker // nil: it does no task
-	after   int64   // number of the last finished line that was collected
-	pending map[Key]int
-	resent  map[Key]bool // lines that were found unknown and are sent again
+	kept      kept
+	worker    *claims       // it does no task with Options.NoWork
+	after     int64         // number of the last finished line that was collected
+	wake      chan struct{} // has a token when the worker has an outcome
+	collected atomic.Bool   // no more lines are put into the store
+
+	taking  sync.Mutex
+	pending map[Key]int  // indexes of lines without an outcome
+	left    map[Key]bool // of them, those whose tasks may be running, as the worker left them
 }
 
 // isShared reports whether the lines are in the store: as Options say, or because an earlier
@@ -45,7 +49,7 @@ func (b *Batch) open(ctx context.Context, w Backend) (err error) {
 }
 
 // share prepares a run whose lines are in the store.
-func (b *Batch) share(ctx context.Context, w Backend) (*sharing, error) {
+func (b *Batch) share(ctx context.Context) (*sharing, error) {
 	k, err := b.o.kept()
 	if err != nil {
 		return nil, err
@@ -54,8 +58,7 @@ func (b *Batch) share(ctx context.Context, w Backend) (*sharing, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sharing{run: b.run, kept: k, backend: w, pending: map[Key]int{}, resent: map[Key]bool{}}
-	b.run.seen = map[Key]int64{}
+	s := &sharing{run: b.run, kept: k, wake: make(chan struct{}, 1), pending: map[Key]int{}, left: map[Key]bool{}}
 	if len(list) > 0 {
 		s.after = list[0].Finished
 	}
@@ -63,7 +66,7 @@ func (b *Batch) share(ctx context.Context, w Backend) (*sharing, error) {
 }
 
 // begin makes the batch one that is worked on, and this run one of its workers.
-func (s *sharing) begin(ctx context.Context) error {
+func (s *sharing) begin(ctx context.Context, w Backend) error {
 	filling := s.kept
 	filling.Filling = true
 	options, err := json.Marshal(filling)
@@ -77,69 +80,81 @@ func (s *sharing) begin(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return cmp.Or(err, ErrNoBatch)
 	}
-	if s.o.NoWork {
-		return nil
+	t := tools{
+		store: s.store, writes: s.store, engine: s.engine, slots: s.slots, calls: s.calls,
+		cloud: w.Cloud, machine: s.o.Machine, source: s.o.Source, hide: s.o.Hide, check: s.o.Check,
 	}
-	s.worker = newWorker(s.sending, list[0], s.kept)
-	s.worker.sender, s.worker.store, s.worker.writes = s.sender, s.run.store, s.run.store
 	if s.stored != nil {
-		s.worker.writes = s.stored
+		t.writes = s.stored
 	}
-	s.worker.cloud, s.worker.machine, s.worker.source, s.worker.hide, s.worker.check = s.backend.Cloud, s.o.Machine, s.o.Source, s.o.Hide, s.o.Check
-	s.worker.slots, s.worker.calls = s.slots, s.calls
-	return nil
+	worker := newClaims(s.sending, list[0], s.kept, t)
+	worker.ended, worker.more = s.own, func() bool { return !s.collected.Load() }
+	s.tallied(func(*Tally) { s.worker, s.flight = worker, worker.flight })
+	return rememberOwner(w.Dir, s.o.Name, worker.owner)
 }
 
 // do puts the lines into the store, and returns when all have finished, or, after a stop,
-// those in flight here. The error is the reason of the stop or the cause of ctx's end.
-func (s *sharing) do(ctx context.Context) error {
-	if err := s.begin(ctx); err != nil {
-		return err
+// those in flight here.
+func (s *sharing) do(ctx context.Context, w Backend) {
+	if err := s.begin(ctx, w); err != nil {
+		s.stop(err)
+		return
 	}
 	for index, place := range s.places {
 		if s.actions[index] != actionKeep {
 			s.pending[place.key] = index
 		}
 	}
-	queued := make(chan struct{})
+	err := s.reportUnknown(ctx)
 	var working sync.WaitGroup
-	var failed error
-	if s.worker != nil {
-		s.worker.idle = func() bool {
-			select {
-			case <-queued:
-				return true
-			default:
-				return false
-			}
-		}
+	if err == nil && !s.o.NoWork {
 		working.Go(func() {
-			failed = s.worker.run(ctx)
+			if err := s.worker.run(ctx); err != nil {
+				s.stop(err)
+			}
 		})
 	}
-	err := s.queueAll(ctx)
-	err = cmp.Or(err, s.filled(ctx))
-	close(queued)
-	if err != nil {
-		s.stop(err)
+	if err == nil {
+		err = s.queueAll(ctx, func(action) bool { return true })
 	}
+	err = cmp.Or(err, s.filled(ctx))
 	if err == nil {
 		err = s.collect(ctx)
 	}
+	s.collected.Store(true)
+	poke(s.worker.wake)
 	if err != nil {
 		s.stop(err)
 	}
 	working.Wait()
-	if _, drained := s.drain(context.WithoutCancel(ctx)); drained != nil {
-		err = cmp.Or(err, drained)
+	for n := chunk; n == chunk && s.waiting() > 0; {
+		if n, err = s.drain(context.WithoutCancel(ctx)); err != nil {
+			s.stop(err)
+		}
 	}
-	s.emitting.Lock()
-	defer s.emitting.Unlock()
-	return cmp.Or(s.queue.flush(), context.Cause(s.sending), err, failed)
+	s.countUnfinished()
 }
 
-// queueAll puts the lines that have not ended into the store.
-func (s *sharing) queueAll(ctx context.Context) error {
+// countUnfinished counts the lines without an outcome whose tasks are or may be running.
+func (s *sharing) countUnfinished() {
+	held, _ := s.flight()
+	for key, index := range s.pending {
+		switch sent := s.actions[index] == actionSend; {
+		case !sent:
+			s.addUnfinished(1)
+		case s.left[key]:
+			s.tallied(func(t *Tally) { t.Sent++; t.Unfinished++ })
+		case held > 0:
+			s.addUnfinished(1)
+			held--
+		}
+	}
+}
+
+// queueAll puts the lines that have not ended, of the selected ones, into the store. Those
+// that may have been accepted, and are to be sent again, wait there until nobody sends them
+// any more.
+func (s *sharing) queueAll(ctx context.Context, selected func(action) bool) error {
 	var ops []store.Op
 	for l, err := range s.checked() {
 		if s.sending.Err() != nil {
@@ -148,25 +163,34 @@ func (s *sharing) queueAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if a := s.actions[l.Index]; a != actionKeep {
-			op, err := s.queued(l, s.number)
+		if a := s.actions[l.Index]; a != actionKeep && selected(a) {
+			op, err := s.queueLine(l, s.number)
 			if err != nil {
 				return err
 			}
-			op.Seen = s.seen[l.Key]
-			if a != actionSend {
-				op.Task = op.Seen
+			was := s.seen[l.Key]
+			if op.Seen = was.task; a != actionSend || was.unknown {
+				op.Task, op.Unawaited = was.task, a != actionResume
 			}
 			ops = append(ops, op)
 		}
 		if len(ops) == chunk {
-			if err := s.store.Write(ctx, ops...); err != nil {
+			if err := s.write(ctx, ops...); err != nil {
 				return err
 			}
 			ops = nil
 		}
 	}
-	return s.store.Write(ctx, ops...)
+	return s.write(ctx, ops...)
+}
+
+// write writes ops once the store can be reached, unless the sending is stopped.
+func (s *sharing) write(ctx context.Context, ops ...store.Op) error {
+	err := s.store.Write(ctx, ops...)
+	for isUnreachable(err) && await.Sleep(s.sending, storePause) {
+		err = s.store.Write(ctx, ops...)
+	}
+	return err
 }
 
 // filled says that no more lines are to come, also after a failure.
@@ -175,16 +199,32 @@ func (s *sharing) filled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.store.Write(context.WithoutCancel(ctx), &store.ChangeWork{Batch: s.number, Options: string(options)})
+	return s.write(context.WithoutCancel(ctx), &store.ChangeWork{Batch: s.number, Options: string(options)})
+}
+
+// reportUnknown reports that lines of workers that have gone are waited for. It does not
+// count those that a worker is sending.
+func (s *sharing) reportUnknown(ctx context.Context) error {
+	unknown := s.unknown()
+	if unknown.Lines == 0 {
+		return nil
+	}
+	err := s.queueAll(ctx, func(a action) bool { return a == actionResume })
+	w, _, watching := s.worker.work(ctx)
+	if unknown.Lines = min(unknown.Lines, w.Unknown); unknown.Lines > 0 {
+		s.o.Report(unknown)
+	}
+	return cmp.Or(err, watching)
 }
 
 // collect collects outcomes until all lines have one, a limit or a stop ends the sending, or
 // the store no longer has the batch.
 func (s *sharing) collect(ctx context.Context) error {
+	var looked time.Time
 	for {
 		n, err := s.drain(ctx)
 		switch {
-		case len(s.pending) == 0:
+		case s.waiting() == 0:
 			return nil
 		case s.sending.Err() != nil:
 			return context.Cause(s.sending)
@@ -194,29 +234,39 @@ func (s *sharing) collect(ctx context.Context) error {
 		case n == chunk:
 			continue
 		}
-		if ended, err := s.ended(ctx); ended || err != nil {
-			return err
+		if n > 0 || time.Since(looked) >= watchRate {
+			looked = time.Now()
+			if ended, err := s.over(ctx); ended || err != nil {
+				return err
+			}
 		}
-		await.Sleep(s.sending, workPause)
+		rest(s.sending, workPause, s.wake)
 	}
 }
 
-// ended reports whether no further outcome is to be waited for.
-func (s *sharing) ended(ctx context.Context) (bool, error) {
-	list, err := s.store.Works(ctx, s.number)
+// waiting returns how many lines have no outcome.
+func (s *sharing) waiting() int {
+	s.taking.Lock()
+	defer s.taking.Unlock()
+	return len(s.pending)
+}
+
+// over reports whether no further outcome is to be waited for.
+func (s *sharing) over(ctx context.Context) (bool, error) {
+	look := s.worker.work
+	if s.o.NoWork {
+		look = s.worker.watch
+	}
+	w, ok, err := look(ctx)
 	switch {
 	case err != nil:
 		return false, nil // it is tried again
-	case len(list) == 0:
+	case !ok:
 		return true, ErrNoBatch
+	case w.Unknown > 0 && s.o.NoWork:
+		_ = s.worker.settle(ctx) // so is this
 	}
-	w := list[0]
-	s.tallied(func(t *Tally) { t.InFlight = w.InFlight })
-	k := s.kept
-	if w.Unknown > 0 && s.worker == nil {
-		_ = s.store.Write(ctx, &store.Claim{Batch: s.number, Limits: k.limits(), At: time.Now()}) // those whose time is over
-	}
-	if limit := k.stopped(w); limit != nil && w.InFlight == 0 && !w.Adoptable {
+	if limit := stopped(s.kept.limits(), w); limit != nil && w.InFlight == 0 && !w.Adoptable {
 		return true, limit
 	}
 	return !w.Open() && w.Finished <= s.after, nil
@@ -224,73 +274,102 @@ func (s *sharing) ended(ctx context.Context) (bool, error) {
 
 // drain collects the outcomes that are known by now, and returns how many lines it looked at.
 func (s *sharing) drain(ctx context.Context) (n int, err error) {
-	keys, last, err := s.store.FinishedLines(ctx, s.number, s.after, chunk)
-	if err != nil || len(keys) == 0 {
+	all, last, err := s.store.FinishedLines(ctx, s.number, s.after, chunk)
+	if err != nil || len(all) == 0 {
 		return 0, err
 	}
-	items, err := s.store.Items(ctx, s.number, keys)
-	if err != nil {
-		return 0, err
-	}
-	byKey := map[Key]store.ItemTask{}
-	for _, i := range items {
-		byKey[Key(i.Key)] = i
-	}
-	for _, key := range keys {
-		if err := s.take(ctx, Key(key), byKey[Key(key)]); err != nil {
-			return 0, err
+	var keys [][]byte // without those that the worker has finished
+	s.taking.Lock()
+	for _, key := range all {
+		if _, ok := s.pending[Key(key)]; ok {
+			keys = append(keys, key)
 		}
+	}
+	s.taking.Unlock()
+	if err := s.takeAll(ctx, keys); err != nil {
+		return 0, err
 	}
 	s.after = last
-	return len(keys), nil
+	return len(all), nil
 }
 
-// take counts the outcome of a line and queues it for the output.
-func (s *sharing) take(ctx context.Context, key Key, i store.ItemTask) error {
-	index, ok := s.pending[key]
-	if !ok {
+// takeAll takes the outcomes of lines from the store.
+func (s *sharing) takeAll(ctx context.Context, keys [][]byte) error {
+	if len(keys) == 0 {
 		return nil
 	}
-	o := keptOutcome(i)
-	o.Key, o.Index, o.Number = key, index, s.places[index].number
-	if o.Phase == Unknown && s.o.ResendUnknown && !s.resent[key] && s.actions[index] != actionSend {
-		s.resent[key] = true
-		return s.sendAgain(ctx, index, o.Task)
-	}
-	if o.Phase == Finished {
-		if err := o.readResult(ctx, s.store); err != nil {
+	items, err := s.store.Items(ctx, s.number, keys)
+	again := map[Key]int64{}
+	for _, i := range items {
+		o := keptOutcome(i)
+		o.Key = Key(i.Key)
+		if s.o.ResendUnknown && o.Phase == Unknown && o.Task == s.seen[o.Key].task {
+			again[o.Key] = o.Task
+			continue
+		}
+		if err == nil && o.Phase == Finished {
+			err = o.readResult(ctx, s.store)
+		}
+		if err != nil {
 			return err
 		}
+		s.take(&o)
 	}
-	delete(s.pending, key)
-	if s.actions[index] == actionSend {
-		s.tallied(func(t *Tally) { t.Sent++ })
+	if err == nil && len(again) > 0 {
+		err = s.sendAgain(ctx, again)
 	}
-	out := &o
-	if !o.Phase.ended() && o.Phase != Unknown {
-		s.addUnfinished()
-		out = nil
-	} else {
-		s.tallied(func(t *Tally) { t.add(o, false) })
-	}
-	return s.put(index, out)
+	return err
 }
 
-// sendAgain queues the line with that index, whose task is unknown, to be sent again.
-func (s *sharing) sendAgain(ctx context.Context, index int, seen int64) error {
+// own takes an outcome of the worker.
+func (s *sharing) own(one *inFlight, stored bool) {
+	defer poke(s.wake)
+	switch {
+	case one.Phase == New:
+	case stored:
+		o := one.Outcome
+		s.take(&o)
+	default:
+		s.taking.Lock()
+		s.left[one.Key] = true
+		s.taking.Unlock()
+	}
+}
+
+// take counts the outcome of a line and queues it for the output, once.
+func (s *sharing) take(o *Outcome) {
+	s.taking.Lock()
+	index, ok := s.pending[o.Key]
+	delete(s.pending, o.Key)
+	s.taking.Unlock()
+	if !ok {
+		return
+	}
+	o.Index, o.Number = index, s.places[index].number
+	sent := s.actions[index] == actionSend
+	if sent {
+		s.tallied(func(t *Tally) { t.Sent++ })
+	}
+	s.completed(o, sent)
+}
+
+// sendAgain queues lines whose tasks are unknown to be sent again.
+func (s *sharing) sendAgain(ctx context.Context, tasks map[Key]int64) error {
+	var ops []store.Op
 	for l, err := range s.checked() {
 		if err != nil {
 			return err
 		}
-		if l.Index != index {
+		task, ok := tasks[l.Key]
+		if !ok {
 			continue
 		}
-		op, err := s.queued(l, s.number)
+		op, err := s.queueLine(l, s.number)
 		if err != nil {
 			return err
 		}
-		op.Seen = seen
-		return s.store.Write(ctx, op)
+		op.Seen = task
+		ops = append(ops, op)
 	}
-	return nil
+	return s.write(ctx, ops...)
 }

@@ -62,6 +62,7 @@ type State struct {
 	Failure   string // why it was refused
 	Ticket    string // path of its ticket, "" if its callback does not arrive here
 	Window    string // browser window of its task, "" if it names none
+	Machine   string // host name of the machine that sent it
 
 	StoredErrors string // SchemaErrors in the store: a JSON array, "" for none
 
@@ -75,7 +76,7 @@ func stateOf(i store.ItemTask) State {
 	s := State{
 		Phase: New.after(stepIntended),
 		Task:  t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath,
-		StoredErrors: i.SchemaErrors, Window: i.Window, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+		StoredErrors: i.SchemaErrors, Window: i.Window, Machine: t.Machine, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:

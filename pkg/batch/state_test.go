@@ -79,3 +79,15 @@ func TestTheActionDependsOnThePhaseAndTheOptions(t *testing.T) {
 		}
 	}
 }
+
+// The machine that has sent the task may have another clock.
+func TestTheTimeLimitOfASharedLineIsThatOfTheStore(t *testing.T) {
+	sent := State{Phase: Unknown, Ticket: "/t", SentAt: time.Now().Add(-time.Hour)}
+	for _, shared := range []bool{true, false} {
+		r := &run{Batch: &Batch{}, shared: shared}
+		r.timeout = time.Minute
+		if r.canResume(sent) != shared {
+			t.Errorf("shared %v", shared)
+		}
+	}
+}

@@ -242,9 +242,10 @@ func (w *working) begin(ctx context.Context, one store.Work) error {
 	if err != nil {
 		return w.refuse(one, err)
 	}
-	b := newWorker(w.sending, one, k)
-	b.engine, b.store, b.writes = engine, w.Store, w.writers[k.Via]
-	b.cloud, b.machine, b.source, b.hide, b.check, b.slots, b.calls = w.Cloud, w.Machine, w.Source, w.Hide, w.Check, w.slots, w.calls
+	b := newClaims(w.sending, one, k, tools{
+		store: w.Store, writes: w.writers[k.Via], engine: engine, slots: w.slots, calls: w.calls,
+		cloud: w.Cloud, machine: w.Machine, source: w.Source, hide: w.Hide, check: w.Check,
+	})
 	w.mu.Lock()
 	w.now[one.Batch.Number] = true
 	w.mu.Unlock()

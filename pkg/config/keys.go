@@ -47,6 +47,7 @@ const (
 	StateDir        = "state-dir"
 	Store           = "store"
 	StoreSchema     = "store-schema"
+	Retention       = "retention"
 	Addr            = "addr"
 	Mode            = "mode"
 	Via             = "via"
@@ -77,6 +78,7 @@ func Keys() []Key {
 		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder of the ledger; $XDG_STATE_HOME/narada when not set"},
 		{Name: Store, Env: "NARADA_STORE", Token: true, Schemes: []string{"postgres", "postgresql"}, Usage: "postgres: URL of a ledger that several machines share; a file in state-dir when not set"},
 		{Name: StoreSchema, Env: "NARADA_STORE_SCHEMA", Default: "narada", Usage: "schema of that ledger in its database"},
+		{Name: Retention, Env: "NARADA_RETENTION", Min: time.Hour, Max: 10 * units.MaxDuration, Usage: "delete tasks this long after they have finished; never when not set"},
 	}
 }
 

@@ -10,6 +10,8 @@ var (
 	full     = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT}
 	readOnly = []syscall.Errno{syscall.EROFS, syscall.ENOTDIR}
 
+	addressInUse = []syscall.Errno{syscall.EADDRINUSE}
+
 	inUse []syscall.Errno
 
 	words []wording // these are the texts

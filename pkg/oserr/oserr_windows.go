@@ -14,6 +14,8 @@ var (
 	readOnly = []syscall.Errno{windows.ERROR_WRITE_PROTECT, windows.ERROR_DIRECTORY, windows.ERROR_PATH_NOT_FOUND}
 	inUse    = []syscall.Errno{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION, windows.ERROR_ACCESS_DENIED}
 
+	addressInUse = []syscall.Errno{windows.WSAEADDRINUSE, windows.WSAEACCES}
+
 	words = []wording{
 		{windows.ERROR_SHARING_VIOLATION, "another program is using it"},
 		{windows.ERROR_DISK_FULL, "no space left on device"},

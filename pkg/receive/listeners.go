@@ -99,7 +99,7 @@ func (r *Registration) Publish(_ context.Context, url string) error {
 func (r *Registration) Withdraw(context.Context) error { return r.withdraw() }
 
 func (r *Registration) withdraw() error {
-	if err := os.Remove(r.path + dataSuffix); !errors.Is(err, fs.ErrNotExist) {
+	if err := atomicfile.Remove(r.path + dataSuffix); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
@@ -68,7 +67,7 @@ func removeStale(path string) error {
 	if len(bytes.TrimSpace(content)) > 0 && (json.Unmarshal(content, &old) != nil || old.URL == "") {
 		return fmt.Errorf("%s exists and is not a ready file", path)
 	}
-	return os.Remove(path)
+	return atomicfile.Remove(path)
 }
 
 // maxReadyFile is the maximum size of a ready file in bytes.
@@ -114,5 +113,5 @@ func (r *readyFile) remove() error {
 	if b, err := readRegular(r.path); err != nil || !bytes.Equal(b, r.content) {
 		return nil
 	}
-	return os.Remove(r.path)
+	return atomicfile.Remove(r.path)
 }

@@ -56,6 +56,8 @@ type NameError struct {
 	Taken bool   // by a running listener
 	URL   string // of that, if others may share the name at that URL
 	Given bool   // those who share it have other credentials
+
+	Kept time.Duration // how long a listener that has died keeps its name; 0: not at all
 }
 
 func (e *NameError) Error() string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/secret"
@@ -18,11 +19,13 @@ const watchInterval = 2 * time.Second
 // Remote is the endpoint of a listener that another process runs. That process finds the
 // tickets in the ledger, and stores the callbacks there.
 type Remote struct {
-	Listener Listener
+	Listener Listener  // at the beginning; it may come back at another URL
 	Random   io.Reader // a cryptographic source
 
 	// Running returns the listeners that take callbacks.
 	Running func(context.Context) ([]Listener, error)
+
+	mu sync.Mutex // of Listener
 }
 
 // Issue makes a random ticket.
@@ -30,6 +33,8 @@ func (r *Remote) Issue() (webhook.Ticket, error) { return NewTicket(r.Random, se
 
 // URL is the callback URL of t.
 func (r *Remote) URL(t webhook.Ticket) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return strings.TrimSuffix(r.Listener.URL, "/") + t.Path
 }
 
@@ -37,7 +42,7 @@ func (r *Remote) URL(t webhook.Ticket) string {
 func (r *Remote) Withdraw(webhook.Ticket) {}
 
 // Watch calls changed when the listener has ended, and when one is there again under its
-// name and at its address, until ctx ends.
+// name, until ctx ends. The callbacks of later tasks go to the URL of that one.
 func (r *Remote) Watch(ctx context.Context, changed func(tunnel.EventKind)) {
 	tick := time.Tick(watchInterval)
 	for there := true; ; {
@@ -47,7 +52,7 @@ func (r *Remote) Watch(ctx context.Context, changed func(tunnel.EventKind)) {
 			return
 		}
 		list, err := r.Running(ctx)
-		now := slices.ContainsFunc(list, func(l Listener) bool { return l.Name == r.Listener.Name && l.URL == r.Listener.URL })
+		now := slices.ContainsFunc(list, r.follow)
 		switch {
 		case err != nil || now == there: // or it is not known
 		case now:
@@ -59,4 +64,15 @@ func (r *Remote) Watch(ctx context.Context, changed func(tunnel.EventKind)) {
 			there = now
 		}
 	}
+}
+
+// follow reports whether the listener has the name, and takes its URL.
+func (r *Remote) follow(l Listener) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.Name != r.Listener.Name {
+		return false
+	}
+	r.Listener = l
+	return true
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/tunnel"
+	"github.com/narada-cli/narada/pkg/webhook"
 )
 
 func TestCallbacksOfARemoteEndpointGoToItsListener(t *testing.T) {
@@ -53,9 +54,10 @@ func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 			{list: []Listener{b, a}},
 			{failed: errors.New("not known")},
 			{list: []Listener{b}, want: []tunnel.EventKind{tunnel.Lost}},
-			{list: []Listener{elsewhere}},
 			{failed: errors.New("not known")},
 			{list: []Listener{a}, want: []tunnel.EventKind{tunnel.Back}},
+			{list: []Listener{b}, want: []tunnel.EventKind{tunnel.Lost}},
+			{list: []Listener{b, elsewhere}, want: []tunnel.EventKind{tunnel.Back}},
 		} {
 			mu.Lock()
 			list, failed, changes = step.list, step.failed, nil
@@ -67,5 +69,8 @@ func TestTheEndOfAListenerIsNoticed(t *testing.T) {
 			}
 		}
 		stop()
+		if url := r.URL(webhook.Ticket{Path: "/t"}); url != "https://elsewhere/t" {
+			t.Errorf("callbacks go to %s", url)
+		}
 	})
 }

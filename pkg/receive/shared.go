@@ -30,20 +30,21 @@ type Shared struct {
 
 // Register implements Registry. A listener whose name is chosen for it is no replica.
 func (s Shared) Register(ctx context.Context, c Candidate) (Registered, webhook.Ticket, error) {
-	r := &sharedRegistration{store: s.Store}
+	r := &sharedRegistration{store: s.Store, join: c.Name != ""}
 	t, err := firstFree(c.Name, func(name string) (webhook.Ticket, error) {
 		r.listener = store.Listener{
 			ID: uuid.NewString(), Name: name, URL: c.URL, Machine: s.Machine, PID: os.Getpid(), Ticket: c.Ticket, Lease: leaseLimit,
 		}
-		t, err := s.Store.RegisterListener(ctx, r.listener, c.Name != "")
+		t, err := s.Store.RegisterListener(ctx, r.listener, r.join)
 		if taken, ok := errors.AsType[*store.NameTakenError](err); ok {
-			err = &NameError{Name: name, Taken: true, URL: taken.URL}
+			err = &NameError{Name: name, Taken: true, URL: taken.URL, Kept: leaseLimit}
 		}
 		return t, err
 	})
 	if err != nil {
 		return nil, t, err
 	}
+	r.listener.Ticket = t
 	r.running, r.stop = context.WithCancel(context.Background())
 	r.renewing.Go(func() { r.renew(c.Lost) })
 	if !fits(t, c.Given) {
@@ -82,6 +83,7 @@ func (s Shared) Running(ctx context.Context) (list []Listener, err error) {
 // sharedRegistration is a listener of this process, whose lease is renewed until Close.
 type sharedRegistration struct {
 	store    store.Listeners
+	join     bool // it may be a replica
 	running  context.Context
 	stop     context.CancelFunc
 	renewing sync.WaitGroup
@@ -110,9 +112,28 @@ func (r *sharedRegistration) set(ctx context.Context, change func(*store.Listene
 	change(&r.listener)
 	ok, err := r.store.RenewListener(ctx, r.listener)
 	if err == nil && !ok {
+		ok, err = r.registerAgain(ctx)
+	}
+	if err == nil && !ok {
 		err = &NameError{Name: r.listener.Name, Taken: true}
 	}
 	return err
+}
+
+// registerAgain registers the listener if the server has lost it, as after a failover. ok is
+// false if the name is another one's, or has another ticket now.
+func (r *sharedRegistration) registerAgain(ctx context.Context) (ok bool, err error) {
+	t, err := r.store.RegisterListener(ctx, r.listener, r.join)
+	if _, taken := errors.AsType[*store.NameTakenError](err); taken {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if t.Path != r.listener.Ticket.Path {
+		return false, r.store.RemoveListener(ctx, r.listener.ID)
+	}
+	return r.store.RenewListener(ctx, r.listener)
 }
 
 // renew renews the lease until Close, or until another listener has the name.

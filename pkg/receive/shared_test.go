@@ -157,6 +157,51 @@ func TestASharedListenerRenewsItsLease(t *testing.T) {
 	})
 }
 
+// A failover may lose the registrations of the last moments.
+func TestListenersThatTheServerHasLostRegisterAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, lost := newLeases(), make(chan error, 2)
+		var replicas []Registered
+		register := func(url string, lost func(error)) {
+			t.Helper()
+			r, _, err := Shared{in, "here"}.Register(t.Context(), Candidate{Name: "ci", URL: url, Ticket: newTicket(t), Lost: lost})
+			if err != nil {
+				t.Fatal(err)
+			}
+			replicas = append(replicas, r)
+		}
+		forget := func() {
+			in.mu.Lock()
+			defer in.mu.Unlock()
+			clear(in.list)
+		}
+		for range 2 {
+			register("https://ci", func(err error) { lost <- err })
+		}
+		forget()
+		time.Sleep(leaseRenewal + time.Second)
+		synctest.Wait()
+		if len(in.list) != 2 || len(lost) > 0 {
+			t.Errorf("%d are registered, %d have ended", len(in.list), len(lost))
+		}
+		forget()
+		register("https://ci", func(err error) { t.Error(err) }) // with a ticket of its own
+		for range 2 {
+			if err := <-lost; !isTaken(err) {
+				t.Errorf("lost by %v", err)
+			}
+		}
+		if len(in.list) != 1 {
+			t.Errorf("%d are registered", len(in.list))
+		}
+		for _, r := range replicas {
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestReplicasShareATicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newLeases()

@@ -212,3 +212,8 @@ func (o Options) forward(ctx context.Context, f store.Forward, to string, body [
 	}
 	return a, o.Store.Write(context.WithoutCancel(ctx), append(ops, &store.ForwardEnded{Forward: f})...)
 }
+
+// One sends a callback to the URL. The error is ctx's if it ended before an answer.
+func (o Options) One(ctx context.Context, d store.Delivery, to string) (deliver.Attempt, error) {
+	return o.send(ctx, to, d.Body)
+}

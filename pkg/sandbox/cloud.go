@@ -55,6 +55,10 @@ type Options struct {
 	// Observe is called for each request and each callback attempt, by several
 	// goroutines at once. It must return soon.
 	Observe func(Event)
+
+	// Changed is called when a task has been accepted, asks a person, and has finished, in
+	// this order for each task. It must return soon.
+	Changed func(Task)
 }
 
 // Event is a request or a callback attempt. It has no secrets, and only the host of a
@@ -104,6 +108,8 @@ type Task struct {
 	Status      narada.Status
 	CreatedAt   time.Time
 	CompletedAt time.Time // zero if it has not finished
+
+	Answer json.RawMessage // of a status call, with requestId; only for Options.Changed
 }
 
 // Server is a running sandbox. It is safe for concurrent use.
@@ -154,6 +160,9 @@ func newServer(o Options) *Server {
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
+	if o.Changed == nil {
+		o.Changed = func(Task) {}
+	}
 	c := &Server{served: make(chan struct{}), options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
 	if c.transport == nil {
 		own := narada.NewTransport()
@@ -201,7 +210,7 @@ func (c *Server) Tasks() []Task {
 	known := slices.SortedFunc(maps.Values(c.byID), func(a, b *task) int { return a.number - b.number })
 	list := make([]Task, len(known))
 	for i, t := range known {
-		list[i] = Task{ID: t.id, Prompt: t.prompt, Body: t.body, Status: t.status, CreatedAt: t.created, CompletedAt: t.completed}
+		list[i] = t.asTask()
 	}
 	return list
 }

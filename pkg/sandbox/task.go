@@ -73,6 +73,7 @@ func (c *Server) forget(bytes int) {
 
 // run runs a task to its end.
 func (c *Server) run(t *task) {
+	c.changed(t)
 	if !c.sleep(c.delay(t.rule)) {
 		return
 	}
@@ -87,6 +88,7 @@ func (c *Server) run(t *task) {
 		t.status, t.asking = narada.StatusInputRequired, newHumanInput("input_"+token, h)
 		body := t.callbackBody()
 		c.mu.Unlock()
+		c.changed(t)
 		if h.Callback && t.callbackURL != "" && !t.rule.Faults.Callback.Lost {
 			phase = make(chan struct{})
 			c.tasks.Go(func() {
@@ -99,12 +101,30 @@ func (c *Server) run(t *task) {
 		}
 	}
 	c.finish(t)
+	c.changed(t)
 	// The callback of the phase may be in a retry. It must not arrive after the final
 	// callback.
 	<-phase
 	if t.callbackURL != "" {
 		c.sendCallbacks(t)
 	}
+}
+
+// changed tells of the task as it is now.
+func (c *Server) changed(t *task) {
+	c.mu.Lock()
+	told := t.asTask()
+	told.Answer = encode(struct {
+		RequestID string `json:"requestId"`
+		statusAnswer
+	}{t.id, t.statusAnswer()})
+	c.mu.Unlock()
+	c.options.Changed(told)
+}
+
+// asTask returns the task for others, without its answer. The server's lock must be held.
+func (t *task) asTask() Task {
+	return Task{ID: t.id, Prompt: t.prompt, Body: t.body, Status: t.status, CreatedAt: t.created, CompletedAt: t.completed}
 }
 
 // finish sets the final status before any callback reports it.

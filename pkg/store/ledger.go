@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -53,6 +54,12 @@ type Ledger interface {
 	ForwardListeners(ctx context.Context, target string) ([]string, error)
 	CountForwards(ctx context.Context, state ForwardState, target, listener string) (int, error)
 
+	Usage(ctx context.Context, since time.Time, by UsageBy) ([]Usage, error)
+	Revision(context.Context) (string, error)
+	Received(ctx context.Context, below int64, limit int) ([]Received, error)
+	NewestRefusals(ctx context.Context, limit int) ([]Refusal, error)
+	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
+
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
 	Batches(ctx context.Context, yield func(Batch, Tally) error) error
 	Tally(ctx context.Context, batch int64) (Tally, error)
@@ -65,6 +72,12 @@ type Ledger interface {
 
 	Prunable(ctx context.Context, limits Limits) (Prunable, error)
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
+
+	// Retain deletes tasks, as long as the ledger is open, that finished longer ago than that,
+	// as Prune does; 0: none. It is called once, if at all. Maintain does the next step of it
+	// if it is due: one process does it for all. more says that another one is due soon.
+	Retain(d time.Duration)
+	Maintain(ctx context.Context, retention time.Duration) (more bool, err error)
 
 	Check(context.Context) (damages []string, err error)
 	Info(context.Context) (Info, error)

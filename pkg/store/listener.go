@@ -13,11 +13,12 @@ type Listeners interface {
 	// RegisterListener registers a listener. If others run under its name, it is a replica
 	// of them if join is set and their URL is its own. t is the ticket of all of them: only
 	// its digests are known of that of others. Otherwise the error is a *NameTakenError.
-	// The same ID may be registered again.
+	// Those whose lease has ended within the last minute share their ticket, too: they may
+	// only have been unable to renew it. The same ID may be registered again.
 	RegisterListener(ctx context.Context, l Listener, join bool) (t webhook.Ticket, err error)
 
 	// RenewListener renews the lease, and sets URL and Ready. ok is false if the listener is
-	// not registered any more, since another one has got its name.
+	// not registered any more, since another one has got its name, or the ledger has lost it.
 	RenewListener(ctx context.Context, l Listener) (ok bool, err error)
 
 	// RemoveListener ends the registration.

@@ -11,12 +11,14 @@ import (
 type Query struct {
 	Status narada.Status
 	Agent  string
+	Source string
 	Batch  int64 // number of the batch
 	Open   bool
 	Since  time.Time // dispatched since
 	Heard  time.Time // a callback has arrived since
 	Failed bool      // a callback could not be forwarded; of samples too
 
+	Slowest bool           // in the order of their duration, the longest first; at most Limit
 	Samples bool           // samples too: tasks of SourceTrigger
 	Grep    *regexp.Regexp // in prompt or request ID
 	Below   int64          // only tasks with a smaller number, to get the next page; 0: all

@@ -18,6 +18,8 @@ type Task struct {
 	DispatchedAt time.Time     // of a task sent elsewhere: when its first callback arrived
 	FinishedAt   time.Time     // when its end became known here; zero while open
 	Took         time.Duration // duration of the task as reported by the cloud; 0 if unknown
+	Actions      int64         // that it took, as reported by the cloud; 0 if unknown
+	Credits      float64       // that it used, to a millionth
 	Failure      string        // why a batch task was refused for its content
 	Forwarded    ForwardState  // worst state of its callbacks: failed, waiting, forwarded, or "" for none
 

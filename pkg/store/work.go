@@ -48,12 +48,14 @@ type ChangeWork struct {
 }
 
 // QueueLine adds a line to be sent, or, with a Task, one that was sent and whose outcome is
-// to be found. It does nothing if the line is queued, or its newest task is not Seen.
+// to be found. It does nothing if its newest task is not Seen. Of a line that is queued it
+// changes only how long an unknown task is waited for, and frees its window.
 type QueueLine struct {
-	Item   Item
-	Intent Intent // Prompt, Body, Agent, CloudSession and Parent; secrets are references
-	Seen   int64  // number of its newest task; 0: none
-	Task   int64  // number of the task that is waited for; 0: it is to be sent
+	Item      Item
+	Intent    Intent // Prompt, Body, Agent, CloudSession and Parent; secrets are references
+	Seen      int64  // number of its newest task; 0: none
+	Task      int64  // number of the task that is waited for; 0: it is to be sent
+	Unawaited bool   // no callback can tell whether the task was accepted
 }
 
 // ClaimLimits are the limits of a batch, over all of its workers.
@@ -79,7 +81,7 @@ type Address struct {
 
 // Claim claims up to Max lines for an owner. It writes the intents of those to be sent, and
 // adopts those whose lease has ended and whose outcome can be found. Lines that may have been
-// accepted, and whose time is over, are finished as unknown.
+// accepted, and whose time is over, are finished as unknown; they are no failures.
 type Claim struct {
 	Batch     int64
 	Owner     string // of the claims: a worker

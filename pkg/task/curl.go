@@ -49,10 +49,15 @@ func (p *Plan) Curl(baseURL string) (command string, names []string, err error) 
 	for name := range seen {
 		quoted = strings.ReplaceAll(quoted, variableStart+name+variableEnd, `'"$`+name+`"'`)
 	}
+	return curl(baseURL, quoted), names, nil
+}
+
+// curl returns the call with that body, which is quoted for a shell.
+func curl(baseURL, quoted string) string {
 	return fmt.Sprintf(`curl --fail-with-body -X POST %s \
   -H 'Content-Type: application/json' \
   -H "x-api-key: $NARADA_API_KEY" \
-  --data-raw %s`, output.ShellLiteral(baseURL+"/remote-dispatch"), quoted), names, nil
+  --data-raw %s`, output.ShellLiteral(baseURL+"/remote-dispatch"), quoted)
 }
 
 // isShellName reports whether name can be a variable in a shell.

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -53,4 +54,12 @@ func DecodeHeader(text string) (http.Header, error) {
 		return nil, &store.DamagedError{Err: err}
 	}
 	return http.Header(header), nil
+}
+
+// Used returns what the task of the result used, 0 for what is not a count.
+func Used(r *narada.Result) (actions, microcredits int64) {
+	if r.Usage == nil {
+		return 0, 0
+	}
+	return min(max(int64(r.Usage.Actions), 0), store.MostUsed), store.Microcredits(r.Usage.Credits)
 }

@@ -14,6 +14,15 @@ const taskPage = 100
 // which Tasks returns. page reads the next size tasks below that number, regardless of
 // q.Grep; fewer are the last ones. No read is open while yield runs.
 func Tasks(q store.Query, page func(below int64, size int) ([]store.Task, error), yield func(store.Task) error) error {
+	if q.Slowest {
+		list, err := page(math.MaxInt64, max(q.Limit, 1))
+		for _, t := range list {
+			if err == nil {
+				err = yield(t)
+			}
+		}
+		return err
+	}
 	count, below := 0, cmp.Or(q.Below, math.MaxInt64)
 	for {
 		size := taskPage
@@ -40,6 +49,14 @@ func Tasks(q store.Query, page func(below int64, size int) ([]store.Task, error)
 		}
 		below = list[len(list)-1].Number
 	}
+}
+
+// Order returns the order of tasks t in a query.
+func Order(slowest bool) string {
+	if slowest {
+		return " ORDER BY t.duration_ms DESC, t.number DESC"
+	}
+	return " ORDER BY t.number DESC"
 }
 
 // ItemPage is the number of lines of a batch read at once.

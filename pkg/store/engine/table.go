@@ -17,6 +17,7 @@ const (
 	Number   Kind = iota // int64
 	Time                 // int64, milliseconds since 1970
 	Flag                 // bool
+	Real                 // float64
 	Text                 // string
 	Header               // string, as EncodeHeader
 	Bytes                // []byte
@@ -88,16 +89,20 @@ func table(name string, key int, numbered bool, columns ...[]Column) Table {
 // from them.
 func Tables() []Table {
 	return []Table{
-		table("tasks", 1, true, columns(Number, "number"), columns(Time, "dispatched_at finished_at"), columns(Number, "batch duration_ms"),
+		table("tasks", 1, true, columns(Number, "number"), columns(Time, "dispatched_at finished_at"), columns(Number, "batch duration_ms actions microcredits"),
 			columns(Text, "request_id source cloud machine agent cloud_session parent ticket_path ticket_digest status reported_by failure prompt"), columns(Document, "request result")),
 		table("events", 1, true, columns(Number, "number task"), columns(Time, "at"), columns(Text, "kind detail")),
 		table("deliveries", 1, true, columns(Number, "seq"), columns(Time, "received_at"), columns(Text, "request_id"), columns(Bytes, "digest"),
-			columns(Text, "ticket_path status"), columns(Flag, "final"), columns(Number, "duration_ms"), columns(Header, "header"), columns(Bytes, "body")),
+			columns(Text, "ticket_path status"), columns(Flag, "final"), columns(Number, "duration_ms actions microcredits"), columns(Header, "header"), columns(Bytes, "body")),
 		table("refusals", 1, true, columns(Number, "seq"), columns(Time, "received_at"), columns(Text, "ticket_path reason"), columns(Number, "status_code size"), columns(Header, "header")),
 		table("forwards", 2, false, columns(Number, "seq"), columns(Text, "target listener request_id state failure"), columns(Number, "attempts status_code"),
 			columns(Time, "ended_at"), columns(Header, "header"), columns(Document, "body")),
 		table("batches", 1, true, columns(Number, "number"), columns(Text, "name"), columns(Time, "begun_at"), columns(Text, "input cloud settings"), columns(Number, "lines")),
 		table("batch_lines", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task"), columns(Text, "id schema_errors"), columns(Bytes, "content")),
+		// Of the workers of a batch what is left to do, and not who does it.
+		table("batch_work", 1, false, columns(Number, "batch"), columns(Text, "options"), columns(Number, "finished failures"), columns(Real, "credits")),
+		table("batch_queue", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task finished"), columns(Text, "id agent cloud_session parent window_id prompt"),
+			columns(Time, "claimed_at"), columns(Flag, "lost"), columns(Bytes, "content"), columns(Document, "request")),
 	}
 }
 
@@ -125,15 +130,12 @@ func (t Table) Query(from string) string {
 	return "SELECT " + strings.Join(names, ", ") + " FROM " + from + " ORDER BY " + strings.Join(names[:t.Key], ", ")
 }
 
-// Uniform replaces what an engine may store in several ways by the one that all can store:
-// text that is not valid, no bytes, and the order of members in the detail of an event.
+// Uniform replaces what an engine may store in several ways by the one that all can store: no
+// bytes, and the order of members in the detail of an event.
 func (t Table) Uniform(row Row) error {
 	for i, c := range t.Columns {
 		content, _ := row[i].([]byte)
-		text, isText := row[i].(string)
 		switch {
-		case isText && c.Kind == Text:
-			row[i] = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
 		case c.Kind == Bytes && content == nil:
 			row[i] = []byte{}
 		case c.Kind == Document && len(content) == 0:

@@ -44,8 +44,8 @@ func workStatement(op store.Op) (statement, error) {
 		return call("UPDATE @batch_work SET options = $1 WHERE batch = $2", op.Options, op.Batch), nil
 	case *store.QueueLine:
 		i := op.Item
-		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", i.Batch, i.Key, int64(i.Line), text(i.ID), notNull(i.Content),
-			text(op.Intent.Agent), text(op.Intent.CloudSession), text(op.Intent.Parent), op.Seen, op.Task, text(op.Intent.Prompt), []byte(op.Intent.Body)), nil
+		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", i.Batch, i.Key, int64(i.Line), i.ID, notNull(i.Content),
+			op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Seen, op.Task, op.Intent.Prompt, []byte(op.Intent.Body), op.Unawaited), nil
 	case *store.Claim:
 		return claim(op), nil
 	case *store.CheckClaim:
@@ -53,7 +53,7 @@ func workStatement(op store.Op) (statement, error) {
 	case *store.RenewClaims:
 		return call("UPDATE @batch_queue SET leased_until = clock_timestamp() + $1 WHERE owner = $2 AND finished IS NULL AND task <> 0", op.Lease, op.Owner), nil
 	case *store.FinishLine:
-		return call("SELECT @finish_line($1, $2, $3, $4, $5, $6, $7)", op.Batch, op.Key, op.Fence, op.Failed, op.Credits, text(op.SchemaErrors), op.Lost), nil
+		return call("SELECT @finish_line($1, $2, $3, $4, $5, $6, $7)", op.Batch, op.Key, op.Fence, op.Failed, op.Credits, op.SchemaErrors, op.Lost), nil
 	case *store.ReleaseLine:
 		return call("SELECT @release_line($1, $2, $3)", op.Batch, op.Key, op.Fence), nil
 	case *store.HoldWork:
@@ -71,7 +71,7 @@ func claim(op *store.Claim) statement {
 	windows := append([]string{}, l.Windows...)
 	return call("SELECT @claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
 		op.Batch, op.Owner, op.Call, int64(op.Max), int64(l.Concurrency), l.Gap(), windows, int64(l.MaxFailures), l.MaxCredits,
-		l.Lease, l.TimeLimit, l.SendLimit, store.SendAhead, op.Source, op.Cloud, text(op.Machine), op.At, paths, digests, urls, members)
+		l.Lease, l.TimeLimit, l.SendLimit, store.SendAhead, op.Source, op.Cloud, op.Machine, op.At, paths, digests, urls, members)
 }
 
 // Works returns the batch of that number if its lines are in the ledger; with 0, all such

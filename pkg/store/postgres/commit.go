@@ -97,7 +97,7 @@ func (c *committer) report(t *transaction) {
 
 // noteLost warns once that the server is not there.
 func (c *committer) noteLost(err error) {
-	lost := err != nil && disconnected(err)
+	lost := err != nil && (disconnected(err) || isUnsafe(err))
 	if lost && !c.lost {
 		c.ledger.o.Warn(c.ledger.newError(err).Error())
 	}
@@ -266,10 +266,12 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 		return err
 	}
 	defer conn.Release()
+	ctx, cancel := longer(ctx, t.size())
+	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), c.id, t.number, t.numbers, t.paths, t.ids)
+	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), escapedArgs([]any{c.id, t.number, t.numbers, t.paths, t.ids})...)
 	for _, s := range t.statements {
-		batch.Queue(c.ledger.sql(s.query), s.args...)
+		batch.Queue(c.ledger.sql(s.query), escapedArgs(s.args)...)
 	}
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, warned)
@@ -289,6 +291,29 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 		return errors.Join(errInDoubt, err)
 	}
 	return err
+}
+
+// size returns about how many bytes are sent.
+func (t *transaction) size() (n int) {
+	for _, s := range t.statements {
+		for _, arg := range s.args {
+			switch arg := arg.(type) {
+			case []byte:
+				n += len(arg)
+			case [][]byte:
+				for _, one := range arg {
+					n += len(one)
+				}
+			}
+		}
+	}
+	return n
+}
+
+// longer returns ctx with a deadline that is later by the time to send that many bytes.
+func longer(ctx context.Context, size int) (context.Context, context.CancelFunc) {
+	deadline, _ := ctx.Deadline() // of repeatedly
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(time.Duration(size)*time.Second/sendRate))
 }
 
 // undone reports whether the error of a transaction says that it was not committed.
@@ -320,12 +345,17 @@ func readResults(results pgx.BatchResults, statements []statement) error {
 
 // repeatedly calls do until it succeeds or its error is not that of a connection, another
 // transaction or a starting server, or the limit has passed. With a limit of 0 it is called
-// once.
+// once. The last attempt may be cut off by the limit: the error is that of the one before.
 func repeatedly[T any](limit time.Duration, do func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(limit, connectLimit))
 	defer cancel()
+	var before error
 	for began := time.Now(); ; {
 		result, err := do(ctx)
+		if ctx.Err() != nil && repeatable(err) {
+			err = cmp.Or(before, err)
+		}
+		before = err
 		if err == nil || !repeatable(err) || time.Since(began) >= limit || !pause(ctx) {
 			return result, err
 		}

@@ -51,8 +51,31 @@ func (l *Store) config() (*pgxpool.Config, error) {
 	}
 	c.OnNotice = noteWarning
 	c.DialFunc = dial
+	config.AfterConnect = l.connected
 	return config, nil
 }
+
+// foundKey is the key of a connection's data: what was found out about its server.
+const foundKey = "found"
+
+// connected refuses the server of a new connection if it cannot have a ledger. It may be
+// another one than before, or have been started with other settings.
+func (l *Store) connected(ctx context.Context, conn *pgx.Conn) error {
+	limited, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	version := conn.PgConn().ParameterStatus("server_version")
+	if majorVersion(version) < oldest && !l.examined {
+		return &oldError{version}
+	}
+	f, err := look(limited, conn)
+	conn.PgConn().CustomData()[foundKey] = f
+	if err != nil || l.examined {
+		return err
+	}
+	return f.usable(l.o.AllowUnsafe)
+}
+
+func foundOf(conn *pgx.Conn) found { return conn.PgConn().CustomData()[foundKey].(found) }
 
 // dial connects, and notices a server that has vanished while it listens.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -106,7 +129,7 @@ func hosts(c *pgx.ConnConfig) (list []string) {
 	return list
 }
 
-// open checks the server and migrates the schema.
+// open connects to the server and migrates the schema.
 func (l *Store) open(ctx context.Context) error {
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -114,17 +137,7 @@ func (l *Store) open(ctx context.Context) error {
 	}
 	defer conn.Release()
 	l.server.version = conn.Conn().PgConn().ParameterStatus("server_version")
-	if major := majorVersion(l.server.version); major < oldest {
-		return &oldError{l.server.version}
-	}
-	found, err := l.look(ctx, conn.Conn())
-	if err != nil {
-		return err
-	}
-	l.server.pooler = found.pid != int64(conn.Conn().PgConn().PID())
-	if err := found.usable(l.o.AllowUnsafe); err != nil {
-		return err
-	}
+	l.server.pooler = foundOf(conn.Conn()).pid != int64(conn.Conn().PgConn().PID())
 	return l.migrate(ctx, conn.Conn())
 }
 
@@ -167,7 +180,7 @@ type found struct {
 	standbys            string // synchronous_standby_names
 }
 
-func (l *Store) look(ctx context.Context, conn *pgx.Conn) (f found, err error) {
+func look(ctx context.Context, conn *pgx.Conn) (f found, err error) {
 	err = conn.QueryRow(ctx, `SELECT pg_backend_pid()::bigint, pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',
 		current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
 		current_setting('synchronous_standby_names')`).Scan(&f.pid, &f.standby, &f.readOnly, &f.encoding, &f.fsync, &f.pages, &f.level, &f.standbys)

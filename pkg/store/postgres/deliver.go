@@ -46,6 +46,7 @@ type deliverRows struct {
 	paths, statuses       []string
 	finals                []bool
 	durations             []int64
+	actions, microcredits []int64
 	headers, bodies       [][]byte
 	shared                []string
 	forwardIDs            []string
@@ -63,8 +64,8 @@ func (c *deliveries) statement(writer uuid.UUID, stored func(*engine.Delivery)) 
 		}
 	}
 	return statement{
-		query: "SELECT seq, request_id, ended FROM @deliver($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-		args: []any{writer, rows.received, rows.ids, rows.digests, rows.paths, rows.statuses, rows.finals, rows.durations, rows.headers, rows.bodies, rows.shared,
+		query: "SELECT seq, request_id, ended FROM @deliver($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+		args: []any{writer, rows.received, rows.ids, rows.digests, rows.paths, rows.statuses, rows.finals, rows.durations, rows.actions, rows.microcredits, rows.headers, rows.bodies, rows.shared,
 			rows.forwardIDs, rows.targets, rows.listeners, rows.rawHeaders, rows.rawBodies},
 		scan: func(row scanner) error {
 			var seq int64
@@ -86,6 +87,8 @@ func (r *deliverRows) add(d *engine.Delivery) {
 	r.received, r.ids, r.digests = append(r.received, d.Op.ReceivedAt), append(r.ids, d.ID), append(r.digests, d.Digest[:])
 	r.paths, r.statuses = append(r.paths, d.Op.Ticket.Path), append(r.statuses, string(result.Status))
 	r.finals, r.durations = append(r.finals, result.Final()), append(r.durations, result.Duration().Milliseconds())
+	actions, microcredits := engine.Used(result)
+	r.actions, r.microcredits = append(r.actions, actions), append(r.microcredits, microcredits)
 	r.headers, r.bodies = append(r.headers, []byte(d.Header)), append(r.bodies, d.Body)
 	for _, target := range d.Op.Forwarding.Targets { // unmasked: a target may check the credentials
 		r.forwardIDs, r.targets, r.listeners = append(r.forwardIDs, d.ID), append(r.targets, target), append(r.listeners, d.Op.Forwarding.Listener)

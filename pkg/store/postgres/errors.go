@@ -52,6 +52,11 @@ func (e *unsafeError) Error() string {
 	return fmt.Sprintf("the server may lose what was stored: %s is %s", e.name, e.value)
 }
 
+func isUnsafe(err error) bool {
+	_, ok := errors.AsType[*unsafeError](err)
+	return ok
+}
+
 // oldError is a server that is too old.
 type oldError struct{ version string }
 
@@ -203,8 +208,12 @@ func (e *Error) Hint() string {
 
 // Unreachable reports whether the server was not reached, or cannot serve.
 func (e *Error) Unreachable() bool {
-	return disconnected(e.Err) || slices.Contains([]string{codeTooMany, codeStarting, codeReadOnly, codeFull}, sqlState(e.Err)) || errors.Is(e.Err, errStandby)
+	return disconnected(e.Err) || slices.Contains([]string{codeTooMany, codeStarting, codeReadOnly, codeFull}, sqlState(e.Err)) || errors.Is(e.Err, errStandby) || isUnsafe(e.Err)
 }
+
+// NotSync reports whether a commit has not reached the standby. It is there as long as the
+// server is not lost.
+func (e *Error) NotSync() bool { return errors.Is(e.Err, errNotSync) }
 
 // Temporary reports whether the ledger may work again by itself.
 func (e *Error) Temporary() bool { return temporary(e.Err) }
@@ -219,7 +228,7 @@ func repeatable(err error) bool {
 	case codeDeadlock, codeSerialization, codeTooMany, codeStarting, codeReadOnly, codeCancelled, codeLockTimeout:
 		return true
 	}
-	return disconnected(err) || errors.Is(err, errInDoubt) || errors.Is(err, errStandby)
+	return disconnected(err) || errors.Is(err, errInDoubt) || errors.Is(err, errStandby) || isUnsafe(err)
 }
 
 // disconnected reports whether the error is that of a connection, which may be repeated

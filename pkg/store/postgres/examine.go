@@ -22,6 +22,7 @@ func Examine(ctx context.Context, o Options) (s store.Server, err error) {
 		return s, err
 	}
 	defer l.pool.Close()
+	l.examined = true
 	limited, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	conn, err := l.connect(limited)
@@ -35,10 +36,7 @@ func Examine(ctx context.Context, o Options) (s store.Server, err error) {
 
 func (l *Store) examine(ctx context.Context, conn *pgx.Conn) (s store.Server, err error) {
 	s.Where, s.Schema, s.Version = l.where, l.o.Schema, conn.PgConn().ParameterStatus("server_version")
-	found, err := l.look(ctx, conn)
-	if err != nil {
-		return s, err
-	}
+	found := foundOf(conn)
 	s.Settings = fmt.Sprintf("fsync %s, full_page_writes %s, synchronous_commit %s, synchronous_standby_names %q", found.fsync, found.pages, found.level, found.standbys)
 	if s.Unusable = found.usable(l.o.AllowUnsafe); majorVersion(s.Version) < oldest {
 		s.Unusable = &oldError{s.Version}

@@ -13,7 +13,7 @@ func (l *Store) RegisterListener(ctx context.Context, one store.Listener, join b
 	var url, path, digest string
 	scan := func(row scanner) (struct{}, error) { return struct{}{}, row.Scan(&taken, &url, &path, &digest) }
 	_, _, err := readOne(ctx, l, scan, "SELECT taken, url, path, digest FROM @register_listener($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		one.ID, one.Name, one.URL, one.Ticket.Path, one.Ticket.Digest(), text(one.Machine), int64(one.PID), join, one.Lease.Seconds())
+		one.ID, one.Name, one.URL, one.Ticket.Path, one.Ticket.Digest(), one.Machine, int64(one.PID), join, one.Lease.Seconds())
 	switch {
 	case err != nil:
 		return webhook.Ticket{}, err

@@ -168,6 +168,9 @@ func TestRights(t *testing.T) {
 	same(t, "writing without the right", described{Message: where + "permission denied for table writers", Hint: grant}, describe(asError(t, err)))
 	follow(t, s, grant)
 	reader.must("req_2", "req_3")
+	timeline, _, err := readOne(ctx, reader.Store, plain[string], "SELECT @timeline()")
+	must(t, err)
+	same(t, "the timeline that it is told", "00000001", timeline)
 	_, err = reader.PutBatch(ctx, testBatch("b"))
 	must(t, err)
 }
@@ -237,7 +240,7 @@ func TestUnsafeServersAreRefused(t *testing.T) {
 			return true
 		})
 		want := described{Message: fmt.Sprintf("the store postgres on %s: the server may lose what was stored: %s is %s", address(s), c.name, c.value),
-			Hint: fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", c.name)}
+			Hint: fmt.Sprintf("an administrator runs: ALTER SYSTEM SET %s = on; SELECT pg_reload_conf(); or use --allow-unsafe-store", c.name), Unreachable: true, Temporary: true}
 		same(t, c.name, want, got)
 		o.AllowUnsafe = true
 		if c.value != "remote_write" { // which waits for the standby

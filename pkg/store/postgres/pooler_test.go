@@ -39,4 +39,7 @@ func TestThroughAPoolerFollowersLookByThemselves(t *testing.T) {
 	if !w.server.pooler || w.wake.started {
 		t.Error("the pooler was not noticed")
 	}
+	s, err := Examine(ctx, Options{URL: w.o.URL, Schema: w.o.Schema})
+	must(t, err)
+	same(t, "doctor says", "a pooler gives each transaction another connection", s.Polling)
 }

@@ -35,9 +35,21 @@ func (l *Store) Import(ctx context.Context, fill func(engine.Writer) error) erro
 	})
 }
 
+// transfer gives the errors of the server a type, and no others. One that the standby has not
+// confirmed the commit wraps errNotSync: the transaction was committed.
 func (l *Store) transfer(ctx context.Context, o pgx.TxOptions, do func(exporter) error) error {
-	err := pgx.BeginTxFunc(ctx, l.pool, o, func(tx pgx.Tx) error { return do(exporter{l, tx}) })
-	if sqlState(err) != "" || disconnected(err) {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return l.newError(err)
+	}
+	defer conn.Release()
+	data := conn.Conn().PgConn().CustomData()
+	delete(data, warned)
+	err = pgx.BeginTxFunc(ctx, conn, o, func(tx pgx.Tx) error { return do(exporter{l, tx}) })
+	if err == nil && data[warned] != nil {
+		err = errNotSync
+	}
+	if sqlState(err) != "" || disconnected(err) || err == errNotSync {
 		return l.newError(err)
 	}
 	return err
@@ -49,9 +61,9 @@ type exporter struct {
 	tx     pgx.Tx
 }
 
-// exportedColumns replace columns in what is read.
+// exportedColumns replace columns in what is read. A time before all others is 0.
 var exportedColumns = map[engine.Kind]string{
-	engine.Time: "floor(extract(epoch FROM %s) * 1000)::bigint",
+	engine.Time: "CASE WHEN isfinite(%[1]s) THEN floor(extract(epoch FROM %[1]s) * 1000)::bigint WHEN %[1]s IS NOT NULL THEN 0 END",
 }
 
 // Rows implements engine.Reader.
@@ -92,6 +104,8 @@ func exported(t engine.Table, row engine.Row) error {
 		switch v := value.(type) {
 		case int32:
 			row[i] = int64(v)
+		case string:
+			row[i] = unescaped(v)
 		case []byte:
 			if i < len(t.Columns) && t.Columns[i].Kind == engine.Header {
 				row[i] = string(v)
@@ -145,7 +159,7 @@ func (i importer) Insert(ctx context.Context, t engine.Table, rows iter.Seq2[eng
 		}
 		values, err := imported(t, row)
 		failed = err
-		return values, err
+		return escapedArgs(values), err
 	}))
 	return cmp.Or(failed, err)
 }
@@ -180,7 +194,7 @@ func imported(t engine.Table, row engine.Row) (engine.Row, error) {
 		}
 		var input any
 		if row[t.Index("kind")] == string(store.EventPersonAsked) {
-			input = text(detail.InputID)
+			input = detail.InputID
 		}
 		return append(values, input, int32(detail.Attempts)), nil
 	}

@@ -35,6 +35,10 @@ const (
 	disconnectLimit = time.Second // from a server that does not answer
 )
 
+// sendRate, in bytes a second, is that of the slowest connection for which a write has the
+// time: some callbacks are large.
+const sendRate = 4 << 20
+
 // DefaultSchema is the schema of a ledger if Options name none.
 const DefaultSchema = "narada"
 
@@ -73,11 +77,14 @@ type Store struct {
 	where  string // the server and the database, without password
 	pool   *pgxpool.Pool
 	server server
-	texts  sync.Map // query → query with the schema
+
+	examined bool     // a server that cannot have a ledger is not refused
+	texts    sync.Map // query → query with the schema
 
 	writer    *engine.Groups[*write]
 	committer committer
 	own       engine.Own
+	retention engine.Retention
 	tickets   engine.Tickets
 	refused   engine.Refusals
 	wake      *wake
@@ -141,6 +148,7 @@ func newStore(o Options) (*Store, error) {
 
 // Close waits for pending writes and closes the ledger.
 func (l *Store) Close() error {
+	l.retention.Close()
 	close(l.quit)
 	l.background.Wait()
 	_ = l.writeRefusals(context.Background())
@@ -183,9 +191,3 @@ func (l *Store) sql(query string) string {
 
 // quoted returns the name as SQL has it.
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// text returns what PostgreSQL can store as text of what is only shown: valid UTF-8 without
-// NUL.
-func text(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
-}

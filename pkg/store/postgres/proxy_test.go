@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
 )
@@ -34,6 +35,7 @@ type proxy struct {
 	actions  []action // of the next transactions; then pass
 	seen     int      // transactions
 	gone     bool     // no connection is accepted
+	rate     int      // bytes a second to the server; 0: no limit
 	conns    map[net.Conn]bool
 	released chan struct{} // the transaction of cutLate is sent
 	answered chan struct{} // and has ended
@@ -186,6 +188,9 @@ func (l *link) send() {
 			return
 		case vanish:
 			continue
+		}
+		if l.rate > 0 {
+			time.Sleep(time.Duration(n) * time.Second / time.Duration(l.rate))
 		}
 		if _, err := l.server.Write(buffer[:n]); err != nil {
 			_ = l.client.Close()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 )
 
 // pruneStep is the number of tasks looked at in one transaction.
@@ -21,7 +22,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	}
 	for from := int64(0); from < c.last && err == nil; {
 		var some int64
-		step := call("SELECT pruned, up_to FROM @prune($1, $2, $3, $4, $5)", from, c.last, c.open, c.before, pruneStep)
+		step := call("SELECT pruned, up_to FROM @prune($1, $2, $3, $4, $5, $6)", from, c.last, c.open, c.before, everything, pruneStep)
 		step.scan = func(row scanner) error { return row.Scan(&some, &from) }
 		if err = l.writer.Put(ctx, &write{do: []statement{step}}); err == nil {
 			count += some
@@ -63,12 +64,33 @@ var everything = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
 	c.open, c.before = limits.Open, everything
-	if !limits.Before.IsZero() {
-		c.before = limits.Before
+	if limits.Keep > 0 {
+		c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM @tasks ORDER BY number DESC LIMIT 1 OFFSET $1", limits.Keep)
 	}
-	if limits.Before.IsZero() && limits.Keep <= 0 {
-		return c, nil
+	if limits.Before.IsZero() || err != nil {
+		return c, err
 	}
-	c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM @tasks ORDER BY number DESC LIMIT 1 OFFSET $1", max(limits.Keep, 0))
+	c.before = limits.Before
+	newest, _, err := readOne(ctx, l, plain[int64], "SELECT @newest_before($1)", c.before)
+	if limits.Keep <= 0 || newest < c.last {
+		c.last = newest
+	}
 	return c, err
+}
+
+// Retain implements store.Ledger. Without a duration it deletes only what processes have left
+// that were killed.
+func (l *Store) Retain(d time.Duration) {
+	l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) })
+}
+
+// Maintain implements store.Ledger. It waits for no disk and no standby: what a lost server
+// has not deleted is deleted again.
+func (l *Store) Maintain(ctx context.Context, retention time.Duration) (more bool, err error) {
+	var finished any
+	if retention > 0 {
+		finished = retention
+	}
+	more, _, err = readOne(ctx, l, plain[bool], "SELECT @maintain($1, $2, $3, $4)", finished, engine.MaintainStep, engine.MaintainPause, engine.MaintainRest)
+	return more, err
 }

@@ -19,7 +19,7 @@ type scanner interface{ Scan(...any) error }
 func readAll[T any](ctx context.Context, l *Store, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	for began := time.Now(); ; {
 		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
-		rows, failed := l.pool.Query(attempt, l.sql(query), args...)
+		rows, failed := l.pool.Query(attempt, l.sql(query), escapedArgs(args)...)
 		list, err = scanAll(rows, failed, scan)
 		cancel()
 		if err == nil || !repeatable(err) || time.Since(began) > readLimit || !pause(ctx) {
@@ -58,7 +58,7 @@ func eachRow(rows pgx.Rows, failed error, scan func(scanner) error) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := scan(storedRows{rows}); err != nil {
 			return err
 		}
 	}

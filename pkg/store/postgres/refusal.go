@@ -29,7 +29,7 @@ func (l *Store) writeRefusals(ctx context.Context) error {
 		one := &write{}
 		for _, r := range list {
 			_, shared := l.tickets.Shared(r.Path)
-			one.do = append(one.do, call("SELECT @refusal($1, $2, $3, $4, $5, $6, $7, $8)", r.ReceivedAt, text(r.Path), int32(r.StatusCode), text(r.Reason), r.Size,
+			one.do = append(one.do, call("SELECT @refusal($1, $2, $3, $4, $5, $6, $7, $8)", r.ReceivedAt, r.Path, int32(r.StatusCode), r.Reason, r.Size,
 				[]byte(engine.EncodeHeader(r.Header)), shared, store.MaxRefusals))
 		}
 		one.do = append(one.do, call("SELECT @bound_refusals($1, $2)", store.MaxOtherRefusals, store.MaxAllRefusals))

@@ -71,6 +71,40 @@ func TestAServerThatIsStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsStartedAgainWithUnsafeSettingsIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	w := open(t, Options{URL: s.URL("postgres")})
+	other := w.again()
+	seen := other.follow()
+	w.must("req_1")
+	expect(t, seen, "req_1")
+	again := func(fsync string) {
+		s.Stop()
+		must(t, s.Configure("fsync = "+fsync))
+		must(t, s.Start(ctx))
+	}
+	again("off")
+	where := "the store postgres on " + address(s)
+	failsSoon(t, "a write", writeLimit+time.Second, func() error {
+		_, err := w.deliver("req_2")
+		if want := where + ": the server may lose what was stored: fsync is off"; err != nil && err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		return err
+	})
+	failsSoon(t, "a read", readLimit+time.Second, func() error { _, _, err := w.Task(ctx, "req_1"); return err })
+	again("on")
+	eventually(t, "a write", func() bool { _, err := w.deliver("req_3"); return err == nil })
+	expect(t, seen, "req_3")
+	if _, warned := w.told(); len(warned) != 2 || warned[0] != where+": the server may lose what was stored: fsync is off" || warned[1] != where+" is there again" {
+		t.Errorf("warned %q", warned)
+	}
+	again("off")
+	allowed := open(t, Options{URL: s.URL("postgres"), AllowUnsafe: true})
+	allowed.must("req_1")
+}
+
 func TestAServerIsListenedToWhileItHasRoom(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, "max_connections = 20")
@@ -223,6 +257,15 @@ func TestErrorsOfTheServer(t *testing.T) {
 	same(t, "stored", []string{"req_0", "req_" + codeDeadlock, "req_" + codeSerialization, "req_" + codeCancelled, "req_" + codeLockTimeout, "req_full"}, w.ids())
 }
 
+// blocked waits until another connection waits for a lock of the transaction of this one.
+func (w *world) blocked(by *pgx.Conn) {
+	w.t.Helper()
+	eventually(w.t, "waiting for the lock", func() bool {
+		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(by.PgConn().PID()))
+		return err == nil && n > 0
+	})
+}
+
 func TestADeadlockIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := open(t, Options{URL: testServer(t).URL("postgres")})
@@ -239,10 +282,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 	go func() {
 		written <- w.Write(ctx, &store.Retry{Task: t2, At: later}, &store.Accept{Task: t1, RequestID: "req_t", At: later})
 	}()
-	eventually(t, "waiting for the lock", func() bool {
-		n, _, err := readOne(ctx, w.Store, plain[int], "SELECT count(*) FROM pg_locks l JOIN pg_locks h USING (transactionid) WHERE NOT l.granted AND h.granted AND h.pid = $1", int32(conn.PgConn().PID()))
-		return err == nil && n > 0
-	})
+	w.blocked(conn)
 	_, err = tx.Exec(ctx, lock, t1) // one of the two fails
 	if err == nil {
 		must(t, tx.Commit(ctx))

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
 	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
 	"github.com/narada-cli/narada/pkg/store/storetest"
 )
@@ -42,6 +43,27 @@ func inSync(t testing.TB, primary *postgrestest.Server) {
 	})
 }
 
+// eitherOf returns the URL with both servers.
+func eitherOf(primary, standby *postgrestest.Server) string {
+	return at(primary, "postgres", func(u *url.URL) {
+		u.Host += "," + address(standby)
+		u.RawQuery += "&target_session_attrs=read-write"
+	})
+}
+
+// cancelWait cancels the wait of a commit for the standby, as an administrator may.
+func cancelWait(t testing.TB, primary *postgrestest.Server) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, primary.URL("postgres"))
+	must(t, err)
+	defer conn.Close(ctx)
+	eventually(t, "cancelling the wait for the standby", func() bool {
+		var n int
+		err := conn.QueryRow(ctx, "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").Scan(&n)
+		return err == nil && n > 0
+	})
+}
+
 func TestAStandbyIsRefused(t *testing.T) {
 	t.Parallel()
 	primary, standby := pair(t)
@@ -63,20 +85,13 @@ func TestACommitThatTheStandbyHasNotConfirmedIsSettledLater(t *testing.T) {
 	primary, standby := pair(t)
 	w := open(t, Options{URL: primary.URL("postgres")})
 	w.must("req_1")
-	direct, err := pgx.Connect(ctx, primary.URL("postgres"))
-	must(t, err)
-	defer direct.Close(ctx)
 	standby.Stop()
 	intend := &store.Intend{Intent: storetest.Intent("b")}
 	written := make(chan error, 1)
 	go func() {
 		written <- w.Write(ctx, intend, &store.Deliver{Delivery: storetest.Callback("a", "req_2", "42")})
 	}()
-	eventually(t, "cancelling the wait for the standby", func() bool {
-		var n int
-		err := direct.QueryRow(ctx, "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").Scan(&n)
-		return err == nil && n > 0
-	})
+	cancelWait(t, primary)
 	same(t, "failure", described{Message: "the store postgres on " + address(primary) + ": the standby has not confirmed the commit", Temporary: true}, describe(asError(t, <-written)))
 	time.Sleep(settleInterval + connectLimit/2) // asking does not help
 	stored, _ := w.told()
@@ -93,14 +108,79 @@ func TestACommitThatTheStandbyHasNotConfirmedIsSettledLater(t *testing.T) {
 	same(t, "stored", []string{"req_1", "req_2"}, stored)
 }
 
+func TestACopyThatTheStandbyHasNotConfirmedSaysSo(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	w := open(t, Options{URL: primary.URL("postgres")})
+	standby.Stop()
+	copied := make(chan error, 1)
+	go func() {
+		copied <- w.Import(ctx, func(writer engine.Writer) error {
+			return writer.Finish(ctx, map[string]int64{"deliveries": 7})
+		})
+	}()
+	cancelWait(t, primary)
+	e := asError(t, <-copied)
+	same(t, "failure", "the store postgres on "+address(primary)+": the standby has not confirmed the commit", e.Error())
+	if last, err := w.Last(ctx); !e.NotSync() || last != 7 || err != nil {
+		t.Errorf("it is not there: %v, %d, %v", e.NotSync(), last, err)
+	}
+	must(t, standby.Start(ctx))
+}
+
+// Callbacks and finished lines that others have seen, and that are lost with the server, leave
+// no numbers to those that come later: whoever follows them would miss these.
+func TestNumbersThatAreLostWithTheServerAreNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	primary, standby := pair(t)
+	w := open(t, Options{URL: eitherOf(primary, standby)})
+	other := w.again()
+	seen := other.follow()
+	put := &store.PutBatch{Batch: testBatch("b")}
+	must(t, w.Write(ctx, put))
+	ops := []store.Op{&store.OpenWork{Batch: put.Number, Options: "{}"}}
+	for _, key := range []string{"a", "b", "c"} {
+		ops = append(ops, &store.QueueLine{Item: store.Item{Batch: put.Number, Key: []byte(key), Line: 1}, Intent: storetest.Intent(key)})
+	}
+	must(t, w.Write(ctx, append(ops, &store.Claim{Batch: put.Number, Owner: "o", Call: 1, Max: 3, Limits: store.ClaimLimits{Concurrency: 3, Lease: time.Hour}, At: later})...))
+	lines, err := w.Claimed(ctx, "o", 1)
+	must(t, err)
+	same(t, "claimed", 3, len(lines))
+	var after int64
+	write := func(i int, id string) error {
+		return w.Write(ctx, &store.Deliver{Delivery: storetest.Callback("a", id, "42")}, &store.FinishLine{HeldLine: store.HeldLine{Batch: put.Number, Key: lines[i].Key, Fence: lines[i].Fence}})
+	}
+	expectBoth := func(i int, id string) {
+		t.Helper()
+		expect(t, seen, id)
+		keys, last, err := other.FinishedLines(ctx, put.Number, after, 10)
+		must(t, err)
+		same(t, "finished", [][]byte{lines[i].Key}, keys)
+		after = last
+	}
+	must(t, write(0, "req_1"))
+	expectBoth(0, "req_1")
+
+	standby.Stop()
+	written := make(chan error, 1)
+	go func() { written <- write(1, "req_lost") }()
+	cancelWait(t, primary)
+	asError(t, <-written)
+	expectBoth(1, "req_lost")
+	primary.Kill()
+	must(t, standby.Start(ctx))
+	must(t, standby.Promote(ctx))
+	eventually(t, "a write after the failover", func() bool { return write(2, "req_2") == nil })
+	expectBoth(2, "req_2")
+	must(t, write(1, "req_lost"))
+	expectBoth(1, "req_lost")
+	same(t, "callbacks", []string{"req_1", "req_2", "req_lost"}, w.ids())
+}
+
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary, standby := pair(t)
-	u := at(primary, "postgres", func(u *url.URL) {
-		u.Host += "," + address(standby)
-		u.RawQuery += "&target_session_attrs=read-write"
-	})
-	first := open(t, Options{URL: u})
+	first := open(t, Options{URL: eitherOf(primary, standby)})
 	stores := []*world{first, first.again(), first.again()}
 	seen := stores[2].follow()
 	var (

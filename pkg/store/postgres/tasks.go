@@ -16,7 +16,7 @@ import (
 // query adds the prompt, or an empty text, after them.
 const taskColumns = `coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), coalesce(t.machine, ''), coalesce(t.agent, ''),
 	coalesce(t.cloud_session, ''), coalesce(t.parent, ''), coalesce(t.batch, 0), coalesce(t.ticket_path, ''), coalesce(t.status, ''), coalesce(t.reported_by, ''),
-	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
+	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.actions, 0), coalesce(t.microcredits, 0), coalesce(t.failure, '')`
 
 // taskQuery reads tasks.
 const taskQuery = "SELECT " + taskColumns + `, t.prompt,
@@ -31,10 +31,10 @@ func scanTask(row scanner) (store.Task, error) {
 
 // scanTaskAnd scans a task and the columns after it.
 func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
-	var took int64
+	var took, microcredits int64
 	err = row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Machine, &t.Agent, &t.CloudSession, &t.Parent, &t.Batch, &t.TicketPath,
-		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Failure, &t.Prompt}, more...)...)
-	t.Took = time.Duration(took) * time.Millisecond
+		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Actions, &microcredits, &t.Failure, &t.Prompt}, more...)...)
+	t.Took, t.Credits = time.Duration(took)*time.Millisecond, store.Credits(microcredits)
 	return t, err
 }
 
@@ -44,7 +44,7 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	where := conditionsOf(q)
 	return engine.Tasks(q, func(below int64, size int) ([]store.Task, error) {
 		page := where.and("t.number < ?", below)
-		return readAll(ctx, l, scanTask, taskQuery+page.text()+" ORDER BY t.number DESC LIMIT "+fmt.Sprint(size), page.args...)
+		return readAll(ctx, l, scanTask, taskQuery+page.text()+engine.Order(q.Slowest)+" LIMIT "+fmt.Sprint(size), page.args...)
 	}, yield)
 }
 
@@ -73,8 +73,9 @@ func conditionsOf(q store.Query) (c conditions) {
 	}
 	add(q.Status != "", "t.status = ?", string(q.Status))
 	add(q.Agent != "", "t.agent = ?", q.Agent)
+	add(q.Source != "", "t.source = ?", q.Source)
 	add(q.Batch != 0, "t.batch = ?", q.Batch)
-	add(!q.Samples && !q.Failed, "t.source <> ?", store.SourceTrigger)
+	add(!q.Samples && !q.Failed && q.Source == "", "t.source <> ?", store.SourceTrigger)
 	add(q.Open, "t.finished_at IS NULL")
 	add(q.Failed, "t.request_id IN (SELECT request_id FROM @forwards WHERE state = 'failed')")
 	add(!q.Since.IsZero(), "t.dispatched_at >= ?", q.Since)
@@ -84,9 +85,6 @@ func conditionsOf(q store.Query) (c conditions) {
 
 // Task returns the task with that request ID.
 func (l *Store) Task(ctx context.Context, id string) (t store.Task, ok bool, err error) {
-	if text(id) != id { // no task has it
-		return t, false, nil
-	}
 	return readOne(ctx, l, scanTask, taskQuery+"WHERE t.request_id = $1", id)
 }
 

@@ -62,7 +62,7 @@ func (l *Store) statement(op store.Op) (statement, error) {
 	case *store.AcceptTwice:
 		return call("SELECT @accept_twice($1, $2, $3, $4)", op.Task, op.RequestID, op.At, detailOf(store.EventDetail{RequestID: op.RequestID})), nil
 	case *store.Refuse:
-		return call("SELECT @refuse($1, $2, $3, $4)", op.Task, text(op.Failure), op.At, detailOf(store.EventDetail{Failure: op.Failure})), nil
+		return call("SELECT @refuse($1, $2, $3, $4)", op.Task, op.Failure, op.At, detailOf(store.EventDetail{Failure: op.Failure})), nil
 	case *store.Retry:
 		return call("SELECT @retry($1, $2)", op.Task, op.At), nil
 	case *store.Poll:
@@ -80,7 +80,7 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 	case *store.ForwardEnded:
 		failure := l.o.Mask(op.Failure)
 		detail := store.EventDetail{Seq: op.Seq, Target: op.Target, State: op.State, StatusCode: op.StatusCode, Failure: failure}
-		return call("SELECT @forward_ended($1, $2, $3, $4, $5, $6, $7, $8)", op.Seq, op.Target, string(op.State), int32(op.StatusCode), text(failure), op.EndedAt, detailOf(detail), op.Lease), nil
+		return call("SELECT @forward_ended($1, $2, $3, $4, $5, $6, $7, $8)", op.Seq, op.Target, string(op.State), int32(op.StatusCode), failure, op.EndedAt, detailOf(detail), op.Lease), nil
 	case *store.MoveForward:
 		return call("SELECT @move_forward($1, $2, $3)", op.Seq, op.From, op.To), nil
 	case *store.AdoptForwards:
@@ -94,7 +94,7 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 	case *store.PlaceItem:
 		return call("UPDATE @batch_lines SET line = $1 WHERE batch = $2 AND key = $3", int64(op.Line), op.Batch, op.Key), nil
 	case *store.SetSchemaErrors:
-		return call("UPDATE @batch_lines SET schema_errors = $1 WHERE batch = $2 AND key = $3", text(op.SchemaErrors), op.Batch, op.Key), nil
+		return call("UPDATE @batch_lines SET schema_errors = $1 WHERE batch = $2 AND key = $3", op.SchemaErrors, op.Batch, op.Key), nil
 	}
 	return workStatement(op)
 }
@@ -115,9 +115,9 @@ func intend(op *store.Intend) statement {
 	}
 	url, window := placeOf(op.Body)
 	return call("SELECT @intend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-		op.Number, op.At, op.Source, op.Cloud, text(op.Machine), text(op.Agent), text(op.CloudSession), text(op.Parent), op.Ticket.Path, digest,
-		url, window, text(op.Prompt), []byte(op.Body),
-		op.Item.Batch, notNull(op.Item.Key), int64(op.Item.Line), text(op.Item.ID), notNull(op.Item.Content))
+		op.Number, op.At, op.Source, op.Cloud, op.Machine, op.Agent, op.CloudSession, op.Parent, op.Ticket.Path, digest,
+		url, window, op.Prompt, []byte(op.Body),
+		op.Item.Batch, notNull(op.Item.Key), int64(op.Item.Line), op.Item.ID, notNull(op.Item.Content))
 }
 
 // placeOf returns the callback URL and the browser window of a request, "" for none.
@@ -127,7 +127,7 @@ func placeOf(request []byte) (url, window string) {
 		BrowserWindowID string `json:"browserWindowId"`
 	}
 	_ = json.Unmarshal(request, &place) // a body that is no object has neither
-	return text(place.CallbackURL), text(place.BrowserWindowID)
+	return place.CallbackURL, place.BrowserWindowID
 }
 
 // notNull returns an empty slice for nil.
@@ -136,6 +136,7 @@ func notNull(b []byte) []byte { return append([]byte{}, b...) }
 func poll(op *store.Poll) statement {
 	r := op.Result
 	var result, question any
+	actions, microcredits := engine.Used(r)
 	if r.Final() {
 		result = []byte(r.Raw())
 	}
@@ -143,16 +144,16 @@ func poll(op *store.Poll) statement {
 	if asked {
 		question = detailOf(detail)
 	}
-	return call("SELECT @poll($1, $2, $3, $4, $5, $6, $7, $8, $9)", r.RequestID, string(r.Status), r.Final(), r.Duration().Milliseconds(), result, op.At,
-		detailOf(store.EventDetail{Status: r.Status, Final: r.Final()}), question, text(detail.InputID))
+	return call("SELECT @poll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", r.RequestID, string(r.Status), r.Final(), r.Duration().Milliseconds(), actions, microcredits, result, op.At,
+		detailOf(store.EventDetail{Status: r.Status, Final: r.Final()}), question, detail.InputID)
 }
 
 // putBatch needs the number of the op.
 func putBatch(op *store.PutBatch) statement {
 	b := op.Batch
 	if b.Number != 0 {
-		return call("UPDATE @batches SET input = $1, cloud = $2, lines = $3, settings = $4 WHERE number = $5", text(b.Input), b.Cloud, int64(b.Lines), b.Settings, b.Number)
+		return call("UPDATE @batches SET input = $1, cloud = $2, lines = $3, settings = $4 WHERE number = $5", b.Input, b.Cloud, int64(b.Lines), b.Settings, b.Number)
 	}
 	return call("INSERT INTO @batches (number, name, begun_at, input, cloud, lines, settings) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		op.Number, b.Name, b.BegunAt, text(b.Input), b.Cloud, int64(b.Lines), b.Settings)
+		op.Number, b.Name, b.BegunAt, b.Input, b.Cloud, int64(b.Lines), b.Settings)
 }

@@ -47,15 +47,21 @@ func (t transaction) queueLine(op *store.QueueLine) error {
 	if err != nil || newest != op.Seen {
 		return err
 	}
-	return t.run(`INSERT INTO batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, lost, window_id)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, coalesce(t.dispatched_at, ?12), coalesce(t.status = ?13, 0), iif(t.status <> ?13, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
+	now := milliseconds(time.Now())
+	if err := t.run(`UPDATE batch_queue SET claimed_at = iif(?, 0, claimed_at), window_id = iif(leased_until <= ?, '', window_id)
+		WHERE batch = ? AND key = ? AND finished IS NULL AND task <> 0 AND task = ? AND (SELECT status FROM tasks WHERE number = task) = ?`,
+		op.Unawaited, now, i.Batch, i.Key, op.Task, store.StatusUnknown); err != nil {
+		return err
+	}
+	return t.run(`INSERT INTO batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, window_id)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?14, 0, coalesce(t.dispatched_at, ?12)), iif(t.status <> ?13, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
 			FROM (SELECT 1) LEFT JOIN tasks t ON t.number = ?9 WHERE true
 		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
-			parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at, lost = excluded.lost,
+			parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at, lost = 0,
 			window_id = excluded.window_id, owner = '', leased_until = 0, finished = NULL
 		WHERE batch_queue.finished IS NOT NULL`,
 		i.Batch, i.Key, i.Line, i.ID, append([]byte{}, i.Content...), op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Task, op.Intent.Prompt, []byte(op.Intent.Body),
-		milliseconds(time.Now()), store.StatusUnknown)
+		now, store.StatusUnknown, op.Unawaited)
 }
 
 // held changes a line that the claim holds.
@@ -117,11 +123,11 @@ func (c *claiming) settleUnknown() error {
 		return row.Scan(&list[len(list)-1].Key, &list[len(list)-1].Fence)
 	}, `SELECT q.key, q.fence FROM batch_queue q JOIN tasks t ON t.number = q.task
 		WHERE q.batch = ? AND q.finished IS NULL AND q.task <> 0 AND q.leased_until <= ? AND t.status = ?
-			AND q.claimed_at + iif(coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', '') <> '', ?, iif(q.lost, 0, ?)) <= ?`,
+			AND q.claimed_at + iif(coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', '') <> '', ?, ?) <= ?`,
 		c.Batch, c.now, store.StatusUnknown, c.Limits.TimeLimit.Milliseconds(), min(c.Limits.SendLimit, c.Limits.TimeLimit).Milliseconds(), c.now)
 	for _, one := range list {
 		if err == nil {
-			err = c.finishLine(&store.FinishLine{HeldLine: one, Failed: true, Lost: true})
+			err = c.finishLine(&store.FinishLine{HeldLine: one, Lost: true})
 		}
 	}
 	return err

@@ -59,17 +59,18 @@ func (l *Store) pickNew(tx transaction, deliveries []*engine.Delivery) ([]*engin
 
 // insertAll stores deliveries in groups of fixed sizes, to need few prepared statements.
 func insertAll(tx transaction, deliveries []*engine.Delivery) error {
-	const row = "(?,?,?,?,?,?,?,?,?,?)"
+	const row = "(?,?,?,?,?,?,?,?,?,?,?,?)"
 	for _, size := range []int{64, 16, 4, 1} {
 		for ; len(deliveries) >= size; deliveries = deliveries[size:] {
 			args := make([]any, 0, len(row)/2*size)
 			for _, d := range deliveries[:size] {
 				r := d.Op.Result
+				actions, microcredits := engine.Used(r)
 				args = append(args, d.Seq, milliseconds(d.Op.ReceivedAt), d.ID, d.Digest[:], d.Op.Ticket.Path,
-					string(r.Status), r.Final(), r.Duration().Milliseconds(), d.Header, d.Body)
+					string(r.Status), r.Final(), r.Duration().Milliseconds(), actions, microcredits, d.Header, d.Body)
 			}
 			// There is no constraint to violate. OR IGNORE spares SQLite a statement journal.
-			if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body) VALUES "+
+			if err := tx.run("INSERT OR IGNORE INTO deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body) VALUES "+
 				row+strings.Repeat(","+row, size-1), args...); err != nil {
 				return err
 			}

@@ -55,7 +55,7 @@ func (l *Store) Prunable(ctx context.Context, limits store.Limits) (p store.Prun
 	if err != nil {
 		return p, err
 	}
-	args := []any{0, c.last, c.open, c.before}
+	args := []any{0, c.last, c.open, c.before, c.finished}
 	for query, count := range map[string]*int64{
 		"SELECT count(*) FROM tasks WHERE number IN (" + prunable + ")":                                                                            &p.Tasks,
 		"SELECT count(*) FROM tasks WHERE finished_at IS NULL AND number IN (" + prunable + ")":                                                    &p.Open,
@@ -71,30 +71,44 @@ func (l *Store) Prunable(ctx context.Context, limits store.Limits) (p store.Prun
 }
 
 // Which tasks may be deleted: ?1 and ?2 are the limits of their numbers, the first not
-// included, ?3 is Limits.Open, and ?4 the time before which they were dispatched.
+// included, ?3 is Limits.Open, ?4 the time before which they were dispatched, and ?5 that
+// before which they finished.
 const (
 	inLimits = "number > ?1 AND number <= ?2 AND dispatched_at < ?4"
-	prunable = "SELECT number FROM tasks WHERE " + inLimits + ` AND (?3 OR finished_at IS NOT NULL
+	prunable = "SELECT number FROM tasks WHERE " + inLimits + ` AND (?3 OR finished_at < ?5
 		AND NOT EXISTS (SELECT 1 FROM forwards f WHERE f.request_id = tasks.request_id AND f.state = 'waiting'))`
 )
 
 // cutOff is Limits in terms of the tasks' columns.
 type cutOff struct {
-	last   int64 // number of the newest task that may be deleted
-	before int64 // they were dispatched before
-	open   bool
+	last     int64 // number of the newest task that may be deleted
+	before   int64 // they were dispatched before
+	finished int64 // they finished before
+	open     bool
+	step     int // tasks that are looked at in a transaction
 }
 
 func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err error) {
-	c.open, c.before = limits.Open, math.MaxInt64
-	if !limits.Before.IsZero() {
-		c.before = milliseconds(limits.Before)
+	c = cutOff{open: limits.Open, before: math.MaxInt64, finished: math.MaxInt64, step: pruneStep}
+	if limits.Keep > 0 {
+		c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", limits.Keep)
 	}
-	if limits.Before.IsZero() && limits.Keep <= 0 {
-		return c, nil
+	if limits.Before.IsZero() || err != nil {
+		return c, err
 	}
-	c.last, _, err = readOne(ctx, l, plain[int64], "SELECT number FROM tasks ORDER BY number DESC LIMIT 1 OFFSET ?", max(limits.Keep, 0))
+	c.before = milliseconds(limits.Before)
+	newest, err := l.newestBefore(ctx, c.before)
+	if limits.Keep <= 0 || newest < c.last {
+		c.last = newest
+	}
 	return c, err
+}
+
+// newestBefore returns the number of the newest task that was dispatched before. The index is
+// named, or SQLite would look at all younger tasks.
+func (l *Store) newestBefore(ctx context.Context, before int64) (number int64, err error) {
+	number, _, err = readOne(ctx, l, plain[int64], "SELECT coalesce(max(+number), 0) FROM tasks INDEXED BY tasks_dispatched_at WHERE dispatched_at < ?", before)
+	return number, err
 }
 
 // paced runs a step, then pauses for other writers.
@@ -113,7 +127,7 @@ func (l *Store) paced(ctx context.Context, step func(transaction) error) error {
 
 // pruneSome deletes tasks among the next ones after from; to is the last it looked at.
 func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err error) {
-	to, err = tx.number("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, pruneStep)
+	to, err = tx.number("SELECT coalesce(max(number), ?2) FROM (SELECT number FROM tasks WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3)", from, c.last, c.step)
 	if err != nil {
 		return 0, from, err
 	}
@@ -125,7 +139,7 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + prunable + "))",
 		"DELETE FROM tasks WHERE number IN (" + prunable + ")",
 	} {
-		if count, err = tx.change(statement, from, to, c.open, c.before); err != nil { // of the last one counts
+		if count, err = tx.change(statement, from, to, c.open, c.before, c.finished); err != nil { // of the last one counts
 			return 0, from, err
 		}
 	}

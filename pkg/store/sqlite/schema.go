@@ -14,15 +14,9 @@ const applicationID = 0x4e726461
 //go:embed migrations/1.sql
 var version1 string
 
-//go:embed migrations/2.sql
-var version2 string
-
-//go:embed migrations/3.sql
-var version3 string
-
 // migrations bring the database from each version to the next. A ledger's version is the
 // number of migrations applied. A released migration never changes.
-var migrations = []string{version1, version2, version3}
+var migrations = []string{version1}
 
 var errNewer = errors.New("a newer version of narada wrote it")
 

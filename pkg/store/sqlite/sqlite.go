@@ -61,6 +61,7 @@ type Store struct {
 
 	unindexed unindexed // the writer's
 	own       engine.Own
+	retention engine.Retention
 
 	// For maintain: callbacks have arrived since its last look, some are not indexed.
 	busy, toIndex atomic.Bool
@@ -110,6 +111,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 
 // Close waits for pending writes and closes the ledger.
 func (l *Store) Close() error {
+	l.retention.Close()
 	close(l.quit)
 	l.maintaining.Wait()
 	_ = l.writeRefusals(context.Background())

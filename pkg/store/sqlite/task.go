@@ -65,7 +65,7 @@ const unfinished = "(tasks.finished_at IS NULL OR tasks.status = '" + string(sto
 // join merges the other task into task.
 func (t transaction) join(task, other int64) error {
 	return t.runAll([]string{
-		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
+		`UPDATE tasks SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, actions = o.actions, microcredits = o.microcredits, result = o.result
 			FROM tasks o WHERE tasks.number = ?1 AND o.number = ?2 AND ` + unfinished,
 		"UPDATE events SET task = ?1 WHERE task = ?2",
 		"DELETE FROM tasks WHERE number = ?2 AND number <> ?1",
@@ -115,8 +115,9 @@ func (t transaction) poll(op *store.Poll) error {
 	changed := task
 	switch {
 	case r.Final():
-		err = t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, result = ? WHERE number = ?",
-			r.Status, milliseconds(op.At), r.Duration().Milliseconds(), []byte(r.Raw()), task)
+		actions, microcredits := engine.Used(r)
+		err = t.run("UPDATE tasks SET status = ?, reported_by = 'poll', finished_at = ?, duration_ms = ?, actions = ?, microcredits = ?, result = ? WHERE number = ?",
+			r.Status, milliseconds(op.At), r.Duration().Milliseconds(), actions, microcredits, []byte(r.Raw()), task)
 	case task != 0:
 		changed, err = t.change("UPDATE tasks SET status = ?1 WHERE number = ?2 AND status <> ?1", r.Status, task)
 	}
@@ -136,9 +137,10 @@ func (l *Store) noteTask(tx transaction, d *engine.Delivery) error {
 	if _, shared := l.tickets.Shared(d.Op.Ticket.Path); shared {
 		return nil
 	}
+	actions, microcredits := engine.Used(r)
 	finished := sql.NullInt64{Int64: milliseconds(d.Op.ReceivedAt), Valid: r.Final()}
-	return tx.run(`UPDATE tasks SET status = ?2, reported_by = 'callback', finished_at = ?3, duration_ms = ?4, failure = '',
+	return tx.run(`UPDATE tasks SET status = ?2, reported_by = 'callback', finished_at = ?3, duration_ms = ?4, actions = ?6, microcredits = ?7, failure = '',
 			request_id = iif(request_id IS NULL AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.request_id = ?5), ?5, request_id)
 		WHERE ticket_path = ?1 AND `+unfinished+` AND (request_id IS NULL OR request_id = ?5)`,
-		d.Op.Ticket.Path, string(r.Status), finished, r.Duration().Milliseconds(), r.RequestID)
+		d.Op.Ticket.Path, string(r.Status), finished, r.Duration().Milliseconds(), r.RequestID, actions, microcredits)
 }

@@ -16,7 +16,7 @@ import (
 // query adds the prompt, or ”, after them.
 const taskColumns = `coalesce(t.number, 0), coalesce(t.request_id, ''), coalesce(t.source, ''), coalesce(t.cloud, ''), coalesce(t.machine, ''), coalesce(t.agent, ''),
 	coalesce(t.cloud_session, ''), coalesce(t.parent, ''), coalesce(t.batch, 0), coalesce(t.ticket_path, ''), coalesce(t.status, ''), coalesce(t.reported_by, ''),
-	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.failure, '')`
+	t.dispatched_at, t.finished_at, coalesce(t.duration_ms, 0), coalesce(t.actions, 0), coalesce(t.microcredits, 0), coalesce(t.failure, '')`
 
 // taskQuery reads tasks.
 const taskQuery = "SELECT " + taskColumns + `, t.prompt,
@@ -31,10 +31,10 @@ func scanTask(row scanner) (t store.Task, err error) {
 
 // scanTaskAnd scans a task and the columns after it.
 func scanTaskAnd(row scanner, more ...any) (t store.Task, err error) {
-	var took int64
+	var took, microcredits int64
 	err = row.Scan(append([]any{&t.Number, &t.RequestID, &t.Source, &t.Cloud, &t.Machine, &t.Agent, &t.CloudSession, &t.Parent, &t.Batch, &t.TicketPath,
-		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Failure, &t.Prompt}, more...)...)
-	t.Took = time.Duration(took) * time.Millisecond
+		&t.Status, &t.Way, timeColumn{&t.DispatchedAt}, timeColumn{&t.FinishedAt}, &took, &t.Actions, &microcredits, &t.Failure, &t.Prompt}, more...)...)
+	t.Took, t.Credits = time.Duration(took)*time.Millisecond, store.Credits(microcredits)
 	return t, err
 }
 
@@ -66,11 +66,11 @@ const firstSinceQuery = "SELECT coalesce(min(+number), ?) FROM tasks WHERE dispa
 // taskPage reads the next tasks below that number; fewer than size are the last ones.
 func (l *Store) taskPage(ctx context.Context, q store.Query, from, below int64, size int) ([]store.Task, error) {
 	where, args := taskConditions(q)
-	return readAll(ctx, l, scanTask, pageQuery(where), append(args, from, below, size)...)
+	return readAll(ctx, l, scanTask, pageQuery(where, q.Slowest), append(args, from, below, size)...)
 }
 
-func pageQuery(where []string) string {
-	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + " ORDER BY t.number DESC LIMIT ?"
+func pageQuery(where []string, slowest bool) string {
+	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + engine.Order(slowest) + " LIMIT ?"
 }
 
 // taskConditions returns the conditions of a query, except those on the number, and their
@@ -83,8 +83,9 @@ func taskConditions(q store.Query) (where []string, args []any) {
 	}
 	add(q.Status != "", "t.status = ?", q.Status)
 	add(q.Agent != "", "t.agent = ?", q.Agent)
+	add(q.Source != "", "t.source = ?", q.Source)
 	add(q.Batch != 0, "t.batch = ?", q.Batch)
-	add(!q.Samples && !q.Failed, "t.source <> ?", store.SourceTrigger)
+	add(!q.Samples && !q.Failed && q.Source == "", "t.source <> ?", store.SourceTrigger)
 	add(q.Open, "t.finished_at IS NULL")
 	add(q.Failed, "t.request_id IN (SELECT request_id FROM forwards WHERE state = 'failed')")
 	add(!q.Since.IsZero(), "t.dispatched_at >= ?", milliseconds(q.Since))

@@ -31,7 +31,7 @@ type Counts map[string]int64
 func (c Counts) String() string {
 	var lines []string
 	for _, t := range engine.Tables() {
-		lines = append(lines, fmt.Sprintf("%-12s %d", word(t.Name), c[t.Name]))
+		lines = append(lines, fmt.Sprintf("%-15s %d", word(t.Name), c[t.Name]))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -43,7 +43,7 @@ func (e *NotEmptyError) Error() string { return "the target is not empty: it has
 
 // word says what is in the table of that name.
 func word(table string) string {
-	return cmp.Or(map[string]string{"deliveries": "callbacks", "batch_lines": "lines"}[table], table)
+	return cmp.Or(map[string]string{"deliveries": "callbacks", "batch_lines": "lines", "batch_work": "shared batches", "batch_queue": "lines of them"}[table], table)
 }
 
 // DiffersError says that the target did not keep what was written to it.

@@ -17,6 +17,7 @@ var claimTests = []test{
 	{"A write with the fence of a claim that is over is refused whole", oldFences},
 	{"A renewed lease lasts", renewedClaims},
 	{"What was not accepted is sent again, and what may have been is not", unknownClaims},
+	{"A line that may have been accepted is waited for while a callback can tell", unawaitedClaims},
 	{"The limits of a batch hold over its stores", limitsOfClaims},
 	{"A window has one task at a time", windowsOfClaims},
 	{"A pause holds over all stores", heldWork},
@@ -238,10 +239,44 @@ func unknownClaims(l ledger) {
 	if err != nil || len(keys) != 1 || string(keys[0]) != string(list[0].Key) {
 		l.Errorf("finished: %q, %v", keys, err)
 	}
-	if w := h.work(batch); w.Unknown != 0 || w.Failures != 1 {
+	if w := h.work(batch); w.Unknown != 0 || w.Failures != 0 {
 		l.Errorf("got %+v", w)
 	}
 	sentAgain(l, h, batch, list[0].Task)
+}
+
+// unawaitedClaims waits for a line of a worker that has gone, until nobody does.
+func unawaitedClaims(l ledger) {
+	h, other := l.open(), l.open()
+	batch := h.queue("jobs", 2)
+	pool := noLimits()
+	pool.Lease, pool.Windows = noLease, []string{"a"}
+	dead := h.claim(batch, "dead", 1, pool)[0]
+	pool.Lease = time.Hour
+	op := queueLine(batch, 0)
+	op.Seen, op.Task = dead.Task, dead.Task
+	h.write(op) // by a run that waits for its callback
+	next := other.claim(batch, "next", 5, pool)
+	if len(next) != 1 || next[0].Window != "a" {
+		l.Errorf("its window is not free: %+v", next)
+	}
+	if w := h.work(batch); w.Unknown != 1 || w.Finished != 0 || w.InFlight != 1 {
+		l.Errorf("it is not waited for: %+v", w)
+	}
+	other.write(&store.RenewClaims{Owner: "next", Lease: time.Hour})
+	op.Unawaited = true
+	held := queueLine(batch, 1)
+	held.Seen, held.Task, held.Unawaited = next[0].Task, next[0].Task, true
+	h.write(op, held)
+	h.claim(batch, "last", 0, pool)
+	if w := h.work(batch); w.Unknown != 0 || w.Finished != 1 || w.InFlight != 1 || w.Lost != 0 || w.Failures != 0 {
+		l.Errorf("got %+v", w)
+	}
+	other.write(&store.RenewClaims{Owner: "next"}) // it ends its claims
+	h.claim(batch, "last", 0, pool)
+	if w := h.work(batch); w.Open() || w.Finished != 2 {
+		l.Errorf("got %+v", w)
+	}
 }
 
 // sentAgain sends an unknown line again: if that is asked for, by who knows its task.

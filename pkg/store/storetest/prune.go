@@ -15,6 +15,9 @@ var pruneTests = []test{
 	{"Prune keeps the lines of a batch", pruneBatch},
 	{"What Prune would delete is known before", prunable},
 	{"Another process does not find a pruned task", pruneElsewhere},
+	{"Others read and write while Prune runs", pruneBesideOthers},
+	{"Maintenance deletes what has finished long ago, in steps", maintainSteps},
+	{"Maintenance is done once for all processes", maintainOnce},
 }
 
 func (h handle) prune(limits store.Limits) int64 {
@@ -166,6 +169,152 @@ func prunable(l ledger) {
 	}
 	if n := h.prune(store.Limits{Keep: 2}); n != 2 {
 		l.Errorf("%d went", n)
+	}
+}
+
+// old adds that many tasks that have finished long ago.
+func (h handle) old(count int) {
+	h.t.Helper()
+	intends := make([]store.Op, count)
+	for i := range intends {
+		intends[i] = &store.Intend{Intent: store.Intent{Source: "run", Prompt: "old", At: start}}
+	}
+	h.write(intends...)
+	var refusals []store.Op
+	for _, op := range intends {
+		refusals = append(refusals, &store.Refuse{Task: op.(*store.Intend).Number, At: start})
+	}
+	h.write(refusals...)
+}
+
+// A process that is in the middle of the list of tasks writes and reads until Prune has
+// ended, and then reads the rest.
+func pruneBesideOthers(l ledger) {
+	h, other := l.open(), l.open()
+	h.old(1200)
+	h.write(&store.Intend{Intent: store.Intent{Source: "run", Prompt: "young", At: time.Now()}})
+	read, written := 0, 0
+	err := other.Tasks(l.ctx(), store.Query{}, func(store.Task) error {
+		if read++; read == 1 {
+			written = other.writeUntil(h.pruned(store.Limits{Before: start.Add(time.Hour)}), 1200)
+		}
+		return nil
+	})
+	l.must(err)
+	if got := len(h.tasks(store.Query{})); got != 1+written {
+		l.Errorf("%d tasks, after %d were written; %d were read", got, written, read)
+	}
+}
+
+// pruned prunes in the background.
+func (h handle) pruned(limits store.Limits) <-chan int64 {
+	done := make(chan int64, 1)
+	go func() {
+		count, err := h.Prune(h.ctx(), limits)
+		if err != nil {
+			h.t.Error(err)
+		}
+		done <- count
+	}()
+	return done
+}
+
+// writeUntil writes and reads tasks until that many were pruned.
+func (h handle) writeUntil(pruned <-chan int64, want int64) (written int) {
+	h.t.Helper()
+	for {
+		op := &store.Intend{Intent: store.Intent{Source: "run", Prompt: "meanwhile", At: start}} // as by a clock that is late
+		h.write(op)
+		written++
+		if _, ok, err := h.Numbered(h.ctx(), op.Number); !ok || err != nil {
+			h.t.Fatalf("task %d was not found: %v", op.Number, err)
+		}
+		select {
+		case count := <-pruned:
+			if count != want {
+				h.t.Errorf("%d went", count)
+			}
+			return written
+		default:
+		}
+	}
+}
+
+// maintain does steps of maintenance until a pass has been done, as a Store in the background
+// does.
+func (h handle) maintain(retention time.Duration) (steps int) {
+	h.t.Helper()
+	for began := time.Now(); ; {
+		before := len(h.tasks(store.Query{}))
+		more, err := h.Maintain(h.ctx(), retention)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		switch gone := before - len(h.tasks(store.Query{})); {
+		case gone > 200:
+			h.t.Fatalf("%d tasks went in a step", gone)
+		case more:
+			steps++
+		case steps == 0 || gone > 0:
+			return steps + 1
+		case time.Since(began) > 10*time.Second:
+			h.t.Fatal("the pass has no end")
+		}
+	}
+}
+
+func maintainSteps(l ledger) {
+	h := l.open()
+	h.old(250)
+	h.Share(ticket("shared"))
+	h.accepted("open", "req_open")
+	h.accepted("late", "req_late")
+	h.write(&store.Poll{Result: polledFinal("req_late", "x"), At: time.Now()}) // has finished now
+	h.accepted("done", "req_done")
+	h.deliver("done", final("req_done", "done", "42"))
+	h.deliverTo("req_waiting", "a")
+	h.deliverTo("req_forwarded", "a")
+	h.write(&store.ForwardEnded{Forward: store.Forward{Seq: 3, Target: target, State: store.ForwardDelivered, EndedAt: start}})
+	batch, keys := h.batch("jobs", 3) // the first has ended
+	kept := []string{"req_jobs_2", "req_jobs_1", "req_waiting", "req_late", "req_open"}
+	if all := len(h.tasks(store.Query{})); all != 250+5+3 {
+		l.Fatalf("%d tasks", all)
+	}
+	h.maintain(0)
+	if all := len(h.tasks(store.Query{})); all != 250+5+3 {
+		l.Fatalf("%d tasks remain without a retention", all)
+	}
+	if steps := h.maintain(24 * time.Hour); steps < 3 {
+		l.Errorf("%d steps", steps)
+	}
+	l.same("tasks", kept, h.ids(store.Query{}))
+	l.same("waiting", []string{"req_waiting"}, h.waiting("a", 0, 10))
+	if items := h.items(batch, keys...); len(items) != 3 {
+		l.Errorf("the batch has %d lines", len(items))
+	}
+	for _, seq := range []int64{1, 3} {
+		if _, ok, err := h.Callback(l.ctx(), seq); ok || err != nil {
+			l.Errorf("callback %d was found, %v", seq, err)
+		}
+	}
+}
+
+func maintainOnce(l ledger) {
+	h, other := l.open(), l.open()
+	h.old(1)
+	other.maintain(0) // has no retention, and leaves it to others
+	h.maintain(24 * time.Hour)
+	if left := len(h.tasks(store.Query{})); left != 0 {
+		l.Fatalf("%d tasks remain", left)
+	}
+	h.old(1)
+	for _, by := range []handle{other, h, l.open()} {
+		if more, err := by.Maintain(l.ctx(), 24*time.Hour); more || err != nil {
+			l.Errorf("got %v, %v", more, err)
+		}
+	}
+	if left := len(h.tasks(store.Query{})); left != 1 {
+		l.Error("it was done again at once")
 	}
 }
 

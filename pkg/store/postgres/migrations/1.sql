@@ -35,6 +35,8 @@ CREATE TABLE @tasks (
     reported_by   text NOT NULL DEFAULT '',
     finished_at   timestamptz,
     duration_ms   bigint NOT NULL DEFAULT 0,
+    actions       bigint NOT NULL DEFAULT 0,
+    microcredits  bigint NOT NULL DEFAULT 0,
     failure       text NOT NULL DEFAULT '',
     callback_url  text NOT NULL DEFAULT '',
     window_id     text NOT NULL DEFAULT '',
@@ -61,10 +63,21 @@ CREATE TABLE @events (
 );
 CREATE INDEX events_task ON @events (task, number);
 
+-- timeline names the history of the server, another one after a standby was promoted or a
+-- backup restored. It is '' where the server does not tell, as one whose storage is shared
+-- with its standbys. Numbers that were given in another timeline may have been lost, after
+-- others have seen them: a gap that is larger than these can be is left before the next one.
+CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN left(pg_walfile_name(pg_current_wal_lsn()), 8);
+EXCEPTION WHEN OTHERS THEN
+    RETURN '';
+END $$;
+
 -- The number of the newest callback. The lock of its row makes callbacks numbered in the
 -- order of their commits: who has seen a number has seen, or will never see, all before it.
-CREATE TABLE @newest (seq bigint NOT NULL);
-INSERT INTO @newest VALUES (0);
+CREATE TABLE @newest (seq bigint NOT NULL, timeline text NOT NULL);
+INSERT INTO @newest VALUES (0, @timeline());
 
 CREATE TABLE @deliveries (
     seq           bigint PRIMARY KEY,
@@ -75,6 +88,8 @@ CREATE TABLE @deliveries (
     status        text NOT NULL,
     final         boolean NOT NULL,
     duration_ms   bigint NOT NULL,
+    actions       bigint NOT NULL,
+    microcredits  bigint NOT NULL,
     header        bytea NOT NULL,
     body          bytea NOT NULL
 );
@@ -157,7 +172,8 @@ CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
 CREATE INDEX batch_lines_task ON @batch_lines (task);
 
 -- register_listener registers a listener, if no other one has the name, or if it may join those
--- that have it. It removes those of the name whose lease has ended, and any after a day.
+-- that have it. It removes those of the name whose lease has ended, but for the first minute
+-- not those that it may join, and any after a day.
 CREATE FUNCTION @register_listener(a_id text, a_name text, a_url text, a_path text, a_digest text, a_machine text, a_pid bigint, a_join boolean, a_lease double precision)
     RETURNS TABLE (taken boolean, url text, path text, digest text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -165,7 +181,8 @@ DECLARE
     other record;
 BEGIN
     LOCK TABLE @listeners IN SHARE ROW EXCLUSIVE MODE;
-    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp() - CASE WHEN l.name = a_name THEN interval '0' ELSE interval '1 day' END;
+    DELETE FROM @listeners l WHERE l.id = a_id OR l.lease_until < clock_timestamp()
+        - CASE WHEN l.name <> a_name THEN interval '1 day' WHEN a_join AND a_url <> '' AND l.url = a_url THEN interval '1 minute' ELSE interval '0' END;
     SELECT l.url, l.ticket_path, l.ticket_digest INTO other FROM @listeners l WHERE l.name = a_name LIMIT 1;
     IF FOUND AND NOT (a_join AND a_url <> '' AND other.url = a_url) THEN
         RETURN QUERY SELECT true, other.url, '', '';
@@ -234,7 +251,7 @@ BEGIN
     IF without THEN
         SELECT number, source INTO other FROM @tasks WHERE request_id = a_id AND number <> a_task FOR UPDATE;
         IF FOUND AND other.source = 'callback' THEN -- a callback has arrived first, at a shared address
-            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, result = o.result
+            UPDATE @tasks t SET status = o.status, reported_by = o.reported_by, finished_at = o.finished_at, duration_ms = o.duration_ms, actions = o.actions, microcredits = o.microcredits, result = o.result
                 FROM @tasks o WHERE t.number = a_task AND o.number = other.number AND (t.finished_at IS NULL OR t.status = 'refused');
             UPDATE @events SET task = a_task WHERE task = other.number;
             DELETE FROM @tasks WHERE number = other.number;
@@ -283,7 +300,7 @@ BEGIN
 END $$;
 
 -- a_question is the detail of a question to a person, NULL for none.
-CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
+CREATE FUNCTION @poll(a_id text, a_status text, a_final boolean, a_duration bigint, a_actions bigint, a_microcredits bigint, a_result bytea, a_at timestamptz, a_detail text, a_question text, a_input text)
     RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     the_task bigint;
@@ -293,7 +310,7 @@ BEGIN
         RETURN;
     END IF;
     IF a_final THEN
-        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, result = a_result WHERE number = the_task;
+        UPDATE @tasks SET status = a_status, reported_by = 'poll', finished_at = a_at, duration_ms = a_duration, actions = a_actions, microcredits = a_microcredits, result = a_result WHERE number = the_task;
     ELSE
         UPDATE @tasks SET status = a_status WHERE number = the_task AND status <> a_status;
     END IF;
@@ -311,7 +328,7 @@ END $$;
 -- had a final callback before. Its plans are made once, and do not depend on how large the
 -- tables were then.
 CREATE FUNCTION @deliver(a_writer uuid, a_received timestamptz[], a_ids text[], a_digests bytea[], a_paths text[], a_statuses text[], a_finals boolean[], a_durations bigint[],
-    a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
+    a_actions bigint[], a_microcredits bigint[], a_headers bytea[], a_bodies bytea[], a_shared text[], f_ids text[], f_targets text[], f_listeners text[], f_headers bytea[], f_bodies bytea[])
     RETURNS TABLE (seq bigint, request_id text, ended boolean) LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
@@ -319,12 +336,13 @@ DECLARE
     before bigint;
     added bigint[]; -- numbers of the new ones
 BEGIN
+    UPDATE @newest n SET seq = n.seq + (1::bigint << 32), timeline = @timeline() WHERE n.timeline <> @timeline();
     SELECT n.seq INTO before FROM @newest n FOR UPDATE;
     WITH i AS (
-        INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
-            SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.header, i.body
-            FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_headers, a_bodies)
-                WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, header, body, place)
+        INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body)
+            SELECT before + row_number() OVER (ORDER BY i.place), i.received_at, i.id, i.digest, i.path, i.status, i.final, i.duration, i.actions, i.microcredits, i.header, i.body
+            FROM unnest(a_received, a_ids, a_digests, a_paths, a_statuses, a_finals, a_durations, a_actions, a_microcredits, a_headers, a_bodies)
+                WITH ORDINALITY AS i (received_at, id, digest, path, status, final, duration, actions, microcredits, header, body, place)
             WHERE NOT EXISTS (SELECT 1 FROM @deliveries d WHERE d.request_id = i.id AND d.digest = i.digest)
             RETURNING seq)
         SELECT array_agg(seq ORDER BY seq) INTO added FROM i;
@@ -336,7 +354,7 @@ BEGIN
 
     -- The task whose ticket the callback showed.
     IF EXISTS (SELECT 1 FROM unnest(a_paths) AS p (path) WHERE p.path <> ALL (a_shared)) THEN
-        UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, failure = '',
+        UPDATE @tasks t SET status = d.status, reported_by = 'callback', finished_at = CASE WHEN d.final THEN d.received_at END, duration_ms = d.duration_ms, actions = d.actions, microcredits = d.microcredits, failure = '',
                 request_id = CASE WHEN t.request_id IS NULL AND NOT EXISTS (SELECT 1 FROM @tasks o WHERE o.request_id = d.request_id) THEN d.request_id ELSE t.request_id END
             FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq
             WHERE d.ticket_path <> ALL (a_shared) AND t.ticket_path = d.ticket_path
@@ -345,14 +363,14 @@ BEGIN
 
     -- Tasks that were sent elsewhere, or are the second one of a request that was accepted
     -- twice. A callback cannot update a task that has another ticket.
-    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, prompt, request)
+    INSERT INTO @tasks (dispatched_at, request_id, source, cloud, machine, agent, cloud_session, parent, batch, status, reported_by, finished_at, duration_ms, actions, microcredits, prompt, request)
         SELECT coalesce(o.dispatched_at, d.received_at), d.request_id, 'callback', coalesce(o.cloud, ''), coalesce(o.machine, ''), o.agent,
-            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, coalesce(o.prompt, ''), o.request
+            coalesce(o.cloud_session, ''), coalesce(o.parent, ''), o.batch, d.status, 'callback', CASE WHEN d.final THEN d.received_at END, d.duration_ms, d.actions, d.microcredits, coalesce(o.prompt, ''), o.request
         FROM unnest(added) AS a (seq) JOIN @deliveries d ON d.seq = a.seq LEFT JOIN @tasks o ON o.ticket_path = d.ticket_path
         WHERE o.request_id IS DISTINCT FROM d.request_id
         ORDER BY d.seq
         ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO UPDATE SET
-            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms
+            status = excluded.status, reported_by = excluded.reported_by, finished_at = excluded.finished_at, duration_ms = excluded.duration_ms, actions = excluded.actions, microcredits = excluded.microcredits
         WHERE tasks.finished_at IS NULL AND tasks.ticket_path IS NULL;
 
     IF cardinality(f_ids) > 0 THEN
@@ -422,27 +440,69 @@ CREATE FUNCTION @bound_refusals(a_other bigint, a_all bigint) RETURNS void LANGU
     DELETE FROM @refusals WHERE seq <= (SELECT max(seq) FROM @refusals) - a_all
 $$;
 
+-- newest_before returns the number of the newest task that was dispatched before.
+CREATE FUNCTION @newest_before(a_before timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    WITH old AS MATERIALIZED (SELECT number FROM @tasks WHERE dispatched_at < a_before) -- else it might look at all younger ones
+        SELECT coalesce(max(number), 0) FROM old
+$$;
+
 -- prune deletes tasks among the next a_step after a_from, up to a_last, and returns how many
 -- and which number it looked at last.
-CREATE FUNCTION @prune(a_from bigint, a_last bigint, a_open boolean, a_before timestamptz, a_step bigint, OUT pruned bigint, OUT up_to bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION @prune(a_from bigint, a_last bigint, a_open boolean, a_before timestamptz, a_finished timestamptz, a_step bigint, OUT pruned bigint, OUT up_to bigint) LANGUAGE plpgsql AS $$
 DECLARE
     numbers bigint[];
     ids text[];
     paths text[];
 BEGIN
     SELECT coalesce(max(number), a_last) INTO up_to FROM (SELECT number FROM @tasks WHERE number > a_from AND number <= a_last ORDER BY number LIMIT a_step) s;
+    -- Locked first: a callback that is being stored may be forwarded.
+    PERFORM 1 FROM @tasks WHERE number > a_from AND number <= up_to AND dispatched_at < a_before AND (a_open OR finished_at < a_finished) ORDER BY number FOR UPDATE;
     SELECT coalesce(array_agg(number), '{}'), coalesce(array_agg(request_id) FILTER (WHERE request_id IS NOT NULL), '{}'), coalesce(array_agg(ticket_path) FILTER (WHERE ticket_path IS NOT NULL), '{}')
         INTO numbers, ids, paths FROM (
             SELECT number, request_id, ticket_path FROM @tasks t
             WHERE number > a_from AND number <= up_to AND dispatched_at < a_before
-                AND (a_open OR finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @forwards f WHERE f.request_id = t.request_id AND f.state = 'waiting'))
-            ORDER BY number FOR UPDATE) s;
+                AND (a_open OR finished_at < a_finished AND NOT EXISTS (SELECT 1 FROM @forwards f WHERE f.request_id = t.request_id AND f.state = 'waiting'))) s;
     DELETE FROM @deliveries WHERE request_id = ANY (ids);
     DELETE FROM @forwards WHERE request_id = ANY (ids);
     DELETE FROM @events WHERE task = ANY (numbers);
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
     pruned := cardinality(numbers);
+END $$;
+
+-- When the next step of deleting old tasks is due, and which tasks it looks at: those after
+-- number, up to last.
+CREATE TABLE @maintenance (
+    due_at        timestamptz NOT NULL,
+    number        bigint NOT NULL,
+    last          bigint NOT NULL
+);
+INSERT INTO @maintenance VALUES ('-infinity', 0, 0);
+
+-- maintain does a step of deleting the tasks that have finished longer ago than a_retention
+-- (NULL: none), if it is due and no other process does it, and deletes what has been left by
+-- processes that were killed. more says that the next step follows after a_pause.
+CREATE FUNCTION @maintain(a_retention interval, a_step bigint, a_pause interval, a_rest interval, OUT more boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    now_ timestamptz := clock_timestamp();
+    m record;
+BEGIN
+    more := false;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    IF a_retention IS NOT NULL THEN
+        SELECT * INTO m FROM @maintenance WHERE due_at <= now_ OR due_at > now_ + a_rest FOR UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            IF m.number >= m.last THEN
+                m.number := 0;
+                m.last := @newest_before(now_ - a_retention);
+            END IF;
+            m.number := (SELECT up_to FROM @prune(m.number, m.last, false, now_ - a_retention, now_ - a_retention, a_step));
+            more := m.number < m.last;
+            UPDATE @maintenance SET due_at = clock_timestamp() + CASE WHEN more THEN a_pause ELSE a_rest END, number = m.number, last = m.last;
+        END IF;
+    END IF;
+    DELETE FROM @listeners WHERE lease_until < now_ - interval '1 day';
+    DELETE FROM @forwarders WHERE lease_until < now_ - interval '1 day';
 END $$;
 
 -- Batches that many processes work on, and their lines that have not been forgotten. Who
@@ -454,6 +514,7 @@ CREATE TABLE @batch_work (
     next_at       timestamptz NOT NULL DEFAULT '-infinity',
     held_until    timestamptz NOT NULL DEFAULT '-infinity',
     finished      bigint NOT NULL DEFAULT 0,
+    timeline      text NOT NULL DEFAULT @timeline(),
     failures      bigint NOT NULL DEFAULT 0,
     credits       double precision NOT NULL DEFAULT 0
 );
@@ -510,15 +571,19 @@ CREATE FUNCTION @open_work(a_batch bigint, a_options text, a_credits double prec
 $$;
 
 CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id text, a_content bytea, a_agent text, a_session text, a_parent text, a_seen bigint, a_task bigint,
-    a_prompt text, a_request bytea) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, lost, window_id)
+    a_prompt text, a_request bytea, a_unawaited boolean) RETURNS void LANGUAGE sql AS $$
+    UPDATE @batch_queue q SET claimed_at = CASE WHEN a_unawaited THEN '-infinity' ELSE q.claimed_at END, window_id = CASE WHEN q.leased_until <= clock_timestamp() THEN '' ELSE q.window_id END
+        FROM @tasks t WHERE q.batch = a_batch AND q.key = a_key AND q.finished IS NULL AND q.task <> 0 AND q.task = a_task AND t.number = a_task AND t.status = 'unknown';
+    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, window_id)
         SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request,
-            coalesce(t.dispatched_at, clock_timestamp()), coalesce(t.status = 'unknown', false), CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
+            CASE WHEN a_unawaited THEN '-infinity' ELSE coalesce(t.dispatched_at, clock_timestamp()) END, CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
         FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
         WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
         ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
-            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at,
-            lost = excluded.lost, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
+            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request,
+            claimed_at = CASE WHEN batch_queue.task = excluded.task AND isfinite(batch_queue.claimed_at) AND NOT a_unawaited
+                THEN batch_queue.claimed_at ELSE excluded.claimed_at END, -- by this server's clock if it is known
+            lost = false, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
         WHERE batch_queue.finished IS NOT NULL
             AND a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
 $$;
@@ -536,6 +601,7 @@ CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_fail
 DECLARE
     number bigint;
 BEGIN
+    UPDATE @batch_work SET finished = finished + (1::bigint << 32), timeline = @timeline() WHERE batch = a_batch AND timeline <> @timeline();
     SELECT finished + 1 INTO number FROM @batch_work WHERE batch = a_batch FOR UPDATE;
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
@@ -548,6 +614,12 @@ BEGIN
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET task = 0, owner = '', leased_until = '-infinity', window_id = '' WHERE batch = a_batch AND key = a_key;
 END $$;
+
+-- window_of returns the browser window of a request, '' for none. Escapes that cannot be text
+-- here, of NUL and of surrogates, are left out; \\ is skipped, since what follows it is no escape.
+CREATE FUNCTION @window_of(a_request bytea) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(regexp_replace(convert_from(a_request, 'UTF8'), '(\\\\)|\\u(0000|[dD][89a-fA-F]..)', '\1', 'g')::json ->> 'browserWindowId', '')
+$$;
 
 -- claim finishes the lines of dead workers that remain unknown, gives the owner those of
 -- dead workers whose outcome can be found, and then, as the limits allow, lines to be sent,
@@ -572,9 +644,9 @@ BEGIN
     END IF;
     FOR q IN SELECT b.key, b.fence FROM @batch_queue b JOIN @tasks t ON t.number = b.task
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status = 'unknown'
-            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit WHEN b.lost THEN interval '0' ELSE least(a_send_limit, a_limit) END <= now_
+            AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit ELSE least(a_send_limit, a_limit) END <= now_
         ORDER BY b.key LOOP
-        PERFORM @finish_line(a_batch, q.key, q.fence, true, 0, '', true);
+        PERFORM @finish_line(a_batch, q.key, q.fence, false, 0, '', true);
     END LOOP;
     UPDATE @batch_queue b SET task = 0, owner = '', window_id = '' FROM @tasks t
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.number = b.task AND t.status = 'refused' AND t.failure = '';
@@ -607,7 +679,7 @@ BEGIN
         members := concat_ws(',', a_members[place], CASE WHEN the_window <> '' THEN '"browserWindowId":' || to_json(the_window) END);
         the_task := nextval('@tasks_number_seq');
         PERFORM @intend(the_task, a_at, a_source, a_cloud, a_machine, q.agent, q.cloud_session, q.parent, coalesce(a_paths[place], ''), coalesce(a_digests[place], ''), coalesce(a_urls[place], ''),
-            CASE WHEN the_window <> '' THEN the_window ELSE coalesce(convert_from(q.request, 'UTF8')::json ->> 'browserWindowId', '') END, q.prompt,
+            CASE WHEN the_window <> '' THEN the_window ELSE @window_of(q.request) END, q.prompt,
             CASE WHEN members = '' THEN q.request ELSE substring(q.request FROM 1 FOR length(q.request) - 1) || convert_to(',' || members || '}', 'UTF8') END,
             a_batch, q.key, q.line, q.id, q.content);
         UPDATE @batch_queue SET task = the_task, lost = false, fence = nextval('@fences'), owner = a_owner, call = a_call, claimed_at = now_, leased_until = now_ + a_lease, send_at = turn, window_id = the_window

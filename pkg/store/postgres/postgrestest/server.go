@@ -157,6 +157,12 @@ func (s *Server) WriteFile(name, content string) error {
 	return errors.Join(os.WriteFile(path, []byte(content), 0o600), own(path))
 }
 
+// Folder makes a folder in the server's, to which it may write.
+func (s *Server) Folder(name string) (path string, err error) {
+	path = filepath.Join(s.dir, name)
+	return path, errors.Join(os.Mkdir(path, 0o700), own(path))
+}
+
 // Start starts the server and waits until it answers.
 func (s *Server) Start(ctx context.Context) error {
 	s.log = &bytes.Buffer{}
@@ -200,6 +206,20 @@ func (s *Server) Exec(ctx context.Context, database, statements string) error {
 	}
 	_, err = conn.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol)
 	return errors.Join(err, conn.Close(ctx))
+}
+
+// Backup copies a schema of a database to another database, as pg_dump and psql do.
+func (s *Server) Backup(ctx context.Context, from, schema, to string) error {
+	dump, err := s.command(ctx, "pg_dump", "--dbname", s.URL(from), "--schema", strconv.Quote(schema)).Output()
+	if err != nil {
+		return fmt.Errorf("pg_dump: %w", err)
+	}
+	restore := s.command(ctx, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", os.DevNull, s.URL(to))
+	restore.Stdin = bytes.NewReader(dump)
+	if out, err := restore.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, out)
+	}
+	return nil
 }
 
 // Reload makes the server read its configuration again.

@@ -1,0 +1,143 @@
+//go:build unix
+
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store/postgres/postgrestest"
+)
+
+// withServer makes the ledger of the batch and of other commands one on a server of its own.
+func (b *faultyBatch) withServer() *postgrestest.Server {
+	b.t.Helper()
+	postgrestest.Require(b.t)
+	s, err := postgrestest.New(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = s.Close() })
+	b.env = append(b.env, "NARADA_STORE="+s.URL("postgres"))
+	return s
+}
+
+// machine is a command on another machine than the batch's.
+type machine struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+// machine starts a command that has a folder of its own for its state.
+func (b *faultyBatch) machine(name string, args ...string) *machine {
+	b.t.Helper()
+	m := &machine{Cmd: exec.Command("narada", args...)}
+	m.Dir, m.Env = b.dir, slices.Concat(b.env, []string{"NARADA_STATE_DIR=" + filepath.Join(b.dir, name)})
+	m.Stdout, m.Stderr = &m.stdout, &m.stderr
+	if err := m.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = m.Process.Kill() })
+	return m
+}
+
+// end sends the process a signal and returns its exit code.
+func (m *machine) end(s syscall.Signal) int {
+	_ = m.Process.Signal(s)
+	return code(m.Wait())
+}
+
+func (b *faultyBatch) eventually(condition func() bool, stderr *bytes.Buffer) {
+	b.t.Helper()
+	if err := eventuallyWithin(time.Minute, condition); err != nil {
+		b.t.Fatalf("%v: %+v %s", err, b.cloud.Stats(), stderr)
+	}
+}
+
+// A batch sends nothing while the server of its ledger is not there, and continues by itself.
+func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
+	t.Parallel()
+	const lines, atOnce = 40, 4
+	b := newFaultyBatch(t, lines, "delay: 50ms\nrules:\n  - text: done\n")
+	s := b.withServer()
+	b.args = []string{"batch", "run", "tasks.txt", "--results", "results.jsonl", "-c", "4", "--via", "poll", "--timeout", "1m"}
+	c := b.start()
+	b.eventually(func() bool { return b.cloud.Stats().Dispatches >= 5 }, &b.stderr)
+	s.Stop()
+	sent := b.cloud.Stats().Dispatches
+	b.eventually(func() bool { return b.cloud.Stats().Finished == b.cloud.Stats().Dispatches }, &b.stderr)
+	time.Sleep(2 * time.Second) // in which it would send many
+	if more := b.cloud.Stats().Dispatches - sent; more > atOnce {
+		t.Errorf("it has sent %d tasks without its ledger", more)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if exit := code(c.Wait()); exit != codeDone {
+		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
+	}
+	results, dispatched := b.results(), b.dispatched()
+	for line := 1; line <= lines; line++ {
+		if results[line] != "success" || dispatched[line] != 1 {
+			t.Errorf("line %d: %q, accepted %d times", line, results[line], dispatched[line])
+		}
+	}
+}
+
+// A task whose ledger is lost while it is running is polled for.
+func TestRunGetsItsAnswerWithoutTheServerOfItsLedger(t *testing.T) {
+	t.Parallel()
+	b := newFaultyBatch(t, 1, "delay: 2s\nrules:\n  - text: done\n")
+	s := b.withServer()
+	run := b.machine("one", "run", "--via", "poll", "x")
+	b.eventually(func() bool { return b.cloud.Stats().StatusCalls > 0 }, &run.stderr)
+	s.Stop()
+	exit := code(run.Wait())
+	if text := run.stderr.String(); exit != codeDone || run.stdout.String() != "done\n" || !strings.Contains(text, "cannot be reached") || !strings.Contains(text, "not stored") {
+		t.Errorf("exit code %d, %q: %s", exit, run.stdout.String(), text)
+	}
+}
+
+// A listener answers 503 while the server of its ledger is not there, and then continues.
+func TestListenAnswers503WithoutTheServerOfItsLedger(t *testing.T) {
+	t.Parallel()
+	b := newFaultyBatch(t, 1, "rules: []\n")
+	s := b.withServer()
+	ready := filepath.Join(b.dir, "ready.json")
+	listen := b.machine("one", "listen", "--local", "--ready-file", ready)
+	var to callbackTarget
+	b.eventually(func() bool {
+		doc, err := os.ReadFile(ready)
+		return err == nil && json.Unmarshal(doc, &to) == nil
+	}, &listen.stderr)
+	send := func(id string) int {
+		return to.post(t, fmt.Sprintf(`{"requestId":%q,"status":"success","response":{"text":"x"},"completedAt":"2026-01-02T03:04:05Z","secret":%q}`, id, to.Secret))
+	}
+	if status := send("req_1"); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	s.Stop()
+	for range 2 {
+		if status := send("req_2"); status != http.StatusServiceUnavailable {
+			t.Errorf("status %d without the server", status)
+		}
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(func() bool { return send("req_2") == http.StatusOK }, &listen.stderr)
+	exit := listen.end(syscall.SIGINT)
+	if out, text := listen.stdout.String(), listen.stderr.String(); exit != codeDone || out != "req_1\tsuccess\tx\nreq_2\tsuccess\tx\n" || strings.Count(text, "is there again") != 1 {
+		t.Errorf("exit code %d, %q: %s", exit, out, text)
+	}
+}

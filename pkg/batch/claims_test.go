@@ -1,0 +1,165 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+)
+
+// machine is one of several that share a ledger. Each task takes a second.
+type machine struct {
+	store.Ledger
+	t *testing.T
+
+	write func(ops []store.Op) error // called after each write of the batch's
+	mu    sync.Mutex
+	sent  []string
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	l, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Mask: func(s string) string { return s }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return &machine{Ledger: l, t: t, write: func([]store.Op) error { return nil }}
+}
+
+// Write implements store.Writer.
+func (m *machine) Write(ctx context.Context, ops ...store.Op) error {
+	if err := m.Ledger.Write(ctx, ops...); err != nil {
+		return err
+	}
+	return m.write(ops)
+}
+
+// Run implements Engine.
+func (m *machine) Run(ctx context.Context, j await.Job) (await.Answer, error) {
+	j.Sent()
+	m.mu.Lock()
+	m.sent = append(m.sent, j.Prompt)
+	m.mu.Unlock()
+	id := fmt.Sprint("req_", j.Task)
+	if err := m.Ledger.Write(ctx, j.Guard, &store.Accept{Task: j.Task, RequestID: id, At: time.Now()}); err != nil {
+		return await.Answer{}, &await.UnfinishedError{ID: id, Cause: err}
+	}
+	return m.Resume(ctx, await.Dispatched{Task: j.Task, RequestID: id})
+}
+
+// Resume implements Engine.
+func (m *machine) Resume(ctx context.Context, d await.Dispatched) (await.Answer, error) {
+	if !await.Sleep(ctx, time.Second) {
+		return await.Answer{}, &await.UnfinishedError{ID: d.RequestID, Cause: context.Cause(ctx)}
+	}
+	r, err := narada.ParseResult([]byte(fmt.Sprintf(`{"requestId":%q,"status":"success","completedAt":"2026-01-01T00:00:00Z"}`, d.RequestID)))
+	return await.Answer{Task: d.Task, Result: r}, err
+}
+
+func (m *machine) Receives(string) bool                                       { return false }
+func (m *machine) Issue() (store.Address, error)                              { return store.Address{}, nil }
+func (m *machine) Withdraw(store.Address)                                     {}
+func (m *machine) Open(context.Context, func(*await.Options)) (Engine, error) { return m, nil }
+
+// run runs a batch in a state folder of its own.
+func (m *machine) run(ctx context.Context, text string, change func(*Options)) (Verdict, error) {
+	w := newWorld(m.t)
+	o := w.options(text)
+	o.Share, o.Source, o.Concurrency, o.Masker = true, &secret.Source{}, 4, output.Masker(nil)
+	change(&o)
+	backend := w.backend()
+	backend.Store, backend.Open = m, m.Open
+	v, err := w.open(o).Run(ctx, backend)
+	if got := printed(m.t, w.out.String()); len(got) != v.Tally.Ended {
+		m.t.Errorf("printed %q of %+v", got, v.Tally)
+	}
+	return v, err
+}
+
+func lines12() string { return "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\n" }
+
+// A claim of which it is not known whether it was stored is asked about.
+func TestAClaimInDoubtIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.write = func(ops []store.Op) error {
+			if slices.ContainsFunc(ops, func(op store.Op) bool { _, ok := op.(*store.Claim); return ok }) {
+				return goneError{errors.New("gone")}
+			}
+			return nil
+		}
+		v, err := m.run(t.Context(), lines12(), func(*Options) {})
+		if err != nil || v.Ending != AllSucceeded || len(m.sent) != 12 {
+			t.Errorf("%+v, %v; sent %q", v, err, m.sent)
+		}
+	})
+}
+
+// Lines that are put into the store while it cannot be reached are put there later.
+func TestABatchIsFilledOnceItsStoreIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		back := time.Now().Add(time.Minute)
+		m.write = func(ops []store.Op) error {
+			if slices.ContainsFunc(ops, func(op store.Op) bool { _, ok := op.(*store.QueueLine); return ok }) && time.Now().Before(back) {
+				return goneError{errors.New("gone")}
+			}
+			return nil
+		}
+		if v, err := m.run(t.Context(), lines12(), func(*Options) {}); err != nil || v.Ending != AllSucceeded || len(m.sent) != 12 {
+			t.Errorf("%+v, %v; sent %q", v, err, m.sent)
+		}
+	})
+}
+
+// A run that is ended leaves its tasks to another one, which need not wait for the leases.
+func TestARunThatIsEndedEndsItsLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		terminated := errors.New("terminated")
+		time.AfterFunc(1500*time.Millisecond, func() { cancel(terminated) })
+		v, err := m.run(ctx, lines12(), func(o *Options) { o.Lease = time.Hour })
+		if err != nil || v.Ending != Interrupted || v.Tally.Ended != 4 || v.Tally.Unfinished != 4 || v.Tally.Sent != 8 {
+			t.Errorf("%+v, %v", v, err)
+		}
+		begun := time.Now()
+		v, err = m.run(t.Context(), lines12(), func(*Options) {})
+		if took := time.Since(begun); err != nil || v.Ending != AllSucceeded || len(m.sent) != 12 || took > 4*time.Second || v.Tally.Earlier != 8 {
+			t.Errorf("%+v, %v after %s; sent %q", v, err, took, m.sent)
+		}
+	})
+}
+
+// Its progress is that of all workers.
+func TestTwoRunsOfABatchShareItsLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				v, err := m.run(t.Context(), lines12(), func(o *Options) { o.Concurrency = 3 })
+				if err != nil || v.Ending != AllSucceeded || v.Tally.InFlight != 0 {
+					t.Errorf("%+v, %v", v, err)
+				}
+			})
+		}
+		begun := time.Now()
+		both.Wait()
+		if took := time.Since(begun); len(m.sent) != 12 || took < 4*time.Second || took > 6*time.Second {
+			t.Errorf("sent %q in %s", m.sent, took)
+		}
+	})
+}

@@ -1,0 +1,37 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/engine"
+)
+
+// Received returns up to limit callbacks with a smaller number than below, 0 for any, the
+// newest first.
+func (l *Store) Received(ctx context.Context, below int64, limit int) ([]store.Received, error) {
+	if below == 0 {
+		below = math.MaxInt64
+	}
+	return readAll(ctx, l, scanReceived, "SELECT seq, received_at, request_id, status, final, octet_length(body) FROM @deliveries WHERE seq < $1 ORDER BY seq DESC LIMIT $2", below, limit)
+}
+
+func scanReceived(row scanner) (r store.Received, err error) {
+	err = row.Scan(&r.Seq, timeColumn{&r.At}, &r.RequestID, &r.Status, &r.Final, &r.Size)
+	return r, err
+}
+
+// NewestRefusals returns up to limit refused callbacks of all paths, the newest first.
+func (l *Store) NewestRefusals(ctx context.Context, limit int) ([]store.Refusal, error) {
+	return l.refusals(ctx, "ORDER BY seq DESC LIMIT $1", limit)
+}
+
+// Pace returns how many tasks of the batch finished in each span of that length, the oldest
+// first. Spans in which none finished are left out.
+func (l *Store) Pace(ctx context.Context, batch int64, span time.Duration) ([]store.Pace, error) {
+	rows, err := readAll(ctx, l, scanUsage, "SELECT '', (extract(epoch FROM finished_at) * 1000)::bigint / $1::bigint, status, count(*), sum(actions)::bigint, sum(microcredits)::bigint FROM @tasks WHERE batch = $2 AND finished_at IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3",
+		span.Milliseconds(), batch)
+	return engine.Pace(rows, span), err
+}

@@ -1,0 +1,167 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
+)
+
+var usageTests = []test{
+	{"Usage is counted by time, agent and batch, exactly", usageIsCounted},
+	{"Usage leaves out samples and what was dispatched before", usageIsLimited},
+	{"The pace of a batch counts what finished in each span", paceIsCounted},
+	{"What was received and refused is listed, the newest first", receivedIsListed},
+	{"The revision changes with everything that happens", revisionChanges},
+}
+
+// finalUsing is final with what the task used.
+func finalUsing(id, name string, actions int, credits string) string {
+	return fmt.Sprintf(`{"requestId":%q,"status":"success","completedAt":"2026-01-02T03:04:04Z","secret":%q,"usage":{"actions":%d,"credits":%s}}`, id, ticket(name).Secret, actions, credits)
+}
+
+// send adds a task that was dispatched then.
+func (h handle) send(name, agent, source string, at time.Time) (number int64) {
+	h.t.Helper()
+	i := intent(name)
+	i.Agent, i.Source, i.At = agent, source, at
+	op := &store.Intend{Intent: i}
+	h.write(op)
+	h.write(&store.Accept{Task: op.Number, RequestID: "req_" + name, At: at})
+	return op.Number
+}
+
+func usageIsCounted(l ledger) {
+	h := l.open()
+	put := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: start, Lines: 1}}
+	h.write(put)
+	quarter := start.Truncate(store.UsageSpan)
+	h.send("a", "core", "run", quarter)
+	h.send("b", "operator", "run", quarter.Add(store.UsageSpan-time.Millisecond))
+	h.send("c", "core", "run", quarter.Add(store.UsageSpan))
+	of := intent("d")
+	of.Source, of.Agent, of.At, of.Item = "batch", "", quarter.Add(store.UsageSpan), store.Item{Batch: put.Number, Key: []byte("k"), Line: 1}
+	h.write(&store.Intend{Intent: of})
+
+	h.deliver("a", finalUsing("req_a", "a", 3, "0.1"))
+	h.deliver("b", finalUsing("req_b", "b", 4, "0.2"))
+	h.write(&store.Poll{Result: polled(`{"requestId":"req_c","status":"error","completedAt":"2026-01-02T03:04:05Z","usage":{"actions":5,"credits":1.000001}}`), At: start})
+	h.deliver("elsewhere", finalUsing("req_elsewhere", "elsewhere", 1, "0.7"))
+	h.deliver("elsewhere", `{"requestId":"req_odd","status":"success","completedAt":"2026-01-02T03:04:04Z","secret":"`+ticket("elsewhere").Secret+`","usage":{"actions":-1,"credits":-2}}`)
+
+	if t := h.task("req_c"); t.Actions != 5 || t.Credits != 1.000001 {
+		l.Errorf("got %+v", t)
+	}
+	success, failed, unknown := narada.StatusSuccess, narada.StatusError, store.StatusUnknown
+	for by, want := range map[store.UsageBy][]store.Usage{
+		store.UsageByTime: {
+			{At: quarter, Tasks: store.Tally{success: 4}, Actions: 8, Credits: 1},
+			{At: quarter.Add(store.UsageSpan), Tasks: store.Tally{failed: 1, unknown: 1}, Actions: 5, Credits: 1.000001},
+		},
+		store.UsageByAgent: {
+			{Tasks: store.Tally{success: 2, unknown: 1}, Actions: 1, Credits: 0.7},
+			{Name: "core", Tasks: store.Tally{success: 1, failed: 1}, Actions: 8, Credits: 1.100001},
+			{Name: "operator", Tasks: store.Tally{success: 1}, Actions: 4, Credits: 0.2},
+		},
+		store.UsageByBatch: {
+			{Tasks: store.Tally{success: 4, failed: 1}, Actions: 13, Credits: 2.000001},
+			{Name: "jobs", Tasks: store.Tally{unknown: 1}},
+		},
+	} {
+		got, err := h.Usage(l.ctx(), time.Time{}, by)
+		l.must(err)
+		for i := range min(len(got), len(want)) {
+			if by != store.UsageByTime {
+				want[i].At = got[i].At
+			}
+		}
+		l.same(string(by), want, got)
+	}
+}
+
+func usageIsLimited(l ledger) {
+	h := l.open()
+	h.send("old", "core", "run", start)
+	h.send("new", "core", "run", start.Add(time.Second))
+	h.send("sample", "core", store.SourceTrigger, start.Add(time.Second))
+	for since, want := range map[time.Time]int{{}: 2, start: 2, start.Add(time.Millisecond): 1, start.Add(time.Hour): 0} {
+		list, err := h.Usage(l.ctx(), since, store.UsageByAgent)
+		l.must(err)
+		count := 0
+		for _, u := range list {
+			count += u.Tasks.Sent()
+		}
+		if count != want {
+			l.Errorf("since %v: %d tasks of %d", since, count, want)
+		}
+	}
+}
+
+func revisionChanges(l ledger) {
+	h, other := l.open(), l.open()
+	seen := map[string]string{}
+	step := func(what string) {
+		revision, err := other.Revision(l.ctx())
+		l.must(err)
+		if before, known := seen[revision]; known {
+			l.Errorf("%s: the revision is that after %s", what, before)
+		}
+		seen[revision] = what
+		again, err := other.Revision(l.ctx())
+		l.must(err)
+		l.same("again after "+what, revision, again)
+	}
+	step("nothing")
+	number := h.intend("a")
+	step("an intent")
+	h.write(&store.Accept{Task: number, RequestID: "req_a", At: start})
+	step("an acceptance")
+	h.deliver("a", phase("req_a", "a"))
+	step("a phase")
+	h.deliver("a", final("req_a", "a", "42"))
+	step("a final callback")
+	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret"})
+	h.close() // it stores refusals later
+	step("a refusal")
+}
+
+func paceIsCounted(l ledger) {
+	h := l.open()
+	batch, keys := h.batch("jobs", 4) // the first and the last have finished
+	h.write(&store.Poll{Result: polledFinal("req_jobs_1", "no"), At: start.Add(3 * time.Second)})
+	h.write(&store.Poll{Result: polledFinal("req_jobs_2", "no"), At: start.Add(3999 * time.Millisecond)})
+	_ = keys
+	got, err := h.Pace(l.ctx(), batch, 2*time.Second)
+	l.must(err)
+	first := start.Truncate(2 * time.Second)
+	l.same("pace", []store.Pace{
+		{At: first, Tasks: store.Tally{narada.StatusSuccess: 2}},
+		{At: start.Add(3 * time.Second).Truncate(2 * time.Second), Tasks: store.Tally{narada.StatusError: 2}},
+	}, got)
+}
+
+func receivedIsListed(l ledger) {
+	h := l.open()
+	h.accepted("a", "req_a")
+	h.deliver("a", phase("req_a", "a"))
+	h.deliver("a", final("req_a", "a", "42"))
+	list, err := h.Received(l.ctx(), 0, 10)
+	l.must(err)
+	for i, want := range []bool{true, false} {
+		if len(list) != 2 || list[i].Final != want || list[i].RequestID != "req_a" || !list[i].At.Equal(start) || list[i].Size < 100 {
+			l.Fatalf("got %+v", list)
+		}
+	}
+	l.same("the status", narada.StatusSuccess, list[0].Status)
+	older, err := h.Received(l.ctx(), list[0].Seq, 10)
+	l.must(err)
+	l.same("the older", list[1:], older)
+	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret"})
+	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 413, Reason: "too large"})
+	refused, err := h.NewestRefusals(l.ctx(), 1)
+	l.must(err)
+	if len(refused) != 1 || refused[0].Reason != "too large" || refused[0].Path != ticket("a").Path {
+		l.Errorf("got %+v", refused)
+	}
+}

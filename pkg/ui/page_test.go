@@ -1,0 +1,273 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/webhook"
+)
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// world is a page of a ledger.
+type world struct {
+	t       *testing.T
+	ledger  *sqlite.Store
+	server  *Server
+	handler http.Handler
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	l, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	w := &world{t: t, ledger: l}
+	w.server, err = New(Options{
+		Ledger: l, Name: "the ledger", Token: testToken, Mask: func(text string) string { return strings.ReplaceAll(text, "s3cret", "***") },
+		Now: func() time.Time { return now }, Zone: time.UTC, Log: slog.New(slog.DiscardHandler),
+		Commands: func(store.Task, json.RawMessage) []Command { return []Command{{"curl", "curl 'x'"}} },
+		Replay: func(_ context.Context, d store.Delivery, to string) (Replayed, error) {
+			if to == "" {
+				return Replayed{}, errors.New("no URL, s3cret")
+			}
+			return Replayed{StatusCode: 418, Answer: "s3cret " + to, Failure: "418 I'm a teapot"}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler = w.server.Handler(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4141})
+	return w
+}
+
+// get returns the answer for a path.
+func (w *world) get(path string) (code int, text string) {
+	w.t.Helper()
+	return w.ask(httptest.NewRequest("GET", path, nil))
+}
+
+func (w *world) ask(r *http.Request) (code int, text string) {
+	w.t.Helper()
+	r.Host = "127.0.0.1:4141"
+	r.AddCookie(&http.Cookie{Name: "narada_4141", Value: testToken})
+	answer := httptest.NewRecorder()
+	w.handler.ServeHTTP(answer, r)
+	return answer.Code, answer.Body.String()
+}
+
+// has fails the test unless the page has the texts.
+func (w *world) has(path string, texts ...string) {
+	w.t.Helper()
+	code, page := w.get(path)
+	for _, text := range texts {
+		if code != 200 || !strings.Contains(page, text) {
+			w.t.Errorf("%s: %d, there is no %s in\n%s", path, code, text, page)
+		}
+	}
+}
+
+// lacks fails the test if the page has one of the texts.
+func (w *world) lacks(path string, texts ...string) {
+	w.t.Helper()
+	code, page := w.get(path)
+	for _, text := range texts {
+		if code != 200 || strings.Contains(page, text) {
+			w.t.Errorf("%s: %d, there is %s in\n%s", path, code, text, page)
+		}
+	}
+}
+
+// sent adds a task.
+func (w *world) sent(name string, change func(*store.Intent)) {
+	w.t.Helper()
+	i := store.Intent{Source: "run", Cloud: "https://api.example.com", Machine: "here", Agent: "operator", Prompt: "prompt of " + name,
+		Body: json.RawMessage(`{"prompt":"x"}`), Ticket: webhook.Ticket{Path: "/narada/" + name, Header: http.Header{"Authorization": {"Bearer " + name}}, Secret: name}, At: now.Add(-time.Hour)}
+	if change != nil {
+		change(&i)
+	}
+	op := &store.Intend{Intent: i}
+	w.must(w.ledger.Write(w.t.Context(), op))
+	w.must(w.ledger.Write(w.t.Context(), &store.Accept{Task: op.Number, RequestID: "req_" + name, At: i.At}))
+}
+
+// answered stores the callback of a task.
+func (w *world) answered(name, rest string) {
+	w.t.Helper()
+	body := fmt.Sprintf(`{"requestId":"req_%s","secret":%q,%s}`, name, name, rest)
+	header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + name}, "X-Kind": {"<i>"}}
+	ticket := webhook.Ticket{Path: "/narada/" + name, Header: http.Header{"Authorization": {"Bearer " + name}}, Secret: name}
+	r, err := webhook.Verify(ticket, header, []byte(body))
+	w.must(err)
+	w.must(w.ledger.Write(w.t.Context(), &store.Deliver{Delivery: webhook.Delivery{Ticket: ticket, Result: r, Body: []byte(body), ReceivedAt: now, Header: header}}))
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+const success = `"status":"success","createdAt":"2026-03-04T05:00:00Z","completedAt":"2026-03-04T05:00:02Z","usage":{"actions":3,"credits":1.5},"response":{"text":"<script>alert(1)</script>\u202E"}`
+
+func TestAnEmptyLedgerSaysWhatToRun(t *testing.T) {
+	w := newWorld(t)
+	w.has("/", "No tasks yet", "narada run --sandbox")
+	w.has("/tasks", "No tasks yet")
+	w.has("/callbacks", "No callbacks yet", "narada listen")
+	w.has("/batches", "No batches yet", "narada batch run")
+	w.has("/usage", "No tasks were sent in this time.")
+	w.has("/tasks?status=error", "No tasks match.")
+}
+
+func TestTasksAreListedFilteredAndPaged(t *testing.T) {
+	w := newWorld(t)
+	w.sent("a", nil)
+	w.answered("a", success)
+	w.sent("b", func(i *store.Intent) {
+		i.Source, i.Prompt, i.At = "dispatch", "<b>count</b> jobs", now.Add(-48*time.Hour)
+	})
+	w.sent("sample", func(i *store.Intent) { i.Source = store.SourceTrigger })
+	w.has("/tasks", "req_a", "prompt of a", "success", "2s", "1.5", "callback", "req_b", "pending", "&lt;b&gt;count&lt;/b&gt; jobs", "run on here")
+	w.lacks("/tasks", "req_sample", "<b>")
+	w.has("/tasks?source=trigger", "req_sample")
+	w.has("/tasks?status=success", "req_a", "All tasks")
+	w.lacks("/tasks?status=success", "req_b")
+	w.lacks("/tasks?since=1d", "req_b")
+	w.has("/tasks?q=COUNT", "req_b")
+	w.lacks("/tasks?q=COUNT", "req_a")
+	w.has("/tasks?q=req_a", "prompt of a")
+	w.has("/tasks?batch=none", "No tasks match.")
+	for _, path := range []string{"/tasks?since=yesterday", "/tasks/req_none", "/tasks/99", "/tasks/%23x", "/batches/none", "/callbacks/99/raw", "/nothing", "/static/none", "/usage?since=x"} {
+		if code, _ := w.get(path); code != 404 {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	for i := range tasksPerPage {
+		w.sent(fmt.Sprint("n", i), nil)
+	}
+	w.has("/tasks", "req_n0", "Older")
+	w.lacks("/tasks", "req_a", "Newest")
+	_, page := w.get("/tasks")
+	_, older, _ := strings.Cut(page, `<a href="/tasks?below=`)
+	number, _, _ := strings.Cut(older, `"`)
+	w.has("/tasks?below="+number, "req_a", "req_b", "Newest")
+	w.lacks("/tasks?below="+number, "req_n0", "Older")
+	w.has("/tasks?q=prompt", "Older")
+}
+
+func TestATaskIsShownWhole(t *testing.T) {
+	w := newWorld(t)
+	w.sent("a", func(i *store.Intent) {
+		i.Body = json.RawMessage(`{"prompt":"x","responseFormat":{"type":"jsonSchema","jsonSchema":{"properties":{"count":{"type":"integer"}}}},"callbackUrl":"https://a.example/narada/a"}`)
+		i.Parent = "req_parent"
+	})
+	w.answered("a", `"status":"input-required","completedAt":null,"hitlInputMetadata":{"inputId":"i","action":{"prompt_message":"Which <one>?"}}`)
+	w.has("/tasks/req_a", "a person was asked", "A person is asked in the browser window: Which &lt;one&gt;?")
+	w.ledger.Refuse("/narada/a", store.Refusal{ReceivedAt: now, StatusCode: 401, Reason: "wrong <secret>", Size: 7})
+	w.answered("a", `"status":"success","completedAt":"2026-03-04T05:00:02Z","response":{"text":"<script>alert(1)</script>\u202E","structuredOutput":{"count":"many","rest":[1.10]}}`)
+	w.has("/tasks/req_a", "&lt;script&gt;alert(1)&lt;/script&gt;", `\u{202E}`, "callback: success", "X-Kind", "&lt;i&gt;", "wrong &lt;secret&gt;", "1.10",
+		"Against the schema", "/count: ", `<span class="failure">✗ `, "curl &#39;x&#39;", `action="/callbacks/2/replay"`, "/tasks/req_parent", "sent to the cloud")
+	w.lacks("/tasks/req_a", "<script>alert", "A person is asked in")
+	w.has("/tasks/1", "req_a") // by number
+	w.has("/callbacks/2/raw", `"count":"many"`)
+	w.has("/callbacks", "refused, 401", "req_a", "wrong &lt;secret&gt;")
+	w.lacks("/callbacks?verdict=accepted", "refused, 401")
+	w.has("/callbacks?q=nothing", "No callbacks match.")
+	w.has("/usage", "2026-03-04")
+	w.has("/usage?by=agent&since=all", "operator")
+}
+
+func TestReplayNeedsTheValueOfItsForm(t *testing.T) {
+	w := newWorld(t)
+	w.sent("a", nil)
+	w.answered("a", success)
+	post := func(path string, values url.Values) (int, string) {
+		r := httptest.NewRequest("POST", path, strings.NewReader(values.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return w.ask(r)
+	}
+	for _, once := range []string{"", "x", testToken} {
+		if code, text := post("/callbacks/1/replay", url.Values{"once": {once}, "url": {"http://localhost:3000"}}); code != 403 || strings.Contains(text, "418") {
+			t.Errorf("%q: %d %s", once, code, text)
+		}
+	}
+	code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.once}, "url": {"http://localhost:3000/<x>"}})
+	if code != 200 || !strings.Contains(text, "418 POST http://localhost:3000/&lt;x&gt;") || !strings.Contains(text, "*** http://localhost:3000/&lt;x&gt;") || strings.Contains(text, "s3cret") {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.once}}); code != 200 || !strings.Contains(text, "no URL, ***") {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, _ := post("/callbacks/9/replay", url.Values{"once": {w.server.once}}); code != 404 {
+		t.Errorf("a callback that there is not: %d", code)
+	}
+	if code, _ := w.get("/callbacks/1/replay"); code != 405 && code != 404 {
+		t.Errorf("GET: %d", code)
+	}
+}
+
+func TestABatchIsShown(t *testing.T) {
+	w := newWorld(t)
+	put := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: now.Add(-time.Hour), Input: "jobs.csv", Lines: 4}}
+	w.must(w.ledger.Write(t.Context(), put))
+	for i, name := range []string{"one", "two", "three"} {
+		w.sent(name, func(in *store.Intent) {
+			in.Source, in.Item = "batch", store.Item{Batch: put.Number, Key: []byte(name), Line: i + 1}
+		})
+	}
+	w.answered("one", success)
+	w.answered("two", `"status":"error","completedAt":"2026-03-04T05:00:02Z","response":{"text":"no"}`)
+	w.has("/batches", "jobs", "2 of 4", "1 success", "1 error", "1 pending")
+	w.has("/batches/jobs", `<span id="done">2</span> of 4`, "1.5", "Failed", "req_two", "In flight", "req_three", "Slowest", "jobs.csv", "Finished lines, each 1s")
+	w.has("/tasks?batch=jobs", "req_one", "req_two", "req_three")
+	w.has("/tasks/req_one", `href="/batches/jobs"`)
+	w.has("/usage?by=batch", "jobs")
+}
+
+// broken is a ledger that cannot be read.
+type broken struct{ Ledger }
+
+func (broken) Revision(context.Context) (string, error) { return "", errors.New("s3cret is broken") }
+
+func TestALedgerThatCannotBeReadIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.server.o.Ledger = broken{w.ledger}
+	if code, text := w.get("/tasks"); code != 500 || !strings.Contains(text, "*** is broken") {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
+func TestServeEndsAtOnceWithAStreamOpen(t *testing.T) {
+	w := newWorld(t)
+	l, err := Listen("127.0.0.1:0")
+	w.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- w.server.Serve(ctx, l, func(url string) error { ready <- url; return nil })
+	}()
+	answer, err := http.Get(strings.Replace(<-ready, "/?", "/stream?", 1))
+	w.must(err)
+	defer answer.Body.Close()
+	began := time.Now()
+	cancel()
+	if err := <-ended; err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
