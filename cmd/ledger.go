@@ -74,7 +74,7 @@ func openPostgres(ctx context.Context, inv *invocation, url string, stored func(
 
 // lastingConnections is how many connections to the ledger at a URL each command has that works
 // for many tasks. Another one has one connection: there may be hundreds of them.
-var lastingConnections = map[string]int{"narada listen": 3, "narada batch run": 3, "narada batch work": 3}
+var lastingConnections = map[string]int{"narada listen": 3, "narada batch run": 3, "narada batch work": 3, "narada ui": 3}
 
 // sharedOptions are the options of the ledger at the URL.
 func sharedOptions(inv *invocation, url string, stored func(store.Entry)) postgres.Options {

@@ -39,6 +39,9 @@ func (l *Store) config() (*pgxpool.Config, error) {
 	config.MaxConnIdleTime = 5 * time.Minute
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectLimit
+		if len(hosts(c)) == 1 { // there is no other one: a busy server is waited for
+			c.ConnectTimeout = openLimit
+		}
 	}
 	// Statements are described once and never prepared by name: a pooler may give each
 	// transaction another connection.

@@ -25,8 +25,8 @@ import (
 
 // The limits on waiting for the server.
 const (
-	connectLimit = 3 * time.Second // to connect to one of its addresses
-	openLimit    = 10 * time.Second
+	connectLimit = 3 * time.Second  // to connect to one of its addresses
+	openLimit    = 30 * time.Second // others may be opened by the hundred
 	writeLimit   = 5 * time.Second  // for a write, with its repetitions
 	readLimit    = 5 * time.Second  // for the repetitions of a read
 	attemptLimit = 15 * time.Second // for each of them

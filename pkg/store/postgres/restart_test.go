@@ -4,6 +4,9 @@ package postgres
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -167,6 +170,31 @@ func TestAStoreHasFewConnections(t *testing.T) {
 			t.Errorf("with the limit %d it has %d connections, want %d", limit, n, want)
 		}
 	}
+}
+
+func TestABusyServerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	go func() {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		time.Sleep(connectLimit + time.Second) // before it answers
+		server, err := net.Dial("tcp", address(s))
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+		_, _ = io.Copy(client, server)
+	}()
+	w := open(t, Options{URL: at(s, "postgres", func(u *url.URL) { u.Host = listener.Addr().String() }), Connections: 1})
+	w.must("req_1")
+	w.close()
 }
 
 func TestAServerThatVanishes(t *testing.T) {
