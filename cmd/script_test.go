@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -27,8 +28,15 @@ var atEnd = func() error { return nil }
 // allTests are the tests, with their end.
 type allTests struct{ *testing.M }
 
-// Run implements testscript.TestingM.
+// Run implements testscript.TestingM. Most tests wait most of the time: twice as many as usual
+// run at once.
 func (m allTests) Run() int {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	code := m.M.Run()
 	if err := atEnd(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

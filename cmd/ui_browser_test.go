@@ -62,6 +62,7 @@ type uiWorld struct {
 func newUIWorld(t *testing.T) *uiWorld {
 	t.Helper()
 	browser := chromium(t)
+	t.Parallel()
 	rules, err := sandbox.ParseRules([]byte(browserRules))
 	if err != nil {
 		t.Fatal(err)
