@@ -164,7 +164,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer r.inv.closeLedger(ledger)
-	closePage, err := r.o.page.serve(ctx, r.inv, ledger)
+	closePage, err := r.o.page.serve(ctx, r.inv, ledger, ledgerName(r.inv))
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/narada-cli/narada/pkg/signals"
@@ -56,6 +58,22 @@ func leaksOfPages(t *testing.T, w *leakWorld) {
 			}
 		}
 	})
+	var posting sync.WaitGroup
+	for i := range 8 { // to different addresses, at once
+		posting.Go(func() {
+			answer, err := http.PostForm(base+"/callbacks/1/replay?token="+token, url.Values{"once": {form[1]}, "url": {w.hook.URL + "/" + strconv.Itoa(i)}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			text, err := io.ReadAll(answer.Body)
+			_ = answer.Body.Close()
+			if want := "POST " + w.hook.URL + "/" + strconv.Itoa(i) + ","; err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("there is no %q in %s", want, text)
+			}
+		})
+	}
+	posting.Wait()
 	cancel(&signals.Error{Signal: os.Interrupt})
 	if code := <-ended; code != codeDone {
 		t.Errorf("ui ended with %d: %s", code, stderr)

@@ -117,15 +117,17 @@ func (o *sandboxOptions) servePage(ctx context.Context, inv *invocation, s *sand
 			inv.log.Warn("page", "a task is not on the page: "+err.Error())
 		}
 	}
-	closePage, err := o.page.serve(ctx, inv, l)
+	closePage, err := o.page.serve(ctx, inv, l, "the sandbox")
 	if err != nil {
-		closePage = func() {}
+		inv.closeLedger(l)
+		remove()
+		return nil, err
 	}
 	return func() {
 		closePage()
 		inv.closeLedger(l)
 		remove()
-	}, err
+	}, nil
 }
 
 func sandboxServerOptions(inv *invocation, addr string, delay time.Duration, rules *sandbox.Rules) sandbox.Options {

@@ -35,7 +35,7 @@ answers, callbacks as they arrive, refused ones too, how batches are doing, and 
 It is live, and shows what every narada process of this ledger does.
 
 It prints the URL of the page to stdout. The URL has a token, which is kept in the state
-folder, so that bookmarks stay good. It runs until it is interrupted.
+folder, so that bookmarks keep working. It runs until it is interrupted.
 
 The page can send a callback again: set the secret and the headers that the endpoint
 expects with --callback-secret and --callback-header.`,
@@ -63,10 +63,10 @@ func runUI(ctx context.Context, inv *invocation, p *printer, o *uiOptions) error
 		return err
 	}
 	defer inv.closeLedger(l)
-	again := replay.Options{Credentials: given, Sender: o.send.senders(inv, target), Store: l}
-	page, err := newPage(inv, l, func(ctx context.Context, d store.Delivery, url string) (ui.Replayed, error) {
+	page, err := newPage(inv, l, ledgerName(inv), func(ctx context.Context, d store.Delivery, url string) (ui.Replayed, error) {
+		again := replay.Options{Credentials: given, Sender: o.send.senders(inv, target), Store: l} // several may run at once
 		a, err := again.One(ctx, d, url)
-		return replayed(a), err
+		return replayed(inv, a), err
 	})
 	if err != nil {
 		return err
@@ -76,12 +76,14 @@ func runUI(ctx context.Context, inv *invocation, p *printer, o *uiOptions) error
 		return pageAddressError(err)
 	}
 	return page.Serve(ctx, listener, func(url string) error {
-		if o.open {
-			if err := browser.OpenURL(page.OneTimeURL(url)); err != nil {
-				inv.log.Warn("browser", "no browser was opened: "+err.Error())
-			}
+		if err := p.Text(url); err != nil || !o.open {
+			return err
 		}
-		return p.Text(url)
+		browser.Stdout, browser.Stderr = inv.stderr, inv.stderr
+		if err := browser.OpenURL(page.OneTimeURL(url)); err != nil {
+			inv.log.Warn("browser", "no browser was opened: "+err.Error())
+		}
+		return nil
 	})
 }
 
@@ -93,15 +95,24 @@ func (p *pageFlag) add(cmd *cobra.Command) {
 }
 
 // serve serves the page until stop is called, if the flag is set.
-func (p *pageFlag) serve(ctx context.Context, inv *invocation, l store.Ledger) (stop func(), err error) {
+func (p *pageFlag) serve(ctx context.Context, inv *invocation, l store.Ledger, name string) (stop func(), err error) {
 	if !p.on {
 		return func() {}, nil
 	}
-	return servePage(ctx, inv, l)
+	return servePage(ctx, inv, l, name)
+}
+
+// ledgerName names the ledger of the settings for people.
+func ledgerName(inv *invocation) string {
+	if sharesLedger(inv) {
+		return secret.MaskURLs(inv.settings.Get(config.Store).Text)
+	}
+	dir, _ := inv.stateDir() // it was opened
+	return dir
 }
 
 // newPage makes the page of a ledger.
-func newPage(inv *invocation, l store.Ledger, again func(context.Context, store.Delivery, string) (ui.Replayed, error)) (*ui.Server, error) {
+func newPage(inv *invocation, l store.Ledger, name string, again func(context.Context, store.Delivery, string) (ui.Replayed, error)) (*ui.Server, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err
@@ -109,10 +120,6 @@ func newPage(inv *invocation, l store.Ledger, again func(context.Context, store.
 	token, err := ui.LoadToken(dir)
 	if err != nil {
 		return nil, err
-	}
-	name := dir
-	if sharesLedger(inv) {
-		name = secret.MaskURLs(inv.settings.Get(config.Store).Text)
 	}
 	return ui.New(ui.Options{
 		Ledger: l, Name: name, Token: token, Mask: inv.masker.Mask, Now: time.Now, Zone: time.Local,
@@ -130,8 +137,11 @@ func commandsOf(t store.Task, request json.RawMessage) []ui.Command {
 }
 
 // replayed words the attempt to send a callback again.
-func replayed(a deliver.Attempt) ui.Replayed {
+func replayed(inv *invocation, a deliver.Attempt) ui.Replayed {
 	r := ui.Replayed{StatusCode: a.StatusCode, Took: a.Duration, Answer: string(a.Answer)}
+	if a.CutOff() {
+		r.Answer = inv.masker.MaskStart(r.Answer)
+	}
 	if !a.Accepted() {
 		r.Failure = a.Failure().Error()
 	}

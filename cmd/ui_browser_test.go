@@ -78,7 +78,11 @@ func newUIWorld(t *testing.T) *uiWorld {
 		"NARADA_API_BASE_URL="+cloud.URL(), "NARADA_API_KEY="+scriptKey, "NARADA_BROWSER_WINDOW_ID=window_1", "NARADA_POLL_INTERVAL=100ms", "NGROK_AUTHTOKEN=", "NARADA_STORE=")
 	w.url = w.startUI()
 	w.base, _, _ = strings.Cut(w.url, "/?token=")
-	if path := os.Getenv("NARADA_AXE"); path != "" {
+	path := os.Getenv("NARADA_AXE")
+	if path == "" && os.Getenv("NARADA_TEST_CHROMIUM") == "required" {
+		t.Fatal("NARADA_AXE must name axe-core's axe.min.js")
+	}
+	if path != "" {
 		script, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -384,6 +388,9 @@ func TestPagesOfOthersCannotUseThePage(t *testing.T) {
 	}))
 	defer other.Close()
 	w.do(chromedp.Navigate(strings.Replace(other.URL, "127.0.0.1", "localhost", 1)))
+	if got := w.eval("[...document.querySelectorAll('iframe')].map(f => { try { return f.contentDocument?.body?.innerText ?? null } catch { return null } })"); strings.Contains(got, id) {
+		t.Errorf("a frame of another page has %s", got)
+	}
 	w.do(chromedp.Click("button"))
 	w.text("Other pages may not ask for this one.")
 	if got := w.eval("document.cookie"); got != `""` {

@@ -201,8 +201,8 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 }
 
 // servePage serves the page of the ledger until stop is called.
-func servePage(ctx context.Context, inv *invocation, l store.Ledger) (stop func(), err error) {
-	page, err := newPage(inv, l, nil)
+func servePage(ctx context.Context, inv *invocation, l store.Ledger, name string) (stop func(), err error) {
+	page, err := newPage(inv, l, name, nil)
 	if err != nil {
 		return nil, err
 	}

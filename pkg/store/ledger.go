@@ -61,6 +61,7 @@ type Ledger interface {
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
 
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
+	BatchList(context.Context) ([]Batch, error)
 	Batches(ctx context.Context, yield func(Batch, Tally) error) error
 	Tally(ctx context.Context, batch int64) (Tally, error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)

@@ -121,7 +121,8 @@ type HeldLine struct {
 // claim.
 type CheckClaim struct{ HeldLine }
 
-// RenewClaims begins the leases of an owner's claims again.
+// RenewClaims begins the leases of an owner's claims again. A Lease of 0 ends them: the
+// owner is gone, and sends nothing any more.
 type RenewClaims struct {
 	Owner string
 	Lease time.Duration

@@ -3,8 +3,10 @@ package ui
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/history"
@@ -34,7 +36,13 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 	row := batchRow{Batch: b, Path: "/batches/" + url.PathEscape(b.Name), Age: s.o.Now().Sub(b.BegunAt), Sent: t.Sent()}
 	total := float64(max(b.Lines, row.Sent, 1))
 	x := 0.0
-	for _, status := range []narada.Status{narada.StatusSuccess, store.StatusSchemaErrors, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""} {
+	known := []narada.Status{narada.StatusSuccess, store.StatusSchemaErrors, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
+	for _, status := range slices.Sorted(maps.Keys(t)) {
+		if !slices.Contains(known, status) { // the cloud may have others
+			known = append(known, status)
+		}
+	}
+	for _, status := range known {
 		count := t[status]
 		if count == 0 {
 			continue
@@ -55,10 +63,14 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 
 func (s *Server) batchesPage(r *http.Request) (page, error) {
 	var rows []batchRow
-	err := s.o.Ledger.Batches(r.Context(), func(b store.Batch, t store.Tally) error {
+	list, err := s.o.Ledger.BatchList(r.Context())
+	for _, b := range list[:min(len(list), maxBatches)] {
+		var t store.Tally
+		if t, err = s.o.Ledger.Tally(r.Context(), b.Number); err != nil {
+			break
+		}
 		rows = append(rows, s.newBatchRow(b, t))
-		return nil
-	})
+	}
 	return page{Template: "batches", Title: "Batches", Section: "batches", Body: rows}, err
 }
 
@@ -68,7 +80,7 @@ type batchBody struct {
 	Credits  float64
 	Finished []bar // by time
 	Span     time.Duration
-	Rate     float64 // lines per minute, in the last spans
+	Rate     float64 // lines per minute, since the first finished
 	Lists    []taskList
 }
 

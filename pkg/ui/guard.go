@@ -1,13 +1,17 @@
 package ui
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
 
 // newToken returns a random text that is safe in a URL.
@@ -42,7 +46,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	switch {
@@ -54,7 +58,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Open the URL that narada printed: it has the token.", http.StatusUnauthorized)
 	default:
 		if r.URL.Query().Has("token") {
-			http.SetCookie(w, &http.Cookie{Name: g.cookie, Value: g.token, Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+			http.SetCookie(w, &http.Cookie{Name: g.cookie, Value: g.proof(), Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		}
 		g.next.ServeHTTP(w, r)
 	}
@@ -79,37 +83,41 @@ func (g *guard) sameOrigin(r *http.Request) bool {
 
 // knows reports whether the request has the token.
 func (g *guard) knows(r *http.Request) bool {
-	given := []string{r.URL.Query().Get("token")}
+	known := subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("token")), []byte(g.token)) == 1
 	for _, cookie := range r.CookiesNamed(g.cookie) {
-		given = append(given, cookie.Value)
-	}
-	known := false
-	for _, text := range given {
-		known = known || subtle.ConstantTimeCompare([]byte(text), []byte(g.token)) == 1
+		known = known || subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(g.proof())) == 1
 	}
 	return known
 }
 
-// codes are tokens that are good once: the arguments of a browser's process are no secret.
+// proof is the value of the cookie. Browsers send a cookie to every server of the host, so
+// that it must not be the token.
+func (g *guard) proof() string {
+	h := hmac.New(sha256.New, []byte(g.token))
+	h.Write([]byte(g.cookie)) // does not fail
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// codes are tokens that are good once, within a minute: the arguments of a browser's process are no secret.
 type codes struct {
 	mu   sync.Mutex
-	good map[string]bool
+	good map[string]time.Time // until when
 }
 
 func (c *codes) add() (code string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	code = newToken()
-	c.good[code] = true
+	c.good[code] = time.Now().Add(time.Minute)
 	return code
 }
 
 func (c *codes) redeem(code string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	good := c.good[code]
+	until := c.good[code]
 	delete(c.good, code)
-	return good
+	return time.Now().Before(until)
 }
 
 // serveStatic serves the script and the style.

@@ -7,40 +7,46 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 const testToken = "TOKENTOKENTOKENTOKENTOKENT"
 
+// testProof is the value of the cookie of that name.
+func testProof(cookie string) string { return (&guard{token: testToken, cookie: cookie}).proof() }
+
 func TestOnlyABrowserWithTheTokenAtTheRightAddressIsLetIn(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4141}
-	g := newGuard(addr, testToken, &codes{good: map[string]bool{}}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in") }))
+	g := newGuard(addr, testToken, &codes{good: map[string]time.Time{}}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in") }))
 	for name, test := range map[string]struct {
 		method, path, host string
 		header             map[string]string
 		want               int
 	}{
-		"token":                        {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", nil, 200},
-		"token, as localhost":          {"GET", "/tasks?token=" + testToken, "localhost:4141", nil, 200},
-		"token, as ::1":                {"GET", "/tasks?token=" + testToken, "[::1]:4141", nil, 200},
-		"cookie":                       {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=" + testToken}, 200},
-		"cookie after another one":     {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=x; narada_4141=" + testToken}, 200},
-		"nothing":                      {"GET", "/tasks", "127.0.0.1:4141", nil, 401},
-		"wrong token":                  {"GET", "/tasks?token=x", "127.0.0.1:4141", nil, 401},
-		"empty token":                  {"GET", "/tasks?token=", "127.0.0.1:4141", nil, 401},
-		"cookie of another port":       {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4142=" + testToken}, 401},
-		"style without token":          {"GET", "/static/style.css", "127.0.0.1:4141", nil, 401},
-		"foreign host":                 {"GET", "/tasks?token=" + testToken, "evil.example:4141", nil, 421},
-		"other port":                   {"GET", "/tasks?token=" + testToken, "127.0.0.1:80", nil, 421},
-		"no host":                      {"GET", "/tasks?token=" + testToken, "", nil, 421},
-		"foreign origin":               {"POST", "/callbacks/1/replay?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "https://evil.example"}, 403},
-		"null origin":                  {"POST", "/callbacks/1/replay?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "null"}, 403},
-		"origin of another port":       {"GET", "/stream?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "http://127.0.0.1:4142"}, 403},
-		"own origin":                   {"POST", "/x?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "http://127.0.0.1:4141", "Sec-Fetch-Site": "same-origin"}, 200},
-		"another page's form":          {"POST", "/x?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 403},
-		"another page's script":        {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}, 403},
-		"another page's frame":         {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403},
-		"a link on another page":       {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200},
-		"a link without token, cookie": {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 401},
+		"token":                               {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", nil, 200},
+		"token, as localhost":                 {"GET", "/tasks?token=" + testToken, "localhost:4141", nil, 200},
+		"token, as ::1":                       {"GET", "/tasks?token=" + testToken, "[::1]:4141", nil, 200},
+		"cookie":                              {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=" + testProof("narada_4141")}, 200},
+		"cookie after another one":            {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=x; narada_4141=" + testProof("narada_4141")}, 200},
+		"nothing":                             {"GET", "/tasks", "127.0.0.1:4141", nil, 401},
+		"wrong token":                         {"GET", "/tasks?token=x", "127.0.0.1:4141", nil, 401},
+		"empty token":                         {"GET", "/tasks?token=", "127.0.0.1:4141", nil, 401},
+		"cookie of another port":              {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4142=" + testProof("narada_4142")}, 401},
+		"cookie with the token":               {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=" + testToken}, 401},
+		"cookie with a proof of another port": {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Cookie": "narada_4141=" + testProof("narada_4142")}, 401},
+		"style without token":                 {"GET", "/static/style.css", "127.0.0.1:4141", nil, 401},
+		"foreign host":                        {"GET", "/tasks?token=" + testToken, "evil.example:4141", nil, 421},
+		"other port":                          {"GET", "/tasks?token=" + testToken, "127.0.0.1:80", nil, 421},
+		"no host":                             {"GET", "/tasks?token=" + testToken, "", nil, 421},
+		"foreign origin":                      {"POST", "/callbacks/1/replay?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "https://evil.example"}, 403},
+		"null origin":                         {"POST", "/callbacks/1/replay?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "null"}, 403},
+		"origin of another port":              {"GET", "/stream?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "http://127.0.0.1:4142"}, 403},
+		"own origin":                          {"POST", "/x?token=" + testToken, "127.0.0.1:4141", map[string]string{"Origin": "http://127.0.0.1:4141", "Sec-Fetch-Site": "same-origin"}, 200},
+		"another page's form":                 {"POST", "/x?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 403},
+		"another page's script":               {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}, 403},
+		"another page's frame":                {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403},
+		"a link on another page":              {"GET", "/tasks?token=" + testToken, "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200},
+		"a link without token, cookie":        {"GET", "/tasks", "127.0.0.1:4141", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(test.method, test.path, nil)
@@ -58,7 +64,7 @@ func TestOnlyABrowserWithTheTokenAtTheRightAddressIsLetIn(t *testing.T) {
 			}
 			cookie := w.Header().Get("Set-Cookie")
 			if given := strings.Contains(test.path, "token="+testToken); given && test.want == 200 &&
-				(!strings.HasPrefix(cookie, "narada_4141="+testToken+";") || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict")) {
+				(!strings.HasPrefix(cookie, "narada_4141="+testProof("narada_4141")+";") || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict")) {
 				t.Errorf("cookie %q", cookie)
 			} else if test.want != 200 && cookie != "" {
 				t.Errorf("a refused request gets the cookie %q", cookie)
@@ -68,7 +74,7 @@ func TestOnlyABrowserWithTheTokenAtTheRightAddressIsLetIn(t *testing.T) {
 }
 
 func TestACodeIsGoodForOneRequest(t *testing.T) {
-	s := &Server{o: Options{Token: testToken}, codes: &codes{good: map[string]bool{}}}
+	s := &Server{o: Options{Token: testToken}, codes: &codes{good: map[string]time.Time{}}}
 	url := s.OneTimeURL("http://127.0.0.1:4141/?token=" + testToken)
 	if strings.Contains(url, testToken) {
 		t.Errorf("%s has the token", url)
@@ -80,7 +86,7 @@ func TestACodeIsGoodForOneRequest(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("got %d, want %d", w.Code, want)
 		}
-		if has := strings.Contains(w.Header().Get("Set-Cookie"), testToken); has != (want == 404) {
+		if has := strings.Contains(w.Header().Get("Set-Cookie"), testProof("narada_4141")); has != (want == 404) {
 			t.Errorf("%d: cookie %v", want, has)
 		}
 	}
@@ -114,4 +120,9 @@ func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 	if e, ok := err.(*AddressError); !ok || !e.InUse {
 		t.Errorf("got %v", err)
 	}
+	near, err := ListenNear(l.Addr().String())
+	if err != nil || near.Addr().String() == l.Addr().String() {
+		t.Fatalf("%v, %v", near, err)
+	}
+	_ = near.Close()
 }

@@ -65,7 +65,7 @@ func ListenNear(addr string) (net.Listener, error) {
 	return l, err
 }
 
-// tokenFile is where the token is kept, so that bookmarks stay good.
+// tokenFile is where the token is kept, so that bookmarks keep working.
 const tokenFile = "ui-token"
 
 // LoadToken returns the token in the folder. It makes one, which only the user can read, if

@@ -64,7 +64,7 @@ func (w *world) get(path string) (code int, text string) {
 func (w *world) ask(r *http.Request) (code int, text string) {
 	w.t.Helper()
 	r.Host = "127.0.0.1:4141"
-	r.AddCookie(&http.Cookie{Name: "narada_4141", Value: testToken})
+	r.AddCookie(&http.Cookie{Name: "narada_4141", Value: testProof("narada_4141")})
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
 	return answer.Code, answer.Body.String()
@@ -153,7 +153,7 @@ func TestTasksAreListedFilteredAndPaged(t *testing.T) {
 	w.lacks("/tasks?q=COUNT", "req_a")
 	w.has("/tasks?q=req_a", "prompt of a")
 	w.has("/tasks?batch=none", "No tasks match.")
-	for _, path := range []string{"/tasks?since=yesterday", "/tasks/req_none", "/tasks/99", "/tasks/%23x", "/batches/none", "/callbacks/99/raw", "/nothing", "/static/none", "/usage?since=x"} {
+	for _, path := range []string{"/tasks?since=yesterday", "/tasks/req_none", "/tasks/99", "/tasks/%2399", "/tasks/%23x", "/batches/none", "/callbacks/99/raw", "/nothing", "/static/none", "/usage?since=x"} {
 		if code, _ := w.get(path); code != 404 {
 			t.Errorf("%s: %d", path, code)
 		}
@@ -184,11 +184,11 @@ func TestATaskIsShownWhole(t *testing.T) {
 	w.has("/tasks/req_a", "&lt;script&gt;alert(1)&lt;/script&gt;", `\u{202E}`, "callback: success", "X-Kind", "&lt;i&gt;", "wrong &lt;secret&gt;", "1.10",
 		"Against the schema", "/count: ", `<span class="failure">✗ `, "curl &#39;x&#39;", `action="/callbacks/2/replay"`, "/tasks/req_parent", "sent to the cloud")
 	w.lacks("/tasks/req_a", "<script>alert", "A person is asked in")
-	w.has("/tasks/1", "req_a") // by number
+	w.has("/tasks/%231", "req_a") // by number
 	w.has("/callbacks/2/raw", `"count":"many"`)
 	w.has("/callbacks", "refused, 401", "req_a", "wrong &lt;secret&gt;")
 	w.lacks("/callbacks?verdict=accepted", "refused, 401")
-	w.has("/callbacks?q=nothing", "No callbacks match.")
+	w.has("/callbacks?q=nothing", "None of the newest 100 callbacks match.")
 	w.has("/usage", "2026-03-04")
 	w.has("/usage?by=agent&since=all", "operator")
 }

@@ -58,10 +58,16 @@ var errNoSuch = errors.New("not in the ledger")
 // answer answers with a page, which is made before anything is sent. The revision is read
 // before the page is, so that a change between the two is seen again.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, make func(*http.Request) (page, error)) {
-	revision, err := s.o.Ledger.Revision(r.Context())
 	var p page
-	if err == nil {
-		p, err = make(r)
+	revision, err := "", r.Context().Err()
+	select {
+	case s.reading <- struct{}{}:
+		if revision, err = s.o.Ledger.Revision(r.Context()); err == nil {
+			p, err = make(r)
+		}
+		<-s.reading
+	case <-r.Context().Done():
+		return
 	}
 	switch {
 	case errors.Is(err, errNoSuch):

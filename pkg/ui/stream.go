@@ -18,6 +18,7 @@ const (
 // while there is a stream.
 type stream struct {
 	revision func(context.Context) (string, error)
+	life     context.Context // of the watcher
 
 	mu      sync.Mutex
 	streams map[chan string]bool
@@ -27,7 +28,7 @@ type stream struct {
 }
 
 func newStream(revision func(context.Context) (string, error)) *stream {
-	return &stream{revision: revision, streams: map[chan string]bool{}}
+	return &stream{revision: revision, life: context.Background(), streams: map[chan string]bool{}}
 }
 
 const maxStreams = 100
@@ -78,7 +79,7 @@ func (s *stream) join(ctx context.Context) (told chan string, ok bool) {
 	}
 	if !s.watched {
 		s.watched = true
-		s.watcher.Go(func() { s.watch(context.WithoutCancel(ctx)) })
+		s.watcher.Go(func() { s.watch(s.life) })
 	}
 	return told, true
 }
@@ -98,6 +99,9 @@ func (s *stream) watch(ctx context.Context) {
 	defer tick.Stop()
 	for since := time.Now(); ; <-tick.C {
 		revision, err := s.revision(ctx)
+		if ctx.Err() != nil {
+			return
+		}
 		again := time.Since(since) > streamRefresh
 		if again {
 			since = time.Now()

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/forward"
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -58,14 +60,14 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 	body := taskBody{row: s.newRow(t), Failure: t.Failure, Timeline: newTimeline(t, events, s.o.Now()), Refusals: detail.Refusals, Once: s.once, Replays: s.o.Replay != nil}
 	slices.Reverse(body.Refusals)
 	if t.Batch != 0 {
-		err = s.o.Ledger.Batches(ctx, func(b store.Batch, _ store.Tally) error {
+		list, err := s.o.Ledger.BatchList(ctx)
+		if err != nil {
+			return page{}, err
+		}
+		for _, b := range list {
 			if b.Number == t.Batch {
 				body.Batch = b.Name
 			}
-			return nil
-		})
-		if err != nil {
-			return page{}, err
 		}
 	}
 	if detail.Request != nil {
@@ -77,13 +79,18 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 	body.check(detail)
 	for _, c := range detail.Callbacks {
 		one := callbackBody{Callback: c, Body: newDocument(c.Body)}
+		one.Forwards = slices.Clone(c.Forwards)
 		for _, e := range events {
 			if e.Kind == store.EventForwardAttempted && e.Seq == c.Seq {
+				e.Target = secret.MaskURLs(e.Target)
 				one.Attempts = append(one.Attempts, e)
 			}
 		}
-		for _, f := range c.Forwards {
-			one.Target = f.Target
+		for i, f := range one.Forwards {
+			one.Forwards[i].Target = secret.MaskURLs(f.Target)
+			if !forward.IsCommand(f.Target) && one.Forwards[i].Target == f.Target {
+				one.Target = f.Target
+			}
 		}
 		body.Callbacks = append(body.Callbacks, one)
 	}
@@ -93,11 +100,7 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 
 // find returns the task that the URL names, by request ID or number.
 func (s *Server) find(r *http.Request) (store.Task, error) {
-	name := r.PathValue("name")
-	if _, err := strconv.ParseInt(name, 10, 64); err == nil {
-		name = "#" + name
-	}
-	t, err := history.Find(r.Context(), s.o.Ledger, name)
+	t, err := history.Find(r.Context(), s.o.Ledger, r.PathValue("name"))
 	if errors.Is(err, history.ErrNotFound) || errors.Is(err, history.ErrBadNumber) {
 		err = errNoSuch
 	}
@@ -118,6 +121,9 @@ func (b *taskBody) answer(d history.Detail) {
 		return
 	}
 	b.Answer = result.Text()
+	if len(b.Answer) > maxRaw {
+		b.Answer = b.Answer[:maxRaw] + "…"
+	}
 	if result.HumanInput != nil && !result.Final() {
 		b.Question = result.HumanInput.Action.Message
 	}
@@ -151,7 +157,11 @@ func (b *taskBody) check(d history.Detail) {
 // serveRaw serves the body of a callback as text.
 func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request) {
 	d, ok, err := s.callback(r)
-	if err != nil || !ok {
+	if err != nil {
+		http.Error(w, "The ledger cannot be read: "+s.o.Mask(err.Error()), http.StatusInternalServerError)
+		return
+	}
+	if !ok {
 		http.Error(w, "There is no such callback.", http.StatusNotFound)
 		return
 	}
@@ -185,8 +195,11 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	}
 	s.answer(w, r, func(r *http.Request) (page, error) {
 		d, ok, err := s.callback(r)
-		if err != nil || !ok {
-			return page{}, errNoSuch
+		if err == nil && !ok {
+			err = errNoSuch
+		}
+		if err != nil {
+			return page{}, err
 		}
 		target := r.PostFormValue("url")
 		replayed, err := s.o.Replay(r.Context(), d, target)
@@ -194,7 +207,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 			replayed.Failure = err.Error()
 		}
 		replayed.Failure, replayed.Answer = s.o.Mask(replayed.Failure), s.o.Mask(replayed.Answer)
-		return page{Template: "replayed", Title: "Replay", Section: "callbacks", Body: replayedBody{replayed, target}}, nil
+		return page{Template: "replayed", Title: "Replay", Section: "callbacks", Body: replayedBody{replayed, secret.MaskURLs(target)}}, nil
 	})
 }
 
@@ -222,7 +235,15 @@ func newTimeline(t store.Task, events []store.Event, now time.Time) (line timeli
 	if len(events) == 0 {
 		return line
 	}
-	begin, end := events[0].At, events[len(events)-1].At
+	begin, end := events[0].At, events[0].At
+	for _, e := range events { // by the clocks of several machines
+		if e.At.Before(begin) {
+			begin = e.At
+		}
+		if e.At.After(end) {
+			end = e.At
+		}
+	}
 	if line.Open = t.Open(); line.Open && now.After(end) {
 		end = now
 	}
@@ -260,7 +281,7 @@ func eventLabel(e store.Event) (label, class string) {
 }
 
 func forwardLabel(e store.Event) string {
-	text := "forwarding to " + e.Target + ", attempt " + strconv.Itoa(e.Attempts) + ": "
+	text := "forwarding to " + secret.MaskURLs(e.Target) + ", attempt " + strconv.Itoa(e.Attempts) + ": "
 	switch {
 	case e.StatusCode != 0:
 		text += strconv.Itoa(e.StatusCode)

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 // Limits of a page of tasks.
 const (
 	tasksPerPage = 50
+	maxBatches   = 100             // that a list names
 	searchStep   = 500             // tasks read at once by a search
 	searchTime   = 1 * time.Second // after which a search stops, and the next page goes on
 )
@@ -94,10 +96,7 @@ func (s *Server) newRow(t store.Task) row {
 
 // taskPath returns the path of the task's page.
 func taskPath(t store.Task) string {
-	if t.RequestID == "" {
-		return "/tasks/" + strconv.FormatInt(t.Number, 10)
-	}
-	return "/tasks/" + url.PathEscape(t.RequestID)
+	return "/tasks/" + url.PathEscape(history.Name(t))
 }
 
 // answeredBy says how the newest status came.
@@ -117,27 +116,25 @@ func (s *Server) tasksPage(r *http.Request) (page, error) {
 	body := tasksBody{ID: "tasks", Filter: f, Statuses: statuses[:], Sources: []string{"run", "dispatch", "batch", store.SourceCallback, store.SourceTrigger},
 		Spans: []option{{"1h", "last hour"}, {"24h", "last day"}, {"7d", "last week"}, {"30d", "last month"}}}
 	ctx := r.Context()
-	err := s.o.Ledger.Batches(ctx, func(b store.Batch, _ store.Tally) error {
-		body.Batches = append(body.Batches, b.Name)
-		return nil
-	})
+	list, err := s.o.Ledger.BatchList(ctx)
 	if err != nil {
 		return page{}, err
 	}
+	for _, b := range list[:min(len(list), maxBatches)] {
+		body.Batches = append(body.Batches, b.Name)
+	}
 	q := store.Query{Status: narada.Status(f.Status), Source: f.Source, Below: f.below, Limit: tasksPerPage + 1}
 	if f.Since != "" {
-		q.Since, err = units.ParseTime(f.Since, s.o.Now())
-	}
-	if err == nil && f.Batch != "" {
-		var b store.Batch
-		b, _, err = s.o.Ledger.Batch(ctx, f.Batch)
-		q.Batch = max(b.Number, 1)
-		if b.Number == 0 {
-			q.Batch = -1 // there is none of that name
+		if q.Since, err = units.ParseTime(f.Since, s.o.Now()); err != nil {
+			return page{}, errNoSuch
 		}
 	}
-	if err != nil {
-		return page{}, errNoSuch
+	if f.Batch != "" {
+		b, _, err := s.o.Ledger.Batch(ctx, f.Batch)
+		if err != nil {
+			return page{}, err
+		}
+		q.Batch = cmp.Or(b.Number, -1) // there is none of that name
 	}
 	tasks, reached, err := s.search(ctx, q, f.Text)
 	if err != nil {

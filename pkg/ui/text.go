@@ -32,6 +32,9 @@ func visible(text string) string {
 
 // line returns the text as one line of at most size characters.
 func line(text string, size int) string {
+	if limit := 8 * size; len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
 	words := strings.Join(strings.Fields(visible(text)), " ")
 	if runes := []rune(words); len(runes) > size {
 		return string(runes[:size-1]) + "…"

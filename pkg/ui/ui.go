@@ -28,7 +28,7 @@ type Ledger interface {
 	history.Finder
 	history.User
 
-	// Revision returns a text that is different after every change.
+	// Revision returns a text that is different after each callback, refusal and event.
 	Revision(context.Context) (string, error)
 	// Tasks calls yield for the tasks that match, the newest first, until it returns an error.
 	Tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error
@@ -43,8 +43,8 @@ type Ledger interface {
 
 	// Batch returns the batch of that name.
 	Batch(ctx context.Context, name string) (b store.Batch, ok bool, err error)
-	// Batches calls yield for each batch with the count of its lines, the newest first.
-	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error
+	// BatchList returns the batches, the newest first.
+	BatchList(context.Context) ([]store.Batch, error)
 	// Tally counts the lines of a batch that were sent.
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
 	// Pace returns how many tasks of a batch finished in each span, the oldest first.
@@ -81,11 +81,12 @@ type Replayed struct {
 
 // Server serves the page.
 type Server struct {
-	o      Options
-	pages  *pages
-	stream *stream
-	codes  *codes
-	once   string // value that forms of this server must have
+	o       Options
+	reading chan struct{} // has room while no page is read: pages must not hold up commands
+	pages   *pages
+	stream  *stream
+	codes   *codes
+	once    string // value that forms of this server must have
 }
 
 // New returns a server of the page.
@@ -94,14 +95,16 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]bool{}}, once: newToken()}, nil
+	return &Server{o: o, reading: make(chan struct{}, 1), pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, once: newToken()}, nil
 }
 
 // Serve serves the page to browsers on this machine, until ctx ends; then it ends all
-// connections at once. ready is called with the URL, which has the token, once it answers.
+// connections at once. ready is called with the URL, which has the token, once it answers;
+// its error ends Serve, which does not wait for it otherwise.
 func (s *Server) Serve(ctx context.Context, l net.Listener, ready func(url string) error) error {
 	base, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.stream.life = base
 	server := &http.Server{
 		Handler:           s.Handler(l.Addr()),
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -113,19 +116,28 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, ready func(url strin
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	err := ready("http://" + l.Addr().String() + "/?token=" + s.o.Token)
-	if err == nil {
+	told := make(chan error, 1)
+	go func() { told <- ready("http://" + l.Addr().String() + "/?token=" + s.o.Token) }()
+	var err error
+	for waiting := true; waiting; {
 		select {
 		case err = <-failed:
 			return err
+		case err = <-told:
+			waiting = err == nil
+			told = nil
 		case <-ctx.Done():
+			waiting = false
 		}
 	}
+	cancel()
+	limited, end := context.WithTimeout(context.Background(), time.Second)
+	defer end()
+	_ = server.Shutdown(limited) // what takes longer is cut off
 	err = errors.Join(err, server.Close())
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
-	cancel()
 	s.stream.wait()
 	return err
 }

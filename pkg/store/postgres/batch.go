@@ -36,9 +36,14 @@ func (l *Store) Batch(ctx context.Context, name string) (b store.Batch, ok bool,
 	return readOne(ctx, l, scanBatch, "SELECT "+batchColumns+" FROM @batches WHERE name = $1", name)
 }
 
+// BatchList returns the batches, the newest first.
+func (l *Store) BatchList(ctx context.Context) ([]store.Batch, error) {
+	return readAll(ctx, l, scanBatch, "SELECT "+batchColumns+" FROM @batches ORDER BY number DESC")
+}
+
 // Batches calls yield for each batch, the newest first.
 func (l *Store) Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error {
-	list, err := readAll(ctx, l, scanBatch, "SELECT "+batchColumns+" FROM @batches ORDER BY number DESC")
+	list, err := l.BatchList(ctx)
 	for _, b := range list {
 		if err != nil {
 			break

@@ -51,7 +51,7 @@ func workStatement(op store.Op) (statement, error) {
 	case *store.CheckClaim:
 		return call("SELECT @check_claim($1, $2, $3)", op.Batch, op.Key, op.Fence), nil
 	case *store.RenewClaims:
-		return call("UPDATE @batch_queue SET leased_until = clock_timestamp() + $1 WHERE owner = $2 AND finished IS NULL AND task <> 0", op.Lease, op.Owner), nil
+		return call("UPDATE @batch_queue SET leased_until = CASE WHEN $1 = interval '0' THEN '-infinity' ELSE clock_timestamp() + $1 END WHERE owner = $2 AND finished IS NULL AND task <> 0", op.Lease, op.Owner), nil
 	case *store.FinishLine:
 		return call("SELECT @finish_line($1, $2, $3, $4, $5, $6, $7)", op.Batch, op.Key, op.Fence, op.Failed, op.Credits, op.SchemaErrors, op.Lost), nil
 	case *store.ReleaseLine:

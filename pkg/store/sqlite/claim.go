@@ -30,7 +30,11 @@ func (t transaction) applyToWork(op store.Op) error {
 	case *store.CheckClaim:
 		return t.held("UPDATE batch_queue SET fence = fence", op.HeldLine)
 	case *store.RenewClaims:
-		return t.run("UPDATE batch_queue SET leased_until = ? WHERE owner = ? AND finished IS NULL AND task <> 0", milliseconds(time.Now().Add(op.Lease)), op.Owner)
+		until := int64(0)
+		if op.Lease != 0 {
+			until = milliseconds(time.Now().Add(op.Lease))
+		}
+		return t.run("UPDATE batch_queue SET leased_until = ? WHERE owner = ? AND finished IS NULL AND task <> 0", until, op.Owner)
 	case *store.FinishLine:
 		return t.finishLine(op)
 	case *store.ReleaseLine:
@@ -117,14 +121,16 @@ func (t transaction) claim(op *store.Claim) error {
 // settleUnknown finishes the lines that may have been accepted and whose time is over.
 func (c *claiming) settleUnknown() error {
 	var list []store.HeldLine
+	sending := min(c.Limits.SendLimit, c.Limits.TimeLimit).Milliseconds()
 	err := c.each(func(row scanner) error {
 		one := store.HeldLine{Batch: c.Batch}
 		list = append(list, one)
 		return row.Scan(&list[len(list)-1].Key, &list[len(list)-1].Fence)
 	}, `SELECT q.key, q.fence FROM batch_queue q JOIN tasks t ON t.number = q.task
 		WHERE q.batch = ? AND q.finished IS NULL AND q.task <> 0 AND q.leased_until <= ? AND t.status = ?
-			AND q.claimed_at + iif(coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', '') <> '', ?, ?) <= ?`,
-		c.Batch, c.now, store.StatusUnknown, c.Limits.TimeLimit.Milliseconds(), min(c.Limits.SendLimit, c.Limits.TimeLimit).Milliseconds(), c.now)
+			AND q.claimed_at + iif(coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', '') <> '', ?, ?) <= ?
+			AND q.leased_until + ? <= ?`, // its worker may have begun to send it just before
+		c.Batch, c.now, store.StatusUnknown, c.Limits.TimeLimit.Milliseconds(), sending, c.now, sending, c.now)
 	for _, one := range list {
 		if err == nil {
 			err = c.finishLine(&store.FinishLine{HeldLine: one, Lost: true})

@@ -17,6 +17,7 @@ var claimTests = []test{
 	{"A write with the fence of a claim that is over is refused whole", oldFences},
 	{"A renewed lease lasts", renewedClaims},
 	{"What was not accepted is sent again, and what may have been is not", unknownClaims},
+	{"A line is not given up while its worker may be sending it", justEndedClaims},
 	{"A line that may have been accepted is waited for while a callback can tell", unawaitedClaims},
 	{"The limits of a batch hold over its stores", limitsOfClaims},
 	{"A window has one task at a time", windowsOfClaims},
@@ -243,6 +244,32 @@ func unknownClaims(l ledger) {
 		l.Errorf("got %+v", w)
 	}
 	sentAgain(l, h, batch, list[0].Task)
+}
+
+// justEndedClaims has a line whose worker lost its lease a moment ago: it may still be sending
+// it, whether or not its outcome is waited for.
+func justEndedClaims(l ledger) {
+	h := l.open()
+	batch := h.queue("jobs", 1)
+	limits := noLimits()
+	limits.Lease, limits.SendLimit = -time.Second, time.Minute
+	lost := h.claim(batch, "lost", 1, limits)[0]
+	op := queueLine(batch, 0)
+	op.Seen, op.Task, op.Unawaited = lost.Task, lost.Task, true
+	h.write(op)
+	finished := func() int {
+		h.claim(batch, "next", 0, limits)
+		keys, _, err := h.FinishedLines(l.ctx(), batch, 0, 10)
+		l.must(err)
+		return len(keys)
+	}
+	if finished() != 0 {
+		l.Error("it was given up while it may be sent")
+	}
+	h.write(&store.RenewClaims{Owner: "lost"}) // it is known to be gone
+	if finished() != 1 {
+		l.Error("it was not given up, although its worker is gone")
+	}
 }
 
 // unawaitedClaims waits for a line of a worker that has gone, until nobody does.

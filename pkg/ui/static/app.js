@@ -22,12 +22,12 @@ function say(text) {
 
 // ---- Keeping the page up to date ----
 
-const leastPause = 400; // ms between two requests for the page
-let asked = 0, waiting = 0, asking = false;
+const minPause = 400; // ms between two requests for the page, more if the page is slow
+let asked = 0, took = 0, waiting = 0, asking = false;
 
 function refreshSoon() {
   if (paused || waiting) return;
-  waiting = setTimeout(refresh, Math.max(0, asked + leastPause - Date.now()));
+  waiting = setTimeout(refresh, Math.max(0, asked + Math.max(minPause, 9 * took) - Date.now()));
 }
 
 async function refresh() {
@@ -37,7 +37,9 @@ async function refresh() {
   asked = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const text = await answer.text();
+    took = Date.now() - asked;
+    const page = new DOMParser().parseFromString(text, "text/html");
     if (paused || !page.body.dataset.revision) return;
     revision = page.body.dataset.revision;
     document.title = page.title;
@@ -93,7 +95,12 @@ function listen() {
   stream = new EventSource("/stream?seen=" + encodeURIComponent(revision));
   stream.onopen = () => { clearTimeout(lost); say(paused ? "paused" : "live"); };
   stream.onmessage = refreshSoon;
-  stream.onerror = () => { clearTimeout(lost); lost = setTimeout(() => say("narada is not running"), 1500); };
+  stream.onerror = () => {
+    clearTimeout(lost); lost = setTimeout(() => {
+      say("narada does not answer");
+      if (stream?.readyState === EventSource.CLOSED) { stream = null; listen(); }
+    }, 2000);
+  };
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -186,7 +193,7 @@ document.addEventListener("click", e => {
   } else if ("pause" in button.dataset) {
     paused = !paused;
     button.setAttribute("aria-pressed", paused);
-    button.textContent = paused ? "Go on" : "Pause";
+    button.textContent = paused ? "Resume" : "Pause";
     say(paused ? "paused" : "live");
     if (!paused) refreshSoon();
   }
@@ -224,7 +231,7 @@ async function replay(form) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const outcome = page.getElementById("replayed");
     output.replaceChildren(...(outcome ? outcome.childNodes : [page.body.textContent]));
-  } catch { output.textContent = "narada is not running"; }
+  } catch { output.textContent = "narada does not answer"; }
   button.disabled = false;
 }
 

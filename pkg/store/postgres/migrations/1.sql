@@ -645,6 +645,7 @@ BEGIN
     FOR q IN SELECT b.key, b.fence FROM @batch_queue b JOIN @tasks t ON t.number = b.task
         WHERE b.batch = a_batch AND b.finished IS NULL AND b.task <> 0 AND b.leased_until <= now_ AND t.status = 'unknown'
             AND b.claimed_at + CASE WHEN t.callback_url <> '' THEN a_limit ELSE least(a_send_limit, a_limit) END <= now_
+            AND b.leased_until + least(a_send_limit, a_limit) <= now_ -- its worker may have begun to send it just before
         ORDER BY b.key LOOP
         PERFORM @finish_line(a_batch, q.key, q.fence, false, 0, '', true);
     END LOOP;
