@@ -59,7 +59,8 @@ var errNoSuch = errors.New("not in the ledger")
 // before the page is, so that a change between the two is seen again.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, make func(*http.Request) (page, error)) {
 	var p page
-	revision, err := "", r.Context().Err()
+	var revision string
+	var err error
 	select {
 	case s.reading <- struct{}{}:
 		if revision, err = s.o.Ledger.Revision(r.Context()); err == nil {

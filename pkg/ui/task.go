@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -59,16 +60,8 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 	}
 	body := taskBody{row: s.newRow(t), Failure: t.Failure, Timeline: newTimeline(t, events, s.o.Now()), Refusals: detail.Refusals, Once: s.once, Replays: s.o.Replay != nil}
 	slices.Reverse(body.Refusals)
-	if t.Batch != 0 {
-		list, err := s.o.Ledger.BatchList(ctx)
-		if err != nil {
-			return page{}, err
-		}
-		for _, b := range list {
-			if b.Number == t.Batch {
-				body.Batch = b.Name
-			}
-		}
+	if body.Batch, err = s.batchName(ctx, t.Batch); err != nil {
+		return page{}, err
 	}
 	if detail.Request != nil {
 		request := newDocument(detail.Request)
@@ -96,6 +89,20 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 	}
 	slices.Reverse(body.Callbacks)
 	return page{Template: "task", Title: body.Name + ": " + string(t.Status), Section: "tasks", Body: body}, nil
+}
+
+// batchName returns the name of the batch with that number, "" if there is none.
+func (s *Server) batchName(ctx context.Context, number int64) (string, error) {
+	if number == 0 {
+		return "", nil
+	}
+	list, err := s.o.Ledger.BatchList(ctx)
+	for _, b := range list {
+		if b.Number == number {
+			return b.Name, err
+		}
+	}
+	return "", err
 }
 
 // find returns the task that the URL names, by request ID or number.
