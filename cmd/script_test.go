@@ -28,12 +28,12 @@ var atEnd = func() error { return nil }
 // allTests are the tests, with their end.
 type allTests struct{ *testing.M }
 
-// Run implements testscript.TestingM. Most tests wait most of the time: three times as many as
+// Run implements testscript.TestingM. Most tests wait most of the time: twice as many as
 // usual run at once, unless the race detector needs the processors.
 func (m allTests) Run() int {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && !raceDetector {
-		if err := f.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0))); err != nil {
+		if err := f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))); err != nil {
 			panic(err)
 		}
 	}

@@ -182,7 +182,20 @@ func (w *uiWorld) text(text string) {
 
 func (w *uiWorld) open(path string) {
 	w.t.Helper()
-	w.do(chromedp.Navigate(w.base+path), chromedp.WaitReady("main"))
+	w.visit(w.base + path)
+}
+
+// visit opens a page of narada ui.
+func (w *uiWorld) visit(url string) {
+	w.t.Helper()
+	w.do(chromedp.Navigate(url))
+	w.ready()
+}
+
+// ready waits until the script of a page runs.
+func (w *uiWorld) ready() {
+	w.t.Helper()
+	w.until(`document.readyState === "complete" && document.getElementById("live")?.textContent === "live"`)
 }
 
 // accessible fails the test if axe-core finds something serious on the page.
@@ -210,7 +223,7 @@ func (w *uiWorld) press(keys string) {
 
 func TestThePageShowsWhatOtherProcessesDo(t *testing.T) {
 	w := newUIWorld(t)
-	w.do(chromedp.Navigate(w.url), chromedp.WaitReady("main"))
+	w.visit(w.url)
 	w.text("No tasks yet")
 	w.accessible("an empty ledger")
 	w.until(`!location.href.includes("token")`)
@@ -245,10 +258,13 @@ func TestThePageShowsWhatOtherProcessesDo(t *testing.T) {
 	w.until(`document.activeElement.name === "q"`)
 	w.do(chromedp.KeyEvent(kb.Backspace + "jobs" + kb.Enter))
 	w.until(`location.search === "?q=jobs"`)
+	w.ready()
 	w.until(`document.querySelectorAll("#tasks tr").length === 1`)
 	w.press("j")
+	w.until(`document.querySelector("#tasks tr.selected")`)
 	w.do(chromedp.KeyEvent(kb.Enter))
 	w.until(fmt.Sprintf("location.pathname === '/tasks/%s'", id))
+	w.ready()
 	w.text("callback: success")
 	w.accessible("a task")
 	w.do(chromedp.KeyEvent(kb.Escape))
@@ -263,7 +279,7 @@ func TestThePageShowsWhatOtherProcessesDo(t *testing.T) {
 func TestTheTextOfOthersIsText(t *testing.T) {
 	w := newUIWorld(t)
 	id := strings.TrimSpace(w.narada("run", "--local", "hostile <b>bold</b>", "-o", "json", "--jq", ".requestId"))
-	w.do(chromedp.Navigate(w.url + "&x"))
+	w.visit(w.url)
 	for _, path := range []string{"/tasks", "/tasks/" + id, "/callbacks", "/tasks?q=" + `"><script>window.hostile=1</script>`} {
 		w.open(path)
 		w.do(chromedp.Sleep(100 * time.Millisecond))
@@ -286,7 +302,7 @@ func TestATaskIsFoldedSearchedAndReplayed(t *testing.T) {
 	}))
 	defer target.Close()
 	id := strings.TrimSpace(w.narada("run", "--local", "structured", "-o", "json", "--jq", ".requestId"))
-	w.do(chromedp.Navigate(w.url))
+	w.visit(w.url)
 	w.open("/tasks/" + id)
 	w.do(chromedp.Click("#task .card [data-fold]"))
 	w.until(`[...document.querySelectorAll(".card .tree details")].every(d => !d.open)`)
@@ -325,7 +341,7 @@ func TestABatchIsFollowedToItsEnd(t *testing.T) {
 	if err := os.WriteFile(input, []byte(strings.Repeat("slow one\nslow two\nfails\n", 8)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.do(chromedp.Navigate(w.url))
+	w.visit(w.url)
 	w.start("batch", "run", input, "--name", "cities", "--local", "-c", "4", "--results", filepath.Join(filepath.Dir(w.state), "results"))
 	w.open("/batches")
 	w.text("cities")
@@ -348,7 +364,7 @@ func TestABatchIsFollowedToItsEnd(t *testing.T) {
 func TestThePageIsReadableInTheDarkAndOnAPhone(t *testing.T) {
 	w := newUIWorld(t)
 	w.narada("run", "--local", "count the jobs of "+strings.Repeat("averylongword", 30))
-	w.do(chromedp.Navigate(w.url))
+	w.visit(w.url)
 	const ground = "getComputedStyle(document.body).backgroundColor"
 	light := w.eval(ground)
 	dark := func(scheme string) chromedp.Action[chromedp.Void] {
@@ -381,7 +397,7 @@ func TestThePageIsReadableInTheDarkAndOnAPhone(t *testing.T) {
 func TestPagesOfOthersCannotUseThePage(t *testing.T) {
 	w := newUIWorld(t)
 	id := strings.TrimSpace(w.narada("run", "--local", "count", "-o", "json", "--jq", ".requestId"))
-	w.do(chromedp.Navigate(w.url)) // the browser has the cookie
+	w.visit(w.url) // the browser has the cookie
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(rw, `<form method="post" action="%s/callbacks/1/replay"><input name="url" value="http://127.0.0.1:1/"><button>x</button></form><iframe src="%[1]s/tasks/%s"></iframe>`, w.base, id)
