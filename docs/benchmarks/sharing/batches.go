@@ -124,8 +124,8 @@ const fill = `
 			convert_to(json_build_object('prompt', '/Operator ' || prompt, 'browserWindowId', 'window_1', 'timeZone', 'Etc/UTC')::text, 'UTF8')
 		FROM (SELECT n, now() - interval '1 s' * (%[1]d - n) AS at, 'find the salary range at company ' || n || ', and the page that names it' AS prompt FROM generate_series(1, %[1]d) n) s;
 	INSERT INTO narada.events (task, at, kind, detail) SELECT number, dispatched_at, 'dispatched', '{}' FROM narada.tasks;
-	INSERT INTO narada.deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
-		SELECT number, finished_at, request_id, sha256(request), ticket_path, status, true, duration_ms, 'Content-Type: application/json',
+	INSERT INTO narada.deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body)
+		SELECT number, finished_at, request_id, sha256(request), ticket_path, status, true, duration_ms, 0, 0, 'Content-Type: application/json',
 			convert_to(json_build_object('requestId', request_id, 'status', status, 'response', json_build_object('text', 'Between 60,000 and 75,000, says the careers page.'),
 				'createdAt', dispatched_at, 'completedAt', finished_at, 'secret', NULL)::text, 'UTF8')
 		FROM narada.tasks;

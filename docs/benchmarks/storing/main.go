@@ -109,8 +109,8 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // insert inserts callbacks, and a task for each.
 const insert = `WITH added AS (
-	INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, header, body)
-		SELECT $1 + row_number() OVER (), i.received_at, i.id, i.digest, i.path, i.status, true, i.duration, i.header, i.body
+	INSERT INTO @deliveries (seq, received_at, request_id, digest, ticket_path, status, final, duration_ms, actions, microcredits, header, body)
+		SELECT $1 + row_number() OVER (), i.received_at, i.id, i.digest, i.path, i.status, true, i.duration, 0, 0, i.header, i.body
 		FROM unnest($2::timestamptz[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::bytea[])
 			AS i (received_at, id, digest, path, status, duration, header, body)
 		RETURNING received_at, request_id, status, duration_ms)
