@@ -66,7 +66,7 @@ func printUsage(inv *invocation, p *printer, by history.UsageBy, list []store.Us
 			name = u.At.Format(time.DateOnly)
 		}
 		err := table.Add(history.UsageDocument{By: by, Usage: u}, name, strconv.Itoa(u.Tasks.Sent()), strconv.Itoa(u.Tasks[narada.StatusSuccess]),
-			strconv.FormatInt(u.Actions, 10), credits(u.Credits))
+			strconv.FormatInt(u.Actions, 10), units.Credits(u.Credits))
 		if err != nil {
 			return err
 		}
@@ -79,9 +79,6 @@ func printUsage(inv *invocation, p *printer, by history.UsageBy, list []store.Us
 		return nil
 	}
 	sum := history.Sum(list...)
-	inv.log.Info("usage", units.Count(sum.Tasks.Sent(), "task")+", "+units.Count(sum.Actions, "action")+", "+credits(sum.Credits)+" credits")
+	inv.log.Info("usage", units.Count(sum.Tasks.Sent(), "task")+", "+units.Count(sum.Actions, "action")+", "+units.Credits(sum.Credits)+" credits")
 	return nil
 }
-
-// credits formats credits without trailing zeros.
-func credits(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

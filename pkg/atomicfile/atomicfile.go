@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/filelock"
 	"github.com/narada-cli/narada/pkg/oserr"
@@ -199,7 +200,7 @@ func (f *File) Publish() error {
 // rename replaces the file at the path. Windows may refuse that for as long as it is open,
 // here or in another program, such as one that looks for viruses.
 func (f *File) rename() error {
-	return oserr.WhenFree(func() error {
+	return whenFree(func() error {
 		err := f.root.Rename(f.name, f.base)
 		if oserr.InUse(err) && f.old != nil {
 			_ = f.old.Close() // which ends its lock: the new file is locked
@@ -209,9 +210,24 @@ func (f *File) rename() error {
 	})
 }
 
+// maxInUse limits how long a file that another program uses is waited for.
+const maxInUse = 2 * time.Second
+
+// whenFree calls do until its error is not one of a file that is in use, for 2 s at most. On
+// Windows a program that reads a file, such as one that looks for viruses, keeps others from
+// replacing or removing it.
+func whenFree(do func() error) error {
+	err := do()
+	for pause := 5 * time.Millisecond; oserr.InUse(err) && pause < maxInUse/2; pause *= 2 {
+		time.Sleep(pause)
+		err = do()
+	}
+	return err
+}
+
 // Remove removes the file at path.
 func Remove(path string) error {
-	return oserr.WhenFree(func() error { return os.Remove(path) })
+	return whenFree(func() error { return os.Remove(path) })
 }
 
 // Close syncs the file to the disk and publishes it. On an error it removes the file.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"slices"
 	"syscall"
-	"time"
 )
 
 // Refused reports whether nothing listens at the address of a connection.
@@ -31,21 +30,6 @@ func ReadOnly(err error) bool { return is(err, readOnly) }
 // InUse reports whether a file may be refused because it is open, which only Windows does. It
 // has the same error for a file that the user may not change.
 func InUse(err error) bool { return is(err, inUse) }
-
-// maxInUse limits how long a file that another program uses is waited for.
-const maxInUse = 2 * time.Second
-
-// WhenFree calls do until its error is not one of a file that is in use, for 2 s at most. On
-// Windows a program that reads a file, such as one that looks for viruses, keeps others from
-// replacing or removing it.
-func WhenFree(do func() error) error {
-	err := do()
-	for pause := 5 * time.Millisecond; InUse(err) && pause < maxInUse/2; pause *= 2 {
-		time.Sleep(pause)
-		err = do()
-	}
-	return err
-}
 
 func is(err error, numbers []syscall.Errno) bool {
 	number, ok := errors.AsType[syscall.Errno](err)

@@ -57,7 +57,7 @@ type Options struct {
 	Observe func(Event)
 
 	// Changed is called when a task has been accepted, asks a person, and has finished, in
-	// this order for each task. It must return soon.
+	// this order for each task. It must return soon. nil: not called.
 	Changed func(Task)
 }
 
@@ -159,9 +159,6 @@ func newServer(o Options) *Server {
 	o.MaxStored = cmp.Or(o.MaxStored, maxStored)
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
-	}
-	if o.Changed == nil {
-		o.Changed = func(Task) {}
 	}
 	c := &Server{served: make(chan struct{}), options: o, transport: o.Transport, idle: func() {}, byID: make(map[string]*task), used: make(map[faultUse]int)}
 	if c.transport == nil {

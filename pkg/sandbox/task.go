@@ -112,6 +112,9 @@ func (c *Server) run(t *task) {
 
 // changed tells of the task as it is now.
 func (c *Server) changed(t *task) {
+	if c.options.Changed == nil {
+		return
+	}
 	c.mu.Lock()
 	told := t.asTask()
 	told.Answer = encode(struct {

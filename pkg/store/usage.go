@@ -28,14 +28,14 @@ type Usage struct {
 	Credits float64
 }
 
-// MostUsed is the largest count of actions, or of millionths of a credit, of one task. What
+// MaxUsed is the largest count of actions, or of millionths of a credit, of one task. What
 // the cloud reports beyond it is taken for that.
-const MostUsed = 1 << 50
+const MaxUsed = 1 << 50
 
 // Microcredits returns credits in millionths, as an engine stores them, so that sums are
 // exact. Negative ones are 0.
 func Microcredits(credits float64) int64 {
-	return int64(min(max(math.Round(credits*1e6), 0), MostUsed))
+	return int64(min(max(math.Round(credits*1e6), 0), MaxUsed))
 }
 
 // Credits is the reverse of Microcredits.

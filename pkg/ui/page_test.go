@@ -207,14 +207,14 @@ func TestReplayNeedsTheValueOfItsForm(t *testing.T) {
 			t.Errorf("%q: %d %s", once, code, text)
 		}
 	}
-	code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.once}, "url": {"http://localhost:3000/<x>"}})
+	code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.formToken}, "url": {"http://localhost:3000/<x>"}})
 	if code != 200 || !strings.Contains(text, "418 POST http://localhost:3000/&lt;x&gt;") || !strings.Contains(text, "*** http://localhost:3000/&lt;x&gt;") || strings.Contains(text, "s3cret") {
 		t.Errorf("%d %s", code, text)
 	}
-	if code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.once}}); code != 200 || !strings.Contains(text, "no URL, ***") {
+	if code, text := post("/callbacks/1/replay", url.Values{"once": {w.server.formToken}}); code != 200 || !strings.Contains(text, "no URL, ***") {
 		t.Errorf("%d %s", code, text)
 	}
-	if code, _ := post("/callbacks/9/replay", url.Values{"once": {w.server.once}}); code != 404 {
+	if code, _ := post("/callbacks/9/replay", url.Values{"once": {w.server.formToken}}); code != 404 {
 		t.Errorf("a callback that there is not: %d", code)
 	}
 	if code, _ := w.get("/callbacks/1/replay"); code != 405 && code != 404 {

@@ -32,7 +32,7 @@ type taskBody struct {
 	Question   string             // what a person is asked
 	Callbacks  []callbackBody
 	Refusals   []store.Refusal
-	Once       string
+	FormToken  string
 	Replays    bool
 }
 
@@ -58,7 +58,7 @@ func (s *Server) taskPage(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	body := taskBody{row: s.newRow(t), Failure: t.Failure, Timeline: newTimeline(t, events, s.o.Now()), Refusals: detail.Refusals, Once: s.once, Replays: s.o.Replay != nil}
+	body := taskBody{row: s.newRow(t), Failure: t.Failure, Timeline: newTimeline(t, events, s.o.Now()), Refusals: detail.Refusals, FormToken: s.formToken, Replays: s.o.Replay != nil}
 	slices.Reverse(body.Refusals)
 	if body.Batch, err = s.batchName(ctx, t.Batch); err != nil {
 		return page{}, err
@@ -196,7 +196,7 @@ const maxForm = 64 << 10
 // replay sends a callback again. The form has a value that other pages do not know.
 func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if s.o.Replay == nil || subtle.ConstantTimeCompare([]byte(r.PostFormValue("once")), []byte(s.once)) != 1 {
+	if s.o.Replay == nil || subtle.ConstantTimeCompare([]byte(r.PostFormValue("once")), []byte(s.formToken)) != 1 {
 		http.Error(w, "Load the page of the task again: its form is of an earlier narada.", http.StatusForbidden)
 		return
 	}

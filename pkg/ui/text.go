@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"html/template"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -69,13 +68,10 @@ func seconds(d time.Duration) string {
 	return units.Round(d).String()
 }
 
-// credits formats credits without trailing zeros.
-func credits(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
 // functions are those of the templates.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"visible": visible, "line": line, "mark": mark, "seconds": seconds, "credits": credits, "size": units.Size,
+		"visible": visible, "line": line, "mark": mark, "seconds": seconds, "credits": units.Credits, "size": units.Size,
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"clock":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") + " UTC" },
 		"age":    units.Age,

@@ -81,12 +81,12 @@ type Replayed struct {
 
 // Server serves the page.
 type Server struct {
-	o       Options
-	reading chan struct{} // has room while no page is read: pages must not hold up commands
-	pages   *pages
-	stream  *stream
-	codes   *codes
-	once    string // value that forms of this server must have
+	o         Options
+	reading   chan struct{} // has room while no page is read: pages must not hold up commands
+	pages     *pages
+	stream    *stream
+	codes     *codes
+	formToken string // value that forms of this server must have
 }
 
 // New returns a server of the page.
@@ -95,7 +95,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, reading: make(chan struct{}, 1), pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, once: newToken()}, nil
+	return &Server{o: o, reading: make(chan struct{}, 1), pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, formToken: newToken()}, nil
 }
 
 // Serve serves the page to browsers on this machine, until ctx ends; then it ends all

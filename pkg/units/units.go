@@ -98,3 +98,6 @@ func ParseSize(text string) (int64, error) {
 
 // Size formats a number of bytes: 512 B, 1.5 KiB, 32 MiB. A negative one is 0 B.
 func Size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
+
+// Credits formats credits without trailing zeros.
+func Credits(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

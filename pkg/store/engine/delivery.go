@@ -61,5 +61,5 @@ func Used(r *narada.Result) (actions, microcredits int64) {
 	if r.Usage == nil {
 		return 0, 0
 	}
-	return min(max(int64(r.Usage.Actions), 0), store.MostUsed), store.Microcredits(r.Usage.Credits)
+	return min(max(int64(r.Usage.Actions), 0), store.MaxUsed), store.Microcredits(r.Usage.Credits)
 }

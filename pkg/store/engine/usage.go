@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -21,7 +22,7 @@ func UsageQuery(by store.UsageBy, at string) string {
 	name, span := "''", "0"
 	switch by {
 	case store.UsageByTime:
-		span = at + " / 900000"
+		span = fmt.Sprint(at, " / ", store.UsageSpan.Milliseconds())
 	case store.UsageByAgent:
 		name = "coalesce(t.agent, '')"
 	case store.UsageByBatch:
@@ -31,10 +32,13 @@ func UsageQuery(by store.UsageBy, at string) string {
 }
 
 // Usage merges rows that differ in their status only and follow each other.
-func Usage(rows []UsageRow) (list []store.Usage) {
+func Usage(rows []UsageRow) []store.Usage { return merged(rows, store.UsageSpan) }
+
+// merged is Usage for spans of that length.
+func merged(rows []UsageRow, span time.Duration) (list []store.Usage) {
 	for i, row := range rows {
 		if i == 0 || row.Name != rows[i-1].Name || row.Span != rows[i-1].Span {
-			list = append(list, store.Usage{Name: row.Name, At: time.UnixMilli(row.Span * store.UsageSpan.Milliseconds()).UTC(), Tasks: store.Tally{}})
+			list = append(list, store.Usage{Name: row.Name, At: time.UnixMilli(row.Span * span.Milliseconds()).UTC(), Tasks: store.Tally{}})
 		}
 		u := &list[len(list)-1]
 		u.Tasks[row.Status] += int(row.Count)
@@ -44,11 +48,10 @@ func Usage(rows []UsageRow) (list []store.Usage) {
 	return list
 }
 
-// Pace is Usage for spans of that length.
+// Pace is Usage for spans of that length, without names.
 func Pace(rows []UsageRow, span time.Duration) (list []store.Pace) {
-	for _, u := range Usage(rows) {
-		n := u.At.UnixMilli() / store.UsageSpan.Milliseconds()
-		list = append(list, store.Pace{At: time.UnixMilli(n * span.Milliseconds()).UTC(), Tasks: u.Tasks, Credits: u.Credits})
+	for _, u := range merged(rows, span) {
+		list = append(list, store.Pace{At: u.At, Tasks: u.Tasks, Credits: u.Credits})
 	}
 	return list
 }
