@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/cli/browser"
@@ -79,9 +81,9 @@ func runUI(ctx context.Context, inv *invocation, p *printer, o *uiOptions) error
 		if err := p.Text(url); err != nil || !o.open {
 			return err
 		}
-		browser.Stdout, browser.Stderr = inv.stderr, inv.stderr
+		browser.Stdout, browser.Stderr = io.Discard, io.Discard
 		if err := browser.OpenURL(page.OneTimeURL(url)); err != nil {
-			inv.log.Warn("browser", "no browser was opened: "+err.Error())
+			inv.log.Warn("browser", "no browser could be opened: open the URL yourself", slog.Any("error", err))
 		}
 		return nil
 	})
@@ -153,6 +155,8 @@ func pageAddressError(err error) error {
 	switch e, _ := errors.AsType[*ui.AddressError](err); {
 	case e == nil:
 		return err
+	case e.Malformed:
+		return usage.Errorf("as in --addr "+ui.DefaultAddr, "--addr: %v", err)
 	case e.NotLoopback:
 		return usage.Errorf("from another machine: ssh -L 4141:"+ui.DefaultAddr+" HOST narada ui", "--addr: %v", err)
 	case e.InUse:

@@ -105,9 +105,15 @@ func TestTheTokenIsKeptForTheUser(t *testing.T) {
 }
 
 func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
-	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "example.com:80", "4141", ""} {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "example.com:80"} {
 		l, err := Listen(addr)
 		if e, ok := err.(*AddressError); !ok || !e.NotLoopback {
+			t.Errorf("%q: %v, %v", addr, l, err)
+		}
+	}
+	for _, addr := range []string{"4141", "", "localhost"} {
+		l, err := Listen(addr)
+		if e, ok := err.(*AddressError); !ok || !e.Malformed {
 			t.Errorf("%q: %v, %v", addr, l, err)
 		}
 	}

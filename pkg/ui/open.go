@@ -20,6 +20,7 @@ const DefaultAddr = "127.0.0.1:4141"
 // AddressError says that the page cannot be served at an address.
 type AddressError struct {
 	Addr        string
+	Malformed   bool // it is not HOST:PORT
 	NotLoopback bool
 	InUse       bool
 	Err         error
@@ -27,6 +28,8 @@ type AddressError struct {
 
 func (e *AddressError) Error() string {
 	switch {
+	case e.Malformed:
+		return e.Addr + " is not HOST:PORT"
 	case e.NotLoopback:
 		return e.Addr + " is not a loopback address: the page is for this machine only"
 	case e.InUse:
@@ -43,7 +46,7 @@ func (e *AddressError) Unwrap() error { return e.Err }
 func Listen(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, &AddressError{Addr: addr, NotLoopback: true, Err: err}
+		return nil, &AddressError{Addr: addr, Malformed: true, Err: err}
 	}
 	if !narada.IsLoopback(host) {
 		return nil, &AddressError{Addr: addr, NotLoopback: true}
