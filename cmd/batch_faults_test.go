@@ -170,6 +170,17 @@ func (b *faultyBatch) results() map[int]string {
 	return statuses
 }
 
+// eachSucceededOnce fails the test unless each line succeeded and was accepted once.
+func (b *faultyBatch) eachSucceededOnce(lines int) {
+	b.t.Helper()
+	results, dispatched := b.results(), b.dispatched()
+	for line := 1; line <= lines; line++ {
+		if results[line] != "success" || dispatched[line] != 1 {
+			b.t.Errorf("line %d: %q, accepted %d times", line, results[line], dispatched[line])
+		}
+	}
+}
+
 // dispatched counts how often the cloud accepted each line.
 func (b *faultyBatch) dispatched() map[int]int {
 	number := regexp.MustCompile(`\d+$`)

@@ -31,12 +31,7 @@ func TestMachinesThatRunABatchWaitForTheServerOfTheirLedger(t *testing.T) {
 	if n := len(bytes.Fields(other.stdout.Bytes())); n != lines {
 		t.Errorf("the other run has printed %d results", n)
 	}
-	results, dispatched := b.results(), b.dispatched()
-	for line := 1; line <= lines; line++ {
-		if results[line] != "success" || dispatched[line] != 1 {
-			t.Errorf("line %d: %q, accepted %d times", line, results[line], dispatched[line])
-		}
-	}
+	b.eachSucceededOnce(lines)
 }
 
 // So does one that is killed and resumed with a ledger that machines share.

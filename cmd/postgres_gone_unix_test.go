@@ -86,12 +86,7 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 	if exit := code(c.Wait()); exit != codeDone {
 		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
 	}
-	results, dispatched := b.results(), b.dispatched()
-	for line := 1; line <= lines; line++ {
-		if results[line] != "success" || dispatched[line] != 1 {
-			t.Errorf("line %d: %q, accepted %d times", line, results[line], dispatched[line])
-		}
-	}
+	b.eachSucceededOnce(lines)
 }
 
 // A task whose ledger is lost while it is running is polled for.
