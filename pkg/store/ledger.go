@@ -67,6 +67,8 @@ type Ledger interface {
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
 
+	Sessions(ctx context.Context, open bool, limit int) ([]Session, error)
+
 	Works(ctx context.Context, batch int64) ([]Work, error)
 	Claimed(ctx context.Context, owner string, call int64) ([]Claimed, error)
 	FinishedLines(ctx context.Context, batch, after int64, limit int) (keys [][]byte, last int64, err error)

@@ -117,5 +117,5 @@ func (t transaction) applyToBatch(op store.Op) error {
 	case *store.SetSchemaErrors:
 		return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
 	}
-	return t.applyToWork(op)
+	return t.applyToSession(op)
 }

@@ -467,8 +467,23 @@ BEGIN
     DELETE FROM @events WHERE task = ANY (numbers);
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
+    DELETE FROM @sessions WHERE a_before < '9999-01-01' AND (coalesce(ended_at, ends_at) < least(a_before, a_finished) OR a_open AND started_at < a_before);
     pruned := cardinality(numbers);
 END $$;
+
+-- Cloud browser sessions that were started from here.
+CREATE TABLE @sessions (
+    key           text PRIMARY KEY,
+    started_at    timestamptz NOT NULL,
+    session_id    text NOT NULL,
+    window_id     text NOT NULL,
+    name          text NOT NULL,
+    cloud         text NOT NULL,
+    machine       text NOT NULL,
+    ends_at       timestamptz,
+    ended_at      timestamptz,
+    status        text NOT NULL
+);
 
 -- When the next step of deleting old tasks is due, and which tasks it looks at: those after
 -- number, up to last.
