@@ -76,7 +76,7 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 	s.Stop()
 	sent := b.cloud.Stats().Dispatches
 	b.eventually(func() bool { return b.cloud.Stats().Finished == b.cloud.Stats().Dispatches }, &b.stderr)
-	time.Sleep(2 * time.Second) // in which it would send many
+	time.Sleep(8 * time.Second) // in which it would send many, and a use of the ledger ends
 	if more := b.cloud.Stats().Dispatches - sent; more > atOnce {
 		t.Errorf("it has sent %d tasks without its ledger", more)
 	}
@@ -84,6 +84,43 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	if exit := code(c.Wait()); exit != codeDone {
+		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
+	}
+	b.eachSucceededOnce(lines)
+	text := b.stderr.String()
+	if lost := strings.Count(text, ": nothing is sent until it can be used again\n"); lost != 1 || strings.Count(text, "the ledger can be used again: continuing\n") != 1 || strings.Count(text, "warning: ") != 1 {
+		t.Errorf("it is not said once: %s", text)
+	}
+}
+
+// A batch whose role loses its rights stops: no time helps. The hint says what does.
+func TestABatchWithoutRightsInItsLedgerStops(t *testing.T) {
+	t.Parallel()
+	const lines = 60
+	b := newFaultyBatch(t, lines, "delay: 50ms\nrules:\n  - text: done\n")
+	s := b.withServer()
+	for _, sql := range []string{"CREATE ROLE limited LOGIN", "CREATE SCHEMA narada AUTHORIZATION limited"} {
+		if err := s.Exec(t.Context(), "postgres", sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.env = append(b.env, "NARADA_STORE="+strings.Replace(s.URL("postgres"), "postgres@", "limited@", 1))
+	b.args = []string{"batch", "run", "tasks.txt", "--results", "results.jsonl", "-c", "2", "--via", "poll", "--timeout", "1m"}
+	c := b.start()
+	work := b.machine("two", "batch", "work", "-c", "2")
+	b.eventually(func() bool { return b.cloud.Stats().Dispatches >= 10 }, &b.stderr)
+	if err := s.Exec(t.Context(), "postgres", "ALTER SCHEMA narada OWNER TO postgres"); err != nil {
+		t.Fatal(err)
+	}
+	for text, exit := range map[*bytes.Buffer]int{&b.stderr: code(c.Wait()), &work.stderr: code(work.Wait())} {
+		if exit != codeUnreachable || !strings.Contains(text.String(), "error: the store postgres on ") || !strings.Contains(text.String(), "hint: an administrator runs: GRANT USAGE ON SCHEMA") {
+			t.Errorf("exit code %d: %s", exit, text)
+		}
+	}
+	if err := s.Exec(t.Context(), "postgres", "ALTER SCHEMA narada OWNER TO limited"); err != nil {
+		t.Fatal(err)
+	}
+	if exit := code(b.start().Wait()); exit != codeDone {
 		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
 	}
 	b.eachSucceededOnce(lines)
