@@ -38,7 +38,7 @@ func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry))
 		l, err = openLedgerIn(ctx, inv, dir, stored)
 	}
 	if err == nil {
-		l.Retain(inv.duration(config.Retention))
+		l.Retain(inv.duration(config.Retention), func(err error) { inv.warnOfLedger(err, "this command deletes no old tasks (retention)") })
 	}
 	return l, err
 }

@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -124,6 +126,49 @@ func TestABatchWithoutRightsInItsLedgerStops(t *testing.T) {
 		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
 	}
 	b.eachSucceededOnce(lines)
+}
+
+// A role that may not delete says once that retention does nothing.
+func TestARoleThatMayNotDeleteWarnsOfRetention(t *testing.T) {
+	t.Parallel()
+	b := newFaultyBatch(t, 1, "rules: []\n")
+	s := b.withServer()
+	if exit := code(b.machine("one", "history").Wait()); exit != codeDone {
+		t.Fatalf("exit code %d", exit)
+	}
+	if err := s.Exec(t.Context(), "postgres", "CREATE ROLE limited LOGIN; GRANT USAGE ON SCHEMA narada TO limited; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA narada TO limited; GRANT ALL ON ALL SEQUENCES IN SCHEMA narada TO limited"); err != nil {
+		t.Fatal(err)
+	}
+	b.env = append(b.env, "NARADA_RETENTION=1d", "NARADA_STORE="+strings.Replace(s.URL("postgres"), "postgres@", "limited@", 1))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := exec.Command("narada", "batch", "work")
+	work.Dir, work.Env, work.Stderr = b.dir, b.env, w
+	if err := work.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	var said []string
+	for lines.Scan() {
+		if said = append(said, lines.Text()); strings.HasPrefix(lines.Text(), "hint: an administrator runs: GRANT ") {
+			break
+		}
+	}
+	warning := regexp.MustCompile(`^warning: the store postgres on 127.0.0.1:\d+: permission denied for table \w+: this command deletes no old tasks \(retention\)$`)
+	if len(said) < 2 || !warning.MatchString(said[len(said)-2]) {
+		t.Errorf("said %q", said)
+	}
+	if err := work.Process.Signal(syscall.SIGINT); err != nil || code(work.Wait()) != codeDone {
+		t.Errorf("it has not ended: %v", err)
+	}
+	listen := b.machine("two", "listen", "--local") // which deletes the entry of its name
+	if exit := code(listen.Wait()); exit != codeUnreachable || !strings.Contains(listen.stderr.String(), "\nhint: an administrator runs: GRANT ") {
+		t.Errorf("exit code %d: %s", exit, listen.stderr.String())
+	}
 }
 
 // A task whose ledger is lost while it is running is polled for.
