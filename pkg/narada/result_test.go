@@ -274,3 +274,26 @@ func FuzzParseResult(f *testing.F) {
 		}
 	})
 }
+
+func TestUsageIsReadInEveryForm(t *testing.T) {
+	for text, want := range map[string]*Usage{
+		`{"actions":12,"credits":5.5}`:               {Actions: 12, Credits: 5.5},
+		`{"credits": 1e2, "actions": 2.0, "new":{}}`: {Actions: 2, Credits: 100},
+		`{"actions":null,"credits":null}`:            {},
+		`{}`:                                         {},
+		`{"actions":"12"}`:                           nil,
+		`{"credits":1e999}`:                          nil,
+		`{"credits":true}`:                           nil,
+		`null`:                                       nil,
+		`[]`:                                         nil,
+		`7`:                                          nil,
+	} {
+		r, err := ParseResult([]byte(`{"status":"success","usage":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Usage); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
