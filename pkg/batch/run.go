@@ -23,6 +23,7 @@ type run struct {
 	store  Store
 	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
+	outage *outage
 
 	actions []action     // by line
 	seen    map[Key]seen // lines that were sent; only if shared
@@ -46,7 +47,7 @@ type seen struct {
 // newRun returns a run whose sending ends with ctx.
 func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)), actions: make([]action, len(b.places)), seen: map[Key]seen{},
+		Batch: b, store: s, pace: newPace(b.o.Rate), outage: &outage{report: b.o.Report}, tally: newTally(len(b.places)), actions: make([]action, len(b.places)), seen: map[Key]seen{},
 	}
 	r.timeout, r.slots, r.calls = b.o.Timeout, semaphore.NewWeighted(int64(b.o.Concurrency)), semaphore.NewWeighted(maxSending)
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -76,7 +77,7 @@ func (r *run) hasResult(o *Outcome) bool {
 // emit writes the result of an outcome, and stores its schema errors if they are new.
 func (r *run) emit(o *Outcome) error {
 	if o.Result == nil && o.Phase == Finished {
-		if err := o.readResult(context.Background(), r.store); err != nil {
+		if err := r.outage.until(r.sending, func() error { return o.readResult(context.Background(), r.store) }); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,7 @@ func (r *run) emit(o *Outcome) error {
 	}
 	err := r.results.put(*o)
 	if string(text) != o.StoredErrors {
-		err = cmp.Or(err, r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)))
+		err = cmp.Or(err, r.outage.until(r.sending, func() error { return r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)) }))
 	}
 	return err
 }

@@ -77,9 +77,10 @@ type Ledger interface {
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
 
 	// Retain deletes tasks, as long as the ledger is open, that finished longer ago than that,
-	// as Prune does; 0: none. It is called once, if at all. Maintain does the next step of it
-	// if it is due: one process does it for all. more says that another one is due soon.
-	Retain(d time.Duration)
+	// as Prune does; 0: none. failed is called at most once, with an error that does not pass.
+	// Retain is called once, if at all. Maintain does the next step of it if it is due: one
+	// process does it for all. more says that another one is due soon.
+	Retain(d time.Duration, failed func(error))
 	Maintain(ctx context.Context, retention time.Duration) (more bool, err error)
 
 	Check(context.Context) (damages []string, err error)

@@ -80,8 +80,11 @@ func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err 
 
 // Retain implements store.Ledger. Without a duration it deletes only what processes have left
 // that were killed.
-func (l *Store) Retain(d time.Duration) {
-	l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) })
+func (l *Store) Retain(d time.Duration, failed func(error)) {
+	if d <= 0 {
+		failed = nil
+	}
+	l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) }, failed)
 }
 
 // Maintain implements store.Ledger. It waits for no disk and no standby: what a lost server
