@@ -181,15 +181,19 @@ func (r *run) put(index int, o *Outcome) error {
 // check sets how the answer of a success does not match what this run asks of it. What is
 // known of an answer that is no longer there remains.
 func (r *run) check(o *Outcome) {
-	switch want, err := r.wanted(o.Line); {
-	case o.Phase != Finished || o.Status != narada.StatusSuccess:
-	case o.Result == nil:
-		o.Mismatch = storedMismatch(o.StoredMismatch)
-	case err != nil: // it was planned before: the input has changed
-		o.AssertErrors = []string{err.Error()}
-	default:
-		o.check(r.o.Check, want.Schema, want.Asserts, r.o.Masker)
+	if o.Phase != Finished || o.Status != narada.StatusSuccess {
+		return
 	}
+	if o.Result == nil {
+		o.Mismatch = storedMismatch(o.StoredMismatch)
+		return
+	}
+	want, err := r.wanted(o.Line)
+	if err != nil { // it was planned before: the input has changed
+		o.AssertErrors = []string{err.Error()}
+		return
+	}
+	o.check(r.o.Check, want.Schema, want.Asserts, r.o.Masker)
 }
 
 // flush emits the outcomes that still wait for their turn. The error is the reason of a stop
