@@ -272,6 +272,9 @@ func FuzzParseResult(f *testing.F) {
 		if r.withID("req_1"); r.RequestID == "" || !json.Valid(r.Raw()) {
 			t.Errorf("%q: %q, %s", body, r.RequestID, r.Raw())
 		}
+		if !json.Valid(r.Normalized()) {
+			t.Errorf("%q: %s", body, r.Normalized())
+		}
 	})
 }
 
@@ -292,6 +295,29 @@ func TestNormalizedHasTheDataWhereCallbacksHaveThem(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, string(r.Normalized())); diff != "" || string(r.Raw()) != body {
 			t.Error(diff)
+		}
+	}
+}
+
+func TestUsageIsReadInEveryForm(t *testing.T) {
+	for text, want := range map[string]*Usage{
+		`{"actions":12,"credits":5.5}`:               {Actions: 12, Credits: 5.5},
+		`{"credits": 1e2, "actions": 2.0, "new":{}}`: {Actions: 2, Credits: 100},
+		`{"actions":null,"credits":null}`:            {},
+		`{}`:                                         {},
+		`{"actions":"12"}`:                           nil,
+		`{"credits":1e999}`:                          nil,
+		`{"credits":true}`:                           nil,
+		`null`:                                       nil,
+		`[]`:                                         nil,
+		`7`:                                          nil,
+	} {
+		r, err := ParseResult([]byte(`{"status":"success","usage":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Usage); diff != "" {
+			t.Errorf("%s: %s", text, diff)
 		}
 	}
 }
