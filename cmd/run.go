@@ -48,6 +48,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runRun(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
+	addAssert(cmd, &o.task.Assert)
 	o.out.add(cmd)
 	addWaiting(cmd)
 	o.answer.add(cmd)
@@ -85,7 +86,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
 		return o.task.preview(inv, out.Printer, plan)
 	}
-	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
+	out.asserts, out.schema, out.data = plan.Asserts, plan.Schema, plan.Request.ResponseFormat != nil
 	return o.run(ctx, inv, out, plan)
 }
 

@@ -20,7 +20,7 @@ type Ledger interface {
 	Deliver(context.Context, webhook.Delivery) error
 	Store(context.Context, webhook.Delivery, Forwarding) (isNew bool, err error)
 	PutBatch(context.Context, Batch) (number int64, err error)
-	SetSchemaErrors(ctx context.Context, batch int64, key []byte, schemaErrors string) error
+	SetMismatch(ctx context.Context, batch int64, key []byte, mismatch string) error
 	PlaceItems(ctx context.Context, batch int64, items []Item) (known, changed, gone int, err error)
 
 	// Share marks the path of a ticket as shared by several tasks, for this Store only.

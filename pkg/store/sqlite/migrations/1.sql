@@ -117,7 +117,7 @@ CREATE TABLE batch_lines (
     id            TEXT NOT NULL,
     task          INTEGER NOT NULL,
     content       BLOB NOT NULL,
-    schema_errors TEXT NOT NULL DEFAULT '',
+    mismatch      TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (batch, key)
 ) WITHOUT ROWID;
 CREATE INDEX batch_lines_line ON batch_lines (batch, line, key);
@@ -153,6 +153,7 @@ CREATE TABLE batch_queue (
     finished      INTEGER,
     prompt        TEXT NOT NULL,
     request       BLOB,
+    assertions    TEXT NOT NULL,
     PRIMARY KEY (batch, key)
 );
 CREATE INDEX batch_queue_waiting ON batch_queue (batch, line, key) WHERE finished IS NULL AND task = 0;
