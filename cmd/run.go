@@ -85,6 +85,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		return o.task.preview(inv, out.Printer, plan)
 	}
 	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
+	startSummary(inv)
 	return o.run(ctx, inv, out, plan)
 }
 
