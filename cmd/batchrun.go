@@ -133,6 +133,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
+	startSummary(r.inv)
 	return r.run(ctx, b)
 }
 

@@ -87,6 +87,7 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		return o.task.preview(inv, out.Printer, plan)
 	}
 	out.asserts, out.schema, out.data = plan.Asserts, plan.Schema, plan.Request.ResponseFormat != nil
+	startSummary(inv)
 	return o.run(ctx, inv, out, plan)
 }
 
