@@ -63,7 +63,7 @@ func (s *Server) arrivals(ctx context.Context, verdict string) (rows []arrival, 
 		}
 	}
 	if verdict != "accepted" {
-		refused, err := s.o.Ledger.NewestRefusals(ctx, callbacksPerPage)
+		refused, err := s.o.Ledger.NewestRefusals(ctx, 0, callbacksPerPage)
 		if err != nil {
 			return nil, err
 		}
