@@ -325,7 +325,7 @@ func TestATaskIsFoldedSearchedAndReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.open("/callbacks?verdict=refused")
-	w.text("No callbacks yet")
+	w.text("No callbacks match.")
 	answer, err := http.Post(address, "application/json", strings.NewReader(`{"requestId":"req_forged","status":"success"}`))
 	if err != nil {
 		t.Fatal(err)

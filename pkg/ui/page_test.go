@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -190,9 +192,49 @@ func TestATaskIsShownWhole(t *testing.T) {
 	w.has("/callbacks/2/raw", `"count":"many"`)
 	w.has("/callbacks", "refused, 401", "req_a", "wrong &lt;secret&gt;")
 	w.lacks("/callbacks?verdict=accepted", "refused, 401")
-	w.has("/callbacks?q=nothing", "None of the newest 100 callbacks match.")
+	w.has("/callbacks?q=nothing", "No callbacks match.")
 	w.has("/usage", "2026-03-04")
 	w.has("/usage?by=agent&since=all", "operator")
+}
+
+// Every callback is on one page, whatever the order of their times; two refusals are two rows.
+func TestCallbacksArePaged(t *testing.T) {
+	w := newWorld(t)
+	w.sent("a", nil)
+	want := map[string]bool{}
+	for i := range callbacksStep + 30 {
+		w.answered("a", fmt.Sprintf(`"status":"success","completedAt":"2026-03-04T05:00:02Z","response":{"text":"%d"}`, i))
+		want[fmt.Sprint("c", i+1)] = true
+	}
+	for i := range store.MaxRefusals { // at one moment, or before
+		w.ledger.Refuse("/narada/a", store.Refusal{ReceivedAt: now.Add(-time.Duration(i%2) * time.Hour), StatusCode: 401, Reason: "wrong secret"})
+		want[fmt.Sprint("r", i+1)] = true
+	}
+	keys, next := regexp.MustCompile(`data-key="([^"]*)"`), regexp.MustCompile(`href="([^"]*)" rel="next"`)
+	pages := 0
+	for path := "/callbacks"; path != ""; pages++ {
+		_, text := w.get(path)
+		for _, m := range keys.FindAllStringSubmatch(text, -1) {
+			if !want[m[1]] {
+				t.Errorf("%s is not to be on %s, or again", m[1], path)
+			}
+			delete(want, m[1])
+		}
+		if path == "/callbacks" == strings.Contains(text, "Newest") {
+			t.Errorf("%s: a link to the first page", path)
+		}
+		path = ""
+		if m := next.FindStringSubmatch(text); m != nil {
+			path = html.UnescapeString(m[1])
+		}
+	}
+	if len(want) > 0 || pages != 3 {
+		t.Errorf("%d pages, without %v", pages, want)
+	}
+	w.has("/callbacks?verdict=refused&q=WRONG", `data-key="r1"`)
+	w.lacks("/callbacks?verdict=refused&q=WRONG", `data-key="c1"`, "Older")
+	w.has("/callbacks?accepted-below=2&verdict=accepted", `data-key="c1"`)
+	w.lacks("/callbacks?accepted-below=2&verdict=accepted", `data-key="c2"`, "Older")
 }
 
 func TestReplayNeedsTheValueOfItsForm(t *testing.T) {
