@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -132,6 +133,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
+	startSummary(r.inv)
 	return r.run(ctx, b)
 }
 
@@ -226,7 +228,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	case *exitError, *usage.Error:
 		return err
 	}
-	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable && !is[*postgres.Error](err) {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

@@ -127,7 +127,7 @@ var errNotVerified = &exitError{code: codeUnexpected, text: "nothing was sent: t
 // notSubmitted words why there is no request ID.
 func notSubmitted(inv *invocation, err error) error {
 	if notKept, ok := errors.AsType[*await.NotKeptError](err); ok {
-		inv.warnOfLedger(notKept.Err, lossText(await.LossTask))
+		inv.warnOfLedger(notKept.Err, await.LossTask.Text())
 		return errNotVerified
 	}
 	return dispatchError(err)

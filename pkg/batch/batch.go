@@ -73,7 +73,7 @@ type Options struct {
 
 	Masker output.Masker          // masks the results; nil: nothing is masked
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
-	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
+	Report func(Event)            // called with each event, by several goroutines at once, never under a lock that Progress takes
 }
 
 // Backend has the API and the store of a batch.

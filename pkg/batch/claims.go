@@ -31,6 +31,7 @@ type tools struct {
 	source  *secret.Source
 	hide    func(...secret.String)
 	check   SchemaCheck
+	outage  *outage
 	masker  output.Masker
 }
 
@@ -40,8 +41,8 @@ type claims struct {
 	tools
 	kept
 	owner string
-	more  func() bool                      // whether lines are still put into the store; nil: no
-	ended func(one *inFlight, stored bool) // called with each outcome that is stored, or is left to others; nil: none
+	more  func() bool                    // whether lines are still put into the store; nil: no
+	ended func(one *inFlight, here bool) // called with each outcome that is found here, or is left to others; nil: none
 
 	call      int64 // number of the last claim
 	claimedAt time.Time
@@ -100,11 +101,15 @@ func (c *claims) next(ctx context.Context) (*inFlight, error) {
 		if c.sending.Err() != nil {
 			return nil, context.Cause(c.sending)
 		}
-		open, err := c.look(ctx)
+		var open bool
+		err := c.outage.until(c.sending, func() (err error) {
+			open, err = c.look(ctx)
+			return err
+		})
 		switch {
-		case err != nil:
-			await.Sleep(c.sending, storePause)
-		case !open:
+		case err != nil && c.sending.Err() == nil:
+			return nil, err
+		case err == nil && !open:
 			return nil, nil
 		case len(c.ready) == 0:
 			rest(c.sending, workPause, c.wake)

@@ -23,6 +23,7 @@ type run struct {
 	store  Store
 	stored *retriedStore // of the engine; nil: it has none
 	pace   *pace
+	outage *outage
 
 	actions []action     // by line
 	seen    map[Key]seen // lines that were sent; only if shared
@@ -46,7 +47,7 @@ type seen struct {
 // newRun returns a run whose sending ends with ctx.
 func newRun(ctx context.Context, b *Batch, s Store) *run {
 	r := &run{
-		Batch: b, store: s, pace: newPace(b.o.Rate), tally: newTally(len(b.places)), actions: make([]action, len(b.places)), seen: map[Key]seen{},
+		Batch: b, store: s, pace: newPace(b.o.Rate), outage: &outage{report: b.o.Report}, tally: newTally(len(b.places)), actions: make([]action, len(b.places)), seen: map[Key]seen{},
 	}
 	r.timeout, r.slots, r.calls = b.o.Timeout, semaphore.NewWeighted(int64(b.o.Concurrency)), semaphore.NewWeighted(maxSending)
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -76,13 +77,13 @@ func (r *run) hasResult(o *Outcome) bool {
 // emit writes the result of an outcome, and stores how it does not match if that is new.
 func (r *run) emit(o *Outcome) error {
 	if o.Result == nil && o.Phase == Finished {
-		if err := o.readResult(context.Background(), r.store); err != nil {
+		if err := r.outage.until(r.sending, func() error { return o.readResult(context.Background(), r.store) }); err != nil {
 			return err
 		}
 	}
 	err := r.results.put(*o)
-	if text := o.Mismatch.encoded(); text != o.StoredMismatch {
-		err = cmp.Or(err, r.store.SetMismatch(context.Background(), r.number, o.Key[:], text))
+	if text := o.Encode(); text != o.StoredMismatch {
+		err = cmp.Or(err, r.outage.until(r.sending, func() error { return r.store.SetMismatch(context.Background(), r.number, o.Key[:], text) }))
 	}
 	return err
 }
@@ -185,7 +186,7 @@ func (r *run) check(o *Outcome) {
 		return
 	}
 	if o.Result == nil {
-		o.Mismatch = storedMismatch(o.StoredMismatch)
+		o.Mismatch = store.ParseMismatch(o.StoredMismatch)
 		return
 	}
 	want, err := r.wanted(o.Line)

@@ -57,7 +57,8 @@ type Ledger interface {
 	Usage(ctx context.Context, since time.Time, by UsageBy) ([]Usage, error)
 	Revision(context.Context) (string, error)
 	Received(ctx context.Context, below int64, limit int) ([]Received, error)
-	NewestRefusals(ctx context.Context, limit int) ([]Refusal, error)
+	NewestRefusals(ctx context.Context, below int64, limit int) ([]Refusal, error)
+	FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error)
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
 
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
@@ -66,6 +67,9 @@ type Ledger interface {
 	Tally(ctx context.Context, batch int64) (Tally, error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
+	Lines(ctx context.Context, q LineQuery) ([]ItemTask, error)
+
+	Sessions(ctx context.Context, open bool, limit int) ([]Session, error)
 
 	Works(ctx context.Context, batch int64) ([]Work, error)
 	Claimed(ctx context.Context, owner string, call int64) ([]Claimed, error)
@@ -75,9 +79,10 @@ type Ledger interface {
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
 
 	// Retain deletes tasks, as long as the ledger is open, that finished longer ago than that,
-	// as Prune does; 0: none. It is called once, if at all. Maintain does the next step of it
-	// if it is due: one process does it for all. more says that another one is due soon.
-	Retain(d time.Duration)
+	// as Prune does; 0: none. failed is called at most once, with an error that does not pass.
+	// Retain is called once, if at all. Maintain does the next step of it if it is due: one
+	// process does it for all. more says that another one is due soon.
+	Retain(d time.Duration, failed func(error))
 	Maintain(ctx context.Context, retention time.Duration) (more bool, err error)
 
 	Check(context.Context) (damages []string, err error)

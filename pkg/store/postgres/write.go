@@ -96,7 +96,7 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 	case *store.SetMismatch:
 		return call("UPDATE @batch_lines SET mismatch = $1 WHERE batch = $2 AND key = $3", op.Mismatch, op.Batch, op.Key), nil
 	}
-	return workStatement(op)
+	return sessionStatement(op)
 }
 
 func call(query string, args ...any) statement { return statement{query: query, args: args} }

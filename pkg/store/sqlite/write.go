@@ -117,5 +117,5 @@ func (t transaction) applyToBatch(op store.Op) error {
 	case *store.SetMismatch:
 		return t.run("UPDATE batch_lines SET mismatch = ? WHERE batch = ? AND key = ?", op.Mismatch, op.Batch, op.Key)
 	}
-	return t.applyToWork(op)
+	return t.applyToSession(op)
 }

@@ -64,14 +64,15 @@ CREATE TABLE @events (
 CREATE INDEX events_task ON @events (task, number);
 
 -- timeline names the history of the server, another one after a standby was promoted or a
--- backup restored. It is '' where the server does not tell, as one whose storage is shared
--- with its standbys. Numbers that were given in another timeline may have been lost, after
--- others have seen them: a gap that is larger than these can be is left before the next one.
-CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql AS $$
+-- backup restored. Where the server does not tell, for want of rights or of a log of its own,
+-- it is another one after each start. It is the same for all roles. Numbers that were given in
+-- another timeline may have been lost, after others have seen them: a gap that is larger than
+-- these can be is left before the next one.
+CREATE FUNCTION @timeline() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    RETURN left(pg_walfile_name(pg_current_wal_lsn()), 8);
+    RETURN pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8);
 EXCEPTION WHEN OTHERS THEN
-    RETURN '';
+    RETURN pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()), 'YYYY-MM-DD HH24:MI:SS.US');
 END $$;
 
 -- The number of the newest callback. The lock of its row makes callbacks numbered in the
@@ -467,8 +468,23 @@ BEGIN
     DELETE FROM @events WHERE task = ANY (numbers);
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
+    DELETE FROM @sessions WHERE a_before < '9999-01-01' AND (coalesce(ended_at, ends_at) < least(a_before, a_finished) OR a_open AND started_at < a_before);
     pruned := cardinality(numbers);
 END $$;
+
+-- Cloud browser sessions that were started from here.
+CREATE TABLE @sessions (
+    key           text PRIMARY KEY,
+    started_at    timestamptz NOT NULL,
+    session_id    text NOT NULL,
+    window_id     text NOT NULL,
+    name          text NOT NULL,
+    cloud         text NOT NULL,
+    machine       text NOT NULL,
+    ends_at       timestamptz,
+    ended_at      timestamptz,
+    status        text NOT NULL
+);
 
 -- When the next step of deleting old tasks is due, and which tasks it looks at: those after
 -- number, up to last.

@@ -165,6 +165,20 @@ CREATE INDEX batch_queue_lost ON batch_queue (batch) WHERE lost;
 CREATE TABLE fences (last INTEGER NOT NULL);
 INSERT INTO fences VALUES (0);
 
+-- Cloud browser sessions that were started from here.
+CREATE TABLE sessions (
+    key           TEXT PRIMARY KEY,
+    started_at    INTEGER NOT NULL,
+    session_id    TEXT NOT NULL,
+    window_id     TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    cloud         TEXT NOT NULL,
+    machine       TEXT NOT NULL,
+    ends_at       INTEGER,
+    ended_at      INTEGER,
+    status        TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- When the next step of deleting old tasks is due, and which tasks it looks at: those after
 -- number, up to last.
 CREATE TABLE maintenance (
