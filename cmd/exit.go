@@ -63,7 +63,7 @@ func exitMeanings() []exitMeaning {
 		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again", mayBeAccepted},
 		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr", isRefused},
 		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused", nil},
-		{codeMismatch, "mismatch", "the answer does not match the JSON Schema", nil},
+		{codeMismatch, "mismatch", "the answer does not match what was asked of it: the JSON Schema, or an --assert expression", nil},
 		{codeInput, "input-required", "the task ended in input-required", nil},
 		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; stderr has the ID and the command that resumes the wait", is[*await.UnfinishedError]},
 		{codeDone, "done", "done; the task succeeded", nil},

@@ -66,6 +66,7 @@ var shownOutputs = []shownOutput{
 	{page: "batches.md", start: `{"id":"acme"`},
 	{page: "webhooks.md", start: "200 POST"},
 	{page: "structured-output.md", start: "schema: /0/salary"},
+	{page: "structured-output.md", start: "assert: .response"},
 }
 
 // preparations are typed before the commands of a page.

@@ -1,12 +1,14 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
@@ -26,13 +28,15 @@ type results struct {
 	schemaFile string
 	noValidate bool
 	schema     *schema.Schema // nil: the answer's data is not checked
-	data       bool           // structured data was requested
-	maxBody    int64          // of --max-body; 0: the default
+	asserts    assertion.List // what must be true of the answer
+	ctx        context.Context
+	data       bool  // structured data was requested
+	maxBody    int64 // of --max-body; 0: the default
 }
 
 func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
 	p, err := inv.printer(ctx, out)
-	return &results{Printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
+	return &results{Printer: p, inv: inv, ctx: ctx, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
 }
 
 // commandLine is a command of narada with the global flags that select the API.
@@ -90,6 +94,9 @@ func (r *results) resume(id, outcome string) string {
 	}
 	if r.noValidate {
 		words = append(words, "--no-validate")
+	}
+	for _, text := range r.asserts.Texts() {
+		words = addFlag(words, "--assert", text)
 	}
 	if r.out.format != output.Text {
 		words = addFlag(words, "-o", string(r.out.format))
@@ -197,11 +204,15 @@ func (r *results) printed(id string, err error) error {
 // print prints a finished task: the answer on stdout, how it ended on stderr.
 func (r *results) print(result *narada.Result) error {
 	r.inv.summary.Task(result)
-	errs, err := schemaErrors(r.schema, result)
+	errs, err := r.schema.CheckAnswer(result)
 	if err != nil { // the answer is printed all the same
 		errs, err = []schema.Violation{{Message: err.Error()}}, nil
 	}
-	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
+	var failed []assertion.Failure
+	if result.Status == narada.StatusSuccess {
+		failed = r.asserts.Check(r.ctx, result.Normalized(), r.inv.masker)
+	}
+	ok, data := result.Status == narada.StatusSuccess && len(errs)+len(failed) == 0, result.Structured()
 	switch {
 	case r.AsJSON:
 		err = r.JSON(result.Raw())
@@ -215,11 +226,11 @@ func (r *results) print(result *narada.Result) error {
 	if err != nil {
 		return r.printed(result.RequestID, err)
 	}
-	return r.verdict(result, errs)
+	return r.verdict(result, errs, failed)
 }
 
 // verdict reports how a task ended.
-func (r *results) verdict(result *narada.Result, errs []schema.Violation) error {
+func (r *results) verdict(result *narada.Result, errs []schema.Violation, failed []assertion.Failure) error {
 	line := statusLine(result)
 	switch {
 	case result.Status == narada.StatusInputRequired:
@@ -230,32 +241,30 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation) error 
 		return e
 	case result.Status != narada.StatusSuccess:
 		return &exitError{code: codeFailed, text: line}
-	case len(errs) > 0:
-		for _, v := range errs {
-			where := v.Pointer
-			if where == "" {
-				where = "the data"
-			}
-			r.inv.log.Text("violation", "schema: "+where+": "+v.Message,
-				slog.Any("pointer", v.Pointer), requestField(result.RequestID))
-		}
-		return &exitError{code: codeMismatch, text: line + ", but its data does not match the schema"}
+	case len(errs)+len(failed) > 0:
+		return &exitError{code: codeMismatch, text: line + ", but " + r.mismatch(result.RequestID, errs, failed)}
 	}
 	r.inv.log.Info("finished", line, resultFields(result)...)
 	return nil
 }
 
-// schemaErrors lists where the answer's data does not match the schema, which may be
-// nil. Missing data does not match.
-func schemaErrors(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
-	if s == nil || result.Status != narada.StatusSuccess {
-		return nil, nil
+// mismatch reports how an answer does not match what was asked of it.
+func (r *results) mismatch(id string, errs []schema.Violation, failed []assertion.Failure) string {
+	for _, v := range errs {
+		r.inv.log.Text("violation", "schema: "+cmp.Or(v.Pointer, "the data")+": "+v.Message, slog.Any("pointer", v.Pointer), requestField(id))
 	}
-	data := result.Structured()
-	if data == nil {
-		return []schema.Violation{{Message: "the answer has no structured data"}}, nil
+	for _, f := range failed {
+		r.inv.log.Text("violation", "assert: "+f.String(), slog.Any("assertion", f.Assertion), slog.Any("why", f.Why), slog.Any("found", f.Found), requestField(id))
 	}
-	return s.Validate(data)
+	const schemaText = "its data does not match the schema"
+	switch text := units.Count(len(failed), "assertion") + " failed"; {
+	case len(failed) == 0:
+		return schemaText
+	case len(errs) > 0:
+		return schemaText + " and " + text
+	default:
+		return text
+	}
 }
 
 // statusLine is "req_1: success in 45s, 12 actions, 5 credits".

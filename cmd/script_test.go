@@ -304,7 +304,7 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("wrong use: see TestScripts")
 	}
 	want := wantCode(ts, neg, args[1:], 3)
-	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "ABRT": syscall.SIGABRT}[args[0]]
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "ABRT": syscall.SIGABRT}[args[0]]
 	c := programOf(ts, args[3:])
 	interrupted(ts, want, args[2], c, func() error { return c.Process.Signal(sig) })
 }

@@ -1,7 +1,13 @@
 package batch
 
 import (
+	"context"
+	"encoding/json"
+
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -9,8 +15,8 @@ import (
 type Outcome struct {
 	Line
 	State
-	Result       *narada.Result // of a finished line; nil if it is only in the store
-	SchemaErrors []string       // where its data violate the schema
+	Result *narada.Result // of a finished line; nil if it is only in the store
+	Mismatch
 
 	// Err is why a line has not ended. With Fatal, no other line would be accepted, or
 	// awaited.
@@ -18,15 +24,59 @@ type Outcome struct {
 	Fatal bool
 }
 
+// Mismatch is how the answer of a success does not match what was asked of it.
+type Mismatch struct {
+	SchemaErrors []string `json:"schemaErrors,omitempty"` // where its data violate the schema
+	AssertErrors []string `json:"assertErrors,omitempty"` // which assertions are not true, and why
+}
+
+// Matches reports whether there is no mismatch.
+func (m Mismatch) Matches() bool { return len(m.SchemaErrors)+len(m.AssertErrors) == 0 }
+
+// encoded returns the mismatch as it is stored, "" for none.
+func (m Mismatch) encoded() string {
+	if m.Matches() {
+		return ""
+	}
+	doc, _ := narada.EncodeJSON(m) // strings only: it cannot fail
+	return string(doc)
+}
+
+// storedMismatch is the reverse of encoded.
+func storedMismatch(text string) (m Mismatch) {
+	if text != "" && json.Unmarshal([]byte(text), &m) != nil {
+		m.SchemaErrors = []string{text}
+	}
+	return m
+}
+
+// check sets how the answer does not match what was asked of it: a schema, which may be nil,
+// and assertions about the result as it is written, with its data where callbacks have them.
+func (o *Outcome) check(check SchemaCheck, want *schema.Schema, asserts assertion.List, masker output.Masker) {
+	if check != nil {
+		o.SchemaErrors = violations(check, want, o.Result)
+	}
+	if len(asserts) == 0 {
+		return
+	}
+	doc, err := encodeResult(*o, o.Result.Normalized())
+	if err != nil {
+		o.AssertErrors = []string{err.Error()}
+	}
+	for _, failure := range asserts.Check(context.Background(), doc, masker) { // a stop must not be a failure
+		o.AssertErrors = append(o.AssertErrors, failure.String())
+	}
+}
+
 // Succeeded reports whether the line has a valid answer.
 func (o Outcome) Succeeded() bool {
-	return o.Phase == Finished && o.Status == narada.StatusSuccess && len(o.SchemaErrors) == 0
+	return o.Phase == Finished && o.Status == narada.StatusSuccess && o.Matches()
 }
 
 // Statuses of lines besides those of the cloud and the store.
 const (
-	StatusPruned      narada.Status = "pruned"
-	StatusSchemaError               = store.StatusSchemaErrors // a success with schema errors, in counts
+	StatusPruned   narada.Status = "pruned"
+	StatusMismatch               = store.StatusMismatch // a success whose answer does not match, in counts
 )
 
 // StatusName returns the outcome's status for the output.

@@ -36,7 +36,7 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 	row := batchRow{Batch: b, Path: "/batches/" + url.PathEscape(b.Name), Age: s.o.Now().Sub(b.BegunAt), Sent: t.Sent()}
 	total := float64(max(b.Lines, row.Sent, 1))
 	x := 0.0
-	known := []narada.Status{narada.StatusSuccess, store.StatusSchemaErrors, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
+	known := []narada.Status{narada.StatusSuccess, store.StatusMismatch, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
 	for _, status := range slices.Sorted(maps.Keys(t)) {
 		if !slices.Contains(known, status) { // the cloud may have others
 			known = append(known, status)

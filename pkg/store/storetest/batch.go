@@ -142,19 +142,19 @@ func batchTally(l ledger) {
 	}))
 	l.same("batches", []string{"second 4", "first 2"}, names)
 	l.same("the first", store.Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, h.tally(first))
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0], SchemaErrors: `["a"]`}, &store.SetSchemaErrors{Batch: second, Key: keys[1], SchemaErrors: `["of one that has not succeeded"]`})
-	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusSchemaErrors: 1, narada.StatusPending: 2}, h.tally(second))
-	if got := h.items(second, keys[0])[0].SchemaErrors; got != `["a"]` {
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0], Mismatch: `["a"]`}, &store.SetMismatch{Batch: second, Key: keys[1], Mismatch: `["of one that has not succeeded"]`})
+	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusMismatch: 1, narada.StatusPending: 2}, h.tally(second))
+	if got := h.items(second, keys[0])[0].Mismatch; got != `["a"]` {
 		l.Errorf("got %q", got)
 	}
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0]})
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0]})
 	l.same("the second", store.Tally{narada.StatusSuccess: 2, narada.StatusPending: 2}, h.tally(second))
 }
 
 func anotherTaskForALine(l ledger) {
 	h := l.open()
 	number, keys := h.batch("jobs", 2)
-	h.write(&store.SetSchemaErrors{Batch: number, Key: keys[0], SchemaErrors: `["a"]`})
+	h.write(&store.SetMismatch{Batch: number, Key: keys[0], Mismatch: `["a"]`})
 	again := &store.Intend{Intent: intent("again")}
 	again.Item = store.Item{Batch: number, Key: keys[0], Line: 5, ID: "b", Content: []byte("new")}
 	h.write(again)
