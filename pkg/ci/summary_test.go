@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,9 @@ func testOnlyText(t *testing.T, text string) {
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(page{})); diff != "" {
 		t.Errorf("%q: %s", text, diff)
+	}
+	if cell := s.cell(text); cell != "" && !regexp.MustCompile(`^<code>([\pL\pN ]|[^\x00-\x7f]|&#\d+;)*</code>$`).MatchString(cell) {
+		t.Errorf("%q: a cell has punctuation: %s", text, cell)
 	}
 	if ours := strings.Join(strings.Fields(got.rest), " "); ours != "narada x: done request ID status duration actions credits a b" {
 		t.Errorf("%q: outside code there is %q", text, ours)
