@@ -154,7 +154,7 @@ func runBatchResults(ctx context.Context, inv *invocation, p *printer, name stri
 		if err != nil || report.path == "" {
 			return err
 		}
-		suite, err := batch.Report(ctx, r, name, inv.visible)
+		suite, err := batch.Report(ctx, r, name, visible(inv))
 		return cmp.Or(err, report.write(suite))
 	})
 }

@@ -32,7 +32,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.MaxFailures = 1
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), toStdout(inv)
-	b.JUnit, b.Visible = o.junit.path, inv.visible
+	b.JUnit, b.Visible = o.junit.path, visible(inv)
 	b.Masker, b.Hide, b.Report, b.Confirm = inv.masker, inv.masker.Hide, r.report, r.confirmRestart
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests

@@ -90,7 +90,7 @@ func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags
 		return err
 	}
 	startSummary(inv)
-	suite := &junit.Suite{Name: "narada check " + inv.masker.Mask(address), Start: inv.app.start, Visible: inv.visible}
+	suite := &junit.Suite{Name: "narada check " + inv.masker.Mask(address), Start: inv.app.start, Visible: visible(inv)}
 	err = printFindings(ctx, inv, p, "checked", reported(suite, c.Run(ctx)), false)
 	suite.Cases = append(suite.Cases, contract.NotRun(suite.Cases)...)
 	err = cmp.Or(err, report.write(suite))

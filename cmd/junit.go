@@ -41,8 +41,10 @@ func (j *junitFlag) write(s *junit.Suite) error {
 	return nil
 }
 
-// visible masks secrets in text and replaces control characters.
-func (inv *invocation) visible(text string) string { return term.Visible(inv.masker.Mask(text)) }
+// visible returns a function that masks secrets in text and replaces control characters.
+func visible(inv *invocation) func(string) string {
+	return func(text string) string { return term.Visible(inv.masker.Mask(text)) }
+}
 
 // againJUnit is the command that writes the report of a batch again.
 func againJUnit(name, path string) string {
