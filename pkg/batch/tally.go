@@ -28,7 +28,7 @@ type Tally struct {
 	Counts map[narada.Status]int // of those that ended; with StatusMismatch
 
 	Failures    int       // lines that failed in this run
-	FirstFailed []Outcome // without results
+	FirstFailed []Outcome // without results, but with the reasons
 	Unfinished  int       // lines whose tasks are or may be running
 
 	Actions int
@@ -54,8 +54,8 @@ func (t *Tally) snapshot() Tally {
 	return s
 }
 
-// add counts a line that ended, in an earlier run or in this one.
-func (t *Tally) add(o Outcome, earlier bool) {
+// add counts a line that ended, in an earlier run or in this one. visible masks secrets.
+func (t *Tally) add(o Outcome, earlier bool, visible func(string) string) {
 	t.Ended++
 	switch {
 	case earlier:
@@ -69,9 +69,7 @@ func (t *Tally) add(o Outcome, earlier bool) {
 	}
 	t.Counts[status]++
 	if !o.Succeeded() && len(t.FirstFailed) < maxFailed {
-		short := o
-		short.Result, short.Line = nil, o.Line.short()
-		t.FirstFailed = append(t.FirstFailed, short)
+		t.FirstFailed = append(t.FirstFailed, o.brief(visible))
 	}
 	if o.Result == nil {
 		return

@@ -71,9 +71,9 @@ func TestATallyCountsTheLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i < 10 {
-			tally.add(o, true)
+			tally.add(o, true, nil)
 		} else {
-			tally.add(o, false)
+			tally.add(o, false, nil)
 		}
 	}
 	s := tally.snapshot()
