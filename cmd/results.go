@@ -203,7 +203,6 @@ func (r *results) printed(id string, err error) error {
 
 // print prints a finished task: the answer on stdout, how it ended on stderr.
 func (r *results) print(result *narada.Result) error {
-	r.inv.summary.Task(result)
 	errs, err := r.schema.CheckAnswer(result)
 	if err != nil { // the answer is printed all the same
 		errs, err = []schema.Violation{{Message: err.Error()}}, nil
