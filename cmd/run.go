@@ -125,7 +125,6 @@ func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, pla
 	if err != nil {
 		return out.unfinished(err, outcome)
 	}
-	inv.summary.Task(answer.Result)
 	return out.print(answer.Result)
 }
 

@@ -8,6 +8,7 @@
 package assertion
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,7 +117,7 @@ func (c *checking) check(ctx context.Context, a Assertion) (why string, found []
 	case err != nil && evaluating.Err() != nil:
 		return "did not end in time", nil
 	case err != nil:
-		why = "failed: " + c.shown(errors.Unwrap(err).Error(), exprWidth)
+		why = "failed: " + c.shown(cmp.Or(errors.Unwrap(err), err).Error(), exprWidth)
 	case len(values) == 0:
 		why = "gave no value"
 	case len(values) > 1:

@@ -77,6 +77,7 @@ func TestWhatAnAssertionGaveAndLookedAt(t *testing.T) {
 		`"s3cret" + "-of-mine"`:                                   `gave "***"`,
 		`.status.x.y == 1`:                                        `failed: expected an object but got: string ("success")`,
 		`error("s3cret-of-mine\nof two lines")`:                   `failed: error: *** of two lines`,
+		`reduce range(20000) as $i (0; [.])`:                      `failed: its value is nested too deeply`,
 		`halt`:                                                    `gave no value`,
 		`def select: false; select`:                               `gave false`,
 		`.response.text == ("x" * 300)`:                           `gave false; .response.text is "two\nlines", ("x" * 300) is "` + strings.Repeat("x", 78) + `…`,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Document is a batch as programs read it.
@@ -27,7 +28,7 @@ type LineDocument struct {
 type lineHead struct {
 	ID   *string `json:"id"`
 	Line *int    `json:"line"`
-	Mismatch
+	store.Mismatch
 }
 
 func newLineHead(o Outcome) lineHead { return lineHead{known(o.ID), known(o.Number), o.Mismatch} }

@@ -96,5 +96,5 @@ func (c *claims) checkAnswer(line *claimedLine, o *Outcome) {
 	if failed != nil {
 		o.AssertErrors = []string{failed.Error()}
 	}
-	o.StoredMismatch = o.Mismatch.encoded()
+	o.StoredMismatch = o.Encode()
 }

@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -16,38 +15,12 @@ type Outcome struct {
 	Line
 	State
 	Result *narada.Result // of a finished line; nil if it is only in the store
-	Mismatch
+	store.Mismatch
 
 	// Err is why a line has not ended. With Fatal, no other line would be accepted, or
 	// awaited.
 	Err   error
 	Fatal bool
-}
-
-// Mismatch is how the answer of a success does not match what was asked of it.
-type Mismatch struct {
-	SchemaErrors []string `json:"schemaErrors,omitempty"` // where its data violate the schema
-	AssertErrors []string `json:"assertErrors,omitempty"` // which assertions are not true, and why
-}
-
-// Matches reports whether there is no mismatch.
-func (m Mismatch) Matches() bool { return len(m.SchemaErrors)+len(m.AssertErrors) == 0 }
-
-// encoded returns the mismatch as it is stored, "" for none.
-func (m Mismatch) encoded() string {
-	if m.Matches() {
-		return ""
-	}
-	doc, _ := narada.EncodeJSON(m) // strings only: it cannot fail
-	return string(doc)
-}
-
-// storedMismatch is the reverse of encoded.
-func storedMismatch(text string) (m Mismatch) {
-	if text != "" && json.Unmarshal([]byte(text), &m) != nil {
-		m.SchemaErrors = []string{text}
-	}
-	return m
 }
 
 // check sets how the answer does not match what was asked of it: a schema, which may be nil,

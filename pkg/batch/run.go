@@ -82,7 +82,7 @@ func (r *run) emit(o *Outcome) error {
 		}
 	}
 	err := r.results.put(*o)
-	if text := o.Mismatch.encoded(); text != o.StoredMismatch {
+	if text := o.Encode(); text != o.StoredMismatch {
 		err = cmp.Or(err, r.outage.until(r.sending, func() error { return r.store.SetMismatch(context.Background(), r.number, o.Key[:], text) }))
 	}
 	return err
@@ -186,7 +186,7 @@ func (r *run) check(o *Outcome) {
 		return
 	}
 	if o.Result == nil {
-		o.Mismatch = storedMismatch(o.StoredMismatch)
+		o.Mismatch = store.ParseMismatch(o.StoredMismatch)
 		return
 	}
 	want, err := r.wanted(o.Line)

@@ -120,7 +120,7 @@ func keptOutcome(i store.ItemTask) Outcome {
 		o.Failure = "not accepted yet; the next run sends it"
 	}
 	if o.Phase == Finished {
-		o.Mismatch = storedMismatch(o.StoredMismatch)
+		o.Mismatch = store.ParseMismatch(o.StoredMismatch)
 	}
 	return o
 }

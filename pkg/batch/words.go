@@ -62,18 +62,6 @@ func (t Tally) Text() string {
 	return fmt.Sprintf("%s (%d sent now, %d from earlier runs)", t.CountsText(), t.Sent, t.Earlier)
 }
 
-// Text describes what does not match, with the first of each kind.
-func (m Mismatch) Text() string {
-	var list []string
-	if len(m.SchemaErrors) > 0 {
-		list = append(list, "its data does not fit the schema: "+m.SchemaErrors[0])
-	}
-	if n := len(m.AssertErrors); n > 0 {
-		list = append(list, units.Count(n, "assertion")+" failed: "+m.AssertErrors[0])
-	}
-	return strings.Join(list, "; ")
-}
-
 // Text describes the outcome of a line that did not succeed. It may have control characters
 // of the API's.
 func (o Outcome) Text() string {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/itchyny/gojq"
@@ -95,10 +96,34 @@ func (q *Query) values(ctx context.Context, doc json.RawMessage, f func(value an
 			}
 			return fmt.Errorf("the jq expression %q failed: %w", q.text, err)
 		}
+		if tooDeep(value, maxLevels) {
+			return fmt.Errorf("the jq expression %q failed: %w", q.text, errTooDeep)
+		}
 		if err := f(value); err != nil {
 			return err
 		}
 	}
+}
+
+// maxLevels is how deep a value may be nested, as in a document that encoding/json reads. To
+// encode a much deeper one would end the program with a stack overflow.
+const maxLevels = 10_000
+
+var errTooDeep = errors.New("its value is nested too deeply")
+
+// tooDeep reports whether a value is nested deeper than that.
+func tooDeep(value any, levels int) bool {
+	switch value := value.(type) {
+	case []any:
+		return levels == 0 || slices.ContainsFunc(value, func(v any) bool { return tooDeep(v, levels-1) })
+	case map[string]any:
+		for _, v := range value {
+			if levels == 0 || tooDeep(v, levels-1) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // True reports whether the expression has a first value for doc that is neither false nor

@@ -37,7 +37,7 @@ const GoneLine = 1 << 30
 // ItemTask is a line of a batch with its task, which is zero if it has been pruned.
 type ItemTask struct {
 	Item
-	Task Task // without its prompt
+	Task Task // without its prompt, unless Lines has returned it
 
 	// Of an open task; "" if it has none.
 	CallbackURL, Window string

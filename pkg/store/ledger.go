@@ -57,7 +57,8 @@ type Ledger interface {
 	Usage(ctx context.Context, since time.Time, by UsageBy) ([]Usage, error)
 	Revision(context.Context) (string, error)
 	Received(ctx context.Context, below int64, limit int) ([]Received, error)
-	NewestRefusals(ctx context.Context, limit int) ([]Refusal, error)
+	NewestRefusals(ctx context.Context, below int64, limit int) ([]Refusal, error)
+	FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error)
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
 
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
@@ -66,6 +67,7 @@ type Ledger interface {
 	Tally(ctx context.Context, batch int64) (Tally, error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
+	Lines(ctx context.Context, q LineQuery) ([]ItemTask, error)
 
 	Sessions(ctx context.Context, open bool, limit int) ([]Session, error)
 

@@ -49,7 +49,7 @@ type ChangeWork struct {
 
 // QueueLine adds a line to be sent, or, with a Task, one that was sent and whose outcome is
 // to be found. It does nothing if its newest task is not Seen. Of a line that is queued it
-// changes only how long an unknown task is waited for, and frees its window.
+// changes only how long an unknown task is waited for, and its assertions, and frees its window.
 type QueueLine struct {
 	Item      Item
 	Intent    Intent // Prompt, Body, Agent, CloudSession and Parent; secrets are references

@@ -110,7 +110,9 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 }
 
 // itemQuery reads lines with their tasks.
-const itemQuery = "SELECT " + taskColumns + `, '', i.batch, i.key, i.line, i.id, i.mismatch,
+const itemQuery = "SELECT " + taskColumns + ", ''" + itemColumns
+
+const itemColumns = `, i.batch, i.key, i.line, i.id, i.mismatch,
 	iif(t.finished_at IS NULL, coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', ''), ''),
 	iif(t.finished_at IS NULL, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
 	FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task `
@@ -139,3 +141,15 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 		return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND (i.line, i.key) > (?, ?) ORDER BY i.line, i.key LIMIT ?", batch, line, key, engine.ItemPage)
 	}, yield)
 }
+
+// Lines returns the lines that match, with their tasks.
+func (l *Store) Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return readAll(ctx, l, scanItem, "SELECT "+taskColumns+", t.prompt"+itemColumns+"WHERE t.number IS NOT NULL AND i.batch = ?1 AND i.line > ?2 AND i.line < ?3"+engine.LineConditions(q, openLine)+" LIMIT ?4",
+		q.Batch, q.After, store.GoneLine, q.Limit)
+}
+
+// openLine has a + so that SQLite reads the index on open tasks.
+const openLine = "i.task IN (SELECT number FROM tasks WHERE finished_at IS NULL AND +batch = ?1)"

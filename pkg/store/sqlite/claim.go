@@ -57,6 +57,9 @@ func (t transaction) queueLine(op *store.QueueLine) error {
 		op.Unawaited, now, i.Batch, i.Key, op.Task, store.StatusUnknown); err != nil {
 		return err
 	}
+	if err := t.run("UPDATE batch_queue SET assertions = ? WHERE batch = ? AND key = ? AND finished IS NULL", op.Assertions, i.Batch, i.Key); err != nil {
+		return err
+	}
 	return t.run(`INSERT INTO batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, assertions, claimed_at, window_id)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?15, iif(?14, 0, coalesce(t.dispatched_at, ?12)), iif(t.status <> ?13, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
 			FROM (SELECT 1) LEFT JOIN tasks t ON t.number = ?9 WHERE true

@@ -403,12 +403,15 @@ func heldWork(l ledger) {
 func queuedOnce(l ledger) {
 	h, other := l.open(), l.open()
 	batch := h.queue("jobs", 1)
-	other.write(queueLine(batch, 0))
+	again := queueLine(batch, 0)
+	again.Assertions = `[".newest"]`
+	other.write(again)
 	c := h.claim(batch, "first", 5, noLimits())
 	other.write(queueLine(batch, 0))
 	if len(c) != 1 || other.work(batch).Waiting {
 		l.Fatal("it is queued twice")
 	}
+	l.same("the assertions of a queued line", again.Assertions, c[0].Assertions)
 	h.acceptedLine(c[0])
 	h.write(&store.FinishLine{HeldLine: held(c[0])})
 	other.write(queueLine(batch, 0)) // of who has not seen that

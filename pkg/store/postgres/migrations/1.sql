@@ -591,6 +591,7 @@ CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id tex
     a_prompt text, a_request bytea, a_unawaited boolean, a_assertions text) RETURNS void LANGUAGE sql AS $$
     UPDATE @batch_queue q SET claimed_at = CASE WHEN a_unawaited THEN '-infinity' ELSE q.claimed_at END, window_id = CASE WHEN q.leased_until <= clock_timestamp() THEN '' ELSE q.window_id END
         FROM @tasks t WHERE q.batch = a_batch AND q.key = a_key AND q.finished IS NULL AND q.task <> 0 AND q.task = a_task AND t.number = a_task AND t.status = 'unknown';
+    UPDATE @batch_queue SET assertions = a_assertions WHERE batch = a_batch AND key = a_key AND finished IS NULL AND assertions <> a_assertions;
     INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, assertions, claimed_at, window_id)
         SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request, a_assertions,
             CASE WHEN a_unawaited THEN '-infinity' ELSE coalesce(t.dispatched_at, clock_timestamp()) END, CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
