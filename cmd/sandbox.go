@@ -117,7 +117,7 @@ func (o *sandboxOptions) servePage(ctx context.Context, inv *invocation, s *sand
 			inv.log.Warn("page", "a task is not on the page: "+err.Error())
 		}
 	}
-	closePage, err := o.page.serve(ctx, inv, l, "the sandbox")
+	closePage, err := servePage(ctx, inv, l, "the sandbox", nil)
 	if err != nil {
 		inv.closeLedger(l)
 		remove()
