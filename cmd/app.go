@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -53,6 +54,7 @@ type App struct {
 // the program dies of that signal, so that a shell's loop around it stops.
 func Main(build Build) int {
 	signals.AbortOnCrash()
+	collectRarely(os.Getenv)
 	defer colorable.EnableColorsStdout(nil)() // for what is coloured there, on a console of Windows
 	dir, _ := os.Getwd()                      // a removed folder has no project file
 	machine, _ := os.Hostname()
@@ -84,6 +86,16 @@ func Main(build Build) int {
 		signals.Die(syscall.SIGPIPE)
 	}
 	return code // without stop: the process ends here, and that is faster
+}
+
+// collectRarely makes the garbage collector run rarely, since most memory is short-lived, but
+// more often near a limit. Its own variables count more.
+func collectRarely(getenv func(string) string) {
+	const percent, limit = 300, 180 << 20 // bytes
+	if getenv("GOGC") == "" && getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }
 
 // leave clears what moves on the terminal.

@@ -14,6 +14,7 @@ import (
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -72,6 +73,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
+	addAssert(cmd, &o.task.Assert)
 	f := cmd.Flags()
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
@@ -132,6 +134,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
+	startSummary(r.inv)
 	return r.run(ctx, b)
 }
 
@@ -226,7 +229,7 @@ func (r *batchRun) verdict(v batch.Verdict) error {
 	case *exitError, *usage.Error:
 		return err
 	}
-	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable {
+	if err = dispatchError(err); hintOf(r.inv, err) == "" || exitCode(err) == codeUnreachable && !is[*postgres.Error](err) {
 		err = &exitError{code: exitCode(err), text: err.Error(), next: r.resume(), err: err}
 	}
 	return err

@@ -45,7 +45,7 @@ func logAwaitEvent(inv *invocation, event await.Event) {
 	case await.EndpointChanged:
 		logTunnelEvent(inv, e)
 	case await.StoreFailed:
-		inv.warnOfLedger(e.Err, lossText(e.Loss))
+		inv.warnOfLedger(e.Err, e.Loss.Text())
 	case await.PersonAsked:
 		log.Warn("input-required", batch.Prefix(e.Item)+humanLine(e.RequestID, e.Input), requestField(e.RequestID), slog.Any("inputId", e.Input.InputID))
 	default:
@@ -125,19 +125,6 @@ func logAcceptedTwice(inv *invocation, e await.AcceptedTwice) {
 	}
 }
 
-// lossText says what is not stored after the ledger failed.
-func lossText(loss await.Loss) string {
-	switch loss {
-	case await.LossTask:
-		return "this task is not stored"
-	case await.LossProgress:
-		return "the task's progress is not stored"
-	case await.LossAnswer:
-		return "the answer is not stored"
-	}
-	return "callbacks that another narada receives are missed"
-}
-
 // logSessionEvent logs an event of a cloud browser session.
 func logSessionEvent(inv *invocation, event session.Event) {
 	const name = "the cloud browser session "
@@ -161,6 +148,8 @@ func logSessionEvent(inv *invocation, event session.Event) {
 			text = fmt.Sprintf("%s%s had ended (%s)", name, e.ID, term.OneLine(e.Err.Error()))
 		}
 		log.Info("session-stopped", text, sessionField(e.ID))
+	case session.NotStored:
+		inv.warnOfLedger(e.Err, sessionNotStored)
 	case session.NotStopped:
 		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
 	}
@@ -185,6 +174,10 @@ func logBatchEvent(inv *invocation, name string, event batch.Event) {
 		log.Info("restarting", "running all lines again: "+e.Text()+"; their tasks remain in narada history", slog.Any("sent", e.Sent), slog.Any("open", e.Open))
 	case batch.Stopping:
 		log.Warn("interrupted", stoppingText(e))
+	case batch.StoreLost:
+		inv.warnOfLedger(e.Err, "nothing is sent until it can be used again")
+	case batch.StoreBack:
+		log.Info("ledger", "the ledger can be used again: continuing")
 	case batch.AnswersNotStored:
 		warnWithHint(inv, "ledger", ": "+units.Count(e.Answers, "answer")+" not stored", e.Err)
 	case batch.AwaitingUnknown:
@@ -225,8 +218,6 @@ func logWorkEvent(inv *invocation, event batch.Event) {
 		log.Info("worked", "no line of the batch "+e.Name+" is left")
 	case batch.NotWorked:
 		log.Warn("left", e.Err.Error()+": left to other workers")
-	case batch.StoreLost:
-		warnWithHint(inv, "ledger", ": trying again", e.Err)
 	default:
 		logBatchEvent(inv, "", event)
 	}

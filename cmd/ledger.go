@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,7 @@ func (inv *invocation) openLedger(ctx context.Context, stored func(store.Entry))
 		l, err = openLedgerIn(ctx, inv, dir, stored)
 	}
 	if err == nil {
-		l.Retain(inv.duration(config.Retention))
+		l.Retain(inv.duration(config.Retention), func(err error) { inv.warnOfLedger(err, "this command deletes no old tasks (retention)") })
 	}
 	return l, err
 }
@@ -78,10 +79,14 @@ var lastingConnections = map[string]int{"narada listen": 3, "narada batch run": 
 
 // sharedOptions are the options of the ledger at the URL.
 func sharedOptions(inv *invocation, url string, stored func(store.Entry)) postgres.Options {
+	warn := func(text string) { inv.log.Warn("ledger", text) }
+	if strings.HasPrefix(inv.command, "narada batch ") { // which says it by itself, of reads too
+		warn = func(text string) { inv.log.Detail("ledger", text) }
+	}
 	return postgres.Options{
 		Connections: cmp.Or(lastingConnections[inv.command], 1),
 		URL:         url, Schema: inv.settings.Get(config.StoreSchema).Text, Application: inv.command,
-		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: func(text string) { inv.log.Warn("ledger", text) },
+		AllowUnsafe: inv.allowUnsafeStore, Stored: stored, Mask: inv.masker.Mask, Warn: warn,
 	}
 }
 

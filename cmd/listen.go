@@ -226,6 +226,9 @@ func startError(err error) error {
 	if file, ok := errors.AsType[*receive.ReadyFileError](err); ok {
 		return usage.Errorf("", "--ready-file: %v", file)
 	}
+	if ownHint(err) != "" {
+		return err
+	}
 	return &exitError{code: codeUnexpected, text: err.Error(),
 		next: "set NARADA_STATE_DIR, or state-dir with narada config set, to a folder that can be written", err: err}
 }

@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -76,7 +78,7 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 	s.Stop()
 	sent := b.cloud.Stats().Dispatches
 	b.eventually(func() bool { return b.cloud.Stats().Finished == b.cloud.Stats().Dispatches }, &b.stderr)
-	time.Sleep(2 * time.Second) // in which it would send many
+	time.Sleep(8 * time.Second) // in which it would send many, and a use of the ledger ends
 	if more := b.cloud.Stats().Dispatches - sent; more > atOnce {
 		t.Errorf("it has sent %d tasks without its ledger", more)
 	}
@@ -87,6 +89,86 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
 	}
 	b.eachSucceededOnce(lines)
+	text := b.stderr.String()
+	if lost := strings.Count(text, ": nothing is sent until it can be used again\n"); lost != 1 || strings.Count(text, "the ledger can be used again: continuing\n") != 1 || strings.Count(text, "warning: ") != 1 {
+		t.Errorf("it is not said once: %s", text)
+	}
+}
+
+// A batch whose role loses its rights stops: no time helps. The hint says what does.
+func TestABatchWithoutRightsInItsLedgerStops(t *testing.T) {
+	t.Parallel()
+	const lines = 60
+	b := newFaultyBatch(t, lines, "delay: 50ms\nrules:\n  - text: done\n")
+	s := b.withServer()
+	for _, sql := range []string{"CREATE ROLE limited LOGIN", "CREATE SCHEMA narada AUTHORIZATION limited"} {
+		if err := s.Exec(t.Context(), "postgres", sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.env = append(b.env, "NARADA_STORE="+strings.Replace(s.URL("postgres"), "postgres@", "limited@", 1))
+	b.args = []string{"batch", "run", "tasks.txt", "--results", "results.jsonl", "-c", "2", "--via", "poll", "--timeout", "1m"}
+	c := b.start()
+	work := b.machine("two", "batch", "work", "-c", "2")
+	b.eventually(func() bool { return b.cloud.Stats().Dispatches >= 10 }, &b.stderr)
+	if err := s.Exec(t.Context(), "postgres", "ALTER SCHEMA narada OWNER TO postgres"); err != nil {
+		t.Fatal(err)
+	}
+	for text, exit := range map[*bytes.Buffer]int{&b.stderr: code(c.Wait()), &work.stderr: code(work.Wait())} {
+		if exit != codeUnreachable || !strings.Contains(text.String(), "error: the store postgres on ") || !strings.Contains(text.String(), "hint: an administrator runs: GRANT USAGE ON SCHEMA") {
+			t.Errorf("exit code %d: %s", exit, text)
+		}
+	}
+	if err := s.Exec(t.Context(), "postgres", "ALTER SCHEMA narada OWNER TO limited"); err != nil {
+		t.Fatal(err)
+	}
+	if exit := code(b.start().Wait()); exit != codeDone {
+		t.Fatalf("exit code %d: %s", exit, b.stderr.String())
+	}
+	b.eachSucceededOnce(lines)
+}
+
+// A role that may not delete says once that retention does nothing.
+func TestARoleThatMayNotDeleteWarnsOfRetention(t *testing.T) {
+	t.Parallel()
+	b := newFaultyBatch(t, 1, "rules: []\n")
+	s := b.withServer()
+	if exit := code(b.machine("one", "history").Wait()); exit != codeDone {
+		t.Fatalf("exit code %d", exit)
+	}
+	if err := s.Exec(t.Context(), "postgres", "CREATE ROLE limited LOGIN; GRANT USAGE ON SCHEMA narada TO limited; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA narada TO limited; GRANT ALL ON ALL SEQUENCES IN SCHEMA narada TO limited"); err != nil {
+		t.Fatal(err)
+	}
+	b.env = append(b.env, "NARADA_RETENTION=1d", "NARADA_STORE="+strings.Replace(s.URL("postgres"), "postgres@", "limited@", 1))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := exec.Command("narada", "batch", "work")
+	work.Dir, work.Env, work.Stderr = b.dir, b.env, w
+	if err := work.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	var said []string
+	for lines.Scan() {
+		if said = append(said, lines.Text()); strings.HasPrefix(lines.Text(), "hint: an administrator runs: GRANT ") {
+			break
+		}
+	}
+	warning := regexp.MustCompile(`^warning: the store postgres on 127.0.0.1:\d+: permission denied for table \w+: this command deletes no old tasks \(retention\)$`)
+	if len(said) < 2 || !warning.MatchString(said[len(said)-2]) {
+		t.Errorf("said %q", said)
+	}
+	if err := work.Process.Signal(syscall.SIGINT); err != nil || code(work.Wait()) != codeDone {
+		t.Errorf("it has not ended: %v", err)
+	}
+	listen := b.machine("two", "listen", "--local") // which deletes the entry of its name
+	if exit := code(listen.Wait()); exit != codeUnreachable || !strings.Contains(listen.stderr.String(), "\nhint: an administrator runs: GRANT ") {
+		t.Errorf("exit code %d: %s", exit, listen.stderr.String())
+	}
 }
 
 // A task whose ledger is lost while it is running is polled for.

@@ -117,3 +117,16 @@ const (
 	LossAnswer                         // its callback is neither stored nor acknowledged
 	LossOtherCallbacks                 // callbacks that arrive at other processes are not seen
 )
+
+// Text says what is lost.
+func (l Loss) Text() string {
+	switch l {
+	case LossTask:
+		return "this task is not stored"
+	case LossProgress:
+		return "the task's progress is not stored"
+	case LossAnswer:
+		return "the answer is not stored"
+	}
+	return "callbacks that another narada receives are missed"
+}

@@ -15,7 +15,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -74,7 +73,7 @@ type Options struct {
 
 	Masker output.Masker          // masks the results; nil: nothing is masked
 	Hide   func(...secret.String) // called with the secrets of a line before it is reported
-	Report func(Event)            // called with each event, by several goroutines at once, never under a lock
+	Report func(Event)            // called with each event, by several goroutines at once, never under a lock that Progress takes
 }
 
 // Backend has the API and the store of a batch.
@@ -210,8 +209,6 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 		_, _ = b.results.close(false) // the first error counts
 		return Verdict{}, err
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	stopWatching := b.watch(w.Interrupt())
 	recovered, err := b.recoverAndSend(ctx, w, r)
 	stopWatching()
@@ -234,13 +231,6 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	}
 	return v, nil
 }
-
-// Limits of the garbage collector: it runs rarely, since most of a batch's memory is
-// short-lived, but more often near the memory limit.
-const (
-	collectAt   = 300 // percent
-	memoryLimit = 180 << 20
-)
 
 // storeAgain tries again to store what could not be stored.
 func (b *Batch) storeAgain(ctx context.Context) {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -30,6 +31,8 @@ type tools struct {
 	source  *secret.Source
 	hide    func(...secret.String)
 	check   SchemaCheck
+	outage  *outage
+	masker  output.Masker
 }
 
 // claims are the lines of a batch that a worker claims from the store.
@@ -38,8 +41,8 @@ type claims struct {
 	tools
 	kept
 	owner string
-	more  func() bool                      // whether lines are still put into the store; nil: no
-	ended func(one *inFlight, stored bool) // called with each outcome that is stored, or is left to others; nil: none
+	more  func() bool                    // whether lines are still put into the store; nil: no
+	ended func(one *inFlight, here bool) // called with each outcome that is found here, or is left to others; nil: none
 
 	call      int64 // number of the last claim
 	claimedAt time.Time
@@ -53,6 +56,7 @@ type claims struct {
 	held    map[int64]*claimedLine // by fence
 	left    bool                   // a line is left to others before its lease has ended
 	limit   store.ClaimLimits      // a later run may change them
+	asserts []string               // so these
 	others  int                    // lines that other workers hold
 	unknown int
 	settled time.Time
@@ -61,7 +65,7 @@ type claims struct {
 // newClaims returns those of a worker whose sending ends with ctx.
 func newClaims(ctx context.Context, w store.Work, k kept, t tools) *claims {
 	c := &claims{
-		tools: t, kept: k, limit: k.limits(), owner: uuid.NewString(), addresses: map[string]store.Address{}, wake: make(chan struct{}, 1), held: map[int64]*claimedLine{},
+		tools: t, kept: k, limit: k.limits(), asserts: k.Assert, owner: uuid.NewString(), addresses: map[string]store.Address{}, wake: make(chan struct{}, 1), held: map[int64]*claimedLine{},
 	}
 	c.sender, c.loop.slots, c.loop.calls = sender{engine: t.engine, number: w.Batch.Number, timeout: k.Timeout}, t.slots, t.calls
 	c.sending, c.stop = context.WithCancelCause(ctx)
@@ -97,11 +101,15 @@ func (c *claims) next(ctx context.Context) (*inFlight, error) {
 		if c.sending.Err() != nil {
 			return nil, context.Cause(c.sending)
 		}
-		open, err := c.look(ctx)
+		var open bool
+		err := c.outage.until(c.sending, func() (err error) {
+			open, err = c.look(ctx)
+			return err
+		})
 		switch {
-		case err != nil:
-			await.Sleep(c.sending, storePause)
-		case !open:
+		case err != nil && c.sending.Err() == nil:
+			return nil, err
+		case err == nil && !open:
 			return nil, nil
 		case len(c.ready) == 0:
 			rest(c.sending, workPause, c.wake)
@@ -160,7 +168,7 @@ func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
 	defer c.mu.Unlock()
 	c.others, c.unknown = max(0, w.InFlight-held), w.Unknown
 	if k, err := readKept(w); err == nil {
-		c.limit = k.limits()
+		c.limit, c.asserts = k.limits(), k.Assert
 	}
 	return w, true, nil
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -24,6 +27,7 @@ type machine struct {
 	t *testing.T
 
 	write func(ops []store.Op) error // called after each write of the batch's
+	use   func(name string) error    // called before each use of the store, with the method or op
 	mu    sync.Mutex
 	sent  []string
 }
@@ -35,15 +39,44 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return &machine{Ledger: l, t: t, write: func([]store.Op) error { return nil }}
+	return &machine{Ledger: l, t: t, write: func([]store.Op) error { return nil }, use: func(string) error { return nil }}
 }
 
 // Write implements store.Writer.
 func (m *machine) Write(ctx context.Context, ops ...store.Op) error {
+	for _, op := range ops {
+		if err := m.use(strings.TrimPrefix(fmt.Sprintf("%T", op), "*store.")); err != nil {
+			return err
+		}
+	}
 	if err := m.Ledger.Write(ctx, ops...); err != nil {
 		return err
 	}
 	return m.write(ops)
+}
+
+// Works implements Store.
+func (m *machine) Works(ctx context.Context, batch int64) ([]store.Work, error) {
+	if err := m.use("Works"); err != nil {
+		return nil, err
+	}
+	return m.Ledger.Works(ctx, batch)
+}
+
+// Claimed implements Store.
+func (m *machine) Claimed(ctx context.Context, owner string, call int64) ([]store.Claimed, error) {
+	if err := m.use("Claimed"); err != nil {
+		return nil, err
+	}
+	return m.Ledger.Claimed(ctx, owner, call)
+}
+
+// FinishedLines implements Store.
+func (m *machine) FinishedLines(ctx context.Context, batch, after int64, limit int) ([][]byte, int64, error) {
+	if err := m.use("FinishedLines"); err != nil {
+		return nil, 0, err
+	}
+	return m.Ledger.FinishedLines(ctx, batch, after, limit)
 }
 
 // Run implements Engine.
@@ -96,7 +129,7 @@ func TestAClaimInDoubtIsNotLost(t *testing.T) {
 		m := newMachine(t)
 		m.write = func(ops []store.Op) error {
 			if slices.ContainsFunc(ops, func(op store.Op) bool { _, ok := op.(*store.Claim); return ok }) {
-				return goneError{errors.New("gone")}
+				return goneError{errGone}
 			}
 			return nil
 		}
@@ -114,7 +147,7 @@ func TestABatchIsFilledOnceItsStoreIsThere(t *testing.T) {
 		back := time.Now().Add(time.Minute)
 		m.write = func(ops []store.Op) error {
 			if slices.ContainsFunc(ops, func(op store.Op) bool { _, ok := op.(*store.QueueLine); return ok }) && time.Now().Before(back) {
-				return goneError{errors.New("gone")}
+				return goneError{errGone}
 			}
 			return nil
 		}
@@ -162,4 +195,89 @@ func TestTwoRunsOfABatchShareItsLines(t *testing.T) {
 			t.Errorf("sent %q in %s", m.sent, took)
 		}
 	})
+}
+
+// heard returns the events about the store.
+func heard(events []Event) (list []string) {
+	for _, e := range events {
+		switch e.(type) {
+		case StoreLost, StoreBack:
+			list = append(list, fmt.Sprintf("%T", e))
+		}
+	}
+	return list
+}
+
+// sharedUses are the uses of the store of a batch whose lines are there.
+var sharedUses = []string{"QueueLine", "ChangeWork", "Works", "Claim", "Claimed", "RenewClaims", "FinishLine", "FinishedLines"}
+
+// sharedRun runs a batch of 12 lines, two at once. Once lines are put into the store, that use of
+// it fails with err, for the duration.
+func sharedRun(t *testing.T, use string, err error, d time.Duration) (m *machine, v Verdict, events []Event) {
+	m = newMachine(t)
+	var filling bool
+	var first time.Time
+	m.use = func(name string) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		filling = filling || name == "QueueLine"
+		if name != use || !filling {
+			return nil
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if time.Since(first) < d {
+			return fmt.Errorf("the store: %w", err)
+		}
+		return nil
+	}
+	v, failed := m.run(t.Context(), lines12(), func(o *Options) {
+		o.Concurrency, o.Lease = 2, 3*time.Second
+		o.Report = func(e Event) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			events = append(events, e)
+		}
+	})
+	if failed != nil {
+		t.Error(failed)
+	}
+	return m, v, events
+}
+
+// Whatever a batch does with its store while that cannot be used is done later, which is said
+// once.
+func TestABatchWaitsForItsStore(t *testing.T) {
+	for _, use := range sharedUses {
+		t.Run(use, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, v, events := sharedRun(t, use, goneError{errGone}, 2500*time.Millisecond)
+				if v.Ending != AllSucceeded || len(m.sent) != 12 {
+					t.Errorf("%+v; sent %q", v, m.sent)
+				}
+				if diff := cmp.Diff([]string{"batch.StoreLost", "batch.StoreBack"}, heard(events)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// No time helps: nothing more is sent.
+func TestABatchWhoseStoreIsBrokenEnds(t *testing.T) {
+	for _, use := range sharedUses {
+		t.Run(use, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				m, v, events := sharedRun(t, use, errBroken, time.Hour)
+				if took := time.Since(began); v.Ending != Broken || !errors.Is(v.Err, errBroken) || len(m.sent) > 4 || took > 3*time.Second {
+					t.Errorf("%+v after %s; sent %q", v, took, m.sent)
+				}
+				if said := heard(events); len(said) > 0 {
+					t.Error(said)
+				}
+			})
+		})
+	}
 }

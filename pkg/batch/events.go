@@ -56,6 +56,10 @@ type (
 	// ResultsIncomplete is results that could not be written, of a run that was stopped for
 	// another reason.
 	ResultsIncomplete struct{ Err error }
+	// StoreLost is a store that cannot be used for now: nothing is sent until StoreBack.
+	StoreLost struct{ Err error }
+	// StoreBack is that it can be used again.
+	StoreBack struct{}
 	// Stopping is an interrupt: no more tasks are sent, those in flight are awaited, and
 	// those that may have been accepted.
 	Stopping struct{ InFlight, Unknown int }
@@ -78,5 +82,7 @@ func (Ended) event()             {}
 func (AnswersNotStored) event()  {}
 func (EarlierKept) event()       {}
 func (ResultsIncomplete) event() {}
+func (StoreLost) event()         {}
+func (StoreBack) event()         {}
 func (Stopping) event()          {}
 func (AwaitingUnknown) event()   {}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -42,13 +41,9 @@ func (s *sharing) queueAll(ctx context.Context, selected func(action) bool) erro
 	return s.write(ctx, ops...)
 }
 
-// write writes ops once the store can be reached, unless the sending is stopped.
+// write writes ops once the store can be used, unless the sending is stopped.
 func (s *sharing) write(ctx context.Context, ops ...store.Op) error {
-	err := s.store.Write(ctx, ops...)
-	for isUnreachable(err) && await.Sleep(s.sending, storePause) {
-		err = s.store.Write(ctx, ops...)
-	}
-	return err
+	return s.outage.until(s.sending, func() error { return s.store.Write(ctx, ops...) })
 }
 
 // filled says that no more lines are to come, also after a failure.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -18,7 +17,10 @@ func (c *claims) done(_ context.Context, one *inFlight) {
 	defer line.cancel(nil)
 	o.Fatal = o.Fatal && !errors.Is(o.Err, errLease) && !errors.Is(o.Err, store.ErrClaimLost)
 	ops := c.outcome(one)
-	stored := ops != nil && c.write(line.ctx, ops)
+	stored, broken := false, false
+	if ops != nil {
+		stored, broken = c.write(line.ctx, ops)
+	}
 	if o.Fatal {
 		c.stop(o.Err)
 	}
@@ -26,7 +28,7 @@ func (c *claims) done(_ context.Context, one *inFlight) {
 	c.left = c.left || !stored
 	c.mu.Unlock()
 	if c.ended != nil {
-		c.ended(one, stored)
+		c.ended(one, stored || broken)
 	}
 }
 
@@ -49,8 +51,8 @@ func (c *claims) outcome(one *inFlight) []store.Op {
 		finish.Lost, finish.Failed = true, o.Phase == Unknown
 		return []store.Op{finish}
 	}
-	c.checkSchema(line, o)
-	finish.Failed, finish.SchemaErrors = !o.Succeeded(), o.StoredErrors
+	c.checkAnswer(line, o)
+	finish.Failed, finish.Mismatch = !o.Succeeded(), o.StoredMismatch
 	if o.Result == nil {
 		return []store.Op{finish}
 	}
@@ -60,35 +62,39 @@ func (c *claims) outcome(one *inFlight) []store.Op {
 	return []store.Op{&store.Poll{Result: o.Result, At: time.Now()}, finish}
 }
 
-// write writes ops until they are stored, another worker has the line, or ctx ends. An answer
-// whose request ID is that of another task is not kept.
-func (c *claims) write(ctx context.Context, ops []store.Op) (stored bool) {
-	for {
-		err := c.writes.Write(context.WithoutCancel(ctx), ops...)
-		_, reused := errors.AsType[*store.ReusedIDError](err)
-		switch {
-		case err == nil, errors.Is(err, store.ErrClaimLost), ctx.Err() != nil:
-			return err == nil
-		case reused && len(ops) > 1:
-			ops = ops[len(ops)-1:]
-		default:
-			await.Sleep(ctx, storePause)
-		}
+// write writes ops once the store can be used, unless another worker has the line, or ctx ends.
+// An answer whose request ID is that of another task is not kept. broken reports another error,
+// which ends the sending.
+func (c *claims) write(ctx context.Context, ops []store.Op) (stored, broken bool) {
+	write := func() error { return c.writes.Write(context.WithoutCancel(ctx), ops...) }
+	err := c.outage.until(ctx, write)
+	if _, reused := errors.AsType[*store.ReusedIDError](err); reused && len(ops) > 1 {
+		ops = ops[len(ops)-1:]
+		err = c.outage.until(ctx, write)
 	}
+	if broken = err != nil && !store.Temporary(err) && !isFinal(err); broken {
+		c.stop(err)
+	}
+	return err == nil, broken
 }
 
-// checkSchema sets the schema errors of a success.
-func (c *claims) checkSchema(line *claimedLine, o *Outcome) {
-	o.StoredErrors = ""
-	if o.Phase != Finished || o.Status != narada.StatusSuccess || c.NoValidate {
+// checkAnswer sets how the answer of a success does not match what was asked of it.
+func (c *claims) checkAnswer(line *claimedLine, o *Outcome) {
+	o.StoredMismatch = ""
+	if o.Phase != Finished || o.Status != narada.StatusSuccess {
 		return
 	}
+	check := c.check
+	if c.NoValidate {
+		check = nil
+	}
 	want, err := claimedSchema(line.Claimed)
-	if o.SchemaErrors = violations(c.check, want, o.Result); err != nil {
+	asserts, failed := c.claimedAssertions(line.Claimed)
+	if o.check(check, want, asserts, c.masker); err != nil && check != nil {
 		o.SchemaErrors = []string{err.Error()}
 	}
-	if len(o.SchemaErrors) > 0 {
-		text, _ := narada.EncodeJSON(o.SchemaErrors) // strings only
-		o.StoredErrors = string(text)
+	if failed != nil {
+		o.AssertErrors = []string{failed.Error()}
 	}
+	o.StoredMismatch = o.Encode()
 }

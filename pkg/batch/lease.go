@@ -41,12 +41,22 @@ func (c *claims) renew(ctx context.Context) {
 		c.mu.Lock()
 		held := maps.Clone(c.held)
 		c.mu.Unlock()
-		valid := time.Now().Add(c.Lease)
-		if len(held) == 0 || c.store.Write(ctx, &store.RenewClaims{Owner: c.owner, Lease: c.Lease}) != nil {
+		if len(held) == 0 {
 			continue
 		}
-		list, err := c.store.Claimed(ctx, c.owner, 0)
+		var valid time.Time
+		var list []store.Claimed
+		err := c.outage.until(ctx, func() (err error) {
+			valid = time.Now().Add(c.Lease)
+			if err = c.store.Write(ctx, &store.RenewClaims{Owner: c.owner, Lease: c.Lease}); err == nil {
+				list, err = c.store.Claimed(ctx, c.owner, 0)
+			}
+			return err
+		})
 		if err != nil {
+			if ctx.Err() == nil {
+				c.stop(err)
+			}
 			continue
 		}
 		for _, line := range list {

@@ -24,21 +24,57 @@ const (
 // answer in the store, a line is unknown in the next run.
 type retriedStore struct {
 	await.Store
+	outage  *outage
+	sending context.Context // what is about to be sent waits for the store until it ends
 
 	mu       sync.Mutex
 	unstored [][]store.Op // writes, in their order
 	size     int          // bytes of the answers among them
+	waiting  bool         // one of them failed as the store cannot be used for now
 }
 
-// Write implements store.Writer. What is about to be sent waits until a store that cannot be
-// reached is back, or ctx ends.
+// newRetriedStore makes the store of an engine a retriedStore. The engine does not report what
+// that tries again.
+func newRetriedStore(sending context.Context, outage *outage, o *await.Options) *retriedStore {
+	s := &retriedStore{Store: o.Store, outage: outage, sending: sending}
+	report := o.Report
+	o.Store, o.Report = s, func(e await.Event) {
+		if failed, ok := e.(await.StoreFailed); ok {
+			if _, ok := errors.AsType[laterError](failed.Err); ok {
+				return
+			}
+		}
+		report(e)
+	}
+	return s
+}
+
+// laterError is the error of a write that is tried again.
+type laterError struct{ error }
+
+func (e laterError) Unwrap() error { return e.error }
+
+// Final implements await.Store, once the store can be used.
+func (s *retriedStore) Final(ctx context.Context, t store.Task) (r *narada.Result, err error) {
+	err = s.outage.until(s.sending, func() (err error) {
+		r, err = s.Store.Final(ctx, t)
+		return err
+	})
+	return r, err
+}
+
+// Write implements store.Writer. What is about to be sent waits until the store can be used,
+// or the sending ends.
 func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 	if endsClaim(ops) {
 		return s.writeEnd(ctx, ops)
 	}
-	err := s.Store.Write(ctx, ops...)
-	for isToBeSent(ops) && isUnreachable(err) && await.Sleep(ctx, storePause) {
-		err = s.Store.Write(ctx, ops...)
+	write := func() error { return s.Store.Write(ctx, ops...) }
+	var err error
+	if isToBeSent(ops) {
+		err = s.outage.until(s.sending, write)
+	} else {
+		err = write()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,6 +87,13 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 	}
 	if size := s.size + sizeOf(ops); slices.ContainsFunc(ops, ofTask) && size <= maxUnstored {
 		s.unstored, s.size = append(s.unstored, ops), size
+		if store.Temporary(err) {
+			if !s.waiting {
+				s.waiting = true
+				s.outage.begin(err)
+			}
+			return laterError{err}
+		}
 	}
 	return err
 }
@@ -89,12 +132,6 @@ func isToBeSent(ops []store.Op) bool {
 	})
 }
 
-// isUnreachable reports whether the error is that a store on another machine is not there.
-func isUnreachable(err error) bool {
-	var failure interface{ Unreachable() bool }
-	return errors.As(err, &failure) && failure.Unreachable()
-}
-
 // again writes what could not be written.
 func (s *retriedStore) again(ctx context.Context) error {
 	for len(s.unstored) > 0 {
@@ -103,6 +140,10 @@ func (s *retriedStore) again(ctx context.Context) error {
 			return err
 		}
 		s.unstored, s.size = s.unstored[1:], s.size-sizeOf(ops)
+	}
+	if s.waiting {
+		s.waiting = false
+		s.outage.end(1, nil)
 	}
 	return nil
 }

@@ -26,7 +26,12 @@ type fullStore struct {
 	writes []string
 }
 
-var errFull = errors.New("the disk is full")
+var (
+	errFull = errors.New("the disk is full")
+	errGone = errors.New("the server is gone")
+
+	errBroken = errors.New("the ledger is damaged")
+)
 
 func (s *fullStore) Write(_ context.Context, ops ...store.Op) error {
 	if s.full.Load() {
@@ -55,7 +60,7 @@ func TestFailedWritesAboutSentTasksAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := &fullStore{}
 		full.full.Store(true)
-		r := &run{pace: newPace(0), loop: loop{sending: t.Context()}}
+		r := &run{pace: newPace(0), loop: loop{sending: t.Context()}, outage: &outage{}}
 		o := await.Options{Store: full}
 		r.adjust(&o)
 		a, b := finalResult(t, "req_a"), finalResult(t, "req_b")
@@ -93,7 +98,7 @@ func TestARequestIDThatWasGivenTwiceHoldsBackNoOtherWrite(t *testing.T) {
 	for name, full := range map[string]bool{"at once": false, "when it is tried again": true} {
 		t.Run(name, func(t *testing.T) {
 			disk := &fullStore{reused: true}
-			s := &retriedStore{Store: disk}
+			s := &retriedStore{Store: disk, outage: &outage{}}
 			disk.full.Store(full)
 			if err := s.Write(t.Context(), &store.Accept{}); err == nil {
 				t.Error("no error")
@@ -173,38 +178,68 @@ type goneStore struct {
 
 type goneError struct{ error }
 
-func (goneError) Unreachable() bool { return true }
+func (goneError) Temporary() bool { return true }
 
 func (s *goneStore) Write(_ context.Context, ops ...store.Op) error {
 	for _, op := range ops {
 		s.writes = append(s.writes, strings.TrimPrefix(fmt.Sprintf("%T", op), "*store."))
 	}
 	if s.gone--; s.gone >= 0 {
-		return fmt.Errorf("the store: %w", goneError{errFull})
+		return fmt.Errorf("the store: %w", goneError{errGone})
 	}
 	return nil
 }
 
+func (s *goneStore) Final(ctx context.Context, _ store.Task) (*narada.Result, error) {
+	return nil, s.Write(ctx)
+}
+
+// What was sent does not wait: its outcome is stored with the next write that works.
 func TestNothingIsSentUntilAStoreThatIsGoneIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := &goneStore{gone: 2}
-		s := &retriedStore{Store: gone}
+		var events []Event
+		sending, stop := context.WithCancel(t.Context())
+		reported := 0
+		o := await.Options{Store: gone, Report: func(await.Event) { reported++ }}
+		s := newRetriedStore(sending, &outage{report: func(e Event) { events = append(events, e) }}, &o)
 		began := time.Now()
 		if err := s.Write(t.Context(), &store.Intend{}); err != nil || time.Since(began) != 2*storePause {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
-		if diff := cmp.Diff([]string{"Intend", "Intend", "Intend"}, gone.writes); diff != "" {
+		gone.gone = 2
+		for range 2 {
+			err := s.Write(t.Context(), &store.Poll{Result: finalResult(t, "req_a")})
+			if err == nil {
+				t.Error("an answer waits")
+			}
+			o.Report(await.StoreFailed{Loss: await.LossAnswer, Err: err})
+		}
+		o.Report(await.StoreFailed{Loss: await.LossAnswer, Err: goneError{errGone}}) // is not tried again
+		if err := s.Write(t.Context(), &store.Retry{}); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"Intend", "Intend", "Intend", "Poll", "Poll", "Retry", "Poll", "Poll"}, gone.writes); diff != "" {
 			t.Error(diff)
 		}
-		gone.gone = 1
-		if err := s.Write(t.Context(), &store.Poll{Result: finalResult(t, "req_a")}); err == nil {
-			t.Error("an answer waits")
+		if diff := cmp.Diff([]string{"batch.StoreLost", "batch.StoreBack", "batch.StoreLost", "batch.StoreBack"}, heard(events)); diff != "" || reported != 1 {
+			t.Errorf("%s and %d failures", diff, reported)
 		}
 		gone.gone = 1000
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if err := s.Write(ctx, &store.Retry{}); err == nil {
-			t.Error("no error when the context has ended")
+		time.AfterFunc(time.Minute, stop)
+		if err := s.Write(t.Context(), &store.Retry{}); err == nil {
+			t.Error("no error when the sending has ended")
+		}
+	})
+}
+
+// A task that another process has sent may have its answer in the store.
+func TestAnAnswerIsReadOnceTheStoreIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := &goneStore{gone: 2}
+		s := newRetriedStore(t.Context(), &outage{report: func(Event) {}}, &await.Options{Store: gone})
+		if _, err := s.Final(t.Context(), store.Task{}); err != nil {
+			t.Error(err)
 		}
 	})
 }

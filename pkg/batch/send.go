@@ -141,8 +141,7 @@ func (r *run) adjust(o *await.Options) {
 	o.Client = &pacedClient{o.Client, r.pace}
 	o.Again, o.Stopped = r.again, r.sending.Done()
 	if o.Store != nil {
-		r.stored = &retriedStore{Store: o.Store}
-		o.Store = r.stored
+		r.stored = newRetriedStore(r.sending, r.outage, o)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -82,7 +81,7 @@ func (s *sharing) begin(ctx context.Context, w Backend) error {
 	}
 	t := tools{
 		store: s.store, writes: s.store, engine: s.engine, slots: s.slots, calls: s.calls,
-		cloud: w.Cloud, machine: s.o.Machine, source: s.o.Source, hide: s.o.Hide, check: s.o.Check,
+		cloud: w.Cloud, machine: s.o.Machine, source: s.o.Source, hide: s.o.Hide, check: s.o.Check, outage: s.outage, masker: s.o.Masker,
 	}
 	if s.stored != nil {
 		t.writes = s.stored
@@ -156,15 +155,18 @@ func (s *sharing) countUnfinished() {
 func (s *sharing) collect(ctx context.Context) error {
 	var looked time.Time
 	for {
-		n, err := s.drain(ctx)
+		var n int
+		err := s.outage.until(s.sending, func() (err error) {
+			n, err = s.drain(ctx)
+			return err
+		})
 		switch {
 		case s.waiting() == 0:
 			return nil
 		case s.sending.Err() != nil:
 			return context.Cause(s.sending)
-		case err != nil: // the store is not there
-			await.Sleep(s.sending, storePause)
-			continue
+		case err != nil:
+			return err
 		case n == chunk:
 			continue
 		}
@@ -191,14 +193,19 @@ func (s *sharing) over(ctx context.Context) (bool, error) {
 	if s.o.NoWork {
 		look = s.worker.watch
 	}
-	w, ok, err := look(ctx)
+	var w store.Work
+	var ok bool
+	err := s.outage.until(s.sending, func() (err error) {
+		if w, ok, err = look(ctx); err == nil && w.Unknown > 0 && s.o.NoWork {
+			err = s.worker.settle(ctx)
+		}
+		return err
+	})
 	switch {
 	case err != nil:
-		return false, nil // it is tried again
+		return true, err
 	case !ok:
 		return true, ErrNoBatch
-	case w.Unknown > 0 && s.o.NoWork:
-		_ = s.worker.settle(ctx) // so is this
 	}
 	if limit := stopped(s.kept.limits(), w); limit != nil && w.InFlight == 0 && !w.Adoptable {
 		return true, limit
@@ -255,12 +262,12 @@ func (s *sharing) takeAll(ctx context.Context, keys [][]byte) error {
 	return err
 }
 
-// own takes an outcome of the worker.
-func (s *sharing) own(one *inFlight, stored bool) {
+// own takes an outcome of the worker, unless it is left to others.
+func (s *sharing) own(one *inFlight, here bool) {
 	defer poke(s.wake)
 	switch {
 	case one.Phase == New:
-	case stored:
+	case here:
 		o := one.Outcome
 		s.take(&o)
 	default:

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -26,6 +27,7 @@ type WorkOptions struct {
 	Source  *secret.Source // resolves the references in the lines
 	Hide    func(...secret.String)
 	Check   SchemaCheck
+	Masker  output.Masker // of what assertions show; nil: nothing is masked
 	Report  func(Event)
 
 	// Open opens the engine for batches with that way to get answers, with adjust applied to
@@ -50,15 +52,12 @@ type (
 		Name string
 		Err  error
 	}
-	// StoreLost is a store that cannot be reached. It is reported once, and tried again.
-	StoreLost struct{ Err error }
 )
 
 func (Idle) event()      {}
 func (Working) event()   {}
 func (Worked) event()    {}
 func (NotWorked) event() {}
-func (StoreLost) event() {}
 
 // OtherCloudError is a batch of another API.
 type OtherCloudError struct{ Name, Was, Is string }
@@ -90,6 +89,7 @@ type working struct {
 	sending      context.Context
 	stop         context.CancelCauseFunc
 	pace         *pace
+	outage       *outage
 
 	mu      sync.Mutex
 	now     map[int64]bool // batches that are worked on
@@ -104,7 +104,7 @@ type working struct {
 // error may be an *OtherCloudError or an *UnresolvedError of the named batch.
 func Work(ctx context.Context, o WorkOptions) error {
 	w := &working{
-		WorkOptions: o, slots: semaphore.NewWeighted(int64(o.Concurrency)), calls: semaphore.NewWeighted(maxSending), pace: newPace(0),
+		WorkOptions: o, slots: semaphore.NewWeighted(int64(o.Concurrency)), calls: semaphore.NewWeighted(maxSending), pace: newPace(0), outage: &outage{report: o.Report},
 		now: map[int64]bool{}, refused: map[string]string{}, engines: map[string]Engine{}, writers: map[string]store.Writer{},
 	}
 	w.sending, w.stop = context.WithCancelCause(ctx)
@@ -153,21 +153,20 @@ func (w *working) inFlight() int {
 
 // loop begins to work on batches with open lines, as they appear.
 func (w *working) loop(ctx context.Context) error {
-	lost, told := false, false
+	told := false
 	for w.sending.Err() == nil {
-		list, known, err := w.find(ctx)
-		if err != nil && !lost {
-			w.Report(StoreLost{err})
-		}
-		if lost = err != nil; lost {
-			await.Sleep(w.sending, storePause)
-			continue
-		}
-		open, err := w.beginOpen(ctx, list)
-		switch {
-		case err != nil:
+		var known, open bool
+		err := w.outage.until(w.sending, func() (err error) {
+			var list []store.Work
+			if list, known, err = w.find(ctx); err == nil {
+				open, err = w.beginOpen(ctx, list)
+			}
 			return err
-		case open || w.busy():
+		})
+		switch {
+		case err != nil && w.sending.Err() == nil:
+			return err
+		case err != nil || open || w.busy():
 			told = true
 		case w.UntilDone && known:
 			return nil
@@ -244,7 +243,7 @@ func (w *working) begin(ctx context.Context, one store.Work) error {
 	}
 	b := newClaims(w.sending, one, k, tools{
 		store: w.Store, writes: w.writers[k.Via], engine: engine, slots: w.slots, calls: w.calls,
-		cloud: w.Cloud, machine: w.Machine, source: w.Source, hide: w.Hide, check: w.Check,
+		cloud: w.Cloud, machine: w.Machine, source: w.Source, hide: w.Hide, check: w.Check, outage: w.outage, masker: w.Masker,
 	})
 	w.mu.Lock()
 	w.now[one.Batch.Number] = true
@@ -264,9 +263,10 @@ func (w *working) begin(ctx context.Context, one store.Work) error {
 	return nil
 }
 
-// refuse leaves a batch to other workers. If it is the named one, that is an error.
+// refuse leaves a batch to other workers. If it is the named one, or the store cannot be used
+// for now, that is an error.
 func (w *working) refuse(one store.Work, err error) error {
-	if w.Name != "" {
+	if w.Name != "" || store.Temporary(err) {
 		return err
 	}
 	if w.refused[one.Batch.Name] != err.Error() {
@@ -299,9 +299,8 @@ func (w *working) engine(ctx context.Context, via string) (Engine, error) {
 		o.Client = &pacedClient{&leasedClient{o.Client, w.Store}, w.pace}
 		o.Again, o.Stopped = w.pace.wait, w.sending.Done()
 		if o.Store != nil {
-			stored := &retriedStore{Store: o.Store}
-			w.stored = append(w.stored, stored)
-			o.Store, writer = stored, stored
+			stored := newRetriedStore(w.sending, w.outage, o)
+			w.stored, writer = append(w.stored, stored), stored
 		}
 	})
 	if err == nil {

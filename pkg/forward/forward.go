@@ -211,8 +211,7 @@ const storePause = time.Second
 func (q *queue) insist(use func() error) error {
 	for {
 		err := use()
-		var failure interface{ Temporary() bool }
-		if !errors.As(err, &failure) || !failure.Temporary() || q.starting.Err() != nil {
+		if !store.Temporary(err) || q.starting.Err() != nil {
 			return err
 		}
 		if !q.storeFails.Swap(true) {

@@ -2,10 +2,12 @@ package narada
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,15 +86,21 @@ type Usage struct {
 
 // UnmarshalJSON implements json.Unmarshaler. Actions may be written as 2.0.
 func (u *Usage) UnmarshalJSON(doc []byte) error {
-	var numbers struct {
-		Actions float64 `json:"actions"`
-		Credits float64 `json:"credits"`
-	}
-	if err := json.Unmarshal(doc, &numbers); err != nil {
+	list, err := validMembers(doc) // json.Unmarshaler promises that it is
+	if err != nil {
 		return err
 	}
-	u.Actions, u.Credits = int(numbers.Actions), numbers.Credits
-	return nil
+	var actions float64
+	for _, m := range list {
+		switch m.name {
+		case "actions":
+			err = cmp.Or(err, decodeNumber(m.value, &actions))
+		case "credits":
+			err = cmp.Or(err, decodeNumber(m.value, &u.Credits))
+		}
+	}
+	u.Actions = int(actions)
+	return err
 }
 
 // HumanInput is what the agent asks a person. It can be answered only in the browser
@@ -227,7 +235,9 @@ func (r *Result) decodeRest(list []member) {
 				r.Response = &response
 			}
 		case "usage":
-			decodeLenient(m.value, &r.Usage)
+			if usage := (Usage{}); usage.UnmarshalJSON(m.value) == nil {
+				r.Usage = &usage
+			}
 		case "hitlInputMetadata":
 			decodeLenient(m.value, &r.HumanInput)
 		case "createdAt":
@@ -245,6 +255,14 @@ func decodeLenient[T any](value json.RawMessage, into *T) {
 	if json.Unmarshal(value, &v) == nil {
 		*into = v
 	}
+}
+
+// decodeNumber decodes a number; null leaves *into unchanged.
+func decodeNumber(value json.RawMessage, into *float64) (err error) {
+	if string(value) != "null" {
+		*into, err = strconv.ParseFloat(string(value), 64)
+	}
+	return err
 }
 
 // strictText decodes a string; null is "". Bytes that are not UTF-8, and halves of a
@@ -338,6 +356,23 @@ func (r *Result) Duration() time.Duration {
 // Raw returns the JSON object as received, with two exceptions: the top-level secret is
 // removed, and Client.Status inserts requestId at the front if the API omits it.
 func (r *Result) Raw() json.RawMessage { return r.raw }
+
+// Normalized returns Raw with the structured data as response.structuredOutput, as a callback
+// has it, also if the result is from a status call.
+func (r *Result) Normalized() json.RawMessage {
+	data := r.Structured()
+	if data == nil || present(r.Response.StructuredOutput) {
+		return r.raw
+	}
+	list, _ := members(r.raw) // it was parsed before
+	for _, m := range slices.Backward(list) {
+		rest, err := WithoutMembers(m.value, "structuredOutput")
+		if m.name == "response" && err == nil {
+			return slices.Concat(r.raw[:m.end-len(m.value)], []byte(`{"structuredOutput":`), data, []byte(","), rest[1:], r.raw[m.end:])
+		}
+	}
+	return r.raw
+}
 
 // withID sets the request ID if the API omitted it.
 func (r *Result) withID(id string) {

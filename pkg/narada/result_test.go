@@ -272,5 +272,52 @@ func FuzzParseResult(f *testing.F) {
 		if r.withID("req_1"); r.RequestID == "" || !json.Valid(r.Raw()) {
 			t.Errorf("%q: %q, %s", body, r.RequestID, r.Raw())
 		}
+		if !json.Valid(r.Normalized()) {
+			t.Errorf("%q: %s", body, r.Normalized())
+		}
 	})
+}
+
+func TestNormalizedHasTheDataWhereCallbacksHaveThem(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"requestId":"req_1","status":"success","response":{"text":"a","output":{"type":"structured","content":{"n":1.50}}},"x":1}`:    `{"requestId":"req_1","status":"success","response":{"structuredOutput":{"n":1.50},"text":"a","output":{"type":"structured","content":{"n":1.50}}},"x":1}`,
+		`{"requestId":"req_1","status":"success","response": { "structuredOutput": null, "output":{"type":"structured","content":[]}}}`: `{"requestId":"req_1","status":"success","response": {"structuredOutput":[], "output":{"type":"structured","content":[]}}}`,
+		`{"requestId":"req_1","status":"success","response":{"text":"a","structuredOutput":{"n":1}}}`:                                   "",
+		`{"requestId":"req_1","status":"success","response":{"output":{"type":"text","content":"a"}}}`:                                  "",
+		`{"requestId":"req_1","status":"success","response":null}`:                                                                      "",
+	} {
+		r, err := ParseResult([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			want = body
+		}
+		if diff := cmp.Diff(want, string(r.Normalized())); diff != "" || string(r.Raw()) != body {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestUsageIsReadInEveryForm(t *testing.T) {
+	for text, want := range map[string]*Usage{
+		`{"actions":12,"credits":5.5}`:               {Actions: 12, Credits: 5.5},
+		`{"credits": 1e2, "actions": 2.0, "new":{}}`: {Actions: 2, Credits: 100},
+		`{"actions":null,"credits":null}`:            {},
+		`{}`:                                         {},
+		`{"actions":"12"}`:                           nil,
+		`{"credits":1e999}`:                          nil,
+		`{"credits":true}`:                           nil,
+		`null`:                                       nil,
+		`[]`:                                         nil,
+		`7`:                                          nil,
+	} {
+		r, err := ParseResult([]byte(`{"status":"success","usage":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Usage); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
 }

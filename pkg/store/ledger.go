@@ -20,7 +20,7 @@ type Ledger interface {
 	Deliver(context.Context, webhook.Delivery) error
 	Store(context.Context, webhook.Delivery, Forwarding) (isNew bool, err error)
 	PutBatch(context.Context, Batch) (number int64, err error)
-	SetSchemaErrors(ctx context.Context, batch int64, key []byte, schemaErrors string) error
+	SetMismatch(ctx context.Context, batch int64, key []byte, mismatch string) error
 	PlaceItems(ctx context.Context, batch int64, items []Item) (known, changed, gone int, err error)
 
 	// Share marks the path of a ticket as shared by several tasks, for this Store only.
@@ -69,6 +69,8 @@ type Ledger interface {
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
 	Lines(ctx context.Context, q LineQuery) ([]ItemTask, error)
 
+	Sessions(ctx context.Context, open bool, limit int) ([]Session, error)
+
 	Works(ctx context.Context, batch int64) ([]Work, error)
 	Claimed(ctx context.Context, owner string, call int64) ([]Claimed, error)
 	FinishedLines(ctx context.Context, batch, after int64, limit int) (keys [][]byte, last int64, err error)
@@ -77,9 +79,10 @@ type Ledger interface {
 	Prune(ctx context.Context, limits Limits) (count int64, err error)
 
 	// Retain deletes tasks, as long as the ledger is open, that finished longer ago than that,
-	// as Prune does; 0: none. It is called once, if at all. Maintain does the next step of it
-	// if it is due: one process does it for all. more says that another one is due soon.
-	Retain(d time.Duration)
+	// as Prune does; 0: none. failed is called at most once, with an error that does not pass.
+	// Retain is called once, if at all. Maintain does the next step of it if it is due: one
+	// process does it for all. more says that another one is due soon.
+	Retain(d time.Duration, failed func(error))
 	Maintain(ctx context.Context, retention time.Duration) (more bool, err error)
 
 	Check(context.Context) (damages []string, err error)

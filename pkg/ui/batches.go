@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -38,7 +37,7 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 	row := batchRow{Batch: b, Path: "/batches/" + url.PathEscape(b.Name), Age: s.o.Now().Sub(b.BegunAt), Sent: t.Sent()}
 	total := float64(max(b.Lines, row.Sent, 1))
 	x := 0.0
-	known := []narada.Status{narada.StatusSuccess, store.StatusSchemaErrors, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
+	known := []narada.Status{narada.StatusSuccess, store.StatusMismatch, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
 	for _, status := range slices.Sorted(maps.Keys(t)) {
 		if !slices.Contains(known, status) { // the cloud may have others
 			known = append(known, status)
@@ -232,8 +231,8 @@ func (s *Server) lines(ctx context.Context, name, title string, q store.LineQuer
 	items, err := s.o.Ledger.Lines(ctx, q)
 	for _, i := range items {
 		one := lineRow{row: s.newRow(i.Task), Line: i.Item, Status: i.Task.Status}
-		if i.SchemaErrors != "" && one.Status == narada.StatusSuccess {
-			one.Status = store.StatusSchemaErrors
+		if i.Mismatch != "" && one.Status == narada.StatusSuccess {
+			one.Status = store.StatusMismatch
 		}
 		if one.Reason, err = s.reason(ctx, i); err != nil {
 			break
@@ -255,11 +254,7 @@ func (s *Server) reason(ctx context.Context, i store.ItemTask) (string, error) {
 	case t.Open():
 		return "", nil
 	case t.Status == narada.StatusSuccess:
-		var list []string
-		if json.Unmarshal([]byte(i.SchemaErrors), &list) != nil {
-			return line(i.SchemaErrors, maxReason), nil // none, or of a later narada
-		}
-		return line(strings.Join(list, "; "), maxReason), nil
+		return line(strings.Join(store.ParseMismatch(i.Mismatch).All(), "; "), maxReason), nil
 	}
 	if text, known := s.reasons[t.Number]; known {
 		return text, nil

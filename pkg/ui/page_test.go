@@ -282,7 +282,7 @@ func TestABatchIsShown(t *testing.T) {
 	failed := `"status":"error","completedAt":"2026-03-04T05:00:02Z","response":{"text":"The portal\nsays <b>no</b>` + strings.Repeat(" more", 200) + `"}`
 	w.answered("two", failed)
 	w.answered("four", success)
-	w.must(w.ledger.SetSchemaErrors(t.Context(), put.Number, []byte{4}, `["/count: got string","/name: missing"]`))
+	w.must(w.ledger.SetMismatch(t.Context(), put.Number, []byte{4}, `{"schemaErrors":["/count: got string","/name: missing"],"assertErrors":[".ok: gave false"]}`))
 	add(5, "before") // failed, and was sent again
 	w.answered("before", failed)
 	add(5, "again")
@@ -291,10 +291,10 @@ func TestABatchIsShown(t *testing.T) {
 	w.must(w.ledger.Write(t.Context(), &store.Refuse{Task: refused.Number, Failure: "413: the prompt is too long", At: now}))
 	sending := &store.Intend{Intent: store.Intent{Source: "batch", Item: store.Item{Batch: put.Number, Key: []byte("u"), Line: 7}, At: now}}
 	w.must(w.ledger.Write(t.Context(), sending))
-	w.has("/batches", "jobs", "4 of 8", "1 success", "1 schema-error", "1 error", "2 pending")
+	w.has("/batches", "jobs", "4 of 8", "1 success", "1 mismatch", "1 error", "2 pending")
 	w.has("/batches/jobs", `<span id="done">4</span> of 8`, "3", "req_three", "Slowest", "jobs.csv", "Finished, each 1s", "In flight", "req_again", "it is not known whether the API accepted it")
 	for _, path := range []string{"/batches/jobs", "/batches/jobs?lines=failed"} {
-		w.has(path, "Did not succeed", "req_two", "The portal says &lt;b&gt;no&lt;/b&gt;", "id&lt;2", "/count: got string; /name: missing", "schema-error", "413: the prompt is too long")
+		w.has(path, "Did not succeed", "req_two", "The portal says &lt;b&gt;no&lt;/b&gt;", "id&lt;2", "/count: got string; /name: missing; .ok: gave false", "mismatch", "413: the prompt is too long")
 		w.lacks(path, strings.Repeat(" more", 100), "req_before")
 	}
 	w.has("/batches/jobs?lines=failed&after=4", "413: the prompt", `href="/batches/jobs"`, "Batch jobs: Did not succeed")

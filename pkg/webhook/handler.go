@@ -130,7 +130,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"received": true})
+	answer(w, http.StatusOK, received)
 }
 
 // accept delivers the callback, or returns the status to refuse it with.
@@ -144,23 +144,24 @@ func (h *Handler) accept(r *http.Request) (status int, err error) {
 	case r.Method != http.MethodPost:
 		return http.StatusMethodNotAllowed, errMethod
 	}
-	if err := verifyHeader(ticket, r.Header); err != nil {
+	want := ticket.expected()
+	if err := want.verifyHeader(r.Header); err != nil {
 		return http.StatusUnauthorized, err
 	}
 	if err := verifyMediaType(r.Header); err != nil {
 		return http.StatusUnsupportedMediaType, err
 	}
-	return h.acceptBody(r, ticket)
+	return h.acceptBody(r, ticket, want)
 }
 
 // acceptBody reads the body under the limits, and delivers it if it is genuine.
-func (h *Handler) acceptBody(r *http.Request, ticket Ticket) (status int, err error) {
+func (h *Handler) acceptBody(r *http.Request, ticket Ticket, want *digests) (status int, err error) {
 	body, release, status, err := h.read(r)
 	if err != nil {
 		return status, err
 	}
 	defer release()
-	result, err := verifyBody(ticket, body)
+	result, err := want.verifyBody(body)
 	switch {
 	case errors.Is(err, ErrSecret):
 		return http.StatusUnauthorized, err
@@ -244,12 +245,15 @@ func refuse(w http.ResponseWriter, status int, err error) {
 			text = public.Error()
 		}
 	}
-	answer(w, status, map[string]any{"error": text})
+	doc, _ := json.Marshal(map[string]string{"error": text}) // strings only
+	answer(w, status, string(doc)+"\n")
 }
 
-func answer(w http.ResponseWriter, status int, body map[string]any) {
+const received = `{"received":true}` + "\n"
+
+func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client may be gone
+	_, _ = io.WriteString(w, body) // the client may be gone
 }

@@ -27,18 +27,19 @@ var (
 // method and path and limits the size of the body. The errors wrap ErrHeader,
 // ErrMediaType, ErrEncoding, ErrMalformed or ErrSecret.
 func Verify(t Ticket, header http.Header, body []byte) (*narada.Result, error) {
-	if err := verifyHeader(t, header); err != nil {
+	want := t.expected()
+	if err := want.verifyHeader(header); err != nil {
 		return nil, err
 	}
 	if err := verifyMediaType(header); err != nil {
 		return nil, err
 	}
-	return verifyBody(t, body)
+	return want.verifyBody(body)
 }
 
-func verifyHeader(t Ticket, header http.Header) error {
+func (d *digests) verifyHeader(header http.Header) error {
 	fits := 1
-	for name, want := range t.expected().Header {
+	for name, want := range d.Header {
 		fits &= equal(digest(headerText(header, name)), want)
 	}
 	if fits == 0 {
@@ -58,13 +59,12 @@ func verifyMediaType(header http.Header) error {
 	return nil
 }
 
-func verifyBody(t Ticket, body []byte) (*narada.Result, error) {
+func (d *digests) verifyBody(body []byte) (*narada.Result, error) {
 	r, secret, err := narada.ParseCallback(body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	want := t.expected().Secret
-	if equal(digest(secret), want) == 0 || want == digest("") && len(t.Header) == 0 {
+	if equal(digest(secret), d.Secret) == 0 || d.Secret == digest("") && len(d.Header) == 0 {
 		return nil, ErrSecret
 	}
 	return r, nil

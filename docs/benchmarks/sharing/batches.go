@@ -69,6 +69,7 @@ func work(ctx context.Context, w *world) error {
 		}
 	}
 	var missed error
+	fmt.Printf("lines per second, 1 worker, on this machine: %.0f\n", median(rates[1]))
 	for _, n := range workers[1:] {
 		var list []float64
 		for round := range rounds {

@@ -185,6 +185,7 @@ func receive(ctx context.Context, w *world) error {
 	for round := range rounds {
 		toBare, toOwn = append(toBare, rates[0][round]/rates[1][round]), append(toOwn, rates[0][round]/rates[2][round])
 	}
+	fmt.Printf("callbacks per second, narada with PostgreSQL, on this machine: %.0f\n", median(rates[0]))
 	fmt.Printf("callbacks per second, narada with PostgreSQL : narada with SQLite = %.2f (median of %d rounds, %d connections)\n", median(toOwn), rounds, connections)
 	return within(median(toBare) >= minRate, "callbacks per second, narada : bare, both with PostgreSQL = %.2f (at least %.1f)", median(toBare), minRate)
 }

@@ -46,7 +46,7 @@ func Tasks(q store.Query, page func(below int64, size int) ([]store.Task, error)
 // tasks t. open is the condition for those that have not finished.
 func LineConditions(q store.LineQuery, open string) (text string) {
 	if q.Failed {
-		text += " AND (t.finished_at IS NOT NULL AND t.status <> 'success' OR t.status = 'success' AND i.schema_errors <> '')"
+		text += " AND (t.finished_at IS NOT NULL AND t.status <> 'success' OR t.status = 'success' AND i.mismatch <> '')"
 	}
 	if q.Open {
 		text += " AND " + open

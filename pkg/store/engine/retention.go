@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // The pace of maintenance. A pass looks at all tasks that are old enough.
@@ -22,8 +24,9 @@ type Retention struct {
 	ended sync.WaitGroup
 }
 
-// Start calls step again and again until Close. After an error, the next call does the same.
-func (r *Retention) Start(step func(context.Context) (more bool, err error)) {
+// Start calls step again and again until Close. After an error, the next call does the same;
+// the first one that is not temporary is reported.
+func (r *Retention) Start(step func(context.Context) (more bool, err error), failed func(error)) {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.ended.Go(func() {
@@ -34,8 +37,13 @@ func (r *Retention) Start(step func(context.Context) (more bool, err error)) {
 				return
 			}
 			pause = lookInterval
-			if more, err := step(ctx); more && err == nil {
+			more, err := step(ctx)
+			switch {
+			case err == nil && more:
 				pause = MaintainPause
+			case err != nil && failed != nil && ctx.Err() == nil && !store.Temporary(err):
+				failed(err)
+				failed = nil
 			}
 		}
 	})

@@ -64,21 +64,21 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		err = row.Scan(&status, &count)
 		tally[status] = count
 		return count, err
-	}, `SELECT CASE WHEN t.status = 'success' AND i.schema_errors <> '' THEN $1 ELSE coalesce(t.status, '') END, count(*)
+	}, `SELECT CASE WHEN t.status = 'success' AND i.mismatch <> '' THEN $1 ELSE coalesce(t.status, '') END, count(*)
 		FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task WHERE i.batch = $2 AND i.line < $3 GROUP BY 1`,
-		string(store.StatusSchemaErrors), batch, int64(store.GoneLine))
+		string(store.StatusMismatch), batch, int64(store.GoneLine))
 	return tally, err
 }
 
 // itemQuery reads lines with their tasks.
 const itemQuery = "SELECT " + taskColumns + ", ''" + itemColumns
 
-const itemColumns = `, i.batch, i.key, i.line, i.id, i.schema_errors,
+const itemColumns = `, i.batch, i.key, i.line, i.id, i.mismatch,
 	CASE WHEN t.finished_at IS NULL THEN coalesce(t.callback_url, '') ELSE '' END, CASE WHEN t.finished_at IS NULL THEN coalesce(t.window_id, '') ELSE '' END
 	FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task `
 
 func scanItem(row scanner) (i store.ItemTask, err error) {
-	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.SchemaErrors, &i.CallbackURL, &i.Window)
+	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.Mismatch, &i.CallbackURL, &i.Window)
 	return i, err
 }
 

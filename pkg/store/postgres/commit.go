@@ -266,7 +266,7 @@ func (c *committer) try(ctx context.Context, t *transaction) error {
 		return err
 	}
 	defer conn.Release()
-	ctx, cancel := longer(ctx, t.size())
+	ctx, cancel := longer(ctx, t.size(), cmp.Or(c.ledger.o.sendRate, sendRate))
 	defer cancel()
 	batch := &pgx.Batch{}
 	batch.Queue(c.ledger.sql("SELECT @began($1, $2, $3, $4, $5)"), escapedArgs([]any{c.id, t.number, t.numbers, t.paths, t.ids})...)
@@ -310,10 +310,11 @@ func (t *transaction) size() (n int) {
 	return n
 }
 
-// longer returns ctx with a deadline that is later by the time to send that many bytes.
-func longer(ctx context.Context, size int) (context.Context, context.CancelFunc) {
+// longer returns ctx with a deadline that is later by the time to send that many bytes, so many
+// a second.
+func longer(ctx context.Context, size, rate int) (context.Context, context.CancelFunc) {
 	deadline, _ := ctx.Deadline() // of repeatedly
-	return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(time.Duration(size)*time.Second/sendRate))
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(time.Duration(size)*time.Second/time.Duration(rate)))
 }
 
 // undone reports whether the error of a transaction says that it was not committed.

@@ -142,14 +142,19 @@ func (l *Store) open(ctx context.Context) error {
 }
 
 // connect returns a connection. It waits for a server that is starting, and for one that has
-// no connection left.
+// no connection left. The last attempt may be cut off: the error is that of the one before.
 func (l *Store) connect(ctx context.Context) (*pgxpool.Conn, error) {
+	var before error
 	for {
 		conn, err := l.pool.Acquire(ctx)
-		if code := sqlState(err); code != codeStarting && code != codeTooMany {
+		code := sqlState(err)
+		switch waits := code == codeStarting || code == codeTooMany; {
+		case before != nil && err != nil && ctx.Err() != nil:
+			return nil, before
+		case !waits:
 			return conn, readOnlyNamed(err)
 		}
-		if !pause(ctx) {
+		if before = err; !pause(ctx) {
 			return nil, err
 		}
 	}

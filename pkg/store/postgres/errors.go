@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/narada-cli/narada/pkg/oserr"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Error is why a ledger cannot be used, in one line.
@@ -109,6 +110,7 @@ const (
 	codeRights        = "42501"
 	codeReadOnly      = "25006"
 	codeFull          = "53100"
+	codeIO            = "58030"
 	codeTooMany       = "53300"
 	codeStarting      = "57P03"
 	codeDeadlock      = "40P01"
@@ -120,6 +122,10 @@ const (
 	codeLeaseLost     = "ND002" // raised by check_lease
 	codeClaimLost     = "ND003" // raised by check_claim
 )
+
+// classResources begins the codes of a server that has too little of something, as of its disk
+// or its memory.
+const classResources = "53"
 
 // reasons are the server's errors in words.
 var reasons = map[string]string{
@@ -219,7 +225,8 @@ func (e *Error) NotSync() bool { return errors.Is(e.Err, errNotSync) }
 func (e *Error) Temporary() bool { return temporary(e.Err) }
 
 func temporary(err error) bool {
-	return repeatable(err) || sqlState(err) == codeFull || errors.Is(err, errNotSync)
+	code := sqlState(err)
+	return repeatable(err) || strings.HasPrefix(code, classResources) || code == codeIO || errors.Is(err, errNotSync)
 }
 
 // repeatable reports whether the same may succeed soon.
@@ -234,7 +241,8 @@ func repeatable(err error) bool {
 // disconnected reports whether the error is that of a connection, which may be repeated
 // with another one.
 func disconnected(err error) bool {
-	if _, refused := errors.AsType[*tls.CertificateVerificationError](err); refused {
+	_, isRefused := errors.AsType[*tls.CertificateVerificationError](err)
+	if _, isDamaged := errors.AsType[*store.DamagedError](err); isDamaged || isRefused {
 		return false
 	}
 	if code := sqlState(err); code != "" {

@@ -48,7 +48,7 @@ func (l *Store) examine(ctx context.Context, conn *pgx.Conn) (s store.Server, er
 	}
 	switch {
 	case found.pid != int64(conn.PgConn().PID()):
-		s.Polling = "a pooler gives each transaction another connection"
+		s.Polling = "a pooler may give each transaction another connection"
 	case used >= usedToListen:
 		s.Polling = "half of the server's connections are in use"
 	}

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,35 @@ func TestMaintenanceWaitsForNoOtherProcess(t *testing.T) {
 		must(t, err)
 		same(t, due, before*want, w.count("tasks"))
 	}
+}
+
+// Such a role can do all else.
+func TestARoleThatMayNotDeleteIsToldSo(t *testing.T) {
+	t.Parallel()
+	s := testServer(t)
+	exec(t, s, "DROP DATABASE IF EXISTS kept WITH (FORCE)", "DROP ROLE IF EXISTS keeper", "CREATE DATABASE kept", "CREATE ROLE keeper LOGIN")
+	owner := open(t, Options{URL: s.URL("kept"), Schema: "ledger"})
+	must(t, s.Exec(ctx, "kept", "GRANT USAGE ON SCHEMA ledger TO keeper; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ledger TO keeper; GRANT ALL ON ALL SEQUENCES IN SCHEMA ledger TO keeper"))
+	w := open(t, Options{URL: at(s, "kept", as("keeper", "")), Schema: "ledger"})
+	old := open(t, Options{URL: w.o.URL, Schema: "ledger"})
+	told, untold := make(chan error, 1), make(chan error, 1)
+	w.Retain(time.Hour, func(err error) { told <- err })
+	old.Retain(0, func(err error) { untold <- err }) // is not asked to delete tasks
+	w.refused("a", later.Add(-24*time.Hour))
+	w.must("req_1", "req_2")
+	_, err := w.PutBatch(ctx, testBatch("b"))
+	must(t, err)
+	e := asError(t, <-told)
+	sql, ok := strings.CutPrefix(e.Hint(), "an administrator runs: ")
+	if !ok || !strings.HasPrefix(e.Error(), "the store kept on "+address(s)+": permission denied for table ") {
+		t.Fatalf("%v; %s", e, e.Hint())
+	}
+	same(t, "tasks", 2, owner.count("tasks"))
+	must(t, s.Exec(ctx, "kept", sql))
+	_, err = w.Maintain(ctx, time.Hour)
+	must(t, err)
+	old.close()
+	same(t, "tasks, and what the other was told", []int{0, 0}, []int{owner.count("tasks"), len(untold)})
 }
 
 func TestLeasesThatEndedLongAgoAreDeleted(t *testing.T) {

@@ -64,8 +64,9 @@ type Options struct {
 	// Warn is called with what the user should know once, such as that the server was lost.
 	Warn func(text string)
 
-	tick <-chan time.Time // when to store refusals; nil: every maintainInterval
-	look time.Duration    // how often followers look; 0: pollInterval or listenInterval
+	tick     <-chan time.Time // when to store refusals; nil: every maintainInterval
+	look     time.Duration    // how often followers look; 0: pollInterval or listenInterval
+	sendRate int              // 0: sendRate
 }
 
 // Store is an open ledger. It is safe for concurrent use. Its errors are *Errors.

@@ -22,6 +22,7 @@ const (
 	cutAfter         // close it when the server has committed, before it can answer
 	cutLate          // close it, and send the transaction to the server at release
 	vanish           // pass nothing more, as a machine that has lost its power
+	passLate         // pass it when the time limit of a write is over
 )
 
 // proxy passes connections on to a server.
@@ -35,7 +36,6 @@ type proxy struct {
 	actions  []action // of the next transactions; then pass
 	seen     int      // transactions
 	gone     bool     // no connection is accepted
-	rate     int      // bytes a second to the server; 0: no limit
 	conns    map[net.Conn]bool
 	released chan struct{} // the transaction of cutLate is sent
 	answered chan struct{} // and has ended
@@ -188,9 +188,9 @@ func (l *link) send() {
 			return
 		case vanish:
 			continue
-		}
-		if l.rate > 0 {
-			time.Sleep(time.Duration(n) * time.Second / time.Duration(l.rate))
+		case passLate:
+			time.Sleep(writeLimit + time.Second)
+			l.set(pass)
 		}
 		if _, err := l.server.Write(buffer[:n]); err != nil {
 			_ = l.client.Close()

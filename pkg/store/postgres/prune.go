@@ -20,7 +20,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if err != nil {
 		return 0, err
 	}
-	for from := int64(0); from < c.last && err == nil; {
+	for from, first := int64(0), true; err == nil && (from < c.last || first && !limits.Before.IsZero()); first = false {
 		var some int64
 		step := call("SELECT pruned, up_to FROM @prune($1, $2, $3, $4, $5, $6)", from, c.last, c.open, c.before, everything, pruneStep)
 		step.scan = func(row scanner) error { return row.Scan(&some, &from) }
@@ -80,8 +80,11 @@ func (l *Store) cutOff(ctx context.Context, limits store.Limits) (c cutOff, err 
 
 // Retain implements store.Ledger. Without a duration it deletes only what processes have left
 // that were killed.
-func (l *Store) Retain(d time.Duration) {
-	l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) })
+func (l *Store) Retain(d time.Duration, failed func(error)) {
+	if d <= 0 {
+		failed = nil
+	}
+	l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) }, failed)
 }
 
 // Maintain implements store.Ledger. It waits for no disk and no standby: what a lost server

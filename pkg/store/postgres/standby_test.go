@@ -177,6 +177,41 @@ func TestNumbersThatAreLostWithTheServerAreNotGivenAgain(t *testing.T) {
 	same(t, "callbacks", []string{"req_1", "req_2", "req_lost"}, w.ids())
 }
 
+// A server that does not tell its timeline may be another one after each start: the numbers
+// that it gives begin after a gap, as then.
+func TestAServerThatTellsNoTimelineLeavesAGapAfterEachStart(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	exec(t, s, "REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC", "CREATE ROLE owner LOGIN", "CREATE SCHEMA ledger AUTHORIZATION owner")
+	w := open(t, Options{URL: at(s, "postgres", as("owner", "")), Schema: "ledger"})
+	put := &store.PutBatch{Batch: testBatch("b")}
+	must(t, w.Write(ctx, put))
+	ops := []store.Op{&store.OpenWork{Batch: put.Number, Options: "{}"}}
+	for _, key := range []string{"a", "b"} {
+		ops = append(ops, &store.QueueLine{Item: store.Item{Batch: put.Number, Key: []byte(key), Line: 1}, Intent: storetest.Intent(key)})
+	}
+	must(t, w.Write(ctx, append(ops, &store.Claim{Batch: put.Number, Owner: "o", Call: 1, Max: 2, Limits: store.ClaimLimits{Concurrency: 2, Lease: time.Hour}, At: later})...))
+	lines, err := w.Claimed(ctx, "o", 1)
+	must(t, err)
+	all := open(t, Options{URL: at(s, "postgres", func(u *url.URL) { u.RawQuery += "&TimeZone=Asia/Tokyo&DateStyle=German" }), Schema: "ledger"}) // is told, and gives the same numbers
+	for i, one := range []*world{w, all} {
+		if i > 0 {
+			s.Stop()
+			must(t, s.Start(ctx))
+		}
+		eventually(t, "a write", func() bool { _, err := w.deliver(fmt.Sprint("req_", i)); return err == nil })
+		one.must(fmt.Sprint("req_again_", i))
+		must(t, one.Write(ctx, &store.FinishLine{HeldLine: store.HeldLine{Batch: put.Number, Key: lines[i].Key, Fence: lines[i].Fence}}))
+	}
+	const gap = 1 << 32
+	seqs, err := readAll(ctx, w.Store, plain[int64], "SELECT seq FROM @deliveries ORDER BY seq")
+	must(t, err)
+	same(t, "callbacks", []int64{1, 2, gap + 3, gap + 4}, seqs)
+	finished, err := readAll(ctx, w.Store, plain[int64], "SELECT finished FROM @batch_queue ORDER BY finished")
+	must(t, err)
+	same(t, "finished lines", []int64{1, gap + 2}, finished)
+}
+
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary, standby := pair(t)

@@ -48,7 +48,9 @@ func networkError(kind string) error {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether the ledger may work again by itself, as once the disk has space.
-func (e *Error) Temporary() bool { return cannotWrite(e.Err) }
+func (e *Error) Temporary() bool {
+	return oserr.Full(e.Err) || errors.Is(e.Err, errBusy) || slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}, resultCode(e.Err))
+}
 
 // DamageHint says what to do about a damaged ledger.
 const DamageHint = "move it away to start a new one; sqlite3 FILE .recover may save its content"

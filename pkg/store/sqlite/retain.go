@@ -8,9 +8,9 @@ import (
 )
 
 // Retain implements store.Ledger.
-func (l *Store) Retain(d time.Duration) {
+func (l *Store) Retain(d time.Duration, failed func(error)) {
 	if d > 0 {
-		l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) })
+		l.retention.Start(func(ctx context.Context) (bool, error) { return l.Maintain(ctx, d) }, failed)
 	}
 }
 

@@ -143,12 +143,12 @@ func batchTally(l ledger) {
 	}))
 	l.same("batches", []string{"second 4", "first 2"}, names)
 	l.same("the first", store.Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, h.tally(first))
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0], SchemaErrors: `["a"]`}, &store.SetSchemaErrors{Batch: second, Key: keys[1], SchemaErrors: `["of one that has not succeeded"]`})
-	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusSchemaErrors: 1, narada.StatusPending: 2}, h.tally(second))
-	if got := h.items(second, keys[0])[0].SchemaErrors; got != `["a"]` {
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0], Mismatch: `["a"]`}, &store.SetMismatch{Batch: second, Key: keys[1], Mismatch: `["of one that has not succeeded"]`})
+	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusMismatch: 1, narada.StatusPending: 2}, h.tally(second))
+	if got := h.items(second, keys[0])[0].Mismatch; got != `["a"]` {
 		l.Errorf("got %q", got)
 	}
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0]})
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0]})
 	l.same("the second", store.Tally{narada.StatusSuccess: 2, narada.StatusPending: 2}, h.tally(second))
 }
 
@@ -157,7 +157,7 @@ func linesAreFound(l ledger) {
 	h.batch("other", 4)
 	number, keys := h.batch("jobs", 6) // the first and the fourth have finished
 	h.write(&store.Poll{Result: polledFinal("req_jobs_1", "no"), At: start}, &store.Poll{Result: polledFinal("req_jobs_2", "no"), At: start},
-		&store.SetSchemaErrors{Batch: number, Key: keys[3], SchemaErrors: `["a"]`})
+		&store.SetMismatch{Batch: number, Key: keys[3], Mismatch: `{"schemaErrors":["a"]}`})
 	again := &store.Intend{Intent: intent("again")} // of the third, which has failed before
 	again.Item = store.Item{Batch: number, Key: keys[2], Line: 3, ID: "id2"}
 	h.write(again)
@@ -188,7 +188,7 @@ func linesAreFound(l ledger) {
 func anotherTaskForALine(l ledger) {
 	h := l.open()
 	number, keys := h.batch("jobs", 2)
-	h.write(&store.SetSchemaErrors{Batch: number, Key: keys[0], SchemaErrors: `["a"]`})
+	h.write(&store.SetMismatch{Batch: number, Key: keys[0], Mismatch: `["a"]`})
 	again := &store.Intend{Intent: intent("again")}
 	again.Item = store.Item{Batch: number, Key: keys[0], Line: 5, ID: "b", Content: []byte("new")}
 	h.write(again)
