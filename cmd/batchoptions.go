@@ -13,6 +13,7 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/signals"
 	"github.com/narada-cli/narada/pkg/task"
 	"github.com/narada-cli/narada/pkg/usage"
@@ -41,7 +42,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		}
 	}
 	if !o.task.NoValidate {
-		b.Check = schemaErrors
+		b.Check = (*schema.Schema).CheckAnswer
 	}
 	b.Via, b.Source, b.Machine = o.answer.via, &inv.source, inv.app.Machine
 	b.Share = b.Share || b.NoWork || sharesLedger(inv) && !o.answer.sandbox

@@ -63,9 +63,10 @@ func (r *batchRun) count() term.Count {
 
 // summarize reports the state of the batch at the end.
 func (r *batchRun) summarize(t batch.Tally) {
-	log := r.inv.log
+	log, took := r.inv.log, time.Since(r.inv.app.start)
+	r.inv.summary.Batch(r.o.batch.Name, t, took)
 	log.Info("summary", fmt.Sprintf("%s: %s; %s, %s, in %s", units.Count(t.Total, "line"), t.Text(),
-		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(time.Since(r.inv.app.start))),
+		units.Count(t.Actions, "action"), units.Count(t.Credits, "credit"), units.Round(took)),
 		slog.Any("counts", t.Counts), slog.Any("total", t.Total), slog.Any("sent", t.Sent), slog.Any("earlier", t.Earlier), slog.Any("unfinished", t.Unfinished),
 		slog.Any("actions", t.Actions), slog.Any("credits", t.Credits))
 	if len(t.Slowest) > 0 {

@@ -72,6 +72,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), inv, &o, args[0]) }),
 	}
 	o.task.addDefaults(cmd)
+	addAssert(cmd, &o.task.Assert)
 	f := cmd.Flags()
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
@@ -132,6 +133,7 @@ func runBatch(ctx context.Context, inv *invocation, o *batchRunOptions, path str
 		return r.explain(b.Preview(ctx))
 	}
 	r.progress = b.Progress
+	startSummary(r.inv)
 	return r.run(ctx, b)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
@@ -81,8 +82,8 @@ func runBatchWork(ctx context.Context, inv *invocation, o *batchWorkOptions, arg
 			closer()
 		}
 	}()
-	w.Store, w.Cloud, w.Machine, w.Source, w.Hide, w.Check = ledger, cloud.baseURL.String(), inv.app.Machine, &inv.source, inv.masker.Hide, schemaErrors
-	w.Interrupt, w.Report = inv.app.interrupt.Wait, func(e batch.Event) { logWorkEvent(inv, e) }
+	w.Store, w.Cloud, w.Machine, w.Source, w.Hide, w.Check = ledger, cloud.baseURL.String(), inv.app.Machine, &inv.source, inv.masker.Hide, (*schema.Schema).CheckAnswer
+	w.Masker, w.Interrupt, w.Report = inv.masker, inv.app.interrupt.Wait, func(e batch.Event) { logWorkEvent(inv, e) }
 	w.Open = func(ctx context.Context, via string, adjust func(*await.Options)) (batch.Engine, error) {
 		answer := o.answer
 		answer.via = via

@@ -80,6 +80,7 @@ func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags
 	if err != nil {
 		return err
 	}
+	startSummary(inv)
 	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
 	if u, badURL := url.Parse(network.Expand(address)); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && network.IsLocal(u.Hostname()) && !o.send.target.allowHTTP {
 		inv.log.Hint("--allow-http allows plain http to this machine and to private networks")
@@ -122,6 +123,7 @@ func printFindings(ctx context.Context, inv *invocation, p *printer, event strin
 	count := map[contract.Verdict]int{}
 	for f, times := range summedUp(found, p.AsJSON) {
 		count[f.Verdict] += times
+		inv.summary.Test(f)
 		if err := printFinding(inv, p, f, timed); err != nil {
 			return err
 		}

@@ -10,17 +10,18 @@ import (
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/session"
+	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/usage"
 )
 
 // newCloudSession makes narada session.
 func newCloudSession(inv *invocation) *cobra.Command {
-	cmd := usage.Group("session", "Start and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
+	cmd := usage.Group("session", "Start, list and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
 one after another. It costs until it is stopped or its timeout has passed.
 
 For one task, use narada run --new-session, which stops the session afterwards.`)
-	cmd.AddCommand(newSessionStart(inv), newSessionStop(inv), newSessionDownloads(inv))
+	cmd.AddCommand(newSessionStart(inv), newSessionList(inv), newSessionStop(inv), newSessionDownloads(inv))
 	return cmd
 }
 
@@ -65,13 +66,19 @@ If it is interrupted, it waits up to 30 s for the session, and stops it.`,
 }
 
 func runSessionStart(ctx context.Context, inv *invocation, p *printer, c *cloud, o *sessionStartOptions) error {
-	started, err := startSession(ctx, inv, c, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
+	l, err := inv.openLedger(ctx, nil)
+	if err != nil {
+		inv.warnOfLedger(err, sessionNotStored)
+	}
+	defer inv.closeLedger(l)
+	s := sessions(inv, c, l)
+	started, err := startSession(ctx, inv, s, narada.SessionRequest{Name: o.name, Timeout: o.timeout})
 	if err != nil {
 		return err
 	}
 	inv.log.Info("session-started", started.ID+" was started; stop it with narada session stop", sessionField(started.ID))
 	if err = p.Print(started.Raw(), started.ID+"\t"+started.BrowserWindowID); err != nil { // the ID is lost
-		sessions(inv, c).End(ctx, started.ID, err)
+		s.End(ctx, started.ID, err)
 	}
 	return err
 }
@@ -107,9 +114,14 @@ func sessionIDs(_ *cobra.Command, ids []string) error {
 }
 
 func runSessionStop(ctx context.Context, inv *invocation, c *cloud, status narada.SessionStatus, ids []string) error {
-	worst := codeDone
+	l, err := inv.existingLedger(ctx)
+	if err != nil {
+		inv.warnOfLedger(err, sessionNotStored)
+	}
+	defer inv.closeLedger(l)
+	s, worst := sessions(inv, c, l), codeDone
 	for _, id := range usage.Unique(ids) {
-		if err := sessions(inv, c).Stop(ctx, id, status); err != nil {
+		if err := s.Stop(ctx, id, status); err != nil {
 			err = callError(ctx, id, err)
 			logError(inv, err)
 			if code := exitCode(err); worse(code, worst) {
@@ -122,13 +134,20 @@ func runSessionStop(ctx context.Context, inv *invocation, c *cloud, status narad
 	return exitWith(worst)
 }
 
-func sessions(inv *invocation, c *cloud) *session.Sessions {
-	return &session.Sessions{Client: c.client, Report: func(e session.Event) { logSessionEvent(inv, e) }}
+const sessionNotStored = "narada session list does not know the session"
+
+// sessions starts and stops those of the cloud; the ledger may be nil.
+func sessions(inv *invocation, c *cloud, l store.Ledger) *session.Sessions {
+	s := &session.Sessions{Client: c.client, Report: func(e session.Event) { logSessionEvent(inv, e) }, Cloud: c.baseURL.String(), Machine: inv.app.Machine}
+	if l != nil {
+		s.Store = l
+	}
+	return s
 }
 
-func startSession(ctx context.Context, inv *invocation, c *cloud, r narada.SessionRequest) (*narada.Session, error) {
+func startSession(ctx context.Context, inv *invocation, s *session.Sessions, r narada.SessionRequest) (*narada.Session, error) {
 	defer inv.log.Wait("session", "starting a cloud browser session")()
-	started, err := sessions(inv, c).Start(ctx, r)
+	started, err := s.Start(ctx, r)
 	if err != nil {
 		return nil, notStarted(ctx, err)
 	}
@@ -161,12 +180,11 @@ func notStarted(ctx context.Context, err error) error {
 
 // inNewSession starts a session for the request, calls run, and stops the session.
 // stopped reports whether it runs no more.
-func inNewSession(ctx context.Context, inv *invocation, c *cloud, request *narada.Request, run func() error) (stopped bool, err error) {
-	started, err := startSession(ctx, inv, c, narada.SessionRequest{})
+func inNewSession(ctx context.Context, inv *invocation, s *session.Sessions, request *narada.Request, run func() error) (stopped bool, err error) {
+	started, err := startSession(ctx, inv, s, narada.SessionRequest{})
 	if err != nil {
 		return true, err
 	}
-	s := sessions(inv, c)
 	return s.Use(ctx, started, func() error {
 		request.CloudBrowserSessionID, request.BrowserWindowID = started.ID, started.BrowserWindowID
 		return run()

@@ -77,6 +77,9 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
+	if out.asserts = plan.Asserts; len(plan.Asserts) > 0 {
+		plan.Warnings = append(plan.Warnings, "--task: assert is not checked, as dispatch does not wait for the answer: add --assert to narada status --wait")
+	}
 	if o.task.previews() {
 		inv.warnOfTask(plan.Warnings)
 		if toListener {

@@ -148,6 +148,8 @@ func logSessionEvent(inv *invocation, event session.Event) {
 			text = fmt.Sprintf("%s%s had ended (%s)", name, e.ID, term.OneLine(e.Err.Error()))
 		}
 		log.Info("session-stopped", text, sessionField(e.ID))
+	case session.NotStored:
+		inv.warnOfLedger(e.Err, sessionNotStored)
 	case session.NotStopped:
 		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
 	}

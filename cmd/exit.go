@@ -3,12 +3,14 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/ci"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/oserr"
@@ -61,7 +63,7 @@ func exitMeanings() []exitMeaning {
 		{codeUnknown, "unknown", "it is not known whether the task was accepted or the session was started: look before running again", mayBeAccepted},
 		{codeRefused, "refused", "the API or the file storage refused the request; its reason is on stderr", isRefused},
 		{codeFailed, "failed", "the command ran and the result is a failure: a task ended in error, a line of a batch did not succeed, a check, trigger or replay was refused", nil},
-		{codeMismatch, "mismatch", "the answer does not match the JSON Schema", nil},
+		{codeMismatch, "mismatch", "the answer does not match what was asked of it: the JSON Schema, or an --assert expression", nil},
 		{codeInput, "input-required", "the task ended in input-required", nil},
 		{codeUnfinished, "unfinished", "not finished in time, or still pending with --exit-status; stderr has the ID and the command that resumes the wait", is[*await.UnfinishedError]},
 		{codeDone, "done", "done; the task succeeded", nil},
@@ -118,14 +120,15 @@ func exitWith(code int) error {
 }
 
 // exit reports err and returns the exit code.
-func exit(ctx context.Context, inv *invocation, err error) int {
+func exit(ctx context.Context, inv *invocation, err error) (code int) {
+	defer func() { writeSummary(inv, code, err) }()
 	if err == nil {
 		return codeDone
 	}
 	if errPipe(err) {
 		return codePipe
 	}
-	code := exitCode(err)
+	code = exitCode(err)
 	if sig := signals.Of(ctx); sig != nil && code != codeDone {
 		if code == codeUsage { // the signal ended a read of stdin
 			err = &exitError{text: cause(context.Cause(ctx)) + ": nothing was done"}
@@ -137,6 +140,28 @@ func exit(ctx context.Context, inv *invocation, err error) int {
 		inv.log.Error("error", text, hintOf(inv, err), exitField(code)...)
 	}
 	return code
+}
+
+// writeSummary writes the summary of a step, if there is one, with the error.
+func writeSummary(inv *invocation, code int, err error) {
+	if inv.summary == nil {
+		return
+	}
+	outcome, said := "interrupted", ""
+	for _, e := range exitMeanings() {
+		if e.code == code {
+			outcome = fmt.Sprintf("%s (exit code %d)", e.name, code)
+		}
+	}
+	if err != nil && err.Error() != "" {
+		said = err.Error()
+		if hint := hintOf(inv, err); hint != "" {
+			said += "\nhint: " + hint
+		}
+	}
+	if err := inv.summary.Append(ci.SummaryFile(inv.app.getenv), outcome, said); err != nil {
+		inv.log.Warn("summary", "the summary of the step was not written: "+err.Error())
+	}
 }
 
 // exitField is the exit code in the JSON log.

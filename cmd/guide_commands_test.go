@@ -31,6 +31,7 @@ var departures = []departure{
 	{match: "docs/endpoints/check.sh", skip: true, why: "it needs a network; .ci/run runs it"},
 	{match: "go run . ", as: "narada ", why: "the test is the same program"},
 	{match: "go run ./docs/endpoints/go", as: `"$ENDPOINT"`, why: "it is built once"},
+	{match: "$(uuidgen)", as: "$RANDOM$RANDOM", why: "not every machine has it"},
 	{match: "Out-String", skip: true, why: "it is for PowerShell"},
 	{match: `"${fpath[1]}/_narada"`, as: "_narada", why: "only zsh has fpath"},
 	{match: "req_abc123def456", as: "$(narada history -o json --jq .requestId | sed -n 1p)", why: "the reader has an ID"},
@@ -65,6 +66,7 @@ var shownOutputs = []shownOutput{
 	{page: "batches.md", start: `{"id":"acme"`},
 	{page: "webhooks.md", start: "200 POST"},
 	{page: "structured-output.md", start: "schema: /0/salary"},
+	{page: "structured-output.md", start: "assert: .response"},
 }
 
 // preparations are typed before the commands of a page.
@@ -79,7 +81,7 @@ var preparations = map[string][]string{
 		"narada listen --forward-to http://localhost:3000/api/narada/webhook",
 		"narada dispatch --callback-url listener 'pay the invoice'", // fails to be forwarded
 	},
-	"scripts-and-ci.md":  {"session=$(narada session start -o json --jq .session_id)"},
+	"scripts.md":         {"session=$(narada session start -o json --jq .session_id)"},
 	"troubleshooting.md": {startEndpoint, "narada run 'count the open issues of cli/cli'"},
 	"webhooks.md":        {startEndpoint},
 }

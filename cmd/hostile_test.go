@@ -84,7 +84,7 @@ var hostileRuns = map[string][]hostileRun{
 	"narada replay":        {{line: "replay --failed --to ENDPOINT"}, {line: "replay req_1 --to ENDPOINT --callback-secret file:fifo", stopped: true}},
 	"narada trigger":       {{line: "trigger success --to ENDPOINT"}, {line: "trigger success --to ENDPOINT --data bomb.yaml"}, {line: "trigger success --to ENDPOINT --data fifo", stopped: true}},
 	"narada check":         {{line: "check ENDPOINT"}, {line: "check ENDPOINT --callback-secret file:fifo", stopped: true}},
-	"narada session start": {{line: "session start"}}, "narada session stop": {{line: "session stop s-1"}},
+	"narada session start": {{line: "session start"}}, "narada session list": {{line: "session list"}}, "narada session stop": {{line: "session stop s-1"}},
 	"narada session downloads": {{line: "session downloads s-1"}, {line: "session downloads s-1 --save out.jsonl"}},
 	"narada sandbox":           {{line: "sandbox --addr 127.0.0.1:0", stopped: true}, {line: "sandbox --rules fifo", stopped: true}, {line: "sandbox --rules deep.yaml"}},
 	"narada api": {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/narada-cli/narada/pkg/ci"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/output"
@@ -45,6 +46,7 @@ type invocation struct {
 	allowUnsafeStore bool
 
 	settings *config.Settings
+	summary  *ci.Summary // of a step on GitHub; nil: none is written
 }
 
 func newInvocation(app *App) *invocation {
@@ -246,14 +248,31 @@ func newReporter(inv *invocation) *term.Reporter {
 	}
 	o.Screen = &term.Screen{
 		W: colored(inv, inv.stderr), Width: app.stderrWidth,
-		Spinner: app.StderrTerminal && !app.StdoutPipe && !o.JSON && app.getenv("TERM") != "dumb",
+		Spinner: app.StderrTerminal && !app.StdoutPipe && !o.JSON && app.getenv("TERM") != "dumb" && !term.On(app.getenv("CI")),
 	}
+	o.Screen.W.Workflow = onGitHub(inv)
 	app.screen.Store(o.Screen)
 	r := term.NewReporter(o)
 	if app.Loggers != nil {
 		app.Loggers(r.Logger("library"))
 	}
 	return r
+}
+
+// onGitHub reports whether stderr is for GitHub Actions: the log of a step.
+func onGitHub(inv *invocation) bool {
+	mode := inv.app.getenv("NARADA_CI")
+	if inv.settings != nil {
+		mode = inv.settings.Get(config.CI).Text
+	}
+	return mode != "off" && ci.OnGitHub(inv.app.getenv)
+}
+
+// startSummary begins the summary of the command, if it is in a step that can have one.
+func startSummary(inv *invocation) {
+	if onGitHub(inv) && ci.SummaryFile(inv.app.getenv) != "" {
+		inv.summary = ci.New(inv.command, func(text string) string { return term.Visible(inv.masker.Mask(text)) })
+	}
 }
 
 // toStdout returns the writer of a command's output, with colours. On a terminal, perhaps

@@ -34,7 +34,7 @@ var leakTests = []struct {
 	{"refused callbacks", "listen, trigger, history show", leaksOfRefusedCallbacks},
 	{"callbacks for a command", "listen", leaksOfListenCommand},
 	{"pages", "ui, listen", leaksOfPages},
-	{"sessions", "session start, session stop, session downloads", leaksOfSessions},
+	{"sessions", "session start, session list, session stop, session downloads", leaksOfSessions},
 	{"any call", "api", leaksOfAPI},
 	{"uploads", "run, batch run", leaksOfUploads},
 }
@@ -238,6 +238,8 @@ func leaksOfSessions(t *testing.T, w *leakWorld) {
 	f.run(w, "it was ***", "session", "start", "-o", "json")
 	f.run(w, "it was ***", "session", "start")
 	f.run(w, "it was ***", "session", "stop", "session_1")
+	f.run(w, "session_1", "session", "list", "-o", "json")
+	f.run(w, "session_1", "session", "list")
 	f.run(w, "***\t3\n", "session", "downloads", "session_1")
 	f.mode = "refused"
 	f.run(w, "it was ***", "session", "downloads", "session_1")

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"io"
 	"io/fs"
 	"maps"
@@ -47,6 +49,7 @@ type leakWorld struct {
 	customThing string   // a header of callbacks
 	unknown     []string // secrets that the commands cannot know
 	ran         []string // the command lines
+	summaries   int      // of steps that were looked at
 	environ     []string // for the commands of listen
 	accept      func(*http.Request) bool
 	write       func(string) string
@@ -92,9 +95,11 @@ func (w *leakWorld) app(stdout, stderr io.Writer, args ...string) *App {
 }
 
 // run runs a command and looks for secrets in its output. The output must have the text
-// said, which shows that the command printed the answer.
+// said, which shows that the command printed the answer. Every second command is in a step of
+// GitHub Actions.
 func (w *leakWorld) run(what string, said string, args ...string) {
 	w.t.Helper()
+	w.env["GITHUB_ACTIONS"], w.env["GITHUB_STEP_SUMMARY"] = fmt.Sprint(len(w.ran)%2 == 0), filepath.Join(w.dir, "summary.md")
 	var stdout, stderr found // the ngrok library may log after the command has ended
 	code := w.app(&stdout, &stderr, args...).Run(w.t.Context())
 	if text := stdout.String() + stderr.String(); !strings.Contains(text, said) {
@@ -102,6 +107,11 @@ func (w *leakWorld) run(what string, said string, args ...string) {
 	}
 	w.look(what+", "+strings.Join(args, " ")+": stdout", stdout.String())
 	w.look(what+", "+strings.Join(args, " ")+": stderr", stderr.String())
+	if summary, err := os.ReadFile(w.env["GITHUB_STEP_SUMMARY"]); err == nil {
+		w.summaries++
+		w.look(what+", "+strings.Join(args, " ")+": summary", html.UnescapeString(string(summary)))
+	}
+	_ = os.Remove(w.env["GITHUB_STEP_SUMMARY"])
 }
 
 // look looks for secrets in a text.
@@ -206,6 +216,9 @@ func leaksOfRefusals(t *testing.T, w *leakWorld) {
 		w.run(name, "***", "batch", "run", prompts, "--name", strings.Map(wordOnly, name), "--via", "poll", "--secret-var", "pw=env:TASK_PASSWORD", "-v")
 	})
 	w.lookInFiles()
+	if w.summaries < len(formNames())/2 {
+		t.Errorf("only %d summaries", w.summaries)
+	}
 	w.run("", "refused", "history", "-o", "json")
 	w.run("", `"request":{`, "history", "show", "#1", "-o", "json")
 	w.run("", "request ", "history", "show", "#1")

@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/panics"
 	"github.com/narada-cli/narada/pkg/schema"
-	"github.com/narada-cli/narada/pkg/term"
-	"github.com/narada-cli/narada/pkg/units"
 	"github.com/narada-cli/narada/pkg/webhook"
 )
 
@@ -26,13 +24,15 @@ type results struct {
 	schemaFile string
 	noValidate bool
 	schema     *schema.Schema // nil: the answer's data is not checked
-	data       bool           // structured data was requested
-	maxBody    int64          // of --max-body; 0: the default
+	asserts    assertion.List // what must be true of the answer
+	ctx        context.Context
+	data       bool  // structured data was requested
+	maxBody    int64 // of --max-body; 0: the default
 }
 
 func newResults(ctx context.Context, inv *invocation, out outputFlags, schemaFile string, noValidate bool) (*results, error) {
 	p, err := inv.printer(ctx, out)
-	return &results{Printer: p, inv: inv, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
+	return &results{Printer: p, inv: inv, ctx: ctx, out: out, schemaFile: schemaFile, noValidate: noValidate}, err
 }
 
 // commandLine is a command of narada with the global flags that select the API.
@@ -90,6 +90,9 @@ func (r *results) resume(id, outcome string) string {
 	}
 	if r.noValidate {
 		words = append(words, "--no-validate")
+	}
+	for _, text := range r.asserts.Texts() {
+		words = addFlag(words, "--assert", text)
 	}
 	if r.out.format != output.Text {
 		words = addFlag(words, "-o", string(r.out.format))
@@ -192,100 +195,4 @@ func (r *results) printed(id string, err error) error {
 		return err
 	}
 	return &exitError{code: codeUnexpected, text: err.Error(), next: withID(commandLine(r.inv, "status"), id), err: err}
-}
-
-// print prints a finished task: the answer on stdout, how it ended on stderr.
-func (r *results) print(result *narada.Result) error {
-	errs, err := schemaErrors(r.schema, result)
-	if err != nil { // the answer is printed all the same
-		errs, err = []schema.Violation{{Message: err.Error()}}, nil
-	}
-	ok, data := result.Status == narada.StatusSuccess && len(errs) == 0, result.Structured()
-	switch {
-	case r.AsJSON:
-		err = r.JSON(result.Raw())
-	case ok && data != nil && (r.data || result.Text() == ""):
-		err = r.JSON(data)
-	case ok && result.Text() != "":
-		err = r.Text(result.Text())
-	case !ok && result.Text() != "":
-		r.inv.log.Text("answer", result.Text(), requestField(result.RequestID))
-	}
-	if err != nil {
-		return r.printed(result.RequestID, err)
-	}
-	return r.verdict(result, errs)
-}
-
-// verdict reports how a task ended.
-func (r *results) verdict(result *narada.Result, errs []schema.Violation) error {
-	line := statusLine(result)
-	switch {
-	case result.Status == narada.StatusInputRequired:
-		e := &exitError{code: codeInput, text: line}
-		if command := withID(commandLine(r.inv, "run", "--previous"), result.RequestID); command != "" {
-			e.next = "continue the conversation: " + command + " PROMPT"
-		}
-		return e
-	case result.Status != narada.StatusSuccess:
-		return &exitError{code: codeFailed, text: line}
-	case len(errs) > 0:
-		for _, v := range errs {
-			where := v.Pointer
-			if where == "" {
-				where = "the data"
-			}
-			r.inv.log.Text("violation", "schema: "+where+": "+v.Message,
-				slog.Any("pointer", v.Pointer), requestField(result.RequestID))
-		}
-		return &exitError{code: codeMismatch, text: line + ", but its data does not match the schema"}
-	}
-	r.inv.log.Info("finished", line, resultFields(result)...)
-	return nil
-}
-
-// schemaErrors lists where the answer's data does not match the schema, which may be
-// nil. Missing data does not match.
-func schemaErrors(s *schema.Schema, result *narada.Result) ([]schema.Violation, error) {
-	if s == nil || result.Status != narada.StatusSuccess {
-		return nil, nil
-	}
-	data := result.Structured()
-	if data == nil {
-		return []schema.Violation{{Message: "the answer has no structured data"}}, nil
-	}
-	return s.Validate(data)
-}
-
-// statusLine is "req_1: success in 45s, 12 actions, 5 credits".
-func statusLine(r *narada.Result) string {
-	line := fmt.Sprintf("%s: %s", shownID(r.RequestID), r.Status)
-	if d := r.Duration(); d > 0 {
-		line += fmt.Sprintf(" in %s", units.Round(d))
-	}
-	if r.Usage != nil {
-		line += ", " + units.Count(r.Usage.Actions, "action") + ", " + units.Count(r.Usage.Credits, "credit")
-	}
-	return line
-}
-
-func resultFields(r *narada.Result) []slog.Attr {
-	fields := []slog.Attr{requestField(r.RequestID), slog.Any("status", r.Status)}
-	if r.Usage != nil {
-		fields = append(fields, slog.Any("actions", r.Usage.Actions), slog.Any("credits", r.Usage.Credits))
-	}
-	return fields
-}
-
-// humanLine says that a task waits for a person.
-func humanLine(id string, input narada.HumanInput) string {
-	what := "asks for input"
-	if input.Action.Name == "user_approval" {
-		what = "asks for approval"
-	}
-	line := id + " " + what + " in its browser window"
-	if input.Action.Message != "" {
-		line += ": " + term.OneLine(input.Action.Message)
-	}
-	return line
 }

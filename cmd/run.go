@@ -8,6 +8,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
+	"github.com/narada-cli/narada/pkg/session"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
 )
@@ -47,6 +48,7 @@ Without PROMPT, or with -, the prompt is read from stdin.`,
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runRun(cmd.Context(), inv, &o, args) }),
 	}
 	o.task.add(cmd)
+	addAssert(cmd, &o.task.Assert)
 	o.out.add(cmd)
 	addWaiting(cmd)
 	o.answer.add(cmd)
@@ -84,7 +86,8 @@ func runRun(ctx context.Context, inv *invocation, o *runOptions, args []string) 
 		inv.log.Info("dry-run", "nothing is sent; callbackUrl, callbackHeaders and callbackSecret are added once the endpoint is open")
 		return o.task.preview(inv, out.Printer, plan)
 	}
-	out.schema, out.data = plan.Schema, plan.Request.ResponseFormat != nil
+	out.asserts, out.schema, out.data = plan.Asserts, plan.Schema, plan.Request.ResponseFormat != nil
+	startSummary(inv)
 	return o.run(ctx, inv, out, plan)
 }
 
@@ -115,7 +118,7 @@ func (o *runOptions) run(ctx context.Context, inv *invocation, out *results, pla
 	if err := upload(ctx, inv, c, plan); err != nil {
 		return err
 	}
-	answer, outcome, err := o.runTask(ctx, inv, c, engine, plan)
+	answer, outcome, err := o.runTask(ctx, inv, sessions(inv, c, kept), engine, plan)
 	if _, notKept := errors.AsType[*await.NotKeptError](err); notKept {
 		return notSubmitted(inv, err)
 	}
@@ -138,7 +141,7 @@ func waitingText(p await.Progress) (event, label string) {
 
 // runTask runs the task, with --new-session in a new session. outcome says what happens
 // to a task without an answer.
-func (o *runOptions) runTask(ctx context.Context, inv *invocation, c *cloud, engine *await.Engine, plan *task.Plan) (answer await.Answer, outcome string, err error) {
+func (o *runOptions) runTask(ctx context.Context, inv *invocation, s *session.Sessions, engine *await.Engine, plan *task.Plan) (answer await.Answer, outcome string, err error) {
 	run := func() error {
 		defer inv.log.Follow(func() (event, label string) { return waitingText(engine.Progress()) })()
 		_, listener := o.answer.listener()
@@ -153,7 +156,7 @@ func (o *runOptions) runTask(ctx context.Context, inv *invocation, c *cloud, eng
 		// slow.
 		var stopped bool
 		outcome = outcomeUnknown
-		if stopped, err = inNewSession(ctx, inv, c, plan.Request, run); stopped {
+		if stopped, err = inNewSession(ctx, inv, s, plan.Request, run); stopped {
 			outcome = outcomeSession
 		}
 	}

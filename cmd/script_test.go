@@ -28,13 +28,20 @@ var atEnd = func() error { return nil }
 // allTests are the tests, with their end.
 type allTests struct{ *testing.M }
 
-// Run implements testscript.TestingM. Most tests wait most of the time: twice as many as
+// Run implements testscript.TestingM. The programs do not inherit where the tests run. Most tests wait most of the time: twice as many as
 // usual run at once, unless the race detector needs the processors.
 func (m allTests) Run() int {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && !raceDetector {
 		if err := f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))); err != nil {
 			panic(err)
+		}
+	}
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); name == "CI" || strings.HasPrefix(name, "GITHUB_") {
+			if err := os.Unsetenv(name); err != nil {
+				panic(err)
+			}
 		}
 	}
 	code := m.M.Run()
@@ -223,7 +230,7 @@ func programOf(ts *testscript.TestScript, args []string) *exec.Cmd {
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{
 		"HOME", "LocalAppData", "SystemRoot", "XDG_CONFIG_HOME", "GORACE", "TZ", "PATH", "TERM", "NO_COLOR", "NGROK_AUTHTOKEN", "SSL_CERT_FILE", "NARADA_API_KEY", "NARADA_API_BASE_URL",
-		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_STATE_DIR", "NARADA_STORE", "NARADA_STORE_SCHEMA", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS",
+		"NARADA_POLL_INTERVAL", "NARADA_BROWSER_WINDOW_ID", "NARADA_STATE_DIR", "NARADA_STORE", "NARADA_STORE_SCHEMA", "NARADA_NGROK_CONNECT_URL", "NARADA_NGROK_CONNECT_CAS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "CI",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
@@ -297,7 +304,7 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("wrong use: see TestScripts")
 	}
 	want := wantCode(ts, neg, args[1:], 3)
-	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "ABRT": syscall.SIGABRT}[args[0]]
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "ABRT": syscall.SIGABRT}[args[0]]
 	c := programOf(ts, args[3:])
 	interrupted(ts, want, args[2], c, func() error { return c.Process.Signal(sig) })
 }

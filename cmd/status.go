@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/history"
@@ -33,6 +34,7 @@ type statusOptions struct {
 	open       bool
 	schema     string
 	noValidate bool
+	assert     []string
 	maxBody    int64
 }
 
@@ -66,6 +68,7 @@ exit-codes); for several tasks with the first that applies of 3, 9, 4 and 5.`,
 	f.BoolVar(&o.open, "open", false, "look up all unfinished tasks of the ledger (narada history)")
 	f.StringVar(&o.schema, "schema", "", "check the answer's data against the JSON Schema in `FILE`, and print it")
 	f.BoolVar(&o.noValidate, "no-validate", false, "do not check the answer against the schema")
+	addAssert(cmd, &o.assert)
 	o.out.add(cmd)
 	addMaxBody(f, &o.maxBody, "answers")
 	settingFlag(f, "timeout", config.Timeout, "stop waiting after this `DURATION` (default 20m; 1m without --wait)")
@@ -78,6 +81,9 @@ func (o *statusOptions) checkTasks(args []string) error {
 	err := cmp.Or(usage.Between("max-body", o.maxBody, 1, maxMaxBody), usage.OneWay(usage.Way{Name: "--open", Given: o.open}, usage.Way{Name: "--last", Given: o.last}, usage.Way{Name: "an ID", Given: len(args) > 0}))
 	if err == nil && len(args) == 0 && !o.last && !o.open {
 		err = usage.Errorf("list the tasks: narada history", "specify an ID, --last or --open")
+	}
+	if err == nil && len(o.assert) > 0 && !o.wait && !o.exitStatus {
+		err = usage.Errorf("add --wait", "--assert requires --wait or --exit-status")
 	}
 	if err != nil {
 		return err
@@ -96,6 +102,9 @@ func runStatus(ctx context.Context, inv *invocation, o *statusOptions, ids []str
 		return err
 	}
 	r.maxBody = o.maxBody
+	if r.asserts, err = assertion.Parse(o.assert...); err != nil {
+		return usage.Errorf("", "--assert: %v", err)
+	}
 	limit := inv.duration(config.Timeout)
 	if !o.wait && inv.settings.Get(config.Timeout).Layer != config.LayerFlag {
 		limit = lookupLimit

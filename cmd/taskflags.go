@@ -66,6 +66,11 @@ func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	usage.Complete(cmd, "agent", "operator", "operator-mini", "core", "core-mini", "generalist")
 }
 
+// addAssert adds --assert, of a command that waits for answers.
+func addAssert(cmd *cobra.Command, texts *[]string) {
+	cmd.Flags().StringArrayVar(texts, "assert", nil, "check that the jq `EXPR` is true of the answer (repeatable)")
+}
+
 // previews reports whether the request is printed and not sent.
 func (t *taskFlags) previews() bool { return t.dryRun || t.curl }
 

@@ -27,6 +27,7 @@ func taskSchema(t *testing.T) []byte {
 	words := func(values ...any) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Enum: values} }
 	s, err := jsonschema.For[task.File](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[json.RawMessage]():      {},
+		reflect.TypeFor[task.Assertions]():      {OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}},
 		reflect.TypeFor[narada.ExecutionMode](): words(narada.ModeClient, narada.ModeCloud, narada.ModeCloudBrowser),
 		reflect.TypeFor[narada.ReasoningMode](): words(narada.ReasoningNone, narada.ReasoningLow, narada.ReasoningMedium, narada.ReasoningHigh),
 	}})
@@ -113,8 +114,10 @@ func TestTaskSchemaAgreesWithNarada(t *testing.T) {
 		"chatHistory: [{role: system, content: x}]":     "/chatHistory/0/role",
 		"mcpServers: [{url: x, lable: y}]":              "/mcpServers/0",
 		"mcpServers: [{authentication: {type: basic}}]": "/mcpServers/0",
-		"criticContext: [1]":                            "/criticContext",
-		"additionalContext: {a: 1}":                     "/additionalContext/a",
+		"assert: 3":                 "/assert",
+		"assert: [a, 1]":            "/assert",
+		"criticContext: [1]":        "/criticContext",
+		"additionalContext: {a: 1}": "/additionalContext/a",
 	} {
 		if list := violations([]byte(text)); len(list) == 0 || !strings.HasPrefix(list[0].Pointer, want) {
 			t.Errorf("%s: %v", text, list)

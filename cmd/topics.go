@@ -60,7 +60,11 @@ in narada config and in the user file.
   NARADA_PROFILE                     the profile to use, as --profile
   NARADA_EXECUTION_TRACE_CONTEXT     the trace that tasks continue, as JSON
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  proxies, for the API and for ngrok
-  NO_COLOR, CLICOLOR_FORCE           no colour; colour without a terminal too
+  NO_COLOR                           no colour
+  CLICOLOR_FORCE, FORCE_COLOR        colour without a terminal too
+  CI                                 no spinner and no bar
+  GITHUB_ACTIONS                     true: write errors and warnings as annotations
+  GITHUB_STEP_SUMMARY                the file for the summary of the step
   XDG_CONFIG_HOME                    folder of narada/config.yaml (default ~/.config)
   SSL_CERT_FILE, SSL_CERT_DIR        certificate authorities, on Linux`,
 	}

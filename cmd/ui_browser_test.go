@@ -325,7 +325,7 @@ func TestATaskIsFoldedSearchedAndReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.open("/callbacks?verdict=refused")
-	w.text("No callbacks yet")
+	w.text("No callbacks match.")
 	answer, err := http.Post(address, "application/json", strings.NewReader(`{"requestId":"req_forged","status":"success"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -348,11 +348,15 @@ func TestABatchIsFollowedToItsEnd(t *testing.T) {
 	w.open("/batches/cities")
 	w.do(chromedp.Evaluate[chromedp.Void]("window.loaded = 1"))
 	w.until(`document.getElementById("done").textContent === "24"`)
-	w.until(`document.querySelectorAll("#lines-error tr").length === 8`)
+	w.until(`document.querySelectorAll("#lines-failed tr").length === 8`)
 	if got := w.eval("window.loaded"); got != "1" {
 		t.Error("the page was loaded again")
 	}
+	w.until(`[...document.querySelectorAll("#lines-failed tr")].every(r => r.innerText.includes("no such page") && r.querySelector(".number").innerText % 3 === 0)`)
 	w.accessible("a batch")
+	w.open("/batches/cities?lines=failed")
+	w.text("no such page")
+	w.accessible("the failed lines of a batch")
 	w.open("/batches")
 	w.text("24 of 24")
 	w.accessible("batches")

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -31,6 +32,7 @@ type tools struct {
 	hide    func(...secret.String)
 	check   SchemaCheck
 	outage  *outage
+	masker  output.Masker
 }
 
 // claims are the lines of a batch that a worker claims from the store.
@@ -54,6 +56,7 @@ type claims struct {
 	held    map[int64]*claimedLine // by fence
 	left    bool                   // a line is left to others before its lease has ended
 	limit   store.ClaimLimits      // a later run may change them
+	asserts []string               // so these
 	others  int                    // lines that other workers hold
 	unknown int
 	settled time.Time
@@ -62,7 +65,7 @@ type claims struct {
 // newClaims returns those of a worker whose sending ends with ctx.
 func newClaims(ctx context.Context, w store.Work, k kept, t tools) *claims {
 	c := &claims{
-		tools: t, kept: k, limit: k.limits(), owner: uuid.NewString(), addresses: map[string]store.Address{}, wake: make(chan struct{}, 1), held: map[int64]*claimedLine{},
+		tools: t, kept: k, limit: k.limits(), asserts: k.Assert, owner: uuid.NewString(), addresses: map[string]store.Address{}, wake: make(chan struct{}, 1), held: map[int64]*claimedLine{},
 	}
 	c.sender, c.loop.slots, c.loop.calls = sender{engine: t.engine, number: w.Batch.Number, timeout: k.Timeout}, t.slots, t.calls
 	c.sending, c.stop = context.WithCancelCause(ctx)
@@ -165,7 +168,7 @@ func (c *claims) watch(ctx context.Context) (w store.Work, ok bool, err error) {
 	defer c.mu.Unlock()
 	c.others, c.unknown = max(0, w.InFlight-held), w.Unknown
 	if k, err := readKept(w); err == nil {
-		c.limit = k.limits()
+		c.limit, c.asserts = k.limits(), k.Assert
 	}
 	return w, true, nil
 }

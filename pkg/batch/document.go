@@ -7,6 +7,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // Document is a batch as programs read it.
@@ -25,12 +26,12 @@ type LineDocument struct {
 
 // lineHead has what precedes the cloud's result.
 type lineHead struct {
-	ID           *string  `json:"id"`
-	Line         *int     `json:"line"`
-	SchemaErrors []string `json:"schemaErrors,omitempty"`
+	ID   *string `json:"id"`
+	Line *int    `json:"line"`
+	store.Mismatch
 }
 
-func newLineHead(o Outcome) lineHead { return lineHead{known(o.ID), known(o.Number), o.SchemaErrors} }
+func newLineHead(o Outcome) lineHead { return lineHead{known(o.ID), known(o.Number), o.Mismatch} }
 
 // NewDocument returns the document of what Show returns.
 func NewDocument(s Summary, failed []Outcome) Document {
@@ -59,11 +60,16 @@ func encodeOutcome(o Outcome) (json.RawMessage, error) {
 	if o.Result == nil {
 		return narada.EncodeJSON(newLineDocument(o, whyNoResult(o)))
 	}
+	return encodeResult(o, o.Result.Raw())
+}
+
+// encodeResult encodes the line's id and number with the result.
+func encodeResult(o Outcome, result json.RawMessage) (json.RawMessage, error) {
 	doc, err := narada.EncodeJSON(newLineHead(o))
 	if err != nil {
 		return nil, err
 	}
-	rest, err := narada.WithoutMembers(o.Result.Raw(), "id", "line", "schemaErrors")
+	rest, err := narada.WithoutMembers(result, "id", "line", "schemaErrors", "assertErrors")
 	if err != nil {
 		return nil, err
 	}

@@ -51,8 +51,8 @@ func (c *claims) outcome(one *inFlight) []store.Op {
 		finish.Lost, finish.Failed = true, o.Phase == Unknown
 		return []store.Op{finish}
 	}
-	c.checkSchema(line, o)
-	finish.Failed, finish.SchemaErrors = !o.Succeeded(), o.StoredErrors
+	c.checkAnswer(line, o)
+	finish.Failed, finish.Mismatch = !o.Succeeded(), o.StoredMismatch
 	if o.Result == nil {
 		return []store.Op{finish}
 	}
@@ -78,18 +78,23 @@ func (c *claims) write(ctx context.Context, ops []store.Op) (stored, broken bool
 	return err == nil, broken
 }
 
-// checkSchema sets the schema errors of a success.
-func (c *claims) checkSchema(line *claimedLine, o *Outcome) {
-	o.StoredErrors = ""
-	if o.Phase != Finished || o.Status != narada.StatusSuccess || c.NoValidate {
+// checkAnswer sets how the answer of a success does not match what was asked of it.
+func (c *claims) checkAnswer(line *claimedLine, o *Outcome) {
+	o.StoredMismatch = ""
+	if o.Phase != Finished || o.Status != narada.StatusSuccess {
 		return
 	}
+	check := c.check
+	if c.NoValidate {
+		check = nil
+	}
 	want, err := claimedSchema(line.Claimed)
-	if o.SchemaErrors = violations(c.check, want, o.Result); err != nil {
+	asserts, failed := c.claimedAssertions(line.Claimed)
+	if o.check(check, want, asserts, c.masker); err != nil && check != nil {
 		o.SchemaErrors = []string{err.Error()}
 	}
-	if len(o.SchemaErrors) > 0 {
-		text, _ := narada.EncodeJSON(o.SchemaErrors) // strings only
-		o.StoredErrors = string(text)
+	if failed != nil {
+		o.AssertErrors = []string{failed.Error()}
 	}
+	o.StoredMismatch = o.Encode()
 }

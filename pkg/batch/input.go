@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/textfile"
 	"github.com/narada-cli/narada/pkg/yamljson"
 )
@@ -280,6 +281,11 @@ func (l *Line) parse(text []byte) (content []byte, err error) {
 			return nil, err
 		}
 		delete(l.Object, "id")
+	}
+	if l.Object["assert"] != nil { // another assertion does not make it another line: the same is sent
+		if text, err = narada.WithoutMembers(text, "assert"); err != nil {
+			return nil, err
+		}
 	}
 	var compact bytes.Buffer
 	err = json.Compact(&compact, text)

@@ -112,6 +112,29 @@ func TestALineKeepsItsKeyWhereverItIs(t *testing.T) {
 	}
 }
 
+// Another assertion about the answer changes nothing that is sent.
+func TestALineKeepsItsKeyAndContentWithAnotherAssertion(t *testing.T) {
+	for _, id := range []string{"", `"id": 7, `} {
+		want, _ := read(t, Input{Format: JSONL}, "{"+id+`"prompt": "x", "attach": "a"}`)
+		for _, text := range []string{
+			"{" + id + `"prompt": "x", "attach": "a", "assert": ".a"}`, "{" + id + `"prompt":"x","assert":[".a",".b"],"attach":"a"}`,
+			`{"assert": {"any": 1}, ` + id + `"prompt": "x", "attach": "a"}`, "{" + id + `"prompt": "x", "assert": null, "attach": "a"}`,
+		} {
+			got, wrong := read(t, Input{Format: JSONL}, text)
+			if wrong != nil || got[0].Key != want[0].Key || got[0].Sum != want[0].Sum || got[0].Object["assert"] == nil {
+				t.Errorf("%s is another line, %q", text, wrong)
+			}
+			list, wrong := read(t, Input{Format: YAML}, "- "+text)
+			if wrong != nil || list[0].Key != want[0].Key {
+				t.Errorf("%s is another item, %q", text, wrong)
+			}
+		}
+		if other, _ := read(t, Input{Format: JSONL}, "{"+id+`"prompt": "y", "assert": ".a"}`); other[0].Key == want[0].Key && other[0].Sum == want[0].Sum {
+			t.Error("another prompt does not make another line")
+		}
+	}
+}
+
 func TestTheIterationOverLinesCanBeStopped(t *testing.T) {
 	for range (Input{Format: Text}).Lines(strings.NewReader("a\nb\n")) {
 		break

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -30,6 +31,7 @@ type kept struct {
 	MaxCredits  float64       `json:"maxCredits,omitempty"`
 	Lease       time.Duration `json:"lease"`
 	NoValidate  bool          `json:"noValidate,omitempty"`
+	Assert      []string      `json:"assert,omitempty"`
 	Secrets     []string      `json:"secrets,omitempty"` // references
 	Filling     bool          `json:"filling,omitempty"` // its run has not put all lines into the store yet
 }
@@ -39,7 +41,7 @@ type kept struct {
 func (o *Options) kept() (k kept, err error) {
 	k = kept{
 		Via: o.Via, Timeout: o.Timeout, Concurrency: o.Concurrency, Rate: o.Rate, Windows: o.Windows, MaxFailures: o.MaxFailures, MaxCredits: o.MaxCredits,
-		Lease: o.Lease, NoValidate: o.Check == nil,
+		Lease: o.Lease, NoValidate: o.Check == nil, Assert: o.Template.Plan.Asserts.Texts(),
 	}
 	if k.Lease == 0 {
 		k.Lease = DefaultLease
@@ -91,7 +93,12 @@ func (b *Batch) queueLine(l Line, number int64) (*store.QueueLine, error) {
 	if intent.Body, err = r.MarshalJSON(); err != nil {
 		return nil, b.source.error(l, err)
 	}
-	return &store.QueueLine{Item: l.Item(number), Intent: intent}, nil
+	op := &store.QueueLine{Item: l.Item(number), Intent: intent}
+	if own := plan.Asserts.Texts()[len(b.o.Template.Plan.Asserts):]; len(own) > 0 {
+		doc, _ := narada.EncodeJSON(own) // strings only: it cannot fail
+		op.Assertions = string(doc)
+	}
+	return op, nil
 }
 
 // claimedTask is a request of a claimed line, as it is to be sent.
@@ -110,6 +117,20 @@ func claimedSchema(c store.Claimed) (*schema.Schema, error) {
 		return nil, err
 	}
 	return schema.Compile(r.ResponseFormat.JSONSchema)
+}
+
+// claimedAssertions returns the assertions about the answer to a claimed line: those of the
+// batch, and its own.
+func (c *claims) claimedAssertions(line store.Claimed) (assertion.List, error) {
+	var own []string
+	if line.Assertions != "" {
+		if err := json.Unmarshal([]byte(line.Assertions), &own); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return assertion.Parse(slices.Concat(c.asserts, own)...)
 }
 
 func readKept(w store.Work) (k kept, err error) {

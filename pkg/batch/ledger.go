@@ -22,7 +22,7 @@ type Store interface {
 	Task(ctx context.Context, requestID string) (t store.Task, ok bool, err error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]store.ItemTask, error)
 	PlaceItems(ctx context.Context, batch int64, items []store.Item) (known, changed, gone int, err error)
-	SetSchemaErrors(ctx context.Context, batch int64, key []byte, text string) error
+	SetMismatch(ctx context.Context, batch int64, key []byte, text string) error
 
 	Works(ctx context.Context, batch int64) ([]store.Work, error)
 	Claimed(ctx context.Context, owner string, call int64) ([]store.Claimed, error)

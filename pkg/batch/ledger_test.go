@@ -241,7 +241,7 @@ func TestListShowAndResultsReadABatch(t *testing.T) {
 	for key, i := range w.items {
 		switch i.Line {
 		case 1:
-			i.SchemaErrors = `["/n: must be a number"]`
+			i.Mismatch = `{"schemaErrors":["/n: must be a number"]}`
 		case 2:
 			i.Line = store.GoneLine
 		case 6:

@@ -1,7 +1,12 @@
 package batch
 
 import (
+	"context"
+
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -9,8 +14,8 @@ import (
 type Outcome struct {
 	Line
 	State
-	Result       *narada.Result // of a finished line; nil if it is only in the store
-	SchemaErrors []string       // where its data violate the schema
+	Result *narada.Result // of a finished line; nil if it is only in the store
+	store.Mismatch
 
 	// Err is why a line has not ended. With Fatal, no other line would be accepted, or
 	// awaited.
@@ -18,15 +23,33 @@ type Outcome struct {
 	Fatal bool
 }
 
+// check sets how the answer does not match what was asked of it: a schema, which may be nil,
+// and assertions about the result as it is written, with its data where callbacks have them.
+func (o *Outcome) check(check SchemaCheck, want *schema.Schema, asserts assertion.List, masker output.Masker) {
+	if check != nil {
+		o.SchemaErrors = violations(check, want, o.Result)
+	}
+	if len(asserts) == 0 {
+		return
+	}
+	doc, err := encodeResult(*o, o.Result.Normalized())
+	if err != nil {
+		o.AssertErrors = []string{err.Error()}
+	}
+	for _, failure := range asserts.Check(context.Background(), doc, masker) { // a stop must not be a failure
+		o.AssertErrors = append(o.AssertErrors, failure.String())
+	}
+}
+
 // Succeeded reports whether the line has a valid answer.
 func (o Outcome) Succeeded() bool {
-	return o.Phase == Finished && o.Status == narada.StatusSuccess && len(o.SchemaErrors) == 0
+	return o.Phase == Finished && o.Status == narada.StatusSuccess && o.Matches()
 }
 
 // Statuses of lines besides those of the cloud and the store.
 const (
-	StatusPruned      narada.Status = "pruned"
-	StatusSchemaError               = store.StatusSchemaErrors // a success with schema errors, in counts
+	StatusPruned   narada.Status = "pruned"
+	StatusMismatch               = store.StatusMismatch // a success whose answer does not match, in counts
 )
 
 // StatusName returns the outcome's status for the output.

@@ -127,20 +127,12 @@ func (b *Batch) preview(ctx context.Context, p *output.Printer) error {
 	return nil
 }
 
-// schemaErrors returns where the data of a success violate the schema.
-func (b *Batch) schemaErrors(o Outcome) []string {
-	if b.o.Check == nil || o.Result == nil {
-		return nil
+// wanted returns a plan with what is asked of the answer to a line.
+func (b *Batch) wanted(l Line) (*task.Plan, error) {
+	if l.Object["responseFormat"] == nil && l.Object["assert"] == nil {
+		return b.o.Template.Plan, nil
 	}
-	want := b.o.Template.Plan.Schema
-	if o.Object["responseFormat"] != nil {
-		plan, err := b.plan(o.Line)
-		if err != nil {
-			return nil // cannot happen: it was planned before
-		}
-		want = plan.Schema
-	}
-	return violations(b.o.Check, want, o.Result)
+	return b.plan(l)
 }
 
 // violations returns where the data of a result violate the schema.

@@ -227,8 +227,8 @@ func TestOutcomesAreEncodedAsJSON(t *testing.T) {
 	}{
 		"a result": {Outcome{Line: line, State: State{Phase: Finished}, Result: result},
 			`{"id":"a","line":3,"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
-		"schema errors": {Outcome{Line: line, State: State{Phase: Finished}, Result: result, SchemaErrors: []string{"/n: <no>"}},
-			`{"id":"a","line":3,"schemaErrors":["/n: <no>"],"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
+		"schema errors": {Outcome{Line: line, State: State{Phase: Finished}, Result: result, Mismatch: store.Mismatch{SchemaErrors: []string{"/n: <no>"}, AssertErrors: []string{".a: gave <b>"}}},
+			`{"id":"a","line":3,"schemaErrors":["/n: <no>"],"assertErrors":[".a: gave <b>"],"requestId":"req_1","status":"success","response":{"text":"<a>"},"big":12345678901234567890}`},
 		"no longer in the input": {Outcome{State: State{Phase: Refused, Failure: "422"}},
 			`{"id":null,"line":null,"requestId":null,"status":"refused","error":"422"}`},
 		"unknown": {Outcome{Line: line, State: State{Phase: Unknown}},

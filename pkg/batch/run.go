@@ -74,23 +74,16 @@ func (r *run) hasResult(o *Outcome) bool {
 	return o.Task != 0 && kept.readResult(context.Background(), r.store) == nil && kept.Result != nil
 }
 
-// emit writes the result of an outcome, and stores its schema errors if they are new.
+// emit writes the result of an outcome, and stores how it does not match if that is new.
 func (r *run) emit(o *Outcome) error {
 	if o.Result == nil && o.Phase == Finished {
 		if err := r.outage.until(r.sending, func() error { return o.readResult(context.Background(), r.store) }); err != nil {
 			return err
 		}
 	}
-	text := []byte{}
-	if len(o.SchemaErrors) > 0 {
-		var err error
-		if text, err = narada.EncodeJSON(o.SchemaErrors); err != nil {
-			return err
-		}
-	}
 	err := r.results.put(*o)
-	if string(text) != o.StoredErrors {
-		err = cmp.Or(err, r.outage.until(r.sending, func() error { return r.store.SetSchemaErrors(context.Background(), r.number, o.Key[:], string(text)) }))
+	if text := o.Encode(); text != o.StoredMismatch {
+		err = cmp.Or(err, r.outage.until(r.sending, func() error { return r.store.SetMismatch(context.Background(), r.number, o.Key[:], text) }))
 	}
 	return err
 }
@@ -163,8 +156,8 @@ func (r *run) decide(ctx context.Context, l Line, s State) (action, error) {
 	}
 }
 
-// keep counts the outcome of an earlier run, unless it has schema errors and failed lines
-// are sent again.
+// keep counts the outcome of an earlier run, unless its answer does not match and failed
+// lines are sent again.
 func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 	o := Outcome{Line: l, State: s}
 	if s.Phase == Finished {
@@ -172,7 +165,7 @@ func (r *run) keep(ctx context.Context, l Line, s State) (action, error) {
 			return actionKeep, err
 		}
 	}
-	if r.checkSchema(&o); len(o.SchemaErrors) > 0 && r.o.RetryFailed {
+	if r.check(&o); !o.Matches() && r.o.RetryFailed {
 		return actionSend, nil
 	}
 	r.countEnded(o, true)
@@ -186,11 +179,22 @@ func (r *run) put(index int, o *Outcome) error {
 	return r.queue.put(index, o)
 }
 
-// checkSchema sets the schema errors of a success.
-func (r *run) checkSchema(o *Outcome) {
-	if o.Phase == Finished && o.Status == narada.StatusSuccess {
-		o.SchemaErrors = r.schemaErrors(*o)
+// check sets how the answer of a success does not match what this run asks of it. What is
+// known of an answer that is no longer there remains.
+func (r *run) check(o *Outcome) {
+	if o.Phase != Finished || o.Status != narada.StatusSuccess {
+		return
 	}
+	if o.Result == nil {
+		o.Mismatch = store.ParseMismatch(o.StoredMismatch)
+		return
+	}
+	want, err := r.wanted(o.Line)
+	if err != nil { // it was planned before: the input has changed
+		o.AssertErrors = []string{err.Error()}
+		return
+	}
+	o.check(r.o.Check, want.Schema, want.Asserts, r.o.Masker)
 }
 
 // flush emits the outcomes that still wait for their turn. The error is the reason of a stop
@@ -221,7 +225,7 @@ func (r *run) unknown() (e AwaitingUnknown) {
 func (r *run) completed(o *Outcome, sent bool) {
 	index := o.Index
 	if !r.shared { // else the worker has checked it
-		r.checkSchema(o)
+		r.check(o)
 	}
 	if !r.count(*o, sent) {
 		o = nil

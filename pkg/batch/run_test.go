@@ -210,7 +210,7 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		}
 		v := w.run(o)
 		wantEnding(w.t, v, SomeFailed, nil)
-		if diff := cmp.Diff(map[narada.Status]int{StatusSchemaError: 1, narada.StatusError: 1}, v.Tally.Counts); diff != "" {
+		if diff := cmp.Diff(map[narada.Status]int{StatusMismatch: 1, narada.StatusError: 1}, v.Tally.Counts); diff != "" {
 			t.Error(diff)
 		}
 		if !strings.Contains(w.out.String(), `"schemaErrors":["/n: must be a number","is too small"]`) {
@@ -218,9 +218,9 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		}
 		var kept []string
 		for _, i := range w.items {
-			kept = append(kept, i.SchemaErrors)
+			kept = append(kept, i.Mismatch)
 		}
-		if text := strings.Join(kept, ""); text != `["/n: must be a number","is too small"]` {
+		if text := strings.Join(kept, ""); text != `{"schemaErrors":["/n: must be a number","is too small"]}` {
 			t.Errorf("kept %q", text)
 		}
 		o.RetryFailed = true
@@ -230,8 +230,8 @@ func TestSchemaErrorsAreFailures(t *testing.T) {
 		w.run(o)
 		w.wantSent()
 		for _, i := range w.items {
-			if i.SchemaErrors != "" {
-				t.Errorf("kept %q", i.SchemaErrors)
+			if i.Mismatch != "" {
+				t.Errorf("kept %q", i.Mismatch)
 			}
 		}
 	})

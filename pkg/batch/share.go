@@ -81,7 +81,7 @@ func (s *sharing) begin(ctx context.Context, w Backend) error {
 	}
 	t := tools{
 		store: s.store, writes: s.store, engine: s.engine, slots: s.slots, calls: s.calls,
-		cloud: w.Cloud, machine: s.o.Machine, source: s.o.Source, hide: s.o.Hide, check: s.o.Check, outage: s.outage,
+		cloud: w.Cloud, machine: s.o.Machine, source: s.o.Source, hide: s.o.Hide, check: s.o.Check, outage: s.outage, masker: s.o.Masker,
 	}
 	if s.stored != nil {
 		t.writes = s.stored

@@ -64,7 +64,7 @@ type State struct {
 	Window    string // browser window of its task, "" if it names none
 	Machine   string // host name of the machine that sent it
 
-	StoredErrors string // SchemaErrors in the store: a JSON array, "" for none
+	StoredMismatch string // Mismatch in the store, "" for none
 
 	CallbackURL string // of an open task
 	SentAt      time.Time
@@ -76,7 +76,7 @@ func stateOf(i store.ItemTask) State {
 	s := State{
 		Phase: New.after(stepIntended),
 		Task:  t.Number, RequestID: t.RequestID, Status: t.Status, Failure: t.Failure, Ticket: t.TicketPath,
-		StoredErrors: i.SchemaErrors, Window: i.Window, Machine: t.Machine, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
+		StoredMismatch: i.Mismatch, Window: i.Window, Machine: t.Machine, CallbackURL: i.CallbackURL, SentAt: t.DispatchedAt,
 	}
 	switch {
 	case t.Number == 0:
@@ -93,7 +93,7 @@ func stateOf(i store.ItemTask) State {
 	return s
 }
 
-// failed reports whether a line has ended without success. Schema errors do not count.
+// failed reports whether a line has ended without success. A mismatch does not count.
 func (s State) failed() bool {
 	return s.Phase == Refused || s.Phase == Finished && s.Status != narada.StatusSuccess
 }

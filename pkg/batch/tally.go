@@ -25,7 +25,7 @@ type Tally struct {
 	InFlight  int // without Unknown
 	Unknown   int // lines that may have been accepted by an earlier run, and are awaited
 
-	Counts map[narada.Status]int // of those that ended; with StatusSchemaError
+	Counts map[narada.Status]int // of those that ended; with StatusMismatch
 
 	Failures    int       // lines that failed in this run
 	FirstFailed []Outcome // without results
@@ -64,8 +64,8 @@ func (t *Tally) add(o Outcome, earlier bool) {
 		t.Failures++
 	}
 	status := o.StatusName()
-	if len(o.SchemaErrors) > 0 {
-		status = StatusSchemaError
+	if !o.Matches() {
+		status = StatusMismatch
 	}
 	t.Counts[status]++
 	if !o.Succeeded() && len(t.FirstFailed) < maxFailed {

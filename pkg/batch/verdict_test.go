@@ -78,7 +78,7 @@ func TestATallyCountsTheLines(t *testing.T) {
 	}
 	s := tally.snapshot()
 	tally.Counts[narada.StatusSuccess]++ // which is not the snapshot's
-	want := map[narada.Status]int{narada.StatusSuccess: 5, narada.StatusError: 5, StatusSchemaError: 5, "refused": 5}
+	want := map[narada.Status]int{narada.StatusSuccess: 5, narada.StatusError: 5, StatusMismatch: 5, "refused": 5}
 	if diff := cmp.Diff(want, s.Counts); diff != "" {
 		t.Error(diff)
 	}

@@ -119,8 +119,8 @@ func keptOutcome(i store.ItemTask) Outcome {
 	if o.Phase == New {
 		o.Failure = "not accepted yet; the next run sends it"
 	}
-	if o.Phase == Finished && o.StoredErrors != "" && json.Unmarshal([]byte(o.StoredErrors), &o.SchemaErrors) != nil {
-		o.SchemaErrors = []string{o.StoredErrors}
+	if o.Phase == Finished {
+		o.Mismatch = store.ParseMismatch(o.StoredMismatch)
 	}
 	return o
 }

@@ -70,8 +70,8 @@ func (o Outcome) Text() string {
 		text += ", " + o.RequestID
 	}
 	switch {
-	case len(o.SchemaErrors) > 0:
-		text += ", but its data does not fit the schema: " + o.SchemaErrors[0]
+	case !o.Matches():
+		text += ", but " + o.Mismatch.Text()
 	case o.Failure != "":
 		text += ": " + o.Failure
 	}

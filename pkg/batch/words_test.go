@@ -18,7 +18,7 @@ func TestOutcomesAreDescribed(t *testing.T) {
 		"line 3 (acme): error, req_1":       Outcome{Line: line, State: State{Phase: Finished, Status: "error", RequestID: "req_1"}}.Text(),
 		"line 3 (acme): refused: no agent":  Outcome{Line: line, State: State{Phase: Refused, Failure: "no agent"}}.Text(),
 		"line 3 (acme): success, req_1, but its data does not fit the schema: /n: not a number": Outcome{
-			Line: line, State: State{Phase: Finished, Status: "success", RequestID: "req_1"}, SchemaErrors: []string{"/n: not a number", "/m: missing"}}.Text(),
+			Line: line, State: State{Phase: Finished, Status: "success", RequestID: "req_1"}, Mismatch: store.Mismatch{SchemaErrors: []string{"/n: not a number", "/m: missing"}}}.Text(),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

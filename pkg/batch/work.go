@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 )
@@ -26,6 +27,7 @@ type WorkOptions struct {
 	Source  *secret.Source // resolves the references in the lines
 	Hide    func(...secret.String)
 	Check   SchemaCheck
+	Masker  output.Masker // of what assertions show; nil: nothing is masked
 	Report  func(Event)
 
 	// Open opens the engine for batches with that way to get answers, with adjust applied to
@@ -241,7 +243,7 @@ func (w *working) begin(ctx context.Context, one store.Work) error {
 	}
 	b := newClaims(w.sending, one, k, tools{
 		store: w.Store, writes: w.writers[k.Via], engine: engine, slots: w.slots, calls: w.calls,
-		cloud: w.Cloud, machine: w.Machine, source: w.Source, hide: w.Hide, check: w.Check, outage: w.outage,
+		cloud: w.Cloud, machine: w.Machine, source: w.Source, hide: w.Hide, check: w.Check, outage: w.outage, masker: w.Masker,
 	})
 	w.mu.Lock()
 	w.now[one.Batch.Number] = true

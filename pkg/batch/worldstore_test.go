@@ -126,11 +126,11 @@ func (w *world) PlaceItems(_ context.Context, _ int64, items []store.Item) (know
 	return known, changed, gone, nil
 }
 
-// SetSchemaErrors implements Store.
-func (w *world) SetSchemaErrors(_ context.Context, _ int64, key []byte, text string) error {
+// SetMismatch implements Store.
+func (w *world) SetMismatch(_ context.Context, _ int64, key []byte, text string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.items[Key(key)].SchemaErrors = text
+	w.items[Key(key)].Mismatch = text
 	return nil
 }
 

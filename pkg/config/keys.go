@@ -52,6 +52,7 @@ const (
 	Mode            = "mode"
 	Via             = "via"
 	Concurrency     = "concurrency"
+	CI              = "ci"
 )
 
 // Keys lists the settings in the order in which config list shows them.
@@ -73,6 +74,7 @@ func Keys() []Key {
 		{Name: Timeout, Env: "NARADA_TIMEOUT", Default: "20m", Project: true, Min: time.Millisecond, Max: units.MaxDuration, Usage: "maximum time to wait for an answer"},
 		{Name: PollInterval, Env: "NARADA_POLL_INTERVAL", Default: "3s", Project: true, Min: 100 * time.Millisecond, Max: 24 * time.Hour, Usage: "minimum time between two polls of a task"},
 		{Name: ColorMode, Env: "NARADA_COLOR", Default: "auto", OneOf: []string{"auto", "always", "never"}, Usage: "auto, always or never"},
+		{Name: CI, Env: "NARADA_CI", Default: "auto", OneOf: []string{"auto", "off"}, Usage: "auto: annotations and a summary on GitHub Actions; off: none"},
 		{Name: TimeZone, Env: "NARADA_TIME_ZONE", Project: true, Usage: "time zone of tasks; the machine's when not set"},
 		{Name: Agent, Env: "NARADA_AGENT", Default: "operator", Project: true, Usage: "agent that runs the tasks"},
 		{Name: StateDir, Env: "NARADA_STATE_DIR", Usage: "folder of the ledger; $XDG_STATE_HOME/narada when not set"},

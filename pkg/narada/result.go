@@ -357,6 +357,23 @@ func (r *Result) Duration() time.Duration {
 // removed, and Client.Status inserts requestId at the front if the API omits it.
 func (r *Result) Raw() json.RawMessage { return r.raw }
 
+// Normalized returns Raw with the structured data as response.structuredOutput, as a callback
+// has it, also if the result is from a status call.
+func (r *Result) Normalized() json.RawMessage {
+	data := r.Structured()
+	if data == nil || present(r.Response.StructuredOutput) {
+		return r.raw
+	}
+	list, _ := members(r.raw) // it was parsed before
+	for _, m := range slices.Backward(list) {
+		rest, err := WithoutMembers(m.value, "structuredOutput")
+		if m.name == "response" && err == nil {
+			return slices.Concat(r.raw[:m.end-len(m.value)], []byte(`{"structuredOutput":`), data, []byte(","), rest[1:], r.raw[m.end:])
+		}
+	}
+	return r.raw
+}
+
 // withID sets the request ID if the API omitted it.
 func (r *Result) withID(id string) {
 	if r.RequestID != "" {

@@ -272,7 +272,31 @@ func FuzzParseResult(f *testing.F) {
 		if r.withID("req_1"); r.RequestID == "" || !json.Valid(r.Raw()) {
 			t.Errorf("%q: %q, %s", body, r.RequestID, r.Raw())
 		}
+		if !json.Valid(r.Normalized()) {
+			t.Errorf("%q: %s", body, r.Normalized())
+		}
 	})
+}
+
+func TestNormalizedHasTheDataWhereCallbacksHaveThem(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"requestId":"req_1","status":"success","response":{"text":"a","output":{"type":"structured","content":{"n":1.50}}},"x":1}`:    `{"requestId":"req_1","status":"success","response":{"structuredOutput":{"n":1.50},"text":"a","output":{"type":"structured","content":{"n":1.50}}},"x":1}`,
+		`{"requestId":"req_1","status":"success","response": { "structuredOutput": null, "output":{"type":"structured","content":[]}}}`: `{"requestId":"req_1","status":"success","response": {"structuredOutput":[], "output":{"type":"structured","content":[]}}}`,
+		`{"requestId":"req_1","status":"success","response":{"text":"a","structuredOutput":{"n":1}}}`:                                   "",
+		`{"requestId":"req_1","status":"success","response":{"output":{"type":"text","content":"a"}}}`:                                  "",
+		`{"requestId":"req_1","status":"success","response":null}`:                                                                      "",
+	} {
+		r, err := ParseResult([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			want = body
+		}
+		if diff := cmp.Diff(want, string(r.Normalized())); diff != "" || string(r.Raw()) != body {
+			t.Error(diff)
+		}
+	}
 }
 
 func TestUsageIsReadInEveryForm(t *testing.T) {

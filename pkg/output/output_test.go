@@ -69,12 +69,14 @@ func TestQueryPrintsEachResult(t *testing.T) {
 			t.Errorf("%s: %q, %v", tt.query, b.String(), err)
 		}
 	}
-	q, err := ParseQuery(t.Context(), ".s | tonumber")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(doc); err == nil || !strings.Contains(err.Error(), `the jq expression ".s | tonumber" failed`) {
-		t.Errorf("got %v", err)
+	for text, want := range map[string]string{".s | tonumber": "failed: ", "reduce range(20000) as $i (0; [.])": "nested too deeply", "reduce range(20000) as $i (0; {a: .})": "nested too deeply"} {
+		q, err := ParseQuery(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := NewPrinter(&bytes.Buffer{}, false, q).JSON(doc); err == nil || !strings.HasPrefix(err.Error(), "the jq expression ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
+		}
 	}
 	for _, bad := range []string{".[", "nosuch(1)", "input"} {
 		if q, err := ParseQuery(t.Context(), bad); err == nil {

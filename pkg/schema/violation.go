@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/output"
 )
 
@@ -62,6 +63,19 @@ func (s *Schema) Validate(value []byte) ([]Violation, error) {
 		list = append(list, Violation{pointer(l.at), oneLine(l.message)})
 	}
 	return slices.Compact(list), nil
+}
+
+// CheckAnswer lists where the data of an answer violate the schema, which may be nil. Only a
+// success is checked, and one without data violates it.
+func (s *Schema) CheckAnswer(r *narada.Result) ([]Violation, error) {
+	if s == nil || r.Status != narada.StatusSuccess {
+		return nil, nil
+	}
+	data := r.Structured()
+	if data == nil {
+		return []Violation{{Message: "the answer has no structured data"}}, nil
+	}
+	return s.Validate(data)
 }
 
 // leaf is an error without causes.

@@ -1,7 +1,7 @@
 // Package session starts and stops cloud browser sessions so that none is left running by
 // mistake: a session costs until it is stopped or times out, and only its ID stops it. An
 // interrupted start is awaited, and its session is stopped. A task's session is stopped
-// whatever the task's outcome.
+// whatever the task's outcome. The ledger has the sessions that were started from here.
 //
 // The package is private to narada.
 package session
@@ -13,6 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 // The limits on a start after an interrupt, and on stopping a session.
@@ -52,6 +53,8 @@ type (
 		ID  string
 		Err error
 	}
+	// NotStored is that something about a session could not be stored, the first time.
+	NotStored struct{ Err error }
 	// NotStopped is a session that could not be stopped, and costs until its timeout.
 	NotStopped struct {
 		ID  string
@@ -64,12 +67,18 @@ func (Awaited) event()    {}
 func (Started) event()    {}
 func (Stopping) event()   {}
 func (Stopped) event()    {}
+func (NotStored) event()  {}
 func (NotStopped) event() {}
 
 // Sessions starts and stops sessions.
 type Sessions struct {
-	Client Client
-	Report func(Event) // called by one goroutine at a time
+	Client  Client
+	Report  func(Event)  // called by one goroutine at a time
+	Store   store.Writer // nil: nothing is stored
+	Cloud   string       // address of the API
+	Machine string       // name of this one, "" if unknown
+
+	warned bool // that something could not be stored
 }
 
 // Errors of a Start whose ctx ended after the session was started.
@@ -83,6 +92,7 @@ var (
 // *narada.SessionErrors or ctx's cause.
 func (s *Sessions) Start(ctx context.Context, r narada.SessionRequest) (*narada.Session, error) {
 	var started *narada.Session
+	kept := s.intend(ctx, r)
 	err := await.Retry(ctx, func(ctx context.Context) error {
 		ended := func() { s.Report(Awaited{context.Cause(ctx)}) }
 		return await.Detach(ctx, startGrace, ended, func(ctx context.Context) (err error) {
@@ -90,6 +100,7 @@ func (s *Sessions) Start(ctx context.Context, r narada.SessionRequest) (*narada.
 			return err
 		})
 	}, retryable, s.retrying(""))
+	s.keep(ctx, kept, started, err)
 	switch {
 	case err != nil:
 		return nil, err
@@ -153,8 +164,15 @@ func (s *Sessions) Stop(ctx context.Context, id string, status narada.SessionSta
 		calls++
 		return s.Client.StopSession(ctx, id, status)
 	}, narada.Temporary, s.retrying(id))
-	if calls > 1 && errors.Is(err, narada.ErrNotStopped) {
-		return nil
+	gone := errors.Is(err, narada.ErrNotStopped)
+	if gone && calls > 1 {
+		err = nil
+	}
+	switch {
+	case err == nil:
+		s.ended(ctx, id, status)
+	case gone:
+		s.ended(ctx, id, store.SessionEnded)
 	}
 	return err
 }

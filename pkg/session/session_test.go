@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,6 +24,9 @@ type world struct {
 	stop  func(n int) error
 	calls []string
 	notes []string
+
+	stored []string
+	full   error // of writing to the ledger
 }
 
 func (w *world) StartSession(ctx context.Context, _ narada.SessionRequest) (*narada.Session, error) {
@@ -247,5 +251,86 @@ func TestAStopIsRetriedIfItsAnswerWasLost(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Write implements store.Writer.
+func (w *world) Write(_ context.Context, ops ...store.Op) error {
+	for _, op := range ops {
+		switch op := op.(type) {
+		case *store.PutSession:
+			w.stored = append(w.stored, "put "+op.Session.ID)
+		case *store.ForgetSession:
+			w.stored = append(w.stored, "forget")
+		case *store.EndSession:
+			w.stored = append(w.stored, "end "+op.ID+" "+string(op.Status))
+		}
+	}
+	return w.full
+}
+
+func TestASessionIsStoredUntilItsEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		start, stop error
+		full        error
+		stored      []string
+		notes       []string
+	}{
+		"it is started and stopped":  {stored: []string{"put ", "put s1", "end s1 complete"}},
+		"it is not started":          {start: &narada.SessionError{Err: &narada.APIError{StatusCode: 400}}, stored: []string{"put ", "forget"}},
+		"it may have been started":   {start: &narada.SessionError{Maybe: true, Err: errBusy}, stored: []string{"put "}},
+		"it ended by itself":         {stop: narada.ErrNotStopped, stored: []string{"put ", "put s1", "end s1 ended"}},
+		"it cannot be stopped":       {stop: &narada.APIError{StatusCode: 401}, stored: []string{"put ", "put s1"}},
+		"the ledger cannot store it": {full: errors.New("full"), stored: []string{"put ", "put s1", "end s1 complete"}, notes: []string{"session.NotStored"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := newWorld()
+			s.Store, w.full = w, test.full
+			w.start, w.stop = func(context.Context, int) error { return test.start }, func(int) error { return test.stop }
+			started, err := s.Start(t.Context(), narada.SessionRequest{})
+			if err != test.start {
+				t.Fatal(err)
+			}
+			if started != nil {
+				if err := s.Stop(t.Context(), started.ID, narada.SessionComplete); err != test.stop {
+					t.Error(err)
+				}
+			}
+			want(t, "what is stored", w.stored, test.stored)
+			want(t, "events", w.notes, test.notes)
+		})
+	}
+}
+
+func TestAStartIsStoredBeforeItIsAskedFor(t *testing.T) {
+	w, s := newWorld()
+	s.Store = w
+	w.start = func(context.Context, int) error {
+		want(t, "what is stored", w.stored, []string{"put "})
+		return nil
+	}
+	if _, err := s.Start(t.Context(), narada.SessionRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheEndOfASessionIsKnownAsFarAsPossible(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, test := range map[string]struct {
+		s      store.Session
+		status string
+		runs   bool
+	}{
+		"it was not stopped":               {store.Session{ID: "s"}, "open", true},
+		"its timeout is to come":           {store.Session{ID: "s", EndsAt: now.Add(time.Second)}, "open", true},
+		"its timeout is over":              {store.Session{ID: "s", EndsAt: now}, "expired", false},
+		"no answer came":                   {store.Session{}, "unknown", true},
+		"no answer came, its time is over": {store.Session{EndsAt: now}, "expired", false},
+		"it was stopped":                   {store.Session{ID: "s", Status: narada.SessionFailed, EndedAt: now, EndsAt: now}, "failed", false},
+	} {
+		d := NewDocument(test.s, now)
+		if d.Status != test.status || d.MayRun() != test.runs {
+			t.Errorf("%s: %+v", name, d)
+		}
 	}
 }

@@ -27,8 +27,8 @@ type Item struct {
 	Line  int    // position in the input, from 1, or GoneLine
 	ID    string // "" if it has none
 
-	Content      []byte // digest of its content; nil: Key is that
-	SchemaErrors string // where its answer's data violate the schema, "" if they do not
+	Content  []byte // digest of its content; nil: Key is that
+	Mismatch string // how its answer does not match what was asked of it, "" if it does
 }
 
 // GoneLine is the position of a line that is no longer in the input: after all others.
@@ -37,7 +37,7 @@ const GoneLine = 1 << 30
 // ItemTask is a line of a batch with its task, which is zero if it has been pruned.
 type ItemTask struct {
 	Item
-	Task Task // without its prompt
+	Task Task // without its prompt, unless Lines has returned it
 
 	// Of an open task; "" if it has none.
 	CallbackURL, Window string
@@ -54,5 +54,5 @@ func (t Tally) Sent() (n int) {
 	return n
 }
 
-// StatusSchemaErrors is the status in a Tally of a success with schema errors.
-const StatusSchemaErrors narada.Status = "schema-error"
+// StatusMismatch is the status in a Tally of a success whose answer does not match what was asked of it.
+const StatusMismatch narada.Status = "mismatch"

@@ -52,6 +52,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 
 // Refusal is a callback to the path of a task or a shared ticket that was not accepted.
 type Refusal struct {
+	Seq        int64 `json:"-"` // set: its number, which grows with every one
 	Path       string
 	ReceivedAt time.Time
 	StatusCode int // of the answer

@@ -20,7 +20,7 @@ type Ledger interface {
 	Deliver(context.Context, webhook.Delivery) error
 	Store(context.Context, webhook.Delivery, Forwarding) (isNew bool, err error)
 	PutBatch(context.Context, Batch) (number int64, err error)
-	SetSchemaErrors(ctx context.Context, batch int64, key []byte, schemaErrors string) error
+	SetMismatch(ctx context.Context, batch int64, key []byte, mismatch string) error
 	PlaceItems(ctx context.Context, batch int64, items []Item) (known, changed, gone int, err error)
 
 	// Share marks the path of a ticket as shared by several tasks, for this Store only.
@@ -57,7 +57,8 @@ type Ledger interface {
 	Usage(ctx context.Context, since time.Time, by UsageBy) ([]Usage, error)
 	Revision(context.Context) (string, error)
 	Received(ctx context.Context, below int64, limit int) ([]Received, error)
-	NewestRefusals(ctx context.Context, limit int) ([]Refusal, error)
+	NewestRefusals(ctx context.Context, below int64, limit int) ([]Refusal, error)
+	FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error)
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]Pace, error)
 
 	Batch(ctx context.Context, name string) (b Batch, ok bool, err error)
@@ -66,6 +67,9 @@ type Ledger interface {
 	Tally(ctx context.Context, batch int64) (Tally, error)
 	Items(ctx context.Context, batch int64, keys [][]byte) ([]ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(ItemTask) error) error
+	Lines(ctx context.Context, q LineQuery) ([]ItemTask, error)
+
+	Sessions(ctx context.Context, open bool, limit int) ([]Session, error)
 
 	Works(ctx context.Context, batch int64) ([]Work, error)
 	Claimed(ctx context.Context, owner string, call int64) ([]Claimed, error)

@@ -124,26 +124,26 @@ type PlaceItem struct {
 	Line  int // from 1, or GoneLine
 }
 
-// SetSchemaErrors sets the schema errors of a line's answer.
-type SetSchemaErrors struct {
-	Batch        int64
-	Key          []byte
-	SchemaErrors string // a JSON array of strings; "": none
+// SetMismatch sets how a line's answer does not match what was asked of it.
+type SetMismatch struct {
+	Batch    int64
+	Key      []byte
+	Mismatch string // a JSON object with arrays of strings; "": it matches
 }
 
-func (*Intend) op()          {}
-func (*Accept) op()          {}
-func (*AcceptTwice) op()     {}
-func (*Refuse) op()          {}
-func (*Retry) op()           {}
-func (*Poll) op()            {}
-func (*Deliver) op()         {}
-func (*ForwardTried) op()    {}
-func (*ForwardEnded) op()    {}
-func (*MoveForward) op()     {}
-func (*AdoptForwards) op()   {}
-func (*PutBatch) op()        {}
-func (*RestartBatch) op()    {}
-func (*DeleteBatch) op()     {}
-func (*PlaceItem) op()       {}
-func (*SetSchemaErrors) op() {}
+func (*Intend) op()        {}
+func (*Accept) op()        {}
+func (*AcceptTwice) op()   {}
+func (*Refuse) op()        {}
+func (*Retry) op()         {}
+func (*Poll) op()          {}
+func (*Deliver) op()       {}
+func (*ForwardTried) op()  {}
+func (*ForwardEnded) op()  {}
+func (*MoveForward) op()   {}
+func (*AdoptForwards) op() {}
+func (*PutBatch) op()      {}
+func (*RestartBatch) op()  {}
+func (*DeleteBatch) op()   {}
+func (*PlaceItem) op()     {}
+func (*SetMismatch) op()   {}

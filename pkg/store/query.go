@@ -18,11 +18,21 @@ type Query struct {
 	Heard  time.Time // a callback has arrived since
 	Failed bool      // a callback could not be forwarded; of samples too
 
-	Slowest bool           // in the order of their duration, the longest first; at most Limit
 	Samples bool           // samples too: tasks of SourceTrigger
 	Grep    *regexp.Regexp // in prompt or request ID
 	Below   int64          // only tasks with a smaller number, to get the next page; 0: all
 	Limit   int            // 0: no limit
+}
+
+// LineQuery selects lines of a batch that were sent, and are in its input. They are in its
+// order.
+type LineQuery struct {
+	Batch   int64 // number
+	Failed  bool  // finished without success, or with schema errors
+	Open    bool  // not finished
+	Slowest bool  // in the order of their duration, the longest first
+	After   int   // only lines after that position, to get the next page; 0: all
+	Limit   int
 }
 
 // Limits say which tasks Prune deletes: those that are both old enough and not among the

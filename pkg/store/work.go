@@ -49,13 +49,15 @@ type ChangeWork struct {
 
 // QueueLine adds a line to be sent, or, with a Task, one that was sent and whose outcome is
 // to be found. It does nothing if its newest task is not Seen. Of a line that is queued it
-// changes only how long an unknown task is waited for, and frees its window.
+// changes only how long an unknown task is waited for, and its assertions, and frees its window.
 type QueueLine struct {
 	Item      Item
 	Intent    Intent // Prompt, Body, Agent, CloudSession and Parent; secrets are references
 	Seen      int64  // number of its newest task; 0: none
 	Task      int64  // number of the task that is waited for; 0: it is to be sent
 	Unawaited bool   // no callback can tell whether the task was accepted
+
+	Assertions string // of the line alone: a JSON array of strings; "": none
 }
 
 // ClaimLimits are the limits of a batch, over all of its workers.
@@ -103,6 +105,8 @@ type Claimed struct {
 	Ticket string // path of its task's ticket
 	Send   bool   // it is to be sent; else its outcome is to be found
 
+	Assertions string // as QueueLine has them
+
 	// Of a line to be sent.
 	Prompt  string
 	Request []byte // secrets are references
@@ -131,10 +135,10 @@ type RenewClaims struct {
 // FinishLine writes that the outcome of a line is known. The error may be ErrClaimLost.
 type FinishLine struct {
 	HeldLine
-	Failed       bool
-	Credits      float64
-	SchemaErrors string // as SetSchemaErrors has them
-	Lost         bool   // its task may be running, in the window
+	Failed   bool
+	Credits  float64
+	Mismatch string // as SetMismatch has it
+	Lost     bool   // its task may be running, in the window
 }
 
 // ReleaseLine makes a line that was not accepted one to be sent. The error may be

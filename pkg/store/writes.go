@@ -54,7 +54,7 @@ func (w Writes) PutBatch(ctx context.Context, b Batch) (number int64, err error)
 	return op.Number, err
 }
 
-// SetSchemaErrors writes a SetSchemaErrors.
-func (w Writes) SetSchemaErrors(ctx context.Context, batch int64, key []byte, schemaErrors string) error {
-	return w.writer.Write(ctx, &SetSchemaErrors{Batch: batch, Key: key, SchemaErrors: schemaErrors})
+// SetMismatch writes a SetMismatch.
+func (w Writes) SetMismatch(ctx context.Context, batch int64, key []byte, mismatch string) error {
+	return w.writer.Write(ctx, &SetMismatch{Batch: batch, Key: key, Mismatch: mismatch})
 }

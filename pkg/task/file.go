@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -21,6 +22,7 @@ import (
 type File struct {
 	Prompt                string                       `json:"prompt,omitempty" jsonschema:"What the agent does, with the agent's prefix. A prompt on the command line overrides it."`
 	Attach                string                       `json:"attach,omitempty" jsonschema:"Path of a file to upload and attach, relative to this file and inside its folder."`
+	Assert                Assertions                   `json:"assert,omitempty" jsonschema:"jq expressions that must be true of the answer as JSON; not sent."`
 	TimeZone              string                       `json:"timeZone,omitempty" jsonschema:"IANA name of the task's time zone, such as Europe/Berlin."`
 	BrowserWindowID       string                       `json:"browserWindowId,omitempty" jsonschema:"ID of the browser window to run in; required in client mode."`
 	CloudBrowserSessionID string                       `json:"cloudBrowserSessionId,omitempty" jsonschema:"ID of the cloud browser session to run in."`
@@ -47,6 +49,24 @@ type File struct {
 	label string // prefix of its fields in messages, "--task: PATH"; "": none
 	disk  disk
 	extra map[string]json.RawMessage // unknown fields
+}
+
+// Assertions is a list of jq expressions. In JSON, one may stand alone.
+type Assertions []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Assertions) UnmarshalJSON(doc []byte) error {
+	if doc[0] == '"' {
+		doc = slices.Concat([]byte("["), doc, []byte("]"))
+	}
+	var list []*string
+	if json.Unmarshal(doc, &list) != nil || slices.Contains(list, nil) {
+		return errors.New("expected a string or a list of strings")
+	}
+	for _, text := range list {
+		*a = append(*a, *text)
+	}
+	return nil
 }
 
 // fields returns a pointer to each field of a task file, by its JSON name.
@@ -179,6 +199,10 @@ func (s Spec) base(p *Plan, source *secret.Source) error {
 		p.warn(f.at(fmt.Sprintf("unknown field %q is sent unchanged%s", name, near(name, names))))
 	}
 	w := &written{disk: f.disk, source: source, allowEnv: s.AllowEnv, plan: p}
+	var err error
+	if p.Asserts, err = assertion.Parse(f.Assert...); err != nil {
+		return f.error("assert", err)
+	}
 	if err := f.resolve(s, p, w); err != nil {
 		return err
 	}

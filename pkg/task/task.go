@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/narada-cli/narada/pkg/assertion"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/schema"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -28,10 +29,11 @@ type Spec struct {
 	WindowFlag   bool // Window is set by a flag
 	Mode         string
 	CloudSession string
-	NewSession   bool   // start a session for the task
-	AnyWindow    bool   // no window is required, as by the sandbox
-	Schema       string // path of a JSON Schema, or -
-	NoValidate   bool   // do not compile the schema or check the answer
+	NewSession   bool     // start a session for the task
+	AnyWindow    bool     // no window is required, as by the sandbox
+	Schema       string   // path of a JSON Schema, or -
+	NoValidate   bool     // do not compile the schema or check the answer
+	Assert       []string // jq expressions that must be true of the answer
 	Previous     string
 	KeepChat     *bool
 	GIF          *bool
@@ -69,6 +71,7 @@ type Plan struct {
 	Prompt   string // as written, without the agent's prefix
 	Uploads  []*Upload
 	Schema   *schema.Schema // of the answer; nil: do not check it
+	Asserts  assertion.List // what must be true of the answer
 	Secrets  []secret.String
 	Warnings []string
 
@@ -115,7 +118,7 @@ func (s Spec) Plan(source *secret.Source) (*Plan, error) {
 	}
 	s.overlay(p.Request)
 	steps := []func(*Plan, *secret.Source) error{
-		s.modes, s.window, s.place, s.timeZone, s.schema, s.attachment, s.variables, s.context, s.secretVariables,
+		s.modes, s.window, s.place, s.timeZone, s.schema, s.assertions, s.attachment, s.variables, s.context, s.secretVariables,
 		s.documents, s.callback, s.fields, s.traceContext,
 	}
 	for _, step := range steps {
@@ -249,6 +252,16 @@ func (s Spec) schema(p *Plan, source *secret.Source) error {
 	return nil
 }
 
+// assertions adds those of the flags to those of the task file.
+func (s Spec) assertions(p *Plan, _ *secret.Source) error {
+	list, err := assertion.Parse(s.Assert...)
+	if err != nil {
+		return inputError("", "--assert: %v", err)
+	}
+	p.Asserts = append(list, p.Asserts...)
+	return nil
+}
+
 // TraceContextVariable is the environment variable with the trace of the task in which
 // this program runs.
 const TraceContextVariable = "NARADA_EXECUTION_TRACE_CONTEXT"
@@ -281,7 +294,7 @@ var fieldOwners = map[string]string{
 	"prompt": "PROMPT", "browserWindowId": "--window", "cloudBrowserSessionId": "--cloud-session",
 	"executionMode": "--mode", "clearChat": "--keep-chat", "saveScreenshots": "--gif",
 	"previousRequestId": "--previous", "responseFormat": "--schema", "timeZone": "--time-zone",
-	"reasoningMode": "--reasoning", "callbackUrl": "--callback-url", "callbackHeaders": "--callback-header",
+	"reasoningMode": "--reasoning", "assert": "--assert", "callbackUrl": "--callback-url", "callbackHeaders": "--callback-header",
 	"callbackSecret": "--callback-secret", "secretVariables": "--secret-var", "mcpServers": "--mcp",
 	"userResourceCredentials": "--credentials",
 }

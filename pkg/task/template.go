@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/secret"
@@ -47,7 +48,7 @@ func (t *Template) Text(prompt string) (*Plan, error) {
 	if request.Prompt, err = spec.prompt(); err != nil {
 		return nil, err
 	}
-	p := &Plan{Request: &request, Prompt: spec.Prompt, Schema: t.Plan.Schema}
+	p := &Plan{Request: &request, Prompt: spec.Prompt, Schema: t.Plan.Schema, Asserts: t.Plan.Asserts}
 	return p, spec.modes(p, t.source)
 }
 
@@ -68,6 +69,7 @@ func (t *Template) Object(f *File) (*Plan, error) {
 		return nil, err
 	}
 	p.Request = merge(t.Plan.Request, p.Request)
+	p.Asserts = slices.Concat(t.Plan.Asserts, p.Asserts)
 	if p.Schema == nil {
 		p.Schema = t.Plan.Schema
 	}

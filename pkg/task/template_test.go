@@ -184,3 +184,57 @@ func TestDigestsTellWhatTasksHaveInCommon(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestAssertionsAreAddedUpAndNotSent(t *testing.T) {
+	source := &secret.Source{}
+	path := filepath.Join(t.TempDir(), "task.yaml")
+	if err := os.WriteFile(path, []byte("assert: [.file, .second]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := ReadFile(path, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tm, err := Spec{File: file, Agent: "operator", Assert: []string{".flag"}, OwnCallback: true, AnyWindow: true}.Template(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for object, want := range map[string][]string{
+		`{"prompt":"x"}`:                          {".flag", ".file", ".second"},
+		`{"prompt":"x","assert":".own"}`:          {".flag", ".file", ".second", ".own"},
+		`{"prompt":"x","assert":[".own",".two"]}`: {".flag", ".file", ".second", ".own", ".two"},
+		`{"prompt":"x","assert":null}`:            {".flag", ".file", ".second"},
+	} {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(object), &members); err != nil {
+			t.Fatal(err)
+		}
+		f, err := ParseLine(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := tm.Object(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(p.Request)
+		if diff := cmp.Diff(want, p.Asserts.Texts()); diff != "" || err != nil || strings.Contains(string(body), "assert") {
+			t.Errorf("%s: %s, %s, %v", object, diff, body, err)
+		}
+	}
+	p, err := tm.Text("x")
+	if diff := cmp.Diff([]string{".flag", ".file", ".second"}, p.Asserts.Texts()); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+func TestAssertionsOfAnotherKindAreErrors(t *testing.T) {
+	for doc, want := range map[string]string{
+		`3`: "assert: expected a string or a list of strings", `{"a":1}`: "assert: expected a string or a list of strings", `[1]`: "assert: expected a string or a list of strings",
+		`["a",null]`: "assert: expected a string or a list of strings", `[["a"]]`: "assert: expected a string or a list of strings",
+	} {
+		if _, err := ParseLine(map[string]json.RawMessage{"prompt": json.RawMessage(`"x"`), "assert": json.RawMessage(doc)}); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", doc, err)
+		}
+	}
+}

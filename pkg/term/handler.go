@@ -2,6 +2,7 @@ package term
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -54,8 +55,8 @@ func kindOf(level slog.Level) kind {
 }
 
 // newHandler returns a handler that writes lines for people: a record's message after its
-// kind, such as "error:", and a hint on the next line. It ignores the other attributes. Each
-// record is one Write.
+// kind, such as "error:", and a hint on the next line. In the log of a workflow, errors and
+// warnings are annotations. It ignores the other attributes. Each record is one Write.
 func newHandler(w *Writer, o ReporterOptions) slog.Handler {
 	return &masking{&people{w, o.Level}, o.Mask}
 }
@@ -80,6 +81,13 @@ func (h *people) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
+	if kind := kindOf(r.Level).name; h.w.Workflow && isAnnotation(kind) {
+		text := r.Message
+		if hint != "" {
+			text += "\nhint: " + hint
+		}
+		return h.w.annotate(kind, text)
+	}
 	spans := line(r.Level, r.Message, status)
 	if hint != "" {
 		spans = append(spans, line(levelHint, hint, "")...)
@@ -105,7 +113,12 @@ func line(level slog.Level, text, status string) (spans []Span) {
 // newJSONHandler returns a handler that writes each record as a JSON object with time,
 // level, message and the attributes. Each record is one Write.
 func newJSONHandler(w *Writer, o ReporterOptions) slog.Handler {
-	return &masking{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: member}), o.Mask}
+	var stream io.Writer = w
+	if w.Workflow {
+		other := *w
+		other.Workflow, stream = false, inertJSON(&other)
+	}
+	return &masking{slog.NewJSONHandler(stream, &slog.HandlerOptions{Level: o.Level, ReplaceAttr: member}), o.Mask}
 }
 
 // member returns a member of the object: time, level and message as they are named here. An

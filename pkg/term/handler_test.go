@@ -107,7 +107,7 @@ func TestJSONHandlerWritesOneObjectPerRecord(t *testing.T) {
 		want  []string
 	}{{"verbose", Verbose, lines}, {"normal", Normal, lines[1:]}, {"quiet", Quiet, lines[4:]}} {
 		var w writes
-		got := written(t, newJSONHandler(&Writer{&w, true, true}, ReporterOptions{Level: tt.level, Mask: plain}), &w, each()...)
+		got := written(t, newJSONHandler(&Writer{W: &w, Terminal: true, Color: true}, ReporterOptions{Level: tt.level, Mask: plain}), &w, each()...)
 		if diff := cmp.Diff(strings.Join(tt.want, ""), got); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}

@@ -50,20 +50,24 @@ const (
 )
 
 // Color reports whether a stream is coloured. In ColorAuto a non-empty NO_COLOR turns colour
-// off, CLICOLOR_FORCE other than 0 on, TERM=dumb off; otherwise a terminal is coloured.
+// off, CLICOLOR_FORCE or FORCE_COLOR other than 0 and false on, TERM=dumb or such a
+// FORCE_COLOR off; otherwise a terminal is coloured.
 func Color(mode ColorMode, getenv func(string) string, terminal bool) bool {
-	switch force := getenv("CLICOLOR_FORCE"); {
+	switch force := getenv("FORCE_COLOR"); {
 	case mode == ColorAlways:
 		return true
 	case mode == ColorNever, getenv("NO_COLOR") != "":
 		return false
-	case force != "" && force != "0":
+	case On(getenv("CLICOLOR_FORCE")), On(force):
 		return true
-	case getenv("TERM") == "dumb":
+	case getenv("TERM") == "dumb", force != "":
 		return false
 	}
 	return terminal
 }
+
+// On reports whether the value of an environment variable such as CI turns something on.
+func On(value string) bool { return !slices.Contains([]string{"", "0", "false"}, value) }
 
 // Visible returns text with visible control characters, except newline and tab: text from
 // elsewhere must not move the cursor, change the title, reorder or hide other text. Those

@@ -7,12 +7,14 @@ import (
 	"github.com/fatih/color"
 )
 
-// Writer writes text to a stream. On a terminal it makes control characters visible. What
-// is not text, a colour, is the attribute of a Span: no text contains it.
+// Writer writes text to a stream. On a terminal it makes control characters visible, in the
+// log of a workflow it gives no commands. What is not text, a colour, is the attribute of a
+// Span: no text contains it.
 type Writer struct {
 	W        io.Writer
 	Terminal bool
 	Color    bool
+	Workflow bool // W is the log of a step on GitHub Actions; each Write is of whole lines
 }
 
 // Span is text in a colour; the attribute 0 is none.
@@ -23,10 +25,10 @@ type Span struct {
 
 // Write implements io.Writer.
 func (w *Writer) Write(p []byte) (int, error) {
-	if !w.Terminal {
+	if !w.Terminal && !w.Workflow {
 		return w.W.Write(p)
 	}
-	if n, err := io.WriteString(w.W, Visible(string(p))); err != nil {
+	if n, err := io.WriteString(w.W, w.safe(string(p))); err != nil {
 		return min(n, len(p)), err
 	}
 	return len(p), nil
@@ -41,9 +43,7 @@ func (w *Writer) Print(spans ...Span) error {
 func (w *Writer) rendered(spans ...Span) string {
 	var b strings.Builder
 	for _, s := range spans {
-		if w.Terminal {
-			s.Text = Visible(s.Text)
-		}
+		s.Text = w.safe(s.Text)
 		if w.Color && s.Color != 0 {
 			c := color.New(s.Color)
 			c.EnableColor()
@@ -52,6 +52,23 @@ func (w *Writer) rendered(spans ...Span) string {
 		b.WriteString(s.Text)
 	}
 	return b.String()
+}
+
+// safe returns text that controls nothing that reads the stream.
+func (w *Writer) safe(text string) string {
+	if w.Terminal {
+		text = Visible(text)
+	}
+	if w.Workflow {
+		text = inert(text)
+	}
+	return text
+}
+
+// annotate writes a workflow command that shows the text with the step.
+func (w *Writer) annotate(kind, text string) error {
+	_, err := io.WriteString(w.W, annotation(kind, Visible(text)))
+	return err
 }
 
 // through returns a writer like w, whose rendered text f writes to the stream.

@@ -1,12 +1,13 @@
 package ui
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/history"
@@ -36,7 +37,7 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 	row := batchRow{Batch: b, Path: "/batches/" + url.PathEscape(b.Name), Age: s.o.Now().Sub(b.BegunAt), Sent: t.Sent()}
 	total := float64(max(b.Lines, row.Sent, 1))
 	x := 0.0
-	known := []narada.Status{narada.StatusSuccess, store.StatusSchemaErrors, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
+	known := []narada.Status{narada.StatusSuccess, store.StatusMismatch, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
 	for _, status := range slices.Sorted(maps.Keys(t)) {
 		if !slices.Contains(known, status) { // the cloud may have others
 			known = append(known, status)
@@ -79,23 +80,36 @@ type batchBody struct {
 	batchRow
 	Credits  float64
 	Finished []bar // by time
+	First    time.Time
+	Last     time.Time
 	Span     time.Duration
 	Rate     float64 // lines per minute, since the first finished
-	Lists    []taskList
+	Only     string  // title of the only list of lines that is shown; "": all are
+	Lists    []lineList
 }
 
-// taskList is some tasks of a batch.
-type taskList struct {
-	ID    string
-	Title string
-	Rows  []row
-	More  string // URL of all of them
+// lineList is some lines of a batch.
+type lineList struct {
+	ID      string
+	Title   string
+	Reasons bool
+	Rows    []lineRow
+	More    string // URL of the next ones, or of all of them
+}
+
+// lineRow is a line of a batch with its newest task.
+type lineRow struct {
+	row
+	Line   store.Item
+	Status narada.Status // schema errors too
+	Reason string        // why it has no valid answer
 }
 
 // Limits of a batch's page.
 const (
-	batchBars = 60 // at most, of the chart
-	batchRows = 20 // of each list
+	batchBars  = 60 // at most, of the chart
+	batchLines = 20 // of each list
+	maxReason  = 300
 )
 
 func (s *Server) batchPage(r *http.Request) (page, error) {
@@ -112,82 +126,79 @@ func (s *Server) batchPage(r *http.Request) (page, error) {
 		return page{}, err
 	}
 	body := batchBody{batchRow: s.newBatchRow(b, tally)}
-	if err := s.setPace(ctx, &body); err != nil {
-		return page{}, err
+	if only := r.URL.Query().Get("lines"); only != "" {
+		err = s.addList(ctx, &body, only, r.URL.Query().Get("after"))
+	} else if err = s.setPace(ctx, &body); err == nil {
+		err = s.addLists(ctx, &body, tally)
 	}
-	err = s.addLists(ctx, &body, b)
-	return page{Template: "batch", Title: "Batch " + line(b.Name, 60), Section: "batches", Body: body}, err
+	title := "Batch " + line(b.Name, 60)
+	if body.Only != "" {
+		title += ": " + body.Only
+	}
+	return page{Template: "batch", Title: title, Section: "batches", Body: body}, err
 }
 
 // setPace sets what finished when.
-func (s *Server) setPace(ctx context.Context, body *batchBody) error {
-	fine, err := s.o.Ledger.Pace(ctx, body.Batch.Number, time.Second)
-	if err != nil || len(fine) == 0 {
+func (s *Server) setPace(ctx context.Context, body *batchBody) (err error) {
+	if body.First, body.Last, err = s.o.Ledger.FinishTimes(ctx, body.Batch.Number); err != nil || body.First.IsZero() {
 		return err
 	}
-	first, last := fine[0].At, fine[len(fine)-1].At
-	body.Span = niceSpan(last.Sub(first) / batchBars)
-	bars := map[int64]*bar{}
-	for _, p := range fine {
-		body.Credits = store.Credits(store.Microcredits(body.Credits) + store.Microcredits(p.Credits))
-		n := p.At.Sub(first.Truncate(body.Span)).Milliseconds() / body.Span.Milliseconds()
-		if bars[n] == nil {
-			bars[n] = &bar{At: first.Truncate(body.Span).Add(time.Duration(n) * body.Span)}
-		}
-		good := p.Tasks[narada.StatusSuccess]
-		bars[n].Good += float64(good)
-		bars[n].Bad += float64(p.Tasks.Sent() - good)
+	body.Span = niceSpan(body.Last.Sub(body.First) / batchBars)
+	place := func(t time.Time) int64 { return t.UnixMilli() / body.Span.Milliseconds() }
+	begin := place(body.First)
+	for n := begin; n <= place(body.Last); n++ {
+		body.Finished = append(body.Finished, bar{At: time.UnixMilli(n * body.Span.Milliseconds()).UTC()})
 	}
-	end := last.Sub(first.Truncate(body.Span)).Milliseconds() / body.Span.Milliseconds()
-	for n := range end + 1 {
-		if bars[n] == nil {
-			bars[n] = &bar{At: first.Truncate(body.Span).Add(time.Duration(n) * body.Span)}
+	list, err := s.o.Ledger.Pace(ctx, body.Batch.Number, body.Span)
+	for _, p := range list {
+		body.Credits = store.Credits(store.Microcredits(body.Credits) + store.Microcredits(p.Credits))
+		if n := place(p.At) - begin; n >= 0 && n < int64(len(body.Finished)) { // others may have finished since
+			good := p.Tasks[narada.StatusSuccess]
+			body.Finished[n].Good, body.Finished[n].Bad = float64(good), float64(p.Tasks.Sent()-good)
 		}
-		body.Finished = append(body.Finished, *bars[n])
 	}
 	layOut(body.Finished)
-	body.Rate = float64(body.Done) / max(last.Sub(first).Minutes(), 1.0/60)
-	return nil
+	body.Rate = float64(body.Done) / max(body.Last.Sub(body.First).Minutes(), 1.0/60)
+	return err
 }
 
 // niceSpan returns the shortest span that a person would use and that is not shorter.
-func niceSpan(least time.Duration) time.Duration {
+func niceSpan(shortest time.Duration) time.Duration {
 	for _, span := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
 		5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour} {
-		if span >= least {
+		if span >= shortest {
 			return span
 		}
 	}
-	return least.Truncate(24*time.Hour) + 24*time.Hour
+	return shortest.Truncate(24*time.Hour) + 24*time.Hour
 }
 
-// addLists adds the lines that failed, those in flight and the slowest.
-func (s *Server) addLists(ctx context.Context, body *batchBody, b store.Batch) error {
-	f := filter{Batch: b.Name}
-	for _, list := range []struct {
-		title  string
-		status narada.Status
-		query  store.Query
-	}{
-		{"Failed", narada.StatusError, store.Query{Status: narada.StatusError}},
-		{"A person was asked", narada.StatusInputRequired, store.Query{Status: narada.StatusInputRequired}},
-		{"Refused", store.StatusRefused, store.Query{Status: store.StatusRefused}},
-		{"Unknown", store.StatusUnknown, store.Query{Status: store.StatusUnknown}},
-		{"In flight", narada.StatusPending, store.Query{Status: narada.StatusPending}},
-		{"Slowest", "", store.Query{Slowest: true}},
-	} {
-		q := list.query
-		q.Batch, q.Limit = b.Number, batchRows
-		one := taskList{ID: "lines-" + string(cmp.Or(list.status, "slowest")), Title: list.title}
-		err := s.o.Ledger.Tasks(ctx, q, func(t store.Task) error {
-			one.Rows = append(one.Rows, s.newRow(t))
-			return nil
-		})
+// lineLists are the lists of a batch's lines.
+var lineLists = [...]struct {
+	name, title string
+	query       store.LineQuery
+}{
+	{"failed", "Did not succeed", store.LineQuery{Failed: true}},
+	{"open", "In flight", store.LineQuery{Open: true}},
+	{"slowest", "Slowest", store.LineQuery{Slowest: true}},
+}
+
+// addLists adds the first lines of each list, except those that the tally has none of.
+func (s *Server) addLists(ctx context.Context, body *batchBody, tally store.Tally) error {
+	open := tally[narada.StatusPending] + tally[store.StatusUnknown]
+	asked := tally[narada.StatusInputRequired] // finished or not
+	has := map[string]bool{"open": open+asked > 0, "failed": tally.Sent() > open+tally[narada.StatusSuccess]+tally[""], "slowest": true}
+	for _, list := range lineLists {
+		if !has[list.name] {
+			continue
+		}
+		list.query.Batch, list.query.Limit = body.Batch.Number, batchLines
+		one, err := s.lines(ctx, list.name, list.title, list.query)
 		if err != nil {
 			return err
 		}
-		if f.Status = string(list.status); len(one.Rows) == batchRows {
-			one.More = f.url(0)
+		if len(one.Rows) == batchLines {
+			one.More = body.Path + "?lines=" + list.name
 		}
 		if len(one.Rows) > 0 {
 			body.Lists = append(body.Lists, one)
@@ -195,6 +206,73 @@ func (s *Server) addLists(ctx context.Context, body *batchBody, b store.Batch) e
 	}
 	return nil
 }
+
+// addList adds the list of that name, after a line.
+func (s *Server) addList(ctx context.Context, body *batchBody, name, after string) error {
+	for _, list := range lineLists {
+		if list.name != name {
+			continue
+		}
+		q := list.query
+		q.Batch, q.Limit = body.Batch.Number, tasksPerPage
+		q.After, _ = strconv.Atoi(after)
+		one, err := s.lines(ctx, list.name, list.title, q)
+		if n := len(one.Rows); n == tasksPerPage && !q.Slowest {
+			one.More = body.Path + "?lines=" + name + "&after=" + strconv.Itoa(one.Rows[n-1].Line.Line)
+		}
+		body.Only, body.Lists = list.title, []lineList{one}
+		return err
+	}
+	return errNoSuch
+}
+
+func (s *Server) lines(ctx context.Context, name, title string, q store.LineQuery) (lineList, error) {
+	list := lineList{ID: "lines-" + name, Title: title}
+	items, err := s.o.Ledger.Lines(ctx, q)
+	for _, i := range items {
+		one := lineRow{row: s.newRow(i.Task), Line: i.Item, Status: i.Task.Status}
+		if i.Mismatch != "" && one.Status == narada.StatusSuccess {
+			one.Status = store.StatusMismatch
+		}
+		if one.Reason, err = s.reason(ctx, i); err != nil {
+			break
+		}
+		list.Reasons = list.Reasons || one.Reason != ""
+		list.Rows = append(list.Rows, one)
+	}
+	return list, err
+}
+
+// reason returns why a line has no valid answer, or "".
+func (s *Server) reason(ctx context.Context, i store.ItemTask) (string, error) {
+	t := i.Task
+	switch {
+	case t.Failure != "":
+		return line(t.Failure, maxReason), nil
+	case t.Status == store.StatusUnknown:
+		return "it is not known whether the API accepted it", nil
+	case t.Open():
+		return "", nil
+	case t.Status == narada.StatusSuccess:
+		return line(strings.Join(store.ParseMismatch(i.Mismatch).All(), "; "), maxReason), nil
+	}
+	if text, known := s.reasons[t.Number]; known {
+		return text, nil
+	}
+	result, err := s.o.Ledger.Final(ctx, t) // may be large
+	if err != nil || result == nil {
+		return "", err
+	}
+	if len(s.reasons) >= maxReasons {
+		clear(s.reasons)
+	}
+	s.reasons[t.Number] = line(result.Text(), maxReason)
+	return s.reasons[t.Number], nil
+}
+
+// maxReasons is how many answers' beginnings are remembered, which the page shows again each
+// time that the ledger changes.
+const maxReasons = 1000
 
 // usageBody is what tasks used.
 type usageBody struct {

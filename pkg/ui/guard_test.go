@@ -5,7 +5,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -100,6 +104,40 @@ func TestTheTokenIsKeptForTheUser(t *testing.T) {
 	}
 	second, err := LoadToken(dir)
 	if err != nil || second != first {
+		t.Errorf("%q, then %q, %v", first, second, err)
+	}
+}
+
+func TestFirstStartsAtOnceHaveOneToken(t *testing.T) {
+	for range 50 {
+		dir := filepath.Join(t.TempDir(), "state")
+		tokens := make([]string, 16)
+		var starts sync.WaitGroup
+		for i := range tokens {
+			starts.Go(func() {
+				var err error
+				if tokens[i], err = LoadToken(dir); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		starts.Wait()
+		if kept, err := LoadToken(dir); err != nil || slices.ContainsFunc(tokens, func(token string) bool { return token != kept }) {
+			t.Fatalf("kept %q, %v of %q", kept, err, tokens)
+		}
+	}
+}
+
+func TestATokenThatWasNotWrittenWholeIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, tokenFile), []byte("ABC"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := LoadToken(dir)
+	if err != nil || len(first) < 26 {
+		t.Fatalf("%q, %v", first, err)
+	}
+	if second, err := LoadToken(dir); err != nil || second != first {
 		t.Errorf("%q, then %q, %v", first, second, err)
 	}
 }

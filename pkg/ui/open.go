@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/narada"
@@ -71,20 +72,43 @@ func ListenNear(addr string) (net.Listener, error) {
 // tokenFile is where the token is kept, so that bookmarks keep working.
 const tokenFile = "ui-token"
 
+// tokenLimit is how long another process may take to write the token that it has made.
+const tokenLimit = time.Second
+
 // LoadToken returns the token in the folder. It makes one, which only the user can read, if
-// there is none.
+// there is none; of several processes that do, all return the same.
 func LoadToken(dir string) (string, error) {
-	path := filepath.Join(dir, tokenFile)
-	content, err := os.ReadFile(path)
-	if err == nil && len(strings.TrimSpace(string(content))) >= len(newToken()) {
-		return strings.TrimSpace(string(content)), private.Restrict(path)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
 	if err := private.MkdirAll(dir); err != nil {
 		return "", err
 	}
-	token := newToken()
-	return token, atomicfile.Write(path, []byte(token+"\n"))
+	path, token := filepath.Join(dir, tokenFile), newToken()
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		content, err := os.ReadFile(path)
+		known := strings.TrimSpace(string(content))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if err := writeNew(path, token+"\n"); !errors.Is(err, fs.ErrExist) {
+				return token, err
+			}
+		case err != nil:
+			return "", err
+		case len(known) >= len(token):
+			return known, private.Restrict(path)
+		case time.Since(began) > tokenLimit: // the process was killed
+			return token, atomicfile.Write(path, []byte(token+"\n"))
+		}
+	}
+}
+
+// writeNew writes a file that there is not yet.
+func writeNew(path, content string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = private.Restrict(path)
+	if err == nil {
+		_, err = f.WriteString(content)
+	}
+	return errors.Join(err, f.Close())
 }

@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 	"github.com/narada-cli/narada/pkg/webhook"
@@ -188,9 +192,49 @@ func TestATaskIsShownWhole(t *testing.T) {
 	w.has("/callbacks/2/raw", `"count":"many"`)
 	w.has("/callbacks", "refused, 401", "req_a", "wrong &lt;secret&gt;")
 	w.lacks("/callbacks?verdict=accepted", "refused, 401")
-	w.has("/callbacks?q=nothing", "None of the newest 100 callbacks match.")
+	w.has("/callbacks?q=nothing", "No callbacks match.")
 	w.has("/usage", "2026-03-04")
 	w.has("/usage?by=agent&since=all", "operator")
+}
+
+// Every callback is on one page, whatever the order of their times; two refusals are two rows.
+func TestCallbacksArePaged(t *testing.T) {
+	w := newWorld(t)
+	w.sent("a", nil)
+	want := map[string]bool{}
+	for i := range callbacksStep + 30 {
+		w.answered("a", fmt.Sprintf(`"status":"success","completedAt":"2026-03-04T05:00:02Z","response":{"text":"%d"}`, i))
+		want[fmt.Sprint("c", i+1)] = true
+	}
+	for i := range store.MaxRefusals { // at one moment, or before
+		w.ledger.Refuse("/narada/a", store.Refusal{ReceivedAt: now.Add(-time.Duration(i%2) * time.Hour), StatusCode: 401, Reason: "wrong secret"})
+		want[fmt.Sprint("r", i+1)] = true
+	}
+	keys, next := regexp.MustCompile(`data-key="([^"]*)"`), regexp.MustCompile(`href="([^"]*)" rel="next"`)
+	pages := 0
+	for path := "/callbacks"; path != ""; pages++ {
+		_, text := w.get(path)
+		for _, m := range keys.FindAllStringSubmatch(text, -1) {
+			if !want[m[1]] {
+				t.Errorf("%s is not to be on %s, or again", m[1], path)
+			}
+			delete(want, m[1])
+		}
+		if path == "/callbacks" == strings.Contains(text, "Newest") {
+			t.Errorf("%s: a link to the first page", path)
+		}
+		path = ""
+		if m := next.FindStringSubmatch(text); m != nil {
+			path = html.UnescapeString(m[1])
+		}
+	}
+	if len(want) > 0 || pages != 3 {
+		t.Errorf("%d pages, without %v", pages, want)
+	}
+	w.has("/callbacks?verdict=refused&q=WRONG", `data-key="r1"`)
+	w.lacks("/callbacks?verdict=refused&q=WRONG", `data-key="c1"`, "Older")
+	w.has("/callbacks?accepted-below=2&verdict=accepted", `data-key="c1"`)
+	w.lacks("/callbacks?accepted-below=2&verdict=accepted", `data-key="c2"`, "Older")
 }
 
 func TestReplayNeedsTheValueOfItsForm(t *testing.T) {
@@ -224,20 +268,74 @@ func TestReplayNeedsTheValueOfItsForm(t *testing.T) {
 
 func TestABatchIsShown(t *testing.T) {
 	w := newWorld(t)
-	put := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: now.Add(-time.Hour), Input: "jobs.csv", Lines: 4}}
+	put := &store.PutBatch{Batch: store.Batch{Name: "jobs", BegunAt: now.Add(-time.Hour), Input: "jobs.csv", Lines: 8}}
 	w.must(w.ledger.Write(t.Context(), put))
-	for i, name := range []string{"one", "two", "three"} {
+	add := func(line int, name string) {
 		w.sent(name, func(in *store.Intent) {
-			in.Source, in.Item = "batch", store.Item{Batch: put.Number, Key: []byte(name), Line: i + 1}
+			in.Source, in.Item = "batch", store.Item{Batch: put.Number, Key: []byte{byte(line)}, Line: line, ID: "id<" + strconv.Itoa(line)}
 		})
 	}
+	for i, name := range []string{"one", "two", "three", "four"} {
+		add(i+1, name)
+	}
 	w.answered("one", success)
-	w.answered("two", `"status":"error","completedAt":"2026-03-04T05:00:02Z","response":{"text":"no"}`)
-	w.has("/batches", "jobs", "2 of 4", "1 success", "1 error", "1 pending")
-	w.has("/batches/jobs", `<span id="done">2</span> of 4`, "1.5", "Failed", "req_two", "In flight", "req_three", "Slowest", "jobs.csv", "Finished lines, each 1s")
-	w.has("/tasks?batch=jobs", "req_one", "req_two", "req_three")
+	failed := `"status":"error","completedAt":"2026-03-04T05:00:02Z","response":{"text":"The portal\nsays <b>no</b>` + strings.Repeat(" more", 200) + `"}`
+	w.answered("two", failed)
+	w.answered("four", success)
+	w.must(w.ledger.SetMismatch(t.Context(), put.Number, []byte{4}, `{"schemaErrors":["/count: got string","/name: missing"],"assertErrors":[".ok: gave false"]}`))
+	add(5, "before") // failed, and was sent again
+	w.answered("before", failed)
+	add(5, "again")
+	refused := &store.Intend{Intent: store.Intent{Source: "batch", Prompt: "too long", Item: store.Item{Batch: put.Number, Key: []byte("r"), Line: 6}, At: now}}
+	w.must(w.ledger.Write(t.Context(), refused))
+	w.must(w.ledger.Write(t.Context(), &store.Refuse{Task: refused.Number, Failure: "413: the prompt is too long", At: now}))
+	sending := &store.Intend{Intent: store.Intent{Source: "batch", Item: store.Item{Batch: put.Number, Key: []byte("u"), Line: 7}, At: now}}
+	w.must(w.ledger.Write(t.Context(), sending))
+	w.has("/batches", "jobs", "4 of 8", "1 success", "1 mismatch", "1 error", "2 pending")
+	w.has("/batches/jobs", `<span id="done">4</span> of 8`, "3", "req_three", "Slowest", "jobs.csv", "Finished, each 1s", "In flight", "req_again", "it is not known whether the API accepted it")
+	for _, path := range []string{"/batches/jobs", "/batches/jobs?lines=failed"} {
+		w.has(path, "Did not succeed", "req_two", "The portal says &lt;b&gt;no&lt;/b&gt;", "id&lt;2", "/count: got string; /name: missing; .ok: gave false", "mismatch", "413: the prompt is too long")
+		w.lacks(path, strings.Repeat(" more", 100), "req_before")
+	}
+	w.has("/batches/jobs?lines=failed&after=4", "413: the prompt", `href="/batches/jobs"`, "Batch jobs: Did not succeed")
+	w.lacks("/batches/jobs?lines=failed&after=4", "req_two", "Next lines", "Slowest")
+	w.has("/batches/jobs?lines=failed&after=6", "None.")
+	if code, _ := w.get("/batches/jobs?lines=x"); code != 404 {
+		t.Errorf("a list that there is not: %d", code)
+	}
+	for i := range tasksPerPage {
+		add(10+i, fmt.Sprint("many", i))
+	}
+	w.has("/batches/jobs", `href="/batches/jobs?lines=open"`)
+	w.has("/batches/jobs?lines=open", fmt.Sprintf(`href="/batches/jobs?lines=open&amp;after=%d"`, 10+tasksPerPage-4))
+	w.has("/tasks?batch=jobs", "req_many1")
 	w.has("/tasks/req_one", `href="/batches/jobs"`)
 	w.has("/usage?by=batch", "jobs")
+}
+
+// A long batch has few bars, each of a round span.
+func TestTheBarsOfABatchAreFew(t *testing.T) {
+	w := newWorld(t)
+	put := &store.PutBatch{Batch: store.Batch{Name: "jobs", Lines: 3}}
+	w.must(w.ledger.Write(t.Context(), put))
+	for i, at := range []time.Duration{0, time.Hour, 26 * time.Hour} {
+		name := fmt.Sprint("n", i)
+		w.sent(name, func(in *store.Intent) {
+			in.Item = store.Item{Batch: put.Number, Key: []byte(name), Line: i + 1}
+		})
+		r, err := narada.ParseResult([]byte(`{"requestId":"req_` + name + `","status":"success","createdAt":"2026-03-04T05:00:00Z","completedAt":"2026-03-04T05:00:01Z","usage":{"credits":0.25}}`))
+		w.must(err)
+		w.must(w.ledger.Write(t.Context(), &store.Poll{Result: r, At: now.Add(at)}))
+	}
+	body := batchBody{batchRow: batchRow{Batch: store.Batch{Number: put.Number}, Done: 3}}
+	w.must(w.server.setPace(t.Context(), &body))
+	heights := ""
+	for _, b := range body.Finished {
+		heights += fmt.Sprint(b.Good)
+	}
+	if body.Span != 30*time.Minute || body.Credits != 0.75 || heights != "101"+strings.Repeat("0", 49)+"1" {
+		t.Errorf("spans of %s, %g credits, %s", body.Span, body.Credits, heights)
+	}
 }
 
 // broken is a ledger that cannot be read.

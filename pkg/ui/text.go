@@ -46,7 +46,7 @@ func mark(status narada.Status) string {
 	switch status {
 	case narada.StatusSuccess:
 		return "✓"
-	case narada.StatusError, store.StatusSchemaErrors:
+	case narada.StatusError, store.StatusMismatch:
 		return "✗"
 	case narada.StatusInputRequired:
 		return "!"

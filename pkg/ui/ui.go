@@ -38,8 +38,9 @@ type Ledger interface {
 	Callback(ctx context.Context, seq int64) (d store.Delivery, ok bool, err error)
 	// Received returns callbacks with a smaller number than below, 0 for any, the newest first.
 	Received(ctx context.Context, below int64, limit int) ([]store.Received, error)
-	// NewestRefusals returns refused callbacks, the newest first.
-	NewestRefusals(ctx context.Context, limit int) ([]store.Refusal, error)
+	// NewestRefusals returns refused callbacks with a smaller number than below, 0 for any, the
+	// newest first.
+	NewestRefusals(ctx context.Context, below int64, limit int) ([]store.Refusal, error)
 
 	// Batch returns the batch of that name.
 	Batch(ctx context.Context, name string) (b store.Batch, ok bool, err error)
@@ -47,6 +48,10 @@ type Ledger interface {
 	BatchList(context.Context) ([]store.Batch, error)
 	// Tally counts the lines of a batch that were sent.
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
+	// Lines returns lines of a batch, with their tasks and prompts.
+	Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error)
+	// FinishTimes returns when the first and the last task of a batch finished; zero: none did.
+	FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error)
 	// Pace returns how many tasks of a batch finished in each span, the oldest first.
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]store.Pace, error)
 }
@@ -82,7 +87,8 @@ type Replayed struct {
 // Server serves the page.
 type Server struct {
 	o         Options
-	reading   chan struct{} // has room while no page is read: pages must not hold up commands
+	reading   chan struct{}    // has room while no page is read: pages must not hold up commands
+	reasons   map[int64]string // of tasks by number; used by the one that reads
 	pages     *pages
 	stream    *stream
 	codes     *codes
@@ -95,7 +101,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, reading: make(chan struct{}, 1), pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, formToken: newToken()}, nil
+	return &Server{o: o, reading: make(chan struct{}, 1), reasons: map[int64]string{}, pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, formToken: newToken()}, nil
 }
 
 // Serve serves the page to browsers on this machine, until ctx ends; then it ends all

@@ -14,15 +14,6 @@ const taskPage = 100
 // which Tasks returns. page reads the next size tasks below that number, regardless of
 // q.Grep; fewer are the last ones. No read is open while yield runs.
 func Tasks(q store.Query, page func(below int64, size int) ([]store.Task, error), yield func(store.Task) error) error {
-	if q.Slowest {
-		list, err := page(math.MaxInt64, max(q.Limit, 1))
-		for _, t := range list {
-			if err == nil {
-				err = yield(t)
-			}
-		}
-		return err
-	}
 	count, below := 0, cmp.Or(q.Below, math.MaxInt64)
 	for {
 		size := taskPage
@@ -51,12 +42,19 @@ func Tasks(q store.Query, page func(below int64, size int) ([]store.Task, error)
 	}
 }
 
-// Order returns the order of tasks t in a query.
-func Order(slowest bool) string {
-	if slowest {
-		return " ORDER BY t.duration_ms DESC, t.number DESC"
+// LineConditions returns the conditions and the order of a query for lines i with their
+// tasks t. open is the condition for those that have not finished.
+func LineConditions(q store.LineQuery, open string) (text string) {
+	if q.Failed {
+		text += " AND (t.finished_at IS NOT NULL AND t.status <> 'success' OR t.status = 'success' AND i.mismatch <> '')"
 	}
-	return " ORDER BY t.number DESC"
+	if q.Open {
+		text += " AND " + open
+	}
+	if q.Slowest {
+		return text + " ORDER BY t.duration_ms DESC, i.line"
+	}
+	return text + " ORDER BY i.line, i.key"
 }
 
 // ItemPage is the number of lines of a batch read at once.

@@ -98,10 +98,11 @@ func Tables() []Table {
 		table("forwards", 2, false, columns(Number, "seq"), columns(Text, "target listener request_id state failure"), columns(Number, "attempts status_code"),
 			columns(Time, "ended_at"), columns(Header, "header"), columns(Document, "body")),
 		table("batches", 1, true, columns(Number, "number"), columns(Text, "name"), columns(Time, "begun_at"), columns(Text, "input cloud settings"), columns(Number, "lines")),
-		table("batch_lines", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task"), columns(Text, "id schema_errors"), columns(Bytes, "content")),
+		table("batch_lines", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task"), columns(Text, "id mismatch"), columns(Bytes, "content")),
+		table("sessions", 1, false, columns(Text, "key session_id window_id name cloud machine status"), columns(Time, "started_at ends_at ended_at")),
 		// Of the workers of a batch what is left to do, and not who does it.
 		table("batch_work", 1, false, columns(Number, "batch"), columns(Text, "options"), columns(Number, "finished failures"), columns(Real, "credits")),
-		table("batch_queue", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task finished"), columns(Text, "id agent cloud_session parent window_id prompt"),
+		table("batch_queue", 2, false, columns(Number, "batch"), columns(Bytes, "key"), columns(Number, "line task finished"), columns(Text, "id agent cloud_session parent window_id prompt assertions"),
 			columns(Time, "claimed_at"), columns(Flag, "lost"), columns(Bytes, "content"), columns(Document, "request")),
 	}
 }

@@ -64,19 +64,21 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		err = row.Scan(&status, &count)
 		tally[status] = count
 		return count, err
-	}, `SELECT CASE WHEN t.status = 'success' AND i.schema_errors <> '' THEN $1 ELSE coalesce(t.status, '') END, count(*)
+	}, `SELECT CASE WHEN t.status = 'success' AND i.mismatch <> '' THEN $1 ELSE coalesce(t.status, '') END, count(*)
 		FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task WHERE i.batch = $2 AND i.line < $3 GROUP BY 1`,
-		string(store.StatusSchemaErrors), batch, int64(store.GoneLine))
+		string(store.StatusMismatch), batch, int64(store.GoneLine))
 	return tally, err
 }
 
 // itemQuery reads lines with their tasks.
-const itemQuery = "SELECT " + taskColumns + `, '', i.batch, i.key, i.line, i.id, i.schema_errors,
+const itemQuery = "SELECT " + taskColumns + ", ''" + itemColumns
+
+const itemColumns = `, i.batch, i.key, i.line, i.id, i.mismatch,
 	CASE WHEN t.finished_at IS NULL THEN coalesce(t.callback_url, '') ELSE '' END, CASE WHEN t.finished_at IS NULL THEN coalesce(t.window_id, '') ELSE '' END
 	FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task `
 
 func scanItem(row scanner) (i store.ItemTask, err error) {
-	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.SchemaErrors, &i.CallbackURL, &i.Window)
+	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.Mismatch, &i.CallbackURL, &i.Window)
 	return i, err
 }
 
@@ -90,4 +92,10 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 	return engine.Items(func(line int, key []byte) ([]store.ItemTask, error) {
 		return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = $1 AND (i.line, i.key) > ($2, $3) ORDER BY i.line, i.key LIMIT $4", batch, int64(line), key, engine.ItemPage)
 	}, yield)
+}
+
+// Lines returns the lines that match, with their tasks.
+func (l *Store) Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error) {
+	return readAll(ctx, l, scanItem, "SELECT "+taskColumns+", t.prompt"+itemColumns+"WHERE t.number IS NOT NULL AND i.batch = $1 AND i.line > $2 AND i.line < $3"+engine.LineConditions(q, "t.finished_at IS NULL")+" LIMIT $4",
+		q.Batch, int64(q.After), int64(store.GoneLine), q.Limit)
 }

@@ -44,8 +44,8 @@ func workStatement(op store.Op) (statement, error) {
 		return call("UPDATE @batch_work SET options = $1 WHERE batch = $2", op.Options, op.Batch), nil
 	case *store.QueueLine:
 		i := op.Item
-		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", i.Batch, i.Key, int64(i.Line), i.ID, notNull(i.Content),
-			op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Seen, op.Task, op.Intent.Prompt, []byte(op.Intent.Body), op.Unawaited), nil
+		return call("SELECT @queue_line($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)", i.Batch, i.Key, int64(i.Line), i.ID, notNull(i.Content),
+			op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Seen, op.Task, op.Intent.Prompt, []byte(op.Intent.Body), op.Unawaited, op.Assertions), nil
 	case *store.Claim:
 		return claim(op), nil
 	case *store.CheckClaim:
@@ -53,7 +53,7 @@ func workStatement(op store.Op) (statement, error) {
 	case *store.RenewClaims:
 		return call("UPDATE @batch_queue SET leased_until = CASE WHEN $1 = interval '0' THEN '-infinity' ELSE clock_timestamp() + $1 END WHERE owner = $2 AND finished IS NULL AND task <> 0", op.Lease, op.Owner), nil
 	case *store.FinishLine:
-		return call("SELECT @finish_line($1, $2, $3, $4, $5, $6, $7)", op.Batch, op.Key, op.Fence, op.Failed, op.Credits, op.SchemaErrors, op.Lost), nil
+		return call("SELECT @finish_line($1, $2, $3, $4, $5, $6, $7)", op.Batch, op.Key, op.Fence, op.Failed, op.Credits, op.Mismatch, op.Lost), nil
 	case *store.ReleaseLine:
 		return call("SELECT @release_line($1, $2, $3)", op.Batch, op.Key, op.Fence), nil
 	case *store.HoldWork:
@@ -96,11 +96,11 @@ func (l *Store) Works(ctx context.Context, batch int64) ([]store.Work, error) {
 func (l *Store) Claimed(ctx context.Context, owner string, call int64) ([]store.Claimed, error) {
 	return readAll(ctx, l, func(row scanner) (c store.Claimed, err error) {
 		var in float64
-		err = row.Scan(&c.Batch, &c.Key, &c.Line, &c.ID, &c.Content, &c.Fence, &c.Task, &c.Ticket, &c.Send, &in, &c.Prompt, &c.Request, &c.Window)
+		err = row.Scan(&c.Batch, &c.Key, &c.Line, &c.ID, &c.Content, &c.Fence, &c.Task, &c.Ticket, &c.Send, &in, &c.Prompt, &c.Request, &c.Window, &c.Assertions)
 		c.In = time.Duration(math.Max(0, in) * float64(time.Second))
 		return c, err
 	}, `SELECT q.batch, q.key, q.line, q.id, q.content, q.fence, q.task, coalesce(t.ticket_path, ''), q.send_at IS NOT NULL, coalesce(extract(epoch FROM q.send_at - clock_timestamp()), 0)::float8,
-		CASE WHEN $2::bigint = 0 THEN '' ELSE q.prompt END, CASE WHEN $2::bigint = 0 THEN NULL ELSE q.request END, q.window_id
+		CASE WHEN $2::bigint = 0 THEN '' ELSE q.prompt END, CASE WHEN $2::bigint = 0 THEN NULL ELSE q.request END, q.window_id, q.assertions
 		FROM @batch_queue q LEFT JOIN @tasks t ON t.number = q.task
 		WHERE q.owner = $1 AND ($2::bigint = 0 OR q.call = $2) AND q.finished IS NULL AND q.task <> 0 ORDER BY q.send_at, q.line, q.key`, owner, call)
 }

@@ -20,7 +20,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if err != nil {
 		return 0, err
 	}
-	for from := int64(0); from < c.last && err == nil; {
+	for from, first := int64(0), true; err == nil && (from < c.last || first && !limits.Before.IsZero()); first = false {
 		var some int64
 		step := call("SELECT pruned, up_to FROM @prune($1, $2, $3, $4, $5, $6)", from, c.last, c.open, c.before, everything, pruneStep)
 		step.scan = func(row scanner) error { return row.Scan(&some, &from) }

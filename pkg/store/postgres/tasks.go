@@ -44,7 +44,7 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	where := conditionsOf(q)
 	return engine.Tasks(q, func(below int64, size int) ([]store.Task, error) {
 		page := where.and("t.number < ?", below)
-		return readAll(ctx, l, scanTask, taskQuery+page.text()+engine.Order(q.Slowest)+" LIMIT "+fmt.Sprint(size), page.args...)
+		return readAll(ctx, l, scanTask, taskQuery+page.text()+" ORDER BY t.number DESC LIMIT "+fmt.Sprint(size), page.args...)
 	}, yield)
 }
 

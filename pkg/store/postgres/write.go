@@ -93,10 +93,10 @@ func (l *Store) otherStatement(op store.Op) (statement, error) {
 		return call("SELECT @delete_batch($1)", op.Batch), nil
 	case *store.PlaceItem:
 		return call("UPDATE @batch_lines SET line = $1 WHERE batch = $2 AND key = $3", int64(op.Line), op.Batch, op.Key), nil
-	case *store.SetSchemaErrors:
-		return call("UPDATE @batch_lines SET schema_errors = $1 WHERE batch = $2 AND key = $3", op.SchemaErrors, op.Batch, op.Key), nil
+	case *store.SetMismatch:
+		return call("UPDATE @batch_lines SET mismatch = $1 WHERE batch = $2 AND key = $3", op.Mismatch, op.Batch, op.Key), nil
 	}
-	return workStatement(op)
+	return sessionStatement(op)
 }
 
 func call(query string, args ...any) statement { return statement{query: query, args: args} }

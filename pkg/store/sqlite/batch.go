@@ -15,7 +15,7 @@ func (t transaction) insertItem(i store.Item, number int64) error {
 		return nil
 	}
 	return t.run(`INSERT INTO batch_lines (batch, key, line, id, task, content) VALUES (?,?,?,?,?,?)
-		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task, content = excluded.content, schema_errors = ''`,
+		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task, content = excluded.content, mismatch = ''`,
 		i.Batch, i.Key, i.Line, i.ID, number, append([]byte{}, i.Content...))
 }
 
@@ -103,20 +103,22 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		err = row.Scan(&status, &count)
 		tally[status] = count
 		return count, err
-	}, `SELECT iif(t.status = 'success' AND i.schema_errors <> '', ?1, coalesce(t.status, '')), count(*)
+	}, `SELECT iif(t.status = 'success' AND i.mismatch <> '', ?1, coalesce(t.status, '')), count(*)
 		FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?2 AND i.line < ?3 GROUP BY 1`,
-		store.StatusSchemaErrors, batch, store.GoneLine)
+		store.StatusMismatch, batch, store.GoneLine)
 	return tally, err
 }
 
 // itemQuery reads lines with their tasks.
-const itemQuery = "SELECT " + taskColumns + `, '', i.batch, i.key, i.line, i.id, i.schema_errors,
+const itemQuery = "SELECT " + taskColumns + ", ''" + itemColumns
+
+const itemColumns = `, i.batch, i.key, i.line, i.id, i.mismatch,
 	iif(t.finished_at IS NULL, coalesce(CAST(t.request AS TEXT) ->> 'callbackUrl', ''), ''),
 	iif(t.finished_at IS NULL, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
 	FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task `
 
 func scanItem(row scanner) (i store.ItemTask, err error) {
-	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.SchemaErrors, &i.CallbackURL, &i.Window)
+	i.Task, err = scanTaskAnd(row, &i.Batch, &i.Key, &i.Line, &i.ID, &i.Mismatch, &i.CallbackURL, &i.Window)
 	return i, err
 }
 
@@ -139,3 +141,15 @@ func (l *Store) EachItem(ctx context.Context, batch int64, yield func(store.Item
 		return readAll(ctx, l, scanItem, itemQuery+"WHERE i.batch = ? AND (i.line, i.key) > (?, ?) ORDER BY i.line, i.key LIMIT ?", batch, line, key, engine.ItemPage)
 	}, yield)
 }
+
+// Lines returns the lines that match, with their tasks.
+func (l *Store) Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error) {
+	if err := l.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return readAll(ctx, l, scanItem, "SELECT "+taskColumns+", t.prompt"+itemColumns+"WHERE t.number IS NOT NULL AND i.batch = ?1 AND i.line > ?2 AND i.line < ?3"+engine.LineConditions(q, openLine)+" LIMIT ?4",
+		q.Batch, q.After, store.GoneLine, q.Limit)
+}
+
+// openLine has a + so that SQLite reads the index on open tasks.
+const openLine = "i.task IN (SELECT number FROM tasks WHERE finished_at IS NULL AND +batch = ?1)"

@@ -57,15 +57,18 @@ func (t transaction) queueLine(op *store.QueueLine) error {
 		op.Unawaited, now, i.Batch, i.Key, op.Task, store.StatusUnknown); err != nil {
 		return err
 	}
-	return t.run(`INSERT INTO batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, window_id)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?14, 0, coalesce(t.dispatched_at, ?12)), iif(t.status <> ?13, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
+	if err := t.run("UPDATE batch_queue SET assertions = ? WHERE batch = ? AND key = ? AND finished IS NULL", op.Assertions, i.Batch, i.Key); err != nil {
+		return err
+	}
+	return t.run(`INSERT INTO batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, assertions, claimed_at, window_id)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?15, iif(?14, 0, coalesce(t.dispatched_at, ?12)), iif(t.status <> ?13, coalesce(CAST(t.request AS TEXT) ->> 'browserWindowId', ''), '')
 			FROM (SELECT 1) LEFT JOIN tasks t ON t.number = ?9 WHERE true
 		ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
-			parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, claimed_at = excluded.claimed_at, lost = 0,
+			parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, assertions = excluded.assertions, claimed_at = excluded.claimed_at, lost = 0,
 			window_id = excluded.window_id, owner = '', leased_until = 0, finished = NULL
 		WHERE batch_queue.finished IS NOT NULL`,
 		i.Batch, i.Key, i.Line, i.ID, append([]byte{}, i.Content...), op.Intent.Agent, op.Intent.CloudSession, op.Intent.Parent, op.Task, op.Intent.Prompt, []byte(op.Intent.Body),
-		now, store.StatusUnknown, op.Unawaited)
+		now, store.StatusUnknown, op.Unawaited, op.Assertions)
 }
 
 // held changes a line that the claim holds.
@@ -88,7 +91,7 @@ func (t transaction) finishLine(op *store.FinishLine) error {
 	if err := t.run("UPDATE batch_work SET finished = ?, failures = failures + ?, credits = credits + ? WHERE batch = ?", finished, op.Failed, op.Credits, op.Batch); err != nil {
 		return err
 	}
-	return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
+	return t.run("UPDATE batch_lines SET mismatch = ? WHERE batch = ? AND key = ?", op.Mismatch, op.Batch, op.Key)
 }
 
 // claiming is a claim under way.
@@ -272,10 +275,10 @@ func (l *Store) Claimed(ctx context.Context, owner string, call int64) ([]store.
 	return readAll(ctx, l, func(row scanner) (c store.Claimed, err error) {
 		var sendAt int64
 		var ticket sql.NullString
-		err = row.Scan(&c.Batch, &c.Key, &c.Line, &c.ID, &c.Content, &c.Fence, &c.Task, &ticket, &sendAt, &c.Prompt, &c.Request, &c.Window)
+		err = row.Scan(&c.Batch, &c.Key, &c.Line, &c.ID, &c.Content, &c.Fence, &c.Task, &ticket, &sendAt, &c.Prompt, &c.Request, &c.Window, &c.Assertions)
 		c.Ticket, c.Send, c.In = ticket.String, sendAt != 0, time.Duration(max(0, sendAt-now))*time.Millisecond
 		return c, err
-	}, `SELECT q.batch, q.key, q.line, q.id, q.content, q.fence, q.task, t.ticket_path, q.send_at, iif(?2 = 0, '', q.prompt), iif(?2 = 0, NULL, q.request), q.window_id
+	}, `SELECT q.batch, q.key, q.line, q.id, q.content, q.fence, q.task, t.ticket_path, q.send_at, iif(?2 = 0, '', q.prompt), iif(?2 = 0, NULL, q.request), q.window_id, q.assertions
 		FROM batch_queue q LEFT JOIN tasks t ON t.number = q.task
 		WHERE q.owner = ?1 AND (?2 = 0 OR q.call = ?2) AND q.finished IS NULL AND q.task <> 0 ORDER BY q.send_at, q.line, q.key`, owner, call)
 }

@@ -180,7 +180,7 @@ func fill(ctx context.Context, l *Store) error {
 		&store.Poll{Result: poll(`{"requestId":"req_polled","status":"error","response":{"text":"no"},"createdAt":"2026-01-02T03:04:00Z","completedAt":"2026-01-02T03:05:00Z"}`), At: at(14)},
 		&store.Poll{Result: poll(`{"requestId":"req_asks","status":"input-required","hitlInputMetadata":{"inputId":"input_1"}}`), At: at(14)},
 		callback("line", final("req_line", ticket("line"), "44"), 15),
-		&store.SetSchemaErrors{Batch: batch.Number, Key: []byte{0, 1, 255}, SchemaErrors: `["/jobs: missing"]`},
+		&store.SetMismatch{Batch: batch.Number, Key: []byte{0, 1, 255}, Mismatch: `{"schemaErrors":["/jobs: missing"]}`},
 		&store.AcceptTwice{Task: tasks["twice"].Number, RequestID: "req_second", At: at(16)},
 		callback("shared", final("req_elsewhere", ticket("shared"), "45"), 17, "http://localhost:3000/hook"),
 		&store.ForwardTried{Seq: 2, Target: "http://localhost:3000/hook", Failure: "connection refused", At: at(18)},

@@ -30,7 +30,7 @@ func (l *Store) Prune(ctx context.Context, limits store.Limits) (count int64, er
 	if err != nil {
 		return 0, err
 	}
-	for from := int64(0); from < c.last; {
+	for from, first := int64(0), true; from < c.last || first && !limits.Before.IsZero(); first = false {
 		var n int64
 		err := l.paced(ctx, func(tx transaction) (err error) {
 			n, from, err = c.pruneSome(tx, from)
@@ -137,6 +137,7 @@ func (c cutOff) pruneSome(tx transaction, from int64) (count, to int64, err erro
 		"DELETE FROM delivery_index WHERE request_id IN (SELECT request_id FROM tasks WHERE number IN (" + prunable + "))",
 		"DELETE FROM events WHERE task IN (" + prunable + ")",
 		"DELETE FROM refusals WHERE ticket_path IN (SELECT ticket_path FROM tasks WHERE number IN (" + prunable + "))",
+		forgetSessions,
 		"DELETE FROM tasks WHERE number IN (" + prunable + ")",
 	} {
 		if count, err = tx.change(statement, from, to, c.open, c.before, c.finished); err != nil { // of the last one counts

@@ -68,10 +68,10 @@ func (l *Store) refusals(ctx context.Context, where string, args ...any) ([]stor
 	if err := l.writeRefusals(ctx); err != nil && !cannotWrite(err) {
 		return nil, err
 	}
-	return readAll(ctx, l, scanRefusal, "SELECT received_at, ticket_path, status_code, reason, size, header FROM refusals r "+where, args...)
+	return readAll(ctx, l, scanRefusal, "SELECT seq, received_at, ticket_path, status_code, reason, size, header FROM refusals r "+where, args...)
 }
 
 func scanRefusal(row scanner) (r store.Refusal, err error) {
-	err = row.Scan(timeColumn{&r.ReceivedAt}, &r.Path, &r.StatusCode, &r.Reason, &r.Size, headerColumn{&r.Header})
+	err = row.Scan(&r.Seq, timeColumn{&r.ReceivedAt}, &r.Path, &r.StatusCode, &r.Reason, &r.Size, headerColumn{&r.Header})
 	return r, err
 }

@@ -279,7 +279,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"several": {store.Query{Status: "error", Agent: "core", Batch: 1, Open: true}, "INDEX tasks_"},
 	} {
 		where, args := taskConditions(test.query)
-		plan := explain(t, l, pageQuery(where, false), append(args, 0, 10, 5)...)
+		plan := explain(t, l, pageQuery(where), append(args, 0, 10, 5)...)
 		outer, _, _ := strings.Cut(plan, "CORRELATED SCALAR SUBQUERY") // which is that of the forwards
 		if !strings.HasPrefix(outer, "SEARCH t USING "+test.index) || strings.Contains(outer, "TEMP B-TREE") {
 			t.Errorf("%s:\n%s", name, plan)

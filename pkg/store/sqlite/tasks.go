@@ -66,11 +66,11 @@ const firstSinceQuery = "SELECT coalesce(min(+number), ?) FROM tasks WHERE dispa
 // taskPage reads the next tasks below that number; fewer than size are the last ones.
 func (l *Store) taskPage(ctx context.Context, q store.Query, from, below int64, size int) ([]store.Task, error) {
 	where, args := taskConditions(q)
-	return readAll(ctx, l, scanTask, pageQuery(where, q.Slowest), append(args, from, below, size)...)
+	return readAll(ctx, l, scanTask, pageQuery(where), append(args, from, below, size)...)
 }
 
-func pageQuery(where []string, slowest bool) string {
-	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + engine.Order(slowest) + " LIMIT ?"
+func pageQuery(where []string) string {
+	return taskQuery + "WHERE " + strings.Join(append(where, "t.number >= ?", "t.number < ?"), " AND ") + " ORDER BY t.number DESC LIMIT ?"
 }
 
 // taskConditions returns the conditions of a query, except those on the number, and their

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -12,10 +13,7 @@ import (
 // Received returns up to limit callbacks with a smaller number than below, 0 for any, the
 // newest first.
 func (l *Store) Received(ctx context.Context, below int64, limit int) ([]store.Received, error) {
-	if below == 0 {
-		below = math.MaxInt64
-	}
-	return readAll(ctx, l, scanReceived, "SELECT seq, received_at, request_id, status, final, length(body) FROM deliveries WHERE seq < ? ORDER BY seq DESC LIMIT ?", below, limit)
+	return readAll(ctx, l, scanReceived, "SELECT seq, received_at, request_id, status, final, length(body) FROM deliveries WHERE seq < ? ORDER BY seq DESC LIMIT ?", cmp.Or(below, math.MaxInt64), limit)
 }
 
 func scanReceived(row scanner) (r store.Received, err error) {
@@ -23,9 +21,22 @@ func scanReceived(row scanner) (r store.Received, err error) {
 	return r, err
 }
 
-// NewestRefusals returns up to limit refused callbacks of all paths, the newest first.
-func (l *Store) NewestRefusals(ctx context.Context, limit int) ([]store.Refusal, error) {
-	return l.refusals(ctx, "ORDER BY seq DESC LIMIT ?", limit)
+// NewestRefusals returns up to limit refused callbacks of all paths with a smaller number
+// than below, 0 for any, the newest first.
+func (l *Store) NewestRefusals(ctx context.Context, below int64, limit int) ([]store.Refusal, error) {
+	return l.refusals(ctx, "WHERE seq < ? ORDER BY seq DESC LIMIT ?", cmp.Or(below, math.MaxInt64), limit)
+}
+
+// FinishTimes returns when the first and the last task of the batch that have finished did;
+// zero times if there is none.
+func (l *Store) FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error) {
+	if err := l.catchUp(ctx); err != nil {
+		return first, last, err
+	}
+	_, _, err = readOne(ctx, l, func(row scanner) (none struct{}, err error) {
+		return none, row.Scan(timeColumn{&first}, timeColumn{&last})
+	}, "SELECT min(finished_at), max(finished_at) FROM tasks WHERE batch = ?", batch)
+	return first, last, err
 }
 
 // Pace returns how many tasks of the batch finished in each span of that length, the oldest

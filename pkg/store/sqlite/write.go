@@ -114,8 +114,8 @@ func (t transaction) applyToBatch(op store.Op) error {
 		return t.deleteBatch(op)
 	case *store.PlaceItem:
 		return t.run("UPDATE batch_lines SET line = ? WHERE batch = ? AND key = ?", op.Line, op.Batch, op.Key)
-	case *store.SetSchemaErrors:
-		return t.run("UPDATE batch_lines SET schema_errors = ? WHERE batch = ? AND key = ?", op.SchemaErrors, op.Batch, op.Key)
+	case *store.SetMismatch:
+		return t.run("UPDATE batch_lines SET mismatch = ? WHERE batch = ? AND key = ?", op.Mismatch, op.Batch, op.Key)
 	}
-	return t.applyToWork(op)
+	return t.applyToSession(op)
 }

@@ -16,6 +16,7 @@ var batchTests = []test{
 	{"A new task for a line replaces the previous one", anotherTaskForALine},
 	{"Lines have their positions in the current input", placesOfLines},
 	{"Tasks are found by their batch", tasksOfABatch},
+	{"Lines are found by how they stand", linesAreFound},
 	{"A restarted batch has no lines", restartBatch},
 	{"Deleting a batch keeps its tasks", deleteBatch},
 }
@@ -142,19 +143,52 @@ func batchTally(l ledger) {
 	}))
 	l.same("batches", []string{"second 4", "first 2"}, names)
 	l.same("the first", store.Tally{narada.StatusSuccess: 1, narada.StatusPending: 1}, h.tally(first))
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0], SchemaErrors: `["a"]`}, &store.SetSchemaErrors{Batch: second, Key: keys[1], SchemaErrors: `["of one that has not succeeded"]`})
-	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusSchemaErrors: 1, narada.StatusPending: 2}, h.tally(second))
-	if got := h.items(second, keys[0])[0].SchemaErrors; got != `["a"]` {
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0], Mismatch: `["a"]`}, &store.SetMismatch{Batch: second, Key: keys[1], Mismatch: `["of one that has not succeeded"]`})
+	l.same("the second", store.Tally{narada.StatusSuccess: 1, store.StatusMismatch: 1, narada.StatusPending: 2}, h.tally(second))
+	if got := h.items(second, keys[0])[0].Mismatch; got != `["a"]` {
 		l.Errorf("got %q", got)
 	}
-	h.write(&store.SetSchemaErrors{Batch: second, Key: keys[0]})
+	h.write(&store.SetMismatch{Batch: second, Key: keys[0]})
 	l.same("the second", store.Tally{narada.StatusSuccess: 2, narada.StatusPending: 2}, h.tally(second))
+}
+
+func linesAreFound(l ledger) {
+	h := l.open()
+	h.batch("other", 4)
+	number, keys := h.batch("jobs", 6) // the first and the fourth have finished
+	h.write(&store.Poll{Result: polledFinal("req_jobs_1", "no"), At: start}, &store.Poll{Result: polledFinal("req_jobs_2", "no"), At: start},
+		&store.SetMismatch{Batch: number, Key: keys[3], Mismatch: `{"schemaErrors":["a"]}`})
+	again := &store.Intend{Intent: intent("again")} // of the third, which has failed before
+	again.Item = store.Item{Batch: number, Key: keys[2], Line: 3, ID: "id2"}
+	h.write(again)
+	for name, test := range map[string]struct {
+		query store.LineQuery
+		want  []int
+	}{
+		"all":           {store.LineQuery{Limit: 10}, []int{1, 2, 3, 4, 5, 6}},
+		"limit, after":  {store.LineQuery{After: 1, Limit: 2}, []int{2, 3}},
+		"failed":        {store.LineQuery{Failed: true, Limit: 10}, []int{2, 4}},
+		"failed, after": {store.LineQuery{Failed: true, After: 2, Limit: 10}, []int{4}},
+		"open":          {store.LineQuery{Open: true, Limit: 10}, []int{3, 5, 6}},
+		"slowest":       {store.LineQuery{Slowest: true, Limit: 2}, []int{2, 1}},
+	} {
+		test.query.Batch = number
+		list, err := h.Lines(l.ctx(), test.query)
+		l.must(err)
+		var got []int
+		for _, i := range list {
+			if got = append(got, i.Line); i.Task.Prompt == "" || i.ID != fmt.Sprint("id", i.Line-1) {
+				l.Errorf("%s: %+v", name, i)
+			}
+		}
+		l.same(name, test.want, got)
+	}
 }
 
 func anotherTaskForALine(l ledger) {
 	h := l.open()
 	number, keys := h.batch("jobs", 2)
-	h.write(&store.SetSchemaErrors{Batch: number, Key: keys[0], SchemaErrors: `["a"]`})
+	h.write(&store.SetMismatch{Batch: number, Key: keys[0], Mismatch: `["a"]`})
 	again := &store.Intend{Intent: intent("again")}
 	again.Item = store.Item{Batch: number, Key: keys[0], Line: 5, ID: "b", Content: []byte("new")}
 	h.write(again)

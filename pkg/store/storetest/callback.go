@@ -209,7 +209,7 @@ func refusalsAreBounded(l ledger) {
 	if len(last.Reason) > 200 || !strings.HasPrefix(last.Reason, "éé") || strings.ContainsRune(last.Reason, '\ufffd') {
 		l.Errorf("the reason is %q", last.Reason)
 	}
-	r.Reason, r.Header = last.Reason, http.Header{"Authorization": {"***"}, "X-A": {"***"}, "User-Agent": {"b"}}
+	r.Seq, r.Reason, r.Header = last.Seq, last.Reason, http.Header{"Authorization": {"***"}, "X-A": {"***"}, "User-Agent": {"b"}}
 	l.same("the newest", r, last)
 
 	r.Header = http.Header{"User-Agent": {strings.Repeat("b", 10_000)}}

@@ -51,6 +51,8 @@ func queueLine(batch int64, i int) *store.QueueLine {
 	return &store.QueueLine{
 		Item:   store.Item{Batch: batch, Key: fmt.Appendf(nil, "key-%03d", i), Line: i + 1, ID: fmt.Sprint("id", i)},
 		Intent: store.Intent{Prompt: fmt.Sprint("prompt ", i), Body: []byte(fmt.Sprintf(`{"prompt":"prompt %d"}`, i)), Agent: "operator"},
+
+		Assertions: fmt.Sprintf(`[".line == %d"]`, i),
 	}
 }
 
@@ -110,7 +112,7 @@ func claimsAreDisjoint(l ledger) {
 	for _, c := range claimed {
 		i := stores[0].items(batch, c.Key)[0]
 		l.same("the task", []any{c.Task, store.StatusUnknown, "operator", "m", batch}, []any{i.Task.Number, i.Task.Status, i.Task.Agent, i.Task.Machine, i.Task.Batch})
-		l.same("the line", []any{i.Line, true, fmt.Sprint("prompt ", i.Line-1)}, []any{c.Line, c.Send, c.Prompt})
+		l.same("the line", []any{i.Line, true, fmt.Sprint("prompt ", i.Line-1), fmt.Sprintf(`[".line == %d"]`, i.Line-1)}, []any{c.Line, c.Send, c.Prompt, c.Assertions})
 	}
 	if w := stores[1].work(batch); w.InFlight != 40 || w.Waiting || w.Unknown != 0 || !w.Open() {
 		l.Errorf("got %+v", w)
@@ -401,12 +403,15 @@ func heldWork(l ledger) {
 func queuedOnce(l ledger) {
 	h, other := l.open(), l.open()
 	batch := h.queue("jobs", 1)
-	other.write(queueLine(batch, 0))
+	again := queueLine(batch, 0)
+	again.Assertions = `[".newest"]`
+	other.write(again)
 	c := h.claim(batch, "first", 5, noLimits())
 	other.write(queueLine(batch, 0))
 	if len(c) != 1 || other.work(batch).Waiting {
 		l.Fatal("it is queued twice")
 	}
+	l.same("the assertions of a queued line", again.Assertions, c[0].Assertions)
 	h.acceptedLine(c[0])
 	h.write(&store.FinishLine{HeldLine: held(c[0])})
 	other.write(queueLine(batch, 0)) // of who has not seen that
@@ -432,7 +437,7 @@ func finishedLines(l ledger) {
 	claimed := h.claim(batch, "first", 5, noLimits())
 	want := []string{}
 	for _, i := range []int{3, 0, 4} {
-		h.write(&store.FinishLine{HeldLine: held(claimed[i]), SchemaErrors: `["a"]`})
+		h.write(&store.FinishLine{HeldLine: held(claimed[i]), Mismatch: `["a"]`})
 		want = append(want, string(claimed[i].Key))
 	}
 	var got []string
@@ -449,7 +454,7 @@ func finishedLines(l ledger) {
 	if keys, last, err := other.FinishedLines(l.ctx(), batch, after, 2); len(keys) != 0 || last != after || err != nil {
 		l.Errorf("more: %q, %d, %v", keys, last, err)
 	}
-	if i := other.items(batch, claimed[3].Key)[0]; i.SchemaErrors != `["a"]` || i.Task.Status != store.StatusUnknown {
+	if i := other.items(batch, claimed[3].Key)[0]; i.Mismatch != `["a"]` || i.Task.Status != store.StatusUnknown {
 		l.Errorf("got %+v", i)
 	}
 }

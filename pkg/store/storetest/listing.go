@@ -24,7 +24,7 @@ func Listing(ctx context.Context, s Store) (string, error) {
 	err = s.Batches(ctx, func(b store.Batch, tally store.Tally) error {
 		listed := listedBatch{Batch: b, Tally: tally}
 		err := s.EachItem(ctx, b.Number, func(i store.ItemTask) error {
-			listed.Lines = append(listed.Lines, listedLine{i.Key, i.Line, i.ID, i.SchemaErrors, i.Task.Number, i.CallbackURL, i.Window})
+			listed.Lines = append(listed.Lines, listedLine{i.Key, i.Line, i.ID, i.Mismatch, i.Task.Number, i.CallbackURL, i.Window})
 			return nil
 		})
 		l.Batches = append(l.Batches, listed)
@@ -80,7 +80,7 @@ type listedBatch struct {
 type listedLine struct {
 	Key                 []byte
 	Line                int
-	ID, SchemaErrors    string
+	ID, Mismatch        string
 	Task                int64
 	CallbackURL, Window string
 }

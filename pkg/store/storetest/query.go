@@ -41,7 +41,6 @@ func tasksAreFound(l ledger) {
 		"agent":              {store.Query{Agent: "core"}, []string{"req_2", "req_1"}},
 		"source":             {store.Query{Source: "dispatch", Agent: "core"}, []string{"req_2", "req_1"}},
 		"another source":     {store.Query{Source: "run"}, nil},
-		"slowest":            {store.Query{Slowest: true, Limit: 2}, []string{"req_1", "req_2"}},
 		"agent and open":     {store.Query{Agent: "core", Open: true}, []string{"req_2"}},
 		"since":              {store.Query{Since: start.Add(30 * time.Minute)}, []string{"req_2", "req_1"}},
 		"since that moment":  {store.Query{Since: start.Add(time.Hour)}, []string{"req_2", "req_1"}},

@@ -42,7 +42,7 @@ func Run(t *testing.T, newLedger func(*testing.T) Opener) {
 		tests []test
 	}{
 		{"write", writeTests}, {"task", taskTests}, {"callback", callbackTests}, {"follow", followTests}, {"event", eventTests},
-		{"forward", forwardTests}, {"batch", batchTests}, {"claim", claimTests}, {"text", textTests}, {"query", queryTests}, {"usage", usageTests}, {"prune", pruneTests}, {"process", processTests}, {"listener", listenerTests},
+		{"forward", forwardTests}, {"batch", batchTests}, {"claim", claimTests}, {"text", textTests}, {"query", queryTests}, {"usage", usageTests}, {"prune", pruneTests}, {"process", processTests}, {"listener", listenerTests}, {"session", sessionTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {

@@ -96,14 +96,14 @@ func anyTextOfABatch(l ledger) {
 	put.Batch.Number = put.Number
 	l.same("batch", []any{put.Batch, true}, []any{b, ok})
 	line := queueLine(b.Number, 0)
-	line.Item.ID, line.Intent.Prompt, line.Intent.Agent = odd, odd, odd
+	line.Item.ID, line.Intent.Prompt, line.Intent.Agent, line.Assertions = odd, odd, odd, odd
 	line.Intent.Body = []byte(`{"prompt":"\u0000\ud800 \\\\u0000 \\\u0000","browserWindowId":"w"}`)
 	h.write(&store.OpenWork{Batch: b.Number, Options: odd}, line)
 	if w := other.work(b.Number); w.Options != odd || w.Batch.Name != odd {
 		l.Errorf("got %+v", w)
 	}
 	c := other.claim(b.Number, odd, 1, noLimits())
-	if len(c) != 1 || c[0].ID != odd || c[0].Prompt != odd || string(c[0].Request) != string(line.Intent.Body) {
+	if len(c) != 1 || c[0].ID != odd || c[0].Prompt != odd || c[0].Assertions != odd || string(c[0].Request) != string(line.Intent.Body) {
 		l.Fatalf("got %+v", c)
 	}
 	h.write(&store.Accept{Task: c[0].Task, RequestID: fmt.Sprint("req_", c[0].Task), At: start})
@@ -111,8 +111,8 @@ func anyTextOfABatch(l ledger) {
 	if len(items) != 1 || items[0].ID != odd || items[0].Window != "w" || items[0].Task.Agent != odd {
 		l.Errorf("got %+v", items)
 	}
-	other.write(&store.FinishLine{HeldLine: held(c[0]), SchemaErrors: odd})
-	if items := h.items(b.Number, c[0].Key); items[0].SchemaErrors != odd {
+	other.write(&store.FinishLine{HeldLine: held(c[0]), Mismatch: odd})
+	if items := h.items(b.Number, c[0].Key); items[0].Mismatch != odd {
 		l.Errorf("got %+v", items)
 	}
 	_, err = h.Prunable(l.ctx(), store.Limits{Before: start.Add(time.Hour), Open: true})

@@ -128,10 +128,16 @@ func revisionChanges(l ledger) {
 
 func paceIsCounted(l ledger) {
 	h := l.open()
-	batch, keys := h.batch("jobs", 4) // the first and the last have finished
+	none, _ := h.batch("none", 0)
+	from, to, err := h.FinishTimes(l.ctx(), none)
+	l.must(err)
+	l.same("the times of none", []time.Time{{}, {}}, []time.Time{from, to})
+	batch, _ := h.batch("jobs", 4) // the first and the last have finished
 	h.write(&store.Poll{Result: polledFinal("req_jobs_1", "no"), At: start.Add(3 * time.Second)})
 	h.write(&store.Poll{Result: polledFinal("req_jobs_2", "no"), At: start.Add(3999 * time.Millisecond)})
-	_ = keys
+	from, to, err = h.FinishTimes(l.ctx(), batch)
+	l.must(err)
+	l.same("the times", []time.Time{start, start.Add(3999 * time.Millisecond)}, []time.Time{from, to})
 	got, err := h.Pace(l.ctx(), batch, 2*time.Second)
 	l.must(err)
 	first := start.Truncate(2 * time.Second)
@@ -159,9 +165,14 @@ func receivedIsListed(l ledger) {
 	l.same("the older", list[1:], older)
 	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 401, Reason: "wrong secret"})
 	h.Refuse(ticket("a").Path, store.Refusal{ReceivedAt: start, StatusCode: 413, Reason: "too large"})
-	refused, err := h.NewestRefusals(l.ctx(), 1)
+	refused, err := h.NewestRefusals(l.ctx(), 0, 1)
 	l.must(err)
 	if len(refused) != 1 || refused[0].Reason != "too large" || refused[0].Path != ticket("a").Path {
-		l.Errorf("got %+v", refused)
+		l.Fatalf("got %+v", refused)
+	}
+	before, err := h.NewestRefusals(l.ctx(), refused[0].Seq, 10)
+	l.must(err)
+	if len(before) != 1 || before[0].Reason != "wrong secret" || before[0].Seq >= refused[0].Seq {
+		l.Errorf("got %+v", before)
 	}
 }

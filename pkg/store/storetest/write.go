@@ -52,7 +52,7 @@ func eachChangeIsDurable(l ledger) {
 		{"MoveForward", &store.MoveForward{Seq: 1, From: target, To: "http://localhost:4000/"}},
 		{"AdoptForwards", &store.AdoptForwards{Target: "gone", From: "a", To: "b"}},
 		{"PlaceItem", &store.PlaceItem{Batch: batch, Key: []byte("key"), Line: 2}},
-		{"SetSchemaErrors", &store.SetSchemaErrors{Batch: batch, Key: []byte("key"), SchemaErrors: `["a"]`}},
+		{"SetMismatch", &store.SetMismatch{Batch: batch, Key: []byte("key"), Mismatch: `["a"]`}},
 	} {
 		before := everything(first)
 		first.write(change.op)

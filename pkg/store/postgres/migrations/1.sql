@@ -166,7 +166,7 @@ CREATE TABLE @batch_lines (
     id            text NOT NULL,
     task          bigint NOT NULL,
     content       bytea NOT NULL,
-    schema_errors text NOT NULL DEFAULT '',
+    mismatch      text NOT NULL DEFAULT '',
     PRIMARY KEY (batch, key)
 );
 CREATE INDEX batch_lines_line ON @batch_lines (batch, line, key);
@@ -238,7 +238,7 @@ BEGIN
     PERFORM @add_event(a_number, a_at, 'dispatched', '{}');
     IF a_batch <> 0 THEN
         INSERT INTO @batch_lines (batch, key, line, id, task, content) VALUES (a_batch, a_key, a_line, a_id, a_number, a_content)
-            ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task, content = excluded.content, schema_errors = '';
+            ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, task = excluded.task, content = excluded.content, mismatch = '';
     END IF;
 END $$;
 
@@ -468,8 +468,23 @@ BEGIN
     DELETE FROM @events WHERE task = ANY (numbers);
     DELETE FROM @refusals WHERE ticket_path = ANY (paths);
     DELETE FROM @tasks WHERE number = ANY (numbers);
+    DELETE FROM @sessions WHERE a_before < '9999-01-01' AND (coalesce(ended_at, ends_at) < least(a_before, a_finished) OR a_open AND started_at < a_before);
     pruned := cardinality(numbers);
 END $$;
+
+-- Cloud browser sessions that were started from here.
+CREATE TABLE @sessions (
+    key           text PRIMARY KEY,
+    started_at    timestamptz NOT NULL,
+    session_id    text NOT NULL,
+    window_id     text NOT NULL,
+    name          text NOT NULL,
+    cloud         text NOT NULL,
+    machine       text NOT NULL,
+    ends_at       timestamptz,
+    ended_at      timestamptz,
+    status        text NOT NULL
+);
 
 -- When the next step of deleting old tasks is due, and which tasks it looks at: those after
 -- number, up to last.
@@ -540,6 +555,7 @@ CREATE TABLE @batch_queue (
     finished      bigint,
     prompt        text NOT NULL,
     request       bytea,
+    assertions    text NOT NULL,
     PRIMARY KEY (batch, key)
 );
 CREATE INDEX batch_queue_waiting ON @batch_queue (batch, line, key) WHERE finished IS NULL AND task = 0;
@@ -572,16 +588,17 @@ CREATE FUNCTION @open_work(a_batch bigint, a_options text, a_credits double prec
 $$;
 
 CREATE FUNCTION @queue_line(a_batch bigint, a_key bytea, a_line bigint, a_id text, a_content bytea, a_agent text, a_session text, a_parent text, a_seen bigint, a_task bigint,
-    a_prompt text, a_request bytea, a_unawaited boolean) RETURNS void LANGUAGE sql AS $$
+    a_prompt text, a_request bytea, a_unawaited boolean, a_assertions text) RETURNS void LANGUAGE sql AS $$
     UPDATE @batch_queue q SET claimed_at = CASE WHEN a_unawaited THEN '-infinity' ELSE q.claimed_at END, window_id = CASE WHEN q.leased_until <= clock_timestamp() THEN '' ELSE q.window_id END
         FROM @tasks t WHERE q.batch = a_batch AND q.key = a_key AND q.finished IS NULL AND q.task <> 0 AND q.task = a_task AND t.number = a_task AND t.status = 'unknown';
-    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, claimed_at, window_id)
-        SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request,
+    UPDATE @batch_queue SET assertions = a_assertions WHERE batch = a_batch AND key = a_key AND finished IS NULL AND assertions <> a_assertions;
+    INSERT INTO @batch_queue (batch, key, line, id, content, agent, cloud_session, parent, task, prompt, request, assertions, claimed_at, window_id)
+        SELECT a_batch, a_key, a_line, a_id, a_content, a_agent, a_session, a_parent, a_task, a_prompt, a_request, a_assertions,
             CASE WHEN a_unawaited THEN '-infinity' ELSE coalesce(t.dispatched_at, clock_timestamp()) END, CASE WHEN t.status <> 'unknown' THEN t.window_id ELSE '' END
         FROM (SELECT 1) one LEFT JOIN @tasks t ON t.number = a_task
         WHERE a_seen = coalesce((SELECT task FROM @batch_lines WHERE batch = a_batch AND key = a_key), 0)
         ON CONFLICT (batch, key) DO UPDATE SET line = excluded.line, id = excluded.id, content = excluded.content, agent = excluded.agent, cloud_session = excluded.cloud_session,
-            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request,
+            parent = excluded.parent, task = excluded.task, prompt = excluded.prompt, request = excluded.request, assertions = excluded.assertions,
             claimed_at = CASE WHEN batch_queue.task = excluded.task AND isfinite(batch_queue.claimed_at) AND NOT a_unawaited
                 THEN batch_queue.claimed_at ELSE excluded.claimed_at END, -- by this server's clock if it is known
             lost = false, window_id = excluded.window_id, owner = '', leased_until = '-infinity', send_at = NULL, finished = NULL
@@ -598,7 +615,7 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_failed boolean, a_credits double precision, a_errors text, a_lost boolean) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION @finish_line(a_batch bigint, a_key bytea, a_fence bigint, a_failed boolean, a_credits double precision, a_mismatch text, a_lost boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     number bigint;
 BEGIN
@@ -607,7 +624,7 @@ BEGIN
     PERFORM @check_claim(a_batch, a_key, a_fence);
     UPDATE @batch_queue SET finished = number, lost = a_lost, prompt = '', request = NULL WHERE batch = a_batch AND key = a_key;
     UPDATE @batch_work SET finished = number, failures = failures + a_failed::integer, credits = credits + a_credits WHERE batch = a_batch;
-    UPDATE @batch_lines SET schema_errors = a_errors WHERE batch = a_batch AND key = a_key;
+    UPDATE @batch_lines SET mismatch = a_mismatch WHERE batch = a_batch AND key = a_key;
 END $$;
 
 CREATE FUNCTION @release_line(a_batch bigint, a_key bytea, a_fence bigint) RETURNS void LANGUAGE plpgsql AS $$

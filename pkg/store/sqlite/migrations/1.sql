@@ -117,7 +117,7 @@ CREATE TABLE batch_lines (
     id            TEXT NOT NULL,
     task          INTEGER NOT NULL,
     content       BLOB NOT NULL,
-    schema_errors TEXT NOT NULL DEFAULT '',
+    mismatch      TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (batch, key)
 ) WITHOUT ROWID;
 CREATE INDEX batch_lines_line ON batch_lines (batch, line, key);
@@ -153,6 +153,7 @@ CREATE TABLE batch_queue (
     finished      INTEGER,
     prompt        TEXT NOT NULL,
     request       BLOB,
+    assertions    TEXT NOT NULL,
     PRIMARY KEY (batch, key)
 );
 CREATE INDEX batch_queue_waiting ON batch_queue (batch, line, key) WHERE finished IS NULL AND task = 0;
@@ -163,6 +164,20 @@ CREATE INDEX batch_queue_lost ON batch_queue (batch) WHERE lost;
 -- The number of the last claim of any line.
 CREATE TABLE fences (last INTEGER NOT NULL);
 INSERT INTO fences VALUES (0);
+
+-- Cloud browser sessions that were started from here.
+CREATE TABLE sessions (
+    key           TEXT PRIMARY KEY,
+    started_at    INTEGER NOT NULL,
+    session_id    TEXT NOT NULL,
+    window_id     TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    cloud         TEXT NOT NULL,
+    machine       TEXT NOT NULL,
+    ends_at       INTEGER,
+    ended_at      INTEGER,
+    status        TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- When the next step of deleting old tasks is due, and which tasks it looks at: those after
 -- number, up to last.
