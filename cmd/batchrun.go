@@ -29,6 +29,7 @@ type batchRunOptions struct {
 	rate     string
 	failFast bool
 	page     pageFlag
+	junit    junitFlag
 	yes      bool
 }
 
@@ -99,6 +100,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.Var(units.DurationFlag(&o.batch.Lease, batch.DefaultLease), "lease", "give the lines of a worker that has gone to others after this `DURATION`")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
+	o.junit.add(cmd, "line")
 	o.page.add(cmd)
 	o.answer.add(cmd)
 	return cmd
