@@ -198,7 +198,7 @@ func (s guideStep) run(t *testing.T, reader *guideReader) {
 			t.Skipf("%s: %s", text, d.why)
 		}
 		if d.as != "" {
-			text = strings.ReplaceAll(text, d.match, d.as)
+			text = strings.TrimSuffix(strings.ReplaceAll(text+"$", d.match, d.as), "$")
 		}
 		want, warns = max(want, d.code), warns || d.warns
 	}
