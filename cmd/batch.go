@@ -124,6 +124,7 @@ func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string)
 
 func newBatchResults(inv *invocation) *cobra.Command {
 	out := outputFlags{format: "json"}
+	var report junitFlag
 	cmd := &cobra.Command{
 		Use:   "results NAME",
 		Short: "Print the results of a batch from the ledger",
@@ -133,20 +134,28 @@ longer in the input come last, with null as their line number. The API is not as
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
-			return runBatchResults(ctx, inv, p, args[0])
+			return runBatchResults(ctx, inv, p, args[0], &report)
 		}),
 	}
+	report.add(cmd, "line")
 	cmd.Flags().StringVar(&out.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
 	return cmd
 }
 
-func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string) error {
+func runBatchResults(ctx context.Context, inv *invocation, p *printer, name string, report *junitFlag) error {
+	if err := report.check(); err != nil {
+		return err
+	}
 	return inv.readBatch(ctx, name, func(r batch.Store) error {
 		open, err := batch.Results(ctx, r, name, p.JSON)
 		if open > 0 && err == nil {
 			inv.log.Info("batch", units.Count(open, "line")+" not finished yet, according to the ledger")
 		}
-		return err
+		if err != nil || report.path == "" {
+			return err
+		}
+		suite, err := batch.Report(ctx, r, name, visible(inv))
+		return cmp.Or(err, report.write(suite))
 	})
 }
 

@@ -22,7 +22,7 @@ import (
 // prepare completes the batch's options with the flags and settings.
 func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	inv, o, b := r.inv, r.o, &r.o.batch
-	if err := o.check(inv); err != nil {
+	if err := cmp.Or(o.check(inv), o.junit.check()); err != nil {
 		return err
 	}
 	if b.Name == "" {
@@ -32,6 +32,7 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 		b.MaxFailures = 1
 	}
 	b.Path, b.Start, b.Timeout, b.Stdout = path, inv.app.start, inv.duration(config.Timeout), toStdout(inv)
+	b.JUnit, b.Visible = o.junit.path, visible(inv)
 	b.Masker, b.Hide, b.Report, b.Confirm = inv.masker, inv.masker.Hide, r.report, r.confirmRestart
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests

@@ -125,9 +125,14 @@ func (r *batchRun) explain(err error) error {
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
+		if e.Report {
+			failure.text = "--junit: " + e.Error()
+		}
 		switch {
 		case e.Usage:
 			failure.code = codeUsage
+		case e.Report && !r.o.answer.sandbox:
+			failure.next = "write it from the ledger: " + againJUnit(r.o.batch.Name, e.Path)
 		case !r.o.answer.sandbox:
 			failure.next = "print the results from the ledger: narada batch results " + output.ShellWord(r.o.batch.Name)
 		}

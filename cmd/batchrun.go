@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/units"
@@ -28,6 +29,7 @@ type batchRunOptions struct {
 	rate     string
 	failFast bool
 	page     pageFlag
+	junit    junitFlag
 	yes      bool
 }
 
@@ -98,6 +100,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.Var(units.DurationFlag(&o.batch.Lease, batch.DefaultLease), "lease", "give the lines of a worker that has gone to others after this `DURATION`")
 	settingFlag(f, "timeout", config.Timeout, "wait at most this `DURATION` for each task (default 20m)")
 	settingFlag(f, "poll-interval", config.PollInterval, "wait at least this `DURATION` between two polls of a task (default 3s)")
+	o.junit.add(cmd, "line")
 	o.page.add(cmd)
 	o.answer.add(cmd)
 	return cmd
@@ -167,7 +170,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer r.inv.closeLedger(ledger)
-	closePage, err := r.o.page.serve(ctx, r.inv, ledger, ledgerName(r.inv))
+	closePage, err := r.o.page.serve(ctx, r.inv, ledger, new(sendFlags), secret.NewCredentials(r.inv.settings.Secret(config.CallbackSecret), nil))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/narada-cli/narada/pkg/contract"
+	"github.com/narada-cli/narada/pkg/junit"
 	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/units"
@@ -32,6 +34,7 @@ func (o *endpointFlags) add(cmd *cobra.Command) {
 func newCheck(inv *invocation) *cobra.Command {
 	var out outputFlags
 	var o endpointFlags
+	var report junitFlag
 	cmd := &cobra.Command{
 		Use:   "check URL",
 		Short: "Test an endpoint against the webhook contract",
@@ -58,9 +61,12 @@ elsewhere. Exit code 3: a test failed.
   # in CI: the failures
   narada check https://example.com/api/narada/webhook --yes -o json --jq 'select(.verdict == "FAIL")'`,
 		Args: usage.OneArg("URL", "narada check URL"),
-		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runCheck(ctx, inv, p, &o, args[0]) }),
+		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
+			return runCheck(ctx, inv, p, &o, &report, args[0])
+		}),
 	}
 	o.add(cmd)
+	report.add(cmd, "test")
 	out.add(cmd)
 	return cmd
 }
@@ -75,17 +81,34 @@ func contractTable() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, address string) error {
+func runCheck(ctx context.Context, inv *invocation, p *printer, o *endpointFlags, report *junitFlag, address string) error {
+	if err := report.check(); err != nil {
+		return err
+	}
 	c, err := o.check(ctx, inv, "", address)
 	if err != nil {
 		return err
 	}
 	startSummary(inv)
-	err = printFindings(ctx, inv, p, "checked", c.Run(ctx), false)
+	suite := &junit.Suite{Name: "narada check " + inv.masker.Mask(address), Start: inv.app.start, Visible: visible(inv)}
+	err = printFindings(ctx, inv, p, "checked", reported(suite, c.Run(ctx)), false)
+	suite.Cases = append(suite.Cases, contract.NotRun(suite.Cases)...)
+	err = cmp.Or(err, report.write(suite))
 	if u, badURL := url.Parse(network.Expand(address)); badURL == nil && ctx.Err() == nil && u.Scheme == "http" && network.IsLocal(u.Hostname()) && !o.send.target.allowHTTP {
 		inv.log.Hint("--allow-http allows plain http to this machine and to private networks")
 	}
 	return err
+}
+
+// reported adds the findings to the report.
+func reported(s *junit.Suite, found iter.Seq[contract.Finding]) iter.Seq[contract.Finding] {
+	return func(yield func(contract.Finding) bool) {
+		for f := range found {
+			if s.Cases = append(s.Cases, f.TestCase()); !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // check checks the flags, says what will be sent, if anything, and asks for confirmation.

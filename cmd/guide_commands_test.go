@@ -50,6 +50,7 @@ var departures = []departure{
 	{page: "README.md", match: "narada check", code: 3, why: "the endpoint requires a secret"},
 	{page: "README.md", match: "narada trigger success", code: 3, why: "the endpoint requires a secret"},
 	{page: "troubleshooting.md", match: "narada check", code: 3, why: "the endpoint requires a secret"},
+	{page: "ci.md", match: "narada check", code: 3, why: "no endpoint runs there"},
 	{page: "webhooks.md", match: "webhook --allow-http$", code: 3, why: "the endpoint requires a secret"},
 	{page: "sessions.md", match: "--save reports", warns: true, why: "the sandbox saves answer.txt for both tasks"},
 	{page: "structured-output.md", match: "--rules mismatch.yaml", code: 9, why: "it shows the errors"},

@@ -271,7 +271,7 @@ func onGitHub(inv *invocation) bool {
 // startSummary begins the summary of the command, if it is in a step that can have one.
 func startSummary(inv *invocation) {
 	if onGitHub(inv) && ci.SummaryFile(inv.app.getenv) != "" {
-		inv.summary = ci.New(inv.command, func(text string) string { return term.Visible(inv.masker.Mask(text)) })
+		inv.summary = ci.New(inv.command, visible(inv))
 	}
 }
 

@@ -87,6 +87,7 @@ func TestMain(m *testing.M) {
 //	post READY STATUS BODY [NAME=VALUE...] sends a callback to a listener
 //	misdeliver READY STATUS BODY          sends the callback of the newest task to another listener
 //	until FILE [TEXT]                     waits for a file that has the text
+//	report FILE                           prints the test cases of a JUnit report
 //	mode PERM FILE                        checks the permissions of a file
 func TestScripts(t *testing.T) {
 	runScripts(t, testscript.Params{Dir: "testdata/script"}, func(*testscript.Env) error { return nil })
@@ -147,6 +148,7 @@ func scriptCommands() map[string]scriptCommand {
 	commands := map[string]scriptCommand{
 		"exits":       scriptExits,
 		"signal":      scriptSignal,
+		"report":      scriptReport,
 		"cloud":       scriptCloud,
 		"counts":      scriptCounts,
 		"awaits":      scriptAwaits,

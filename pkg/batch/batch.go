@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
+	"github.com/narada-cli/narada/pkg/junit"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/task"
@@ -67,6 +68,10 @@ type Options struct {
 	Stdout  io.Writer
 	Query   *output.Query // applied to each result; nil: none
 	Ordered bool          // write the results in input order
+	JUnit   string        // path of the JUnit report; "": none
+
+	// Visible masks secrets in text of the report and replaces control characters.
+	Visible func(string) string
 
 	// Confirm is called before a batch is restarted of which lines were sent, some of them
 	// open: their tasks are or may be running.
@@ -119,6 +124,11 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 		return nil, err
 	}
 	b.results.masker = o.Masker
+	if o.JUnit != "" {
+		if err := junit.CheckPath(o.JUnit); err != nil {
+			return nil, &ResultsError{Path: o.JUnit, Err: err, Usage: true, Report: true}
+		}
+	}
 	if err = b.openSource(ctx); err != nil {
 		return nil, err
 	}
@@ -221,7 +231,7 @@ func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	if kept > 0 {
 		b.o.Report(EarlierKept{b.results.path + earlierSuffix, kept})
 	}
-	failed := cmp.Or(closing, b.results.failed)
+	failed := cmp.Or(closing, b.results.failed, b.report(ctx))
 	v := verdict(ctx, b.Progress(), err)
 	switch {
 	case failed == nil || v.Ending == Broken:

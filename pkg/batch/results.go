@@ -20,6 +20,8 @@ type ResultsError struct {
 	Path  string
 	Err   error
 	Usage bool // found before anything was sent
+
+	Report bool // of Options.JUnit, not Options.Results
 }
 
 func (e *ResultsError) Error() string {
@@ -57,12 +59,12 @@ func newResults(path string, stdout io.Writer, query *output.Query, input os.Fil
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, &ResultsError{path, errors.New("it is a folder"), true}
+		return nil, &ResultsError{Path: path, Err: errors.New("it is a folder"), Usage: true}
 	case err == nil && input != nil && os.SameFile(info, input) && info.Mode().IsRegular():
-		return nil, &ResultsError{path, errors.New("it is the input"), true}
+		return nil, &ResultsError{Path: path, Err: errors.New("it is the input"), Usage: true}
 	case err != nil || info.Mode().IsRegular() || !isSystem(path):
 		if path, err = linkTarget(path); err != nil {
-			return nil, &ResultsError{path, err, true}
+			return nil, &ResultsError{Path: path, Err: err, Usage: true}
 		}
 	}
 	if err := checkFolder(filepath.Dir(path)); err != nil {
@@ -78,7 +80,7 @@ func checkFolder(folder string) error {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
-		return &ResultsError{folder, err, true}
+		return &ResultsError{Path: folder, Err: err, Usage: true}
 	}
 	return nil
 }
@@ -138,21 +140,21 @@ func (r *results) begin(ctx context.Context) error {
 	var w io.Writer
 	if info, err := os.Stat(r.path); err == nil && !info.Mode().IsRegular() { // a pipe, or /dev/null
 		if r.device, err = openDevice(ctx, r.path); err != nil {
-			return &ResultsError{r.path, err, true}
+			return &ResultsError{Path: r.path, Err: err, Usage: true}
 		}
 		w = r.device
 	} else {
 		if r.earlier != nil {
 			some, err := r.earlier.exists()
 			if err != nil {
-				return &ResultsError{r.path, err, true}
+				return &ResultsError{Path: r.path, Err: err, Usage: true}
 			}
 			if !some {
 				r.earlier = nil
 			}
 		}
 		if r.file, err = atomicfile.Create(r.path, 0o666); err != nil { // the umask narrows it
-			return &ResultsError{r.path, err, errors.Is(err, atomicfile.ErrBusy)}
+			return &ResultsError{Path: r.path, Err: err, Usage: errors.Is(err, atomicfile.ErrBusy)}
 		}
 		w = r.file
 		if r.earlier != nil {

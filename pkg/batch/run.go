@@ -107,13 +107,13 @@ func (r *run) tallied(f func(*Tally)) {
 // recover reads what earlier runs have done, decides what to do with each line, and emits
 // the lines that have ended.
 func (r *run) recover(ctx context.Context) error {
-	var states map[Key]State
+	var items map[Key]store.ItemTask
 	for l, err := range r.checked() {
 		if err == nil && l.Index%chunk == 0 {
-			states, err = r.states(ctx, r.places[l.Index:min(l.Index+chunk, len(r.places))])
+			items, err = r.items(ctx, r.places[l.Index:min(l.Index+chunk, len(r.places))])
 		}
 		if err == nil {
-			r.actions[l.Index], err = r.decide(ctx, l, states[l.Key])
+			r.actions[l.Index], err = r.decide(ctx, l, stateIn(items, l.Key))
 		}
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(context.Cause(ctx), err)
@@ -125,18 +125,26 @@ func (r *run) recover(ctx context.Context) error {
 	return nil
 }
 
-// states returns the states of the lines that were sent.
-func (r *run) states(ctx context.Context, places []place) (map[Key]State, error) {
+// items returns the lines that were sent.
+func (r *run) items(ctx context.Context, places []place) (map[Key]store.ItemTask, error) {
 	keys := make([][]byte, len(places))
 	for i := range places {
 		keys[i] = places[i].key[:]
 	}
-	items, err := r.store.Items(ctx, r.number, keys)
-	states := make(map[Key]State, len(items))
-	for _, i := range items {
-		states[Key(i.Key)] = stateOf(i)
+	list, err := r.store.Items(ctx, r.number, keys)
+	items := make(map[Key]store.ItemTask, len(list))
+	for _, i := range list {
+		items[Key(i.Key)] = i
 	}
-	return states, err
+	return items, err
+}
+
+// stateIn returns the state of a line among the items.
+func stateIn(items map[Key]store.ItemTask, key Key) State {
+	if i, sent := items[key]; sent {
+		return stateOf(i)
+	}
+	return State{}
 }
 
 // decide decides what to do with a line. It notes a task that is still running, and counts

@@ -16,6 +16,7 @@ type Reader interface {
 	Batch(ctx context.Context, name string) (b store.Batch, ok bool, err error)
 	Batches(ctx context.Context, yield func(store.Batch, store.Tally) error) error // newest first
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
+	Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error)
 	EachItem(ctx context.Context, batch int64, yield func(store.ItemTask) error) error // in input order
 	Final(ctx context.Context, t store.Task) (*narada.Result, error)
 }

@@ -134,6 +134,9 @@ func (w *world) SetMismatch(_ context.Context, _ int64, key []byte, text string)
 	return nil
 }
 
+// Lines implements Store.
+func (w *world) Lines(context.Context, store.LineQuery) ([]store.ItemTask, error) { return nil, nil }
+
 // Works implements Store.
 func (w *world) Works(context.Context, int64) ([]store.Work, error) { return nil, nil }
 

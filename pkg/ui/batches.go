@@ -312,17 +312,17 @@ func (s *Server) usagePage(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	most := 0.0
+	maxCredits := 0.0
 	for _, u := range list {
-		most = max(most, u.Credits)
+		maxCredits = max(maxCredits, u.Credits)
 	}
 	for _, u := range list {
 		one := usageRow{Name: u.Name, Usage: u}
 		if body.By == history.ByDay {
 			one.Name = u.At.Format(time.DateOnly)
 		}
-		if most > 0 {
-			one.Share = 100 * u.Credits / most
+		if maxCredits > 0 {
+			one.Share = 100 * u.Credits / maxCredits
 		}
 		good := float64(u.Tasks[narada.StatusSuccess])
 		body.Bars = append(body.Bars, bar{At: u.At, Label: one.Name, Good: good, Bad: float64(u.Tasks.Sent()) - good})

@@ -20,15 +20,15 @@ type bar struct {
 
 // layOut sets the places of the bars.
 func layOut(bars []bar) {
-	most := 1.0
+	highest := 1.0
 	for _, b := range bars {
-		most = max(most, b.Good+b.Bad)
+		highest = max(highest, b.Good+b.Bad)
 	}
 	step := 1000 / float64(max(len(bars), 12))
 	for i := range bars {
 		b := &bars[i]
 		b.X, b.W = step*float64(i)+step*0.1, step*0.8
-		b.GoodH, b.BadH = 100*b.Good/most, 100*b.Bad/most
+		b.GoodH, b.BadH = 100*b.Good/highest, 100*b.Bad/highest
 		b.GoodY = 100 - b.GoodH
 		b.BadY = b.GoodY - b.BadH
 	}
