@@ -66,30 +66,35 @@ func runLogin(ctx context.Context, inv *invocation, o *loginOptions) error {
 	if err != nil {
 		return err
 	}
-	kept := map[string]string{config.APIKey: key}
-	if inv.settings.Get(config.BaseURL).Layer != config.LayerDefault {
-		kept[config.BaseURL] = base
+	if err := keepKey(inv, key, base); err != nil {
+		return err
 	}
-	path, profile := userFile(inv), profileName(inv)
-	for _, name := range []string{config.BaseURL, config.APIKey} {
-		if value, ok := kept[name]; ok {
-			if err := config.Write(path, profile, name, &value); err != nil {
-				return err
-			}
+	return o.keepWindow(ctx, inv, asks && o.key == "")
+}
+
+// keepKey stores the key, and the API's address beside it.
+func keepKey(inv *invocation, key, base string) error {
+	path, profile, address := userFile(inv), profileName(inv), inv.settings.Get(config.BaseURL)
+	if address.Layer != config.LayerDefault {
+		if err := config.Write(path, profile, config.BaseURL, &base); err != nil {
+			return err
 		}
+	}
+	if err := config.Write(path, profile, config.APIKey, &key); err != nil {
+		return err
 	}
 	where := path
 	if profile != "" {
 		where = "profile " + profile + " in " + path
 	}
 	inv.log.Info("login", fmt.Sprintf("%s accepted the API key; it is stored in %s", base, where))
-	if in := inv.settings.Get(config.APIKey); in.Layer == config.LayerEnvironment {
+	if inv.settings.Get(config.APIKey).Layer == config.LayerEnvironment {
 		inv.log.Warn("login", "NARADA_API_KEY is set, too, and is used instead of the stored key")
 	}
-	if inv.settings.Get(config.BaseURL).Layer == config.LayerEnvironment {
+	if address.Layer == config.LayerEnvironment {
 		inv.log.Warn("login", "a stored key is not sent to the address in NARADA_API_BASE_URL: unset that; the address is stored, too")
 	}
-	return o.keepWindow(ctx, inv, asks && o.key == "", path, profile)
+	return nil
 }
 
 // readKey returns the key of --key, or asks for it.
@@ -131,7 +136,7 @@ func tryKey(ctx context.Context, inv *invocation, key string) (string, error) {
 }
 
 // keepWindow stores the ID of the browser window, if there is one to store.
-func (o *loginOptions) keepWindow(ctx context.Context, inv *invocation, asks bool, path, profile string) error {
+func (o *loginOptions) keepWindow(ctx context.Context, inv *invocation, asks bool) error {
 	id := o.window
 	if set := inv.settings.Get(config.BrowserWindowID); id == "" && asks && !set.Set() {
 		inv.log.Info("login", "tasks run in a browser window; "+whereShown)
@@ -146,7 +151,7 @@ func (o *loginOptions) keepWindow(ctx context.Context, inv *invocation, asks boo
 	if err := narada.CheckWindowID(id); err != nil {
 		return usage.Errorf("narada config set browser-window-id ID", "%v", err)
 	}
-	if err := config.Write(path, profile, config.BrowserWindowID, &id); err != nil {
+	if err := config.Write(userFile(inv), profileName(inv), config.BrowserWindowID, &id); err != nil {
 		return err
 	}
 	inv.log.Info("login", "tasks run in the browser window "+id)

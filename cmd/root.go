@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/help"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -75,6 +76,7 @@ stdout. The exit code says how the task ended.`,
 		root.AddCommand(c.make(inv))
 	}
 	root.SetHelpCommand(usage.Help("help prints the help of a command, as its --help does, or of a topic: exit-codes, environment."))
+	(&help.Printer{Width: func() int { return helpWidth(inv.app) }, Groups: flagGroups()}).Install(root)
 	usage.CompleteChoices(root)
 	return root
 }
