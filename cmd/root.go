@@ -19,7 +19,7 @@ type command struct {
 var commands = [...]command{
 	{"run", newRun}, {"dispatch", newDispatch}, {"status", newStatus}, {"listen", newListen},
 	{"batch", newBatch}, {"history", newHistory}, {"usage", newUsage}, {"ui", newUI}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox}, {"api", newAPI}, {"store", newStore}, {"doctor", newDoctor},
-	{"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
+	{"login", newLogin}, {"logout", newLogout}, {"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
 	{"exit-codes", newExitCodesTopic}, {"environment", newEnvironmentTopic},
 }
 
@@ -84,8 +84,6 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	word, near := args[0], usage.NearestCommand(root, args[0])
 	next := "did you mean " + near + "?"
 	switch {
-	case word == "login":
-		return usage.Errorf("narada config set api-key -", "unknown command %q: narada needs an API key only", word)
 	case near == "" || strings.ContainsAny(word, " \t\n"):
 		next = "narada run " + output.ShellWord(strings.Join(args, " "))
 	}

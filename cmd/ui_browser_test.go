@@ -180,14 +180,14 @@ func (w *uiWorld) eval(expression string) string {
 func (w *uiWorld) until(expression string) {
 	w.t.Helper()
 	if err := eventually(func() bool { return w.eval("Boolean("+expression+")") == "true" }); err != nil {
-		w.t.Fatalf("%s: %v\n%s", expression, err, w.eval("document.body.innerText"))
+		w.t.Fatalf("%s: %v\n%s", expression, err, w.eval("document.body?.innerText"))
 	}
 }
 
 // text waits until the page shows the text.
 func (w *uiWorld) text(text string) {
 	w.t.Helper()
-	w.until(fmt.Sprintf("document.body.innerText.includes(%q)", text))
+	w.until(fmt.Sprintf("document.body?.innerText.includes(%q)", text)) // there is none while another page is loaded
 }
 
 func (w *uiWorld) open(path string) {
