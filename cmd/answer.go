@@ -62,9 +62,12 @@ func (r *results) verdict(result *narada.Result, errs []schema.Violation, failed
 // mismatch reports how an answer does not match what was asked of it.
 func (r *results) mismatch(id string, errs []schema.Violation, failed []assertion.Failure) string {
 	for _, v := range errs {
-		r.inv.log.Text("violation", "schema: "+cmp.Or(v.Pointer, "the data")+": "+v.Message, slog.Any("pointer", v.Pointer), requestField(id))
+		text := "schema: " + cmp.Or(v.Pointer, "the data") + ": " + v.Message
+		r.inv.summary.Mismatch(text)
+		r.inv.log.Text("violation", text, slog.Any("pointer", v.Pointer), requestField(id))
 	}
 	for _, f := range failed {
+		r.inv.summary.Mismatch("assert: " + f.String())
 		r.inv.log.Text("violation", "assert: "+f.String(), slog.Any("assertion", f.Assertion), slog.Any("why", f.Why), slog.Any("found", f.Found), requestField(id))
 	}
 	const schemaText = "its data does not match the schema"

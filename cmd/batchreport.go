@@ -134,8 +134,8 @@ func (r *batchRun) explain(err error) error {
 	if errors.Is(err, batch.ErrTimeLimit) {
 		return &exitError{code: codeUnfinished, text: err.Error() + " (--timeout): nothing was sent", err: err}
 	}
-	if e, ok := errors.AsType[*batch.InputError](err); ok {
-		return usage.Errorf(ownHint(e), "%v", e)
+	if is[*batch.InputError](err) || is[*batch.OtherBatchError](err) || is[*batch.TakenError](err) {
+		return usage.Errorf(ownHint(err), "%v", err)
 	}
 	if e, ok := errors.AsType[*batch.ResultsError](err); ok {
 		failure := &exitError{code: codeUnexpected, text: "--results: " + e.Error(), err: e}
@@ -151,12 +151,6 @@ func (r *batchRun) explain(err error) error {
 			failure.next = "print the results from the ledger: narada batch results " + output.ShellWord(r.o.batch.Name)
 		}
 		return failure
-	}
-	if e, ok := errors.AsType[*batch.OtherBatchError](err); ok {
-		return usage.Errorf(e.Hint(), "%v", e)
-	}
-	if e, ok := errors.AsType[*batch.TakenError](err); ok {
-		return usage.Errorf("--name runs it as a separate batch, which sends its tasks again", "%v", e)
 	}
 	return err
 }

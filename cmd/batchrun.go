@@ -12,6 +12,7 @@ import (
 	"github.com/narada-cli/narada/pkg/batch"
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/output"
+	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/postgres"
 	"github.com/narada-cli/narada/pkg/units"
@@ -170,7 +171,7 @@ func (r *batchRun) run(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer r.inv.closeLedger(ledger)
-	closePage, err := r.o.page.serve(ctx, r.inv, ledger, ledgerName(r.inv))
+	closePage, err := r.o.page.serve(ctx, r.inv, ledger, new(sendFlags), secret.NewCredentials(r.inv.settings.Secret(config.CallbackSecret), nil))
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,10 @@ func TestExamplesOfCISystemsWork(t *testing.T) {
 				}
 				ran++
 			}
-			for name, want := range map[string]string{"shop.json": `{"priceShown":`, "results.jsonl": `"status":"success"`} {
+			for name, want := range map[string]string{"shop.json": `{"priceShown":`, "results.jsonl": `"status":"success"`, "report.xml": `<testsuite name="prompts"`} {
+				if entry.Name() == "crontab" && name == "report.xml" {
+					continue
+				}
 				if text, err := os.ReadFile(filepath.Join(reader.dir, name)); !strings.Contains(string(text), want) || err != nil {
 					t.Errorf("%s is %q, %v", name, text, err)
 				}

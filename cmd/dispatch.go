@@ -77,9 +77,8 @@ func runDispatch(ctx context.Context, inv *invocation, o *dispatchOptions, args 
 	if err != nil {
 		return err
 	}
-	if out.asserts = plan.Asserts; len(plan.Asserts) > 0 {
-		plan.Warnings = append(plan.Warnings, "--task: assert is not checked, as dispatch does not wait for the answer: add --assert to narada status --wait")
-	}
+	out.asserts = plan.Asserts
+	plan.NotAwaited()
 	if o.task.previews() {
 		inv.warnOfTask(plan.Warnings)
 		if toListener {

@@ -14,13 +14,14 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-var update = flag.Bool("update", false, "write the generated files of docs/reference and completions")
+var update = flag.Bool("update", false, "write the generated files of docs/reference, docs/man and completions")
 
-// The reference pages and the completions are those of the commands. To write them, run
+// The reference pages, the manual pages and the completions are those of the commands. To write them, run
 // go test ./cmd -run Generated -update.
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	for folder, files := range map[string]map[string]string{
 		"../docs/reference": referencePages(t),
+		"../docs/man":       manPages(t),
 		"../completions":    completionScripts(t),
 	} {
 		if *update {

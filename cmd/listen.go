@@ -112,7 +112,7 @@ func runListen(ctx context.Context, inv *invocation, p *printer, o *listenOption
 		return err
 	}
 	defer inv.closeLedger(ledger)
-	closePage, err := o.page.serve(ctx, inv, ledger, ledgerName(inv))
+	closePage, err := o.page.serve(ctx, inv, ledger, &sendFlags{target: o.forward.trust, timeout: o.forward.timeout}, options.Given)
 	if err != nil {
 		return err
 	}

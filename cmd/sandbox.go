@@ -105,19 +105,9 @@ func (o *sandboxOptions) servePage(ctx context.Context, inv *invocation, s *sand
 		remove()
 		return nil, err
 	}
-	record := ui.Record{Ledger: l, Cloud: "the sandbox"}
-	s.Changed = func(t sandbox.Task) {
-		var err error
-		if t.Status == narada.StatusPending {
-			err = record.Accepted(ctx, t.ID, t.Prompt, t.Body, t.CreatedAt)
-		} else {
-			err = record.Changed(ctx, t.Answer, time.Now())
-		}
-		if err != nil {
-			inv.log.Warn("page", "a task is not on the page: "+err.Error())
-		}
-	}
-	closePage, err := o.page.serve(ctx, inv, l, "the sandbox")
+	record := &ui.Record{Ledger: l, Failed: func(err error) { inv.log.Warn("page", "something is not on the page: "+err.Error()) }}
+	record.Follow(ctx, s)
+	closePage, err := servePage(ctx, inv, l, "the sandbox", nil)
 	if err != nil {
 		inv.closeLedger(l)
 		remove()

@@ -12,6 +12,7 @@ type targetFlags struct {
 	allowHTTP  bool
 	caFile     string
 	unverified bool
+	warned     bool
 }
 
 // targetFlagNames are the names of the flags.
@@ -48,7 +49,8 @@ func (t *targetFlags) target(inv *invocation, address string) (target network.Ta
 			return target, usage.Errorf("", "--cacert: %v", err)
 		}
 	}
-	if t.unverified {
+	if t.unverified && !t.warned {
+		t.warned = true
 		inv.log.Warn("unverified", "--insecure-skip-verify: the certificate of the endpoint is not verified")
 	}
 	return target, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/config"
 	"github.com/narada-cli/narada/pkg/deliver"
+	"github.com/narada-cli/narada/pkg/network"
 	"github.com/narada-cli/narada/pkg/replay"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
@@ -65,11 +66,7 @@ func runUI(ctx context.Context, inv *invocation, p *printer, o *uiOptions) error
 		return err
 	}
 	defer inv.closeLedger(l)
-	page, err := newPage(inv, l, ledgerName(inv), func(ctx context.Context, d store.Delivery, url string) (ui.Replayed, error) {
-		again := replay.Options{Credentials: given, Sender: o.send.senders(inv, target), Store: l} // several may run at once
-		a, err := again.One(ctx, d, url)
-		return replayed(inv, a), err
-	})
+	page, err := newPage(inv, l, ledgerName(inv), o.send.replays(inv, l, target, given))
 	if err != nil {
 		return err
 	}
@@ -96,12 +93,29 @@ func (p *pageFlag) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&p.on, "ui", false, "serve the page of narada ui meanwhile")
 }
 
-// serve serves the page until stop is called, if the flag is set.
-func (p *pageFlag) serve(ctx context.Context, inv *invocation, l store.Ledger, name string) (stop func(), err error) {
+// serve serves the page until stop is called, if the flag is set. It sends callbacks again as
+// send says, with the credentials.
+func (p *pageFlag) serve(ctx context.Context, inv *invocation, l store.Ledger, send *sendFlags, given secret.Credentials) (stop func(), err error) {
 	if !p.on {
 		return func() {}, nil
 	}
-	return servePage(ctx, inv, l, name)
+	target, err := send.target.target(inv, "")
+	if err != nil {
+		return nil, err
+	}
+	return servePage(ctx, inv, l, ledgerName(inv), send.replays(inv, l, target, given))
+}
+
+// replayer sends a callback to a URL again.
+type replayer func(ctx context.Context, d store.Delivery, url string) (ui.Replayed, error)
+
+// replays returns what sends callbacks of the ledger again for a page.
+func (s *sendFlags) replays(inv *invocation, l store.Ledger, target network.Target, given secret.Credentials) replayer {
+	return func(ctx context.Context, d store.Delivery, url string) (ui.Replayed, error) {
+		again := replay.Options{Credentials: given, Sender: s.senders(inv, target), Store: l} // several may run at once
+		a, err := again.One(ctx, d, url)
+		return replayed(inv, a), err
+	}
 }
 
 // ledgerName names the ledger of the settings for people.
@@ -114,7 +128,7 @@ func ledgerName(inv *invocation) string {
 }
 
 // newPage makes the page of a ledger.
-func newPage(inv *invocation, l store.Ledger, name string, again func(context.Context, store.Delivery, string) (ui.Replayed, error)) (*ui.Server, error) {
+func newPage(inv *invocation, l store.Ledger, name string, again replayer) (*ui.Server, error) {
 	dir, err := inv.stateDir()
 	if err != nil {
 		return nil, err

@@ -3,13 +3,18 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +24,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/narada-cli/narada/pkg/sandbox"
+	"github.com/narada-cli/narada/pkg/store/sqlite"
+	"github.com/narada-cli/narada/pkg/ui"
 )
 
 // chromium returns the browser of this machine. Without one it skips the test, or fails it
@@ -53,6 +60,7 @@ type uiWorld struct {
 	t     *testing.T
 	env   []string
 	url   string // with the token
+	stop  func() // ends narada ui
 	base  string
 	tab   context.Context
 	axe   string
@@ -76,7 +84,7 @@ func newUIWorld(t *testing.T) *uiWorld {
 	w := &uiWorld{t: t, state: filepath.Join(dir, "state")}
 	w.env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "NARADA_STATE_DIR="+w.state, "GORACE=atexit_sleep_ms=0",
 		"NARADA_API_BASE_URL="+cloud.URL(), "NARADA_API_KEY="+scriptKey, "NARADA_BROWSER_WINDOW_ID=window_1", "NARADA_POLL_INTERVAL=100ms", "NGROK_AUTHTOKEN=", "NARADA_STORE=")
-	w.url = w.startUI()
+	w.url, w.stop = w.startUI("127.0.0.1:0")
 	w.base, _, _ = strings.Cut(w.url, "/?token=")
 	path := os.Getenv("NARADA_AXE")
 	if path == "" && os.Getenv("NARADA_TEST_CHROMIUM") == "required" {
@@ -100,10 +108,11 @@ func newUIWorld(t *testing.T) *uiWorld {
 	return w
 }
 
-// startUI starts narada ui, and returns its URL.
-func (w *uiWorld) startUI() string {
+// startUI starts narada ui at the address, and returns its URL. stop ends it; otherwise the
+// end of the test does.
+func (w *uiWorld) startUI(addr string) (url string, stop func()) {
 	w.t.Helper()
-	c := exec.Command("narada", "ui", "--addr", "127.0.0.1:0")
+	c := exec.Command("narada", "ui", "--addr", addr)
 	c.Env, c.Stderr = w.env, os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -116,14 +125,15 @@ func (w *uiWorld) startUI() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(os.Interrupt)
 		began := time.Now()
 		if err := c.Wait(); err != nil || time.Since(began) > 20*time.Second {
 			w.t.Errorf("narada ui ended with %v, %s after the interrupt, while a page was open", err, time.Since(began))
 		}
 	})
-	return strings.TrimSpace(line)
+	w.t.Cleanup(stop)
+	return strings.TrimSpace(line), stop
 }
 
 // narada runs a command to its end; it may fail.
@@ -170,14 +180,14 @@ func (w *uiWorld) eval(expression string) string {
 func (w *uiWorld) until(expression string) {
 	w.t.Helper()
 	if err := eventually(func() bool { return w.eval("Boolean("+expression+")") == "true" }); err != nil {
-		w.t.Fatalf("%s: %v\n%s", expression, err, w.eval("document.body.innerText"))
+		w.t.Fatalf("%s: %v\n%s", expression, err, w.eval("document.body?.innerText"))
 	}
 }
 
 // text waits until the page shows the text.
 func (w *uiWorld) text(text string) {
 	w.t.Helper()
-	w.until(fmt.Sprintf("document.body.innerText.includes(%q)", text))
+	w.until(fmt.Sprintf("document.body?.innerText.includes(%q)", text)) // there is none while another page is loaded
 }
 
 func (w *uiWorld) open(path string) {
@@ -416,4 +426,120 @@ func TestPagesOfOthersCannotUseThePage(t *testing.T) {
 	if got := w.eval("document.cookie"); got != `""` {
 		t.Errorf("a script reads the cookie %s", got)
 	}
+}
+
+// After narada was gone for a while the page has each row once, without being loaded again.
+func TestThePageIsResumedWhenNaradaIsThereAgain(t *testing.T) {
+	w := newUIWorld(t)
+	w.visit(w.url)
+	w.narada("run", "--via", "poll", "before")
+	w.text("before")
+	w.do(chromedp.Evaluate[chromedp.Void]("window.loaded = 1"))
+	w.stop()
+	w.text("narada does not answer")
+	w.narada("run", "--via", "poll", "meanwhile")
+	w.startUI(strings.TrimPrefix(w.base, "http://"))
+	w.text("meanwhile")
+	w.narada("run", "--via", "poll", "afterwards")
+	w.text("afterwards")
+	w.until(`document.getElementById("live").textContent === "live"`)
+	if got := w.eval(`[...document.querySelectorAll("#tasks .prompt")].map(p => p.innerText)`); got != `["afterwards","meanwhile","before"]` {
+		t.Errorf("rows: %s", got)
+	}
+	if got := w.eval("window.loaded"); got != "1" {
+		t.Error("the page was loaded again")
+	}
+}
+
+// unreadable is a ledger that cannot be read now and then.
+type unreadable struct {
+	ui.Ledger
+	now atomic.Bool
+}
+
+func (u *unreadable) Revision(ctx context.Context) (string, error) {
+	if u.now.Load() {
+		return "", errors.New("the disk is <i>gone</i>")
+	}
+	return u.Ledger.Revision(ctx)
+}
+
+func TestThePageSaysThatTheLedgerCannotBeRead(t *testing.T) {
+	w := newUIWorld(t)
+	l, err := sqlite.Open(t.Context(), w.state, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ledger := &unreadable{Ledger: l}
+	page, err := ui.New(ui.Options{Ledger: ledger, Token: "token", Mask: func(text string) string { return text }, Now: time.Now, Zone: time.UTC, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := ui.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls, ended := make(chan string, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- page.Serve(ctx, listener, func(url string) error { urls <- url; return nil })
+	}()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	w.visit(<-urls)
+	ledger.now.Store(true)
+	w.until(`document.getElementById("live").textContent === "the ledger cannot be read: the disk is <i>gone</i>"`)
+	w.text("No tasks yet") // what was read before stays
+	w.accessible("a ledger that cannot be read")
+	ledger.now.Store(false)
+	w.until(`document.getElementById("live").textContent === "live"`)
+}
+
+// Without a script the page has its rows with whole request IDs, links, and a form that
+// sends a callback again.
+func TestThePageWorksWithoutAScript(t *testing.T) {
+	w := newUIWorld(t)
+	received := make(chan string, 1)
+	target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		received <- r.Method
+		rw.WriteHeader(http.StatusTeapot)
+	}))
+	defer target.Close()
+	var ids []string
+	for _, prompt := range []string{"first", "second"} {
+		ids = append(ids, strings.TrimSpace(w.narada("run", "--local", prompt, "-o", "json", "--jq", ".requestId")))
+	}
+	slices.Reverse(ids)
+	scripts := func(off bool) chromedp.Action[chromedp.Void] {
+		return func(ctx context.Context, tab *chromedp.Target) (none chromedp.Void, err error) {
+			_, err = cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
+			return none, err
+		}
+	}
+	w.do(scripts(true), chromedp.Navigate(w.url))
+	if got, want := w.eval(`[...document.querySelectorAll("#tasks tr .id a")].map(a => a.innerText)`), fmt.Sprintf("[%q,%q]", ids[0], ids[1]); got != want {
+		t.Errorf("got the rows %s, want %s", got, want)
+	}
+	if got := w.eval("typeof refresh"); got != `"undefined"` {
+		t.Errorf("the script has run: %s", got)
+	}
+	w.do(chromedp.Navigate(w.base + "/tasks?q=first"))
+	w.until(`document.querySelectorAll("#tasks tr").length === 1`)
+	w.do(chromedp.Navigate(w.base + "/tasks/" + ids[0]))
+	w.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(".replay input[name=url]").value = %q`, target.URL+"/hook")))
+	w.do(chromedp.Click(".replay button"))
+	w.text("418 POST " + target.URL + "/hook")
+	if method := <-received; method != http.MethodPost {
+		t.Errorf("got a %s", method)
+	}
+	w.do(scripts(false))
+	w.accessible("the outcome of a replay")
+	w.do(chromedp.Navigate(w.base + "/tasks/req_none"))
+	w.text("There is nothing of this name")
+	w.accessible("a page that there is not")
 }

@@ -200,9 +200,10 @@ func openOptional(ctx context.Context, inv *invocation, t tunnel.Config, needed 
 	return nil, err
 }
 
-// servePage serves the page of the ledger until stop is called.
-func servePage(ctx context.Context, inv *invocation, l store.Ledger, name string) (stop func(), err error) {
-	page, err := newPage(inv, l, name, nil)
+// servePage serves the page of the ledger until stop is called. again is nil if it sends
+// nothing.
+func servePage(ctx context.Context, inv *invocation, l store.Ledger, name string, again replayer) (stop func(), err error) {
+	page, err := newPage(inv, l, name, again)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ const lockName = ".lock"
 // the same for all of a kind: those that killed processes have left are removed. remove
 // removes the folder.
 func TemporaryFolder(prefix string) (dir string, remove func(), err error) {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*", lockName)) // the pattern is valid
-	for _, path := range left {
+	abandoned, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*", lockName)) // the pattern is valid
+	for _, path := range abandoned {
 		removeAbandoned(path)
 	}
 	if dir, err = os.MkdirTemp("", prefix); err != nil {

@@ -236,8 +236,8 @@ func (e *Engine) forget(w *waiter) {
 
 // forgetID unregisters the waiter by its request ID. The lock is held.
 func (e *Engine) forgetID(w *waiter) {
-	left := slices.DeleteFunc(e.byID[w.id], func(other *waiter) bool { return other == w })
-	if e.byID[w.id] = left; len(left) == 0 {
+	others := slices.DeleteFunc(e.byID[w.id], func(other *waiter) bool { return other == w })
+	if e.byID[w.id] = others; len(others) == 0 {
 		delete(e.byID, w.id)
 	}
 }

@@ -107,8 +107,8 @@ func (p *poller) watch(w watch, atOnce bool, deadline time.Time) (stop func()) {
 	watched := p.watched[w.id]
 	if watched == nil {
 		now := time.Now()
-		if left := deadline.Sub(now); !deadline.IsZero() {
-			w.lastLook = deadline.Add(-min(lookBefore, left/4))
+		if remaining := deadline.Sub(now); !deadline.IsZero() {
+			w.lastLook = deadline.Add(-min(lookBefore, remaining/4))
 		}
 		w.interval, w.at = p.paceOf(&w).first, now
 		if !atOnce {

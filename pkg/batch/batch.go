@@ -12,6 +12,7 @@ package batch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -200,6 +201,9 @@ func (b *Batch) Progress() Tally { return b.run.progress() }
 // *OtherBatchError, a *ResultsError, or one of Options.Confirm or the backend.
 func (b *Batch) Run(ctx context.Context, w Backend) (Verdict, error) {
 	unlock, err := lockAndFree(ctx, w.Store, w.Dir, b.o.Name)
+	if taken, ok := errors.AsType[*TakenError](err); ok {
+		taken.shared = b.o.Share
+	}
 	if err != nil {
 		return Verdict{}, err
 	}

@@ -63,7 +63,11 @@ func (s *sharing) reportUnknown(ctx context.Context) error {
 		return nil
 	}
 	err := s.queueAll(ctx, func(a action) bool { return a == actionResume })
-	w, _, watching := s.worker.work(ctx)
+	var w store.Work
+	watching := s.outage.until(s.sending, func() (err error) {
+		w, _, err = s.worker.work(ctx)
+		return err
+	})
 	if unknown.Lines = min(unknown.Lines, w.Unknown); unknown.Lines > 0 {
 		s.o.Report(unknown)
 	}

@@ -235,7 +235,7 @@ func Delete(ctx context.Context, s Store, dir, name string) error {
 func notHeld(ctx context.Context, s Store, b store.Batch) error {
 	list, err := s.Works(ctx, b.Number)
 	if err == nil && len(list) > 0 && list[0].InFlight > 0 {
-		err = &TakenError{b.Name}
+		err = &TakenError{Name: b.Name}
 	}
 	return err
 }

@@ -50,10 +50,21 @@ func NameOf(path string) string {
 }
 
 // TakenError is a batch that another process is running.
-type TakenError struct{ Name string }
+type TakenError struct {
+	Name   string
+	shared bool // workers may run its lines
+}
 
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("another narada process is running the batch %q", e.Name)
+}
+
+// Hint says how to run its lines all the same.
+func (e *TakenError) Hint() string {
+	if e.shared {
+		return "to run more of its lines at once here: narada batch work " + e.Name
+	}
+	return "--name runs it as a separate batch, which sends its tasks again"
 }
 
 // lock locks the batch of that name in the store in dir. The error may be a *TakenError.
@@ -69,7 +80,7 @@ func lock(dir, name string) (unlock func(), err error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	if !locked {
-		return nil, errors.Join(&TakenError{name}, l.Close())
+		return nil, errors.Join(&TakenError{Name: name}, l.Close())
 	}
 	return func() { _ = l.Close() }, nil
 }

@@ -103,8 +103,8 @@ func TestOutcomesArePrintedAsText(t *testing.T) {
 ✗ line 7         input-required  1m30s
     its answer has no text
 ✗ line 8         mismatch  1m30s
-    its data does not fit the schema: /
-    n: missing; 1 assertion failed: .a:
+    its data does not fit the schema:
+    /n: missing; 1 assertion failed: .a:
     gave false
 ✗ line 9         refused       -  422
 ? line 10        unknown       -

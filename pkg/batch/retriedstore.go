@@ -63,6 +63,16 @@ func (s *retriedStore) Final(ctx context.Context, t store.Task) (r *narada.Resul
 	return r, err
 }
 
+// Last implements await.Store, once the store can be used: the engine follows callbacks from
+// there.
+func (s *retriedStore) Last(ctx context.Context) (seq int64, err error) {
+	err = s.outage.until(s.sending, func() (err error) {
+		seq, err = s.Store.Last(ctx)
+		return err
+	})
+	return seq, err
+}
+
 // Write implements store.Writer. What is about to be sent waits until the store can be used,
 // or the sending ends.
 func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {

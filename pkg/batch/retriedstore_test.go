@@ -190,6 +190,8 @@ func (s *goneStore) Write(_ context.Context, ops ...store.Op) error {
 	return nil
 }
 
+func (s *goneStore) Last(ctx context.Context) (int64, error) { return 0, s.Write(ctx) }
+
 func (s *goneStore) Final(ctx context.Context, _ store.Task) (*narada.Result, error) {
 	return nil, s.Write(ctx)
 }
@@ -239,6 +241,10 @@ func TestAnAnswerIsReadOnceTheStoreIsBack(t *testing.T) {
 		gone := &goneStore{gone: 2}
 		s := newRetriedStore(t.Context(), &outage{report: func(Event) {}}, &await.Options{Store: gone})
 		if _, err := s.Final(t.Context(), store.Task{}); err != nil {
+			t.Error(err)
+		}
+		gone.gone = 2
+		if _, err := s.Last(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -66,6 +66,20 @@ func (s *Summary) Task(r *narada.Result) {
 	}
 }
 
+// Mismatch adds how the answer of the task does not match what was asked of it.
+func (s *Summary) Mismatch(text string) {
+	if s == nil {
+		return
+	}
+	if last := &s.tables[len(s.tables)-1]; last.columns[0] == doesNotMatch {
+		last.rows = append(last.rows, []string{text})
+		return
+	}
+	s.tables = append(s.tables, table{columns: []string{doesNotMatch}, rows: [][]string{{text}}})
+}
+
+const doesNotMatch = "does not match"
+
 // Batch adds the state of a batch at its end, and the first of the lines that did not succeed.
 func (s *Summary) Batch(name string, t batch.Tally, took time.Duration) {
 	if s == nil {

@@ -142,6 +142,17 @@ func TestATaskHasItsAnswer(t *testing.T) {
 	}
 }
 
+func TestATaskHasHowItDoesNotMatch(t *testing.T) {
+	s := New("narada run", plain)
+	s.Task(result(t, "success", ""))
+	s.Mismatch("schema: /a")
+	s.Mismatch("assert: .a | .b")
+	got := shown(t, s.markdown("mismatch", ""))
+	if want := []string{"schema: /a", "assert: .a | .b"}; !slices.Equal(got.cells[5:], want) || strings.Count(got.rest, doesNotMatch) != 1 {
+		t.Errorf("got %q, %q", got.cells, got.rest)
+	}
+}
+
 func TestABatchHasItsCountsAndWhatFailed(t *testing.T) {
 	tally := batch.Tally{Total: 20, Ended: 14, Counts: map[narada.Status]int{"success": 2, "error": 12}, Unfinished: 1, Actions: 3, Credits: 1.5}
 	for i := range 10 {
@@ -170,6 +181,7 @@ func TestACheckHasItsTests(t *testing.T) {
 func TestASummaryOfNothingIsNotMade(t *testing.T) {
 	var s *Summary
 	s.Task(result(t, "success", ""))
+	s.Mismatch("")
 	s.Batch("", batch.Tally{}, 0)
 	s.Test(contract.Finding{})
 }

@@ -32,16 +32,16 @@ func (c *Check) certificateHost(_ context.Context, t test) Finding {
 
 func (c *Check) certificateDates(_ context.Context, t test) Finding {
 	now, leaf := c.Now(), c.leaf()
-	left := leaf.NotAfter.Sub(now)
+	remaining := leaf.NotAfter.Sub(now)
 	switch {
 	case now.Before(leaf.NotBefore):
 		return Failed("the certificate is not valid before "+leaf.NotBefore.UTC().Format(time.DateTime), "Correct the clock of the machine that requested the certificate, or wait.")
-	case left < 0:
+	case remaining < 0:
 		return Failed("the certificate expired on "+leaf.NotAfter.UTC().Format(time.DateTime), t.advice)
-	case left < nearEnd:
-		return Warned("the certificate expires in "+days(left), t.advice)
+	case remaining < nearEnd:
+		return Warned("the certificate expires in "+days(remaining), t.advice)
 	}
-	return Passed("the certificate expires in " + days(left))
+	return Passed("the certificate expires in " + days(remaining))
 }
 
 func days(d time.Duration) string {

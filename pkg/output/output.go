@@ -11,8 +11,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/rivo/uniseg"
-
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/textfile"
@@ -157,9 +155,19 @@ func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Err
 // Unwrap returns the stream's own error.
 func (e *WritingError) Unwrap() error { return e.Err }
 
-// Wrap wraps text after a head to lines of width columns. It indents the later lines by the
-// width of the head.
+// Wrap wraps text after a head to lines of width bytes where its words allow. It indents
+// the later lines by the length of the head.
 func Wrap(head, text string, width int) string {
-	indent := uniseg.StringWidth(head)
-	return head + strings.Join(term.Wrap(strings.Join(strings.Fields(text), " "), width-indent), "\n"+strings.Repeat(" ", indent))
+	lines, line := "", head
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += word
+		case len(line)+1+len(word) > width:
+			lines, line = lines+line+"\n", strings.Repeat(" ", len(head))+word
+		default:
+			line += " " + word
+		}
+	}
+	return lines + line
 }

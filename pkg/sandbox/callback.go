@@ -58,14 +58,15 @@ func (c *Server) sendForged(t *task, body webhook.Callback) {
 
 // sendOnce sends a callback that is not genuine, and ignores the outcome.
 func (c *Server) sendOnce(t *task, fault string, header http.Header, body []byte) {
-	_, _ = c.sender(t, fault).Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
+	_, _ = c.sender(t, fault, header, body).Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: header, Body: body})
 }
 
 // deliver sends a genuine callback until it is accepted or the attempts are used up.
 func (c *Server) deliver(t *task, body webhook.Callback) {
-	s := c.sender(t, "")
+	text := encode(body)
+	s := c.sender(t, "", t.callbackHeader, text)
 	s.Attempts, s.RetryRefused = callbackAttempts, true
-	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: encode(body)})
+	_, err := s.Send(c.ctx, deliver.Callback{URL: t.callbackURL, Header: t.callbackHeader, Body: text})
 	c.count(func(s *Stats) {
 		if err == nil {
 			s.CallbacksAccepted++
@@ -75,7 +76,7 @@ func (c *Server) deliver(t *task, body webhook.Callback) {
 	})
 }
 
-func (c *Server) sender(t *task, fault string) *deliver.Sender {
+func (c *Server) sender(t *task, fault string, header http.Header, body []byte) *deliver.Sender {
 	to, _ := url.Parse(t.callbackURL) // it was parsed before
 	return &deliver.Sender{
 		Transport:  c.transport,
@@ -86,6 +87,9 @@ func (c *Server) sender(t *task, fault string) *deliver.Sender {
 				Kind: EventCallback, RequestID: t.id, Host: to.Host, Attempt: a.Number,
 				StatusCode: a.StatusCode, Err: a.Err, Duration: a.Duration, Fault: fault,
 			})
+			if c.options.Sent != nil {
+				c.options.Sent(SentCallback{RequestID: t.id, URL: t.callbackURL, Header: header, Body: body, Fault: fault, Attempt: a})
+			}
 		},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/narada-cli/narada/pkg/deliver"
 	"github.com/narada-cli/narada/pkg/narada"
 )
 
@@ -59,6 +60,20 @@ type Options struct {
 	// Changed is called when a task has been accepted, asks a person, and has finished, in
 	// this order for each task. It must return soon. nil: not called.
 	Changed func(Task)
+
+	// Sent is called after each attempt to send a callback, by several goroutines at once. It
+	// must return soon. nil: not called.
+	Sent func(SentCallback)
+}
+
+// SentCallback is an attempt to send a callback.
+type SentCallback struct {
+	RequestID string
+	URL       string      // may have secrets
+	Header    http.Header // with its secrets
+	Body      []byte      // with its secret
+	Fault     string      // the fault that a rule caused, or ""
+	Attempt   deliver.Attempt
 }
 
 // Event is a request or a callback attempt. It has no secrets, and only the host of a

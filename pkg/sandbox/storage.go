@@ -192,7 +192,7 @@ func allowTime(w http.ResponseWriter) {
 // follows the file.
 func readFields(parts *multipart.Reader) (fields map[string]string, file io.Reader, wrong string) {
 	fields = make(map[string]string)
-	for left := int64(maxFormField); ; {
+	for remaining := int64(maxFormField); ; {
 		part, err := parts.NextPart()
 		if err != nil {
 			return nil, nil, "The body of your POST request has no file field"
@@ -200,8 +200,8 @@ func readFields(parts *multipart.Reader) (fields map[string]string, file io.Read
 		if part.FormName() == "file" {
 			return fields, part, ""
 		}
-		value, err := io.ReadAll(io.LimitReader(part, left+1))
-		if left -= int64(len(value)); err != nil || left < 0 {
+		value, err := io.ReadAll(io.LimitReader(part, remaining+1))
+		if remaining -= int64(len(value)); err != nil || remaining < 0 {
 			return nil, nil, "The fields of your POST request are too large or do not end"
 		}
 		fields[part.FormName()] = string(value)

@@ -110,19 +110,19 @@ func (c *Server) run(t *task) {
 	}
 }
 
-// changed tells of the task as it is now.
+// changed calls Options.Changed with the task as it is now.
 func (c *Server) changed(t *task) {
 	if c.options.Changed == nil {
 		return
 	}
 	c.mu.Lock()
-	told := t.asTask()
-	told.Answer = encode(struct {
+	now := t.asTask()
+	now.Answer = encode(struct {
 		RequestID string `json:"requestId"`
 		statusAnswer
 	}{t.id, t.statusAnswer()})
 	c.mu.Unlock()
-	c.options.Changed(told)
+	c.options.Changed(now)
 }
 
 // asTask returns the task for others, without its answer. The server's lock must be held.

@@ -390,3 +390,10 @@ func (p *Plan) hide(secrets ...secret.String) {
 }
 
 func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }
+
+// NotAwaited adds the warning for a task whose answer is not waited for.
+func (p *Plan) NotAwaited() {
+	if len(p.Asserts) > 0 {
+		p.warn("--task: assert is not checked, as dispatch does not wait for the answer: add --assert to narada status --wait")
+	}
+}

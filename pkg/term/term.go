@@ -126,8 +126,8 @@ func Cut(text string, width int) string {
 	return b.String()
 }
 
-// Wrap breaks text into lines of that many columns: at spaces and where its script allows, or
-// else between characters.
+// Wrap breaks text into lines of that many columns: at spaces, after wide characters where their
+// script allows it, or else between characters.
 func Wrap(text string, width int) (lines []string) {
 	start, end, used, state := 0, 0, 0, -1 // of the line; end is the last place where it may end
 	for i := 0; i < len(text); {
@@ -143,7 +143,7 @@ func Wrap(text string, width int) (lines []string) {
 			start, used = end, uniseg.StringWidth(text[end:i])
 		}
 		used += columns
-		if i += len(char); char == " " || boundaries&uniseg.MaskLine != uniseg.LineDontBreak {
+		if i += len(char); char == " " || columns > 1 && boundaries&uniseg.MaskLine != uniseg.LineDontBreak {
 			end = i
 		}
 	}
@@ -185,8 +185,15 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 // Ask asks a question and reports whether the answer is yes. The end of the input is no. It
 // returns the cause of ctx as soon as that ends.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
-	if _, err := io.WriteString(out, question+" [y/N] "); err != nil {
-		return false, err
+	answer, err := AskLine(ctx, in, out, question+" [y/N] ")
+	return err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(answer)), err
+}
+
+// AskLine asks for a line, and returns it without white space around it. The end of the input is
+// an empty line. It returns the cause of ctx as soon as that ends.
+func AskLine(ctx context.Context, in io.Reader, out io.Writer, question string) (string, error) {
+	if _, err := io.WriteString(out, question); err != nil {
+		return "", err
 	}
 	answer, err := bufio.NewReader(&signals.Reader{Context: ctx, Source: in}).ReadString('\n')
 	if err != nil {
@@ -195,7 +202,7 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (boo
 	if err == io.EOF {
 		err = nil
 	}
-	return err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), err
+	return strings.TrimSpace(answer), err
 }
 
 var errInterrupt = errors.New("interrupted")

@@ -93,10 +93,11 @@ func TestWrapBreaksWhereTextMayBeBroken(t *testing.T) {
 		"one two three":   "one two|three",
 		"one two th":      "one two th",
 		"one two; .a is":  "one two;|.a is", // a space always is a place
-		"one-two-three":   "one-two-|three",
+		"one-two-three":   "one-two-th|ree",
 		"averylongword x": "averylongw|ord x",
 		"数一数这家公司":         "数一数这家|公司",
 		"a数一数这家公司":        "a数一数这|家公司",
+		"数一数 a/b/c":       "数一数|a/b/c",
 		"ab 👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦": "ab 👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦|👩‍👩‍👧‍👦",
 	} {
 		if got := strings.Join(Wrap(text, 10), "|"); got != want {

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // batchRow is a batch with how its lines stand.
@@ -35,14 +35,23 @@ type part struct {
 
 func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 	row := batchRow{Batch: b, Path: "/batches/" + url.PathEscape(b.Name), Age: s.o.Now().Sub(b.BegunAt), Sent: t.Sent()}
-	total := float64(max(b.Lines, row.Sent, 1))
-	x := 0.0
+	row.Parts = partsOf(t, max(b.Lines, row.Sent))
+	row.Done = row.Sent - unfinished(t)
+	return row
+}
+
+// unfinished is how many are not known to have finished.
+func unfinished(t store.Tally) int { return t[narada.StatusPending] + t[store.StatusUnknown] }
+
+// partsOf returns the shares of a total.
+func partsOf(t store.Tally, total int) (parts []part) {
 	known := []narada.Status{narada.StatusSuccess, store.StatusMismatch, narada.StatusError, narada.StatusInputRequired, store.StatusRefused, store.StatusUnknown, narada.StatusPending, ""}
 	for _, status := range slices.Sorted(maps.Keys(t)) {
 		if !slices.Contains(known, status) { // the cloud may have others
 			known = append(known, status)
 		}
 	}
+	x := 0.0
 	for _, status := range known {
 		count := t[status]
 		if count == 0 {
@@ -52,14 +61,11 @@ func (s *Server) newBatchRow(b store.Batch, t store.Tally) batchRow {
 		if status == "" {
 			name = "pruned"
 		}
-		w := 1000 * float64(count) / total
-		row.Parts = append(row.Parts, part{Status: status, Name: name, Count: count, X: x, W: w})
+		w := 1000 * float64(count) / float64(total)
+		parts = append(parts, part{Status: status, Name: name, Count: count, X: x, W: w})
 		x += w
-		if status != narada.StatusPending && status != store.StatusUnknown {
-			row.Done += count
-		}
 	}
-	return row
+	return parts
 }
 
 func (s *Server) batchesPage(r *http.Request) (page, error) {
@@ -79,10 +85,7 @@ func (s *Server) batchesPage(r *http.Request) (page, error) {
 type batchBody struct {
 	batchRow
 	Credits  float64
-	Finished []bar // by time
-	First    time.Time
-	Last     time.Time
-	Span     time.Duration
+	Finished *chart  // by time
 	Rate     float64 // lines per minute, since the first finished
 	Only     string  // title of the only list of lines that is shown; "": all are
 	Lists    []lineList
@@ -139,26 +142,30 @@ func (s *Server) batchPage(r *http.Request) (page, error) {
 }
 
 // setPace sets what finished when.
-func (s *Server) setPace(ctx context.Context, body *batchBody) (err error) {
-	if body.First, body.Last, err = s.o.Ledger.FinishTimes(ctx, body.Batch.Number); err != nil || body.First.IsZero() {
+func (s *Server) setPace(ctx context.Context, body *batchBody) error {
+	first, last, err := s.o.Ledger.FinishTimes(ctx, body.Batch.Number)
+	if err != nil || first.IsZero() {
 		return err
 	}
-	body.Span = niceSpan(body.Last.Sub(body.First) / batchBars)
-	place := func(t time.Time) int64 { return t.UnixMilli() / body.Span.Milliseconds() }
-	begin := place(body.First)
-	for n := begin; n <= place(body.Last); n++ {
-		body.Finished = append(body.Finished, bar{At: time.UnixMilli(n * body.Span.Milliseconds()).UTC()})
+	span := niceSpan(last.Sub(first) / batchBars)
+	place := func(t time.Time) int64 { return t.UnixMilli() / span.Milliseconds() }
+	begin := place(first)
+	bars := make([]bar, place(last)-begin+1)
+	for i := range bars {
+		bars[i].Label = time.UnixMilli((begin + int64(i)) * span.Milliseconds()).UTC().Format(time.DateTime + " UTC")
+		bars[i].count(0, 0)
 	}
-	list, err := s.o.Ledger.Pace(ctx, body.Batch.Number, body.Span)
+	list, err := s.o.Ledger.Pace(ctx, body.Batch.Number, span)
 	for _, p := range list {
 		body.Credits = store.Credits(store.Microcredits(body.Credits) + store.Microcredits(p.Credits))
-		if n := place(p.At) - begin; n >= 0 && n < int64(len(body.Finished)) { // others may have finished since
+		if n := place(p.At) - begin; n >= 0 && n < int64(len(bars)) { // others may have finished since
 			good := p.Tasks[narada.StatusSuccess]
-			body.Finished[n].Good, body.Finished[n].Bad = float64(good), float64(p.Tasks.Sent()-good)
+			bars[n].count(good, p.Tasks.Sent()-good)
 		}
 	}
-	layOut(body.Finished)
-	body.Rate = float64(body.Done) / max(body.Last.Sub(body.First).Minutes(), 1.0/60)
+	body.Finished = newChart("Finished, each "+units.Format(span), bars, whole)
+	body.Finished.Legend = true
+	body.Rate = float64(body.Done) / max(last.Sub(first).Minutes(), 1.0/60)
 	return err
 }
 
@@ -185,7 +192,7 @@ var lineLists = [...]struct {
 
 // addLists adds the first lines of each list, except those that the tally has none of.
 func (s *Server) addLists(ctx context.Context, body *batchBody, tally store.Tally) error {
-	open := tally[narada.StatusPending] + tally[store.StatusUnknown]
+	open := unfinished(tally)
 	asked := tally[narada.StatusInputRequired] // finished or not
 	has := map[string]bool{"open": open+asked > 0, "failed": tally.Sent() > open+tally[narada.StatusSuccess]+tally[""], "slowest": true}
 	for _, list := range lineLists {
@@ -237,7 +244,7 @@ func (s *Server) lines(ctx context.Context, name, title string, q store.LineQuer
 		if one.Reason, err = s.reason(ctx, i); err != nil {
 			break
 		}
-		list.Reasons = list.Reasons || one.Reason != ""
+		list.Reasons = list.Reasons || one.Reason != "" && !q.Slowest
 		list.Rows = append(list.Rows, one)
 	}
 	return list, err
@@ -273,62 +280,3 @@ func (s *Server) reason(ctx context.Context, i store.ItemTask) (string, error) {
 // maxReasons is how many answers' beginnings are remembered, which the page shows again each
 // time that the ledger changes.
 const maxReasons = 1000
-
-// usageBody is what tasks used.
-type usageBody struct {
-	By    history.UsageBy
-	Since string
-	Bys   []option
-	Spans []option
-	Rows  []usageRow
-	Sum   store.Usage
-	Bars  []bar
-}
-
-// usageRow is a day, an agent or a batch.
-type usageRow struct {
-	Name string
-	store.Usage
-	Share float64 // of the largest credits, 0 to 100
-}
-
-func (s *Server) usagePage(r *http.Request) (page, error) {
-	body := usageBody{
-		By: history.UsageBy(r.URL.Query().Get("by")), Since: r.URL.Query().Get("since"),
-		Bys:   []option{{string(history.ByDay), "day"}, {string(history.ByAgent), "agent"}, {string(history.ByBatch), "batch"}},
-		Spans: []option{{"7d", "last week"}, {"30d", "last month"}, {"365d", "last year"}, {"all", "all time"}},
-	}
-	if body.By == "" {
-		body.By = history.ByDay
-	}
-	if body.Since == "" {
-		body.Since = "30d"
-	}
-	since, err := sinceOf(body.Since, s.o.Now())
-	if err != nil {
-		return page{}, errNoSuch
-	}
-	list, err := history.Usage(r.Context(), s.o.Ledger, since, body.By, s.o.Zone)
-	if err != nil {
-		return page{}, err
-	}
-	most := 0.0
-	for _, u := range list {
-		most = max(most, u.Credits)
-	}
-	for _, u := range list {
-		one := usageRow{Name: u.Name, Usage: u}
-		if body.By == history.ByDay {
-			one.Name = u.At.Format(time.DateOnly)
-		}
-		if most > 0 {
-			one.Share = 100 * u.Credits / most
-		}
-		good := float64(u.Tasks[narada.StatusSuccess])
-		body.Bars = append(body.Bars, bar{At: u.At, Label: one.Name, Good: good, Bad: float64(u.Tasks.Sent()) - good})
-		body.Rows = append(body.Rows, one)
-	}
-	layOut(body.Bars)
-	body.Sum = history.Sum(list...)
-	return page{Template: "usage", Title: "Usage", Section: "usage", Body: body}, nil
-}

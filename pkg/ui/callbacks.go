@@ -52,6 +52,18 @@ func (a arrival) text() string {
 	return a.Refused.Path + " " + a.Refused.Reason
 }
 
+// Verdict says what a refused callback was answered.
+func (a arrival) Verdict() string {
+	switch code := a.Refused.StatusCode; {
+	case code == 0:
+		return "no answer"
+	case code/100 == 2: // to one of the sandbox's that is no callback
+		return "answered, " + strconv.Itoa(code)
+	default:
+		return "refused, " + strconv.Itoa(code)
+	}
+}
+
 func (s *Server) callbacksPage(r *http.Request) (page, error) {
 	values := r.URL.Query()
 	body := callbacksBody{Verdict: values.Get("verdict"), Text: strings.TrimSpace(values.Get("q"))}

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -147,6 +149,10 @@ func TestTasksAreListedFilteredAndPaged(t *testing.T) {
 		i.Source, i.Prompt, i.At = "dispatch", "<b>count</b> jobs", now.Add(-48*time.Hour)
 	})
 	w.sent("sample", func(i *store.Intent) { i.Source = store.SourceTrigger })
+	w.sent("elsewhere", func(i *store.Intent) { i.Ticket = webhook.Ticket{} })
+	w.answered("elsewhere", success)
+	w.has("/tasks?q=req_elsewhere", "callback of another process")
+	w.lacks("/tasks?q=req_a", "another process")
 	w.has("/tasks", "req_a", "prompt of a", "success", "2s", "1.5", "callback", "req_b", "pending", "&lt;b&gt;count&lt;/b&gt; jobs", "run on here")
 	w.lacks("/tasks", "req_sample", "<b>")
 	w.has("/tasks?source=trigger", "req_sample")
@@ -330,12 +336,26 @@ func TestTheBarsOfABatchAreFew(t *testing.T) {
 	body := batchBody{batchRow: batchRow{Batch: store.Batch{Number: put.Number}, Done: 3}}
 	w.must(w.server.setPace(t.Context(), &body))
 	heights := ""
-	for _, b := range body.Finished {
+	for _, b := range body.Finished.Bars {
 		heights += fmt.Sprint(b.Good)
 	}
-	if body.Span != 30*time.Minute || body.Credits != 0.75 || heights != "101"+strings.Repeat("0", 49)+"1" {
-		t.Errorf("spans of %s, %g credits, %s", body.Span, body.Credits, heights)
+	if body.Finished.Title != "Finished, each 30m" || body.Finished.Max != "1 task" || body.Credits != 0.75 || heights != "101"+strings.Repeat("0", 49)+"1" {
+		t.Errorf("%+v, %g credits, %s", body.Finished, body.Credits, heights)
 	}
+}
+
+// Days without tasks are in the charts too, and what has not finished has not failed.
+func TestUsageIsShownByDay(t *testing.T) {
+	w := newWorld(t)
+	for i, days := range []int{4, 1, 1} {
+		w.sent(fmt.Sprint(i), func(in *store.Intent) { in.At = now.AddDate(0, 0, -days) })
+	}
+	w.answered("0", success)
+	w.answered("1", `"status":"error","completedAt":"2026-03-04T05:00:02Z","response":{"text":"no"}`)
+	w.has("/usage", "Usage by day", "<title>2026-02-28: 1 succeeded, 0 did not</title>", "<title>2026-03-02: 0 succeeded, 0 did not</title>",
+		"<title>2026-03-03: 0 succeeded, 1 did not</title>", "<title>2026-02-28: 1.5 credits</title>", "1 pending")
+	w.lacks("/usage", "2026-03-04:", "2026-02-27:")
+	w.lacks("/usage?by=agent", "<title>2026")
 }
 
 // broken is a ledger that cannot be read.
@@ -367,5 +387,19 @@ func TestServeEndsAtOnceWithAStreamOpen(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || time.Since(began) > 5*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+// What the page needs is made when it is served: other commands start without it.
+func TestOtherCommandsStartWithoutThePage(t *testing.T) {
+	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	c.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	trace, err := c.CombinedOutput()
+	w := regexp.MustCompile(`init github.com/narada-cli/narada/pkg/ui @.* (\d+) allocs`).FindSubmatch(trace)
+	if err != nil || !strings.Contains(string(trace), "init net/http @") {
+		t.Fatalf("%v: %s", err, trace)
+	}
+	if w != nil && len(w[1]) > 1 { // these tests have variables, too
+		t.Errorf("%s", w[0])
 	}
 }

@@ -2,7 +2,7 @@ package ui
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -10,37 +10,46 @@ import (
 
 const (
 	streamInterval = 100 * time.Millisecond // between two looks at the ledger
-	streamRefresh  = 5 * time.Second        // at the latest, browsers are told to look again
+	streamRefresh  = 5 * time.Second        // at the latest, browsers are notified again
+	streamLimit    = 5 * time.Second        // of one look
 )
 
-// stream tells browsers that the ledger has changed, as server-sent events: the data of
-// each is the revision. Its number of streams is bounded; one goroutine looks at the ledger
-// while there is a stream.
+// stream notifies browsers that the ledger has changed, as server-sent events: the data of
+// each, and its ID, is the revision. An event "failure" says why the ledger cannot be read;
+// the next revision, that it can be again. Its number of streams is bounded; one goroutine
+// looks at the ledger while there is a stream.
 type stream struct {
 	revision func(context.Context) (string, error)
+	mask     func(string) string
 	life     context.Context // of the watcher
 
 	mu      sync.Mutex
-	streams map[chan string]bool
-	last    string // "": not known
+	streams map[chan notice]bool
+	last    notice // its zero value: nothing is known
 	watched bool
 	watcher sync.WaitGroup
 }
 
-func newStream(revision func(context.Context) (string, error)) *stream {
-	return &stream{revision: revision, life: context.Background(), streams: map[chan string]bool{}}
+// notice is what a stream is notified of.
+type notice struct {
+	revision string // the last one that could be read
+	failure  string // why the ledger cannot be read; "": it can
+}
+
+func newStream(revision func(context.Context) (string, error), mask func(string) string) *stream {
+	return &stream{revision: revision, mask: mask, life: context.Background(), streams: map[chan notice]bool{}}
 }
 
 const maxStreams = 100
 
 // ServeHTTP implements http.Handler.
 func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	told, ok := s.join(r.Context())
+	notices, ok := s.join(r.Context())
 	if !ok {
 		http.Error(w, "Too many pages are open.", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.leave(told)
+	defer s.leave(notices)
 	w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{})
@@ -52,42 +61,51 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case revision := <-told:
-			if first && revision == seen {
+		case n := <-notices:
+			if first && n.failure == "" && n.revision == seen {
 				continue
 			}
 			_ = control.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			_, err := fmt.Fprintf(w, "id: %s\ndata: %[1]s\n\n", revision)
-			if err != nil || control.Flush() != nil {
+			if _, err := io.WriteString(w, n.event()); err != nil || control.Flush() != nil {
 				return
 			}
 		}
 	}
 }
 
+// event returns the notice as a server-sent event.
+func (n notice) event() string {
+	if n.failure != "" {
+		return "event: failure\ndata: " + line(n.failure, maxFailure) + "\n\n"
+	}
+	return "id: " + n.revision + "\ndata: " + n.revision + "\n\n"
+}
+
+const maxFailure = 300 // characters of a failure
+
 // join adds a stream. The first one starts the watcher.
-func (s *stream) join(ctx context.Context) (told chan string, ok bool) {
+func (s *stream) join(ctx context.Context) (notices chan notice, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.streams) >= maxStreams || ctx.Err() != nil {
 		return nil, false
 	}
-	told = make(chan string, 1)
-	s.streams[told] = true
-	if s.last != "" {
-		told <- s.last
+	notices = make(chan notice, 1)
+	s.streams[notices] = true
+	if s.last != (notice{}) {
+		notices <- s.last
 	}
 	if !s.watched {
 		s.watched = true
 		s.watcher.Go(func() { s.watch(s.life) })
 	}
-	return told, true
+	return notices, true
 }
 
-func (s *stream) leave(told chan string) {
+func (s *stream) leave(notices chan notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.streams, told)
+	delete(s.streams, notices)
 }
 
 // wait waits for the watcher, after the last stream has ended.
@@ -98,7 +116,9 @@ func (s *stream) watch(ctx context.Context) {
 	tick := time.NewTicker(streamInterval)
 	defer tick.Stop()
 	for since := time.Now(); ; <-tick.C {
-		revision, err := s.revision(ctx)
+		limited, cancel := context.WithTimeout(ctx, streamLimit)
+		revision, err := s.revision(limited)
+		cancel()
 		if ctx.Err() != nil {
 			return
 		}
@@ -106,30 +126,35 @@ func (s *stream) watch(ctx context.Context) {
 		if again {
 			since = time.Now()
 		}
-		if !s.tell(revision, err == nil, again) {
+		if !s.notify(revision, err, again) {
 			return
 		}
 	}
 }
 
-// tell tells the streams of a revision that is new, or of any if again is set. It returns
-// false if there is no stream.
-func (s *stream) tell(revision string, known, again bool) (more bool) {
+// notify notifies the streams of a revision or failure that is new, or of any if again is
+// set. It returns false if there is no stream.
+func (s *stream) notify(revision string, failure error, again bool) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.streams) == 0 {
-		s.last, s.watched = "", false
+		s.last, s.watched = notice{}, false
 		return false
 	}
-	if known && (revision != s.last || again) {
-		s.last = revision
-		for told := range s.streams {
-			select {
-			case <-told: // it has not been told of the one before
-			default:
-			}
-			told <- revision
+	n := notice{revision: revision}
+	if failure != nil {
+		n = notice{s.last.revision, s.mask(failure.Error())}
+	}
+	if n == s.last && !again {
+		return true
+	}
+	s.last = n
+	for notices := range s.streams {
+		select {
+		case <-notices: // it has not been sent the one before
+		default:
 		}
+		notices <- n
 	}
 	return true
 }

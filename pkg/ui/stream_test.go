@@ -3,6 +3,7 @@ package ui
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -22,19 +23,32 @@ type client struct {
 
 func join(t *testing.T, h http.Handler, seen string) *client {
 	t.Helper()
+	return rejoin(t, h, seen, "")
+}
+
+// rejoin joins as a browser does that has lost its stream.
+func rejoin(t *testing.T, h http.Handler, seen, lastEventID string) *client {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &client{cancel, make(chan string, 1000)}
 	r, err := http.NewRequestWithContext(ctx, "GET", "/stream?seen="+seen, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if lastEventID != "" {
+		r.Header.Set("Last-Event-ID", lastEventID)
+	}
 	server, end := net.Pipe()
 	go func() {
 		defer close(c.got)
-		lines := bufio.NewScanner(end)
+		lines, event := bufio.NewScanner(end), ""
 		for lines.Scan() {
+			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				event = name + ": "
+			}
 			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				c.got <- data
+				c.got <- event + data
+				event = ""
 			}
 		}
 	}()
@@ -59,11 +73,11 @@ func (c *client) all() (list []string) {
 	return list
 }
 
-func TestEveryStreamIsToldOfAChangeWithinMoments(t *testing.T) {
+func TestEveryStreamIsNotifiedOfAChangeWithinMoments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var revision atomic.Value
 		revision.Store("1")
-		s := newStream(func(context.Context) (string, error) { return revision.Load().(string), nil })
+		s := newStream(func(context.Context) (string, error) { return revision.Load().(string), nil }, noMask)
 		first, second := join(t, s, "1"), join(t, s, "0")
 		time.Sleep(time.Second)
 		revision.Store("2")
@@ -86,7 +100,7 @@ func TestEveryStreamIsToldOfAChangeWithinMoments(t *testing.T) {
 func TestALongStreamStaysSmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0
-		s := newStream(func(context.Context) (string, error) { looks++; return "1", nil })
+		s := newStream(func(context.Context) (string, error) { looks++; return "1", nil }, noMask)
 		c := join(t, s, "1")
 		received := 0
 		go func() {
@@ -102,7 +116,7 @@ func TestALongStreamStaysSmall(t *testing.T) {
 		s.wait()
 		synctest.Wait()
 		if streams != 1 || received < 1000 || received > 2*3600 || looks > 10*2*3600+10 {
-			t.Errorf("%d streams, told %d times, %d looks", streams, received, looks)
+			t.Errorf("%d streams, notified %d times, %d looks", streams, received, looks)
 		}
 		before := looks
 		time.Sleep(time.Hour)
@@ -115,7 +129,7 @@ func TestALongStreamStaysSmall(t *testing.T) {
 
 func TestTheNumberOfStreamsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(func(context.Context) (string, error) { return "1", nil })
+		s := newStream(func(context.Context) (string, error) { return "1", nil }, noMask)
 		var clients []*client
 		for range maxStreams {
 			clients = append(clients, join(t, s, "1"))
@@ -130,3 +144,54 @@ func TestTheNumberOfStreamsIsBounded(t *testing.T) {
 		s.wait()
 	})
 }
+
+// A browser that has lost its stream says which revision it was notified of last.
+func TestAStreamIsResumedAfterTheLastEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(func(context.Context) (string, error) { return "2", nil }, noMask)
+		upToDate, behind, first := rejoin(t, s, "0", "2"), rejoin(t, s, "2", "1"), join(t, s, "2")
+		time.Sleep(time.Second)
+		for name, c := range map[string]*client{"": upToDate, "2": behind, " ": first} {
+			c.cancel()
+			if got := strings.Join(c.all(), " "); got != strings.TrimSpace(name) {
+				t.Errorf("got %q, want %q", got, strings.TrimSpace(name))
+			}
+		}
+		s.wait()
+	})
+}
+
+func TestAStreamSaysThatTheLedgerCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failure atomic.Pointer[error]
+		s := newStream(func(ctx context.Context) (string, error) {
+			if err := failure.Load(); err != nil {
+				if errors.Is(*err, context.DeadlineExceeded) { // it hangs
+					<-ctx.Done()
+				}
+				return "", *err
+			}
+			return "1", nil
+		}, func(text string) string { return strings.ReplaceAll(text, "s3cret", "***") })
+		c := join(t, s, "1")
+		time.Sleep(time.Second)
+		failure.Store(new(errors.New("s3cret is\nbroken")))
+		time.Sleep(time.Second)
+		late := join(t, s, "1")
+		time.Sleep(time.Second)
+		failure.Store(nil)
+		time.Sleep(time.Second)
+		failure.Store(new(context.DeadlineExceeded))
+		time.Sleep(streamLimit + time.Second)
+		c.cancel()
+		late.cancel()
+		for _, c := range []*client{c, late} {
+			if got := strings.Join(c.all(), "|"); got != "failure: *** is broken|1|failure: context deadline exceeded" {
+				t.Errorf("got %q", got)
+			}
+		}
+		s.wait()
+	})
+}
+
+func noMask(text string) string { return text }

@@ -102,6 +102,10 @@ func taskPath(t store.Task) string {
 // answeredBy says how the newest status came.
 func answeredBy(t store.Task) string {
 	text := map[string]string{"callback": "callback", "poll": "polling"}[t.Way]
+	elsewhere := t.Way == "callback" && t.TicketPath == "" && t.Source != store.SourceCallback // to an address that is not its own
+	if text != "" && (elsewhere || t.Source == "dispatch") {
+		text += " of another process" // than the one that sent it
+	}
 	switch t.Forwarded {
 	case store.ForwardFailed:
 		return text + ", not forwarded"

@@ -101,7 +101,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, reading: make(chan struct{}, 1), reasons: map[int64]string{}, pages: p, stream: newStream(o.Ledger.Revision), codes: &codes{good: map[string]time.Time{}}, formToken: newToken()}, nil
+	return &Server{o: o, reading: make(chan struct{}, 1), reasons: map[int64]string{}, pages: p, stream: newStream(o.Ledger.Revision, o.Mask), codes: &codes{good: map[string]time.Time{}}, formToken: newToken()}, nil
 }
 
 // Serve serves the page to browsers on this machine, until ctx ends; then it ends all
@@ -122,16 +122,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, ready func(url strin
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	told := make(chan error, 1)
-	go func() { told <- ready("http://" + l.Addr().String() + "/?token=" + s.o.Token) }()
+	announced := make(chan error, 1)
+	go func() { announced <- ready("http://" + l.Addr().String() + "/?token=" + s.o.Token) }()
 	var err error
 	for waiting := true; waiting; {
 		select {
 		case err = <-failed:
 			return err
-		case err = <-told:
+		case err = <-announced:
 			waiting = err == nil
-			told = nil
+			announced = nil
 		case <-ctx.Done():
 			waiting = false
 		}

@@ -26,8 +26,8 @@ var callbackTests = []test{
 }
 
 func repeats(l ledger) {
-	var told []store.Entry
-	h := l.openTelling(func(e store.Entry) { told = append(told, e) })
+	var reported []store.Entry
+	h := l.openTelling(func(e store.Entry) { reported = append(reported, e) })
 	for i, step := range []struct {
 		body           string
 		isNew, further bool
@@ -40,14 +40,14 @@ func repeats(l ledger) {
 		{final("req_1", "a", "43"), true, true},
 		{final("req_2", "a", "42"), true, false},
 	} {
-		before := len(told)
+		before := len(reported)
 		if isNew := h.deliver("a", step.body); isNew != step.isNew {
 			l.Errorf("step %d: new is %v", i, isNew)
 		}
-		if n := len(told) - before; (n == 1) != step.isNew {
+		if n := len(reported) - before; (n == 1) != step.isNew {
 			l.Errorf("step %d: %d were reported", i, n)
 		}
-		if e := told[len(told)-1]; step.isNew && (e.Further != step.further || e.Path != "/narada/a" || !e.ReceivedAt.Equal(start)) {
+		if e := reported[len(reported)-1]; step.isNew && (e.Further != step.further || e.Path != "/narada/a" || !e.ReceivedAt.Equal(start)) {
 			l.Errorf("step %d: reported %+v", i, e)
 		}
 	}
@@ -66,7 +66,7 @@ func repeats(l ledger) {
 		l.Errorf("the answer is %q, and not the newest", got)
 	}
 	h.deliver("a", final("req_1", "a", "44"))
-	if e := told[len(told)-1]; !e.Further || e.Result.Text() != "44" {
+	if e := reported[len(reported)-1]; !e.Further || e.Result.Text() != "44" {
 		l.Errorf("reported %+v", e)
 	}
 }
@@ -109,8 +109,8 @@ func manyOfTheSame(l ledger) {
 
 func manyAtOnce(l ledger) {
 	const senders, each = 16, 25
-	var told []store.Entry
-	h := l.openTelling(func(e store.Entry) { told = append(told, e) })
+	var reported []store.Entry
+	h := l.openTelling(func(e store.Entry) { reported = append(reported, e) })
 	var storing sync.WaitGroup
 	for i := range senders {
 		storing.Go(func() {
@@ -123,18 +123,18 @@ func manyAtOnce(l ledger) {
 		})
 	}
 	storing.Wait()
-	if len(told) != senders*each {
-		l.Fatalf("%d were reported", len(told))
+	if len(reported) != senders*each {
+		l.Fatalf("%d were reported", len(reported))
 	}
 	follow, stop := context.WithCancel(l.ctx())
 	defer stop()
 	i := 0
 	for e, err := range h.Follow(follow, 0) {
 		l.must(err)
-		if e.Seq != told[i].Seq || e.Result.RequestID != told[i].Result.RequestID {
-			l.Fatalf("%d is %s, and was reported as %s", e.Seq, e.Result.RequestID, told[i].Result.RequestID)
+		if e.Seq != reported[i].Seq || e.Result.RequestID != reported[i].Result.RequestID {
+			l.Fatalf("%d is %s, and was reported as %s", e.Seq, e.Result.RequestID, reported[i].Result.RequestID)
 		}
-		if i++; i == len(told) {
+		if i++; i == len(reported) {
 			break
 		}
 	}
@@ -144,11 +144,11 @@ func manyAtOnce(l ledger) {
 }
 
 func unlisted(l ledger) {
-	var told []string
-	h := l.openTelling(func(e store.Entry) { told = append(told, e.Result.RequestID) })
+	var reported []string
+	h := l.openTelling(func(e store.Entry) { reported = append(reported, e.Result.RequestID) })
 	h.write(&store.Deliver{Delivery: callback("a", final("req_1", "a", "42")), Forwarding: store.Forwarding{Unlisted: true}})
 	h.deliver("a", final("req_2", "a", "42"))
-	l.same("told of", []string{"req_2"}, told)
+	l.same("told of", []string{"req_2"}, reported)
 	l.same("stored", []string{"req_2", "req_1"}, h.ids(store.Query{}))
 }
 

@@ -57,9 +57,9 @@ func queueLine(batch int64, i int) *store.QueueLine {
 }
 
 // claim claims lines by a new owner.
-func (h handle) claim(batch int64, owner string, most int, l store.ClaimLimits) []store.Claimed {
+func (h handle) claim(batch int64, owner string, maxClaims int, l store.ClaimLimits) []store.Claimed {
 	h.t.Helper()
-	h.write(&store.Claim{Batch: batch, Owner: owner, Call: 1, Max: most, Limits: l, Source: "batch", Cloud: "https://api.example.com", Machine: "m", At: start})
+	h.write(&store.Claim{Batch: batch, Owner: owner, Call: 1, Max: maxClaims, Limits: l, Source: "batch", Cloud: "https://api.example.com", Machine: "m", At: start})
 	list, err := h.Claimed(h.ctx(), owner, 1)
 	if err != nil {
 		h.t.Fatal(err)

@@ -186,7 +186,7 @@ func manyProcesses(l ledger) {
 }
 
 func killedProcess(l ledger) {
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for round := range 3 {
 		c := l.start(job{Do: "deliver", Prefix: fmt.Sprintf("req_%d", round)})
 		c.release()
@@ -194,11 +194,11 @@ func killedProcess(l ledger) {
 			if !c.lines.Scan() {
 				l.Fatal("the process has ended by itself")
 			}
-			told[c.lines.Text()] = true
+			reported[c.lines.Text()] = true
 		}
 		l.must(c.cmd.Process.Kill())
 		for c.lines.Scan() { // what it printed until then
-			told[c.lines.Text()] = true
+			reported[c.lines.Text()] = true
 		}
 		if err := c.cmd.Wait(); err == nil {
 			l.Error("the process was not killed")
@@ -212,12 +212,12 @@ func killedProcess(l ledger) {
 		}
 		stored[t.RequestID] = true
 	}
-	for id := range told {
+	for id := range reported {
 		if !stored[id] {
 			l.Errorf("%s was acknowledged, and is not stored", id)
 		}
 	}
-	if extra := len(stored) - len(told); extra > 3*workers {
+	if extra := len(stored) - len(reported); extra > 3*workers {
 		l.Errorf("%d more were stored than sent", extra)
 	}
 }

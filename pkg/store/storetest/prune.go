@@ -304,8 +304,8 @@ func maintainOnce(l ledger) {
 	h.old(1)
 	other.maintain(0) // has no retention, and leaves it to others
 	h.maintain(24 * time.Hour)
-	if left := len(h.tasks(store.Query{})); left != 0 {
-		l.Fatalf("%d tasks remain", left)
+	if remaining := len(h.tasks(store.Query{})); remaining != 0 {
+		l.Fatalf("%d tasks remain", remaining)
 	}
 	h.old(1)
 	for _, by := range []handle{other, h, l.open()} {
@@ -313,7 +313,7 @@ func maintainOnce(l ledger) {
 			l.Errorf("got %v, %v", more, err)
 		}
 	}
-	if left := len(h.tasks(store.Query{})); left != 1 {
+	if remaining := len(h.tasks(store.Query{})); remaining != 1 {
 		l.Error("it was done again at once")
 	}
 }

@@ -88,15 +88,15 @@ func everything(h handle) string {
 }
 
 func togetherInOrder(l ledger) {
-	var told []string
-	h := l.openTelling(func(e store.Entry) { told = append(told, e.Result.RequestID+" "+e.Result.Text()) })
+	var reported []string
+	h := l.openTelling(func(e store.Entry) { reported = append(reported, e.Result.RequestID+" "+e.Result.Text()) })
 	first, second := &store.Intend{Intent: intent("a")}, &store.Intend{Intent: intent("b")}
 	one, again := &store.Deliver{Delivery: callback("a", final("req_1", "a", "42"))}, &store.Deliver{Delivery: callback("a", final("req_1", "a", "42"))}
 	h.write(first, one, second, again, &store.Deliver{Delivery: callback("b", phase("req_2", "b"))})
 	if !one.IsNew || again.IsNew {
 		l.Errorf("new: the first %v, its repeat %v", one.IsNew, again.IsNew)
 	}
-	l.same("told of", []string{"req_1 42", "req_2 "}, told)
+	l.same("told of", []string{"req_1 42", "req_2 "}, reported)
 	l.same("tasks", []string{"req_2", "req_1"}, h.ids(store.Query{}))
 	if t := h.task("req_1"); t.Number != first.Number || t.Open() {
 		l.Errorf("the first is %+v", t)
@@ -107,8 +107,8 @@ func togetherInOrder(l ledger) {
 }
 
 func wholeOrNotAtAll(l ledger) {
-	var told []string
-	h := l.openTelling(func(e store.Entry) { told = append(told, e.Result.RequestID) })
+	var reported []string
+	h := l.openTelling(func(e store.Entry) { reported = append(reported, e.Result.RequestID) })
 	number := h.accepted("a", "req_1")
 	before := h.listing()
 	err := h.Write(h.ctx(),
@@ -124,7 +124,7 @@ func wholeOrNotAtAll(l ledger) {
 	if _, ok, err := h.Ticket(h.ctx(), ticket("d").Path); ok || err != nil {
 		l.Errorf("the ticket of a task that was not written is valid: %v, %v", ok, err)
 	}
-	l.same("told of", []string(nil), told)
+	l.same("told of", []string(nil), reported)
 	for _, t := range h.tasks(store.Query{}) {
 		if t.Prompt == "prompt of c" && t.Status != store.StatusUnknown {
 			l.Errorf("one of the changes was written: %+v", t)

@@ -94,7 +94,8 @@ function listen() {
   if (stream || document.hidden || !document.querySelector("[data-live]")) return;
   stream = new EventSource("/stream?seen=" + encodeURIComponent(revision));
   stream.onopen = () => { clearTimeout(lost); say(paused ? "paused" : "live"); };
-  stream.onmessage = refreshSoon;
+  stream.onmessage = () => { say(paused ? "paused" : "live"); refreshSoon(); };
+  stream.addEventListener("failure", e => say("the ledger cannot be read: " + e.data));
   stream.onerror = () => {
     clearTimeout(lost); lost = setTimeout(() => {
       say("narada does not answer");
