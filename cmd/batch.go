@@ -154,6 +154,7 @@ func runBatchResults(ctx context.Context, inv *invocation, p *printer, name stri
 	if err := report.check(); err != nil {
 		return err
 	}
+	p.Compact = true // as batch run prints them
 	return inv.readBatch(ctx, name, func(r batch.Store) error {
 		open, err := batch.Results(ctx, r, name, &output.Rows{Printer: p, Width: lineWidth(inv.app)})
 		if open > 0 && err == nil {

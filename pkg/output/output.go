@@ -32,10 +32,11 @@ type Masker interface {
 }
 
 // Printer prints to a stream. A JSON document is one compact line, on a terminal it is
-// indented.
+// indented unless Compact is set.
 type Printer struct {
-	AsJSON bool   // Print prints documents
-	Masker Masker // nil: nothing is masked
+	AsJSON  bool   // Print prints documents
+	Compact bool   // a document is one line on a terminal, too
+	Masker  Masker // nil: nothing is masked
 
 	w        *term.Writer
 	terminal bool
@@ -104,7 +105,7 @@ func (p *Printer) document(doc []byte) error {
 	}
 	var buf bytes.Buffer
 	var err error
-	if p.terminal {
+	if p.terminal && !p.Compact {
 		err = json.Indent(&buf, bytes.TrimSpace(doc), "", "  ")
 	} else {
 		err = json.Compact(&buf, doc)
