@@ -29,23 +29,20 @@ func (o Outcome) print(to *output.Rows) error {
 		row.Mark = output.Unclear
 	case o.Succeeded():
 		if row.Mark = output.Succeeded; row.Text == "" {
-			row.Text = answerText(o.Result, to.Masker)
+			row.Text = answerText(o.Result)
 		}
 	}
 	return to.Row(row)
 }
 
 // answerText returns the answer of a result: its data if it has some, else its text.
-func answerText(r *narada.Result, masker output.Masker) string {
+func answerText(r *narada.Result) string {
 	doc := r.Structured()
 	if doc == nil {
 		return r.Text()
 	}
 	if compact, err := narada.EncodeJSON(doc); err == nil {
 		doc = compact
-	}
-	if masker != nil {
-		doc = masker.MaskJSON(doc)
 	}
 	return string(doc)
 }

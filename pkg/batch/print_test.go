@@ -202,11 +202,11 @@ func TestAReasonIsKeptWithoutItsResult(t *testing.T) {
 
 func TestStdoutMayGetText(t *testing.T) {
 	inWorld(t, func(w *world) {
-		o := w.options("good 1s\nbad 2s\n")
+		o := w.options("good 1s\n" + strings.Repeat("\n", 8) + "bad 2s\n")
 		o.Text = true
 		w.run(o)
 		lines := strings.Split(strings.TrimSpace(w.out.String()), "\n")
-		if len(lines) != 2 || !strings.HasPrefix(lines[0], "✓ line 1  success  ") || !strings.HasPrefix(lines[1], "✗ line 2  error  ") {
+		if len(lines) != 2 || !strings.HasPrefix(lines[0], "✓ line 1   success  ") || !strings.HasPrefix(lines[1], "✗ line 10  error  ") {
 			t.Errorf("%q", lines)
 		}
 		o.Results = w.path("out.jsonl")
