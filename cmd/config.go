@@ -23,12 +23,12 @@ func newConfig(inv *invocation) *cobra.Command {
 environment variable, the project file .narada.yaml, the profile, the user file, the
 default. A profile that --profile selects, unlike NARADA_PROFILE, comes right after
 the flags. narada config list prints all values and their origins.`)
-	cmd.Example = `  # store the API key, read from stdin
-  narada config set api-key -
+	cmd.Example = `  # run tasks in that browser window
+  narada config set browser-window-id window_xyz789
 
   # print the values and their origins
   narada config list`
-	cmd.AddCommand(newConfigGet(inv), newConfigSet(inv), newConfigUnset(inv), newConfigList(inv), newConfigPath(inv))
+	cmd.AddCommand(newConfigGet(inv), newConfigSet(inv), newConfigUnset(inv), newConfigList(inv), newConfigProfiles(inv), newConfigPath(inv))
 	return cmd
 }
 
@@ -225,6 +225,45 @@ func listSettings(inv *invocation, p *printer) error {
 		return nil
 	}
 	return p.Text(output.Table(rows, math.MaxInt))
+}
+
+func newConfigProfiles(inv *invocation) *cobra.Command {
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "profiles",
+		Short: "List the profiles in the user file",
+		Long: `profiles prints the profiles of the user file, in its order: name, base URL, whether it
+has an API key, and whether it is in use. On a terminal it prints a table; elsewhere
+it prints a line for each profile, with tabs between the columns, or with -o json an
+object. narada --profile NAME login makes one.`,
+		Example: `  narada config profiles
+  narada config profiles --jq .name`,
+		Args: usage.NoArgs,
+	}
+	cmd.RunE = withNewProfile(inv, func(cmd *cobra.Command, _ []string) error { // one that is missing is not listed
+		p, err := inv.printer(cmd.Context(), out)
+		if err != nil {
+			return err
+		}
+		return listProfiles(inv, p)
+	})
+	out.add(cmd)
+	return cmd
+}
+
+func listProfiles(inv *invocation, p *printer) error {
+	yes := map[bool]string{true: "yes", false: "-"}
+	list := output.NewList(p, inv.app.stdoutWidth, "PROFILE", "BASE URL", "API KEY", "IN USE")
+	for _, f := range inv.settings.Profiles {
+		f.BaseURL = secret.MaskURLs(f.BaseURL)
+		if err := list.Add(f, f.Name, dash(f.BaseURL), yes[f.HasKey], yes[f.InUse]); err != nil {
+			return err
+		}
+	}
+	if list.Count == 0 {
+		inv.log.Info("profiles", "no profiles in "+userFile(inv))
+	}
+	return list.Finish(nil)
 }
 
 func newConfigPath(inv *invocation) *cobra.Command {

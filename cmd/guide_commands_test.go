@@ -44,6 +44,9 @@ var departures = []departure{
 	{match: "doctor --endpoint", code: 3, as: "doctor --yes --endpoint", why: "the endpoint is on this machine, and there is no terminal to ask on"},
 	{match: "narada batch work", skip: true, why: "a worker runs until it is interrupted; batch_work.txtar has workers"},
 	{match: "narada ui", skip: true, why: "it runs until it is interrupted; ui.txtar has it"},
+	{match: "login --key - < key.txt", as: "login --key env:NARADA_API_KEY", warns: true, why: "there is no key.txt"},
+	{match: "login$", as: "login --key env:NARADA_API_KEY", warns: true, why: "there is no terminal to ask on"},
+	{match: "--base-url https://staging.example.com/fast/v2", as: "--base-url $NARADA_API_BASE_URL", why: "the host does not exist"},
 	{match: "batch delete", as: "batch delete --yes", why: "there is no terminal to ask on"},
 	{match: "WEBHOOK_TOKEN=... NARADA_CALLBACK_SECRET=...", as: "WEBHOOK_TOKEN=h00k-t0ken NARADA_CALLBACK_SECRET=h00k-s3cret", why: "the reader has values"},
 	{page: "README.md", match: "narada replay --last", code: 3, why: "the endpoint requires a secret"},
@@ -195,7 +198,7 @@ func (s guideStep) run(t *testing.T, reader *guideReader) {
 			t.Skipf("%s: %s", text, d.why)
 		}
 		if d.as != "" {
-			text = strings.ReplaceAll(text, d.match, d.as)
+			text = strings.TrimSuffix(strings.ReplaceAll(text+"$", d.match, d.as), "$")
 		}
 		want, warns = max(want, d.code), warns || d.warns
 	}

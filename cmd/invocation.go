@@ -45,8 +45,9 @@ type invocation struct {
 
 	allowUnsafeStore bool
 
-	settings *config.Settings
-	summary  *ci.Summary // of a step on GitHub; nil: none is written
+	newProfile bool // the profile may not exist yet
+	settings   *config.Settings
+	summary    *ci.Summary // of a step on GitHub; nil: none is written
 }
 
 func newInvocation(app *App) *invocation {
@@ -167,12 +168,20 @@ func (inv *invocation) withSettings(run func(*cobra.Command, []string) error) fu
 	}
 }
 
+// withNewProfile is withSettings for a command that makes the profile it is given.
+func withNewProfile(inv *invocation, run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		inv.newProfile = true
+		return inv.withSettings(run)(cmd, args)
+	}
+}
+
 // load reads the settings. The command's flags are the first layer.
 func (inv *invocation) load(cmd *cobra.Command) error {
 	if err := usage.NoEmpty(cmd.Flags()); err != nil {
 		return err
 	}
-	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile, Found: func(v config.Value) {
+	settings, err := config.Load(config.Place{Getenv: inv.app.getenv, Dir: inv.app.Dir, Profile: inv.profile, NewProfile: inv.newProfile, Found: func(v config.Value) {
 		if inv.masker.Hide(secret.InURLs(v.Text)...); v.Key.Secret {
 			inv.masker.Hide(secret.New(v.Text))
 		}
@@ -257,22 +266,6 @@ func newReporter(inv *invocation) *term.Reporter {
 		app.Loggers(r.Logger("library"))
 	}
 	return r
-}
-
-// onGitHub reports whether stderr is for GitHub Actions: the log of a step.
-func onGitHub(inv *invocation) bool {
-	mode := inv.app.getenv("NARADA_CI")
-	if inv.settings != nil {
-		mode = inv.settings.Get(config.CI).Text
-	}
-	return mode != "off" && ci.OnGitHub(inv.app.getenv)
-}
-
-// startSummary begins the summary of the command, if it is in a step that can have one.
-func startSummary(inv *invocation) {
-	if onGitHub(inv) && ci.SummaryFile(inv.app.getenv) != "" {
-		inv.summary = ci.New(inv.command, visible(inv))
-	}
 }
 
 // toStdout returns the writer of a command's output, with colours. On a terminal, perhaps

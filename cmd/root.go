@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/help"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/usage"
 )
@@ -19,7 +20,7 @@ type command struct {
 var commands = [...]command{
 	{"run", newRun}, {"dispatch", newDispatch}, {"status", newStatus}, {"listen", newListen},
 	{"batch", newBatch}, {"history", newHistory}, {"usage", newUsage}, {"ui", newUI}, {"replay", newReplay}, {"trigger", newTrigger}, {"check", newCheck}, {"session", newCloudSession}, {"sandbox", newSandbox}, {"api", newAPI}, {"store", newStore}, {"doctor", newDoctor},
-	{"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
+	{"login", newLogin}, {"logout", newLogout}, {"config", newConfig}, {"completion", newCompletion}, {"version", newVersion},
 	{"exit-codes", newExitCodesTopic}, {"environment", newEnvironmentTopic},
 }
 
@@ -75,6 +76,7 @@ stdout. The exit code says how the task ended.`,
 		root.AddCommand(c.make(inv))
 	}
 	root.SetHelpCommand(usage.Help("help prints the help of a command, as its --help does, or of a topic: exit-codes, environment."))
+	(&help.Printer{Width: func() int { return helpWidth(inv.app) }, Groups: flagGroups()}).Install(root)
 	usage.CompleteChoices(root)
 	return root
 }
@@ -84,8 +86,6 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	word, near := args[0], usage.NearestCommand(root, args[0])
 	next := "did you mean " + near + "?"
 	switch {
-	case word == "login":
-		return usage.Errorf("narada config set api-key -", "unknown command %q: narada needs an API key only", word)
 	case near == "" || strings.ContainsAny(word, " \t\n"):
 		next = "narada run " + output.ShellWord(strings.Join(args, " "))
 	}

@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 //	terminal CODE PROGRAM ARG...          the same on a terminal, whose content is stdout
 //	                                      COLUMNS is its width, 80,40 a width and another once a status line shows
 //	presses CODE PROGRAM ARG...           the same, and Ctrl-C is pressed once a status line shows
-//	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed at its prompt
+//	types KEYS CODE PROGRAM ARG...        the same, and KEYS are typed at its prompt, those after a | at the next
 //	signal NAME CODE RE PROGRAM ARG...    the same, with the signal once its stderr matches RE
 //	group CODE RE PROGRAM ARG...          the same with SIGINT to the whole process group, as Ctrl-C
 //	cloud [RULES]                         starts a sandbox and points the settings to it
@@ -264,6 +264,21 @@ func (w *watched) Write(p []byte) (int, error) {
 		w.found = nil
 	}
 	return len(p), nil
+}
+
+func (w *watched) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Len()
+}
+
+// shows waits for a match in what comes after the first bytes.
+func (w *watched) shows(after int) error {
+	return eventually(func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.re.Match(w.text.Bytes()[after:])
+	})
 }
 
 // interrupted runs the command, calls interrupt when its stderr matches, and checks its exit

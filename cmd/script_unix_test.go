@@ -102,8 +102,15 @@ func onTerminal(ts *testscript.TestScript, want int, awaited, keys string, args 
 			ts.Fatalf("the terminal does not show %s", awaited)
 		}
 		ts.Check(pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: columns[len(columns)-1]}))
-		_, err := tty.WriteString(keys)
-		ts.Check(err)
+		shown := 0
+		for i, some := range strings.Split(keys, "|") {
+			if i > 0 {
+				ts.Check(screen.shows(shown))
+			}
+			shown = screen.size()
+			_, err := tty.WriteString(some)
+			ts.Check(err)
+		}
 	}
 	err = c.Wait()
 	after, stateErr := term.GetState(int(slave.Fd()))

@@ -25,7 +25,7 @@ const writesPast = "writes past inv.stdout and inv.stderr: "
 
 // The limits of this folder.
 const (
-	maxLines       = 7_700
+	maxLines       = 7_900
 	maxFileLines   = 300
 	maxTypeMethods = 20
 )

@@ -13,6 +13,7 @@ import (
 const (
 	maxSlowest = 5
 	maxFailed  = 10
+	maxReason  = 200 // characters of what an agent said of its failure
 )
 
 // Tally counts the lines of a batch.
@@ -71,6 +72,9 @@ func (t *Tally) add(o Outcome, earlier bool) {
 	if !o.Succeeded() && len(t.FirstFailed) < maxFailed {
 		short := o
 		short.Result, short.Line = nil, o.Line.short()
+		if o.Result != nil && o.Matches() {
+			short.Failure = cut(cmp.Or(o.Failure, o.Result.Text()), maxReason)
+		}
 		t.FirstFailed = append(t.FirstFailed, short)
 	}
 	if o.Result == nil {
@@ -83,6 +87,14 @@ func (t *Tally) add(o Outcome, earlier bool) {
 	t.Slowest = append(t.Slowest, TaskTime{o.Line.short(), o.Result.Duration()})
 	slices.SortStableFunc(t.Slowest, func(a, b TaskTime) int { return cmp.Compare(b.Took, a.Took) })
 	t.Slowest = t.Slowest[:min(len(t.Slowest), maxSlowest)]
+}
+
+// cut returns at most that many characters of a text.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // Succeeded returns how many of the ended lines succeeded.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,5 +104,15 @@ func TestATallyCountsTheLines(t *testing.T) {
 	}
 	if s.Rate(s.Start) != 0 || s.Remaining(s.Start) != 0 {
 		t.Error("there is a rate at the start")
+	}
+}
+
+func TestAFailedLineHasWhatTheAgentSaidButNotAllOfIt(t *testing.T) {
+	tally := newTally(2)
+	for _, text := range []string{"no", strings.Repeat("é", 100_000)} {
+		tally.add(Outcome{State: State{Phase: Finished, Status: narada.StatusError}, Result: &narada.Result{Response: &narada.Response{Text: text}}}, false)
+	}
+	if got := tally.FirstFailed; got[0].Failure != "no" || got[1].Failure != strings.Repeat("é", maxReason)+"…" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -60,17 +60,28 @@ type Place struct {
 	Profile string // named by a flag; "": NARADA_PROFILE, else none
 	GOOS    string // "": runtime.GOOS
 
+	NewProfile bool // the profile may not exist yet
+
 	Found func(Value) // gets each value of each layer before it is checked; may be nil
 }
 
 // Settings are all values. They do not change after Load.
 type Settings struct {
-	Profile  string   // the profile in use; "": none
-	UserFile string   // its path, even if it does not exist; "" without a home folder
-	Warnings []string // about the files
-	Withheld Value    // the API key that is not used because it is not for the base URL; else not set
+	Profile  string    // the profile in use; "": none
+	UserFile string    // its path, even if it does not exist; "" without a home folder
+	Profiles []Profile // of the user file, in its order
+	Warnings []string  // about the files
+	Withheld Value     // the API key that is not used because it is not for the base URL; else not set
 
 	values map[string]Value
+}
+
+// Profile is a profile in the user file.
+type Profile struct {
+	Name    string `json:"name"`
+	BaseURL string `json:"baseUrl,omitempty"` // "": it sets none
+	HasKey  bool   `json:"hasKey"`
+	InUse   bool   `json:"inUse"`
 }
 
 // InvalidError is a setting or a file that cannot be used.

@@ -54,7 +54,15 @@ func (s *Settings) layers(p Place, flags *pflag.FlagSet) ([]layer, error) {
 	if s.Profile = p.Profile; s.Profile == "" {
 		s.Profile = p.Getenv("NARADA_PROFILE")
 	}
+	for _, name := range d.names {
+		settings := d.profiles[strings.ToLower(name)]
+		base, _ := settings[BaseURL].(string)
+		s.Profiles = append(s.Profiles, Profile{name, base, settings[APIKey] != nil, strings.EqualFold(name, s.Profile)})
+	}
 	profile, err := s.profile(d)
+	if _, missing := errors.AsType[*InvalidError](err); missing && p.NewProfile {
+		profile, err = newViper(), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -52,5 +52,5 @@ func storeKey(profile string) string {
 	if profile != "" {
 		profile = "--profile " + profile + " "
 	}
-	return "narada " + profile + "config set api-key -"
+	return "narada " + profile + "login"
 }

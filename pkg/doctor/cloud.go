@@ -74,17 +74,15 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 	case d.NoAPIKey != nil:
 		return d.failedWith(d.NoAPIKey)
 	case d.APIKey.Empty():
-		return contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")
+		return contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada login")
 	}
 	if d.noClient != nil {
 		return contract.Skipped("the base URL is not valid", "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	_, err := d.client.Status(ctx, "req_narada_doctor")
+	err := TryKey(ctx, d.client)
 	api, answered := errors.AsType[*narada.APIError](err)
 	switch {
-	case err == nil || answered && api.StatusCode == http.StatusNotFound:
+	case err == nil:
 		return contract.Passed("accepted (" + d.APIKeyOrigin + ")")
 	case answered && api.Unauthorized():
 		return contract.Failed(fmt.Sprintf("refused with %d (%s)", api.StatusCode, d.APIKeyOrigin), d.ReplaceKey)
@@ -92,6 +90,23 @@ func (d *Doctor) apiKey(ctx context.Context) contract.Finding {
 		return contract.Warned(fmt.Sprintf("not verified: the API answers %d", api.StatusCode), "Try again later.")
 	}
 	return contract.Skipped("the API was not reached", "")
+}
+
+// Statuser is the API as TryKey uses it. *narada.Client implements it.
+type Statuser interface {
+	Status(ctx context.Context, id string) (*narada.Result, error)
+}
+
+// TryKey asks the API for a task that does not exist. It returns nil if the API accepts the
+// client's key, else the error of the call.
+func TryKey(ctx context.Context, client Statuser) error {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	_, err := client.Status(ctx, "req_narada_doctor")
+	if api, answered := errors.AsType[*narada.APIError](err); answered && api.StatusCode == http.StatusNotFound {
+		return nil
+	}
+	return err
 }
 
 // window reports which browser window tasks run in.

@@ -86,7 +86,7 @@ func TestAPIKeyCheckReportsWhetherTheKeyIsAccepted(t *testing.T) {
 		api       transport
 		want      contract.Finding
 	}{
-		"not set":       {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada config set api-key -")},
+		"not set":       {"", "https://api.example/", nil, contract.Failed("no API key is set", "Set NARADA_API_KEY, or store one: narada login")},
 		"no such task":  {"k", "https://api.example/", answering(404, nil), contract.Passed("accepted (" + where + ")")},
 		"refused":       {"k", "https://api.example/", answering(401, nil), contract.Failed("refused with 401 ("+where+")", "(how to replace it)")},
 		"forbidden":     {"k", "https://api.example/", answering(403, nil), contract.Failed("refused with 403 ("+where+")", "(how to replace it)")},

@@ -161,8 +161,15 @@ func ReadSecret(ctx context.Context, terminal *os.File, prompt io.Writer, text s
 // Ask asks a question and reports whether the answer is yes. The end of the input is no. It
 // returns the cause of ctx as soon as that ends.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
-	if _, err := io.WriteString(out, question+" [y/N] "); err != nil {
-		return false, err
+	answer, err := AskLine(ctx, in, out, question+" [y/N] ")
+	return err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(answer)), err
+}
+
+// AskLine asks for a line, and returns it without white space around it. The end of the input is
+// an empty line. It returns the cause of ctx as soon as that ends.
+func AskLine(ctx context.Context, in io.Reader, out io.Writer, question string) (string, error) {
+	if _, err := io.WriteString(out, question); err != nil {
+		return "", err
 	}
 	answer, err := bufio.NewReader(&signals.Reader{Context: ctx, Source: in}).ReadString('\n')
 	if err != nil {
@@ -171,7 +178,7 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (boo
 	if err == io.EOF {
 		err = nil
 	}
-	return err == nil && slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), err
+	return strings.TrimSpace(answer), err
 }
 
 var errInterrupt = errors.New("interrupted")
