@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -72,9 +71,9 @@ func TestATallyCountsTheLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i < 10 {
-			tally.add(o, true)
+			tally.add(o, true, nil)
 		} else {
-			tally.add(o, false)
+			tally.add(o, false, nil)
 		}
 	}
 	s := tally.snapshot()
@@ -104,15 +103,5 @@ func TestATallyCountsTheLines(t *testing.T) {
 	}
 	if s.Rate(s.Start) != 0 || s.Remaining(s.Start) != 0 {
 		t.Error("there is a rate at the start")
-	}
-}
-
-func TestAFailedLineHasWhatTheAgentSaidButNotAllOfIt(t *testing.T) {
-	tally := newTally(2)
-	for _, text := range []string{"no", strings.Repeat("é", 100_000)} {
-		tally.add(Outcome{State: State{Phase: Finished, Status: narada.StatusError}, Result: &narada.Result{Response: &narada.Response{Text: text}}}, false)
-	}
-	if got := tally.FirstFailed; got[0].Failure != "no" || got[1].Failure != strings.Repeat("é", maxReason)+"…" {
-		t.Errorf("%+v", got)
 	}
 }

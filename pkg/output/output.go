@@ -11,6 +11,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/rivo/uniseg"
+
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
 	"github.com/narada-cli/narada/pkg/textfile"
@@ -57,14 +59,15 @@ func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
 // Led is Text after a lead, which may be coloured.
 func (p *Printer) Led(lead term.Span, text string) error {
-	lead.Text, text = p.mask(lead.Text), p.mask(text)
+	lead.Text, text = p.Masked(lead.Text), p.Masked(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
 	return p.write(lead, term.Span{Text: text})
 }
 
-func (p *Printer) mask(text string) string {
+// Masked returns text with its secrets masked.
+func (p *Printer) Masked(text string) string {
 	if p.Masker == nil {
 		return text
 	}
@@ -154,19 +157,9 @@ func (e *WritingError) Error() string { return "writing to stdout: " + e.Err.Err
 // Unwrap returns the stream's own error.
 func (e *WritingError) Unwrap() error { return e.Err }
 
-// Wrap wraps text after a head to lines of width bytes where its words allow. It indents
-// the later lines by the length of the head.
+// Wrap wraps text after a head to lines of width columns. It indents the later lines by the
+// width of the head.
 func Wrap(head, text string, width int) string {
-	lines, line := "", head
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-			line += word
-		case len(line)+1+len(word) > width:
-			lines, line = lines+line+"\n", strings.Repeat(" ", len(head))+word
-		default:
-			line += " " + word
-		}
-	}
-	return lines + line
+	indent := uniseg.StringWidth(head)
+	return head + strings.Join(term.Wrap(strings.Join(strings.Fields(text), " "), width-indent), "\n"+strings.Repeat(" ", indent))
 }

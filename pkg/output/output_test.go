@@ -149,7 +149,7 @@ func TestWrapKeepsToTheWidth(t *testing.T) {
 		{"1  ", "one two th", "1  one two\n   th"},
 		{"1  ", "one two t", "1  one two\n   t"},
 		{"", "one", "one"},
-		{"1  ", "a-word-that-is-too-long x", "1  a-word-that-is-too-long\n   x"},
+		{"1  ", "averylongword x", "1  averylo\n   ngword\n   x"},
 		{"1  ", "", "1  "},
 	} {
 		if got := Wrap(tt.head, tt.text, 10); got != tt.want {
