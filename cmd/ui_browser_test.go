@@ -336,13 +336,27 @@ func TestATaskIsFoldedSearchedAndReplayed(t *testing.T) {
 	}
 	w.open("/callbacks?verdict=refused")
 	w.text("No callbacks match.")
-	answer, err := http.Post(address, "application/json", strings.NewReader(`{"requestId":"req_forged","status":"success"}`))
-	if err != nil {
-		t.Fatal(err)
+	forge := func() {
+		answer, err := http.Post(address, "application/json", strings.NewReader(`{"requestId":"req_forged","status":"success"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
 	}
-	_ = answer.Body.Close()
+	forge()
 	w.text("refused, 401")
 	w.accessible("callbacks")
+	// A paused list stays as it is; after that two refusals are two rows.
+	w.do(chromedp.Click("[data-pause]"))
+	forge()
+	w.do(chromedp.Sleep(1500 * time.Millisecond))
+	if rows := w.eval(`document.querySelectorAll("#callbacks tr").length`); rows != "1" {
+		t.Errorf("the paused list has %s rows", rows)
+	}
+	w.do(chromedp.Click("[data-pause]"))
+	w.until(`document.querySelectorAll("#callbacks tr").length === 2`)
+	w.open("/callbacks?verdict=accepted")
+	w.until(`document.querySelectorAll("#callbacks tr").length === 1`)
 }
 
 func TestABatchIsFollowedToItsEnd(t *testing.T) {
