@@ -28,7 +28,6 @@ func (a *answerFlags) add(cmd *cobra.Command) {
 	key, _ := config.FindKey(config.Via)
 	f.StringVar(&a.via, "via", key.Default, "get the answer by `MODE`: auto, callback, poll or listener[:NAME]")
 	config.Fill(f, "via", config.Via)
-	usage.Complete(cmd, "via", key.OneOf...)
 	a.catch.add(cmd)
 	addMaxBody(f, &a.maxBody, "answers")
 	f.BoolVar(&a.sandbox, "sandbox", false, "run against a local stand-in for the cloud: no account, no network")

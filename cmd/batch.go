@@ -62,33 +62,15 @@ func newBatchShow(inv *invocation) *cobra.Command {
 		Long: `show prints the state of a batch, and the lines that have not succeeded: line
 number, id, status, request ID and reason. It then says which commands resume the
 batch, send lines again and print the results. With -o json it prints one object.`,
-		Example:           `  narada batch show companies`,
-		Args:              usage.OneArg("NAME", batchListHint),
-		ValidArgsFunction: inv.completeBatch,
-		RunE:              inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
+		Example: `  narada batch show companies`,
+		Args:    usage.OneArg("NAME", batchListHint),
+		RunE:    inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
 	}
 	out.add(cmd)
 	return cmd
 }
 
 const batchListHint = "list the batches: narada batch list"
-
-// completeBatch completes the names of batches.
-func (inv *invocation) completeBatch(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	if len(args) > 0 || inv.load(cmd) != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	l, err := inv.existingLedger(cmd.Context())
-	if l == nil || err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer inv.closeLedger(l)
-	_ = batch.List(cmd.Context(), l, func(b batch.Summary) error {
-		names = append(names, b.Name)
-		return nil
-	})
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
 
 // readBatch calls read with the ledger, which has the batch of that name.
 func (inv *invocation) readBatch(ctx context.Context, name string, read func(batch.Store) error) error {
@@ -140,7 +122,7 @@ a terminal a line of text, elsewhere a JSON object. They are in the order of the
 when the batch was last run. Lines that are no longer in the input come last, with null
 as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
-		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
+		Args:    usage.OneArg("NAME", batchListHint),
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
 			return runBatchResults(ctx, inv, p, args[0], &report)
 		}),
@@ -177,8 +159,8 @@ func newBatchDelete(inv *invocation) *cobra.Command {
 lines. The tasks and their answers remain in narada history. On a terminal it asks
 first; elsewhere it requires --yes.`,
 		Example: `  narada batch delete companies --yes`,
-		Args:    usage.OneArg("NAME", batchListHint), ValidArgsFunction: inv.completeBatch,
-		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchDelete(cmd.Context(), inv, args[0], yes) }),
+		Args:    usage.OneArg("NAME", batchListHint),
+		RunE:    inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchDelete(cmd.Context(), inv, args[0], yes) }),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "delete it without asking")
 	return cmd

@@ -80,7 +80,6 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.StringVar(&o.batch.Name, "name", "", "set the `NAME` of the batch (default: the name of the file)")
 	f.Var(usage.Choice(&o.batch.Format, "", batch.Formats...), "format", "read the file as `FORMAT`: text, jsonl, json, yaml, csv or tsv (default: by its name)")
 	f.StringVar(&o.comma, "delimiter", "", "separate the fields of a table by `CHAR`: , ; tab or | (default: by its content)")
-	usage.Complete(cmd, "delimiter", ",", ";", "tab", "|")
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
 	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout; - is stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")

@@ -42,9 +42,8 @@ ended.`,
 
   # one batch, until it is done
   narada batch work companies --until-done`,
-		Args:              usage.OptionalArg("NAME", batchListHint),
-		ValidArgsFunction: inv.completeBatch,
-		RunE:              inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchWork(cmd.Context(), inv, &o, args) }),
+		Args: usage.OptionalArg("NAME", batchListHint),
+		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error { return runBatchWork(cmd.Context(), inv, &o, args) }),
 	}
 	f := cmd.Flags()
 	f.IntVarP(&o.work.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once in this worker")

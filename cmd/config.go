@@ -32,16 +32,6 @@ the flags. narada config list prints all values and their origins.`)
 	return cmd
 }
 
-func completeKeys(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	if len(args) == 0 {
-		for _, k := range config.Keys() {
-			names = append(names, k.Name+"\t"+k.Usage)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
 // printText prints a line of a command without JSON output.
 func printText(ctx context.Context, inv *invocation, text string) error {
 	p, err := inv.printer(ctx, outputFlags{format: "text"})
@@ -53,12 +43,11 @@ func printText(ctx context.Context, inv *invocation, text string) error {
 
 func newConfigGet(inv *invocation) *cobra.Command {
 	return &cobra.Command{
-		Use:               "get KEY",
-		Short:             "Print a setting's value",
-		Long:              "get prints the value in force. It prints a secret as ***, and nothing for a setting without a value.",
-		Example:           "  narada config get timeout",
-		Args:              usage.ExactArgs(1, "one KEY"),
-		ValidArgsFunction: completeKeys,
+		Use:     "get KEY",
+		Short:   "Print a setting's value",
+		Long:    "get prints the value in force. It prints a secret as ***, and nothing for a setting without a value.",
+		Example: "  narada config get timeout",
+		Args:    usage.ExactArgs(1, "one KEY"),
 		RunE: inv.withSettings(func(cmd *cobra.Command, args []string) error {
 			key, err := config.Lookup(args[0])
 			if err != nil {
@@ -83,8 +72,7 @@ that profile in it. Give a secret, or a store's URL with a password, as env:NAME
 		Example: `  narada config set api-key -
   narada config set browser-window-id window_xyz789
   narada --profile staging config set base-url https://staging.example.com/fast/v2`,
-		Args:              usage.ExactArgs(2, "KEY and VALUE"),
-		ValidArgsFunction: completeKeys,
+		Args: usage.ExactArgs(2, "KEY and VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runConfigSet(inv, args[0], args[1])
 		},
@@ -167,11 +155,10 @@ func checkSetting(key config.Key, value string) error {
 
 func newConfigUnset(inv *invocation) *cobra.Command {
 	return &cobra.Command{
-		Use:               "unset KEY",
-		Short:             "Remove a setting from the user file",
-		Example:           "  narada config unset browser-window-id",
-		Args:              usage.ExactArgs(1, "one KEY"),
-		ValidArgsFunction: completeKeys,
+		Use:     "unset KEY",
+		Short:   "Remove a setting from the user file",
+		Example: "  narada config unset browser-window-id",
+		Args:    usage.ExactArgs(1, "one KEY"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := userFile(inv)
 			// An unknown key can be removed, too.

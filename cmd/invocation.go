@@ -62,6 +62,9 @@ func newInvocation(app *App) *invocation {
 			return app.readSecret(ctx, inv.stderr, name+": ")
 		}
 	}
+	if completes(app.Args) { // a shell has no place for messages
+		inv.stderr.W = io.Discard
+	}
 	isURL := regexp.MustCompile(`^(--[\w-]+=)?[A-Za-z][\w+.-]*://`) // not only contains one, as a prompt may
 	for _, arg := range app.Args {
 		if isURL.MatchString(arg) {

@@ -30,6 +30,9 @@ func commandsFor(args []string) []command {
 	if len(args) == 1 && args[0] == "--version" {
 		return nil
 	}
+	if len(args) > 2 && completes(args) {
+		args = args[1:]
+	}
 	for i, c := range commands {
 		if len(args) > 0 && args[0] == c.name {
 			return commands[i : i+1]
@@ -77,7 +80,10 @@ stdout. The exit code says how the task ended.`,
 	}
 	root.SetHelpCommand(usage.Help("help prints the help of a command, as its --help does, or of a topic: exit-codes, environment."))
 	(&help.Printer{Width: func() int { return helpWidth(inv.app) }, Groups: flagGroups()}).Install(root)
-	usage.CompleteChoices(root)
+	if completes(inv.app.Args) {
+		usage.CompleteChoices(root)
+		completions(inv).Install(root)
+	}
 	return root
 }
 

@@ -63,7 +63,6 @@ func (t *taskFlags) addDefaults(cmd *cobra.Command) {
 	settingFlag(f, "time-zone", config.TimeZone, "run the task in the time `ZONE`, such as Europe/Berlin")
 	f.StringArrayVar(&t.Fields, "field", nil, "set another request field to JSON or file:PATH: `NAME=VALUE` (repeatable)")
 	f.BoolVar(&t.dryRun, "dry-run", false, "print the request with secrets masked; send nothing")
-	usage.Complete(cmd, "agent", "operator", "operator-mini", "core", "core-mini", "generalist")
 }
 
 // addAssert adds --assert, of a command that waits for answers.

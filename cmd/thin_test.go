@@ -25,7 +25,7 @@ const writesPast = "writes past inv.stdout and inv.stderr: "
 
 // The limits of this folder.
 const (
-	maxLines       = 7_900
+	maxLines       = 7_965
 	maxFileLines   = 300
 	maxTypeMethods = 20
 )

@@ -40,7 +40,8 @@ func Choice[S ~string](target *S, byDefault S, values ...S) pflag.Value {
 func CompleteChoices(cmd *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		if c, ok := f.Value.(interface{ choices() []string }); ok {
-			Complete(cmd, f.Name, c.choices()...)
+			// It fails only without the flag.
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(c.choices(), cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	cmd.PersistentFlags().VisitAll(complete)
@@ -48,12 +49,6 @@ func CompleteChoices(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		CompleteChoices(sub)
 	}
-}
-
-// Complete completes a flag with these values, which may have others too.
-func Complete(cmd *cobra.Command, flag string, values ...string) {
-	// It fails only without the flag.
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (c *choice[S]) choices() []string { return c.values }

@@ -44,6 +44,11 @@ func (l *Store) Tasks(ctx context.Context, q store.Query, yield func(store.Task)
 	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
+	return l.tasks(ctx, q, yield)
+}
+
+// tasks is Tasks, of what is indexed.
+func (l *Store) tasks(ctx context.Context, q store.Query, yield func(store.Task) error) error {
 	from, err := l.firstSince(ctx, q.Since)
 	if err != nil {
 		return err
