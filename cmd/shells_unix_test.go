@@ -5,6 +5,7 @@ package cmd
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/receive"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/store/sqlite"
 )
@@ -51,7 +53,7 @@ var shells = []struct {
 }
 
 // typed are lines with the tabulator key, and the arguments that must come of them; not in that shell,
-// whose script has no filter for files.
+// which does not filter files, and opens a menu of several values.
 var typed = []struct{ keys, want, not string }{
 	{"narada stat\t", "[status]", ""},
 	{"narada history sh\t", "[history][show]", ""},
@@ -62,6 +64,9 @@ var typed = []struct{ keys, want, not string }{
 	{"narada run --mode cloud_\t", "[run][--mode][cloud_browser]", ""},
 	{"narada --profile my\t1\t", "[--profile][my profile: 1]", ""},
 	{"narada --profile my\t2", "[--profile][my profile: 2]", ""},
+	{"narada run --via listener:n\t", "[run][--via][listener:nightly]", ""},
+	{"narada run --via=listener:n\t", "[run][--via=listener:nightly]", ""},
+	{"narada dispatch --callback-url list\t:n\t", "[dispatch][--callback-url][listener:nightly]", "fish"},
 	{"narada batch show com\t", "[batch][show][companies]", ""},
 	{"narada config set color al\t", "[config][set][color][always]", ""},
 	{"narada run --schema an\t", "[run][--schema][answer.json]", "fish"},
@@ -89,6 +94,14 @@ func TestShellsCompleteCommandsFlagsAndValues(t *testing.T) {
 	run("--profile", "my profile: 1", "config", "set", "timeout", "1m")
 	run("--profile", "my profile: 2", "config", "set", "timeout", "1m")
 	fillLedger(t, filepath.Join(home, "state"), "req:1:abc", "req:2:def", "other;$(id)")
+	registered, _, err := receive.Folder(filepath.Join(home, "state")).Register(t.Context(), receive.Candidate{Name: "nightly"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registered.Close()
+	if err := registered.Publish(t.Context(), "http://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
 			_, err := exec.LookPath(s.shell)
@@ -205,5 +218,52 @@ func typeLine(t *testing.T, c *exec.Cmd, env []string, dir, keys, want string) {
 	}
 	if err := s.until(want + "<end>"); err != nil {
 		t.Errorf("%q: %v", keys, err)
+	}
+}
+
+// fastest is the shortest time that the command takes, of several.
+func fastest(t *testing.T, runs int, env []string, args ...string) time.Duration {
+	t.Helper()
+	best := time.Hour
+	for range runs {
+		c := exec.Command("narada", args...)
+		c.Env = append(os.Environ(), env...)
+		began := time.Now()
+		out, err := c.CombinedOutput()
+		if best = min(best, time.Since(began)); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+	}
+	return best
+}
+
+func TestCompletionsAreQuick(t *testing.T) {
+	dir := t.TempDir()
+	var ids []string
+	for i := range 300 {
+		ids = append(ids, fmt.Sprintf("req_%d", i))
+	}
+	fillLedger(t, dir, ids...)
+	start := fastest(t, 15, nil, "--version")
+	for what, env := range map[string]string{"with a ledger": "NARADA_STATE_DIR=" + dir, "without a ledger": "NARADA_STATE_DIR=" + filepath.Join(dir, "none")} {
+		took := fastest(t, 15, []string{env, "NARADA_STORE=", "HOME=" + dir, "XDG_CONFIG_HOME="}, "__complete", "status", "")
+		t.Logf("%s: %v, narada --version: %v", what, took, start)
+		if took > 3*start+30*time.Millisecond {
+			t.Errorf("%s: %v, narada --version: %v", what, took, start)
+		}
+	}
+}
+
+func TestCompletionsDoNotWaitForAStore(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, line := range []string{"status", "run --via"} {
+		args := append([]string{"__complete"}, append(strings.Fields(line), "")...)
+		if took := fastest(t, 1, []string{"NARADA_STORE=postgres://" + silent.Addr().String() + "/x", "XDG_CONFIG_HOME=" + t.TempDir()}, args...); took > 5*time.Second {
+			t.Errorf("%s: %v", line, took)
+		}
 	}
 }
