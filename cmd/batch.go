@@ -60,7 +60,8 @@ func newBatchShow(inv *invocation) *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show the state of a batch",
 		Long: `show prints the state of a batch, and the lines that have not succeeded: line
-number, id, status, request ID and reason. With -o json it prints one object.`,
+number, id, status, request ID and reason. It then says which commands resume the
+batch, send lines again and print the results. With -o json it prints one object.`,
 		Example: `  narada batch show companies`,
 		Args:    usage.OneArg("NAME", batchListHint),
 		RunE:    inv.printing(&out, func(ctx context.Context, p *printer, args []string) error { return runBatchShow(ctx, inv, p, args[0]) }),
@@ -90,7 +91,7 @@ func (inv *invocation) readBatch(ctx context.Context, name string, read func(bat
 
 func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string) error {
 	return inv.readBatch(ctx, name, func(r batch.Store) error {
-		b, failed, err := batch.Show(ctx, r, name)
+		b, failed, err := batch.Show(ctx, r, name, visible(inv))
 		if err != nil {
 			return err
 		}
@@ -100,19 +101,26 @@ func runBatchShow(ctx context.Context, inv *invocation, p *printer, name string)
 		for _, o := range failed {
 			text.WriteString(term.OneLine(o.Text()) + "\n")
 		}
-		return p.Print(batch.NewDocument(b, failed), text.String())
+		if err := p.Print(batch.NewDocument(b, failed), text.String()); err != nil {
+			return err
+		}
+		for _, hint := range b.Next(failed, func(words ...string) []string { return commandLine(inv, words...) }) {
+			inv.log.Hint(hint)
+		}
+		return nil
 	})
 }
 
 func newBatchResults(inv *invocation) *cobra.Command {
-	out := outputFlags{format: "json"}
+	var out outputFlags
 	var report junitFlag
 	cmd := &cobra.Command{
 		Use:   "results NAME",
 		Short: "Print the results of a batch from the ledger",
-		Long: `results prints what batch run has printed: a JSON object for each line that has
-finished, in the order of the input when the batch was last run. Lines that are no
-longer in the input come last, with null as their line number. The API is not asked.`,
+		Long: `results prints what batch run has printed: a result for each line that has finished, on
+a terminal a line of text, elsewhere a JSON object. They are in the order of the input
+when the batch was last run. Lines that are no longer in the input come last, with null
+as their line number. The API is not asked.`,
 		Example: `  narada batch results companies --jq '[.id, .response.text] | @csv'`,
 		Args:    usage.OneArg("NAME", batchListHint),
 		RunE: inv.printing(&out, func(ctx context.Context, p *printer, args []string) error {
@@ -120,7 +128,7 @@ longer in the input come last, with null as their line number. The API is not as
 		}),
 	}
 	report.add(cmd, "line")
-	cmd.Flags().StringVar(&out.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
+	out.addLines(cmd)
 	return cmd
 }
 
@@ -128,8 +136,9 @@ func runBatchResults(ctx context.Context, inv *invocation, p *printer, name stri
 	if err := report.check(); err != nil {
 		return err
 	}
+	p.Compact = true // as batch run prints them
 	return inv.readBatch(ctx, name, func(r batch.Store) error {
-		open, err := batch.Results(ctx, r, name, p.JSON)
+		open, err := batch.Results(ctx, r, name, &output.Rows{Printer: p, Width: lineWidth(inv.app)})
 		if open > 0 && err == nil {
 			inv.log.Info("batch", units.Count(open, "line")+" not finished yet, according to the ledger")
 		}
@@ -159,7 +168,7 @@ first; elsewhere it requires --yes.`,
 
 func runBatchDelete(ctx context.Context, inv *invocation, name string, yes bool) error {
 	return inv.readBatch(ctx, name, func(s batch.Store) error {
-		b, _, err := batch.Show(ctx, s, name)
+		b, _, err := batch.Show(ctx, s, name, nil)
 		if err != nil {
 			return err
 		}

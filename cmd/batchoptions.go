@@ -37,8 +37,9 @@ func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	if o.task.dryRun {
 		b.Results = "" // the file has results, and no requests
 	}
-	if o.jq != "" {
-		if b.Query, err = output.ParseQuery(ctx, o.jq); err != nil {
+	b.Text, b.Width = o.onStdout() && !o.out.asJSON(inv.app.StdoutTerminal), lineWidth(inv.app)
+	if o.out.jq != "" {
+		if b.Query, err = output.ParseQuery(ctx, o.out.jq); err != nil {
 			return usage.Errorf("", "--jq: %v", err)
 		}
 	}
@@ -126,6 +127,9 @@ func (r *batchRun) template() (*task.Template, error) {
 	return t, nil
 }
 
+// onStdout reports whether stdout gets the results.
+func (o *batchRunOptions) onStdout() bool { return o.batch.Results == "" || o.batch.Results == "-" }
+
 // minLease is the minimum of --lease.
 const minLease = time.Second
 
@@ -139,6 +143,9 @@ func (o *batchRunOptions) check(inv *invocation) (err error) {
 		if b.Rate, err = batch.ParseRate(o.rate); err != nil {
 			return usage.Errorf("", "--rate: %v", err)
 		}
+	}
+	if o.out.format == output.Text && !o.onStdout() {
+		return usage.Errorf("leave out --output: the file has JSON lines, which narada batch results -o text prints as text", "--output text and --results FILE cannot be used together")
 	}
 	if math.IsInf(b.MaxCredits, 0) {
 		return usage.Errorf("", "--max-credits: not a finite number")

@@ -76,16 +76,7 @@ func (r *batchRun) summarize(t batch.Tally) {
 		}
 		log.Info("slowest", "slowest: "+strings.Join(slowest, ", "))
 	}
-	for _, o := range t.FirstFailed {
-		log.Info("failed", term.OneLine(o.Text()), slog.Any("line", o.Line.Number), requestField(o.RequestID))
-	}
-	if more := t.Failed() - len(t.FirstFailed); more > 0 {
-		text := fmt.Sprintf("and %d more", more)
-		if !r.o.answer.sandbox {
-			text += ": narada batch show " + output.ShellWord(r.o.batch.Name)
-		}
-		log.Info("failed", text)
-	}
+	r.failed(t)
 	if t.Counts[store.StatusUnknown] > 0 {
 		log.Hint("check in the cloud which of the unknown tasks run; --resend-unknown sends them again")
 	}
@@ -98,6 +89,29 @@ func (r *batchRun) summarize(t batch.Tally) {
 			retry = "--retry-failed sends the failed ones again, "
 		}
 		log.Hint("nothing was sent: all lines have finished; " + retry + "--restart sends all lines again")
+	}
+}
+
+// failed reports the first lines that did not succeed: only their names where the terminal has
+// just shown them with their reasons.
+func (r *batchRun) failed(t batch.Tally) {
+	if len(t.FirstFailed) == 0 {
+		return
+	}
+	show := ""
+	if !r.o.answer.sandbox {
+		show = ": narada batch show " + output.ShellWord(r.o.batch.Name)
+	}
+	log, app := r.inv.log, r.inv.app
+	if r.o.batch.Text && app.StdoutTerminal && app.StderrTerminal && r.inv.logFormat != output.JSON {
+		log.Info("failed", "failed: "+term.OneLine(t.FailedText())+show)
+		return
+	}
+	for _, o := range t.FirstFailed {
+		log.Info("failed", term.OneLine(o.Text()), slog.Any("line", o.Line.Number), requestField(o.RequestID))
+	}
+	if more := t.Failed() - len(t.FirstFailed); more > 0 {
+		log.Info("failed", fmt.Sprintf("and %d more", more)+show)
 	}
 }
 

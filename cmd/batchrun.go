@@ -25,7 +25,7 @@ type batchRunOptions struct {
 	batch    batch.Options
 	prompt   string
 	comma    string // --delimiter
-	jq       string
+	out      outputFlags
 	rate     string
 	failFast bool
 	page     pageFlag
@@ -38,8 +38,9 @@ func newBatchRun(inv *invocation) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run the tasks of a file",
-		Long: `run sends a task for each line of the file, waits for the answers, and prints a JSON
-object as each task finishes. With - as FILE it reads stdin.
+		Long: `run sends a task for each line of the file, waits for the answers, and prints a result
+as each task finishes: on a terminal a line of text, elsewhere and in --results a JSON
+object. With - as FILE it reads stdin.
 
 The file is text (a prompt per line), JSONL (a string, or an object with a task's
 fields, per line), a JSON array or YAML list of these, or a table (CSV or TSV, whose
@@ -82,7 +83,7 @@ Exit codes: 0 all lines succeeded, 3 some did not, 5 a limit stopped the batch.`
 	f.StringVar(&o.prompt, "prompt", "", "make prompts by this `TEXT`: {{.company}} is the column company")
 	f.StringVar(&o.batch.Results, "results", "", "write the results to `FILE` instead of stdout; - is stdout")
 	f.BoolVar(&o.batch.Ordered, "ordered", false, "write the results in the order of the file")
-	f.StringVar(&o.jq, "jq", "", "filter each result with the jq expression `EXPR`; print strings raw")
+	o.out.addLines(cmd)
 	f.IntVarP(&o.batch.Concurrency, "concurrency", "c", 8, "run at most `N` tasks at once")
 	config.Fill(f, "concurrency", config.Concurrency)
 	f.StringVar(&o.rate, "rate", "", "send at most this `RATE` of tasks: 5/s, 30/m or 100/h")

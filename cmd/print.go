@@ -22,6 +22,26 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.jq, "jq", "", "filter the JSON with the jq `EXPR`; strings are printed raw")
 }
 
+// addLines is add for a command that prints a result a line: by default text on a terminal, and
+// JSON elsewhere.
+func (o *outputFlags) addLines(cmd *cobra.Command) {
+	cmd.Flags().VarP(usage.Choice(&o.format, "", output.Text, output.JSON), "output", "o", "write stdout in `FORMAT`: text or json (default: text on a terminal, else json)")
+	cmd.Flags().StringVar(&o.jq, "jq", "", "filter the JSON of each result with the jq `EXPR`; strings are printed raw")
+}
+
+// asJSON reports whether stdout gets JSON.
+func (o *outputFlags) asJSON(terminal bool) bool {
+	return o.jq != "" || o.format == output.JSON || o.format == "" && !terminal
+}
+
+// lineWidth returns the width of the terminal that stdout is, nil if it is none.
+func lineWidth(app *App) func() int {
+	if app.StdoutTerminal {
+		return app.stdoutWidth
+	}
+	return nil
+}
+
 // printer writes a command's output to stdout.
 type printer = output.Printer
 
@@ -35,7 +55,7 @@ func (inv *invocation) printer(ctx context.Context, o outputFlags) (*printer, er
 		}
 	}
 	p := output.NewPrinter(toStdout(inv), inv.app.StdoutTerminal, query)
-	p.AsJSON, p.Masker = o.format == output.JSON || query != nil, inv.masker
+	p.AsJSON, p.Masker = o.asJSON(inv.app.StdoutTerminal), inv.masker
 	return p, nil
 }
 

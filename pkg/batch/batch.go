@@ -66,11 +66,14 @@ type Options struct {
 
 	Results string // path of the results file; "" or "-": Stdout
 	Stdout  io.Writer
+	Text    bool          // write text to Stdout, not JSON documents
+	Width   func() int    // of the terminal that Stdout is, in columns; nil: it is none
 	Query   *output.Query // applied to each result; nil: none
 	Ordered bool          // write the results in input order
 	JUnit   string        // path of the JUnit report; "": none
 
-	// Visible masks secrets in text of the report and replaces control characters.
+	// Visible masks secrets in text of the report and of failures, and replaces control
+	// characters; nil: it is left as it is.
 	Visible func(string) string
 
 	// Confirm is called before a batch is restarted of which lines were sent, some of them
@@ -123,7 +126,7 @@ func Open(ctx context.Context, o Options) (*Batch, error) {
 	if b.results, err = newResults(o.Results, o.Stdout, o.Query, input); err != nil {
 		return nil, err
 	}
-	b.results.masker = o.Masker
+	b.results.masker, b.results.text, b.results.width = o.Masker, o.Text, o.Width
 	if o.JUnit != "" {
 		if err := junit.CheckPath(o.JUnit); err != nil {
 			return nil, &ResultsError{Path: o.JUnit, Err: err, Usage: true, Report: true}
@@ -163,7 +166,11 @@ func (b *Batch) openSource(ctx context.Context) (err error) {
 func (b *Batch) beginResults(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.o.Timeout, ErrTimeLimit)
 	defer cancel()
-	return b.results.begin(ctx)
+	err := b.results.begin(ctx)
+	if n := len(b.places); n > 0 && err == nil {
+		b.results.printer.Reserve(Line{Number: b.places[n-1].number}.Name())
+	}
+	return err
 }
 
 // Close closes the input.

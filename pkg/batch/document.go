@@ -37,7 +37,7 @@ func newLineHead(o Outcome) lineHead { return lineHead{known(o.ID), known(o.Numb
 func NewDocument(s Summary, failed []Outcome) Document {
 	d := Document{s, []LineDocument{}}
 	for _, o := range failed {
-		d.NotSucceeded = append(d.NotSucceeded, newLineDocument(o, o.Failure))
+		d.NotSucceeded = append(d.NotSucceeded, newLineDocument(o, o.Reason()))
 	}
 	return d
 }

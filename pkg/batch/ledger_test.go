@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/secret"
 	"github.com/narada-cli/narada/pkg/store"
 	"github.com/narada-cli/narada/pkg/task"
@@ -258,7 +258,7 @@ func TestListShowAndResultsReadABatch(t *testing.T) {
 	if diff := cmp.Diff([]Summary{want}, list, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
-	s, failed, err := Show(t.Context(), w, "jobs")
+	s, failed, err := Show(t.Context(), w, "jobs", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,16 +279,18 @@ func TestListShowAndResultsReadABatch(t *testing.T) {
 		"line 8: refused: not accepted yet; the next run sends it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	text2 := ""
-	open, err := Results(t.Context(), w, "jobs", func(doc json.RawMessage) error { text2 += string(doc) + "\n"; return nil })
+	var printedText strings.Builder
+	p := &output.Rows{Printer: output.NewPrinter(&printedText, false, nil)}
+	p.AsJSON = true
+	open, err := Results(t.Context(), w, "jobs", p)
 	if err != nil || open != 2 {
 		t.Errorf("%d are open, %v", open, err)
 	}
-	if diff := cmp.Diff([]string{"1 success", "3 refused", "6 pruned", "0 error"}, printed(t, text2)); diff != "" {
+	if diff := cmp.Diff([]string{"1 success", "3 refused", "6 pruned", "0 error"}, printed(t, printedText.String())); diff != "" {
 		t.Error(diff)
 	}
 	for _, err := range []error{
-		func() error { _, _, err := Show(t.Context(), w, "none"); return err }(),
+		func() error { _, _, err := Show(t.Context(), w, "none", nil); return err }(),
 		func() error { _, err := Results(t.Context(), w, "none", nil); return err }(),
 	} {
 		if !errors.Is(err, ErrNoBatch) {

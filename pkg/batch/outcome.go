@@ -17,6 +17,8 @@ type Outcome struct {
 	Result *narada.Result // of a finished line; nil if it is only in the store
 	store.Mismatch
 
+	Answer string // start of the text of a failed line's answer, if Result is not kept
+
 	// Err is why a line has not ended. With Fatal, no other line would be accepted, or
 	// awaited.
 	Err   error

@@ -102,7 +102,7 @@ func (b *Batch) Preview(ctx context.Context) error {
 	if err := b.beginResults(ctx); err != nil {
 		return err
 	}
-	err := b.preview(ctx, b.results.printer)
+	err := b.preview(ctx, b.results.printer.Printer)
 	_, closing := b.results.close(true)
 	return errors.Join(err, closing)
 }

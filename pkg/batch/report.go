@@ -114,7 +114,7 @@ func testCase(ctx context.Context, r Reader, i store.ItemTask) (junit.Case, erro
 	case o.Phase == New:
 		c.Outcome, c.Message = junit.Skipped, o.Failure
 	case o.Phase == Running:
-		c.Outcome, c.Type, c.Message = junit.Broken, string(narada.StatusPending), "its task has not finished"
+		c.Outcome, c.Type, c.Message = junit.Broken, string(narada.StatusPending), o.Reason()
 	default:
 		c.Outcome, c.Type, c.Message = junit.Broken, string(o.StatusName()), whyNoResult(o)
 	}

@@ -31,7 +31,7 @@ func (e *ResultsError) Error() string {
 // Unwrap returns the cause.
 func (e *ResultsError) Unwrap() error { return e.Err }
 
-// results writes the results, one per line, to stdout or a file.
+// results writes the results, one per line, to stdout or a file, which has JSON documents.
 //
 // Every run writes a new file, which replaces that of the last run once it has the results
 // of earlier runs, so that a killed run loses none. With --ordered it is replaced at the
@@ -42,7 +42,9 @@ type results struct {
 	query   *output.Query
 	masker  output.Masker // nil: nothing is masked
 	stdout  io.Writer
-	printer *output.Printer
+	text    bool       // of what is written to stdout
+	width   func() int // of stdout, nil if that is no terminal
+	printer *output.Rows
 	file    *atomicfile.File // nil: stdout or a device
 	device  *os.File         // a pipe or a device
 
@@ -133,8 +135,8 @@ func within(outer, inner string) bool {
 // begin opens the output. The end of ctx ends the wait for the reader of a pipe.
 func (r *results) begin(ctx context.Context) error {
 	if r.path == "" {
-		r.printer = output.NewPrinter(r.stdout, false, r.query)
-		r.printer.Masker = r.masker
+		r.printTo(r.stdout)
+		r.printer.AsJSON = !r.text
 		return nil
 	}
 	var w io.Writer
@@ -161,17 +163,18 @@ func (r *results) begin(ctx context.Context) error {
 			w = io.MultiWriter(r.file, r.earlier)
 		}
 	}
-	r.printer = output.NewPrinter(w, false, r.query)
-	r.printer.Masker = r.masker
+	r.printTo(w)
 	return nil
+}
+
+func (r *results) printTo(w io.Writer) {
+	r.printer = &output.Rows{Printer: output.NewPrinter(w, false, r.query), Width: r.width}
+	r.printer.AsJSON, r.printer.Masker = true, r.masker
 }
 
 // put writes the result of a line.
 func (r *results) put(o Outcome) error {
-	doc, err := encodeOutcome(o)
-	if err == nil {
-		err = r.printer.JSON(doc)
-	}
+	err := o.print(r.printer)
 	if r.earlier != nil && o.Result != nil {
 		r.earlier.answered(o.RequestID)
 	}

@@ -266,7 +266,7 @@ func (r *run) count(o Outcome, sent bool) (final bool) {
 // so for all workers.
 func (r *run) countEnded(o Outcome, earlier bool) {
 	r.tallied(func(t *Tally) {
-		t.add(o, earlier)
+		t.add(o, earlier, r.o.Visible)
 		if r.shared {
 			return
 		}

@@ -13,7 +13,6 @@ import (
 const (
 	maxSlowest = 5
 	maxFailed  = 10
-	maxReason  = 200 // characters of what an agent said of its failure
 )
 
 // Tally counts the lines of a batch.
@@ -29,7 +28,7 @@ type Tally struct {
 	Counts map[narada.Status]int // of those that ended; with StatusMismatch
 
 	Failures    int       // lines that failed in this run
-	FirstFailed []Outcome // without results
+	FirstFailed []Outcome // without results, but with the reasons
 	Unfinished  int       // lines whose tasks are or may be running
 
 	Actions int
@@ -55,8 +54,8 @@ func (t *Tally) snapshot() Tally {
 	return s
 }
 
-// add counts a line that ended, in an earlier run or in this one.
-func (t *Tally) add(o Outcome, earlier bool) {
+// add counts a line that ended, in an earlier run or in this one. visible masks secrets.
+func (t *Tally) add(o Outcome, earlier bool, visible func(string) string) {
 	t.Ended++
 	switch {
 	case earlier:
@@ -70,12 +69,7 @@ func (t *Tally) add(o Outcome, earlier bool) {
 	}
 	t.Counts[status]++
 	if !o.Succeeded() && len(t.FirstFailed) < maxFailed {
-		short := o
-		short.Result, short.Line = nil, o.Line.short()
-		if o.Result != nil && o.Matches() {
-			short.Failure = cut(cmp.Or(o.Failure, o.Result.Text()), maxReason)
-		}
-		t.FirstFailed = append(t.FirstFailed, short)
+		t.FirstFailed = append(t.FirstFailed, o.brief(visible))
 	}
 	if o.Result == nil {
 		return
@@ -87,14 +81,6 @@ func (t *Tally) add(o Outcome, earlier bool) {
 	t.Slowest = append(t.Slowest, TaskTime{o.Line.short(), o.Result.Duration()})
 	slices.SortStableFunc(t.Slowest, func(a, b TaskTime) int { return cmp.Compare(b.Took, a.Took) })
 	t.Slowest = t.Slowest[:min(len(t.Slowest), maxSlowest)]
-}
-
-// cut returns at most that many characters of a text.
-func cut(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }
 
 // Succeeded returns how many of the ended lines succeeded.

@@ -72,9 +72,9 @@ func TestATallyCountsTheLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i < 10 {
-			tally.add(o, true)
+			tally.add(o, true, nil)
 		} else {
-			tally.add(o, false)
+			tally.add(o, false, nil)
 		}
 	}
 	s := tally.snapshot()
@@ -110,9 +110,9 @@ func TestATallyCountsTheLines(t *testing.T) {
 func TestAFailedLineHasWhatTheAgentSaidButNotAllOfIt(t *testing.T) {
 	tally := newTally(2)
 	for _, text := range []string{"no", strings.Repeat("é", 100_000)} {
-		tally.add(Outcome{State: State{Phase: Finished, Status: narada.StatusError}, Result: &narada.Result{Response: &narada.Response{Text: text}}}, false)
+		tally.add(Outcome{State: State{Phase: Finished, Status: narada.StatusError}, Result: &narada.Result{Response: &narada.Response{Text: text}}}, false, nil)
 	}
-	if got := tally.FirstFailed; got[0].Failure != "no" || got[1].Failure != strings.Repeat("é", maxReason)+"…" {
+	if got := tally.FirstFailed; got[0].Reason() != "no" || got[1].Reason() != strings.Repeat("é", maxReason-1)+"…" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -3,11 +3,11 @@ package batch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -51,17 +51,24 @@ func List(ctx context.Context, r Reader, yield func(Summary) error) error {
 	return r.Batches(ctx, func(b store.Batch, t store.Tally) error { return yield(newSummary(b, t)) })
 }
 
-// Show returns the batch of that name and its lines without success. The error may be
-// ErrNoBatch.
-func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outcome, err error) {
+// Show returns the batch of that name and its lines without success, with the reasons, in
+// which visible masks secrets. The error may be ErrNoBatch.
+func Show(ctx context.Context, r Reader, name string, visible func(string) string) (s Summary, failed []Outcome, err error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
 		return s, nil, err
 	}
 	err = r.EachItem(ctx, b.Number, func(i store.ItemTask) error {
-		if o := keptOutcome(i); !o.Succeeded() {
-			failed = append(failed, o)
+		o := keptOutcome(i)
+		if o.Succeeded() {
+			return nil
 		}
+		if o.Phase == Finished && o.Matches() {
+			if err := o.readResult(ctx, r); err != nil {
+				return err
+			}
+		}
+		failed = append(failed, o.brief(visible))
 		return nil
 	})
 	if err != nil {
@@ -71,13 +78,14 @@ func Show(ctx context.Context, r Reader, name string) (s Summary, failed []Outco
 	return newSummary(b, tally), failed, err
 }
 
-// Results calls yield with the results of the batch of that name in input order, as Run
-// writes them. open counts the sent lines that have not ended. The error may be ErrNoBatch.
-func Results(ctx context.Context, r Reader, name string, yield func(json.RawMessage) error) (open int, err error) {
+// Results prints the results of the batch of that name in input order, as Run does. open
+// counts the sent lines that have not ended. The error may be ErrNoBatch.
+func Results(ctx context.Context, r Reader, name string, to *output.Rows) (open int, err error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
 		return 0, err
 	}
+	to.Reserve(Line{Number: b.Lines}.Name())
 	err = r.EachItem(ctx, b.Number, func(i store.ItemTask) (err error) {
 		o := keptOutcome(i)
 		switch o.Phase {
@@ -91,11 +99,7 @@ func Results(ctx context.Context, r Reader, name string, yield func(json.RawMess
 				return err
 			}
 		}
-		doc, err := encodeOutcome(o)
-		if err != nil {
-			return err
-		}
-		return yield(doc)
+		return o.print(to)
 	})
 	if err != nil {
 		err = cmp.Or(context.Cause(ctx), err)

@@ -62,6 +62,19 @@ func (t Tally) Text() string {
 	return fmt.Sprintf("%s (%d sent now, %d from earlier runs)", t.CountsText(), t.Sent, t.Earlier)
 }
 
+// FailedText names the first lines that did not succeed: "line 3, line 4 and 2 more".
+func (t Tally) FailedText() string {
+	var list []string
+	for _, o := range t.FirstFailed {
+		list = append(list, o.Line.Name())
+	}
+	text := strings.Join(list, ", ")
+	if more := t.Failed() - len(list); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 // Text describes the outcome of a line that did not succeed. It may have control characters
 // of the API's.
 func (o Outcome) Text() string {
@@ -69,11 +82,8 @@ func (o Outcome) Text() string {
 	if o.RequestID != "" {
 		text += ", " + o.RequestID
 	}
-	switch {
-	case !o.Matches():
-		text += ", but " + o.Mismatch.Text()
-	case o.Failure != "":
-		text += ": " + o.Failure
+	if o.Matches() {
+		return text + ": " + o.Reason()
 	}
-	return text
+	return text + ", but " + o.Reason()
 }

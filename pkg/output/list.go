@@ -42,7 +42,7 @@ func (l *List) Add(document any, columns ...string) error {
 	l.Count++
 	if l.p.terminal && !l.p.AsJSON {
 		for i, text := range columns { // before one is cut
-			columns[i] = l.p.mask(text)
+			columns[i] = l.p.Masked(text)
 		}
 		l.rows = append(l.rows, columns)
 		return nil

@@ -32,10 +32,11 @@ type Masker interface {
 }
 
 // Printer prints to a stream. A JSON document is one compact line, on a terminal it is
-// indented.
+// indented unless Compact is set.
 type Printer struct {
-	AsJSON bool   // Print prints documents
-	Masker Masker // nil: nothing is masked
+	AsJSON  bool   // Print prints documents
+	Compact bool   // a document is one line on a terminal, too
+	Masker  Masker // nil: nothing is masked
 
 	w        *term.Writer
 	terminal bool
@@ -57,14 +58,15 @@ func (p *Printer) Text(text string) error { return p.Led(term.Span{}, text) }
 
 // Led is Text after a lead, which may be coloured.
 func (p *Printer) Led(lead term.Span, text string) error {
-	lead.Text, text = p.mask(lead.Text), p.mask(text)
+	lead.Text, text = p.Masked(lead.Text), p.Masked(text)
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
 	return p.write(lead, term.Span{Text: text})
 }
 
-func (p *Printer) mask(text string) string {
+// Masked returns text with its secrets masked.
+func (p *Printer) Masked(text string) string {
 	if p.Masker == nil {
 		return text
 	}
@@ -103,7 +105,7 @@ func (p *Printer) document(doc []byte) error {
 	}
 	var buf bytes.Buffer
 	var err error
-	if p.terminal {
+	if p.terminal && !p.Compact {
 		err = json.Indent(&buf, bytes.TrimSpace(doc), "", "  ")
 	} else {
 		err = json.Compact(&buf, doc)

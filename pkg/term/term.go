@@ -126,6 +126,30 @@ func Cut(text string, width int) string {
 	return b.String()
 }
 
+// Wrap breaks text into lines of that many columns: at spaces, after wide characters where their
+// script allows it, or else between characters.
+func Wrap(text string, width int) (lines []string) {
+	start, end, used, state := 0, 0, 0, -1 // of the line; end is the last place where it may end
+	for i := 0; i < len(text); {
+		var char string
+		var boundaries int
+		char, _, boundaries, state = uniseg.StepString(text[i:], state)
+		columns := boundaries >> uniseg.ShiftWidth
+		for used > 0 && used+columns > width && char != " " {
+			if end <= start {
+				end = i
+			}
+			lines = append(lines, strings.TrimRight(text[start:end], " "))
+			start, used = end, uniseg.StringWidth(text[end:i])
+		}
+		used += columns
+		if i += len(char); char == " " || columns > 1 && boundaries&uniseg.MaskLine != uniseg.LineDontBreak {
+			end = i
+		}
+	}
+	return append(lines, strings.TrimRight(text[start:], " "))
+}
+
 // Width returns the columns of the terminal, 80 if unknown.
 func Width(terminal *os.File) int {
 	if width, _, err := term.GetSize(int(terminal.Fd())); err == nil && width > 0 {

@@ -86,3 +86,25 @@ func TestAQuestionEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, %v", yes, err)
 	}
 }
+
+func TestWrapBreaksWhereTextMayBeBroken(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                "",
+		"one two three":   "one two|three",
+		"one two th":      "one two th",
+		"one two; .a is":  "one two;|.a is", // a space always is a place
+		"one-two-three":   "one-two-th|ree",
+		"averylongword x": "averylongw|ord x",
+		"数一数这家公司":         "数一数这家|公司",
+		"a数一数这家公司":        "a数一数这|家公司",
+		"数一数 a/b/c":       "数一数|a/b/c",
+		"ab 👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦": "ab 👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦|👩‍👩‍👧‍👦",
+	} {
+		if got := strings.Join(Wrap(text, 10), "|"); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	if got := strings.Join(Wrap("数a", 1), "|"); got != "数|a" {
+		t.Errorf("what is wider than a line: got %q", got)
+	}
+}
