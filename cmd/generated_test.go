@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bytes"
 	"flag"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/narada-cli/narada/pkg/completing"
 )
 
 var update = flag.Bool("update", false, "write the generated files of docs/reference, docs/man and completions")
@@ -79,17 +80,12 @@ func completionScripts(t *testing.T) map[string]string {
 	t.Helper()
 	root := testRoot()
 	files := map[string]string{}
-	for name, write := range map[string]func(io.Writer) error{
-		"narada.bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
-		"_narada":     root.GenZshCompletion,
-		"narada.fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
-		"narada.ps1":  root.GenPowerShellCompletionWithDesc,
-	} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
+	for shell, name := range map[string]string{"bash": "narada.bash", "zsh": "_narada", "fish": "narada.fish", "powershell": "narada.ps1"} {
+		text, err := completing.Script(root, shell)
+		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = b.String()
+		files[name] = text
 	}
 	return files
 }

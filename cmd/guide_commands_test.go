@@ -32,7 +32,6 @@ var departures = []departure{
 	{match: "go run . ", as: "narada ", why: "the test is the same program"},
 	{match: "go run ./docs/endpoints/go", as: `"$ENDPOINT"`, why: "it is built once"},
 	{match: "$(uuidgen)", as: "$RANDOM$RANDOM", why: "not every machine has it"},
-	{match: "Out-String", skip: true, why: "it is for PowerShell"},
 	{match: `"${fpath[1]}/_narada"`, as: "_narada", why: "only zsh has fpath"},
 	{match: "req_abc123def456", as: "$(narada history -o json --jq .requestId | sed -n 1p)", why: "the reader has an ID"},
 	{match: "check https://hooks.example.com", as: "check --allow-http --yes https://hooks.example.com", why: "the endpoint is on this machine, and there is no terminal to ask on"},
@@ -75,7 +74,7 @@ var shownOutputs = []shownOutput{
 
 // preparations are typed before the commands of a page.
 var preparations = map[string][]string{
-	"README.md": {startEndpoint, "mkdir -p ~/.config/fish/completions"}, // as fish does
+	"README.md": {startEndpoint, "export SHELL=/bin/bash"},
 	"batches.md": {
 		"(echo a,b,c,d; yes 1,2,3 | head -n 3000) > broken.csv",
 		"! narada batch run broken.csv --prompt '{{.a}}'",

@@ -97,7 +97,7 @@ var hostileRuns = map[string][]hostileRun{
 	"narada login":      {{line: "login --key env:NARADA_API_KEY"}, {line: "login --key file:fifo", stopped: true}}, "narada logout": {{line: "logout"}}, "narada config profiles": {{line: "config profiles"}},
 	"narada config list": {{line: "config list"}}, "narada config get": {{line: "config get base-url"}}, "narada config path": {{line: "config path"}},
 	"narada config set": {{line: "config set timeout 1m"}, {line: "config set api-key file:fifo", stopped: true}}, "narada config unset": {{line: "config unset timeout"}},
-	"narada completion": {{line: "completion"}}, "narada completion bash": {{line: "completion bash"}}, "narada completion zsh": {{line: "completion zsh"}},
+	"narada completion": {{line: "completion"}}, "narada completion bash": {{line: "completion bash"}}, "narada completion zsh": {{line: "completion zsh"}}, "narada completion install": {{line: "completion install --shell fish"}},
 	"narada completion fish": {{line: "completion fish"}}, "narada completion powershell": {{line: "completion powershell"}},
 	"narada batch": {{line: "batch"}}, "narada config": {{line: "config"}}, "narada session": {{line: "session"}},
 	"narada version": {{line: "version"}}, "narada help": {{line: "help run"}},

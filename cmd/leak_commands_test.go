@@ -43,7 +43,7 @@ var leakTests = []struct {
 var localCommands = map[string]string{
 	"narada": "help", "narada help": "help", "narada batch": "help", "narada completion": "help", "narada config": "help",
 	"narada session": "help", "narada store": "help",
-	"narada version": "prints a constant", "narada completion bash": "prints a constant", "narada completion zsh": "prints a constant",
+	"narada version": "prints a constant", "narada completion bash": "prints a constant", "narada completion zsh": "prints a constant", "narada completion install": "prints a path",
 	"narada completion fish": "prints a constant", "narada completion powershell": "prints a constant",
 	"narada config get": "prints the user's settings", "narada config list": "prints the user's settings", "narada config path": "prints the user's settings",
 	"narada config profiles": "prints the user's settings", "narada logout": "writes the user's settings", "narada config set": "writes the user's settings", "narada config unset": "writes the user's settings",

@@ -12,7 +12,43 @@ __narada_debug()
 __narada_init_completion()
 {
     COMPREPLY=()
-    _get_comp_words_by_ref "$@" cur prev words cword
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # Without bash-completion: words that bash has split, as at : and =, have no space between.
+    local i word rest=${COMP_LINE:0:COMP_POINT}
+    words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        if [[ $i == 0 || $rest == [[:space:]]* ]]; then
+            rest=${rest#"${rest%%[![:space:]]*}"}
+            words+=("")
+        fi
+        word=${COMP_WORDS[i]}
+        ((i == COMP_CWORD)) && word=$rest
+        rest=${rest#"$word"}
+        words[${#words[@]}-1]+=$word
+    done
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]}
+    prev=${words[cword > 0 ? cword - 1 : 0]}
+}
+
+# Files with an extension of ext|ext|, and folders; with -d only folders.
+__narada_filedir()
+{
+    if declare -F _filedir >/dev/null 2>&1; then
+        _filedir "$@"
+        return
+    fi
+    local kind=-f file
+    [[ ${1-} == -d ]] && kind=-d
+    while IFS= read -r file; do
+        if [[ $kind == -d || -z ${1-} || -d $file || "|$1" == *"|${file##*.}|"* ]]; then
+            COMPREPLY+=("$file")
+        fi
+    done < <(compgen "$kind" -- "$cur")
+    compopt -o filenames 2>/dev/null
 }
 
 # This function calls the narada program to obtain the completion
@@ -118,7 +154,7 @@ __narada_process_completion_results() {
             fullFilter+="$filter|"
         done
 
-        filteringCmd="_filedir $fullFilter"
+        filteringCmd="__narada_filedir $fullFilter"
         __narada_debug "File filtering command: $filteringCmd"
         $filteringCmd
     elif (((directive & shellCompDirectiveFilterDirs) != 0)); then
@@ -128,10 +164,10 @@ __narada_process_completion_results() {
         subdir=${completions[0]}
         if [[ -n $subdir ]]; then
             __narada_debug "Listing directories in $subdir"
-            pushd "$subdir" >/dev/null 2>&1 && _filedir -d && popd >/dev/null 2>&1 || return
+            pushd "$subdir" >/dev/null 2>&1 && __narada_filedir -d && popd >/dev/null 2>&1 || return
         else
             __narada_debug "Listing directories in ."
-            _filedir -d
+            __narada_filedir -d
         fi
     else
         __narada_handle_completion_types
@@ -170,7 +206,7 @@ __narada_handle_activeHelp() {
                 # the call to _filedir will fill COMPREPLY if files match.
                 if (((directive & shellCompDirectiveNoFileComp) == 0)); then
                     __narada_debug "Listing files"
-                    _filedir
+                    __narada_filedir
                 fi
             fi
 
@@ -271,7 +307,7 @@ __narada_handle_standard_completion_case() {
     (( ${#completions[@]} == 0 )) && return 0
 
     # Short circuit to optimize if we don't have descriptions
-    if [[ "${completions[*]}" != *$tab* ]]; then
+    if false; then
         # First, escape the completions to handle special characters
         IFS=$'\n' read -ra completions -d '' < <(printf "%q\n" "${completions[@]}")
         # Only consider the completions that match what the user typed
@@ -303,16 +339,8 @@ __narada_handle_standard_completion_case() {
         # Only consider the completions that match
         [[ $comp == "$cur"* ]] || continue
 
-        # The completions matches.  Add it to the list of full completions including
-        # its description.  We don't escape the completion because it may get printed
-        # in a list if there are more than one and we don't want show escape characters
-        # in that list.
-        COMPREPLY+=("$compline")
-
-        # Strip any description before checking the length, and again, don't escape
-        # the completion because this length is only used when printing the completions
-        # in a list and we don't want show escape characters in that list.
-        comp=${compline%%$tab*}
+        # It is escaped, since bash inserts the common prefix of several as it is.
+        COMPREPLY+=("$comp${compline#"${compline%%$tab*}"}")
         if ((${#comp}>longest)); then
             longest=${#comp}
         fi
@@ -321,7 +349,7 @@ __narada_handle_standard_completion_case() {
     # If there is a single completion left, remove the description text and escape any special characters
     if ((${#COMPREPLY[*]} == 1)); then
         __narada_debug "COMPREPLY[0]: ${COMPREPLY[0]}"
-        COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]%%$tab*}")
+        COMPREPLY[0]=${COMPREPLY[0]%%$tab*}
         __narada_debug "Removed description from single completion, which is now: ${COMPREPLY[0]}"
     else
         # Format the descriptions
