@@ -95,6 +95,30 @@ func TestABatchWaitsForTheServerOfItsLedger(t *testing.T) {
 	}
 }
 
+// A batch that is stopped without the server of its ledger has the answers to what it has sent.
+func TestAStoppedBatchHasItsAnswersWithoutTheServerOfItsLedger(t *testing.T) {
+	t.Parallel()
+	const lines, atOnce = 40, 4
+	b := newFaultyBatch(t, lines, "delay: 4s\nrules:\n  - text: done\n")
+	s := b.withServer()
+	b.args = []string{"batch", "run", "tasks.txt", "--results", "results.jsonl", "--junit", "report.xml", "-c", "4", "--via", "poll", "--timeout", "1m"}
+	c := b.start()
+	b.eventually(func() bool { return b.cloud.Stats().StatusCalls >= atOnce }, &b.stderr)
+	s.Stop()
+	_ = c.Process.Signal(syscall.SIGINT)
+	b.eventually(func() bool { return b.cloud.Stats().Finished == atOnce }, &b.stderr)
+	began := time.Now()
+	exit := code(c.Wait())
+	took, text := time.Since(began), b.stderr.String()
+	if exit != 130 || took > 40*time.Second || !strings.Contains(text, "4 answers not stored, which only the output of this run has") || !strings.Contains(text, "hint: write it from the ledger: narada batch results tasks --junit report.xml\n") ||
+		!strings.Contains(text, "4 success, 36 not sent") || !strings.Contains(text, "hint: resume: narada batch run tasks.txt ") {
+		t.Errorf("exit code %d after %s: %s", exit, took, text)
+	}
+	if results := b.results(); len(results) != atOnce {
+		t.Errorf("results %v", results)
+	}
+}
+
 // A batch whose role loses its rights stops: no time helps. The hint says what does.
 func TestABatchWithoutRightsInItsLedgerStops(t *testing.T) {
 	t.Parallel()

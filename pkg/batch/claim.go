@@ -38,7 +38,7 @@ func (c *claims) claim(ctx context.Context, more bool) (some bool, err error) {
 	for _, line := range list {
 		one := c.begin(ctx, line, sent[Key(line.Key)])
 		if one.Fatal || one.Phase.ended() {
-			c.refuse(ctx, one)
+			c.refuse(one)
 			continue
 		}
 		if free > 0 { // else a claim that was in doubt has brought more

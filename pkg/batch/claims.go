@@ -54,6 +54,8 @@ type claims struct {
 
 	mu      sync.Mutex
 	held    map[int64]*claimedLine // by fence
+	flying  int                    // tasks that are sent or waited for
+	landed  time.Time              // when the store was first gone after a stop, and none of them was left
 	left    bool                   // a line is left to others before its lease has ended
 	limit   store.ClaimLimits      // a later run may change them
 	asserts []string               // so these
@@ -94,9 +96,12 @@ func (c *claims) next(ctx context.Context) (*inFlight, error) {
 			one := c.ready[0]
 			c.ready = c.ready[1:]
 			if one.job == nil || c.sending.Err() == nil && await.Sleep(c.sending, time.Until(one.claim.turn)) {
+				c.mu.Lock()
+				c.flying++
+				c.mu.Unlock()
 				return one, nil
 			}
-			c.refuse(ctx, one)
+			c.refuse(one)
 		}
 		if c.sending.Err() != nil {
 			return nil, context.Cause(c.sending)
@@ -118,9 +123,9 @@ func (c *claims) next(ctx context.Context) (*inFlight, error) {
 }
 
 // refuse ends a claim whose task is not sent.
-func (c *claims) refuse(ctx context.Context, one *inFlight) {
+func (c *claims) refuse(one *inFlight) {
 	c.engine.Withdraw(one.claim.address)
-	c.done(ctx, one)
+	c.finish(one)
 	c.free(one.slot, one.call)
 }
 

@@ -26,6 +26,8 @@ type machine struct {
 	store.Ledger
 	t *testing.T
 
+	interrupt <-chan struct{} // stops the sending; nil: nothing does
+
 	write func(ops []store.Op) error // called after each write of the batch's
 	use   func(name string) error    // called before each use of the store, with the method or op
 	mu    sync.Mutex
@@ -114,6 +116,9 @@ func (m *machine) run(ctx context.Context, text string, change func(*Options)) (
 	change(&o)
 	backend := w.backend()
 	backend.Store, backend.Open = m, m.Open
+	if m.interrupt != nil {
+		backend.Interrupt = func() <-chan struct{} { return m.interrupt }
+	}
 	v, err := w.open(o).Run(ctx, backend)
 	if got := printed(m.t, w.out.String()); len(got) != v.Tally.Ended {
 		m.t.Errorf("printed %q of %+v", got, v.Tally)
@@ -174,6 +179,47 @@ func TestARunThatIsEndedEndsItsLeases(t *testing.T) {
 			t.Errorf("%+v, %v after %s; sent %q", v, err, took, m.sent)
 		}
 	})
+}
+
+// An answer that is not stored is one of the run that has got it, which waits for the store
+// no longer than its tasks last, and a little more.
+func TestAnswersOfAStoppedRunWithoutItsStoreAreTaken(t *testing.T) {
+	for name, test := range map[string]struct {
+		change        func(*Options)
+		first, second time.Duration // until an interrupt
+		min, max      time.Duration
+	}{
+		"stopped":            {func(*Options) {}, 700 * time.Millisecond, time.Hour, 6 * time.Second, 8 * time.Second},
+		"stopped and ended":  {func(*Options) {}, 700 * time.Millisecond, 2 * time.Second, 2 * time.Second, 3 * time.Second},
+		"stopped afterwards": {func(*Options) {}, time.Minute, time.Hour, 65 * time.Second, 67 * time.Second},
+		"ended at once":      {func(*Options) {}, time.Hour, 3 * time.Second, 3 * time.Second, 4 * time.Second},
+		"in order":           {func(o *Options) { o.Ordered = true }, 700 * time.Millisecond, 2 * time.Second, 2 * time.Second, 3 * time.Second},
+		"with a rate":        {func(o *Options) { o.Rate = 2 }, 700 * time.Millisecond, time.Hour, 6 * time.Second, 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, began := newMachine(t), time.Now()
+				m.use = func(string) error {
+					if time.Since(began) > 600*time.Millisecond {
+						return goneError{errGone}
+					}
+					return nil
+				}
+				interrupt := make(chan struct{})
+				m.interrupt = interrupt
+				first := time.AfterFunc(test.first, func() { close(interrupt) })
+				defer first.Stop()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				second := time.AfterFunc(test.second, func() { cancel(errors.New("terminated")) })
+				defer second.Stop()
+				v, err := m.run(ctx, lines12(), test.change)
+				took := time.Since(began)
+				if err != nil || v.Ending != Interrupted || v.Tally.Ended != len(m.sent) || v.Tally.Ended == 0 || v.Tally.Unfinished != 0 || took < test.min || took > test.max {
+					t.Errorf("%+v, %v after %s; sent %q", v, err, took, m.sent)
+				}
+			})
+		})
+	}
 }
 
 // Its progress is that of all workers.

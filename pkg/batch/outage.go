@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/narada-cli/narada/pkg/await"
 	"github.com/narada-cli/narada/pkg/store"
@@ -14,8 +15,8 @@ type outage struct {
 	report func(Event)
 
 	mu      sync.Mutex
-	waiting int  // uses of the store that are to be repeated
-	lost    bool // StoreLost is reported, and StoreBack is not yet
+	waiting int   // uses of the store that are to be repeated
+	lost    error // of StoreLost, until StoreBack is reported
 }
 
 // until calls use again and again, until its error is not a temporary one of the store, or
@@ -37,8 +38,10 @@ func (o *outage) until(ctx context.Context, use func() error) error {
 // begin notes that a use of the store is to be repeated.
 func (o *outage) begin(err error) {
 	o.mu.Lock()
-	first := !o.lost
-	o.waiting, o.lost = o.waiting+1, true
+	first := o.lost == nil
+	if o.waiting++; first {
+		o.lost = err
+	}
 	o.mu.Unlock()
 	if first {
 		o.report(StoreLost{err})
@@ -49,10 +52,29 @@ func (o *outage) begin(err error) {
 func (o *outage) end(n int, err error) {
 	o.mu.Lock()
 	o.waiting -= n
-	back := o.lost && o.waiting == 0 && (err == nil || isFinal(err))
-	o.lost = o.lost && !back
+	back := o.lost != nil && o.waiting == 0 && (err == nil || isFinal(err))
+	if back {
+		o.lost = nil
+	}
 	o.mu.Unlock()
 	if back {
 		o.report(StoreBack{})
 	}
+}
+
+// reason returns why the store cannot be used, nil if it can.
+func (o *outage) reason() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost
+}
+
+// atEnd is the context of a use of the store at the end of a run, which has that time, but
+// little if the store could not be used before: why is then the cause of its end.
+func (o *outage) atEnd(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	lost := o.reason()
+	if lost != nil {
+		d = endLimit
+	}
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), d, lost)
 }

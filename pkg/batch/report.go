@@ -21,7 +21,7 @@ func (b *Batch) report(ctx context.Context) error {
 	if b.o.JUnit == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportLimit)
+	ctx, cancel := b.run.outage.atEnd(ctx, reportLimit)
 	defer cancel()
 	suite, err := b.suite(ctx)
 	if err == nil {

@@ -71,7 +71,7 @@ func (r *run) open() bool {
 // not write, nor that of a task whose request ID another task has.
 func (r *run) hasResult(o *Outcome) bool {
 	kept := Outcome{State: o.State}
-	return o.Task != 0 && kept.readResult(context.Background(), r.store) == nil && kept.Result != nil
+	return o.Task != 0 && r.outage.reason() == nil && kept.readResult(context.Background(), r.store) == nil && kept.Result != nil
 }
 
 // emit writes the result of an outcome, and stores how it does not match if that is new.

@@ -127,9 +127,11 @@ func (s *sharing) do(ctx context.Context, w Backend) {
 	}
 	working.Wait()
 	for n := chunk; n == chunk && s.waiting() > 0; {
-		if n, err = s.drain(context.WithoutCancel(ctx)); err != nil {
+		last, cancel := s.outage.atEnd(ctx, reportLimit)
+		if n, err = s.drain(last); err != nil {
 			s.stop(err)
 		}
+		cancel()
 	}
 	s.countUnfinished()
 }
