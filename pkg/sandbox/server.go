@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/narada"
@@ -19,7 +20,10 @@ import (
 // callback URLs that it gets.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	addr := cmp.Or(o.Addr, "127.0.0.1:0")
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return nil, &AddressError{fmt.Sprintf("sandbox: %q is not an address with a port", addr)}
 	}

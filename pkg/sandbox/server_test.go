@@ -20,7 +20,7 @@ import (
 func TestStartRefusesOtherAddressesThanLoopback(t *testing.T) {
 	for addr, want := range map[string]string{
 		":0": "not a loopback", "0.0.0.0:0": "not a loopback", "[::]:0": "not a loopback", "192.0.2.1:0": "not a loopback",
-		"example.com:0": "not a loopback", "127.0.0.1": "not an address with a port",
+		"example.com:0": "not a loopback", "127.0.0.1": "not an address with a port", "127.0.0.1:99999": "not an address with a port",
 	} {
 		s, err := Start(t.Context(), Options{Addr: addr})
 		if err == nil {

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -69,12 +68,4 @@ func newChart(title string, bars []bar, text func(float64) string) *chart {
 // counted returns what formats a height that is a number of things.
 func counted(noun string) func(float64) string {
 	return func(n float64) string { return units.Count(n, noun) }
-}
-
-// sinceOf returns the time that the text names, as --since does; "all" is the zero time.
-func sinceOf(text string, now time.Time) (time.Time, error) {
-	if text == "all" {
-		return time.Time{}, nil
-	}
-	return units.ParseTime(text, now)
 }

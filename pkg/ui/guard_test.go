@@ -149,7 +149,7 @@ func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 			t.Errorf("%q: %v, %v", addr, l, err)
 		}
 	}
-	for _, addr := range []string{"4141", "", "localhost"} {
+	for _, addr := range []string{"4141", "", "localhost", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:", "127.0.0.1:none"} {
 		l, err := Listen(addr)
 		if e, ok := err.(*AddressError); !ok || !e.Malformed {
 			t.Errorf("%q: %v, %v", addr, l, err)

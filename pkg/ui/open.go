@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +46,10 @@ func (e *AddressError) Unwrap() error { return e.Err }
 // Listen opens a loopback address HOST:PORT; port 0 is a free one. The error is an
 // *AddressError.
 func Listen(addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return nil, &AddressError{Addr: addr, Malformed: true, Err: err}
 	}

@@ -137,8 +137,10 @@ func TestAnEmptyLedgerSaysWhatToRun(t *testing.T) {
 	w.has("/tasks", "No tasks yet")
 	w.has("/callbacks", "No callbacks yet", "narada listen")
 	w.has("/batches", "No batches yet", "narada batch run")
-	w.has("/usage", "No tasks were sent in this time.")
+	w.has("/usage", "No tasks yet", "narada run --sandbox")
 	w.has("/tasks?status=error", "No tasks match.")
+	w.sent("old", func(i *store.Intent) { i.At = now.AddDate(-1, 0, 0) })
+	w.has("/usage", "No tasks were sent in this time.")
 }
 
 func TestTasksAreListedFilteredAndPaged(t *testing.T) {
@@ -163,7 +165,7 @@ func TestTasksAreListedFilteredAndPaged(t *testing.T) {
 	w.lacks("/tasks?q=COUNT", "req_a")
 	w.has("/tasks?q=req_a", "prompt of a")
 	w.has("/tasks?batch=none", "No tasks match.")
-	for _, path := range []string{"/tasks?since=yesterday", "/tasks/req_none", "/tasks/99", "/tasks/%2399", "/tasks/%23x", "/batches/none", "/callbacks/99/raw", "/nothing", "/static/none", "/usage?since=x"} {
+	for _, path := range []string{"/tasks/req_none", "/tasks/99", "/tasks/%2399", "/tasks/%23x", "/batches/none", "/callbacks/99/raw", "/nothing", "/static/none"} {
 		if code, _ := w.get(path); code != 404 {
 			t.Errorf("%s: %d", path, code)
 		}
@@ -179,6 +181,31 @@ func TestTasksAreListedFilteredAndPaged(t *testing.T) {
 	w.has("/tasks?below="+number, "req_a", "req_b", "Newest")
 	w.lacks("/tasks?below="+number, "req_n0", "Older")
 	w.has("/tasks?q=prompt", "Older")
+}
+
+func TestAWrongFilterIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.ledger.Write(t.Context(), &store.PutBatch{Batch: store.Batch{Name: "jobs"}}))
+	for path, want := range map[string]string{
+		"/tasks?since=yesterday":           "since: &#34;yesterday&#34; is neither a duration",
+		"/tasks?status=zz":                 "status: &#34;zz&#34; is not one of pending, success, error, input-required, unknown, refused",
+		"/tasks?status=error&source=":      "",
+		"/tasks?source=<i>":                "source: &#34;&lt;i&gt;&#34; is not one of run, dispatch, batch, callback, trigger",
+		"/tasks?below=x":                   "below: &#34;x&#34; is not a number",
+		"/tasks?since=all":                 "",
+		"/callbacks?verdict=zz":            "verdict: &#34;zz&#34; is not one of accepted, refused",
+		"/callbacks?accepted-below=-1":     "accepted-below: &#34;-1&#34; is not a number",
+		"/callbacks?refused-below=x":       "refused-below: &#34;x&#34; is not a number",
+		"/batches/jobs?lines=x":            "lines: &#34;x&#34; is not one of failed, open, slowest",
+		"/batches/jobs?lines=open&after=x": "after: &#34;x&#34; is not a number",
+		"/usage?since=x":                   "since: &#34;x&#34; is neither a duration",
+		"/usage?by=zz":                     "by: &#34;zz&#34; is not one of day, agent, batch",
+	} {
+		code, text := w.get(path)
+		if wrong := strings.Contains(text, "wrong filter: "+want); wrong != (want != "") || wrong != (code == 400) || !wrong && code != 200 {
+			t.Errorf("%s: %d, there is no %s in\n%s", path, code, want, text)
+		}
+	}
 }
 
 func TestATaskIsShownWhole(t *testing.T) {
@@ -306,9 +333,6 @@ func TestABatchIsShown(t *testing.T) {
 	w.has("/batches/jobs?lines=failed&after=4", "413: the prompt", `href="/batches/jobs"`, "Batch jobs: Did not succeed")
 	w.lacks("/batches/jobs?lines=failed&after=4", "req_two", "Next lines", "Slowest")
 	w.has("/batches/jobs?lines=failed&after=6", "None.")
-	if code, _ := w.get("/batches/jobs?lines=x"); code != 404 {
-		t.Errorf("a list that there is not: %d", code)
-	}
 	for i := range tasksPerPage {
 		add(10+i, fmt.Sprint("many", i))
 	}
@@ -356,6 +380,24 @@ func TestUsageIsShownByDay(t *testing.T) {
 		"<title>2026-03-03: 0 succeeded, 1 did not</title>", "<title>2026-02-28: 1.5 credits</title>", "1 pending")
 	w.lacks("/usage", "2026-03-04:", "2026-02-27:")
 	w.lacks("/usage?by=agent", "<title>2026")
+}
+
+// Old days are left out of the charts, however few tasks they have.
+func TestTheChartsHaveTheNewestDays(t *testing.T) {
+	day := func(daysAgo, tasks int) usageRow {
+		return usageRow{Name: now.AddDate(0, 0, -daysAgo).Format(time.DateOnly), Usage: store.Usage{Credits: 1, Tasks: store.Tally{narada.StatusSuccess: tasks}}}
+	}
+	for _, c := range dayCharts([]usageRow{day(2000, 1), day(maxDays+100, 1), day(maxDays-1, 2), day(3, 3), day(0, 4)}) {
+		want := map[int]bool{0: true, maxDays - 4: true, maxDays - 1: true}
+		for i, b := range c.Bars {
+			if label := now.AddDate(0, 0, i+1-maxDays).Format(time.DateOnly); b.Label != label || (b.Good > 0) != want[i] {
+				t.Fatalf("%s: bar %d is %+v, want %s", c.Title, i, b, label)
+			}
+		}
+		if len(c.Bars) != maxDays {
+			t.Errorf("%s: %d bars", c.Title, len(c.Bars))
+		}
+	}
 }
 
 // broken is a ledger that cannot be read.

@@ -64,6 +64,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, make func(*http.
 	select {
 	case s.reading <- struct{}{}:
 		if revision, err = s.o.Ledger.Revision(r.Context()); err == nil {
+			err = checkFilters(r.URL.Query(), s.o.Now())
+		}
+		if err == nil {
 			p, err = make(r)
 		}
 		<-s.reading
@@ -73,6 +76,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, make func(*http.
 	switch {
 	case errors.Is(err, errNoSuch):
 		p = page{Template: "error", Title: "Not found", Code: http.StatusNotFound, Body: "There is nothing of this name in the ledger. It may have been pruned."}
+	case errors.Is(err, errFilter):
+		p = page{Template: "error", Title: "Wrong filter", Code: http.StatusBadRequest, Body: err.Error()}
 	case err != nil:
 		s.o.Log.Debug("the page cannot be made", "path", r.URL.Path, "error", err)
 		p = page{Template: "error", Title: "The ledger cannot be read", Code: http.StatusInternalServerError, Body: s.o.Mask(err.Error())}

@@ -63,7 +63,7 @@ func (c *Record) accepted(ctx context.Context, t sandbox.Task) error {
 	if err != nil {
 		return err
 	}
-	op := &store.Intend{Intent: store.Intent{Source: "run", Cloud: recordCloud, Prompt: t.Prompt, Body: masked, At: t.CreatedAt}}
+	op := &store.Intend{Intent: store.Intent{Cloud: recordCloud, Prompt: t.Prompt, Body: masked, At: t.CreatedAt}}
 	if r.CallbackURL != "" {
 		op.Ticket = webhook.Ticket{Path: recordPath(t.ID, r.CallbackURL)}
 	}

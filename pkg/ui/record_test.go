@@ -80,7 +80,8 @@ func TestTheCallbacksOfASandboxAreShownWithTheAnswers(t *testing.T) {
 		id := dispatch(fmt.Sprintf(`{"prompt":"/Operator faulty","browserWindowId":"w","callbackUrl":%q,"callbackSecret":"pa55w0rd-of-it","callbackHeaders":{"X-Token":"t0p-s3cret-token"},"secretVariables":{"a":"pa55w0rd"}}`, hook.URL+"/hook"))
 		w.eventually("/tasks/"+id, "callback: success")
 		w.has("/tasks/"+id, "the answer", "the sandbox", "forged: wrong secret: ", "forged: wrong header: ", "attempt 1: overloaded, ***", "503", "malformed", "X-Token")
-		w.lacks("/tasks/"+id, "pa55w0rd", "t0p-s3cret")
+		w.lacks("/tasks/"+id, "pa55w0rd", "t0p-s3cret", "Sent by")
+		w.has("/tasks", `class="sender">–</td>`)
 		w.has("/callbacks", id, "refused, 401", "refused, 503", "answered, 200", "accepted", hook.URL+"/hook")
 		w.lacks("/callbacks", "pa55w0rd", "t0p-s3cret")
 	}

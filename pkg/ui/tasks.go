@@ -13,7 +13,6 @@ import (
 	"github.com/narada-cli/narada/pkg/history"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
-	"github.com/narada-cli/narada/pkg/units"
 )
 
 // Limits of a page of tasks.
@@ -117,7 +116,7 @@ func answeredBy(t store.Task) string {
 
 func (s *Server) tasksPage(r *http.Request) (page, error) {
 	f := newFilter(r.URL.Query())
-	body := tasksBody{ID: "tasks", Filter: f, Statuses: statuses[:], Sources: []string{"run", "dispatch", "batch", store.SourceCallback, store.SourceTrigger},
+	body := tasksBody{ID: "tasks", Filter: f, Statuses: statuses[:], Sources: sources[:],
 		Spans: []option{{"1h", "last hour"}, {"24h", "last day"}, {"7d", "last week"}, {"30d", "last month"}}}
 	ctx := r.Context()
 	list, err := s.o.Ledger.BatchList(ctx)
@@ -129,8 +128,8 @@ func (s *Server) tasksPage(r *http.Request) (page, error) {
 	}
 	q := store.Query{Status: narada.Status(f.Status), Source: f.Source, Below: f.below, Limit: tasksPerPage + 1}
 	if f.Since != "" {
-		if q.Since, err = units.ParseTime(f.Since, s.o.Now()); err != nil {
-			return page{}, errNoSuch
+		if q.Since, err = sinceOf(f.Since, s.o.Now()); err != nil {
+			return page{}, err
 		}
 	}
 	if f.Batch != "" {

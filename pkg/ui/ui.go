@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/narada-cli/narada/pkg/history"
-	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -173,6 +172,3 @@ func (s *Server) Handler(addr net.Addr) http.Handler {
 	mux.HandleFunc("POST /callbacks/{seq}/replay", s.replay)
 	return newGuard(addr, s.o.Token, s.codes, mux)
 }
-
-// statuses are those that tasks can have.
-var statuses = [...]narada.Status{narada.StatusPending, narada.StatusSuccess, narada.StatusError, narada.StatusInputRequired, store.StatusUnknown, store.StatusRefused}

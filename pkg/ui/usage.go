@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/narada-cli/narada/pkg/history"
@@ -20,6 +21,7 @@ type usageBody struct {
 	Rows   []usageRow
 	Sum    store.Usage
 	Charts []*chart // of days
+	Empty  bool     // nothing was ever dispatched
 }
 
 // usageRow is a day, an agent or a batch.
@@ -47,7 +49,7 @@ func (s *Server) usagePage(r *http.Request) (page, error) {
 	}
 	since, err := sinceOf(body.Since, s.o.Now())
 	if err != nil {
-		return page{}, errNoSuch
+		return page{}, err
 	}
 	list, err := history.Usage(r.Context(), s.o.Ledger, since, body.By, s.o.Zone)
 	if err != nil {
@@ -72,30 +74,33 @@ func (s *Server) usagePage(r *http.Request) (page, error) {
 		body.Charts = dayCharts(body.Rows)
 	}
 	body.Sum = history.Sum(list...)
-	return page{Template: "usage", Title: "Usage by " + string(body.By), Section: "usage", Body: body}, nil
+	if body.Empty = len(list) == 0; body.Empty {
+		err = s.o.Ledger.Tasks(r.Context(), store.Query{Limit: 1}, func(store.Task) error {
+			body.Empty = false
+			return nil
+		})
+	}
+	return page{Template: "usage", Title: "Usage by " + string(body.By), Section: "usage", Body: body}, err
 }
 
-// dayCharts returns the charts of days, those without a task too.
+// dayCharts returns the charts of the newest days, those without a task too.
 func dayCharts(rows []usageRow) []*chart {
-	var tasks, credits []bar
-	for _, day := range rows {
-		for n := len(tasks); n > 0 && n < maxDays && tasks[n-1].Label < day.Name; n = len(tasks) {
-			before, _ := time.Parse(time.DateOnly, tasks[n-1].Label)
-			next := bar{Label: before.AddDate(0, 0, 1).Format(time.DateOnly)}
-			if next.Label == day.Name {
-				break
-			}
-			credits = append(credits, next)
-			next.count(0, 0)
-			tasks = append(tasks, next)
-		}
-		one := bar{Label: day.Name, Good: day.Credits, Text: units.Count(day.Credits, "credit")}
-		credits = append(credits, one)
-		good := day.Tasks[narada.StatusSuccess]
-		one.count(good, day.Tasks.Sent()-good-unfinished(day.Tasks))
-		tasks = append(tasks, one)
+	days := map[string]usageRow{}
+	for _, row := range rows {
+		days[row.Name] = row
 	}
-	tasks, credits = tasks[max(0, len(tasks)-maxDays):], credits[max(0, len(credits)-maxDays):]
+	var tasks, credits []bar
+	day, _ := time.Parse(time.DateOnly, rows[len(rows)-1].Name)
+	for label := rows[len(rows)-1].Name; label >= rows[0].Name && len(tasks) < maxDays; label = day.Format(time.DateOnly) {
+		one := days[label]
+		credits = append(credits, bar{Label: label, Good: one.Credits, Text: units.Count(one.Credits, "credit")})
+		good := one.Tasks[narada.StatusSuccess]
+		tasks = append(tasks, bar{Label: label})
+		tasks[len(tasks)-1].count(good, one.Tasks.Sent()-good-unfinished(one.Tasks))
+		day = day.AddDate(0, 0, -1)
+	}
+	slices.Reverse(tasks)
+	slices.Reverse(credits)
 	charts := []*chart{newChart("Tasks", tasks, counted("task"))}
 	charts[0].Legend = true
 	if c := newChart("Credits", credits, counted("credit")); c != nil && c.Max != "0 credits" {
