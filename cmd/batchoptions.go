@@ -22,7 +22,7 @@ import (
 // prepare completes the batch's options with the flags and settings.
 func (r *batchRun) prepare(ctx context.Context, path string) (err error) {
 	inv, o, b := r.inv, r.o, &r.o.batch
-	if err := cmp.Or(o.check(inv), o.junit.check()); err != nil {
+	if err := cmp.Or(o.check(inv), o.junit.check(path, b.Results, o.task.Schema, o.task.file, o.answer.rules)); err != nil {
 		return err
 	}
 	if b.Name == "" {

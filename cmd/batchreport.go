@@ -98,20 +98,25 @@ func (r *batchRun) failed(t batch.Tally) {
 	if len(t.FirstFailed) == 0 {
 		return
 	}
-	show := ""
-	if !r.o.answer.sandbox {
-		show = ": narada batch show " + output.ShellWord(r.o.batch.Name)
-	}
 	log, app := r.inv.log, r.inv.app
 	if r.o.batch.Text && app.StdoutTerminal && app.StderrTerminal && r.inv.logFormat != output.JSON {
-		log.Info("failed", "failed: "+term.OneLine(t.FailedText())+show)
+		log.Info("failed", "failed: "+term.OneLine(t.FailedText()))
+		r.showHint()
 		return
 	}
 	for _, o := range t.FirstFailed {
 		log.Info("failed", term.OneLine(o.Text()), slog.Any("line", o.Line.Number), requestField(o.RequestID))
 	}
 	if more := t.Failed() - len(t.FirstFailed); more > 0 {
-		log.Info("failed", fmt.Sprintf("and %d more", more)+show)
+		log.Info("failed", fmt.Sprintf("and %d more", more))
+		r.showHint()
+	}
+}
+
+// showHint says how to see the lines that did not succeed.
+func (r *batchRun) showHint() {
+	if !r.o.answer.sandbox {
+		r.inv.log.Hint("see them: narada batch show " + output.ShellWord(r.o.batch.Name))
 	}
 }
 

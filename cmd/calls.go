@@ -50,7 +50,7 @@ func callError(ctx context.Context, what string, err error) *exitError {
 
 // logRetry warns that a call failed and is repeated.
 func logRetry(inv *invocation, event, what string, err error, in time.Duration) {
-	inv.log.Warn(event, fmt.Sprintf("%s; again in %s: %s", what, in.Round(100*time.Millisecond), errorText(err)))
+	inv.log.Warn(event, fmt.Sprintf("%s; retrying in %s: %s", what, in.Round(100*time.Millisecond), errorText(err)))
 }
 
 // warnWithHint warns of an error, and of what follows from it, and says what to do.

@@ -18,7 +18,7 @@ import (
 // newCloudSession makes narada session.
 func newCloudSession(inv *invocation) *cobra.Command {
 	cmd := usage.Group("session", "Start, list and stop cloud browser sessions, fetch downloads", `A cloud browser session is a browser in the cloud in which several tasks can run,
-one after another. It costs until it is stopped or its timeout has passed.
+one after another. It incurs costs until it is stopped or its timeout has passed.
 
 For one task, use narada run --new-session, which stops the session afterwards.`)
 	cmd.AddCommand(newSessionStart(inv), newSessionList(inv), newSessionStop(inv), newSessionDownloads(inv))
@@ -134,7 +134,7 @@ func runSessionStop(ctx context.Context, inv *invocation, c *cloud, status narad
 	return exitWith(worst)
 }
 
-const sessionNotStored = "narada session list does not know the session"
+const sessionNotStored = "the session will not be in narada session list"
 
 // sessions starts and stops those of the cloud; the ledger may be nil.
 func sessions(inv *invocation, c *cloud, l store.Ledger) *session.Sessions {
@@ -168,7 +168,7 @@ func notStarted(ctx context.Context, err error) error {
 	}
 	if failure, ok := errors.AsType[*narada.SessionError](err); ok && failure.Maybe {
 		e := callError(ctx, "it is not known whether a session was started", err)
-		e.code, e.next = codeUnknown, "a session costs until its own timeout: look in the cloud before you run this again"
+		e.code, e.next = codeUnknown, "a session incurs costs until its own timeout: look in the cloud before you run this again"
 		return e
 	}
 	e := callError(ctx, "no session was started", err)

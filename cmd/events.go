@@ -92,7 +92,7 @@ func logDispatchEvent(inv *invocation, event await.Event) {
 		}
 		inv.log.Info("accepted", text, requestField(e.RequestID))
 	case await.Resending:
-		again := fmt.Sprintf("again in %s: %s", e.In.Round(100*time.Millisecond), errorText(e.Err))
+		again := fmt.Sprintf("retrying in %s: %s", e.In.Round(100*time.Millisecond), errorText(e.Err))
 		if e.Item.Batch != 0 {
 			inv.log.Detail("resending", batch.Prefix(e.Item)+"was not accepted; "+again)
 			return
@@ -151,7 +151,7 @@ func logSessionEvent(inv *invocation, event session.Event) {
 	case session.NotStored:
 		inv.warnOfLedger(e.Err, sessionNotStored)
 	case session.NotStopped:
-		log.Error("session", name+e.ID+" was not stopped and costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
+		log.Error("session", name+e.ID+" was not stopped and incurs costs until its own timeout: "+cause(e.Err), stopCommand(inv, e.ID), sessionField(e.ID))
 	}
 }
 

@@ -3,6 +3,7 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/narada-cli/narada/pkg/atomicfile"
 	"github.com/narada-cli/narada/pkg/junit"
 	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/term"
@@ -16,10 +17,16 @@ func (j *junitFlag) add(cmd *cobra.Command, each string) {
 	cmd.Flags().StringVar(&j.path, "junit", "", "write a JUnit report, with a test case for each "+each+", to `FILE`")
 }
 
-// check finds a path to which no report can be written, before anything else is done.
-func (j *junitFlag) check() error {
+// check finds a path to which no report can be written, before anything else is done: it must
+// not be that of another file of the command.
+func (j *junitFlag) check(others ...string) error {
 	if j.path == "" {
 		return nil
+	}
+	for _, other := range others {
+		if other != "" && atomicfile.Same(j.path, other) {
+			return usage.Errorf("", "--junit: %s: the command uses this file for something else", j.path)
+		}
 	}
 	if j.path == "-" {
 		return usage.Errorf("", "--junit: name a file: stdout has the output")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,7 @@ func newLogin(inv *invocation) *cobra.Command {
 		Long: `login asks for the API key, without showing it, and tries it: it asks the API for a
 task that does not exist. A key that the API accepts is stored in the user file
 (narada config path), or with --profile in that profile, with the base URL in force.
-Another one is not stored: exit code 6 if the API refused it, 7 if it was not reached.
+A key that is refused is not stored: exit code 6. If the API was not reached: 7.
 
 It then asks for the ID of the browser window in which tasks run; Enter skips that.
 
@@ -58,15 +59,18 @@ func runLogin(ctx context.Context, inv *invocation, o *loginOptions) error {
 	case o.key == "" && !asks:
 		return usage.Errorf("narada login --key - reads the key from stdin", "there is no terminal to ask for the API key on")
 	}
-	key, err := o.readKey(inv)
+	base, err := baseURL(inv)
 	if err != nil {
 		return err
 	}
-	base, err := tryKey(ctx, inv, key)
+	key, err := o.readKey(inv, base)
+	if err == nil {
+		err = tryKey(ctx, inv, key, base)
+	}
 	if err != nil {
 		return err
 	}
-	if err := keepKey(inv, key, base); err != nil {
+	if err := keepKey(inv, key, base.String()); err != nil {
 		return err
 	}
 	return o.keepWindow(ctx, inv, asks && o.key == "")
@@ -74,35 +78,39 @@ func runLogin(ctx context.Context, inv *invocation, o *loginOptions) error {
 
 // keepKey stores the key, and the API's address beside it.
 func keepKey(inv *invocation, key, base string) error {
-	path, profile, address := userFile(inv), profileName(inv), inv.settings.Get(config.BaseURL)
-	if address.Layer != config.LayerDefault {
-		if err := config.Write(path, profile, config.BaseURL, &base); err != nil {
-			return err
-		}
+	settings := []config.Setting{{Name: config.APIKey, Value: &key}}
+	address := inv.settings.Get(config.BaseURL).Layer
+	if address != config.LayerDefault {
+		settings = append(settings, config.Setting{Name: config.BaseURL, Value: &base})
 	}
-	if err := config.Write(path, profile, config.APIKey, &key); err != nil {
+	if err := config.WriteAll(userFile(inv), profileName(inv), settings...); err != nil {
 		return err
 	}
-	where := path
-	if profile != "" {
-		where = "profile " + profile + " in " + path
-	}
-	inv.log.Info("login", fmt.Sprintf("%s accepted the API key; it is stored in %s", base, where))
-	if inv.settings.Get(config.APIKey).Layer == config.LayerEnvironment {
+	inv.log.Info("login", fmt.Sprintf("%s accepted the API key; it is stored in %s", base, keptIn(inv)))
+	switch { // a profile that --profile selects comes before the environment
+	case inv.profile != "":
+	case address == config.LayerEnvironment:
+		inv.log.Warn("login", "unset NARADA_API_BASE_URL: with it, only NARADA_API_KEY is used; the address is stored, too")
+	case inv.settings.Get(config.APIKey).Layer == config.LayerEnvironment:
 		inv.log.Warn("login", "NARADA_API_KEY is set, too, and is used instead of the stored key")
-	}
-	if address.Layer == config.LayerEnvironment {
-		inv.log.Warn("login", "a stored key is not sent to the address in NARADA_API_BASE_URL: unset that; the address is stored, too")
 	}
 	return nil
 }
 
+// keptIn says where the settings are that the command writes.
+func keptIn(inv *invocation) string {
+	if profile := profileName(inv); profile != "" {
+		return "profile " + profile + " in " + userFile(inv)
+	}
+	return userFile(inv)
+}
+
 // readKey returns the key of --key, or asks for it.
-func (o *loginOptions) readKey(inv *invocation) (string, error) {
+func (o *loginOptions) readKey(inv *invocation, base *url.URL) (string, error) {
 	name, ref := "--key", o.key
 	if ref == "" {
 		inv.log.Info("login", "the API key is not shown while you type it; "+whereShown)
-		name, ref = "API key", "-"
+		name, ref = "API key for "+base.String(), "-"
 	}
 	resolved, err := inv.source.Resolve(name, ref)
 	inv.masker.Hide(resolved)
@@ -112,27 +120,23 @@ func (o *loginOptions) readKey(inv *invocation) (string, error) {
 	return resolved.Reveal(), nil
 }
 
-// tryKey asks the API whether it accepts the key, and returns the API's address.
-func tryKey(ctx context.Context, inv *invocation, key string) (string, error) {
-	base, err := baseURL(inv)
-	if err != nil {
-		return "", err
-	}
+// tryKey asks the API whether it accepts the key.
+func tryKey(ctx context.Context, inv *invocation, key string, base *url.URL) error {
 	c, err := newCloud(inv, secret.New(key), base)
 	if err != nil {
-		return "", usage.Errorf("", "API key: %v", err)
+		return usage.Errorf("", "API key: %v", err)
 	}
 	const nothing = ": nothing was stored"
 	err = doctor.TryKey(ctx, c.client)
 	if api, ok := errors.AsType[*narada.APIError](err); ok && api.Unauthorized() {
-		return "", &exitError{code: codeUnauthorized, text: fmt.Sprintf("%s refused the API key with %d%s", base, api.StatusCode, nothing), next: whereShown, err: err}
+		return &exitError{code: codeUnauthorized, text: fmt.Sprintf("%s refused the API key with %d%s", base, api.StatusCode, nothing), next: whereShown, err: err}
 	}
 	if err != nil {
 		e := callError(ctx, "the API key could not be tried", err)
 		e.code, e.text, e.next = codeUnreachable, e.text+nothing, "narada config set api-key - stores it without trying it"
-		return "", e
+		return e
 	}
-	return base.String(), nil
+	return nil
 }
 
 // keepWindow stores the ID of the browser window, if there is one to store.
@@ -148,8 +152,10 @@ func (o *loginOptions) keepWindow(ctx context.Context, inv *invocation, asks boo
 	if id == "" {
 		return nil
 	}
-	if err := narada.CheckWindowID(id); err != nil {
-		return usage.Errorf("narada config set browser-window-id ID", "%v", err)
+	if err := narada.CheckWindowID(id); err != nil { // the key is stored: the command has done its work
+		inv.log.Warn("login", err.Error()+": no browser window was stored")
+		inv.log.Hint("narada config set browser-window-id ID stores one")
+		return nil
 	}
 	if err := config.Write(userFile(inv), profileName(inv), config.BrowserWindowID, &id); err != nil {
 		return err
@@ -172,16 +178,18 @@ from that profile. The key remains valid, and other settings remain stored.`,
 }
 
 func runLogout(inv *invocation) error {
-	path := userFile(inv)
-	switch err := config.Write(path, profileName(inv), config.APIKey, nil); {
+	switch err := config.Write(userFile(inv), profileName(inv), config.APIKey, nil); {
 	case errors.Is(err, config.ErrNotSet):
-		inv.log.Info("logout", "no API key is stored in "+path)
+		inv.log.Info("logout", "no API key is stored in "+keptIn(inv))
 	case err != nil:
 		return err
 	default:
-		inv.log.Info("logout", "the API key was removed from "+path)
+		inv.log.Info("logout", "the API key was removed from "+keptIn(inv))
 	}
-	if inv.settings.Get(config.APIKey).Layer == config.LayerEnvironment {
+	if base := inv.settings.Get(config.BaseURL); base.Layer == config.LayerUser || base.Layer == config.LayerProfile {
+		inv.log.Info("logout", "the base URL remains: "+base.Shown())
+	}
+	if inv.profile == "" && inv.settings.Get(config.APIKey).Layer == config.LayerEnvironment {
 		inv.log.Warn("logout", "NARADA_API_KEY is set, and is still used")
 	}
 	return nil

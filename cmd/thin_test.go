@@ -25,7 +25,7 @@ const writesPast = "writes past inv.stdout and inv.stderr: "
 
 // The limits of this folder.
 const (
-	maxLines       = 8_080
+	maxLines       = 8_100
 	maxFileLines   = 300
 	maxTypeMethods = 20
 )

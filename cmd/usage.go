@@ -79,6 +79,6 @@ func printUsage(inv *invocation, p *printer, by history.UsageBy, list []store.Us
 		return nil
 	}
 	sum := history.Sum(list...)
-	inv.log.Info("usage", units.Count(sum.Tasks.Sent(), "task")+", "+units.Count(sum.Actions, "action")+", "+units.Credits(sum.Credits)+" credits")
+	inv.log.Info("usage", units.Count(sum.Tasks.Sent(), "task")+", "+units.Count(sum.Actions, "action")+", "+units.Count(sum.Credits, "credit"))
 	return nil
 }

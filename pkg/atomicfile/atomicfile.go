@@ -272,3 +272,17 @@ func CheckFolder(dir string) error {
 	}
 	return errors.Join(f.Close(), root.Remove(name))
 }
+
+// Same reports whether two paths are of one file, which need not exist.
+func Same(a, b string) bool {
+	one, err := os.Stat(a)
+	if err == nil {
+		other, err := os.Stat(b)
+		return err == nil && os.SameFile(one, other)
+	}
+	a, err = filepath.Abs(a)
+	if err == nil {
+		b, err = filepath.Abs(b)
+	}
+	return err == nil && a == b
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/narada-cli/narada/pkg/junit"
 	"github.com/narada-cli/narada/pkg/narada"
+	"github.com/narada-cli/narada/pkg/output"
 	"github.com/narada-cli/narada/pkg/store"
 )
 
@@ -64,26 +65,36 @@ func (b *Batch) promptOf(l Line) string {
 }
 
 // Report returns the report of the batch of that name: a test case for each line that was
-// sent, in input order. The error may be ErrNoBatch.
+// sent, in input order, those last that are no longer in the input. The error may be
+// ErrNoBatch.
 func Report(ctx context.Context, r Reader, name string, visible func(string) string) (*junit.Suite, error) {
 	b, err := named(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
 	suite := &junit.Suite{Name: b.Name, Start: b.BegunAt, Visible: visible}
+	prompts, err := promptsOf(ctx, r, b.Number)
+	if err != nil {
+		return nil, err
+	}
+	return suite, r.EachItem(ctx, b.Number, func(i store.ItemTask) error {
+		one, err := testCase(ctx, r, i)
+		one.Name = cmp.Or(i.ID, prompts[Key(i.Key)], keptOutcome(i).Line.Name())
+		suite.Cases = append(suite.Cases, one)
+		return err
+	})
+}
+
+// promptsOf returns the prompts of the lines that are in the input, shortened.
+func promptsOf(ctx context.Context, r Reader, number int64) (map[Key]string, error) {
+	prompts := map[Key]string{}
 	for after := 0; ; {
-		page, err := r.Lines(ctx, store.LineQuery{Batch: b.Number, After: after, Limit: chunk})
+		page, err := r.Lines(ctx, store.LineQuery{Batch: number, After: after, Limit: chunk})
 		for _, i := range page {
-			one, err := testCase(ctx, r, i)
-			if err != nil {
-				return nil, err
-			}
-			one.Name = cmp.Or(i.ID, i.Task.Prompt, keptOutcome(i).Line.Name())
-			suite.Cases = append(suite.Cases, one)
-			after = i.Line
+			prompts[Key(i.Key)], after = output.Cut(i.Task.Prompt, junit.MaxName+1), i.Line
 		}
 		if err != nil || len(page) < chunk {
-			return suite, err
+			return prompts, err
 		}
 	}
 }

@@ -118,10 +118,21 @@ func (d *decoder) value(name string, n *yaml.Node, into map[string]any) error {
 // ErrNotSet is the error of removing a setting that is not in the file.
 var ErrNotSet = yamljson.ErrNotSet
 
-// Write sets a setting in the user file at path, in the profile if it is not ""; value nil
+// Setting is a setting to be written; Value nil removes it.
+type Setting struct {
+	Name  string
+	Value *string
+}
+
+// Write is WriteAll for one setting.
+func Write(path, profile, name string, value *string) error {
+	return WriteAll(path, profile, Setting{name, value})
+}
+
+// WriteAll sets settings in the user file at path, in the profile if it is not ""; value nil
 // removes it, or is ErrNotSet. Comments and order are kept. The file is replaced atomically and has mode
 // 0600.
-func Write(path, profile, name string, value *string) error {
+func WriteAll(path, profile string, settings ...Setting) error {
 	if path == "" {
 		return errors.New("no folder for the config file: " + Home("AppData") + " is not set")
 	}
@@ -129,16 +140,19 @@ func Write(path, profile, name string, value *string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fileError(path, err)
 	}
-	steps := strings.Split(name, ".")
-	if profile != "" {
-		steps = append([]string{"profiles", profile}, steps...)
-	}
-	text, err := yamljson.Set([]byte(old), steps, value)
-	if err == ErrNotSet {
-		return err
-	}
-	if err != nil {
-		return fileError(path, err)
+	text := []byte(old)
+	for _, s := range settings {
+		steps := strings.Split(s.Name, ".")
+		if profile != "" {
+			steps = append([]string{"profiles", profile}, steps...)
+		}
+		text, err = yamljson.Set(text, steps, s.Value)
+		if err == ErrNotSet {
+			return err
+		}
+		if err != nil {
+			return fileError(path, err)
+		}
 	}
 	if err := private.MkdirAll(filepath.Dir(path)); err != nil {
 		return fileError(path, err)

@@ -154,7 +154,7 @@ func (p *Printer) wrap(text string) string {
 			out, paragraph = append(out, whole), nil
 		}
 	}
-	for line := range strings.SplitSeq(text, "\n") {
+	for _, line := range joined(strings.Split(text, "\n")) {
 		switch m := columns.FindStringSubmatch(line); {
 		case line != "" && !strings.HasPrefix(line, " "):
 			paragraph = append(paragraph, line)
@@ -167,6 +167,24 @@ func (p *Printer) wrap(text string) string {
 	}
 	flush()
 	return strings.Join(out, "\n")
+}
+
+// joined joins the rows of tables with the lines that continue them.
+func joined(lines []string) (list []string) {
+	head := 0 // the length of that of the last row
+	for _, line := range lines {
+		text := strings.TrimLeft(line, " ")
+		if indent := len(line) - len(text); text != "" && head > 0 && indent == head {
+			list[len(list)-1] += " " + text
+			continue
+		}
+		head = 0
+		if m := columns.FindStringSubmatch(line); m != nil {
+			head = len(m[1])
+		}
+		list = append(list, line)
+	}
+	return list
 }
 
 // row returns a row of two columns, the second wrapped.

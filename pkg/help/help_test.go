@@ -14,6 +14,7 @@ const about = `send sends a letter to a person, who lives in a house that has a 
 
 The codes:
    0  done     the letter has arrived at the house and was read by the person
+               who lives there
   10  unknown  nobody knows`
 
 func command(flags int) *cobra.Command {
@@ -91,7 +92,7 @@ func TestHelpIsWrapped(t *testing.T) {
 		}
 	}
 	text := shown(t, 60, 0, "help", "codes")
-	if want := "   0  done     the letter has arrived at the house and was\n               read by the person\n"; !strings.Contains(text, want) {
+	if want := "   0  done     the letter has arrived at the house and was\n               read by the person who lives there\n"; !strings.Contains(text, want) {
 		t.Error(text)
 	}
 }

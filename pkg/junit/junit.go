@@ -17,7 +17,7 @@ import (
 
 // The maximum lengths, in characters, of a name or a message, and of a text.
 const (
-	maxName = 200
+	MaxName = 200
 	maxText = 4_000
 )
 
@@ -152,8 +152,8 @@ func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 // line returns a text in one line, shortened.
 func (s *Suite) line(text string) string {
 	text = strings.Join(strings.Fields(s.Visible(text)), " ")
-	if utf8.RuneCountInString(text) > maxName {
-		text = string([]rune(text)[:maxName]) + "…"
+	if utf8.RuneCountInString(text) > MaxName {
+		text = string([]rune(text)[:MaxName]) + "…"
 	}
 	return text
 }

@@ -102,7 +102,7 @@ func TestCasesOfOneNameAreTold(t *testing.T) {
 func TestLongTextsAreShortened(t *testing.T) {
 	long := strings.Repeat("ä", 5000)
 	report := string(written(t, Case{Name: long, Outcome: Failed, Message: long, Text: long}))
-	if !strings.Contains(report, `name="`+long[:2*maxName]+`…"`) || !strings.Contains(report, ">"+long[:2*maxText]+"…&#xA;and 1000 characters more<") {
+	if !strings.Contains(report, `name="`+long[:2*MaxName]+`…"`) || !strings.Contains(report, ">"+long[:2*maxText]+"…&#xA;and 1000 characters more<") {
 		t.Error(report)
 	}
 }

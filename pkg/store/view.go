@@ -16,9 +16,9 @@ type Received struct {
 	Size      int64 // of the body, in bytes
 }
 
-// Pace is how many tasks of a batch finished in a span of time.
+// Pace is how many lines of a batch finished in a span of time.
 type Pace struct {
 	At      time.Time // begin of the span
-	Tasks   Tally     // by status
+	Lines   Tally
 	Credits float64
 }

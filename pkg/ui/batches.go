@@ -159,11 +159,11 @@ func (s *Server) setPace(ctx context.Context, body *batchBody) error {
 	for _, p := range list {
 		body.Credits = store.Credits(store.Microcredits(body.Credits) + store.Microcredits(p.Credits))
 		if n := place(p.At) - begin; n >= 0 && n < int64(len(bars)) { // others may have finished since
-			good := p.Tasks[narada.StatusSuccess]
-			bars[n].count(good, p.Tasks.Sent()-good)
+			good := p.Lines[narada.StatusSuccess]
+			bars[n].count(good, p.Lines.Sent()-good)
 		}
 	}
-	body.Finished = newChart("Finished, each "+units.Format(span), bars, whole)
+	body.Finished = newChart("Finished, each "+units.Format(span), bars, counted("line"))
 	body.Finished.Legend = true
 	body.Rate = float64(body.Done) / max(last.Sub(first).Minutes(), 1.0/60)
 	return err

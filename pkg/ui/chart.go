@@ -66,8 +66,10 @@ func newChart(title string, bars []bar, text func(float64) string) *chart {
 	return c
 }
 
-// whole formats a number of tasks.
-func whole(n float64) string { return units.Count(int(n), "task") }
+// counted returns what formats a height that is a number of things.
+func counted(noun string) func(float64) string {
+	return func(n float64) string { return units.Count(n, noun) }
+}
 
 // sinceOf returns the time that the text names, as --since does; "all" is the zero time.
 func sinceOf(text string, now time.Time) (time.Time, error) {

@@ -298,7 +298,7 @@ func TestABatchIsShown(t *testing.T) {
 	sending := &store.Intend{Intent: store.Intent{Source: "batch", Item: store.Item{Batch: put.Number, Key: []byte("u"), Line: 7}, At: now}}
 	w.must(w.ledger.Write(t.Context(), sending))
 	w.has("/batches", "jobs", "4 of 8", "1 success", "1 mismatch", "1 error", "2 pending")
-	w.has("/batches/jobs", `<span id="done">4</span> of 8`, "3", "req_three", "Slowest", "jobs.csv", "Finished, each 1s", "In flight", "req_again", "it is not known whether the API accepted it")
+	w.has("/batches/jobs", `<span id="done">4</span> of 8`, "3", "req_three", "Slowest", "jobs.csv", "Finished, each 1s", ": 1 succeeded, 3 did not</title>", "at most 4 lines", "<dd>3</dd></div>", "In flight", "req_again", "it is not known whether the API accepted it")
 	for _, path := range []string{"/batches/jobs", "/batches/jobs?lines=failed"} {
 		w.has(path, "Did not succeed", "req_two", "The portal says &lt;b&gt;no&lt;/b&gt;", "id&lt;2", "/count: got string; /name: missing; .ok: gave false", "mismatch", "413: the prompt is too long")
 		w.lacks(path, strings.Repeat(" more", 100), "req_before")
@@ -339,7 +339,7 @@ func TestTheBarsOfABatchAreFew(t *testing.T) {
 	for _, b := range body.Finished.Bars {
 		heights += fmt.Sprint(b.Good)
 	}
-	if body.Finished.Title != "Finished, each 30m" || body.Finished.Max != "1 task" || body.Credits != 0.75 || heights != "101"+strings.Repeat("0", 49)+"1" {
+	if body.Finished.Title != "Finished, each 30m" || body.Finished.Max != "1 line" || body.Credits != 0.75 || heights != "101"+strings.Repeat("0", 49)+"1" {
 		t.Errorf("%+v, %g credits, %s", body.Finished, body.Credits, heights)
 	}
 }

@@ -50,9 +50,9 @@ type Ledger interface {
 	Tally(ctx context.Context, batch int64) (store.Tally, error)
 	// Lines returns lines of a batch, with their tasks and prompts.
 	Lines(ctx context.Context, q store.LineQuery) ([]store.ItemTask, error)
-	// FinishTimes returns when the first and the last task of a batch finished; zero: none did.
+	// FinishTimes returns when the first and the last line of a batch finished; zero: none did.
 	FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error)
-	// Pace returns how many tasks of a batch finished in each span, the oldest first.
+	// Pace returns how many lines of a batch finished in each span, the oldest first.
 	Pace(ctx context.Context, batch int64, span time.Duration) ([]store.Pace, error)
 }
 

@@ -89,16 +89,16 @@ func dayCharts(rows []usageRow) []*chart {
 			next.count(0, 0)
 			tasks = append(tasks, next)
 		}
-		one := bar{Label: day.Name, Good: day.Credits, Text: units.Credits(day.Credits) + " credits"}
+		one := bar{Label: day.Name, Good: day.Credits, Text: units.Count(day.Credits, "credit")}
 		credits = append(credits, one)
 		good := day.Tasks[narada.StatusSuccess]
 		one.count(good, day.Tasks.Sent()-good-unfinished(day.Tasks))
 		tasks = append(tasks, one)
 	}
 	tasks, credits = tasks[max(0, len(tasks)-maxDays):], credits[max(0, len(credits)-maxDays):]
-	charts := []*chart{newChart("Tasks", tasks, whole)}
+	charts := []*chart{newChart("Tasks", tasks, counted("task"))}
 	charts[0].Legend = true
-	if c := newChart("Credits", credits, func(n float64) string { return units.Credits(n) + " credits" }); c != nil && c.Max != "0 credits" {
+	if c := newChart("Credits", credits, counted("credit")); c != nil && c.Max != "0 credits" {
 		charts = append(charts, c)
 	}
 	return charts

@@ -51,7 +51,7 @@ func merged(rows []UsageRow, span time.Duration) (list []store.Usage) {
 // Pace is Usage for spans of that length, without names.
 func Pace(rows []UsageRow, span time.Duration) (list []store.Pace) {
 	for _, u := range merged(rows, span) {
-		list = append(list, store.Pace{At: u.At, Tasks: u.Tasks, Credits: u.Credits})
+		list = append(list, store.Pace{At: u.At, Lines: u.Tasks, Credits: u.Credits})
 	}
 	return list
 }

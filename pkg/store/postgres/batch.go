@@ -56,6 +56,12 @@ func (l *Store) Batches(ctx context.Context, yield func(store.Batch, store.Tally
 	return err
 }
 
+// lineStatus is the status of a line in a Tally.
+const lineStatus = "CASE WHEN t.status = 'success' AND i.mismatch <> '' THEN '" + string(store.StatusMismatch) + "' ELSE coalesce(t.status, '') END"
+
+// countedLines are the lines that a Tally counts, with their tasks.
+const countedLines = " FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task WHERE i.batch = $1 AND i.line < $2"
+
 // Tally counts the lines of a batch by status, except those gone from its input.
 func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 	tally := store.Tally{}
@@ -64,9 +70,7 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		err = row.Scan(&status, &count)
 		tally[status] = count
 		return count, err
-	}, `SELECT CASE WHEN t.status = 'success' AND i.mismatch <> '' THEN $1 ELSE coalesce(t.status, '') END, count(*)
-		FROM @batch_lines i LEFT JOIN @tasks t ON t.number = i.task WHERE i.batch = $2 AND i.line < $3 GROUP BY 1`,
-		string(store.StatusMismatch), batch, int64(store.GoneLine))
+	}, "SELECT "+lineStatus+", count(*)"+countedLines+" GROUP BY 1", batch, int64(store.GoneLine))
 	return tally, err
 }
 

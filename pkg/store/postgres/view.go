@@ -27,19 +27,19 @@ func (l *Store) NewestRefusals(ctx context.Context, below int64, limit int) ([]s
 	return l.refusals(ctx, "WHERE seq < $1 ORDER BY seq DESC LIMIT $2", cmp.Or(below, math.MaxInt64), limit)
 }
 
-// FinishTimes returns when the first and the last task of the batch that have finished did;
-// zero times if there is none.
+// FinishTimes returns when the first and the last line that have finished did, of those that
+// Tally counts; zero times if there is none.
 func (l *Store) FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error) {
 	_, _, err = readOne(ctx, l, func(row scanner) (none struct{}, err error) {
 		return none, row.Scan(timeColumn{&first}, timeColumn{&last})
-	}, "SELECT min(finished_at), max(finished_at) FROM @tasks WHERE batch = $1", batch)
+	}, "SELECT min(t.finished_at), max(t.finished_at)"+countedLines, batch, int64(store.GoneLine))
 	return first, last, err
 }
 
-// Pace returns how many tasks of the batch finished in each span of that length, the oldest
-// first. Spans in which none finished are left out.
+// Pace returns how many lines of the batch finished in each span of that length, of those
+// that Tally counts, the oldest first. Spans in which none finished are left out.
 func (l *Store) Pace(ctx context.Context, batch int64, span time.Duration) ([]store.Pace, error) {
-	rows, err := readAll(ctx, l, scanUsage, "SELECT '', (extract(epoch FROM finished_at) * 1000)::bigint / $1::bigint, status, count(*), sum(actions)::bigint, sum(microcredits)::bigint FROM @tasks WHERE batch = $2 AND finished_at IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3",
-		span.Milliseconds(), batch)
+	rows, err := readAll(ctx, l, scanUsage, "SELECT '', (extract(epoch FROM t.finished_at) * 1000)::bigint / $3::bigint, "+lineStatus+", count(*), sum(t.actions)::bigint, sum(t.microcredits)::bigint"+countedLines+" AND t.finished_at IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3",
+		batch, int64(store.GoneLine), span.Milliseconds())
 	return engine.Pace(rows, span), err
 }

@@ -95,6 +95,12 @@ func (l *Store) Batches(ctx context.Context, yield func(store.Batch, store.Tally
 	return err
 }
 
+// lineStatus is the status of a line in a Tally.
+const lineStatus = "iif(t.status = 'success' AND i.mismatch <> '', '" + string(store.StatusMismatch) + "', coalesce(t.status, ''))"
+
+// countedLines are the lines that a Tally counts, with their tasks.
+const countedLines = " FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?1 AND i.line < ?2"
+
 // Tally counts the lines of a batch by status, except those gone from its input.
 func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 	tally := store.Tally{}
@@ -103,9 +109,7 @@ func (l *Store) Tally(ctx context.Context, batch int64) (store.Tally, error) {
 		err = row.Scan(&status, &count)
 		tally[status] = count
 		return count, err
-	}, `SELECT iif(t.status = 'success' AND i.mismatch <> '', ?1, coalesce(t.status, '')), count(*)
-		FROM batch_lines i LEFT JOIN tasks t ON t.number = i.task WHERE i.batch = ?2 AND i.line < ?3 GROUP BY 1`,
-		store.StatusMismatch, batch, store.GoneLine)
+	}, "SELECT "+lineStatus+", count(*)"+countedLines+" GROUP BY 1", batch, store.GoneLine)
 	return tally, err
 }
 

@@ -27,25 +27,25 @@ func (l *Store) NewestRefusals(ctx context.Context, below int64, limit int) ([]s
 	return l.refusals(ctx, "WHERE seq < ? ORDER BY seq DESC LIMIT ?", cmp.Or(below, math.MaxInt64), limit)
 }
 
-// FinishTimes returns when the first and the last task of the batch that have finished did;
-// zero times if there is none.
+// FinishTimes returns when the first and the last line that have finished did, of those that
+// Tally counts; zero times if there is none.
 func (l *Store) FinishTimes(ctx context.Context, batch int64) (first, last time.Time, err error) {
 	if err := l.catchUp(ctx); err != nil {
 		return first, last, err
 	}
 	_, _, err = readOne(ctx, l, func(row scanner) (none struct{}, err error) {
 		return none, row.Scan(timeColumn{&first}, timeColumn{&last})
-	}, "SELECT min(finished_at), max(finished_at) FROM tasks WHERE batch = ?", batch)
+	}, "SELECT min(t.finished_at), max(t.finished_at)"+countedLines, batch, store.GoneLine)
 	return first, last, err
 }
 
-// Pace returns how many tasks of the batch finished in each span of that length, the oldest
-// first. Spans in which none finished are left out.
+// Pace returns how many lines of the batch finished in each span of that length, of those
+// that Tally counts, the oldest first. Spans in which none finished are left out.
 func (l *Store) Pace(ctx context.Context, batch int64, span time.Duration) ([]store.Pace, error) {
 	if err := l.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := readAll(ctx, l, scanUsage, "SELECT '', finished_at / ?1, status, count(*), sum(actions), sum(microcredits) FROM tasks WHERE batch = ?2 AND finished_at IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3",
-		span.Milliseconds(), batch)
+	rows, err := readAll(ctx, l, scanUsage, "SELECT '', t.finished_at / ?3, "+lineStatus+", count(*), sum(t.actions), sum(t.microcredits)"+countedLines+" AND t.finished_at IS NOT NULL GROUP BY 2, 3 ORDER BY 2, 3",
+		batch, store.GoneLine, span.Milliseconds())
 	return engine.Pace(rows, span), err
 }

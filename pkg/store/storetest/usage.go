@@ -12,6 +12,7 @@ var usageTests = []test{
 	{"Usage is counted by time, agent and batch, exactly", usageIsCounted},
 	{"Usage leaves out samples and what was dispatched before", usageIsLimited},
 	{"The pace of a batch counts what finished in each span", paceIsCounted},
+	{"The pace of a batch is that of its current lines and tasks", paceIsOfCurrentTasks},
 	{"What was received and refused is listed, the newest first", receivedIsListed},
 	{"The revision changes with everything that happens", revisionChanges},
 }
@@ -142,9 +143,58 @@ func paceIsCounted(l ledger) {
 	l.must(err)
 	first := start.Truncate(2 * time.Second)
 	l.same("pace", []store.Pace{
-		{At: first, Tasks: store.Tally{narada.StatusSuccess: 2}},
-		{At: start.Add(3 * time.Second).Truncate(2 * time.Second), Tasks: store.Tally{narada.StatusError: 2}},
+		{At: first, Lines: store.Tally{narada.StatusSuccess: 2}},
+		{At: start.Add(3 * time.Second).Truncate(2 * time.Second), Lines: store.Tally{narada.StatusError: 2}},
 	}, got)
+}
+
+// A line that was sent again counts once, with its newest task; lines that are gone, and
+// those before a restart, do not count.
+func paceIsOfCurrentTasks(l ledger) {
+	h := l.open()
+	batch, _ := h.batch("other", 1)
+	same := func(what string, want ...store.Pace) {
+		list, err := h.Pace(l.ctx(), batch, time.Second)
+		l.must(err)
+		l.same(what, want, list)
+		from, to, err := h.FinishTimes(l.ctx(), batch)
+		l.must(err)
+		times := make([]time.Time, 2)
+		if n := len(want); n > 0 {
+			times = []time.Time{want[0].At, want[n-1].At}
+		}
+		l.same("the times "+what, times, []time.Time{from, to})
+	}
+	var keys [][]byte
+	batch, keys = h.batch("jobs", 3)
+	finish := func(id, status string, after time.Duration, credits string) {
+		h.write(&store.Poll{Result: polled(fmt.Sprintf(`{"requestId":%q,"status":%q,"completedAt":"2026-01-02T03:04:05Z","usage":{"credits":%s}}`, id, status, credits)), At: start.Add(after)})
+	}
+	send := func(line int, name string) {
+		op := &store.Intend{Intent: intent(name)}
+		op.Item = store.Item{Batch: batch, Key: keys[line-1], Line: line}
+		h.write(op)
+		h.write(&store.Accept{Task: op.Number, RequestID: "req_" + name, At: start})
+	}
+	pace := func(after time.Duration, status narada.Status, credits float64) store.Pace {
+		return store.Pace{At: start.Add(after), Lines: store.Tally{status: 1}, Credits: credits}
+	}
+	finish("req_jobs_1", "error", time.Second, "0.5")
+	finish("req_jobs_2", "success", 2*time.Second, "0.25")
+	first, third := pace(0, narada.StatusSuccess, 0), pace(2*time.Second, narada.StatusSuccess, 0.25)
+	same("at first", first, pace(time.Second, narada.StatusError, 0.5), third)
+	send(2, "again")
+	same("of a line that was sent again", first, third)
+	finish("req_again", "success", 3*time.Second, "1")
+	h.write(&store.SetMismatch{Batch: batch, Key: keys[1], Mismatch: `["a"]`})
+	same("of a mismatch", first, third, pace(3*time.Second, store.StatusMismatch, 1))
+	h.place(batch, store.Item{Key: keys[1], Line: 1}, store.Item{Key: keys[2], Line: 2})
+	same("of lines that are still there", third, pace(3*time.Second, store.StatusMismatch, 1))
+	h.write(&store.RestartBatch{Batch: batch, At: start.Add(time.Hour)})
+	same("after a restart")
+	send(1, "restarted")
+	finish("req_restarted", "success", 5*time.Second, "2")
+	same("of the second run", pace(5*time.Second, narada.StatusSuccess, 2))
 }
 
 func receivedIsListed(l ledger) {
