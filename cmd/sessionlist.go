@@ -58,8 +58,10 @@ func runSessionList(ctx context.Context, inv *invocation, p *printer, l store.Le
 		return err
 	}
 	switch {
-	case list.Count == 0:
+	case list.Count == 0 && running:
 		inv.log.Info("session", "no sessions match")
+	case list.Count == 0:
+		inv.log.Info("session", "no sessions yet")
 	case more:
 		inv.log.Info("session", "only the newest are listed; --limit 0 lists all")
 	}
