@@ -155,18 +155,23 @@ func (o *batchRunOptions) check(inv *invocation) (err error) {
 			return usage.Errorf("", "--name: %v", err)
 		}
 	}
-	for i, w := range b.Windows {
-		if w == "" || slices.Contains(b.Windows[:i], w) {
+	if o.answer.sandbox && (b.Share || b.NoWork) {
+		return usage.Errorf("start narada sandbox, and use its address", "--share and --no-work cannot be used together with --sandbox, whose ledger ends with the run")
+	}
+	return cmp.Or(
+		checkWindows(b.Windows), usage.AtLeast("lease", b.Lease, minLease), usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
+		usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
+}
+
+// checkWindows checks --window-pool.
+func checkWindows(ids []string) error {
+	for i, w := range ids {
+		if w == "" || slices.Contains(ids[:i], w) {
 			return usage.Errorf("", "--window-pool: empty or duplicate ID %q", w)
 		}
 		if err := narada.CheckWindowID(w); err != nil {
 			return usage.Errorf("", "--window-pool: %v", err)
 		}
 	}
-	if o.answer.sandbox && (b.Share || b.NoWork) {
-		return usage.Errorf("start narada sandbox, and use its address", "--share and --no-work cannot be used together with --sandbox, whose ledger ends with the run")
-	}
-	return cmp.Or(
-		usage.AtLeast("lease", b.Lease, minLease), usage.Exclusive(o.task.flags, "fail-fast", "max-failures"), usage.Exclusive(o.task.flags, "window", "window-pool"),
-		usage.AtLeast("max-failures", b.MaxFailures, 0), usage.AtLeast("max-credits", b.MaxCredits, 0))
+	return nil
 }
