@@ -23,8 +23,8 @@ func newExitCodesTopic(*invocation) *cobra.Command {
 An interrupted command dies of the signal, which a shell sees as 130 (SIGINT) or
 143 (SIGTERM). A dispatched task is still running then, and is named on stderr; a
 task in a --new-session ends with its session. A second signal ends the command at
-once. listen without --count and sandbox are servers: SIGINT and SIGTERM end them
-with 0.
+once; the same one within half a second counts as the first. listen without --count and
+sandbox are servers: SIGINT and SIGTERM end them with 0.
 
 status exits with 0 if the lookup worked. With --wait or --exit-status it exits
 with the task's code, for several tasks with the first that applies of 3, 9, 4, 5.`,

@@ -31,6 +31,8 @@ type retriedStore struct {
 	unstored [][]store.Op // writes, in their order
 	size     int          // bytes of the answers among them
 	waiting  bool         // one of them failed as the store cannot be used for now
+	missed   error        // of the last write before the end of a claim
+	missedAt time.Time
 }
 
 // newRetriedStore makes the store of an engine a retriedStore. The engine does not report what
@@ -109,10 +111,14 @@ func (s *retriedStore) Write(ctx context.Context, ops ...store.Op) error {
 }
 
 // writeEnd writes the end of a claim, after what could not be written about its task. It is
-// not tried again.
+// not tried again. A store that does not answer is tried once for all that wait for it.
 func (s *retriedStore) writeEnd(ctx context.Context, ops []store.Op) error {
 	s.mu.Lock()
-	err := s.again(ctx)
+	err := s.missed
+	if !store.Temporary(err) || time.Since(s.missedAt) >= storePause {
+		err = s.again(ctx)
+		s.missed, s.missedAt = err, time.Now()
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return err

@@ -235,6 +235,27 @@ func TestNothingIsSentUntilAStoreThatIsGoneIsBack(t *testing.T) {
 	})
 }
 
+// One that does not answer would keep each of many waiting.
+func TestAStoreThatIsGoneIsTriedOnceForAllEndsOfClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := &goneStore{gone: 2}
+		s := newRetriedStore(t.Context(), &outage{report: func(Event) {}}, &await.Options{Store: gone})
+		_ = s.Write(t.Context(), &store.Poll{Result: finalResult(t, "req_a")})
+		for range 3 {
+			if err := s.Write(t.Context(), &store.FinishLine{}); !store.Temporary(err) {
+				t.Error(err)
+			}
+		}
+		time.Sleep(storePause)
+		if err := s.Write(t.Context(), &store.FinishLine{}); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"Poll", "Poll", "Poll", "FinishLine"}, gone.writes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // A task that another process has sent may have its answer in the store.
 func TestAnAnswerIsReadOnceTheStoreIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Error is the cause of a context that a signal ended.
@@ -57,8 +58,12 @@ func (s *Soft) take(sig os.Signal) bool {
 	return requested != nil
 }
 
+// repeated is how long after a signal the same one is taken for it.
+const repeated = 500 * time.Millisecond
+
 // Catch ends the context on SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP.
-// A second signal ends the program at once, after a call of last.
+// A second signal ends the program at once, after a call of last, unless it is the first one
+// once more: a program that ends others may signal a process, and then its group.
 func Catch(parent context.Context, soft *Soft, last func()) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := make(chan os.Signal, 2)
@@ -73,26 +78,35 @@ func Catch(parent context.Context, soft *Soft, last func()) (ctx context.Context
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for {
-			select {
-			case s := <-caught:
-				if soft.take(s) {
-					continue
-				}
-				if ctx.Err() != nil {
-					last()
-					Die(s)
-				}
-				cancel(&Error{s})
-			case <-stopped:
-				return
-			}
-		}
+		follow(ctx, cancel, soft, caught, stopped, func(s os.Signal) {
+			last()
+			Die(s)
+		})
 	}()
 	return ctx, func() {
 		signal.Stop(caught)
 		close(stopped)
 		<-done
+	}
+}
+
+// follow ends the context at the first signal and calls die at a second one, until stopped.
+func follow(ctx context.Context, end context.CancelCauseFunc, soft *Soft, caught <-chan os.Signal, stopped <-chan struct{}, die func(os.Signal)) {
+	var ended time.Time // of ctx
+	for {
+		select {
+		case s := <-caught:
+			switch {
+			case soft.take(s):
+			case ctx.Err() == nil:
+				ended = time.Now()
+				end(&Error{s})
+			case s != Of(ctx) || time.Since(ended) >= repeated:
+				die(s)
+			}
+		case <-stopped:
+			return
+		}
 	}
 }
 
