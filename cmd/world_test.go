@@ -235,7 +235,7 @@ func scriptAPI(ts *testscript.TestScript, _ bool, args []string) {
 				return
 			}
 			_ = os.WriteFile(ts.MkAbs("started"), body, 0o600)
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(2 * time.Second)
 			_, _ = io.WriteString(w, `{"session_id":"s-1","browser_window_id":"w-1"}`)
 		}
 	}

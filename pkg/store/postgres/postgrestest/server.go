@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -111,12 +112,30 @@ func newServer() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
+	listener, err := listen()
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	s := &Server{Port: listener.Addr().(*net.TCPAddr).Port, bin: bin, dir: dir}
 	return s, errors.Join(listener.Close(), own(dir))
+}
+
+// Ports of servers: below those that the system gives to others, which could take that of a
+// server while it is stopped.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+)
+
+// listen listens on a port for a server, which is free.
+func listen() (l net.Listener, err error) {
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 // Standby makes a standby of the server with a copy of its data, and starts it. Close it.
