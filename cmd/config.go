@@ -248,7 +248,7 @@ func listProfiles(inv *invocation, p *printer) error {
 		}
 	}
 	if list.Count == 0 {
-		inv.log.Info("profiles", "no profiles in "+userFile(inv))
+		inv.log.Info("profiles", "no profiles in "+userFile(inv)+"; narada --profile NAME login makes one")
 	}
 	return list.Finish(nil)
 }

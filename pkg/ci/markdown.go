@@ -59,7 +59,7 @@ func (s *Summary) cell(text string) string {
 	if text == "" {
 		return ""
 	}
-	text, _ = shortened(strings.Join(strings.Fields(s.visible(text)), " "), maxCell)
+	text, _ = units.Shorten(strings.Join(strings.Fields(s.visible(text)), " "), maxCell)
 	var b strings.Builder
 	for _, r := range text {
 		if r >= utf8.RuneSelf || r == ' ' || unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -73,7 +73,7 @@ func (s *Summary) cell(text string) string {
 
 // block returns text as a block of code. Its fence is longer than any in the text.
 func (s *Summary) block(text string) string {
-	text, more := shortened(s.visible(text), maxBlock)
+	text, more := units.Shorten(s.visible(text), maxBlock)
 	longest, run := 2, 0
 	for _, r := range text {
 		if run++; r != '`' {
@@ -87,12 +87,4 @@ func (s *Summary) block(text string) string {
 		block += "\nand " + units.Count(more, "character") + " more\n"
 	}
 	return block
-}
-
-// shortened returns the start of a text, and how many characters more it has.
-func shortened(text string, most int) (start string, more int) {
-	if more = utf8.RuneCountInString(text) - most; more <= 0 {
-		return text, 0
-	}
-	return string([]rune(text)[:most]) + "…", more
 }

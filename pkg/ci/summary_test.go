@@ -21,6 +21,7 @@ import (
 	"github.com/narada-cli/narada/pkg/contract"
 	"github.com/narada-cli/narada/pkg/narada"
 	"github.com/narada-cli/narada/pkg/term"
+	"github.com/narada-cli/narada/pkg/units"
 )
 
 // page is a summary as GitHub shows it.
@@ -94,7 +95,7 @@ func FuzzTextOfOthersIsOnlyText(f *testing.F) {
 
 func testOnlyText(t *testing.T, text string) {
 	t.Helper()
-	text, _ = shortened(text, maxCell/4) // so that none is shortened once its characters are visible
+	text, _ = units.Shorten(text, maxCell/4) // so that none is shortened once its characters are visible
 	s := New("narada x", plain)
 	r := result(t, "error", text)
 	r.RequestID = text

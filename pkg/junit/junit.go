@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/narada-cli/narada/pkg/units"
 )
@@ -151,18 +150,15 @@ func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), '
 
 // line returns a text in one line, shortened.
 func (s *Suite) line(text string) string {
-	text = strings.Join(strings.Fields(s.Visible(text)), " ")
-	if utf8.RuneCountInString(text) > MaxName {
-		text = string([]rune(text)[:MaxName]) + "…"
-	}
+	text, _ = units.Shorten(strings.Join(strings.Fields(s.Visible(text)), " "), MaxName)
 	return text
 }
 
 // text returns a text, shortened.
 func (s *Suite) text(text string) string {
-	text = s.Visible(text)
-	if more := utf8.RuneCountInString(text) - maxText; more > 0 {
-		text = string([]rune(text)[:maxText]) + "…\nand " + units.Count(more, "character") + " more"
+	text, more := units.Shorten(s.Visible(text), maxText)
+	if more > 0 {
+		text += "\nand " + units.Count(more, "character") + " more"
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 )
@@ -101,3 +102,12 @@ func Size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
 
 // Credits formats credits without trailing zeros.
 func Credits(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// Shorten returns the first characters of a text, at most that many and then an ellipsis, and
+// how many more it has.
+func Shorten(text string, characters int) (start string, more int) {
+	if more = utf8.RuneCountInString(text) - characters; more <= 0 {
+		return text, 0
+	}
+	return string([]rune(text)[:characters]) + "…", more
+}

@@ -99,3 +99,16 @@ func TestFlagValuesAreReadAndShown(t *testing.T) {
 		t.Errorf("%s, %d", s, n)
 	}
 }
+
+func TestATextIsShortenedByCharacters(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		most  int
+		start string
+		more  int
+	}{{"", 2, "", 0}, {"äö", 2, "äö", 0}, {"äöü", 2, "äö…", 1}, {"日本語です", 3, "日本語…", 2}} {
+		if start, more := Shorten(test.text, test.most); start != test.start || more != test.more {
+			t.Errorf("%q: %q, %d", test.text, start, more)
+		}
+	}
+}
